@@ -1,0 +1,72 @@
+"""A learned, input-dependent baseline (NVIL)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.baselines.base import Baseline
+from scg.errors import EstimatorError
+from scg.ops.elementwise import cast, maximum, square, tanh
+from scg.ops.gradient import stop
+from scg.ops.linalg import matmul
+from scg.ops.shape import np_concatenate, np_reshape
+
+if TYPE_CHECKING:
+    from scg.distributions.base import Distribution
+    from scg.estimators.base import Downstream, Draw, Memory
+    from scg.expr import Expr
+
+
+def _uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    bound = 1.0 / np.sqrt(shape[0])
+    return rng.uniform(-bound, bound, shape)
+
+
+def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return np.zeros(shape)
+
+
+class Network(Baseline):
+    """A tanh network of the node's inputs plus a moving average: NVIL (Mnih and Gregor 2014).
+
+    The network sees the data and the draws on which the node directly depends; it learns by
+    least squares on the centred learning signal. Its gradients are ``out.estimator_grads``.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the hidden layers.
+    decay : float
+        Weight of the past in the centring average.
+    """
+
+    def __init__(self, hidden: tuple[int, ...] = (100,), decay: float = 0.9):
+        if not all(isinstance(n, int) and n > 0 for n in hidden):
+            raise EstimatorError(f"Network: hidden must be positive integers, got {hidden!r}")
+        self.hidden = tuple(hidden)
+        self.decay = decay
+
+    def value(
+        self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr:
+        """Return average + network(inputs), and record the least-squares loss."""
+        units = signal * downstream.unit
+        average, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
+        now = downstream.average(units)
+        memory.update("average", self.decay * average + (1.0 - self.decay) * now)
+        memory.update("weight", self.decay * weight + (1.0 - self.decay))
+        centre = average / maximum(weight, 1.0 - self.decay)
+
+        offset = memory.parameter("offset", (), _zeros)
+        b = offset
+        if downstream.inputs:
+            flat = [np_reshape(stop(cast(x)), (x.size,)) for x in downstream.inputs]
+            layer = np_concatenate(flat) if len(flat) > 1 else flat[0]
+            for i, width in enumerate(self.hidden):
+                weights = memory.parameter(f"W{i}", (layer.size, width), _uniform_fan_in)
+                layer = tanh(matmul(layer, weights) + memory.parameter(f"b{i}", (width,), _zeros))
+            b = matmul(layer, memory.parameter("out", (layer.size,), _zeros)) + offset
+        memory.loss(downstream.average(square(units - centre - b)))
+        return (centre + b) / downstream.unit

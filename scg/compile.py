@@ -1,0 +1,143 @@
+"""Compile: run the passes one after the other and return a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scg.engine.program import Program
+from scg.errors import DeclarationError, EstimatorError
+from scg.estimators.base import Estimator
+from scg.expr import Expr, intern
+from scg.graph import Graph
+from scg.ops.base import DATA
+from scg.ops.linalg import dot
+from scg.passes.analyse import Influence
+from scg.passes.differentiate import erase, gradients
+from scg.passes.plan import make_plan
+from scg.passes.simplify import simplify
+from scg.passes.surrogate import Surrogate, check_reductions
+from scg.step import Step
+
+BACKENDS = ("numpy",)
+DTYPES = ("float64", "float32")
+
+
+def compile(
+    graph: Graph,
+    estimator: Estimator | Mapping[str, Estimator] | None = None,
+    *,
+    backend: str = "numpy",
+    dtype: str = "float64",
+    order: int = 1,
+) -> Step:
+    """Compile a graph to a step: one call samples, and returns cost and gradient estimates.
+
+    Parameters
+    ----------
+    graph : Graph
+        The declared graph.
+    estimator : Estimator, mapping or None
+        One estimator for all stochastic nodes, or a mapping from node names; what is not given is
+        chosen per node, never a biased one. One instance for several nodes draws them jointly.
+    backend : {"numpy"}
+        The engine.
+    dtype : {"float64", "float32"}
+        The type of all floats.
+    order : {1, 2}
+        With 2 the step also returns Hessian estimates.
+
+    Returns
+    -------
+    Step
+
+    Raises
+    ------
+    DeclarationError
+        If the graph has no cost, or does not say how its costs add up.
+    EstimatorError
+        If an estimator does not fit a node, or does not support the order.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> theta = g.parameter("theta", 0.4)
+    >>> b = g.sample("b", scg.Bernoulli(logits=theta))
+    >>> g.cost("loss", (b - 0.499) ** 2)
+    >>> step = scg.compile(g, estimator=scg.MuProp())
+    >>> step(g.init(seed=0), seed=1, runs=10).grads["theta"].shape
+    ()
+    """
+    _check_options(graph, backend, dtype, order)
+    influence = Influence(graph)
+    check_reductions(influence)
+    plan = make_plan(influence, estimator)
+    if order > 1:
+        for node, chosen in plan.estimators.items():
+            if chosen.orders < order:
+                raise EstimatorError(
+                    f"node {node.name!r}: {type(chosen).__name__} has no unbiased derivative of "
+                    f"order {order}. Try ScoreFunction(), LeaveOneOut() or MuProp()"
+                )
+    surrogate = Surrogate(plan)
+    params = {name: parameter.node for name, parameter in graph.parameters.items()}
+    grads = dict(zip(params, gradients(surrogate.objective, list(params.values())), strict=True))
+
+    outputs: dict[Any, Expr] = {("cost",): surrogate.objective}
+    outputs |= {("costs", name): value for name, value in surrogate.costs.items()}
+    outputs |= {("grads", name): value for name, value in grads.items()}
+    for memory in surrogate.memory.values():
+        outputs |= {("state", memory.node, name): v for name, v in memory.updates.items()}
+    own = [
+        (memory.node, name, memory.leaves[name])
+        for memory in surrogate.memory.values()
+        for name in sorted(memory.parameters)
+    ]
+    if own and surrogate.loss is not None:
+        learned = gradients(surrogate.loss, [leaf for _, _, leaf in own])
+        outputs |= {("own", node, name): g for (node, name, _), g in zip(own, learned, strict=True)}
+    program = finish(outputs, dtype)
+    curvature = finish(_curvature(graph, params, grads), dtype) if order == 2 else None
+    return Step(graph, plan, surrogate, program, curvature)
+
+
+def finish(outputs: Mapping[Any, Expr], dtype: str = "float64") -> Program:
+    """Erase what has done its work, simplify, and return the program."""
+    erased = erase(outputs.values())
+    simple = simplify([erased[value] for value in outputs.values()])
+    return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype))
+
+
+def _curvature(
+    graph: Graph, params: Mapping[str, Expr], grads: Mapping[str, Expr]
+) -> dict[Any, Expr]:
+    """The Hessian times a direction, the direction being data: one sweep for all rows."""
+    total: Expr | None = None
+    for name, node in params.items():
+        signature = (node.shape, (), "float")
+        direction = intern(graph, DATA, (), {"name": f"direction@{name}"}, signature)
+        part = dot(grads[name], direction)
+        total = part if total is None else total + part
+    if total is None:
+        raise DeclarationError(f"graph {graph.name!r} has no parameter; order=2 needs one")
+    rows: Sequence[Expr] = gradients(total, list(params.values()))
+    return {("hessian", name): row for name, row in zip(params, rows, strict=True)}
+
+
+def _check_options(graph: Any, backend: str, dtype: str, order: int) -> None:
+    if not isinstance(graph, Graph):
+        raise DeclarationError(f"scg.compile: expected a scg.Graph, got {type(graph).__name__}")
+    if not graph.costs:
+        raise DeclarationError(
+            f'graph {graph.name!r} declares no cost; write g.cost("loss", ...) before compiling'
+        )
+    for what, value, known in (("backend", backend, BACKENDS), ("dtype", dtype, DTYPES)):
+        if value not in known:
+            raise DeclarationError(
+                f"scg.compile: {what} must be one of {', '.join(map(repr, known))}, got {value!r}"
+            )
+    if order not in (1, 2):
+        raise DeclarationError(f"scg.compile: order must be 1 or 2, got {order!r}")

@@ -1,0 +1,67 @@
+"""The normal family."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scg.distributions.base import Distribution, Noise, check_same, joint_shape, numeric
+from scg.ops.elementwise import log, square
+from scg.ops.reductions import sum
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+class Normal(Distribution):
+    """Independent normal values.
+
+    Parameters
+    ----------
+    loc : array_like or node
+        Mean μ.
+    scale : array_like or node
+        Standard deviation σ > 0; it broadcasts with `loc` to the event shape.
+
+    Notes
+    -----
+    log p(x) = −(x − μ)² / (2σ²) − log σ − ½ log 2π. Pathwise: x = μ + σ ε, ε ~ N(0, 1).
+    """
+
+    reparameterized = True
+    extends_to_mean = True
+
+    def __init__(self, loc: Any = 0.0, scale: Any = 1.0):
+        self.parameters = {"loc": numeric(loc), "scale": numeric(scale)}
+        self.shape = joint_shape("Normal", **self.parameters)
+        self.loc, self.scale = self.parameters.values()
+
+    def sample(self, noise: Noise) -> Any:
+        """μ + σ ε."""
+        return self.loc + self.scale * noise.normal(self.shape)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """−(x − μ)² / (2σ²) − log σ − ½ log 2π."""
+        return -0.5 * square((x - self.loc) / self.scale) - log(self.scale) - _HALF_LOG_2PI
+
+    def mean(self) -> Any:
+        """μ, of the event shape."""
+        return self.loc + 0.0 * self.scale
+
+    def variance(self) -> Any:
+        """σ², of the event shape."""
+        return square(self.scale) + 0.0 * self.loc
+
+    def mode(self) -> Any:
+        """μ, of the event shape."""
+        return self.mean()
+
+    def entropy(self) -> Any:
+        """½ log 2πe + log σ, summed over the event."""
+        return sum(log(self.scale) + 0.0 * self.loc + (0.5 + _HALF_LOG_2PI))
+
+    def kl(self, other: Any) -> Any:
+        """½ (σ² + (μ − m)²) / s² − ½ + log s/σ against N(m, s²), summed over the event."""
+        check_same(self, other)
+        ratio = self.scale / other.scale
+        distance = (self.loc - other.loc) / other.scale
+        return sum(0.5 * (square(ratio) + square(distance) - 1.0) - log(ratio))

@@ -1,0 +1,207 @@
+"""The NumPy interpreter: the readable tier, and the oracle of every other engine.
+
+A program is a list of instructions over slots. Each array has its plate axes first, in the
+canonical order of plates, and then its event axes; an instruction knows from the expressions how
+its arguments must be aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.expr import Expr, Plate, Plates, topological
+from scg.ops.linalg import contract_arrays
+
+Sizes = Mapping[Plate, int]
+Kernel = Callable[..., Any]
+
+
+class Instruction(NamedTuple):
+    """One operation: its kernel, the slots it reads, and the slots that are free afterwards."""
+
+    expr: Expr
+    kernel: Kernel
+    args: tuple[int, ...]
+    free: tuple[int, ...]
+
+
+class Interpreter:
+    """Computes expressions from the values of their leaves.
+
+    Parameters
+    ----------
+    outputs : mapping
+        Expressions by key, without stochastic nodes.
+    dtype : numpy dtype
+        The type of all floats, float64 or float32.
+    """
+
+    def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64):
+        self.dtype = np.dtype(dtype)
+        order = topological(outputs.values())
+        slot = {expr: i for i, expr in enumerate(order)}
+        self.slots = len(order)
+        self.outputs = {key: slot[expr] for key, expr in outputs.items()}
+        last = {slot[arg]: i for i, expr in enumerate(order) for arg in expr.args}
+        kept = set(self.outputs.values())
+        dying: dict[int, list[int]] = {}
+        for name, i in last.items():
+            if name not in kept:
+                dying.setdefault(i, []).append(name)
+        self.constants: dict[int, np.ndarray] = {}
+        self.leaves: dict[Expr, int] = {}
+        self.instructions: list[tuple[int, Instruction]] = []
+        for i, expr in enumerate(order):
+            if expr.value is not None:
+                is_float = expr.kind == "float"
+                self.constants[i] = expr.value.astype(self.dtype) if is_float else expr.value
+            elif not expr.args:
+                self.leaves[expr] = i
+            else:
+                args = tuple(slot[arg] for arg in expr.args)
+                free = tuple(dying.get(i, ()))
+                self.instructions.append((i, Instruction(expr, self._kernel(expr), args, free)))
+
+    def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        leaves : mapping
+            An array for each expression of :attr:`leaves`.
+        sizes : mapping
+            The number of elements of each plate.
+        """
+        values: list[Any] = [None] * self.slots
+        for i, constant in self.constants.items():
+            values[i] = constant
+        for expr, i in self.leaves.items():
+            if expr.op.name == "plate_size":
+                values[i] = self.dtype.type(sizes[expr.attrs["plate"]])
+            else:
+                values[i] = leaves[expr]
+        with np.errstate(all="ignore"):
+            for i, (_, kernel, args, free) in self.instructions:
+                values[i] = kernel(sizes, *[values[a] for a in args])
+                for a in free:
+                    values[a] = None
+        return {key: values[i] for key, i in self.outputs.items()}
+
+    def _kernel(self, expr: Expr) -> Kernel:
+        kernel = KERNELS.get(expr.op.name, _general)(expr)
+        exact = self.dtype == np.float64 and all(arg.kind == "float" for arg in expr.args)
+        if expr.kind != "float" or exact:
+            return kernel
+        dtype = self.dtype
+        return lambda sizes, *xs: np.asarray(kernel(sizes, *xs), dtype)
+
+
+# --- alignment --------------------------------------------------------------------------------
+def aligner(arg: Expr, plates: Plates, ndim: int) -> Callable[[Any], Any] | None:
+    """Return what inserts length-1 axes, so that an array of `arg` broadcasts on `plates`."""
+    index: list[Any] = [slice(None) if plate in arg.plates else None for plate in plates]
+    index += [None] * (ndim - arg.ndim)
+    if None not in index:
+        return None
+    # Axes missing in front need no insertion: NumPy broadcasting adds them.
+    if not arg.plates and ndim == arg.ndim:
+        return None
+    if not arg.plates and arg.ndim == 0:
+        return None
+    position = (*index, ...)
+    return lambda x: x[position]
+
+
+def _aligned(expr: Expr, args: tuple[Expr, ...], pad: bool) -> list[Callable[[Any], Any] | None]:
+    return [aligner(arg, expr.plates, expr.ndim if pad else arg.ndim) for arg in args]
+
+
+def elements(plate: Plate, sizes: Sizes) -> int:
+    """Number of elements of a plate."""
+    return plate.length if plate.length is not None else sizes[plate]
+
+
+def full(expr: Expr, sizes: Sizes) -> tuple[int, ...]:
+    """Shape of the array of an expression."""
+    return (*(elements(plate, sizes) for plate in expr.plates), *expr.shape)
+
+
+# --- kernels ----------------------------------------------------------------------------------
+def _general(expr: Expr) -> Kernel:
+    rule, attrs = expr.op.numpy, expr.attrs
+    moves = _aligned(expr, expr.args, expr.op.elementwise)
+    if not any(moves):
+        if not attrs:
+            return lambda sizes, *xs: rule(*xs)
+        return lambda sizes, *xs: rule(*xs, **attrs)
+
+    def kernel(sizes: Sizes, *xs: Any) -> Any:
+        aligned = [move(x) if move else x for move, x in zip(moves, xs, strict=True)]
+        return rule(*aligned, **attrs)
+
+    return kernel
+
+
+def _reduction(expr: Expr) -> Kernel:
+    (arg,) = expr.args
+    rule, axes, rank = expr.op.numpy, expr.attrs["axes"], len(arg.plates) + arg.ndim
+    over = tuple(arg.plates.index(p) - rank for p in expr.attrs["over"] if p in arg.plates)
+    return lambda sizes, x: rule(x, axes=axes, over=over)
+
+
+def _expand(expr: Expr) -> Kernel:
+    (arg,) = expr.args
+    move = aligner(arg, expr.plates, expr.ndim)
+    return lambda sizes, x: np.broadcast_to(move(x) if move else x, full(expr, sizes))
+
+
+def _contract(expr: Expr) -> Kernel:
+    a, b = expr.args
+    left = (*a.plates, *expr.attrs["left"])
+    right = (*b.plates, *expr.attrs["right"])
+    out = (*expr.plates, *expr.attrs["out"])
+    return lambda sizes, x, y: contract_arrays(x, y, left, right, out)
+
+
+def _reshape(expr: Expr) -> Kernel:
+    plates = len(expr.plates)
+    return lambda sizes, x: np.reshape(x, x.shape[:plates] + expr.shape)
+
+
+def _concatenate(expr: Expr) -> Kernel:
+    moves, axis = _aligned(expr, expr.args, False), expr.attrs["axis"]
+
+    def kernel(sizes: Sizes, *xs: Any) -> Any:
+        lead = tuple(elements(plate, sizes) for plate in expr.plates)
+        parts = [
+            np.broadcast_to(move(x) if move else x, lead + arg.shape)
+            for arg, move, x in zip(expr.args, moves, xs, strict=True)
+        ]
+        return np.concatenate(parts, axis=axis)
+
+    return kernel
+
+
+def _indexed(expr: Expr) -> Kernel:
+    """Gather and scatter: both arguments need all plate axes."""
+    rule, attrs = expr.op.numpy, expr.attrs
+    indices = [
+        tuple(slice(None) if p in arg.plates else None for p in expr.plates) for arg in expr.args
+    ]
+    return lambda sizes, x, k: rule(x[(*indices[0], ...)], k[(*indices[1], ...)], **attrs)
+
+
+KERNELS: dict[str, Callable[[Expr], Kernel]] = {
+    "sum": _reduction,
+    "max": _reduction,
+    "logsumexp": _reduction,
+    "expand": _expand,
+    "contract": _contract,
+    "reshape": _reshape,
+    "concatenate": _concatenate,
+    "gather": _indexed,
+    "scatter": _indexed,
+}

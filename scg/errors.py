@@ -1,0 +1,37 @@
+"""The errors and warnings of scg: one root, one leaf for each stage of the pipeline."""
+
+
+class ScgError(Exception):
+    """Root of all errors that scg raises on purpose."""
+
+
+class DeclarationError(ScgError, ValueError):
+    """A graph was declared wrongly: names, shapes, plates, costs."""
+
+
+class EstimatorError(ScgError, ValueError):
+    """An estimator does not fit the node, or the paths from the node to its costs."""
+
+
+class CallError(ScgError, ValueError):
+    """A compiled step was called with parameters, data, noise or state that do not fit."""
+
+
+class UnsupportedError(ScgError, NotImplementedError):
+    """A distribution or an op lacks what was asked of it."""
+
+
+class EnumerationError(ScgError, ValueError):
+    """An exact computation would need too many outcomes, or has no finite outcomes."""
+
+
+class CompilerError(ScgError, AssertionError):
+    """An invariant between two passes is broken: a bug in scg or in a user's own estimator."""
+
+
+class BiasWarning(UserWarning):
+    """A biased estimator was chosen without ``allow_biased=True``."""
+
+
+class StopWarning(UserWarning):
+    """A node reaches one cost both through ``stop_gradient`` and without it."""

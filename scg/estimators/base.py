@@ -1,0 +1,202 @@
+"""The estimator protocol: how a node is drawn, and what is added to the surrogate for it.
+
+An estimator builds expressions and never sees the engine. It has two questions to answer: how the
+node is sampled (:meth:`Estimator.draw`) and which term of value 0 joins the surrogate
+(:meth:`Estimator.term`). Everything it may ask about the rest of the graph is in
+:class:`Downstream`; what it keeps from call to call is in :class:`Memory`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.expr import Expr, Plate, Plates
+from scg.ops.gradient import box, stop
+
+
+class Draw(NamedTuple):
+    """How a node was drawn.
+
+    Attributes
+    ----------
+    value : Expr
+        What takes the node's place in the surrogate.
+    logp : Expr or None
+        The exponent ℓ that the node contributes to the magic box; None where it is pathwise.
+    plate : Plate or None
+        The estimator's own sample plate.
+    weight : Expr or None
+        The weight of each draw on the plate, 1/K without it; it may carry a gradient.
+    aux : dict
+        Whatever the estimator's own term needs again.
+    """
+
+    value: Expr
+    logp: Expr | None = None
+    plate: Plate | None = None
+    weight: Expr | None = None
+    aux: dict[str, Any] = {}  # noqa: RUF012 - never mutated
+
+
+class Replay(NamedTuple):
+    """A second run of the graph below a node, ``do(node = point)``.
+
+    Attributes
+    ----------
+    point : Expr
+        The value given to the node.
+    cost : Expr
+        The influenced costs, as contributions to the objective, on the node's own plates.
+    slope : Expr
+        The derivative of the cost in the point.
+    """
+
+    point: Expr
+    cost: Expr
+    slope: Expr
+
+
+class Sampler(Protocol):
+    """The noise of one node; see :class:`scg.distributions.base.Noise`."""
+
+    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Any:
+        """Return uniforms, independent on all plates of the node."""
+        ...
+
+    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Any:
+        """Return standard normals, independent on all plates of the node."""
+        ...
+
+    def plate(self, length: int) -> Plate:
+        """Return the sample plate of this estimator at this node."""
+        ...
+
+    def on(self, plate: Plate) -> Sampler:
+        """Return the same source with independent noise along one more plate."""
+        ...
+
+    def constant(self, values: np.ndarray, plate: Plate) -> Expr:
+        """Return fixed values, the leading axis of which is `plate`."""
+        ...
+
+
+class Downstream(Protocol):
+    """All that a node may ask about its future."""
+
+    cost: Expr  #: The influenced costs as contributions to the objective, on the node's plates.
+    unit: Expr  #: Factor that turns a contribution into the user's units of a cost.
+    inputs: tuple[Expr, ...]  #: The data and the draws on which the node directly depends.
+    plates: Plates  #: The user's plates of the node.
+
+    @property
+    def mean_field(self) -> Replay:
+        """One deterministic pass with all stochastic nodes at their means, shared by all nodes."""
+        ...
+
+    def at(self, value: Expr, below: str) -> Replay:
+        """Replay with the node at `value` and the nodes below at their "mean" or "mode"."""
+        ...
+
+    def others(self, plate: Plate) -> Expr:
+        """Mean of `cost` over the other draws of a sample plate."""
+        ...
+
+    def average(self, expr: Expr) -> Expr:
+        """Weighted mean over all plates of the node."""
+        ...
+
+
+class Memory(Protocol):
+    """An estimator's own parameters and state at one node, and how they change."""
+
+    def parameter(self, name: str, shape: tuple[int, ...], init: Callable[..., Any]) -> Expr:
+        """Return an own parameter, which learns by the auxiliary loss."""
+        ...
+
+    def state(self, name: str, initial: float) -> Expr:
+        """Return a number that is kept from call to call, as it was before this call."""
+        ...
+
+    def update(self, name: str, value: Expr) -> None:
+        """Set what the state will be after this call."""
+        ...
+
+    def loss(self, value: Expr) -> None:
+        """Add an auxiliary loss (a scalar) for the own parameters."""
+        ...
+
+
+class Estimator:
+    """A gradient estimator of one stochastic node. Concrete ones are final and only store.
+
+    Attributes
+    ----------
+    unbiased : bool
+        Whether the expected gradient is the true one.
+    orders : float
+        The highest order of derivative that is unbiased too.
+    evaluations : str
+        Evaluations of the cost for a gradient, as a formula in K (samples).
+    requires : tuple of str
+        Requirements on the distribution and on the paths to the costs, by the names of
+        :data:`scg.passes.plan.REQUIREMENTS`.
+    credit : {"score", "pathwise", "weight"}
+        How credit reaches the node's parameters: by its log-probability, through its value, or
+        through the weights of its plate.
+    joint : bool
+        Whether nodes that are given one instance share one sample plate.
+    formula : str
+        The gradient estimate, in the notation of Mohamed et al. (2020).
+    cites : tuple of str
+        Keys of ``references.bib``.
+    """
+
+    unbiased: bool = True
+    orders: float = 1
+    evaluations: str = "1"
+    requires: tuple[str, ...] = ()
+    credit: str = "score"
+    joint: bool = False
+    formula: str = ""
+    cites: tuple[str, ...] = ()
+    samples: int = 1
+    allow_biased: bool = False
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw the node."""
+        raise NotImplementedError
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Return the term of value 0 that joins the surrogate, or None."""
+        return None
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{k}={v!r}" for k, v in sorted(vars(self).items()) if v is not None)
+        return f"{type(self).__name__}({given})"
+
+
+ANY_ORDER = math.inf
+
+
+def score_draw(dist: Distribution, noise: Sampler, plate: Plate | None = None) -> Draw:
+    """Draw a stopped value whose log-probability carries the credit."""
+    x = stop(dist.sample(noise.on(plate) if plate else noise))
+    return Draw(x, logp=dist.log_prob(x), plate=plate)
+
+
+def control_variate(draw: Draw, a: Expr, correction: Expr | None = None) -> Expr:
+    """Return the term that subtracts `a` from the learning signal of a score-function draw.
+
+    With ℓ the node's log-probability the term is (1 − ⊠(ℓ)) a, of value 0 and derivative −a ∇ℓ.
+    `correction` is an expression whose derivative is that of E[a]; a baseline needs none.
+    """
+    assert draw.logp is not None
+    term = (1.0 - box(draw.logp)) * stop(a)
+    return term if correction is None else term + (correction - stop(correction))

@@ -1,0 +1,29 @@
+"""Exact enumeration of a finite support."""
+
+from __future__ import annotations
+
+from scg.distributions.base import Distribution
+from scg.estimators.base import ANY_ORDER, Draw, Estimator, Sampler
+from scg.ops.elementwise import exp
+
+
+class Enumeration(Estimator):
+    """Put the whole support on a plate, weighted with its probabilities; no noise remains.
+
+    Notes
+    -----
+    Σ_x f(x) ∇θ p(x; θ). Every node has a plate of its own: plates of several nodes nest.
+    """
+
+    orders = ANY_ORDER
+    evaluations = "|support|"
+    requires = ("finite support", "surviving plates")
+    credit = "weight"
+    formula = "Σₓ f(x) ∇θ p(x; θ)"
+    cites = ("mohamed2020",)
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Return all values, weighted with their probabilities."""
+        plate = noise.plate(dist.cardinality())
+        x = noise.constant(dist.enumerate_support(), plate)
+        return Draw(x, plate=plate, weight=exp(dist.log_prob(x)))

@@ -1,0 +1,55 @@
+"""Leave-one-out: several draws, each with the mean of the other draws' costs as its baseline."""
+
+from __future__ import annotations
+
+from scg.distributions.base import Distribution
+from scg.errors import EstimatorError
+from scg.estimators.base import (
+    ANY_ORDER,
+    Downstream,
+    Draw,
+    Estimator,
+    Memory,
+    Sampler,
+    control_variate,
+    score_draw,
+)
+from scg.expr import Expr
+
+
+class LeaveOneOut(Estimator):
+    """Score function on K draws with a leave-one-out baseline (VarGrad, RLOO).
+
+    Parameters
+    ----------
+    samples : int
+        K ≥ 2, the number of draws. One instance given to several nodes draws K whole paths;
+        distinct instances nest.
+
+    Notes
+    -----
+    1/K Σ_i (f(x_i) − 1/(K−1) Σ_{j≠i} f(x_j)) ∇θ log p(x_i; θ); Mnih and Rezende (2016),
+    Kool et al. (2019).
+    """
+
+    orders = ANY_ORDER
+    evaluations = "K"
+    joint = True
+    formula = "1/K Σᵢ (f(xᵢ) − 1/(K−1) Σⱼ≠ᵢ f(xⱼ)) ∇θ log p(xᵢ; θ)"
+    cites = ("mnih2016", "kool2019")
+
+    def __init__(self, samples: int = 2):
+        if not isinstance(samples, int) or samples < 2:
+            raise EstimatorError(f"LeaveOneOut: samples must be an integer ≥ 2, got {samples!r}")
+        self.samples = samples
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw K stopped values on the sample plate."""
+        return score_draw(dist, noise, noise.plate(self.samples))
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Subtract the mean cost of the other draws."""
+        assert draw.plate is not None
+        return control_variate(draw, downstream.others(draw.plate))

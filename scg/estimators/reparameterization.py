@@ -1,0 +1,25 @@
+"""Reparameterization: the draw is a differentiable function of noise."""
+
+from __future__ import annotations
+
+from scg.distributions.base import Distribution
+from scg.estimators.base import ANY_ORDER, Draw, Estimator, Sampler
+
+
+class Reparameterization(Estimator):
+    """Pathwise gradient through x = T(θ, ε): location-scale, inverse CDF, or implicit.
+
+    Notes
+    -----
+    ∇x f(x) ∇θ T(θ, ε); Kingma and Welling (2014), Figurnov et al. (2018) where T is implicit.
+    """
+
+    orders = ANY_ORDER
+    requires = ("reparameterized distribution", "continuous paths")
+    credit = "pathwise"
+    formula = "∇x f(x) ∇θ T(θ, ε), x = T(θ, ε)"
+    cites = ("kingma2014", "figurnov2018")
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw an open path."""
+        return Draw(dist.sample(noise))

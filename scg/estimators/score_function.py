@@ -1,0 +1,75 @@
+"""The score-function estimator, with or without a baseline."""
+
+from __future__ import annotations
+
+from scg.baselines.base import Baseline
+from scg.distributions.base import Distribution
+from scg.estimators.base import (
+    ANY_ORDER,
+    Downstream,
+    Draw,
+    Estimator,
+    Memory,
+    Sampler,
+    control_variate,
+    score_draw,
+)
+from scg.estimators.signal import learning_signal
+from scg.expr import Expr
+
+
+class ScoreFunction(Estimator):
+    """Score function (REINFORCE, likelihood ratio) with an optional baseline.
+
+    Parameters
+    ----------
+    baseline : Baseline, optional
+        Subtracted from the learning signal; unbiased as long as it does not depend on the draw.
+    variance_normalization : bool
+        Divide the learning signal by max(1, σ), σ a moving average of its standard deviation
+        (Mnih and Gregor 2014). The gradient is rescaled at random and therefore biased.
+    allow_biased : bool
+        Do not warn where variance normalization makes the estimator biased.
+
+    Notes
+    -----
+    ∇θ E[f(x)] ≈ (f(x) − b) ∇θ log p(x; θ); Glynn (1990), Williams (1992).
+    """
+
+    orders = ANY_ORDER
+    formula = "(f(x) − b) ∇θ log p(x; θ)"
+    cites = ("glynn1990", "williams1992", "mnih2014")
+
+    def __init__(
+        self,
+        baseline: Baseline | None = None,
+        *,
+        variance_normalization: bool = False,
+        allow_biased: bool = False,
+    ):
+        self.baseline = baseline
+        self.variance_normalization = variance_normalization
+        self.allow_biased = allow_biased
+
+    @property
+    def unbiased(self) -> bool:  # type: ignore[override]
+        """Unbiased unless the signal is normalised."""
+        return not self.variance_normalization
+
+    @property
+    def requires(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the baseline requires."""
+        return self.baseline.requires if self.baseline else ()
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a stopped value."""
+        return score_draw(dist, noise)
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Subtract the baseline."""
+        a = learning_signal(
+            self.baseline, None, self.variance_normalization, dist, draw, downstream, memory
+        )
+        return None if a is None else control_variate(draw, a)

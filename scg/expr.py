@@ -1,0 +1,307 @@
+"""Expressions: hash-consed nodes with event shapes and named plates.
+
+An :class:`Expr` is what a user holds as a node and what every pass rewrites. Expressions are
+immutable and interned in their graph: equal operations on equal arguments are one object, so
+that common subexpressions are shared for free and equality is identity.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from scg.graph import Graph
+    from scg.ops.base import Op
+
+_serial = itertools.count()
+KINDS = ("bool", "int", "float")
+
+
+class Plate:
+    """A named leading axis along which a model repeats itself independently.
+
+    Parameters
+    ----------
+    name : str
+        The name; two plates of one name in a graph are an error.
+    length : int, optional
+        A fixed number of elements. Without it the data of a call decides.
+    size : int, optional
+        The number of elements of the full data, for a subsampled batch: alone it means that a
+        cost is summed over the plate and multiplied with ``size / elements``.
+    reduce : {"mean", "sum"}, optional
+        How the costs of the plate enter the objective. The default is the mean, or the sum
+        where `size` is given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        length: int | None = None,
+        size: int | None = None,
+        reduce: str | None = None,
+    ):
+        if not isinstance(name, str) or not name:
+            raise DeclarationError(f"a plate needs a name (a non-empty string), got {name!r}")
+        for word, value in (("length", length), ("size", size)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise DeclarationError(
+                    f"plate {name!r}: {word} must be a positive integer or None, got {value!r}"
+                )
+        if reduce not in (None, "mean", "sum"):
+            raise DeclarationError(
+                f'plate {name!r}: reduce must be "mean" or "sum", got {reduce!r}'
+            )
+        if reduce == "mean" and size is not None:
+            raise DeclarationError(
+                f"plate {name!r}: size={size} scales a sum over the plate; "
+                'leave out reduce="mean" or leave out size'
+            )
+        self.name = name
+        self.length = length
+        self.size = size
+        self.reduce = reduce
+        self.rank = 2  # lifted axes (0) come first, then an estimator's (1), then a user's (2)
+        self.serial = next(_serial)
+
+    @classmethod
+    def internal(cls, name: str, length: int | None, rank: int) -> Plate:
+        """Make a plate that the compiler owns: samples of an estimator (1) or runs (0)."""
+        plate = cls(name, length=length)
+        plate.rank = rank
+        return plate
+
+    @property
+    def owned_by_user(self) -> bool:
+        """Whether a user declared the plate (an estimator's sample plate is not)."""
+        return self.rank == 2
+
+    def __repr__(self) -> str:
+        return f"Plate({self.name!r})"
+
+
+Plates = tuple[Plate, ...]
+
+
+def ordered(plates: Iterable[Plate]) -> Plates:
+    """Return `plates` without repetition in their canonical order, the order of array axes."""
+    return tuple(sorted(set(plates), key=lambda plate: (plate.rank, plate.serial)))
+
+
+def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
+    """Return one plate, several, or None as a tuple in canonical order."""
+    if plates is None:
+        return ()
+    group = (plates,) if isinstance(plates, Plate) else tuple(plates)
+    for plate in group:
+        if not isinstance(plate, Plate):
+            raise DeclarationError(f"expected a scg.Plate, got {plate!r}")
+    return ordered(group)
+
+
+#: NumPy ufuncs and functions, and what they build on nodes; filled by ``scg.ops``.
+UFUNCS: dict[Any, Callable[..., Expr]] = {}
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+
+class Expr(np.lib.mixins.NDArrayOperatorsMixin):
+    """A node of a graph: an operation, its arguments, an event shape and plates.
+
+    Nodes take part in NumPy expressions: operators, ufuncs and many NumPy functions build new
+    nodes. They hold no values: use ``g.simulate`` for samples and ``scg.compile`` for gradients.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        The event shape: one example, one sample.
+    plates : tuple of Plate
+        The plates on which the node is repeated.
+    kind : {"float", "int", "bool"}
+        What its values are.
+    """
+
+    __slots__ = ("__weakref__", "args", "attrs", "graph", "kind", "op", "plates", "shape", "value")
+    __hash__ = object.__hash__
+
+    op: Op
+    args: tuple[Expr, ...]
+    attrs: dict[str, Any]
+    shape: tuple[int, ...]
+    plates: Plates
+    kind: str
+    graph: Graph
+    value: np.ndarray | None
+
+    @property
+    def ndim(self) -> int:
+        """Number of event axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of event elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def name(self) -> str | None:
+        """The declared name, or None."""
+        return self.attrs.get("name") or self.graph.names.get(self)
+
+    @property
+    def T(self) -> Expr:
+        """The node with its event axes reversed."""
+        return FUNCTIONS[np.transpose](self)
+
+    def reshape(self, *shape: Any) -> Expr:
+        """Give the event another shape."""
+        return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        """Sum over event axes."""
+        return FUNCTIONS[np.sum](self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Expr:
+        """Mean over event axes."""
+        return FUNCTIONS[np.mean](self, axis=axis, keepdims=keepdims)
+
+    def __getitem__(self, index: Any) -> Expr:
+        return FUNCTIONS["getitem"](self, index)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            extra = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}"
+            raise TypeError(f"np.{ufunc.__name__}{extra} is not supported on nodes")
+        if ufunc not in UFUNCS:
+            raise TypeError(_unsupported(ufunc.__name__, UFUNCS))
+        return UFUNCS[ufunc](*inputs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func not in FUNCTIONS:
+            raise TypeError(_unsupported(func.__name__, FUNCTIONS))
+        return FUNCTIONS[func](*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        raise TypeError(
+            f"{describe(self)} holds no values. For samples call "
+            "g.simulate(params, nodes=[...], seed=1); inside a model write NumPy functions on it"
+        )
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{describe(self)} has no truth value while a graph is declared. "
+            "Write np.where(condition, a, b) instead of `if`"
+        )
+
+    def __iter__(self) -> Any:
+        raise TypeError(
+            f"{describe(self)} cannot be iterated. Write np.sum(node), node[i], "
+            "or [node[i] for i in range(node.shape[0])]"
+        )
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{describe(self)} cannot be pickled; keep the function that declares it")
+
+    def __repr__(self) -> str:
+        return describe(self)
+
+
+class StochasticNode(Expr):
+    """A stochastic node: an expression that is drawn from a distribution."""
+
+    __slots__ = ()
+
+    @property
+    def dist(self) -> Any:
+        """The distribution, with nodes as parameters."""
+        return self.attrs["family"].rebuild(self.args, self.attrs["static"])
+
+    def log_prob(self, elementwise: bool = False, stop_params: bool = False) -> Expr:
+        """Log-probability of the node's own value, summed over the event.
+
+        Parameters
+        ----------
+        elementwise : bool
+            Do not sum over the event.
+        stop_params : bool
+            Stop the gradient through the parameters (sticking-the-landing, DReG).
+        """
+        dist = self.dist
+        if stop_params:
+            stop = FUNCTIONS["stop"]
+            dist = dist.rebuild(tuple(stop(arg) for arg in self.args), self.attrs["static"])
+        return dist.log_prob(self, elementwise=elementwise)
+
+
+def _unsupported(name: str, table: Mapping[Any, Any]) -> str:
+    import difflib
+
+    known = sorted(key.__name__ for key in table if callable(key))
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"np.{name} is not supported on nodes; the nearest supported function is np.{close[0]}"
+
+
+def describe(expr: Expr) -> str:
+    """Describe a node in a few words for messages: its name or operation, shape and plates."""
+    what = f"node {expr.name!r}" if expr.name else f"node {expr.op.name}(...)"
+    plates = f" on {', '.join(plate.name for plate in expr.plates)}" if expr.plates else ""
+    return f"{what} of shape {expr.shape}{plates}"
+
+
+def intern(
+    graph: Graph,
+    op: Op,
+    args: tuple[Expr, ...],
+    attrs: dict[str, Any],
+    signature: tuple[tuple[int, ...], Plates, str],
+    value: np.ndarray | None = None,
+) -> Expr:
+    """Return the one expression of `graph` with this operation, arguments and attributes."""
+    content = None if value is None else (value.dtype.str, value.shape, value.tobytes())
+    key = (op.name, tuple(map(id, args)), tuple(sorted(attrs.items())), signature, content)
+    found = graph.table.get(key)
+    if found is not None:
+        return found
+    expr = object.__new__(StochasticNode if op.name == "sample" else Expr)
+    expr.op, expr.args, expr.attrs, expr.graph, expr.value = op, args, attrs, graph, value
+    expr.shape, expr.plates, expr.kind = signature
+    return graph.table.setdefault(key, expr)
+
+
+def topological(roots: Iterable[Expr]) -> list[Expr]:
+    """Return every expression below `roots`, arguments before what uses them."""
+    order: list[Expr] = []
+    seen: set[Expr] = set()
+    stack = list(roots)[::-1]
+    while stack:
+        expr = stack[-1]
+        if expr in seen:
+            stack.pop()
+            continue
+        waiting = [arg for arg in expr.args if arg not in seen]
+        if waiting:
+            stack.extend(reversed(waiting))
+        else:
+            seen.add(expr)
+            order.append(expr)
+            stack.pop()
+    return order
+
+
+def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
+    """Rebuild the expressions of `order` on what `env` maps their arguments to.
+
+    `env` is extended in place and returned; expressions that it holds already stay as they are.
+    """
+    for expr in order:
+        if expr not in env:
+            args = tuple(env[arg] for arg in expr.args)
+            same = all(new is old for new, old in zip(args, expr.args, strict=True))
+            env[expr] = expr if same else expr.op.build(expr.graph, args, expr.attrs)
+    return env

@@ -1,0 +1,341 @@
+"""Declaring a model: a graph of parameter, data, deterministic, stochastic and cost nodes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.errors import CallError, DeclarationError
+from scg.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, intern, topological
+from scg.ops import base
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from scg.distributions.base import Distribution
+
+Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+_RESERVED = "/@#"
+
+
+def _draw(*_: Any, **__: Any) -> Any:
+    raise TypeError("a stochastic node is replaced by its draw before a program runs")
+
+
+SAMPLE = base.Op("sample", _draw, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A declared parameter: its node and how it is initialised."""
+
+    node: Expr
+    init: Initializer
+
+
+class Graph:
+    """A stochastic computation graph (Schulman et al. 2015).
+
+    Parameters
+    ----------
+    name : str
+        A name for drawings and messages.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> theta = g.parameter("theta", 0.4)
+    >>> b = g.sample("b", scg.Bernoulli(logits=theta))
+    >>> g.cost("loss", (b - 0.499) ** 2)
+    >>> g
+    Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+    """
+
+    def __init__(self, name: str = "graph"):
+        self.name = name
+        self.table: dict[Any, Expr] = {}  # interned expressions live and die with the graph
+        self.names: dict[Expr, str] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.data_nodes: dict[str, Expr] = {}
+        self.stochastic: dict[str, StochasticNode] = {}
+        self.deterministics: dict[str, Expr] = {}
+        self.costs: dict[str, Expr] = {}
+        self.roles: dict[str, tuple[Expr, str]] = {}  # every declared name: its node and role
+        self._plates: dict[str, Plate] = {}
+        self._scope: tuple[str, ...] = ()
+
+    # --- declaring ----------------------------------------------------------------------------
+    def parameter(
+        self,
+        name: str,
+        value: Any = None,
+        *,
+        shape: int | tuple[int, ...] | None = None,
+        init: Initializer | None = None,
+    ) -> Expr:
+        """Declare a parameter: an initial value, or a shape and an initializer.
+
+        Parameters
+        ----------
+        name : str
+            The key in ``params`` and ``grads``; under a scope it is "scope/name".
+        value : array_like, optional
+            The initial value; its shape is the parameter's.
+        shape, init : optional
+            A shape and an initializer of ``scg.init`` (zeros by default).
+        """
+        full = self._register(name)
+        if (value is None) == (shape is None):
+            raise DeclarationError(
+                f"parameter {full!r}: give an initial value or a shape (with init=...), not "
+                f"{'both' if shape is not None else 'neither'}"
+            )
+        if value is not None:
+            if init is not None:
+                raise DeclarationError(f"parameter {full!r}: init= goes with shape=, not a value")
+            array = _float_array(value, f"parameter {full!r}")
+            event, start = array.shape, lambda rng, shape: array.copy()
+        else:
+            event = as_shape(shape, f"parameter {full!r}")
+            start = init or (lambda rng, shape: np.zeros(shape))
+        node = self._leaf(base.PARAMETER, full, event, ())
+        self.roles[full] = node, "parameter"
+        self.parameters[full] = Parameter(node, start)
+        return node
+
+    def data(
+        self,
+        name: str,
+        shape: int | tuple[int, ...] = (),
+        *,
+        plates: Plate | Plates | None = None,
+        kind: str = "float",
+    ) -> Expr:
+        """Declare data: arrays of plate axes and then the event `shape`, supplied at each call.
+
+        Parameters
+        ----------
+        name : str
+            The key in ``data``.
+        shape : int or tuple of int
+            The event shape: one example.
+        plates : Plate or tuple of Plate, optional
+            The leading axes.
+        kind : {"float", "int"}
+            Integers can serve as indices.
+        """
+        full = self._register(name)
+        if kind not in ("float", "int"):
+            raise DeclarationError(f'data {full!r}: kind must be "float" or "int", got {kind!r}')
+        plates = as_plates(plates)
+        self._check_plates(full, plates)
+        node = self._leaf(base.DATA, full, as_shape(shape, f"data {full!r}"), plates, kind)
+        self.roles[full] = node, "data"
+        self.data_nodes[full] = node
+        return node
+
+    def sample(
+        self, name: str, dist: Distribution, *, plates: Plate | Plates | None = None
+    ) -> StochasticNode:
+        """Declare a stochastic node, drawn from `dist` once on each element of its plates.
+
+        The node lives on the plates of the distribution's parameters, and on `plates` besides.
+        """
+        from scg.distributions.base import Distribution
+
+        full = self._register(name)
+        if not isinstance(dist, Distribution):
+            raise DeclarationError(
+                f"node {full!r}: expected a distribution such as scg.Bernoulli(logits=...), "
+                f"got {type(dist).__name__}"
+            )
+        args = tuple(self._node(value, full) for value in dist.parameters.values())
+        every = as_plates([p for arg in args for p in arg.plates] + list(as_plates(plates)))
+        self._check_plates(full, every)
+        attrs = {"name": full, "family": type(dist), "static": dist.static}
+        signature = (dist.shape, every, dist.kind)
+        node = intern(self, SAMPLE, args, attrs, signature)
+        assert isinstance(node, StochasticNode)
+        self.roles[full] = node, "stochastic"
+        self.stochastic[full] = node
+        return node
+
+    def deterministic(self, name: str, value: Expr) -> Expr:
+        """Name a deterministic node, for drawings, messages and ``simulate``."""
+        full = self._register(name)
+        node = self._node(value, full)
+        self.roles[full] = node, "deterministic"
+        self.deterministics[full] = node
+        self.names.setdefault(node, full)
+        return node
+
+    def cost(self, name: str, value: Any) -> None:
+        """Declare a cost: a scalar for each plate element, to be minimised in expectation."""
+        full = self._register(name)
+        node = self._node(value, full)
+        if node.shape != ():
+            raise DeclarationError(
+                f"cost {full!r} has event shape {node.shape}, expected a scalar per plate element. "
+                'Write np.sum(...) around it: g.cost("%s", np.sum(...))' % name
+            )
+        self._check_plates(full, node.plates)
+        self.costs[full] = base.OPS["float"](node) if node.kind != "float" else node
+        self.roles[full] = self.costs[full], "cost"
+
+    @contextlib.contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Prefix the names declared inside with "name/"."""
+        _check_name(name, "scope")
+        self._scope, before = (*self._scope, name), self._scope
+        try:
+            yield
+        finally:
+            self._scope = before
+
+    # --- using ----------------------------------------------------------------------------------
+    def init(self, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Return initial parameters; each depends on the seed and its own name alone."""
+        from scg.engine.noise import check_seed, stream_key
+
+        check_seed(seed)
+        params = {}
+        for name, parameter in self.parameters.items():
+            rng = np.random.default_rng([int(word) for word in stream_key(seed, f"init:{name}")])
+            value = np.asarray(parameter.init(rng, parameter.node.shape), dtype=np.float64)
+            if value.shape != parameter.node.shape:
+                raise CallError(
+                    f"parameter {name!r}: its initializer returned shape {value.shape}, "
+                    f"expected {parameter.node.shape}"
+                )
+            params[name] = value
+        return params
+
+    def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
+        """Draw values of any nodes; see :func:`scg.simulate.simulate`."""
+        from scg.simulate import simulate
+
+        return simulate(self, params, **options)
+
+    def draw(self, path: str | None = None) -> Any:
+        """Draw the graph; see :func:`scg.draw.dot.draw_graph`."""
+        from scg.draw.dot import draw_graph
+
+        return draw_graph(self, path)
+
+    def to_networkx(self) -> nx.DiGraph:
+        """Return the declared graph: named nodes with a ``role``, edges as in the model.
+
+        Unnamed deterministic operations are contracted into edges between named nodes.
+        """
+        import networkx as nx
+
+        digraph = nx.DiGraph(name=self.name)
+        for name, (_, role) in self.roles.items():
+            digraph.add_node(name, role=role)
+        by_expr: dict[Expr, str] = {}
+        for name, (node, role) in self.roles.items():
+            if role != "cost":
+                by_expr[node] = name
+        sources: dict[Expr, frozenset[str]] = {}
+        for expr in topological(node for node, _ in self.roles.values()):
+            below = frozenset().union(*(sources[arg] for arg in expr.args))
+            own = by_expr.get(expr)
+            if own is not None:
+                digraph.add_edges_from((source, own) for source in sorted(below))
+            sources[expr] = below if own is None else frozenset((own,))
+        for name, node in self.costs.items():
+            digraph.add_edges_from((source, name) for source in sorted(sources[node]))
+        return digraph
+
+    def named(self, name: str) -> Expr:
+        """Return the node of a declared name."""
+        found = self.roles.get(name)
+        if found is None:
+            import difflib
+
+            close = difflib.get_close_matches(name, list(self.roles), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise CallError(f"graph {self.name!r} has no node {name!r}{hint}")
+        return found[0]
+
+    @property
+    def plates(self) -> tuple[Plate, ...]:
+        """All plates of the declared nodes."""
+        return as_plates(self._plates.values())
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for _, role in self.roles.values():
+            counts[role] = counts.get(role, 0) + 1
+        return f"Graph({self.name!r}: {', '.join(f'{n} {role}' for role, n in counts.items())})"
+
+    # --- inside -----------------------------------------------------------------------------------
+    def _register(self, name: str) -> str:
+        _check_name(name, "node")
+        full = "/".join((*self._scope, name))
+        if full in self.roles:
+            role = self.roles[full][1]
+            raise DeclarationError(
+                f"graph {self.name!r} already has a {role} node {full!r}; "
+                "choose another name or a scope: with g.scope(...):"
+            )
+        return full
+
+    def _leaf(
+        self, op: base.Op, name: str, shape: tuple[int, ...], plates: Plates, kind: str = "float"
+    ) -> Expr:
+        return intern(self, op, (), {"name": name}, (shape, plates, kind))
+
+    def _node(self, value: Any, name: str) -> Expr:
+        if not isinstance(value, Expr):
+            return base.constant(self, value)
+        if value.graph is not self:
+            raise DeclarationError(
+                f"node {name!r} of graph {self.name!r} uses {describe(value)} "
+                f"of another graph ({value.graph.name!r})"
+            )
+        return value
+
+    def _check_plates(self, name: str, plates: Plates) -> None:
+        for plate in plates:
+            if self._plates.setdefault(plate.name, plate) is not plate:
+                raise DeclarationError(
+                    f"node {name!r}: the graph has two plates of the name {plate.name!r}. "
+                    "Make one scg.Plate and use it everywhere, or choose another name"
+                )
+
+
+def _check_name(name: Any, what: str) -> None:
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise DeclarationError(f"a {what} needs a name of printable characters, got {name!r}")
+    for character in _RESERVED:
+        if character in name:
+            raise DeclarationError(
+                f"{what} name {name!r}: {character!r} is reserved"
+                + (" for scopes; write with g.scope(...):" if character == "/" else "")
+            )
+
+
+def as_shape(shape: Any, what: str) -> tuple[int, ...]:
+    """Return a shape as a tuple, checked."""
+    entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(entries, (tuple, list)) or not all(
+        isinstance(n, (int, np.integer)) and n >= 0 for n in entries
+    ):
+        raise DeclarationError(f"{what}: a shape is a tuple of integers, got {shape!r}")
+    return tuple(int(n) for n in entries)
+
+
+def _float_array(value: Any, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DeclarationError(f"{what}: expected numbers, got {value!r}") from error
+    if not np.all(np.isfinite(array)):
+        raise DeclarationError(f"{what}: the initial value is not finite")
+    return array

@@ -1,0 +1,151 @@
+"""Elementwise ops: arithmetic, elementary functions, comparisons and selection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scg.ops.base import Op, Vjp, broadcast_shapes
+
+
+def elementwise(
+    name: str,
+    numpy: Callable[..., Any],
+    *vjps: Vjp | None,
+    kind: str = "float",
+    continuous: bool = True,
+    smooth: bool = True,
+) -> Op:
+    """Declare an elementwise op: its NumPy rule, one VJP an argument, and its traits."""
+    return Op(
+        name,
+        numpy,
+        broadcast_shapes,
+        vjps,
+        kind=kind,
+        elementwise=True,
+        continuous=continuous,
+        smooth=smooth,
+    )
+
+
+# --- arithmetic -----------------------------------------------------------------------------
+add = elementwise("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, kind="same")
+subtract = elementwise(
+    "subtract", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, kind="same"
+)
+multiply = elementwise(
+    "multiply", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, kind="same"
+)
+divide = elementwise(
+    "divide", np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * y) / b
+)
+negative = elementwise("negative", np.negative, lambda g, y, a: -g, kind="same")
+square = elementwise("square", np.square, lambda g, y, a: g * (2.0 * a), kind="same")
+_power = elementwise(
+    "power",
+    lambda a, b: np.power(a, b, dtype=np.result_type(a, np.float32)),
+    lambda g, y, a, b: g * (b * power(a, b - 1.0)),
+    lambda g, y, a, b: g * (y * log(where(greater(a, 0.0), a, 1.0))),
+)
+
+
+def power(a: Any, b: Any) -> Any:
+    """Raise `a` to the power `b`; small constant powers become products."""
+    if np.isscalar(b) and b == 2:
+        return square(a)
+    if np.isscalar(b) and b == 1:
+        return a
+    return _power(a, b)
+
+
+# --- elementary functions -------------------------------------------------------------------
+def _sigmoid(a: Any) -> Any:
+    small = np.exp(-np.abs(a))
+    return np.where(a >= 0, 1.0, small) / (1.0 + small)
+
+
+def _softplus(a: Any) -> Any:
+    return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
+
+
+def _xlogy(x: Any, y: Any) -> Any:
+    return x * np.log(np.where(x == 0, 1.0, y))
+
+
+def _xlog1py(x: Any, y: Any) -> Any:
+    return x * np.log1p(np.where(x == 0, 0.0, y))
+
+
+exp = elementwise("exp", np.exp, lambda g, y, a: g * y)
+log = elementwise("log", np.log, lambda g, y, a: g / a)
+log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a))
+expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * (y + 1.0))
+sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y))
+tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * (1.0 - square(y)))
+sigmoid = elementwise("sigmoid", _sigmoid, lambda g, y, a: g * (y * sigmoid(-a)))
+softplus = elementwise("softplus", _softplus, lambda g, y, a: g * sigmoid(a))
+sign = elementwise("sign", np.sign, None, kind="same", continuous=False, smooth=False)
+absolute = elementwise("abs", np.absolute, lambda g, y, a: g * sign(a), kind="same", smooth=False)
+relu = elementwise(
+    "relu",
+    lambda a: np.maximum(a, 0),
+    lambda g, y, a: where(greater(a, 0.0), g, 0.0),
+    kind="same",
+    smooth=False,
+)
+#: x log y and x log(1 + y), zero where x is zero, whatever y.
+xlogy = elementwise(
+    "xlogy",
+    _xlogy,
+    lambda g, out, x, y: g * log(y),
+    lambda g, out, x, y: where(equal(x, 0.0), 0.0, g * x / y),
+)
+xlog1py = elementwise(
+    "xlog1py",
+    _xlog1py,
+    lambda g, out, x, y: g * log1p(y),
+    lambda g, out, x, y: where(equal(x, 0.0), 0.0, g * x / (1.0 + y)),
+)
+
+# --- comparisons and selection --------------------------------------------------------------
+greater, greater_equal, less, less_equal, equal, not_equal = (
+    elementwise(f.__name__, f, None, None, kind="bool", continuous=False, smooth=False)
+    for f in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal)
+)
+logical_and, logical_or = (
+    elementwise(f.__name__, f, None, None, kind="bool", continuous=False, smooth=False)
+    for f in (np.logical_and, np.logical_or)
+)
+logical_not = elementwise(
+    "logical_not", np.logical_not, None, kind="bool", continuous=False, smooth=False
+)
+#: where(condition, a, b) is continuous in a and b; a sampled condition is not (see the op's
+#: first argument, which carries no derivative and therefore breaks continuity).
+where = elementwise(
+    "where",
+    np.where,
+    None,
+    lambda g, y, c, a, b: where(c, g, 0.0),
+    lambda g, y, c, a, b: where(c, 0.0, g),
+    kind="same",
+)
+minimum = elementwise(
+    "minimum",
+    np.minimum,
+    lambda g, y, a, b: where(less_equal(a, b), g, 0.0),
+    lambda g, y, a, b: where(less_equal(a, b), 0.0, g),
+    kind="same",
+    smooth=False,
+)
+maximum = elementwise(
+    "maximum",
+    np.maximum,
+    lambda g, y, a, b: where(greater_equal(a, b), g, 0.0),
+    lambda g, y, a, b: where(greater_equal(a, b), 0.0, g),
+    kind="same",
+    smooth=False,
+)
+cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g)

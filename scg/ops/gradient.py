@@ -1,0 +1,27 @@
+"""Ops that act on derivatives only: stop, the magic box, and a mark that keeps nodes apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.ops.base import Op
+
+#: The identity with a zero derivative.
+stop = Op("stop", lambda x: x, lambda x: x, (None,), kind="same")
+
+#: The magic box ⊠(ℓ) of DiCE (Foerster et al. 2018, eq. 4): forward 1, VJP g · ⊠(ℓ).
+box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g * y,))
+
+#: The identity; the label keeps apart two points of equal expression, so that each has a
+#: gradient of its own.
+mark = Op("mark", lambda x, label: x, lambda x, label: x, (lambda g, y, x, label: g,), kind="same")
+
+#: Ops that vanish after the last differentiation.
+IDENTITIES = (stop, mark)
+
+
+def stop_gradient(x: Any) -> Any:
+    """Return `x` without credit: neither derivatives nor score terms pass through it."""
+    return stop(x)

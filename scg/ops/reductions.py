@@ -1,0 +1,200 @@
+"""Reductions over event axes and over plates, and what undoes their shape: expand."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.expr import Expr, Plate, Plates, as_plates, ordered
+from scg.ops.base import Op, constant, normal_axes, plate_size
+from scg.ops.elementwise import cast, divide, equal, exp, log, subtract
+from scg.ops.shape import reshape
+
+
+def _drop(shape: tuple[int, ...], axes: tuple[int, ...], over: Plates = ()) -> tuple[int, ...]:
+    return tuple(n for i, n in enumerate(shape, -len(shape)) if i not in axes)
+
+
+def _keep(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if i in axes else n for i, n in enumerate(shape, -len(shape)))
+
+
+def _without(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
+    return tuple(plate for plate in args[0].plates if plate not in attrs["over"])
+
+
+def _unreduced(out: Expr, like: Expr, axes: tuple[int, ...]) -> Expr:
+    """Give a reduced result its event axes back, with length 1, so that it broadcasts."""
+    return reshape(out, shape=_keep(like.shape, axes))
+
+
+def _logsumexp(x: np.ndarray, axes: tuple[int, ...], over: tuple[int, ...] = ()) -> Any:
+    axis = axes + over
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.log(np.sum(np.exp(x - top), axis=axis)) + np.squeeze(top, axis=axis)
+
+
+# The interpreter passes the positions of the plates' axes, counted from the end, as `over`.
+_sum = Op(
+    "sum",
+    lambda x, axes, over=(): np.sum(x, axis=axes + over),
+    _drop,
+    (lambda g, y, x, axes, over: expand(_unreduced(g, x, axes), x.plates, x.shape),),
+    kind="same",
+    plates=_without,
+)
+_max = Op(
+    "max",
+    lambda x, axes, over=(): np.max(x, axis=axes + over),
+    _drop,
+    (lambda g, y, x, axes, over: _shared_by_ties(g, y, x, axes, over),),
+    kind="same",
+    smooth=False,
+    plates=_without,
+)
+_lse = Op(
+    "logsumexp",
+    _logsumexp,
+    _drop,
+    (
+        lambda g, y, x, axes, over: (
+            _unreduced(g, x, axes) * exp(subtract(x, _unreduced(y, x, axes)))
+        ),
+    ),
+    plates=_without,
+)
+REDUCTIONS = (_sum, _max, _lse)
+
+
+def _shared_by_ties(g: Expr, y: Expr, x: Expr, axes: Any, over: Plates) -> Expr:
+    hit = cast(equal(x, _unreduced(y, x, axes)))
+    ties = _unreduced(_sum(hit, axes=axes, over=over), x, axes)
+    return _unreduced(g, x, axes) * hit / ties
+
+
+def _expand_numpy(x: Any, plates: Any, shape: Any) -> Any:
+    return np.broadcast_to(x, shape)
+
+
+_expand = Op(
+    "expand",
+    _expand_numpy,
+    lambda x, plates, shape: np.broadcast_shapes(x, shape),
+    (lambda g, y, x, plates, shape: g,),
+    kind="same",
+    plates=lambda args, attrs: ordered(args[0].plates + attrs["plates"]),
+)
+
+
+def expand(x: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
+    """Repeat `x` over more plates and broadcast its event to `shape`; no data are copied."""
+    if x.shape == shape and set(plates) <= set(x.plates):
+        return x
+    return _expand(x, plates=ordered(plates), shape=shape)
+
+
+def zeros(like: Expr) -> Expr:
+    """Return the constant zero with the plates and shape of `like`."""
+    return expand(constant(like.graph, 0.0), like.plates, like.shape)
+
+
+def fit(g: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
+    """Sum `g` over what was broadcast, so that it has exactly these plates and this shape."""
+    axes = tuple(
+        i for i in range(-g.ndim, 0) if -i > len(shape) or (shape[i] == 1 and g.shape[i] != 1)
+    )
+    over = tuple(plate for plate in g.plates if plate not in plates)
+    if axes or over:
+        inner = range(-builtins.min(g.ndim, len(shape)), 0)
+        kept = tuple(1 if i in axes else g.shape[i] for i in inner)
+        g = reshape(_sum(g, axes=axes, over=over), shape=kept)
+    return expand(g, plates, shape)
+
+
+# --- what users call --------------------------------------------------------------------------
+def _over(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
+    axes = normal_axes(axis, np.ndim(x))
+    if not isinstance(x, Expr):
+        out = op.numpy(np.asarray(x), axes=axes)
+        return np.expand_dims(out, axes) if keepdims and axes else out
+    out = op(x, axes=axes, over=()) if axes else x
+    return _unreduced(out, x, axes) if keepdims else out
+
+
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over event axes (all by default)."""
+    return _over(_sum, x, axis, keepdims)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Maximum over event axes; ties share the gradient equally."""
+    return _over(_max, x, axis, keepdims)
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return log Σ exp(x) over event axes, without overflow."""
+    return _over(_lse, x, axis, keepdims)
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Mean over event axes."""
+    shape = np.shape(x)
+    count = int(np.prod([shape[i] for i in normal_axes(axis, len(shape))]))
+    return divide(sum(x, axis, keepdims), float(count))
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """Return exp(x) / Σ exp(x) along one event axis."""
+    return exp(log_softmax(x, axis))
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """Return x − log Σ exp(x) along one event axis."""
+    return subtract(x, logsumexp(x, axis, keepdims=True))
+
+
+def _plates_of(x: Any, plate: Any, caller: str) -> Plates:
+    plates = as_plates(plate)
+    for p in plates:
+        if not isinstance(x, Expr) or p not in x.plates:
+            raise DeclarationError(
+                f"scg.{caller}: {x!r} is not on plate {p.name!r}. "
+                "It can only be reduced over a plate that it has"
+            )
+    return plates
+
+
+def plate_sum(x: Any, plate: Plate) -> Expr:
+    """Sum over a plate of the user's; every element then influences the result."""
+    return _sum(x, axes=(), over=_plates_of(x, plate, "plate_sum"))
+
+
+def plate_mean(x: Any, plate: Plate) -> Expr:
+    """Mean over a plate of the user's, for example a batch statistic."""
+    out = plate_sum(x, plate)
+    for p in as_plates(plate):
+        out = out / plate_size(out.graph, p)
+    return out
+
+
+def plate_logsumexp(x: Any, plate: Plate) -> Expr:
+    """Return log Σ exp(x) over a plate; subtract ``np.log`` of its length for log-mean-exp."""
+    return _lse(x, axes=(), over=_plates_of(x, plate, "plate_logsumexp"))
+
+
+def plate_max(x: Any, plate: Plate) -> Expr:
+    """Maximum over a plate."""
+    return _max(x, axes=(), over=_plates_of(x, plate, "plate_max"))
+
+
+def plate_log_mean_exp(x: Any, plate: Plate) -> Expr:
+    """Return log of the mean of exp(x) over a plate (the IWAE bound of log-weights)."""
+    out = plate_logsumexp(x, plate)
+    for p in as_plates(plate):
+        out = out - log(plate_size(out.graph, p))
+    return out

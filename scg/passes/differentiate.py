@@ -1,0 +1,100 @@
+"""Differentiate: reverse mode from graph to graph, so that every order is available."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from scg.errors import CompilerError, DeclarationError
+from scg.expr import Expr, describe, rewrite, topological
+from scg.ops.base import constant
+from scg.ops.gradient import IDENTITIES, box
+from scg.ops.reductions import expand, fit, zeros
+
+
+def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
+    """Return the derivatives of `y`, summed over its plates, in each of `wrt`.
+
+    Parameters
+    ----------
+    y : Expr
+        A scalar per plate element.
+    wrt : sequence of Expr
+        Expressions; one that `y` does not depend on has the derivative zero.
+
+    Returns
+    -------
+    list of Expr
+        Each with exactly the plates and the shape of its expression.
+    """
+    order = topological((y,))
+    active = set(wrt)
+    for expr in order:
+        if expr.kind == "float" and any(arg in active for arg in expr.args):
+            active.add(expr)
+    found: dict[Expr, Expr] = {}
+    waiting: dict[Expr, list[Expr]] = {}
+    if y in active:
+        waiting[y] = [expand(constant(y.graph, 1.0), y.plates, y.shape)]
+    for expr in reversed(order):
+        parts = waiting.pop(expr, None)
+        if parts is None:
+            continue
+        g = parts[0]
+        for part in parts[1:]:
+            g = g + part
+        found[expr] = g
+        if expr.op.name == "sample" and any(arg in active for arg in expr.args):
+            raise DeclarationError(
+                f"scg.grad: a path leads through the sampling of {describe(expr)}, which has no "
+                "derivative before an estimator is chosen. For the partial derivative write "
+                f"scg.stop_gradient on it"
+            )
+        for i, arg in enumerate(expr.args):
+            rule = expr.op.vjp(i) if arg in active else None
+            if rule is not None:
+                cotangent = fit(rule(g, expr, *expr.args, **expr.attrs), arg.plates, arg.shape)
+                if cotangent.plates != arg.plates or cotangent.shape != arg.shape:
+                    raise CompilerError(f"the VJP of {expr.op.name} returned {cotangent!r}")
+                waiting.setdefault(arg, []).append(cotangent)
+    return [found[x] if x in found else zeros(x) for x in wrt]
+
+
+def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
+    """Map every expression below `roots` to itself without stops, marks and boxes.
+
+    To be applied after the last differentiation: they have done their work.
+    """
+    env: dict[Expr, Expr] = {}
+    for expr in topological(roots):
+        if expr.op in IDENTITIES:
+            env[expr] = env[expr.args[0]]
+        elif expr.op is box:
+            env[expr] = expand(constant(expr.graph, 1.0), expr.plates, expr.shape)
+        else:
+            rewrite((expr,), env)
+    return env
+
+
+def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
+    """Return the derivative of a declared node in other nodes, as nodes.
+
+    Parameters
+    ----------
+    y : Expr
+        A scalar per plate element; what is differentiated is its sum over plates.
+    x : Expr or list of Expr
+        One node gives one derivative, a list a list.
+
+    Raises
+    ------
+    DeclarationError
+        If a path from `y` to `x` leads through a stochastic node's sampling.
+    """
+    several = isinstance(x, (list, tuple))
+    nodes = list(x) if isinstance(x, (list, tuple)) else [x]
+    if y.shape != ():
+        raise DeclarationError(
+            f"scg.grad: {describe(y)} must be a scalar per plate element; write np.sum(...)"
+        )
+    result = gradients(y, nodes)
+    return result if several else result[0]

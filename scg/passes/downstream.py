@@ -1,0 +1,180 @@
+"""What a node may ask about its future: influenced costs, other draws, replays."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from scg.errors import CompilerError
+from scg.estimators.base import Replay
+from scg.expr import Expr, Plate, Plates, StochasticNode, rewrite
+from scg.ops.base import constant, plate_size
+from scg.ops.gradient import mark
+from scg.ops.reductions import REDUCTIONS, expand
+from scg.passes.analyse import bits
+from scg.passes.differentiate import gradients
+
+if TYPE_CHECKING:
+    from scg.passes.surrogate import Surrogate
+
+_plate_sum = REDUCTIONS[0]
+
+
+class NodeDownstream:
+    """The influenced part of the surrogate, as one node sees it."""
+
+    def __init__(self, surrogate: Surrogate, node: StochasticNode):
+        self.surrogate = surrogate
+        self.node = node
+        self.draw = surrogate.draws[node]
+        self.plates: Plates = tuple(p for p in node.plates)
+        self._samples = tuple(p for p in self.draw.value.plates if not p.owned_by_user)
+
+    @cached_property
+    def cost(self) -> Expr:
+        """The influenced costs as contributions to the objective; own plates kept."""
+        return self.reduced(self.surrogate.env, "draws", self._samples)
+
+    @cached_property
+    def unit(self) -> Expr:
+        """Factor that turns a contribution into the user's units of a cost."""
+        unit = constant(self.surrogate.graph, 1.0)
+        for plate in self.plates:
+            if self.surrogate.reduce(plate) == "mean":
+                unit = unit * plate_size(self.surrogate.graph, plate)
+            elif plate.size is not None:
+                unit = unit * plate_size(self.surrogate.graph, plate) / float(plate.size)
+        return unit
+
+    @cached_property
+    def inputs(self) -> tuple[Expr, ...]:
+        """The data and the draws on which the node directly depends."""
+        found: dict[Expr, None] = {}
+        seen: set[Expr] = set()
+        stack = list(self.node.args)
+        while stack:
+            expr = stack.pop()
+            if expr in seen:
+                continue
+            seen.add(expr)
+            if isinstance(expr, StochasticNode) or expr.op.name == "data":
+                found[expr] = None
+            else:
+                stack.extend(expr.args)
+        position = {expr: i for i, expr in enumerate(self.surrogate.influence.order)}
+        return tuple(self.surrogate.env[expr] for expr in sorted(found, key=position.__getitem__))
+
+    @property
+    def mean_field(self) -> Replay:
+        """The shared deterministic pass, as this node sees it."""
+        return self.surrogate.mean_field.replay(self)
+
+    def at(self, value: Expr, below: str) -> Replay:
+        """Replay with the node at `value` and the nodes below it at their means or modes."""
+        if below not in ("mean", "mode"):
+            raise CompilerError(f'at(..., below={below!r}): expected "mean" or "mode"')
+        surrogate, node = self.surrogate, self.node
+        point = mark(value, label=f"{node.name}:{below}")
+        env: dict[Expr, Expr] = {node: point}
+        for expr in surrogate.influence.order:
+            if expr in env:
+                continue
+            if not any(env[arg] is not surrogate.env[arg] for arg in expr.args):
+                env[expr] = surrogate.env[expr]
+            elif isinstance(expr, StochasticNode):
+                env[expr] = central(expr, env, below)
+            else:
+                rewrite((expr,), env)
+        cost = self.reduced(env, None, self._samples)
+        (slope,) = gradients(cost, [point])
+        return Replay(point, cost, slope)
+
+    def others(self, plate: Plate) -> Expr:
+        """Mean of the cost over the other draws of a sample plate."""
+        assert plate.length is not None
+        cost = expand(self.cost, (*self.cost.plates, plate), ())
+        total = _plate_sum(cost, axes=(), over=(plate,))
+        return (total - cost) / (plate.length - 1.0)
+
+    def average(self, expr: Expr) -> Expr:
+        """Weighted mean over all plates of the node."""
+        total = self.surrogate.collapse(expr)
+        for plate in total.plates:
+            total = _plate_sum(total, axes=(), over=(plate,)) / plate_size(total.graph, plate)
+        return total
+
+    def reduced(self, env: dict[Expr, Expr], shared: str | None, samples: Plates) -> Expr:
+        """Sum the influenced costs of a run, all but the node's own plates summed over.
+
+        Sums over sets of costs are shared between nodes where `shared` names the run.
+        """
+        total: Expr | None = None
+        for reach in self.surrogate.influence.downstream[self.node]:
+            if reach.open:
+                part = self._suffix(env, shared, reach.sep, reach.members, samples)
+                total = part if total is None else total + part
+        return total if total is not None else constant(self.surrogate.graph, 0.0)
+
+    def _suffix(
+        self,
+        env: dict[Expr, Expr],
+        shared: str | None,
+        sep: frozenset[Plate],
+        members: int,
+        samples: Plates,
+    ) -> Expr:
+        sums = self.surrogate.suffixes if shared else {}
+        pending = []
+        while members and (shared, sep, members, samples) not in sums:
+            pending.append(members)
+            members &= members - 1
+        total = sums.get((shared, sep, members, samples))
+        for mask in reversed(pending):
+            _, cost = self.surrogate.influence.costs[next(bits(mask))]
+            own = self._element(cost, env[cost], sep, samples)
+            total = own if total is None else own + total
+            sums[shared, sep, mask, samples] = total
+        assert total is not None
+        return total
+
+    def _element(self, cost: Expr, value: Expr, sep: frozenset[Plate], samples: Plates) -> Expr:
+        value = self.surrogate.contribution(cost, value)
+        value = self.surrogate.collapse(value, samples, self.surrogate.frozen(cost))
+        gone = tuple(p for p in value.plates if p.owned_by_user and p not in sep)
+        return _plate_sum(value, axes=(), over=gone) if gone else value
+
+
+def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
+    """Mean or mode of a node given what `env` holds for its parents, on all the node's plates."""
+    dist = node.dist.rebuild(tuple(env[arg] for arg in node.args), node.attrs["static"])
+    value = dist.mean() if how == "mean" else dist.mode()
+    return expand(value, (*value.plates, *node.plates), node.shape)
+
+
+class MeanField:
+    """One deterministic pass with every stochastic node at its mean (Gu et al. 2016, sec. 3)."""
+
+    def __init__(self, surrogate: Surrogate):
+        self.surrogate = surrogate
+        influence = surrogate.influence
+        self.env: dict[Expr, Expr] = {}
+        self.points: dict[Expr, Expr] = {}
+        for expr in influence.order:
+            if isinstance(expr, StochasticNode):
+                point = mark(central(expr, self.env, "mean"), label=f"{expr.name}:field")
+                self.points[expr] = self.env[expr] = point
+            else:
+                rewrite((expr,), self.env)
+        total: Expr | None = None
+        for _, cost in influence.costs:
+            part = surrogate.contribution(cost, self.env[cost])
+            part = _plate_sum(part, axes=(), over=part.plates) if part.plates else part
+            total = part if total is None else total + part
+        assert total is not None
+        slopes = gradients(total, list(self.points.values()))
+        self.slopes = dict(zip(self.points, slopes, strict=True))
+
+    def replay(self, down: NodeDownstream) -> Replay:
+        """Return the pass as one node sees it: its point, its influenced costs, their slope."""
+        cost = down.reduced(self.env, "field", ())
+        return Replay(self.points[down.node], cost, self.slopes[down.node])

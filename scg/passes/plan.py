@@ -1,0 +1,401 @@
+"""Plan: give each stochastic node an estimator, and say why; refuse what does not fit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from scg.errors import BiasWarning, EstimatorError, StopWarning
+from scg.estimators import ESTIMATORS, Enumeration, Estimator, LeaveOneOut, Reparameterization
+from scg.expr import Expr, StochasticNode
+from scg.graph import Graph
+from scg.passes.analyse import Influence, bits, continuous_in
+
+PATH_LIMIT = 1024
+ENUMERATION_BUDGET = 256
+AUTOMATIC_SAMPLES = 4
+
+
+@dataclass
+class Plan:
+    """Estimator and reason for each stochastic node, in topological order."""
+
+    influence: Influence
+    estimators: dict[StochasticNode, Estimator] = field(default_factory=dict)
+    reasons: dict[StochasticNode, str] = field(default_factory=dict)
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether every node's estimator is unbiased."""
+        return all(estimator.unbiased for estimator in self.estimators.values())
+
+    def plate_key(self, node: StochasticNode) -> object:
+        """What identifies the sample plate of a node: the instance if joint, else the node."""
+        estimator = self.estimators[node]
+        return estimator if estimator.joint else node
+
+    def lengths(self) -> dict[Expr, dict[object, int]]:
+        """For each expression the sample plates on which it will live, with their lengths."""
+        return sample_plates(self.influence, self.estimators)
+
+    def __str__(self) -> str:
+        width = max((len(node.name or "") for node in self.estimators), default=0)
+        return "\n".join(
+            f"{node.name:<{width}}  {estimator!r}  ({self.reasons[node]})"
+            for node, estimator in self.estimators.items()
+        )
+
+
+def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None) -> Plan:
+    """Assign the user's estimators, choose the others, and check every requirement.
+
+    Parameters
+    ----------
+    influence : Influence
+        The analysed graph.
+    estimator : Estimator, mapping or None
+        One for all nodes, some by name, or none: the rest is chosen, never a biased one.
+    """
+    given = _given(influence.graph, influence, estimator)
+    plan = Plan(influence)
+    chosen, reasons = _choose(influence, given)
+    for node in influence.nodes:
+        plan.estimators[node], plan.reasons[node] = chosen[node], reasons[node]
+    view = View(influence, plan.estimators)
+    for node in influence.nodes:
+        _check(node, plan.estimators[node], view)
+    _check_paths(plan)
+    _warn(plan)
+    return plan
+
+
+def _given(
+    graph: Graph, influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None
+) -> dict[StochasticNode, Estimator]:
+    if estimator is None:
+        return {}
+    if isinstance(estimator, Estimator):
+        return dict.fromkeys(influence.nodes, estimator)
+    if not isinstance(estimator, Mapping):
+        raise EstimatorError(
+            "estimator: expected an estimator such as scg.MuProp(), a dict from node names to "
+            f"estimators, or None, got {estimator!r}"
+        )
+    for name, value in estimator.items():
+        if name not in graph.stochastic:
+            known = ", ".join(map(repr, graph.stochastic)) or "none"
+            raise EstimatorError(
+                f"estimator for {name!r}: graph {graph.name!r} has no such stochastic node "
+                f"(its stochastic nodes: {known})"
+            )
+        if not isinstance(value, Estimator):
+            raise EstimatorError(
+                f"estimator for node {name!r}: expected an instance such as scg.MuProp(), "
+                f"got {value!r}"
+            )
+    return {node: estimator[node.name] for node in influence.nodes if node.name in estimator}
+
+
+# --- requirements -------------------------------------------------------------------------------
+class View:
+    """What a requirement may look at: the paths, and how credit flows at every node."""
+
+    def __init__(self, influence: Influence, estimators: Mapping[StochasticNode, Estimator]):
+        self.influence = influence
+        self.estimators = estimators
+        self.continuous = continuity(influence, lambda node, _: estimators[node].credit)
+
+    def ancestors(self, node: StochasticNode) -> list[StochasticNode]:
+        """Stochastic nodes on which the credited costs of `node` depend."""
+        members = 0
+        costs = dict(self.influence.costs)
+        for name, _ in self.influence.credited(node):
+            for reach in self.influence.ancestors[costs[name]]:
+                members |= reach.members
+        return [self.influence.nodes[i] for i in bits(members)]
+
+    def descendants(self, node: StochasticNode) -> list[StochasticNode]:
+        """Stochastic nodes below `node`."""
+        bit = 1 << self.influence.index[node]
+        return [
+            other
+            for other in self.influence.nodes
+            if any(reach.members & bit for reach in self.influence.ancestors[other])
+        ]
+
+
+def continuity(
+    influence: Influence, credit: Callable[[StochasticNode, bool], str]
+) -> dict[Expr, bool]:
+    """Say of each expression whether every open path to the next credited draw is continuous.
+
+    `credit` is asked at each stochastic node, costs first, with what holds for the node itself;
+    a path ends at a node whose credit is not "pathwise".
+    """
+    found = dict.fromkeys(influence.order, True)
+    for expr in reversed(influence.order):
+        if isinstance(expr, StochasticNode):
+            through = credit(expr, found[expr]) == "pathwise"
+            for arg in expr.args:
+                found[arg] &= found[expr] if through else True
+        elif expr.op.name != "stop":
+            for i, arg in enumerate(expr.args):
+                if influence.downstream[expr]:
+                    found[arg] &= found[expr] and continuous_in(expr, i)
+    return found
+
+
+def _reparameterized(node: StochasticNode, view: View) -> str | None:
+    if node.attrs["family"].reparameterized:
+        return None
+    return f"{_family(node)} has no reparameterization"
+
+
+def _continuous_paths(node: StochasticNode, view: View) -> str | None:
+    if view.continuous[node]:
+        return None
+    walk = _broken_path(node, view)
+    return (
+        f"the path {_names(walk)} is not continuous at '{walk[-1].op.name}', so that its "
+        "derivative misses a jump (wrap the op in scg.continuous(...) if it does not)"
+    )
+
+
+def _broken_path(node: StochasticNode, view: View) -> list[Expr]:
+    walk: list[Expr] = [node]
+    while True:
+        here = walk[-1]
+        for expr in view.influence.order:
+            if expr.op.name == "stop" or here not in expr.args:
+                continue
+            if isinstance(expr, StochasticNode):
+                if view.estimators[expr].credit == "pathwise" and not view.continuous[expr]:
+                    walk.append(expr)
+                    break
+            elif not continuous_in(expr, expr.args.index(here)):
+                return [*walk, expr]
+            elif not view.continuous[expr]:
+                walk.append(expr)
+                break
+
+
+def _differentiable_costs(node: StochasticNode, view: View) -> str | None:
+    influence = view.influence
+    costs = dict(influence.costs)
+    for name, _ in influence.credited(node):
+        if not influence.linearised[node] >> influence.cost_bit(costs[name]) & 1:
+            walk = influence.path(node, costs[name])
+            return f"cost {name!r} is not differentiable in {node.name!r} (path: {_names(walk)})"
+    return None
+
+
+def _mean(node: StochasticNode, view: View) -> str | None:
+    return None if node.attrs["family"].supports("mean") else f"{_family(node)} has no mean"
+
+
+def _mean_field(node: StochasticNode, view: View) -> str | None:
+    if all(_takes_mean(other) for other in view.influence.nodes):
+        return None
+    for other in (node, *view.ancestors(node)):
+        if not _takes_mean(other):
+            return f"node {other.name!r} ({_family(other)}) has no mean to put in its place"
+    return None
+
+
+def _takes_mean(node: StochasticNode) -> bool:
+    family = node.attrs["family"]
+    return family.supports("mean") and family.extends_to_mean
+
+
+def _modes_below(node: StochasticNode, view: View) -> str | None:
+    for other in (node, *view.descendants(node)):
+        if not other.attrs["family"].supports("mode"):
+            return f"node {other.name!r} ({_family(other)}) has no mode"
+    return None
+
+
+def _finite_support(node: StochasticNode, view: View) -> str | None:
+    if not node.attrs["family"].supports("cardinality"):
+        return f"{_family(node)} has no finite support"
+    count = node.dist.cardinality()
+    if count > PATH_LIMIT:
+        return f"its support has {_count(count)} values, more than {PATH_LIMIT}"
+    return None
+
+
+def _surviving_plates(node: StochasticNode, view: View) -> str | None:
+    costs = dict(view.influence.costs)
+    for i, (name, _) in enumerate(view.influence.costs):
+        for reach in view.influence.downstream[node]:
+            if not reach.members >> i & 1:
+                continue
+            for plate in node.plates:
+                if plate not in reach.sep:
+                    op = view.influence.breaker(node, costs[name], plate).op.name
+                    return (
+                        f"{op!r} mixes the elements of plate {plate.name!r} on the way to cost "
+                        f"{name!r}, so that all their values would have to be enumerated jointly"
+                    )
+    return None
+
+
+REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
+    "reparameterized distribution": _reparameterized,
+    "continuous paths": _continuous_paths,
+    "differentiable costs": _differentiable_costs,
+    "mean": _mean,
+    "mean field": _mean_field,
+    "modes below": _modes_below,
+    "finite support": _finite_support,
+    "surviving plates": _surviving_plates,
+}
+
+
+def complaint(node: StochasticNode, estimator: Estimator, view: View) -> str | None:
+    """Say why an estimator does not fit a node, or return None."""
+    for name in estimator.requires:
+        reason = REQUIREMENTS[name](node, view)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:
+    reason = complaint(node, estimator, view)
+    if reason is None:
+        return
+    fitting = [cls.__name__ for cls in ESTIMATORS if _fits(node, cls, view)]
+    raise EstimatorError(
+        f"node {node.name!r} ({_family(node)}) uses {type(estimator).__name__}, but {reason}. "
+        f"Try {', '.join(f'{name}()' for name in fitting)}"
+    )
+
+
+def _fits(node: StochasticNode, cls: type[Estimator], view: View) -> bool:
+    candidate = cls()
+    others = {**view.estimators, node: candidate}
+    return candidate.unbiased and complaint(node, candidate, View(view.influence, others)) is None
+
+
+# --- the automatic choice -------------------------------------------------------------------------
+def _choose(
+    influence: Influence, given: Mapping[StochasticNode, Estimator]
+) -> tuple[dict[StochasticNode, Estimator], dict[StochasticNode, str]]:
+    chosen: dict[StochasticNode, Estimator] = dict(given)
+    reasons = dict.fromkeys(given, "chosen by the user")
+    pathwise, joint = Reparameterization(), LeaveOneOut(samples=AUTOMATIC_SAMPLES)
+
+    def credit(node: StochasticNode, continuous: bool) -> str:
+        if node not in chosen and continuous and node.attrs["family"].reparameterized:
+            chosen[node] = pathwise
+            reasons[node] = "automatic: every path to its costs is continuous"
+        return chosen[node].credit if node in chosen else "score"
+
+    continuity(influence, credit)
+    rest = [node for node in influence.nodes if node not in chosen]
+    view = View(influence, {**chosen, **dict.fromkeys((n for n in rest), joint)})
+    enumeration = Enumeration()
+    countable = [node for node in rest if complaint(node, enumeration, view) is None]
+    for node in sorted(countable, key=lambda node: node.dist.cardinality()):
+        trial = {**chosen, node: enumeration}
+        if most_paths(influence, trial) <= ENUMERATION_BUDGET:
+            chosen[node] = enumeration
+            reasons[node] = (
+                f"automatic: {node.dist.cardinality()} values, within the budget of "
+                f"{ENUMERATION_BUDGET} paths for the whole graph"
+            )
+    for node in rest:
+        if node not in chosen:
+            chosen[node] = joint
+            blocked = (
+                "a path to its costs is not continuous"
+                if node.attrs["family"].reparameterized
+                else "neither reparameterizable nor enumerable within the budget"
+            )
+            reasons[node] = f"automatic: {blocked}; one joint plate of samples"
+    return chosen, reasons
+
+
+# --- how many paths -------------------------------------------------------------------------------
+def sample_plates(
+    influence: Influence, estimators: Mapping[StochasticNode, Estimator]
+) -> dict[Expr, dict[object, int]]:
+    """For each expression its sample plates (by key) and their lengths."""
+    found: dict[Expr, dict[object, int]] = {}
+    for expr in influence.order:
+        below = [found[arg] for arg in expr.args if found[arg]]
+        joined = below[0] if below else {}
+        if any(other is not joined for other in below):
+            joined = {key: n for plates in below for key, n in plates.items()}
+        estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
+        if isinstance(expr, StochasticNode) and estimator is not None:
+            weighted = estimator.credit == "weight"
+            length = expr.dist.cardinality() if weighted else estimator.samples
+            key: object = estimator if estimator.joint else expr
+            if length > 1 and key not in joined:
+                joined = {**joined, key: length}
+        found[expr] = joined
+    return found
+
+
+def most_paths(influence: Influence, estimators: Mapping[StochasticNode, Estimator]) -> int:
+    """The largest number of paths that any cost will be evaluated on."""
+    plates = sample_plates(influence, estimators)
+    return max((_product(plates[cost]) for _, cost in influence.costs), default=1)
+
+
+def _product(plates: Mapping[object, int]) -> int:
+    paths = 1
+    for length in plates.values():
+        paths *= length
+    return paths
+
+
+def _check_paths(plan: Plan) -> None:
+    paths = most_paths(plan.influence, plan.estimators)
+    if paths > PATH_LIMIT:
+        names = sorted({type(e).__name__ for e in plan.estimators.values() if e.samples > 1})
+        raise EstimatorError(
+            f"the sample plates of the nodes nest to {_count(paths)} paths, more than "
+            f"{PATH_LIMIT}. Give one instance of {names[0] if names else 'LeaveOneOut'} to all "
+            "nodes: scg.compile(g, estimator=scg.LeaveOneOut(samples=4)) draws whole paths jointly"
+        )
+
+
+def _warn(plan: Plan) -> None:
+    for node, estimator in plan.estimators.items():
+        if not estimator.unbiased and not estimator.allow_biased:
+            warnings.warn(
+                f"node {node.name!r}: {type(estimator).__name__} is a biased estimator; "
+                "pass allow_biased=True to say that you know",
+                BiasWarning,
+                stacklevel=4,
+            )
+        for reach in plan.influence.downstream[node]:
+            if reach.open and reach.stopped:
+                names = ", ".join(repr(plan.influence.costs[i][0]) for i in bits(reach.members))
+                consequence = (
+                    "a pathwise node differentiates the open paths alone"
+                    if estimator.credit == "pathwise"
+                    else "it gets full credit for all paths, also the stopped ones"
+                )
+                warnings.warn(
+                    f"node {node.name!r} reaches cost {names} both through stop_gradient and "
+                    f"without it: {consequence}; the two differ",
+                    StopWarning,
+                    stacklevel=4,
+                )
+
+
+# --- words ---------------------------------------------------------------------------------------
+def _family(node: StochasticNode) -> str:
+    return node.attrs["family"].__name__
+
+
+def _names(walk: list[Expr]) -> str:
+    return " → ".join(expr.name or expr.op.name for expr in walk)
+
+
+def _count(n: int) -> str:
+    return str(n) if n < 10**9 else f"about 10^{len(str(n)) - 1}"

@@ -1,0 +1,293 @@
+"""Surrogate: the compiler's law.
+
+Every stochastic node is replaced by its draw, and the objective becomes
+
+    S = Σ_c Σ_{plates of c} w_c · R[ ⊠( Σ_{n≺c} Σ_{plates(n) ∖ sep(n,c)} ℓ_n ) · c ]
+      + Σ_n Σ_{plates of n} R[ ⊠( Σ_{m≺n} ℓ_m ) · t_n ]
+
+an ordinary deterministic expression whose value is the cost estimate and whose derivatives are
+the gradient estimates. ⊠ is the magic box of DiCE, R the weighted sum over sample plates, w_c the
+factor of one element of c in the objective, and t_n the estimator's term, of value 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scg.errors import CompilerError, DeclarationError
+from scg.estimators.base import Draw
+from scg.expr import Expr, Plate, Plates, StochasticNode, intern, ordered, rewrite
+from scg.graph import Graph
+from scg.ops.base import NOISE, constant, is_constant, plate_size
+from scg.ops.gradient import box, stop
+from scg.ops.reductions import REDUCTIONS, expand
+from scg.passes.analyse import Influence, Reach
+from scg.passes.differentiate import erase
+from scg.passes.memory import NodeMemory
+from scg.passes.plan import Plan
+from scg.passes.simplify import simplify
+
+_plate_sum = REDUCTIONS[0]
+
+
+@dataclass(frozen=True)
+class NodeNoise:
+    """The noise of one node: leaves keyed by (node, tag, replay) on all plates of its draw."""
+
+    graph: Graph
+    node: str
+    plates: Plates
+    plate_factory: Any
+
+    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
+        """Return a uniform leaf."""
+        return self._leaf("uniform", shape, tag)
+
+    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Expr:
+        """Return a normal leaf."""
+        return self._leaf("normal", shape, tag)
+
+    def _leaf(self, law: str, shape: tuple[int, ...], tag: str) -> Expr:
+        attrs = {"name": f"{self.node}/{tag}", "law": law}
+        return intern(self.graph, NOISE, (), attrs, (tuple(shape), self.plates, "float"))
+
+    def plate(self, length: int) -> Plate:
+        """Return the sample plate of the node's estimator."""
+        return self.plate_factory(length)
+
+    def on(self, plate: Plate) -> NodeNoise:
+        """Return the same source on one more plate."""
+        plates = ordered((*self.plates, plate))
+        return NodeNoise(self.graph, self.node, plates, self.plate_factory)
+
+    def constant(self, values: np.ndarray, plate: Plate) -> Expr:
+        """Return fixed values along a plate."""
+        return constant(self.graph, values, (plate,))
+
+
+@dataclass
+class Term:
+    """What one node adds to the surrogate."""
+
+    node: StochasticNode
+    draw: Draw
+    value: Expr | None
+
+
+@dataclass
+class Surrogate:
+    """The surrogate of a planned graph, as expressions.
+
+    Attributes
+    ----------
+    objective : Expr
+        S, a scalar.
+    costs : dict
+        The value of each cost, as its contribution to the objective.
+    terms : dict
+        For each node its draw and its term t_n.
+    memory : dict
+        The estimators' own parameters and state, by node.
+    loss : Expr or None
+        The sum of the auxiliary losses.
+    """
+
+    plan: Plan
+    objective: Expr = field(init=False)
+    costs: dict[str, Expr] = field(init=False)
+    terms: dict[StochasticNode, Term] = field(init=False)
+    memory: dict[str, NodeMemory] = field(init=False)
+    loss: Expr | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        from scg.passes.downstream import NodeDownstream
+
+        self.graph = self.plan.influence.graph
+        self.influence = self.plan.influence
+        self.weights: dict[Plate, Expr] = {}
+        self.owners: dict[Plate, int] = {}  # the nodes on each sample plate, as bits
+        self._plates: dict[object, Plate] = {}
+        self._sums: dict[Any, Expr | None] = {}
+        self.suffixes: dict[Any, Expr] = {}
+        self.draws: dict[StochasticNode, Draw] = {}
+        self.dists: dict[StochasticNode, Any] = {}
+        self.env: dict[Expr, Expr] = {}
+        self._draw_all()
+
+        parts = [self.boxed(name, node) for name, node in self.influence.costs]
+        self.costs = dict(zip(self.graph.costs, (_total(part) for part in parts), strict=True))
+        self.terms, self.memory, total = {}, {}, list(self.costs.values())
+        losses: list[Expr] = []
+        for node in self.influence.nodes:
+            draw, estimator = self.draws[node], self.plan.estimators[node]
+            memory = NodeMemory(self.graph, node.name or "")
+            down = NodeDownstream(self, node)
+            term = estimator.term(self.dists[node], draw, down, memory)
+            self.terms[node] = Term(node, draw, term)
+            if memory.leaves:
+                self.memory[memory.node] = memory
+            losses += memory.losses
+            if term is not None:
+                self._check_term(node, term)
+                upstream = self.score(self.influence.ancestors[node])
+                total.append(
+                    _total(self.collapse(term if upstream is None else box(upstream) * term))
+                )
+        if not total:
+            raise DeclarationError(
+                f'graph {self.graph.name!r} declares no cost; write g.cost("loss", ...)'
+            )
+        self.objective = _sum(total)
+        self.loss = _sum(losses) if losses else None
+
+    # --- draws ------------------------------------------------------------------------------------
+    def _draw_all(self) -> None:
+        for expr in self.influence.order:
+            if isinstance(expr, StochasticNode):
+                self._draw(expr)
+            else:
+                rewrite((expr,), self.env)
+
+    def _draw(self, node: StochasticNode) -> None:
+        args = tuple(self.env[arg] for arg in node.args)
+        dist = node.dist.rebuild(args, node.attrs["static"])
+        plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
+        noise = NodeNoise(self.graph, node.name or "", plates, lambda n: self._plate(node, n))
+        draw = self.plan.estimators[node].draw(dist, noise)
+        if draw.value.shape != node.shape or draw.value.kind != node.kind:
+            raise CompilerError(
+                f"{self.plan.estimators[node]!r} drew {draw.value!r} for node {node.name!r} "
+                f"of shape {node.shape}"
+            )
+        # Every later expression must keep the declared plates, also where the value is constant.
+        draw = draw._replace(value=expand(draw.value, node.plates, node.shape))
+        if draw.plate is not None:
+            plate = draw.plate
+            assert plate.length is not None
+            uniform = constant(self.graph, 1.0 / plate.length)
+            self.weights[plate] = uniform if draw.weight is None else draw.weight
+            self.owners[plate] = self.owners.get(plate, 0) | 1 << self.influence.index[node]
+        self.dists[node], self.draws[node], self.env[node] = dist, draw, draw.value
+
+    def _plate(self, node: StochasticNode, length: int) -> Plate:
+        key = self.plan.plate_key(node)
+        if key not in self._plates:
+            self._plates[key] = Plate.internal(f"samples of {node.name}", length, rank=1)
+        return self._plates[key]
+
+    # --- the law ----------------------------------------------------------------------------------
+    def score(self, ancestors: tuple[Reach, ...]) -> Expr | None:
+        """Σ_n Σ_{plates(n) ∖ sep} ℓ_n over ancestors on open paths, by shared prefix sums."""
+        parts = [
+            part
+            for reach in ancestors
+            if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None
+        ]
+        return _sum(parts) if parts else None
+
+    def _prefix(self, sep: frozenset[Plate], members: int) -> Expr | None:
+        pending = []
+        while members and (sep, members) not in self._sums:
+            pending.append(members)
+            members ^= 1 << (members.bit_length() - 1)
+        total = self._sums.get((sep, members))
+        for mask in reversed(pending):
+            own = self._score_of(self.influence.nodes[mask.bit_length() - 1], sep)
+            if own is not None:
+                total = own if total is None else total + own
+            self._sums[sep, mask] = total
+        return total
+
+    def _score_of(self, node: StochasticNode, sep: frozenset[Plate]) -> Expr | None:
+        logp = self.draws[node].logp
+        if logp is None:
+            return None
+        mixed = tuple(p for p in logp.plates if p.owned_by_user and p not in sep)
+        return _plate_sum(logp, axes=(), over=mixed) if mixed else logp
+
+    def boxed(self, name: str, node: Expr) -> Expr:
+        """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
+        value = self.contribution(node, self.env[node])
+        score = self.score(self.influence.ancestors[node])
+        boxed = value if score is None else box(score) * value
+        return self.collapse(boxed, frozen=self.frozen(node))
+
+    def contribution(self, cost: Expr, value: Expr) -> Expr:
+        """w_c · c: what one element of a cost contributes to the objective."""
+        for plate in cost.plates:
+            if self.reduce(plate) == "mean":
+                value = value / plate_size(self.graph, plate)
+            elif plate.size is not None:
+                value = value * (float(plate.size) / plate_size(self.graph, plate))
+        return value
+
+    @staticmethod
+    def reduce(plate: Plate) -> str:
+        """How costs enter the objective over a plate."""
+        return plate.reduce or ("mean" if plate.size is None else "sum")
+
+    def frozen(self, cost: Expr) -> int:
+        """Nodes from which a cost is reached through stops alone: their weights get no credit."""
+        members = 0
+        for reach in self.influence.ancestors[cost]:
+            members |= 0 if reach.open else reach.members
+        return members
+
+    def collapse(self, value: Expr, keep: Plates = (), frozen: int = 0) -> Expr:
+        """R: the weighted sum over sample plates other than `keep`, innermost first."""
+        while True:
+            plates = [p for p in value.plates if not p.owned_by_user and p not in keep]
+            if not plates:
+                return value
+            plate = plates[-1]
+            weight = self.weights[plate]
+            if frozen & self.owners[plate]:
+                weight = stop(weight)
+            value = _plate_sum(weight * value, axes=(), over=(plate,))
+
+    @cached_property
+    def mean_field(self) -> Any:
+        """The deterministic pass with every node at its mean, shared by all nodes."""
+        from scg.passes.downstream import MeanField
+
+        return MeanField(self)
+
+    def _check_term(self, node: StochasticNode, term: Expr) -> None:
+        """A term has value 0: without stops and boxes nothing must remain of it."""
+        (rest,) = simplify([erase([term])[term]])
+        if not is_constant(rest, 0):
+            raise CompilerError(
+                f"the term of {self.plan.estimators[node]!r} at node {node.name!r} does not have "
+                "the value 0; terms are written with control_variate(...)"
+            )
+
+
+def _total(value: Expr) -> Expr:
+    """Sum over all remaining plates."""
+    return _plate_sum(value, axes=(), over=value.plates) if value.plates else value
+
+
+def _sum(parts: list[Expr]) -> Expr:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def check_reductions(influence: Influence) -> None:
+    """Where costs live on different plates, each plate must say how it is reduced."""
+    sets = {frozenset(node.plates) for _, node in influence.costs}
+    if len(sets) < 2:
+        return
+    for name, node in influence.costs:
+        for plate in node.plates:
+            if plate.reduce is None and plate.size is None:
+                raise DeclarationError(
+                    f"cost {name!r} is on plate {plate.name!r} and another cost is not, so it must "
+                    f'be said how the plate is reduced: scg.Plate({plate.name!r}, reduce="mean") '
+                    'or reduce="sum"'
+                )

@@ -1,0 +1,346 @@
+"""A compiled step: what a user calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.binding import bind, bind_noise
+from scg.engine.noise import check_seed, stream_key
+from scg.engine.program import Program
+from scg.errors import CallError
+from scg.expr import Plate
+from scg.graph import Graph
+from scg.passes.plan import Plan
+from scg.passes.surrogate import Surrogate
+
+if TYPE_CHECKING:
+    from scg.explain import Explanation
+
+Nested = dict[str, dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one call of a step returns, averaged over its runs.
+
+    Attributes
+    ----------
+    cost : float
+        The estimate of the objective.
+    costs : dict
+        The contribution of each cost.
+    grads : dict
+        The gradient estimate, with the keys and shapes of the parameters.
+    stderr : dict
+        Standard errors of `grads` over the runs; NaN for a single run.
+    state : dict
+        The estimators' own parameters, unchanged, and their new state: node, then name.
+    estimator_grads : dict
+        Gradients of the estimators' own parameters: node, then name.
+    hessian : dict
+        With ``order=2``: ``hessian["a"]["b"]`` of shape ``a.shape + b.shape``.
+    unbiased : bool
+        Whether every estimator is unbiased.
+    runs : int
+        The number of runs.
+    """
+
+    cost: float
+    costs: dict[str, float]
+    grads: dict[str, np.ndarray]
+    stderr: dict[str, np.ndarray]
+    state: Nested
+    estimator_grads: Nested
+    hessian: Nested
+    unbiased: bool
+    runs: int
+
+
+@dataclass
+class Step:
+    """A compiled graph: call it with parameters and a seed.
+
+    Attributes
+    ----------
+    graph : Graph
+        The declared graph.
+    plan : Plan
+        Node to estimator, with reasons; printable.
+    surrogate : Surrogate
+        The surrogate's expressions.
+    program : Program
+        The lowered operations; printable, and ``len`` counts them.
+    curvature : Program or None
+        With ``order=2``: the Hessian times a direction.
+    """
+
+    graph: Graph
+    plan: Plan
+    surrogate: Surrogate
+    program: Program
+    curvature: Program | None = field(default=None, repr=False)
+
+    def __call__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        seed: int | tuple[int, ...] | None = None,
+        runs: int = 1,
+        data: Mapping[str, Any] | None = None,
+        state: Mapping[str, Mapping[str, Any]] | None = None,
+        noise: Mapping[str, Any] | None = None,
+        **by_name: Any,
+    ) -> Result:
+        """Estimate the cost and its gradients.
+
+        Parameters
+        ----------
+        params : mapping
+            Parameters by name, as ``graph.init`` returns them.
+        seed : int or tuple of int
+            The seed; there is no default. Instead of it: `noise`.
+        runs : int
+            Number of independent runs that are averaged.
+        data : mapping, optional
+            Data by name; single ones also by keyword, ``step(params, seed=1, x=batch)``.
+        state : mapping, optional
+            The estimators' state and own parameters; without it their initial values.
+        noise : mapping, optional
+            Noise by leaf name, as :meth:`noise` returns it.
+
+        Raises
+        ------
+        CallError
+            If something is missing, unknown, or of another shape.
+        """
+        data = {**(data or {}), **by_name}
+        values, sizes, memory = self.bound(params, data, state)
+        total: dict[Any, Any] = {}
+        squares: dict[Any, Any] = {}
+        count = 0
+        for out in self.each_block(values, sizes, seed, runs, noise):
+            size = len(next(iter(out.values())))
+            for key, value in out.items():
+                mean = value.mean(axis=0)
+                spread = ((value - mean) ** 2).sum(axis=0) if key[0] == "grads" else 0.0
+                if count:
+                    delta = mean - total[key]
+                    share = size / (count + size)
+                    spread = squares[key] + spread + delta**2 * (count * share)
+                    mean = total[key] + delta * share
+                total[key], squares[key] = mean, spread
+            count += size
+        stderr = {
+            key[1]: np.sqrt(squares[key] / (count - 1) / count)
+            if count > 1
+            else np.full(np.shape(total[key]), np.nan)
+            for key in total
+            if key[0] == "grads"
+        }
+        return Result(
+            cost=float(total[("cost",)]),
+            costs={key[1]: float(total[key]) for key in total if key[0] == "costs"},
+            grads={key[1]: total[key] for key in total if key[0] == "grads"},
+            stderr=stderr,
+            state=_nest(memory, total, "state"),
+            estimator_grads=_nest({}, total, "own"),
+            hessian=self.assemble(total),
+            unbiased=self.plan.unbiased,
+            runs=count,
+        )
+
+    def init(self, seed: int | tuple[int, ...]) -> Nested:
+        """Return the initial state and own parameters of the estimators: node, then name."""
+        check_seed(seed)
+        state: Nested = {}
+        for memory in self.surrogate.memory.values():
+            state[memory.node] = {}
+            for name, init in memory.initial.items():
+                words = stream_key(seed, f"memory:{memory.node}@{name}")
+                value = init(np.random.default_rng([int(word) for word in words]))
+                state[memory.node][name] = np.asarray(value, dtype=float)
+        return state
+
+    def noise(
+        self, seed: int | tuple[int, ...], runs: int = 1, data: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the noise of `runs` runs by leaf name, each of shape (runs, plates, event).
+
+        `data` gives the sizes of plates that have no fixed length.
+        """
+        _, sizes = bind(self.graph, {}, data, self.program.dtype, needed=set())
+        self._check_sizes(sizes)
+        return self._all_noise(seed, range(_runs(runs)), sizes)
+
+    def explain(self) -> Explanation:
+        """Say which term was attached to which node, and why."""
+        from scg.explain import explain
+
+        return explain(self)
+
+    def draw(self, path: str | None = None) -> Any:
+        """Draw the surrogate; see :func:`scg.draw.dot.draw_step`."""
+        from scg.draw.dot import draw_step
+
+        return draw_step(self, path)
+
+    # --- inside ----------------------------------------------------------------------------------
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """The program and, with ``order=2``, the curvature."""
+        return (self.program,) if self.curvature is None else (self.program, self.curvature)
+
+    def bound(
+        self,
+        params: Mapping[str, Any],
+        data: Mapping[str, Any] | None,
+        state: Mapping[str, Mapping[str, Any]] | None,
+    ) -> tuple[dict[str, np.ndarray], dict[Plate, int], Nested]:
+        """Check parameters, data and state; return values by leaf name, plate sizes, and state."""
+        values, sizes = bind(self.graph, params, data, self.program.dtype)
+        memory = self._check_state(state)
+        for node, entries in memory.items():
+            for name, value in entries.items():
+                values[f"{node}@{name}"] = value.astype(self.program.dtype)
+        return values, sizes, memory
+
+    def each_block(
+        self,
+        values: Mapping[str, Any],
+        sizes: Mapping[Plate, int],
+        seed: Any,
+        runs: int,
+        noise: Mapping[str, Any] | None,
+    ) -> Iterator[dict[Any, np.ndarray]]:
+        """Yield the outputs of blocks of runs, each with a leading axis of runs."""
+        if (seed is None) == (noise is None):
+            raise CallError(
+                "a step needs a seed and has no default: step(params, seed=1)"
+                if seed is None
+                else "give either seed= or noise=, not both"
+            )
+        if noise is not None:
+            yield self._run(values, self._given_noise(noise, sizes), sizes)
+            return
+        check_seed(seed)
+        for block in self.program.blocks(_runs(runs), sizes):
+            yield self._run(values, self._all_noise(seed, block, sizes), sizes, len(block))
+
+    def _run(
+        self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any, runs: int = 1
+    ) -> dict[Any, np.ndarray]:
+        out = self.program.run(values, _restrict(noise, self.program), sizes)
+        if self.curvature is not None:
+            out |= hessian_rows(self, values, noise, sizes)
+        deterministic = not noise and runs > 1
+        if deterministic:
+            out = {key: np.broadcast_to(v[0], (runs, *v.shape[1:])) for key, v in out.items()}
+        return out
+
+    def _all_noise(self, seed: Any, runs: range, sizes: Any) -> dict[str, np.ndarray]:
+        noise: dict[str, np.ndarray] = {}
+        for program in self.programs:
+            noise |= program.draw_noise(seed, runs, sizes)
+        return noise
+
+    def _given_noise(self, noise: Mapping[str, Any], sizes: Any) -> dict[str, np.ndarray]:
+        leaves = {name: e for program in self.programs for name, e in program.noise.items()}
+        return bind_noise(noise, leaves, sizes, self.program.dtype)
+
+    def _check_sizes(self, sizes: Mapping[Plate, int]) -> None:
+        for program in self.programs:
+            for name, leaf in program.noise.items():
+                for plate in leaf.plates:
+                    if plate not in sizes and plate.length is None:
+                        raise CallError(
+                            f"noise {name!r} lies on plate {plate.name!r}, whose size comes from "
+                            "data: step.noise(seed=1, data={...})"
+                        )
+
+    def _check_state(self, given: Mapping[str, Mapping[str, Any]] | None) -> Nested:
+        if given is None:
+            return self.init(seed=0)
+        checked: Nested = {}
+        for memory in self.surrogate.memory.values():
+            entries = given.get(memory.node)
+            checked[memory.node] = {}
+            for name, leaf in memory.leaves.items():
+                if entries is None or name not in entries:
+                    raise CallError(
+                        f"state of node {memory.node!r} lacks {name!r}; start with "
+                        "state = step.init(seed=0)"
+                    )
+                value = np.asarray(entries[name], dtype=float)
+                if value.shape != leaf.shape:
+                    raise CallError(
+                        f"state {name!r} of node {memory.node!r}: expected shape {leaf.shape}, "
+                        f"got {value.shape}"
+                    )
+                checked[memory.node][name] = value
+        for node in given:
+            if node not in checked:
+                raise CallError(f"state of node {node!r}: its estimator keeps none")
+        return checked
+
+    def assemble(self, out: Mapping[Any, np.ndarray]) -> Nested:
+        """Arrange Hessian rows as hessian[a][b]."""
+        blocks: Nested = {}
+        if self.curvature is None:
+            return blocks
+        for b, parameter in self.graph.parameters.items():
+            rows = out["hessian", b]
+            start = 0
+            for a, other in self.graph.parameters.items():
+                stop = start + other.node.size
+                shape = other.node.shape + parameter.node.shape
+                blocks.setdefault(a, {})[b] = rows[start:stop].reshape(shape)
+                start = stop
+        return blocks
+
+
+def hessian_rows(
+    step: Step, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any
+) -> dict[Any, np.ndarray]:
+    """Run the curvature in every basis direction; the second axis is the direction."""
+    assert step.curvature is not None
+    total = sum(p.node.size for p in step.graph.parameters.values())
+    rows: dict[Any, list[np.ndarray]] = {}
+    for k in range(total):
+        start = 0
+        directions = {}
+        for name, parameter in step.graph.parameters.items():
+            basis = np.zeros(parameter.node.size, step.program.dtype)
+            if start <= k < start + parameter.node.size:
+                basis[k - start] = 1.0
+            directions[f"direction@{name}"] = basis.reshape(parameter.node.shape)
+            start += parameter.node.size
+        out = step.curvature.run({**values, **directions}, _restrict(noise, step.curvature), sizes)
+        for key, value in out.items():
+            rows.setdefault(key, []).append(value)
+    runs = next((len(array) for array in noise.values()), 1)
+    return {
+        key: np.stack([np.broadcast_to(v, (runs, *v.shape[1:])) for v in value], axis=1)
+        for key, value in rows.items()
+    }
+
+
+def _restrict(noise: Mapping[str, Any], program: Program) -> dict[str, Any]:
+    return {name: noise[name] for name in program.noise}
+
+
+def _runs(runs: Any) -> int:
+    if not isinstance(runs, (int, np.integer)) or isinstance(runs, bool) or runs < 1:
+        raise CallError(f"runs must be a positive integer, got {runs!r}")
+    return int(runs)
+
+
+def _nest(start: Mapping[str, Mapping[str, Any]], out: Mapping[Any, Any], kind: str) -> Nested:
+    nested: Nested = {node: dict(entries) for node, entries in start.items()}
+    for key, value in out.items():
+        if key[0] == kind:
+            nested.setdefault(key[1], {})[key[2]] = np.asarray(value)
+    return nested
