@@ -5,6 +5,7 @@ node, compile, and check the gradient against exact truth.
 """
 
 from scg import baselines, init
+from scg.cite import cite
 from scg.compile import compile
 from scg.distributions import (
     Bernoulli,
@@ -17,7 +18,9 @@ from scg.distributions import (
 from scg.errors import (
     BiasWarning,
     CallError,
+    CheckpointError,
     CompilerError,
+    DataError,
     DeclarationError,
     EnumerationError,
     EstimatorError,
@@ -36,6 +39,7 @@ from scg.estimators import (
 )
 from scg.expr import Plate
 from scg.graph import Graph
+from scg.ops.custom import continuous, op
 from scg.ops.elementwise import relu, sigmoid, softplus, where
 from scg.ops.gradient import stop_gradient
 from scg.ops.reductions import (
@@ -49,13 +53,18 @@ from scg.ops.reductions import (
 )
 from scg.ops.shape import one_hot
 from scg.passes.differentiate import grad
+from scg.train import evaluate, fit, optim
+from scg.verify.exact import exact
+from scg.verify.moments import moments
 
 __all__ = [
     "Bernoulli",
     "BiasWarning",
     "CallError",
     "Categorical",
+    "CheckpointError",
     "CompilerError",
+    "DataError",
     "DeclarationError",
     "Distribution",
     "Enumeration",
@@ -76,12 +85,20 @@ __all__ = [
     "StraightThrough",
     "UnsupportedError",
     "baselines",
+    "cite",
     "compile",
+    "continuous",
+    "evaluate",
+    "exact",
+    "fit",
     "grad",
     "init",
     "log_softmax",
     "logsumexp",
+    "moments",
     "one_hot",
+    "optim",
+    "op",
     "plate_logsumexp",
     "plate_max",
     "plate_mean",

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from scg.curvature import directional
 from scg.engine.program import Program
 from scg.errors import DeclarationError, EstimatorError
 from scg.estimators.base import Estimator
-from scg.expr import Expr, intern
+from scg.expr import Expr
 from scg.graph import Graph
-from scg.ops.base import DATA
-from scg.ops.linalg import dot
 from scg.passes.analyse import Influence
 from scg.passes.differentiate import erase, gradients
+from scg.passes.objective import check_reductions
 from scg.passes.plan import make_plan
 from scg.passes.simplify import simplify
-from scg.passes.surrogate import Surrogate, check_reductions
+from scg.passes.surrogate import Surrogate
 from scg.step import Step
 
 BACKENDS = ("numpy",)
@@ -100,7 +100,7 @@ def compile(
         learned = gradients(surrogate.loss, [leaf for _, _, leaf in own])
         outputs |= {("own", node, name): g for (node, name, _), g in zip(own, learned, strict=True)}
     program = finish(outputs, dtype)
-    curvature = finish(_curvature(graph, params, grads), dtype) if order == 2 else None
+    curvature = finish(directional(graph, grads), dtype) if order == 2 else None
     return Step(graph, plan, surrogate, program, curvature)
 
 
@@ -109,22 +109,6 @@ def finish(outputs: Mapping[Any, Expr], dtype: str = "float64") -> Program:
     erased = erase(outputs.values())
     simple = simplify([erased[value] for value in outputs.values()])
     return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype))
-
-
-def _curvature(
-    graph: Graph, params: Mapping[str, Expr], grads: Mapping[str, Expr]
-) -> dict[Any, Expr]:
-    """The Hessian times a direction, the direction being data: one sweep for all rows."""
-    total: Expr | None = None
-    for name, node in params.items():
-        signature = (node.shape, (), "float")
-        direction = intern(graph, DATA, (), {"name": f"direction@{name}"}, signature)
-        part = dot(grads[name], direction)
-        total = part if total is None else total + part
-    if total is None:
-        raise DeclarationError(f"graph {graph.name!r} has no parameter; order=2 needs one")
-    rows: Sequence[Expr] = gradients(total, list(params.values()))
-    return {("hessian", name): row for name, row in zip(params, rows, strict=True)}
 
 
 def _check_options(graph: Any, backend: str, dtype: str, order: int) -> None:

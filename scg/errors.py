@@ -25,6 +25,14 @@ class EnumerationError(ScgError, ValueError):
     """An exact computation would need too many outcomes, or has no finite outcomes."""
 
 
+class DataError(ScgError, ValueError):
+    """A data file is missing, damaged, or not what was asked for."""
+
+
+class CheckpointError(ScgError, ValueError):
+    """A checkpoint is missing, damaged, or belongs to another model or run."""
+
+
 class CompilerError(ScgError, AssertionError):
     """An invariant between two passes is broken: a bug in scg or in a user's own estimator."""
 

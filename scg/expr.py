@@ -8,7 +8,7 @@ that common subexpressions are shared for free and equality is identity.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,6 +171,14 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
         """Mean over event axes."""
         return FUNCTIONS[np.mean](self, axis=axis, keepdims=keepdims)
 
+    # A node is immutable: x += y binds the name to another node.
+    __iadd__ = np.lib.mixins.NDArrayOperatorsMixin.__add__
+    __isub__ = np.lib.mixins.NDArrayOperatorsMixin.__sub__
+    __imul__ = np.lib.mixins.NDArrayOperatorsMixin.__mul__
+    __itruediv__ = np.lib.mixins.NDArrayOperatorsMixin.__truediv__
+    __ipow__ = np.lib.mixins.NDArrayOperatorsMixin.__pow__
+    __imatmul__ = np.lib.mixins.NDArrayOperatorsMixin.__matmul__
+
     def __getitem__(self, index: Any) -> Expr:
         return FUNCTIONS["getitem"](self, index)
 
@@ -274,17 +282,20 @@ def intern(
     return graph.table.setdefault(key, expr)
 
 
-def topological(roots: Iterable[Expr]) -> list[Expr]:
-    """Return every expression below `roots`, arguments before what uses them."""
+def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> list[Expr]:
+    """Return every expression below `roots`, arguments before what uses them.
+
+    What is in `known` is left out, together with what lies below it alone.
+    """
     order: list[Expr] = []
     seen: set[Expr] = set()
     stack = list(roots)[::-1]
     while stack:
         expr = stack[-1]
-        if expr in seen:
+        if expr in seen or expr in known:
             stack.pop()
             continue
-        waiting = [arg for arg in expr.args if arg not in seen]
+        waiting = [arg for arg in expr.args if arg not in seen and arg not in known]
         if waiting:
             stack.extend(reversed(waiting))
         else:

@@ -184,7 +184,9 @@ class Graph:
                 'Write np.sum(...) around it: g.cost("%s", np.sum(...))' % name
             )
         self._check_plates(full, node.plates)
-        self.costs[full] = base.OPS["float"](node) if node.kind != "float" else node
+        # A cost is deterministic: a stochastic node must be an ancestor of it to get credit.
+        plain = node.kind == "float" and not isinstance(node, StochasticNode)
+        self.costs[full] = node if plain else base.OPS["float"](node)
         self.roles[full] = self.costs[full], "cost"
 
     @contextlib.contextmanager

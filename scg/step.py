@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.binding import bind, bind_noise
+from scg.curvature import assemble, directions
 from scg.engine.noise import check_seed, stream_key
 from scg.engine.program import Program
 from scg.errors import CallError
@@ -146,9 +147,9 @@ class Step:
             costs={key[1]: float(total[key]) for key in total if key[0] == "costs"},
             grads={key[1]: total[key] for key in total if key[0] == "grads"},
             stderr=stderr,
-            state=_nest(memory, total, "state"),
-            estimator_grads=_nest({}, total, "own"),
-            hessian=self.assemble(total),
+            state=nest(memory, total, "state"),
+            estimator_grads=nest({}, total, "own"),
+            hessian=assemble(self.graph, total) if self.curvature else {},
             unbiased=self.plan.unbiased,
             runs=count,
         )
@@ -224,22 +225,26 @@ class Step:
                 else "give either seed= or noise=, not both"
             )
         if noise is not None:
-            yield self._run(values, self._given_noise(noise, sizes), sizes)
+            yield self.outcomes(values, self._given_noise(noise, sizes), sizes)
             return
         check_seed(seed)
         for block in self.program.blocks(_runs(runs), sizes):
-            yield self._run(values, self._all_noise(seed, block, sizes), sizes, len(block))
+            yield self.outcomes(values, self._all_noise(seed, block, sizes), sizes, len(block))
 
-    def _run(
+    def outcomes(
         self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any, runs: int = 1
     ) -> dict[Any, np.ndarray]:
+        """Run on given noise; every output has a leading axis of runs."""
         out = self.program.run(values, _restrict(noise, self.program), sizes)
         if self.curvature is not None:
-            out |= hessian_rows(self, values, noise, sizes)
-        deterministic = not noise and runs > 1
-        if deterministic:
-            out = {key: np.broadcast_to(v[0], (runs, *v.shape[1:])) for key, v in out.items()}
-        return out
+            used = _restrict(noise, self.curvature)
+            rows = [
+                self.curvature.run({**values, **direction}, used, sizes)
+                for direction in directions(self.graph)
+            ]
+            out |= {key: np.stack([row[key] for row in rows], axis=1) for key in rows[0]}
+        runs = max([runs, *map(len, out.values())])
+        return {key: np.broadcast_to(v, (runs, *v.shape[1:])) for key, v in out.items()}
 
     def _all_noise(self, seed: Any, runs: range, sizes: Any) -> dict[str, np.ndarray]:
         noise: dict[str, np.ndarray] = {}
@@ -286,47 +291,6 @@ class Step:
                 raise CallError(f"state of node {node!r}: its estimator keeps none")
         return checked
 
-    def assemble(self, out: Mapping[Any, np.ndarray]) -> Nested:
-        """Arrange Hessian rows as hessian[a][b]."""
-        blocks: Nested = {}
-        if self.curvature is None:
-            return blocks
-        for b, parameter in self.graph.parameters.items():
-            rows = out["hessian", b]
-            start = 0
-            for a, other in self.graph.parameters.items():
-                stop = start + other.node.size
-                shape = other.node.shape + parameter.node.shape
-                blocks.setdefault(a, {})[b] = rows[start:stop].reshape(shape)
-                start = stop
-        return blocks
-
-
-def hessian_rows(
-    step: Step, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any
-) -> dict[Any, np.ndarray]:
-    """Run the curvature in every basis direction; the second axis is the direction."""
-    assert step.curvature is not None
-    total = sum(p.node.size for p in step.graph.parameters.values())
-    rows: dict[Any, list[np.ndarray]] = {}
-    for k in range(total):
-        start = 0
-        directions = {}
-        for name, parameter in step.graph.parameters.items():
-            basis = np.zeros(parameter.node.size, step.program.dtype)
-            if start <= k < start + parameter.node.size:
-                basis[k - start] = 1.0
-            directions[f"direction@{name}"] = basis.reshape(parameter.node.shape)
-            start += parameter.node.size
-        out = step.curvature.run({**values, **directions}, _restrict(noise, step.curvature), sizes)
-        for key, value in out.items():
-            rows.setdefault(key, []).append(value)
-    runs = next((len(array) for array in noise.values()), 1)
-    return {
-        key: np.stack([np.broadcast_to(v, (runs, *v.shape[1:])) for v in value], axis=1)
-        for key, value in rows.items()
-    }
-
 
 def _restrict(noise: Mapping[str, Any], program: Program) -> dict[str, Any]:
     return {name: noise[name] for name in program.noise}
@@ -338,7 +302,8 @@ def _runs(runs: Any) -> int:
     return int(runs)
 
 
-def _nest(start: Mapping[str, Mapping[str, Any]], out: Mapping[Any, Any], kind: str) -> Nested:
+def nest(start: Mapping[str, Mapping[str, Any]], out: Mapping[Any, Any], kind: str) -> Nested:
+    """Arrange outputs of one kind as node, then name, over what was there before."""
     nested: Nested = {node: dict(entries) for node, entries in start.items()}
     for key, value in out.items():
         if key[0] == kind:

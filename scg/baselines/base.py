@@ -17,9 +17,12 @@ class Baseline:
     ----------
     requires : tuple of str
         Requirements on the distributions below, as for an estimator.
+    cites : tuple of str
+        Keys of ``references.bib``.
     """
 
     requires: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
 
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

@@ -42,6 +42,8 @@ class Network(Baseline):
         Weight of the past in the centring average.
     """
 
+    cites = ("mnih2014",)
+
     def __init__(self, hidden: tuple[int, ...] = (100,), decay: float = 0.9):
         if not all(isinstance(n, int) and n > 0 for n in hidden):
             raise EstimatorError(f"Network: hidden must be positive integers, got {hidden!r}")

@@ -65,6 +65,7 @@ class SelfCritical(Baseline):
     """The cost of the greedy run: the node and all below it at their modes (Rennie et al. 2017)."""
 
     requires = ("modes below",)
+    cites = ("rennie2017",)
 
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

@@ -1,5 +1,18 @@
-"""Data sets that travel with the package."""
+"""Data sets: bundled digits, loaders of IDX and npz files, binarization."""
 
+from scg.data.address import Splits, load
+from scg.data.binarize import Binarize, binarize
 from scg.data.digits import Digits, load_digits
+from scg.data.idx import read_idx
+from scg.data.npz import read_npz
 
-__all__ = ["Digits", "load_digits"]
+__all__ = [
+    "Binarize",
+    "Digits",
+    "Splits",
+    "binarize",
+    "load",
+    "load_digits",
+    "read_idx",
+    "read_npz",
+]

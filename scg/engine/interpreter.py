@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.expr import Expr, Plate, Plates, topological
+from scg.expr import Expr, Plate, Plates, ordered, topological
 from scg.ops.linalg import contract_arrays
 
 Sizes = Mapping[Plate, int]
@@ -186,11 +186,14 @@ def _concatenate(expr: Expr) -> Kernel:
 
 
 def _indexed(expr: Expr) -> Kernel:
-    """Gather and scatter: both arguments need all plate axes."""
-    rule, attrs = expr.op.numpy, expr.attrs
+    """Gather and scatter: both arguments need all plate axes, those to be summed over included."""
+    rule, attrs = expr.op.numpy, dict(expr.attrs)
+    plates = ordered(plate for arg in expr.args for plate in arg.plates)
     indices = [
-        tuple(slice(None) if p in arg.plates else None for p in expr.plates) for arg in expr.args
+        tuple(slice(None) if plate in arg.plates else None for plate in plates) for arg in expr.args
     ]
+    if "over" in attrs:
+        attrs["over"] = tuple(i for i, plate in enumerate(plates) if plate in attrs["over"])
     return lambda sizes, x, k: rule(x[(*indices[0], ...)], k[(*indices[1], ...)], **attrs)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 # The contour crosses the real axis at mu = a + _SHIFT, right of the integrand's saddle at a, which
 # keeps it off the branch point 0 when a is small; the nodes are _STEP / sqrt(mu) apart. With these
@@ -66,7 +65,7 @@ def gammainc_da(a: ArrayLike, x: ArrayLike, order: int = 1) -> NDArray[np.float6
 
 
 def _integrate(a: NDArray, x: NDArray, order: int) -> NDArray:
-    """Apply the midpoint rule for columns `a` and `x` of positive numbers, a node in each column."""
+    """Apply the midpoint rule to columns `a` and `x` of positive numbers, one node a column."""
     mu = a + _SHIFT
     h = _STEP / np.sqrt(mu)
     y = h * (np.arange(_NODES) + 0.5)  # the nodes at -y contribute the complex conjugate
@@ -99,5 +98,100 @@ def _pole(a: NDArray, x: NDArray, mu: NDArray) -> NDArray:
     """
     rate = np.pi / _STEP
     r = a / (rate / 2 + np.sqrt(rate**2 / 4 + a))  # the root of r^2 + rate r - a
-    step = expit(2 * rate * (x - mu) / (np.sqrt(x) + np.sqrt(mu)))
+    step = 1 / (1 + np.exp(2 * rate * (mu - x) / (np.sqrt(x) + np.sqrt(mu))))
     return np.where(np.sqrt(x) > r, step, 0)
+
+
+def gamma_implicit(a: ArrayLike, log_x: ArrayLike, order: int = 1) -> NDArray[np.float64]:
+    r"""Divide the derivative of P(a, x) of some order in a by the density of log x.
+
+    With k = 1 this is minus the derivative of log x in a at a fixed P, the implicit gradient of a
+    gamma variate in logarithms. The factor in front of the contour integral of `gammainc_da` is
+    x p(x) Γ(a), so that x itself only occurs in :math:`w - x` and may underflow:
+
+    .. math:: \frac{\partial_a^k P(a, x)}{x p(x)} = \frac{\Gamma(a)}{2 \pi i}
+              \int e^w w^{-a} \, \frac{(\log x - \log w)^k}{w - x} \, dw
+
+    Parameters
+    ----------
+    a, log_x
+        Shape, positive, and logarithm of the argument; they broadcast.
+    order
+        Order k of the derivative, 1 to 3.
+
+    Returns
+    -------
+    ndarray of float64, of the broadcast shape
+
+    Raises
+    ------
+    ValueError
+        If `order` is not 1, 2 or 3.
+    """
+    if order not in (1, 2, 3):
+        raise ValueError(f"gamma variates have derivatives of order 1, 2 and 3, not {order!r}")
+    a, y = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(log_x, np.float64))
+    valid = (a > 0) & (a < np.inf) & np.isfinite(y)
+    out = np.full(a.shape, np.nan)
+    inside = np.flatnonzero(valid)
+    a, y = a.ravel()[inside, None], y.ravel()[inside, None]
+    for i in range(0, inside.size, _BLOCK):
+        block = slice(i, i + _BLOCK)
+        out.flat[inside[block]] = _integrate_log(a[block], y[block], order)
+    return out
+
+
+def _integrate_log(a: NDArray, y: NDArray, order: int) -> NDArray:
+    """Apply the rule of `_integrate` to columns of shapes and logarithms of arguments."""
+    mu = a + _SHIFT
+    h = _STEP / np.sqrt(mu)
+    z = h * (np.arange(_NODES) + 0.5)
+    log_w = 0.5 * np.log1p(z * z) + 1j * np.arctan(z)  # log(w / mu) / 2
+    d = (np.exp(y) - mu) / mu
+    near = np.abs(d) < 0.5
+    log_x = np.where(near, np.log1p(np.where(near, d, 0)), y - np.log(mu))  # log(x / mu)
+    # log of Γ(a) e^w w^-a by Stirling's formula, nothing large being subtracted
+    front = _SHIFT - a * np.log1p(_SHIFT / a) + 0.5 * np.log(2 * np.pi / a) + stirling(a)
+    exponent = front - 2 * a * _minus(log_w, 1j * z) + _SHIFT * 2j * z - mu * z * z
+    term = np.exp(exponent) * (1 + 1j * z) / (2j * z - (d + z * z))
+    for _ in range(order):
+        term *= log_x - 2 * log_w
+    return (2 / np.pi) * h[:, 0] * term.real.sum(axis=1)
+
+
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
+
+
+def stirling(a: ArrayLike, order: int = 0) -> NDArray[np.float64]:
+    r"""Differentiate the remainder of Stirling's formula, of order 0, 1, ...
+
+    .. math:: \delta(a) = \log \Gamma(a) - (a - 1/2) \log a + a - \log(2 \pi) / 2
+              \sim \sum_n \frac{B_{2n}}{2n (2n - 1) a^{2n - 1}} \qquad \text{(DLMF 5.11.1)}
+
+    Parameters
+    ----------
+    a
+        Positive numbers.
+    order
+        Order of the derivative.
+    """
+    from scipy.special import gammaln, polygamma
+
+    a = np.asarray(a, np.float64)
+    large = a > 9.0
+    small = np.where(large, 1.0, a)
+    log, inverse = np.log(small), 1 / small
+    if order == 0:
+        direct = gammaln(small) - (small - 0.5) * log + small - 0.5 * np.log(2 * np.pi)
+    elif order == 1:
+        direct = polygamma(0, small) - log + 0.5 * inverse
+    else:
+        sign, factorial = (-1) ** order, float(np.prod(np.arange(1.0, order - 1)))
+        direct = polygamma(order - 1, small) - sign * factorial * inverse ** (order - 1)
+        direct -= sign * 0.5 * factorial * (order - 1) * inverse**order
+    a = np.where(large, a, 9.0)
+    series = np.zeros_like(a)
+    for n in range(len(_BERNOULLI), 0, -1):  # small terms first
+        power = np.prod(np.arange(1.0 - 2 * n, 1.0 - 2 * n - order, -1.0))
+        series += _BERNOULLI[n - 1] / (2 * n * (2 * n - 1)) * power * a ** (1.0 - 2 * n - order)
+    return np.where(large, series, direct)

@@ -178,7 +178,8 @@ class Estimator:
         return None
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in sorted(vars(self).items()) if v is not None)
+        options = sorted(vars(self).items())
+        given = ", ".join(f"{k}={v!r}" for k, v in options if v is not None and v is not False)
         return f"{type(self).__name__}({given})"
 
 

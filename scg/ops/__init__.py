@@ -8,8 +8,22 @@ import numpy as np
 
 from scg import expr
 from scg.errors import DeclarationError
+from scg.ops import (
+    activations,
+    arrange,
+    convolution,
+    decompositions,
+    einsum,
+    elementary,
+    gradient,
+    linalg,
+    reductions,
+    select,
+    shape,
+    special,
+    statistics,
+)
 from scg.ops import elementwise as _e
-from scg.ops import gradient, linalg, reductions, shape, special
 
 _e_by_ufunc = {
     np.add: _e.add,
@@ -26,6 +40,18 @@ _e_by_ufunc = {
     np.log: _e.log,
     np.log1p: _e.log1p,
     np.tanh: _e.tanh,
+    np.exp2: elementary.exp2,
+    np.log2: elementary.log2,
+    np.log10: elementary.log10,
+    np.sin: elementary.sin,
+    np.cos: elementary.cos,
+    np.tan: elementary.tan,
+    np.arctan: elementary.arctan,
+    np.sinh: elementary.sinh,
+    np.cosh: elementary.cosh,
+    np.floor: elementary.floor,
+    np.ceil: elementary.ceil,
+    np.rint: elementary.rint,
     np.absolute: _e.absolute,
     np.sign: _e.sign,
     np.greater: _e.greater,
@@ -64,7 +90,7 @@ _by_function = {
     np.stack: shape.np_stack,
     np.dot: linalg.matmul,
     np.outer: linalg.outer,
-    np.cumsum: shape.cumsum,
+    np.cumsum: lambda x, axis=None: shape.cumsum(x, axis),
     "getitem": shape.getitem,
     "stop": gradient.stop,
 }
@@ -72,4 +98,19 @@ _by_function = {
 expr.UFUNCS.update(_e_by_ufunc)
 expr.FUNCTIONS.update(_by_function)
 
-__all__ = ["elementwise", "gradient", "linalg", "reductions", "shape", "special"]
+__all__ = [
+    "activations",
+    "arrange",
+    "convolution",
+    "decompositions",
+    "einsum",
+    "elementary",
+    "elementwise",
+    "gradient",
+    "linalg",
+    "reductions",
+    "select",
+    "shape",
+    "special",
+    "statistics",
+]

@@ -36,7 +36,9 @@ class Op:
         One VJP an argument; None where the op is constant in the argument almost everywhere.
         A single VJP of an op with a variable number of arguments takes ``index``.
     kind : str
-        Kind of the result: one of the three, or "same" (as the widest argument).
+        Kind of the result: one of the three, "same" (as the widest argument), or "number": the
+        same, but refused for arguments that are all booleans, which NumPy does not subtract.
+        Where the result is "float", booleans are taken as 0.0 and 1.0.
     elementwise : bool
         Whether event axes broadcast as in NumPy (the interpreter then aligns them).
     continuous, smooth : bool
@@ -76,13 +78,24 @@ class Op:
 
     def build(self, graph: Any, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         """Return the expression of this op on `args`, with its shape, plates and kind inferred."""
+        if self.kind == "float" and any(arg.kind == "bool" for arg in args):
+            to_float = OPS["float"]  # NumPy would compute with booleans in half precision
+            if self is not to_float:
+                args = tuple(to_float(arg) if arg.kind == "bool" else arg for arg in args)
         try:
             shape = self.shape(*(arg.shape for arg in args), **attrs)
         except (ValueError, IndexError, TypeError) as error:
             raise DeclarationError(
                 f"{self.name}: {error} (arguments: {', '.join(map(describe, args))})"
             ) from error
-        kind = self.kind if self.kind != "same" else max((a.kind for a in args), key=KINDS.index)
+        kind = self.kind
+        if kind in ("same", "number"):
+            kind = max((arg.kind for arg in args), key=KINDS.index)
+        if kind == "bool" and self.kind == "number":
+            raise DeclarationError(
+                f"{self.name}: not defined for booleans (arguments: "
+                f"{', '.join(map(describe, args))}). Write np.where(condition, 1.0, 0.0)"
+            )
         signature = (tuple(int(n) for n in shape), self.plates(args, attrs), kind)
         return intern(graph, self, args, attrs, signature)
 

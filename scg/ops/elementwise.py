@@ -34,7 +34,7 @@ def elementwise(
 # --- arithmetic -----------------------------------------------------------------------------
 add = elementwise("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, kind="same")
 subtract = elementwise(
-    "subtract", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, kind="same"
+    "subtract", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, kind="number"
 )
 multiply = elementwise(
     "multiply", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, kind="same"
@@ -42,12 +42,12 @@ multiply = elementwise(
 divide = elementwise(
     "divide", np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * y) / b
 )
-negative = elementwise("negative", np.negative, lambda g, y, a: -g, kind="same")
-square = elementwise("square", np.square, lambda g, y, a: g * (2.0 * a), kind="same")
+negative = elementwise("negative", np.negative, lambda g, y, a: -g, kind="number")
+square = elementwise("square", np.square, lambda g, y, a: g * (2.0 * a), kind="number")
 _power = elementwise(
     "power",
     lambda a, b: np.power(a, b, dtype=np.result_type(a, np.float32)),
-    lambda g, y, a, b: g * (b * power(a, b - 1.0)),
+    lambda g, y, a, b: g * (b * power(_unless_both(b, 0.0, a, 0.0), b - 1.0)),
     lambda g, y, a, b: g * (y * log(where(greater(a, 0.0), a, 1.0))),
 )
 
@@ -79,6 +79,11 @@ def _xlog1py(x: Any, y: Any) -> Any:
     return x * np.log1p(np.where(x == 0, 0.0, y))
 
 
+def _unless_both(x: Any, x0: float, y: Any, y0: float) -> Any:
+    """Return y, but 1 where x = x0 and y = y0: there x / y has no value, x · (1 / y) the value 0."""
+    return where(logical_and(equal(x, x0), equal(y, y0)), 1.0, y)
+
+
 exp = elementwise("exp", np.exp, lambda g, y, a: g * y)
 log = elementwise("log", np.log, lambda g, y, a: g / a)
 log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a))
@@ -87,13 +92,13 @@ sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y))
 tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * (1.0 - square(y)))
 sigmoid = elementwise("sigmoid", _sigmoid, lambda g, y, a: g * (y * sigmoid(-a)))
 softplus = elementwise("softplus", _softplus, lambda g, y, a: g * sigmoid(a))
-sign = elementwise("sign", np.sign, None, kind="same", continuous=False, smooth=False)
+sign = elementwise("sign", np.sign, None, kind="number", continuous=False, smooth=False)
 absolute = elementwise("abs", np.absolute, lambda g, y, a: g * sign(a), kind="same", smooth=False)
 relu = elementwise(
     "relu",
     lambda a: np.maximum(a, 0),
     lambda g, y, a: where(greater(a, 0.0), g, 0.0),
-    kind="same",
+    kind="number",
     smooth=False,
 )
 #: x log y and x log(1 + y), zero where x is zero, whatever y.
@@ -101,13 +106,13 @@ xlogy = elementwise(
     "xlogy",
     _xlogy,
     lambda g, out, x, y: g * log(y),
-    lambda g, out, x, y: where(equal(x, 0.0), 0.0, g * x / y),
+    lambda g, out, x, y: g * x / _unless_both(x, 0.0, y, 0.0),
 )
 xlog1py = elementwise(
     "xlog1py",
     _xlog1py,
     lambda g, out, x, y: g * log1p(y),
-    lambda g, out, x, y: where(equal(x, 0.0), 0.0, g * x / (1.0 + y)),
+    lambda g, out, x, y: g * x / (1.0 + _unless_both(x, 0.0, y, -1.0)),
 )
 
 # --- comparisons and selection --------------------------------------------------------------

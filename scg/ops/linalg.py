@@ -101,18 +101,39 @@ def matmul(a: Any, b: Any) -> Any:
     n, m = np.ndim(a), np.ndim(b)
     if n == 0 or m == 0:
         raise DeclarationError("matmul: a scalar has no matrix product; write a * b")
-    if n > 2 or m > 2:
+    left = (0, 1)[2 - min(n, 2) :]
+    right = (1, 2)[: min(m, 2)]
+    out = ((0,) if n >= 2 else ()) + ((2,) if m >= 2 else ())
+    if n <= 2 and m <= 2:
+        return contract(a, b, left=left, right=right, out=out, over=())
+    # Leading event axes are a batch that broadcasts: an axis of length 1 is dropped where the
+    # other argument is longer.
+    lead_a, lead_b = np.shape(a)[: max(n - 2, 0)], np.shape(b)[: max(m - 2, 0)]
+    try:
+        lead = np.broadcast_shapes(lead_a, lead_b)
+    except ValueError as error:
         raise DeclarationError(
-            f"matmul: events of {n} and {m} axes; put what repeats on a plate, or use np.einsum"
-        )
-    left = (0, 1)[2 - n :]
-    right = (1, 2)[:m]
-    out = ((0,) if n == 2 else ()) + ((2,) if m == 2 else ())
-    return contract(a, b, left=left, right=right, out=out, over=())
+            f"matmul: the leading axes of events {np.shape(a)} and {np.shape(b)} do not broadcast"
+        ) from error
+    batch = tuple(range(3, 3 + len(lead)))
+    a, batch_a = _dropped(a, lead_a, lead, batch)
+    b, batch_b = _dropped(b, lead_b, lead, batch)
+    return contract(a, b, left=batch_a + left, right=batch_b + right, out=batch + out, over=())
+
+
+def _dropped(x: Any, own: tuple[int, ...], lead: tuple[int, ...], batch: Labels) -> Any:
+    from scg.ops.shape import reshape
+
+    pairs = list(zip(own, lead[len(lead) - len(own) :], batch[len(lead) - len(own) :], strict=True))
+    kept = [(n, label) for n, longest, label in pairs if n == longest]
+    shape = tuple(n for n, _ in kept) + tuple(np.shape(x)[len(own) :])
+    return reshape(x, shape=shape), tuple(label for _, label in kept)
 
 
 def outer(a: Any, b: Any) -> Any:
     """Outer product of two vectors."""
+    if np.ndim(a) != 1 or np.ndim(b) != 1:
+        raise DeclarationError(f"outer: expected two vectors, got {a!r} and {b!r}")
     return contract(a, b, left=(0,), right=(1,), out=(0, 1), over=())
 
 

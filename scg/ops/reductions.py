@@ -10,7 +10,7 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.expr import Expr, Plate, Plates, as_plates, ordered
 from scg.ops.base import Op, constant, normal_axes, plate_size
-from scg.ops.elementwise import cast, divide, equal, exp, log, subtract
+from scg.ops.elementwise import cast, divide, equal, exp, log, subtract, where
 from scg.ops.shape import reshape
 
 
@@ -99,8 +99,9 @@ def expand(x: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
 
 
 def zeros(like: Expr) -> Expr:
-    """Return the constant zero with the plates and shape of `like`."""
-    return expand(constant(like.graph, 0.0), like.plates, like.shape)
+    """Return the constant zero with the plates, the shape and the kind of `like`."""
+    zero = {"float": 0.0, "int": 0, "bool": False}[like.kind]
+    return expand(constant(like.graph, zero), like.plates, like.shape)
 
 
 def fit(g: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
@@ -128,7 +129,12 @@ def _over(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over event axes (all by default)."""
-    return _over(_sum, x, axis, keepdims)
+    return _over(_sum, _counted(x), axis, keepdims)
+
+
+def _counted(x: Any) -> Any:
+    """Return booleans as integers: a sum counts them."""
+    return where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -170,8 +176,9 @@ def _plates_of(x: Any, plate: Any, caller: str) -> Plates:
 
 
 def plate_sum(x: Any, plate: Plate) -> Expr:
-    """Sum over a plate of the user's; every element then influences the result."""
-    return _sum(x, axes=(), over=_plates_of(x, plate, "plate_sum"))
+    """Sum over a plate (or several); every element then influences the result."""
+    plates = _plates_of(x, plate, "plate_sum")
+    return _sum(_counted(x), axes=(), over=plates) if plates else x
 
 
 def plate_mean(x: Any, plate: Plate) -> Expr:

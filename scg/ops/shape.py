@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr
-from scg.ops.base import Op, normal_axes
+from scg.expr import Expr, ordered
+from scg.ops.base import Op, constant, normal_axes
+from scg.ops.elementwise import where
 
 # --- reshape and transpose: the attribute is the new event shape / the permutation ------------
 reshape = Op(
@@ -116,13 +118,26 @@ def _gather_numpy(x: Any, k: Any, rank: int, index_rank: int) -> Any:
     return out.reshape(out.shape[:plates] + k.shape[plates:] + x.shape[plates + 1 :])
 
 
-def _scatter_numpy(g: Any, k: Any, length: int, rank: int, index_rank: int) -> Any:
+def _scatter_numpy(
+    g: Any, k: Any, length: int, rank: int, index_rank: int, over: tuple[int, ...] = ()
+) -> Any:
+    """Add the elements of `g` to the rows `k` of zeros, over the axes at `over` too."""
     plates = k.ndim - index_rank
-    tail = g.shape[g.ndim - rank + 1 :]
-    rows = k.reshape((*k.shape[:plates], 1, -1))
-    hit = (rows == np.arange(length)[:, None]).astype(g.dtype)
-    out = hit @ g.reshape((*g.shape[:plates], rows.shape[-1], -1))
-    return out.reshape((*out.shape[:plates], length, *tail))
+    tail = g.shape[plates + index_rank :]
+    lead = np.broadcast_shapes(g.shape[:plates], k.shape[:plates])
+    g = np.broadcast_to(g, lead + g.shape[plates:])
+    k = np.broadcast_to(k, lead + k.shape[plates:])
+    kept = [i for i in range(plates) if i not in over]
+    order = [*kept, *over, *range(plates, k.ndim)]
+    rest = tuple(lead[i] for i in kept)
+    k = k.transpose(order).reshape(math.prod(rest), -1) % length
+    g = g.transpose([*order, *range(g.ndim - len(tail), g.ndim)])
+    place = (k + length * np.arange(len(k))[:, None]).ravel()
+    rows, columns = len(k) * length, math.prod(tail)
+    if columns != 1:
+        place = (place[:, None] * columns + np.arange(columns)).ravel()
+    out = np.bincount(place, g.ravel(), rows * columns)
+    return out.reshape((*rest, length, *tail)).astype(g.dtype)
 
 
 gather = Op(
@@ -131,21 +146,32 @@ gather = Op(
     lambda x, k, rank, index_rank: k + x[1:],
     (
         lambda g, y, x, k, rank, index_rank: scatter(
-            g, k, length=x.shape[0], rank=rank, index_rank=index_rank
+            g,
+            k,
+            length=x.shape[0],
+            rank=rank,
+            index_rank=index_rank,
+            over=tuple(plate for plate in k.plates if plate not in x.plates),
         ),
         None,
     ),
     kind="same",
 )
+#: The interpreter passes the positions of the plates' axes as `over`.
 scatter = Op(
     "scatter",
     _scatter_numpy,
-    lambda g, k, length, rank, index_rank: (length, *g[index_rank:]),
+    lambda g, k, length, rank, index_rank, over: (length, *g[index_rank:]),
     (
-        lambda g, y, x, k, length, rank, index_rank: gather(g, k, rank=rank, index_rank=index_rank),
+        lambda g, y, x, k, length, rank, index_rank, over: gather(
+            g, k, rank=rank, index_rank=index_rank
+        ),
         None,
     ),
     kind="same",
+    plates=lambda args, attrs: ordered(
+        plate for arg in args for plate in arg.plates if plate not in attrs["over"]
+    ),
 )
 _one_hot = Op(
     "one_hot",
@@ -174,9 +200,12 @@ def one_hot(k: Any, depth: int) -> Any:
     return _one_hot(k, depth=int(depth))
 
 
-def cumsum(x: Any, axis: int = -1) -> Any:
-    """Cumulative sum along one event axis."""
+def cumsum(x: Any, axis: int | None = -1) -> Any:
+    """Cumulative sum along one event axis; None means of the flattened event, as in NumPy."""
+    if axis is None:
+        x, axis = np.reshape(x, -1), 0
     (axis,) = normal_axes(axis, np.ndim(x))
+    x = where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x  # it counts
     return _cumsum(x, axis=axis, reverse=False)
 
 
@@ -191,8 +220,10 @@ def np_reshape(x: Expr, shape: Any) -> Expr:
 
 def np_transpose(x: Expr, axes: Any = None) -> Expr:
     """Permute event axes; reversed by default."""
-    axes = tuple(range(x.ndim))[::-1] if axes is None else tuple(axes)
-    return transpose(x, axes=tuple(int(a) % x.ndim - x.ndim for a in axes)) if x.ndim > 1 else x
+    axes = tuple(range(x.ndim))[::-1] if axes is None else tuple(int(a) for a in axes)
+    if sorted(a % x.ndim if -x.ndim <= a < x.ndim else a for a in axes) != list(range(x.ndim)):
+        raise DeclarationError(f"transpose: {axes} is no order of the event axes of {x!r}")
+    return transpose(x, axes=tuple(a % x.ndim - x.ndim for a in axes)) if x.ndim > 1 else x
 
 
 def np_expand_dims(x: Expr, axis: int) -> Expr:
@@ -203,17 +234,24 @@ def np_expand_dims(x: Expr, axis: int) -> Expr:
 
 def np_concatenate(nodes: Any, axis: int = 0) -> Expr:
     """Join events along an existing axis."""
+    if axis is None:  # as in NumPy: of everything, flattened
+        nodes, axis = [np.reshape(node, -1) for node in nodes], 0
     nodes = list(nodes)
     ndim = next(node.ndim for node in nodes if isinstance(node, Expr))
+    if ndim == 0:
+        raise DeclarationError("concatenate: scalars have no axis to join; write np.stack([...])")
     (axis,) = normal_axes(axis, ndim)
     return concatenate(*nodes, axis=axis)
 
 
 def np_stack(nodes: Any, axis: int = 0) -> Expr:
     """Join events of one shape along a new axis."""
-    graph_node = next(node for node in nodes if isinstance(node, Expr))
-    lifted = [np_expand_dims(n if isinstance(n, Expr) else graph_node * 0 + n, axis) for n in nodes]
-    return np_concatenate(lifted, axis)
+    nodes = list(nodes)
+    graph = next(node for node in nodes if isinstance(node, Expr)).graph
+    nodes = [n if isinstance(n, Expr) else constant(graph, n) for n in nodes]
+    if len({node.shape for node in nodes}) > 1:
+        raise DeclarationError(f"stack: all events need one shape, got {nodes}")
+    return np_concatenate([np_expand_dims(node, axis) for node in nodes], axis)
 
 
 def getitem(x: Expr, index: Any) -> Expr:
@@ -222,11 +260,13 @@ def getitem(x: Expr, index: Any) -> Expr:
     if any(isinstance(part, (Expr, list, np.ndarray)) for part in parts):
         if len(parts) != 1:
             raise DeclarationError("an index array must stand alone: x[k] takes rows of axis 0")
-        (k,) = parts
-        if isinstance(k, Expr) and k.kind != "int":
-            raise DeclarationError(f"an index must be an integer node, got {k!r} ({k.kind})")
+        k = parts[0] if isinstance(parts[0], Expr) else constant(x.graph, parts[0])
+        if k.kind != "int":
+            raise DeclarationError(f"an index must be integers, got {k!r} ({k.kind})")
         if x.ndim == 0:
             raise DeclarationError(f"{x!r} has no event axis to index")
+        if k.value is not None and not np.all((k.value >= -x.shape[0]) & (k.value < x.shape[0])):
+            raise DeclarationError(f"an index of {x!r} is out of range: {k.value.tolist()}")
         return gather(x, k, rank=x.ndim, index_rank=np.ndim(k))
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > x.ndim:
@@ -245,6 +285,7 @@ def getitem(x: Expr, index: Any) -> Expr:
         axis += 1
         if isinstance(part, slice):
             bounds = part.indices(n)
+            bounds = bounds if range(*bounds) else (0, 0, 1)
             entries.append(bounds)
             shape.append(len(range(*bounds)))
         elif isinstance(part, (int, np.integer)) and not isinstance(part, bool):

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from scg.ops.elementwise import elementwise, exp, log, square
+import numpy as np
+
+from scg.ops.elementary import sin
+from scg.ops.elementwise import elementwise, equal, exp, log, log1p, sign, square, where
+
+HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+_ERF = 2.0 / math.sqrt(math.pi)  # derivative of erf at 0
 
 
 def _scipy(name: str) -> Any:
@@ -67,8 +74,151 @@ gammaincinv = elementwise(
     lambda g, y, a, u: -(g * gammainc_da(a, y, order=1)) / gamma_density(a, y),
     lambda g, y, a, u: g / gamma_density(a, y),
 )
+
+
+# --- the gamma law in logarithms --------------------------------------------------------------
+def _kernel(module: str, name: str) -> Any:
+    def rule(*args: Any, **attrs: Any) -> Any:
+        import importlib
+
+        return getattr(importlib.import_module(f"scg.engine.{module}"), name)(*args, **attrs)
+
+    return rule
+
+
+#: G_k(a, y) = ∂_a^k P(a, x) / (x p(x)) at x = exp(y), k = order ≥ 1. Its derivatives follow from
+#: ∂_a x p(x) = s x p(x) with s = y − ψ(a), and ∂_y x p(x) = (a − x) x p(x).
+gamma_implicit = elementwise(
+    "gamma_implicit",
+    _kernel("special", "gamma_implicit"),
+    lambda g, out, a, y, order: (
+        g * (gamma_implicit(a, y, order=order + 1) - out * (y - digamma(a)))
+    ),
+    lambda g, out, a, y, order: g * (_score_power(a, y, order) - out * (a - exp(y))),
+)
+
+
+def _score_power(a: Any, y: Any, order: int) -> Any:
+    """Return ∂_a^k of the density of y over that density, k = 1 or 2."""
+    score = y - digamma(a)
+    return (score, square(score) - polygamma(a, order=1))[order - 1]
+
+
+#: log x with P(a, x) = u: a gamma variate in logarithms does not underflow for small a.
+log_gammaincinv = elementwise(
+    "log_gammaincinv",
+    _kernel("quantiles", "log_gammaincinv"),
+    lambda g, y, a, u: -(g * gamma_implicit(a, y, order=1)),
+    lambda g, y, a, u: g * exp(gammaln(a) + exp(y) - a * y),
+)
+#: Derivative of some order of the remainder δ of Stirling's formula.
+stirling = elementwise(
+    "stirling",
+    _kernel("special", "stirling"),
+    lambda g, y, a, order: g * stirling(a, order=order + 1),
+)
+
+
+def betaln(a: Any, b: Any) -> Any:
+    """Return log Γ(a) + log Γ(b) − log Γ(a + b), by Stirling's formula: nothing large cancels."""
+    total = a + b
+    remainder = stirling(a, order=0) + stirling(b, order=0) - stirling(total, order=0)
+    main = (0.5 - a) * log1p(b / a) + (0.5 - b) * log1p(a / b) - 0.5 * log(total)
+    return main + remainder + HALF_LOG_2PI
+
+
+def _excess(t: Any) -> Any:
+    """t − 1 − log t, by its series near 1."""
+    wide = np.asarray(t, np.float64)
+    d = wide - 1.0
+    near = np.abs(d) < 0.05
+    d_near = np.where(near, d, 0.0)
+    series = d_near * d_near * np.polyval(_EXCESS_SERIES, d_near)
+    return np.where(near, series, d - np.log(np.where(near, 1.0, wide))).astype(np.asarray(t).dtype)
+
+
+_EXCESS_SERIES = [(-1.0) ** n / n for n in range(14, 1, -1)]
+#: D(t) = t − 1 − log t ≥ 0, the deviance of which log-probabilities of counts and proportions are
+#: made: log x^a e^-x is −a D(x / a) + a log a − a (Loader 2000).
+deviance = elementwise("deviance", _excess, lambda g, y, t: g * ((t - 1.0) / t))
+
+# --- the error function and the normal CDF ----------------------------------------------------
+erf = elementwise("erf", _scipy("erf"), lambda g, y, a: g * (_ERF * exp(-square(a))))
+erfc = elementwise("erfc", _scipy("erfc"), lambda g, y, a: -(g * (_ERF * exp(-square(a)))))
+erfinv = elementwise("erfinv", _scipy("erfinv"), lambda g, y, u: g * (exp(square(y)) / _ERF))
+ndtr = elementwise("ndtr", _scipy("ndtr"), lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI))
 ndtri = elementwise(
-    "ndtri",
-    _scipy("ndtri"),
-    lambda g, y, u: g * exp(0.5 * square(y)) * 2.5066282746310002,
+    "ndtri", _scipy("ndtri"), lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI)
+)
+
+
+def _hazard(a: Any) -> Any:
+    import scipy.special
+
+    return math.sqrt(2.0 / math.pi) / scipy.special.erfcx(-a / math.sqrt(2.0))
+
+
+#: φ(a) / Φ(a), the derivative of log Φ.
+_normal_hazard = elementwise("normal_hazard", _hazard, lambda g, y, a: -(g * y * (a + y)))
+log_ndtr = elementwise("log_ndtr", _scipy("log_ndtr"), lambda g, y, a: g * _normal_hazard(a))
+
+# --- Bessel functions, times exp(−|x|) --------------------------------------------------------
+i0e = elementwise("i0e", _scipy("i0e"), lambda g, y, x: g * (i1e(x) - sign(x) * y))
+i1e = elementwise(
+    "i1e",
+    _scipy("i1e"),
+    # I₁(x) / x is 1/2 at 0
+    lambda g, y, x: g * (i0e(x) - where(equal(x, 0.0), 0.5, y / _unless_zero(x)) - sign(x) * y),
+)
+
+
+def _unless_zero(x: Any) -> Any:
+    return where(equal(x, 0.0), 1.0, x)
+
+
+#: Derivative of some order in κ of the von Mises CDF, and its inverse with the implicit VJP.
+von_mises_cdf = elementwise(
+    "von_mises_cdf",
+    _kernel("von_mises", "von_mises_cdf"),
+    lambda g, y, k, x, order: g * von_mises_cdf(k, x, order=order + 1),
+    lambda g, y, k, x, order: g * _von_mises_density(k, x, order),
+)
+von_mises_quantile = elementwise(
+    "von_mises_quantile",
+    _kernel("von_mises", "von_mises_quantile"),
+    lambda g, y, k, u: -(g * von_mises_cdf(k, y, order=1)) / _von_mises_density(k, y, 0),
+    lambda g, y, k, u: g / _von_mises_density(k, y, 0),
+)
+
+
+#: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 under the law.
+log_i0e = elementwise(
+    "log_i0e",
+    _kernel("von_mises", "log_i0e"),
+    lambda g, y, k, order: g * log_i0e(k, order=order + 1),
+)
+
+
+def von_mises_log_density(k: Any, x: Any) -> Any:
+    """Return κ (cos x − 1) − log(2π exp(−κ) I₀(κ))."""
+    return -2.0 * k * square(sin(0.5 * x)) - log_i0e(k, order=0) - 2.0 * HALF_LOG_2PI
+
+
+def _von_mises_density(k: Any, x: Any, order: int) -> Any:
+    """Return the derivative in κ of the density, of order 0, 1 or 2."""
+    score = -2.0 * square(sin(0.5 * x)) - log_i0e(k, order=1)
+    factor = (1.0, score, square(score) - log_i0e(k, order=2))[order]
+    return exp(von_mises_log_density(k, x)) * factor
+
+
+# --- quantiles of counts: constant almost everywhere ------------------------------------------
+poisson_quantile, binomial_quantile, negative_binomial_quantile = (
+    elementwise(
+        f"{name}_quantile",
+        _kernel("quantiles", name),
+        *(None,) * arguments,
+        continuous=False,
+        smooth=False,
+    )
+    for name, arguments in (("poisson", 2), ("binomial", 3), ("negative_binomial", 3))
 )

@@ -59,13 +59,14 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
     return [found[x] if x in found else zeros(x) for x in wrt]
 
 
-def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
+def erase(roots: Iterable[Expr], env: dict[Expr, Expr] | None = None) -> dict[Expr, Expr]:
     """Map every expression below `roots` to itself without stops, marks and boxes.
 
-    To be applied after the last differentiation: they have done their work.
+    To be applied after the last differentiation: they have done their work. `env` holds what is
+    mapped already, and is extended.
     """
-    env: dict[Expr, Expr] = {}
-    for expr in topological(roots):
+    env = {} if env is None else env
+    for expr in topological(roots, known=env):
         if expr.op in IDENTITIES:
             env[expr] = env[expr.args[0]]
         elif expr.op is box:

@@ -10,14 +10,13 @@ from scg.estimators.base import Replay
 from scg.expr import Expr, Plate, Plates, StochasticNode, rewrite
 from scg.ops.base import constant, plate_size
 from scg.ops.gradient import mark
-from scg.ops.reductions import REDUCTIONS, expand
+from scg.ops.reductions import expand, plate_sum
 from scg.passes.analyse import bits
 from scg.passes.differentiate import gradients
+from scg.passes.objective import contribution, reduction
 
 if TYPE_CHECKING:
     from scg.passes.surrogate import Surrogate
-
-_plate_sum = REDUCTIONS[0]
 
 
 class NodeDownstream:
@@ -40,7 +39,7 @@ class NodeDownstream:
         """Factor that turns a contribution into the user's units of a cost."""
         unit = constant(self.surrogate.graph, 1.0)
         for plate in self.plates:
-            if self.surrogate.reduce(plate) == "mean":
+            if reduction(plate) == "mean":
                 unit = unit * plate_size(self.surrogate.graph, plate)
             elif plate.size is not None:
                 unit = unit * plate_size(self.surrogate.graph, plate) / float(plate.size)
@@ -93,14 +92,14 @@ class NodeDownstream:
         """Mean of the cost over the other draws of a sample plate."""
         assert plate.length is not None
         cost = expand(self.cost, (*self.cost.plates, plate), ())
-        total = _plate_sum(cost, axes=(), over=(plate,))
+        total = plate_sum(cost, (plate,))
         return (total - cost) / (plate.length - 1.0)
 
     def average(self, expr: Expr) -> Expr:
         """Weighted mean over all plates of the node."""
         total = self.surrogate.collapse(expr)
         for plate in total.plates:
-            total = _plate_sum(total, axes=(), over=(plate,)) / plate_size(total.graph, plate)
+            total = plate_sum(total, (plate,)) / plate_size(total.graph, plate)
         return total
 
     def reduced(self, env: dict[Expr, Expr], shared: str | None, samples: Plates) -> Expr:
@@ -138,10 +137,10 @@ class NodeDownstream:
         return total
 
     def _element(self, cost: Expr, value: Expr, sep: frozenset[Plate], samples: Plates) -> Expr:
-        value = self.surrogate.contribution(cost, value)
+        value = contribution(cost, value)
         value = self.surrogate.collapse(value, samples, self.surrogate.frozen(cost))
         gone = tuple(p for p in value.plates if p.owned_by_user and p not in sep)
-        return _plate_sum(value, axes=(), over=gone) if gone else value
+        return plate_sum(value, gone) if gone else value
 
 
 def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
@@ -167,8 +166,8 @@ class MeanField:
                 rewrite((expr,), self.env)
         total: Expr | None = None
         for _, cost in influence.costs:
-            part = surrogate.contribution(cost, self.env[cost])
-            part = _plate_sum(part, axes=(), over=part.plates) if part.plates else part
+            part = contribution(cost, self.env[cost])
+            part = plate_sum(part, part.plates) if part.plates else part
             total = part if total is None else total + part
         assert total is not None
         slopes = gradients(total, list(self.points.values()))

@@ -10,6 +10,8 @@ from scg.errors import BiasWarning, EstimatorError, StopWarning
 from scg.estimators import ESTIMATORS, Enumeration, Estimator, LeaveOneOut, Reparameterization
 from scg.expr import Expr, StochasticNode
 from scg.graph import Graph
+from scg.ops.custom import continuous
+from scg.ops.gradient import stop
 from scg.passes.analyse import Influence, bits, continuous_in
 
 PATH_LIMIT = 1024
@@ -131,18 +133,22 @@ def continuity(
     """Say of each expression whether every open path to the next credited draw is continuous.
 
     `credit` is asked at each stochastic node, costs first, with what holds for the node itself;
-    a path ends at a node whose credit is not "pathwise".
+    a path ends at a node whose credit is not "pathwise". What stands inside ``scg.continuous`` is
+    taken to be continuous.
     """
     found = dict.fromkeys(influence.order, True)
+    bare = dict.fromkeys(influence.order, False)  # has a path that no promise of the user covers
+    bare |= {cost: True for _, cost in influence.costs}
     for expr in reversed(influence.order):
         if isinstance(expr, StochasticNode):
             through = credit(expr, found[expr]) == "pathwise"
             for arg in expr.args:
-                found[arg] &= found[expr] if through else True
-        elif expr.op.name != "stop":
+                found[arg] &= found[expr] or not through
+                bare[arg] |= bare[expr] or not through
+        elif expr.op is not stop:
             for i, arg in enumerate(expr.args):
-                if influence.downstream[expr]:
-                    found[arg] &= found[expr] and continuous_in(expr, i)
+                found[arg] &= found[expr] and (continuous_in(expr, i) or not bare[expr])
+                bare[arg] |= bare[expr] and expr.op is not continuous
     return found
 
 
@@ -167,13 +173,14 @@ def _broken_path(node: StochasticNode, view: View) -> list[Expr]:
     while True:
         here = walk[-1]
         for expr in view.influence.order:
-            if expr.op.name == "stop" or here not in expr.args:
+            index = next((i for i, arg in enumerate(expr.args) if arg is here), None)
+            if expr.op is stop or index is None:
                 continue
             if isinstance(expr, StochasticNode):
                 if view.estimators[expr].credit == "pathwise" and not view.continuous[expr]:
                     walk.append(expr)
                     break
-            elif not continuous_in(expr, expr.args.index(here)):
+            elif not continuous_in(expr, index):
                 return [*walk, expr]
             elif not view.continuous[expr]:
                 walk.append(expr)

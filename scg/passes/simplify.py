@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from scg.expr import Expr, topological
 from scg.ops.base import constant, is_constant, plate_size
-from scg.ops.elementwise import add, divide, multiply, negative, subtract
+from scg.ops.elementwise import add, cast, divide, multiply, negative, subtract
 from scg.ops.reductions import expand, zeros
 from scg.ops.shape import reshape
 
@@ -16,8 +16,19 @@ Rule = Callable[[Expr], "Expr | None"]
 _FOLD_LIMIT = 4096
 
 
-def _like(x: Expr, out: Expr) -> Expr:
+def _like(x: Expr, out: Expr) -> Expr | None:
+    """Give `x` the plates, the shape and the kind of `out`, or None where it has no such kind."""
+    if x.kind != out.kind:
+        if out.kind != "float":
+            return None
+        x = cast(x)
     return expand(x, out.plates, out.shape)
+
+
+def _negated(x: Expr, out: Expr) -> Expr | None:
+    """Return `x` like `out` and with the other sign."""
+    like = _like(x, out)
+    return None if like is None else negative(like)
 
 
 def _add(e: Expr) -> Expr | None:
@@ -40,7 +51,7 @@ def _subtract(e: Expr) -> Expr | None:
     if is_constant(b, 0):  # a - 0 -> a
         return _like(a, e)
     if is_constant(a, 0):  # 0 - b -> -b
-        return _like(negative(b), e)
+        return _negated(b, e)
     if b.op is negative:  # a - (-b) -> a + b
         return add(a, b.args[0])
     return None
@@ -54,7 +65,7 @@ def _multiply(e: Expr) -> Expr | None:
         if is_constant(x, 1):  # 1 * y -> y
             return _like(y, e)
         if is_constant(x, -1):  # -1 * y -> -y
-            return _like(negative(y), e)
+            return _negated(y, e)
         if x.op is negative and not is_constant(y, 0):  # (-x) * y -> -(x * y)
             return negative(multiply(x.args[0], y))
     return None
@@ -83,17 +94,16 @@ def _negative(e: Expr) -> Expr | None:
 
 
 def _linear(e: Expr) -> Expr | None:
-    # An op linear in each argument maps a constant 0 to 0.
-    if any(is_constant(arg, 0) for arg in e.args):
-        return zeros(e)
-    return None
+    # An op linear in each argument maps a constant 0 to 0; an index is not such an argument.
+    linear = e.args if e.op.name == "contract" else e.args[:1]
+    return zeros(e) if any(is_constant(arg, 0) for arg in linear) else None
 
 
 def _sum(e: Expr) -> Expr | None:
     (x,) = e.args
     if is_constant(x, 0):  # sum(0) -> 0
         return zeros(e)
-    if x.op.name != "expand":
+    if x.op.name != "expand" or e.kind != "float":
         return None
     # sum over what expand repeated -> count * x
     inner, axes = x.args[0], e.attrs["axes"]
@@ -183,13 +193,9 @@ def simplify(roots: Sequence[Expr], env: dict[Expr, Expr] | None = None) -> list
         What is known already; extended in place.
     """
     env = {} if env is None else env
-    for expr in _pending(roots, env):
+    for expr in topological(roots, known=env):
         _simplify_one(expr, env)
     return [env[root] for root in roots]
-
-
-def _pending(roots: Iterable[Expr], env: dict[Expr, Expr]) -> list[Expr]:
-    return [expr for expr in topological(roots) if expr not in env]
 
 
 def _on(expr: Expr, env: dict[Expr, Expr]) -> Expr:
@@ -211,7 +217,7 @@ def _simplify_one(expr: Expr, env: dict[Expr, Expr]) -> None:
         new = _step(now)
         if new is None or new is now:
             break
-        for inner in _pending(new.args, env):  # a rule may build a small tree: finish its leaves
+        for inner in topological(new.args, known=env):  # a rule may build a small tree: finish its leaves
             _simplify_one(inner, env)
         now = _on(new, env)
     for one in trail:

@@ -22,16 +22,16 @@ from scg.errors import CompilerError, DeclarationError
 from scg.estimators.base import Draw
 from scg.expr import Expr, Plate, Plates, StochasticNode, intern, ordered, rewrite
 from scg.graph import Graph
-from scg.ops.base import NOISE, constant, is_constant, plate_size
+from scg.ops.base import NOISE, constant, is_constant
 from scg.ops.gradient import box, stop
-from scg.ops.reductions import REDUCTIONS, expand
-from scg.passes.analyse import Influence, Reach
+from scg.ops.reductions import expand, plate_sum
+from scg.passes.analyse import Reach
 from scg.passes.differentiate import erase
+from scg.passes.downstream import MeanField, NodeDownstream
 from scg.passes.memory import NodeMemory
+from scg.passes.objective import contribution
 from scg.passes.plan import Plan
 from scg.passes.simplify import simplify
-
-_plate_sum = REDUCTIONS[0]
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,13 @@ class Surrogate:
     loss: Expr | None = field(init=False)
 
     def __post_init__(self) -> None:
-        from scg.passes.downstream import NodeDownstream
-
         self.graph = self.plan.influence.graph
         self.influence = self.plan.influence
         self.weights: dict[Plate, Expr] = {}
         self.owners: dict[Plate, int] = {}  # the nodes on each sample plate, as bits
         self._plates: dict[object, Plate] = {}
+        self._erased: dict[Expr, Expr] = {}
+        self._simple: dict[Expr, Expr] = {}
         self._sums: dict[Any, Expr | None] = {}
         self.suffixes: dict[Any, Expr] = {}
         self.draws: dict[StochasticNode, Draw] = {}
@@ -207,28 +207,14 @@ class Surrogate:
         if logp is None:
             return None
         mixed = tuple(p for p in logp.plates if p.owned_by_user and p not in sep)
-        return _plate_sum(logp, axes=(), over=mixed) if mixed else logp
+        return plate_sum(logp, mixed) if mixed else logp
 
     def boxed(self, name: str, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
-        value = self.contribution(node, self.env[node])
+        value = contribution(node, self.env[node])
         score = self.score(self.influence.ancestors[node])
         boxed = value if score is None else box(score) * value
         return self.collapse(boxed, frozen=self.frozen(node))
-
-    def contribution(self, cost: Expr, value: Expr) -> Expr:
-        """w_c · c: what one element of a cost contributes to the objective."""
-        for plate in cost.plates:
-            if self.reduce(plate) == "mean":
-                value = value / plate_size(self.graph, plate)
-            elif plate.size is not None:
-                value = value * (float(plate.size) / plate_size(self.graph, plate))
-        return value
-
-    @staticmethod
-    def reduce(plate: Plate) -> str:
-        """How costs enter the objective over a plate."""
-        return plate.reduce or ("mean" if plate.size is None else "sum")
 
     def frozen(self, cost: Expr) -> int:
         """Nodes from which a cost is reached through stops alone: their weights get no credit."""
@@ -247,18 +233,16 @@ class Surrogate:
             weight = self.weights[plate]
             if frozen & self.owners[plate]:
                 weight = stop(weight)
-            value = _plate_sum(weight * value, axes=(), over=(plate,))
+            value = plate_sum(weight * value, plate)
 
     @cached_property
-    def mean_field(self) -> Any:
+    def mean_field(self) -> MeanField:
         """The deterministic pass with every node at its mean, shared by all nodes."""
-        from scg.passes.downstream import MeanField
-
         return MeanField(self)
 
     def _check_term(self, node: StochasticNode, term: Expr) -> None:
         """A term has value 0: without stops and boxes nothing must remain of it."""
-        (rest,) = simplify([erase([term])[term]])
+        (rest,) = simplify([erase([term], self._erased)[term]], self._simple)
         if not is_constant(rest, 0):
             raise CompilerError(
                 f"the term of {self.plan.estimators[node]!r} at node {node.name!r} does not have "
@@ -268,7 +252,7 @@ class Surrogate:
 
 def _total(value: Expr) -> Expr:
     """Sum over all remaining plates."""
-    return _plate_sum(value, axes=(), over=value.plates) if value.plates else value
+    return plate_sum(value, value.plates) if value.plates else value
 
 
 def _sum(parts: list[Expr]) -> Expr:
@@ -276,18 +260,3 @@ def _sum(parts: list[Expr]) -> Expr:
     for part in parts[1:]:
         total = total + part
     return total
-
-
-def check_reductions(influence: Influence) -> None:
-    """Where costs live on different plates, each plate must say how it is reduced."""
-    sets = {frozenset(node.plates) for _, node in influence.costs}
-    if len(sets) < 2:
-        return
-    for name, node in influence.costs:
-        for plate in node.plates:
-            if plate.reduce is None and plate.size is None:
-                raise DeclarationError(
-                    f"cost {name!r} is on plate {plate.name!r} and another cost is not, so it must "
-                    f'be said how the plate is reduced: scg.Plate({plate.name!r}, reduce="mean") '
-                    'or reduce="sum"'
-                )

@@ -1,0 +1,58 @@
+"""Cite: the bibliography of what a compiled step uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from scg.baselines.base import Baseline
+from scg.estimators.base import Estimator
+from scg.step import Step
+
+_LAW = ("schulman2015", "foerster2018")
+_NOISE = ("salmon2011",)
+
+
+def cite(step: Step) -> str:
+    """Return BibTeX entries of what a step uses: the law, its estimators and baselines, its noise.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph()
+    >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.0)))
+    >>> g.cost("loss", b)
+    >>> for line in scg.cite(scg.compile(g, scg.MuProp())).splitlines():
+    ...     if line.startswith("@"):
+    ...         print(line)
+    @inproceedings{schulman2015,
+    @inproceedings{foerster2018,
+    @inproceedings{gu2016,
+    @inproceedings{salmon2011,
+    """
+    keys = [*_LAW]
+    for estimator in step.plan.estimators.values():
+        keys += _cited(estimator)
+    if step.program.noise:
+        keys += _NOISE
+    entries = bibliography()
+    return "\n\n".join(entries[key] for key in dict.fromkeys(keys))
+
+
+@cache
+def bibliography() -> dict[str, str]:
+    """Return all BibTeX entries of ``references.bib`` by their keys."""
+    from importlib.resources import files  # importing scg is to stay fast
+
+    text = files("scg").joinpath("references.bib").read_text(encoding="utf-8")
+    return {found[1]: found[0] for found in re.finditer(r"^@\w+\{(\w+),.*?^\}", text, re.M | re.S)}
+
+
+def _cited(part: Any) -> Iterator[str]:
+    """Keys of an estimator or baseline, and of those that it was given."""
+    if isinstance(part, (Estimator, Baseline)):
+        yield from part.cites
+        for option in vars(part).values():
+            yield from _cited(option)

@@ -1,0 +1,61 @@
+"""Hessians: the gradient's derivative in one direction, run for every basis direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.expr import Expr, intern
+from scg.graph import Graph
+from scg.ops.base import DATA
+from scg.ops.linalg import dot
+from scg.passes.differentiate import gradients
+
+
+def directional(graph: Graph, grads: Mapping[str, Expr]) -> dict[Any, Expr]:
+    """Return the derivative of Σ_a ⟨grads[a], direction[a]⟩ in every parameter.
+
+    The direction is a data leaf, so that one sweep serves all rows of the Hessian.
+    """
+    params = {name: parameter.node for name, parameter in graph.parameters.items()}
+    total: Expr | None = None
+    for name, node in params.items():
+        signature = (node.shape, (), "float")
+        direction = intern(graph, DATA, (), {"name": _leaf(name)}, signature)
+        part = dot(grads[name], direction)
+        total = part if total is None else total + part
+    if total is None:
+        raise DeclarationError(f"graph {graph.name!r} has no parameter; order=2 needs one")
+    rows = gradients(total, list(params.values()))
+    return {("hessian", name): row for name, row in zip(params, rows, strict=True)}
+
+
+def _leaf(name: str) -> str:
+    return f"direction@{name}"
+
+
+def directions(graph: Graph) -> Iterator[dict[str, np.ndarray]]:
+    """Yield every basis direction as values of the direction leaves."""
+    shapes = {name: p.node.shape for name, p in graph.parameters.items()}
+    for chosen in shapes:
+        for k in np.ndindex(shapes[chosen]):
+            basis = {_leaf(name): np.zeros(shape) for name, shape in shapes.items()}
+            basis[_leaf(chosen)][k] = 1.0
+            yield basis
+
+
+def assemble(graph: Graph, rows: Mapping[Any, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """Arrange rows, one for each direction on the first axis, as hessian[a][b]."""
+    hessian: dict[str, dict[str, np.ndarray]] = {}
+    start = 0
+    for a, first in graph.parameters.items():
+        stop = start + first.node.size
+        hessian[a] = {}
+        for b, second in graph.parameters.items():
+            shape = first.node.shape + second.node.shape
+            hessian[a][b] = rows["hessian", b][start:stop].reshape(shape)
+        start = stop
+    return hessian

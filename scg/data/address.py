@@ -1,0 +1,145 @@
+"""Addresses of data sets: ``digits``, ``mnist:DIR``, ``npz:FILE``, ``bits:FILE``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from scg.data.digits import load_digits
+from scg.data.idx import read_idx
+from scg.data.npz import read_npz
+from scg.errors import DataError
+
+MNIST_TRAIN = 50_000  # of the 60,000 training images; the others are for validation
+
+
+class Splits(NamedTuple):
+    """Images for training, validation and test, one flattened image a row.
+
+    Attributes
+    ----------
+    train, test : ndarray, shape (examples, pixels)
+        Grey values in [0, 1] (float32), or binary pixels (uint8).
+    valid : ndarray or None
+        Likewise, where the data set has a validation part.
+    """
+
+    train: np.ndarray
+    valid: np.ndarray | None
+    test: np.ndarray
+
+
+def load(address: str) -> Splits:
+    """Load a data set by its address.
+
+    Parameters
+    ----------
+    address : str
+        ``digits``: the bundled 8×8 digits, binary (see :func:`load_digits`).
+        ``mnist:DIR``: the four IDX files of MNIST or Fashion-MNIST, gzipped or not: the first
+        50,000 images for training, the last 10,000 of the training file for validation.
+        ``npz:FILE``: arrays ``x_train``, ``x_test`` and perhaps ``x_valid``: bytes from 0 to 255
+        (or only 0 and 1: binary), or floats in [0, 1].
+        ``bits:FILE``: the same arrays, with the pixels of a row packed by ``numpy.packbits``.
+
+    Raises
+    ------
+    DataError
+        If the address is unknown or its files are not what they should be.
+
+    Examples
+    --------
+    >>> splits = load("digits")
+    >>> splits.train.shape, splits.valid, splits.test.shape
+    ((1500, 64), None, (297, 64))
+    """
+    scheme, _, place = address.partition(":")
+    if scheme not in SCHEMES:
+        raise DataError(f"data {address!r}: unknown; write one of {', '.join(FORMS)}")
+    if bool(place) != (scheme != "digits"):
+        raise DataError(f"data {address!r}: write {FORMS[list(SCHEMES).index(scheme)]}")
+    return SCHEMES[scheme](place)
+
+
+def _digits(_: str) -> Splits:
+    digits = load_digits(binary=True)
+    return Splits(digits.train.astype(np.uint8), None, digits.test.astype(np.uint8))
+
+
+def _mnist(folder: str) -> Splits:
+    train = _images(folder, "train-images-idx3-ubyte")
+    test = _images(folder, "t10k-images-idx3-ubyte")
+    if len(train) <= MNIST_TRAIN:
+        raise DataError(f"{folder}: {len(train)} training images, expected 60000 as in MNIST")
+    return Splits(train[:MNIST_TRAIN], train[MNIST_TRAIN:], test)
+
+
+def _images(folder: str, name: str) -> np.ndarray:
+    paths = [Path(folder) / f"{name}{ending}" for ending in (".gz", "")]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        raise DataError(f"{paths[0]}: there is no such file, nor {name}")
+    images = read_idx(found)
+    if images.ndim != 3:
+        raise DataError(f"{found}: expected images (three axes), got shape {images.shape}")
+    return _grey(str(found), images)
+
+
+def _npz(path: str) -> Splits:
+    return _parts(path, lambda name, array: _grey(f"{path}: {name}", array))
+
+
+def _bits(path: str) -> Splits:
+    return _parts(path, lambda name, array: _unpacked(f"{path}: {name}", array))
+
+
+def _parts(path: str, pixels: Callable[[str, np.ndarray], np.ndarray]) -> Splits:
+    arrays = read_npz(path)
+    for name in ("x_train", "x_test"):
+        if name not in arrays:
+            raise DataError(f"{path}: lacks {name!r}; it holds {', '.join(arrays) or 'nothing'}")
+    made = {
+        name: pixels(name, arrays[name])
+        for name in ("x_train", "x_valid", "x_test")
+        if name in arrays
+    }
+    widths = {name: array.shape[1] for name, array in made.items()}
+    if len(set(widths.values())) > 1:
+        raise DataError(f"{path}: the parts differ in their number of pixels: {widths}")
+    return Splits(made["x_train"], made.get("x_valid"), made["x_test"])
+
+
+def _grey(what: str, array: np.ndarray) -> np.ndarray:
+    _check_rows(what, array)
+    rows = array.reshape(len(array), -1)
+    if array.dtype == np.uint8:
+        return rows if rows.max() <= 1 else rows.astype(np.float32) / np.float32(255)
+    if array.dtype.kind != "f":
+        raise DataError(f"{what}: expected bytes or floats, got {array.dtype}")
+    if not np.all((rows >= 0) & (rows <= 1)):
+        raise DataError(f"{what}: grey values must lie in [0, 1] and be finite")
+    return rows.astype(np.float32)
+
+
+def _unpacked(what: str, array: np.ndarray) -> np.ndarray:
+    _check_rows(what, array)
+    if array.dtype != np.uint8 or array.ndim != 2:
+        raise DataError(f"{what}: expected rows of packed bits (bytes), got {array.dtype}")
+    return np.unpackbits(array, axis=1)
+
+
+def _check_rows(what: str, array: np.ndarray) -> None:
+    if array.ndim < 2 or array.size == 0:
+        raise DataError(f"{what}: expected examples of pixels, got shape {array.shape}")
+
+
+SCHEMES: dict[str, Callable[[str], Splits]] = {
+    "digits": _digits,
+    "mnist": _mnist,
+    "npz": _npz,
+    "bits": _bits,
+}
+FORMS = ("digits", "mnist:DIR", "npz:FILE", "bits:FILE")

@@ -1,0 +1,63 @@
+"""Binarization of grey images: once (static), or anew at every access (dynamic)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scg.engine.noise import stream_key
+from scg.errors import DataError
+
+
+def binarize(images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
+    """Draw each pixel from Bernoulli(value); Salakhutdinov and Murray (2008).
+
+    Parameters
+    ----------
+    images : ndarray
+        Grey values in [0, 1], of any shape.
+    seed : int or tuple of int
+        There is no default: the same seed gives the same pixels.
+
+    Returns
+    -------
+    ndarray of uint8
+
+    Raises
+    ------
+    DataError
+        If a value lies outside [0, 1].
+
+    Examples
+    --------
+    >>> binarize(np.array([0.0, 1.0, 0.0]), seed=0)
+    array([0, 1, 0], dtype=uint8)
+    """
+    if not np.all((images >= 0) & (images <= 1)):
+        raise DataError("binarize: expected grey values in [0, 1]; divide by the largest value")
+    rng = np.random.default_rng([int(word) for word in stream_key(seed, "binarize")])
+    return (rng.random(np.shape(images), dtype=np.float32) < images).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Binarize:
+    """Dynamic binarization: a transform for ``scg.fit(..., transform=Binarize())``.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The data that are binarized in every batch.
+    """
+
+    names: tuple[str, ...] = ("x",)
+
+    def __call__(
+        self, batch: dict[str, np.ndarray], seed: tuple[int, ...]
+    ) -> dict[str, np.ndarray]:
+        """Return the batch with these data binarized."""
+        drawn = {
+            name: binarize(batch[name], (*seed, position))
+            for position, name in enumerate(self.names)
+        }
+        return {**batch, **drawn}

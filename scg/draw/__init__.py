@@ -1,0 +1,1 @@
+"""Drawing: pictures of graphs, surrogates and measurements."""

@@ -1,0 +1,1 @@
+"""The engines that run programs, and the noise they share."""

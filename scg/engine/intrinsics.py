@@ -1,0 +1,167 @@
+"""What generated kernels say that Python cannot: memory at an address, bits of a float, calls.
+
+Every intrinsic is one or a few LLVM instructions. All integers are unsigned 64-bit: with signed
+indices numba would insert Python's wraparound, which keeps a loop from being vectorised.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_WORD = ir.IntType(64)
+_LLVM = {"f4": ir.FloatType(), "f8": ir.DoubleType(), "i8": _WORD, "b1": ir.IntType(8)}
+_NUMBA = {"f4": types.float32, "f8": types.float64, "i8": types.int64, "b1": types.boolean}
+
+
+# --- memory -----------------------------------------------------------------------------------
+def _scope(builder: Any, instruction: Any, number: int, writes: int) -> None:
+    """Say that operand `number` overlaps none of the other operands that are written.
+
+    `writes` is a bit mask of the operands written. Without this the vectoriser would compare all
+    pairs of addresses at run time, or give up.
+    """
+    module = builder.module
+    domain = module.add_metadata(["scg"])
+    scope = {k: module.add_metadata([f"operand {k}", domain]) for k in range(number + 1)}
+    scope |= {k: module.add_metadata([f"operand {k}", domain]) for k in range(writes.bit_length())}
+    others = [scope[k] for k in range(writes.bit_length()) if writes >> k & 1 and k != number]
+    instruction.set_metadata("alias.scope", module.add_metadata([scope[number]]))
+    if others:
+        instruction.set_metadata("noalias", module.add_metadata(others))
+
+
+def _element(builder: Any, code: str, address: Any, index: Any) -> Any:
+    return builder.gep(builder.inttoptr(address, _LLVM[code].as_pointer()), [index])
+
+
+def _loader(code: str) -> Any:
+    @intrinsic(prefer_literal=True)
+    def load(typingctx, address, index, number, writes):
+        """Read element `index` of operand `number`."""
+        signature = _NUMBA[code](types.uint64, types.uint64, number, writes)
+        numbers = number.literal_value, writes.literal_value
+
+        def codegen(context, builder, signature, args):
+            value = builder.load(_element(builder, code, args[0], args[1]))
+            _scope(builder, value, *numbers)
+            return builder.trunc(value, ir.IntType(1)) if code == "b1" else value
+
+        return signature, codegen
+
+    return load
+
+
+def _storer(code: str) -> Any:
+    @intrinsic(prefer_literal=True)
+    def store(typingctx, address, index, value, number, writes):
+        """Write element `index` of operand `number`."""
+        signature = types.void(types.uint64, types.uint64, _NUMBA[code], number, writes)
+        numbers = number.literal_value, writes.literal_value
+
+        def codegen(context, builder, signature, args):
+            value = args[2]
+            if code == "b1":
+                value = builder.zext(value, _LLVM["b1"])
+            done = builder.store(value, _element(builder, code, args[0], args[1]))
+            _scope(builder, done, *numbers)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return store
+
+
+load_f4, load_f8, load_i8, load_b1 = map(_loader, ("f4", "f8", "i8", "b1"))
+store_f4, store_f8, store_i8, store_b1 = map(_storer, ("f4", "f8", "i8", "b1"))
+
+
+@intrinsic(prefer_literal=True)
+def word(typingctx, table, position):
+    """Return word `position` of the operand table at the address `table`."""
+    at = position.literal_value
+
+    def codegen(context, builder, signature, args):
+        return builder.load(_element(builder, "i8", args[0], _WORD(at)))
+
+    return types.uint64(types.uint64, position), codegen
+
+
+# --- bits of a float ----------------------------------------------------------------------------
+# Of a format: integer type, bits of the fraction, bias, the bits of sqrt(1/2).
+_FORMATS = {
+    types.float32: (ir.IntType(32), 23, 127, 0x3F3504F3),
+    types.float64: (ir.IntType(64), 52, 1023, 0x3FE6A09E667F3BCD),
+}
+
+
+@intrinsic
+def scale(typingctx, value, shifted):
+    """Return ``value * 2**n``, where `shifted` is n + 1.5 * 2**(bits of the fraction).
+
+    In two factors, so that results may be subnormal, and n one above the largest exponent.
+    """
+    integer, fraction, bias, _ = _FORMATS[value]
+    magic = integer(((bias + fraction) << fraction) + (1 << (fraction - 1)))
+
+    def codegen(context, builder, signature, args):
+        n = builder.sub(builder.bitcast(args[1], integer), magic)
+        first = builder.ashr(n, integer(1))
+        result = args[0]
+        for part in (first, builder.sub(n, first)):
+            bits = builder.shl(builder.add(part, integer(bias)), integer(fraction))
+            result = builder.fmul(result, builder.bitcast(bits, args[0].type))
+        return result
+
+    return value(value, value), codegen
+
+
+def _exponent_bits(builder: Any, x: Any, kind: Any) -> Any:
+    integer, fraction, _, half_root = _FORMATS[kind]
+    shifted = builder.sub(builder.bitcast(x, integer), integer(half_root))
+    return builder.ashr(shifted, integer(fraction))
+
+
+@intrinsic
+def exponent(typingctx, x):
+    """Return e with x = m 2**e and m between sqrt(1/2) and sqrt(2), for a positive normal x."""
+
+    def codegen(context, builder, signature, args):
+        e = _exponent_bits(builder, args[0], x)
+        if x == types.float64:  # 32 bits convert in every vector extension, 64 in few
+            e = builder.trunc(e, ir.IntType(32))
+        return builder.sitofp(e, args[0].type)
+
+    return x(x), codegen
+
+
+@intrinsic
+def significand(typingctx, x):
+    """Return m with x = m 2**e and m between sqrt(1/2) and sqrt(2), for a positive normal x."""
+    integer, fraction, _, _ = _FORMATS[x]
+
+    def codegen(context, builder, signature, args):
+        e = builder.shl(_exponent_bits(builder, args[0], x), integer(fraction))
+        return builder.bitcast(builder.sub(builder.bitcast(args[0], integer), e), args[0].type)
+
+    return x(x), codegen
+
+
+# --- calls ------------------------------------------------------------------------------------
+@intrinsic
+def call(typingctx, address, operands):
+    """Call the kernel at an address: numba's calling convention, a table of operands, no result."""
+    pointer = ir.IntType(8).as_pointer()
+    function = ir.FunctionType(ir.IntType(32), [pointer.as_pointer()] * 2 + [_WORD])
+
+    def codegen(context, builder, signature, args):
+        with builder.goto_entry_block():
+            result, exception = builder.alloca(pointer), builder.alloca(pointer)
+        kernel = builder.inttoptr(args[0], function.as_pointer())
+        builder.call(kernel, [result, exception, args[1]])
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.uint64), codegen

@@ -1,0 +1,114 @@
+"""Compile a kernel's source with numba to object code, and load object code with llvmlite.
+
+Fresh and cached kernels take one way: source, object code, address. Loading needs no numba, so
+that a warm start does not import it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from scg.engine import cache
+
+#: What a generated kernel may call lives in these modules; object code depends on their text.
+_HELPERS = ("intrinsics.py", "math.py", "random.py", "native.py")
+
+_addresses: dict[str, int] = {}
+_lock = threading.RLock()
+
+
+def address(source: str) -> int:
+    """Return the address of the kernel that `source` defines, compiling it where needed.
+
+    Parameters
+    ----------
+    source : str
+        Text of one function ``kernel(table)`` of the address of an operand table.
+
+    Returns
+    -------
+    int
+        Address of a function of numba's calling convention: ``int32 (void**, void**, uint64)``.
+    """
+    key = identity(source)
+    with _lock:
+        if key not in _addresses:
+            payload = cache.read(key)
+            if payload is None:
+                payload = _compile(source, f"scg_{key[:32]}")
+                cache.write(key, payload)
+            _addresses[key] = _load(payload)
+        return _addresses[key]
+
+
+def identity(source: str) -> str:
+    """Return the content address of a kernel: the hash of its source and of what compiles it."""
+    return hashlib.sha256(f"{_environment()}\n{source}".encode()).hexdigest()
+
+
+@functools.cache
+def _environment() -> str:
+    """Describe all that object code depends on besides its source."""
+    parts = [version("numba"), version("llvmlite"), llvm.get_process_triple()]
+    parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    for name in _HELPERS:
+        parts.append(hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest())
+    return "\n".join(parts)
+
+
+@functools.cache
+def _engine() -> Any:
+    """Return the LLVM engine that holds all loaded kernels; it lives as long as the process."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+def _load(payload: bytes) -> int:
+    """Load object code; `payload` is the kernel's symbol, a zero byte, and the code."""
+    symbol, _, code = payload.partition(b"\0")
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine.get_function_address(symbol.decode())
+
+
+@functools.cache
+def _namespace() -> dict[str, Any]:
+    """Return the names that generated source may use."""
+    import numpy as np
+
+    from scg.engine import intrinsics, random
+    from scg.engine.math import FUNCTIONS
+
+    names = {k: v for k, v in vars(intrinsics).items() if k.split("_")[0] in ("load", "store")}
+    names |= {"word": intrinsics.word, "call": intrinsics.call, "threefry": random.threefry}
+    names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
+    names |= random.CONVERSIONS
+    return names | {"f4": np.float32, "f8": np.float64, "i8": np.int64, "u8": np.uint64}
+
+
+def _compile(source: str, name: str) -> bytes:
+    """Compile with numba; no wrapper for Python or C is made, as kernels call kernels."""
+    import numba
+
+    scope = dict(_namespace())
+    exec(source.replace("def kernel(", f"def {name}(", 1), scope)  # noqa: S102 - our own text
+    options = {
+        "error_model": "numpy",
+        "fastmath": {"contract", "reassoc"},
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+    }
+    compiled = numba.njit(numba.void(numba.uint64), **options)(scope[name])
+    (result,) = compiled.overloads.values()
+    _, _, (code, _) = result.library.serialize_using_object_code()
+    return result.fndesc.llvm_func_name.encode() + b"\0" + code

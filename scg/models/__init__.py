@@ -1,0 +1,46 @@
+"""Built-in models: short functions that declare a graph, meant to be copied and changed.
+
+Each takes the mean training image (`means`) where it needs one, and declares the images as data
+``x`` and labels as ``labels``. :data:`MODELS` holds them by name, as the command line knows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import scg
+from scg.models.logistic import logistic
+from scg.models.mixture import mixture
+from scg.models.policy import policy
+from scg.models.sbn import sbn
+from scg.models.structured import structured
+from scg.models.vae import bernoulli_vae, categorical_vae, gaussian_vae
+
+#: The built-in models by name.
+MODELS: dict[str, Callable[..., scg.Graph]] = {
+    "sbn1": partial(sbn, hidden=(32,)),
+    "sbn2": partial(sbn, hidden=(32, 32)),
+    "sbn3": partial(sbn, hidden=(32, 32, 32)),
+    "bernoulli_vae": bernoulli_vae,
+    "bernoulli_vae_nonlinear": partial(bernoulli_vae, layers=(64,)),
+    "categorical_vae": categorical_vae,
+    "gaussian_vae": gaussian_vae,
+    "structured": structured,
+    "structured_categorical": partial(structured, hidden=(8, 8), classes=5),
+    "policy": policy,
+    "logistic": logistic,
+    "mixture": mixture,
+}
+
+__all__ = [
+    "MODELS",
+    "bernoulli_vae",
+    "categorical_vae",
+    "gaussian_vae",
+    "logistic",
+    "mixture",
+    "policy",
+    "sbn",
+    "structured",
+]

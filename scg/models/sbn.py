@@ -1,0 +1,42 @@
+"""Sigmoid belief networks: layers of Bernoulli units above the pixels (Neal 1992)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import scg
+from scg.models.layers import images, linear, signs
+
+
+def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
+    """Sigmoid belief network with an encoder of the same shape; the cost is −ELBO.
+
+    p(h_L) Π p(h_l | h_{l+1}) p(x | h_1) is the decoder, Π q(h_{l+1} | h_l) with h_0 = x the
+    encoder; Mnih and Gregor (2014, sec. 3), Gu et al. (2016, sec. 8.2).
+
+    Parameters
+    ----------
+    means : array_like, shape (pixels,)
+        The mean training image.
+    hidden : tuple of int
+        Units of each layer, from the pixels upwards.
+    """
+    g = scg.Graph("sbn")
+    x, below, logits = images(g, means)
+    units, log_q = [x], 0.0
+    for level, width in enumerate(hidden, start=1):
+        law = scg.Bernoulli(logits=linear(g, f"encoder{level}", below, width))
+        units.append(g.sample(f"h{level}", law))
+        log_q = log_q + units[-1].log_prob()
+        below = signs(units[-1])
+
+    log_p = scg.Bernoulli(logits=g.parameter("prior", shape=hidden[-1])).log_prob(units[-1])
+    for level in range(len(hidden), 0, -1):
+        start = logits if level == 1 else 0.0
+        above, target = signs(units[level]), units[level - 1]
+        law = scg.Bernoulli(logits=linear(g, f"decoder{level}", above, target.size, start))
+        if level == 1:
+            g.deterministic("pixels", law.probs)
+        log_p = log_p + law.log_prob(target)
+    g.cost("loss", -g.deterministic("log_weight", log_p - log_q))
+    return g

@@ -1,0 +1,93 @@
+"""Variational autoencoders: Bernoulli, categorical and Gaussian latent variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import scg
+from scg.models.layers import images, linear, signs, tanh_layers
+
+
+def bernoulli_vae(means: Any, hidden: int = 32, layers: tuple[int, ...] = ()) -> scg.Graph:
+    """Variational autoencoder with Bernoulli latents; linear without `layers`.
+
+    Cost = KL(q(h | x) ‖ p(h)) − log p(x | h), the divergence in closed form.
+
+    Parameters
+    ----------
+    means : array_like, shape (pixels,)
+        The mean training image.
+    hidden : int
+        Number of latent units.
+    layers : tuple of int
+        Widths of the tanh layers between pixels and latents; the decoder has them reversed.
+    """
+    g = scg.Graph("bernoulli vae")
+    x, centred, logits = images(g, means)
+    inner = tanh_layers(g, "encoder", centred, layers)
+    h = g.sample("h", scg.Bernoulli(logits=linear(g, "to_h", inner, hidden)))
+    prior = scg.Bernoulli(logits=g.parameter("prior", shape=hidden))
+    _decode(g, x, h, prior, signs(h), layers, logits)
+    return g
+
+
+def categorical_vae(
+    means: Any, variables: int = 10, classes: int = 5, layers: tuple[int, ...] = ()
+) -> scg.Graph:
+    """Variational autoencoder with `variables` categorical latents of `classes` classes.
+
+    The categorical model of Jang et al. (2017, sec. 4.2), with a learned prior.
+
+    Parameters
+    ----------
+    means : array_like, shape (pixels,)
+        The mean training image.
+    variables, classes : int
+        N and C of the N×C one-hot latents.
+    layers : tuple of int
+        As in :func:`bernoulli_vae`.
+    """
+    g = scg.Graph("categorical vae")
+    x, centred, logits = images(g, means)
+    inner = tanh_layers(g, "encoder", centred, layers)
+    scores = linear(g, "to_h", inner, variables * classes).reshape(variables, classes)
+    h = g.sample("h", scg.OneHotCategorical(logits=scores))
+    prior = scg.OneHotCategorical(logits=g.parameter("prior", shape=(variables, classes)))
+    _decode(g, x, h, prior, h.reshape(variables * classes), layers, logits)
+    return g
+
+
+def gaussian_vae(means: Any, hidden: int = 8, layers: tuple[int, ...] = (64,)) -> scg.Graph:
+    """Variational autoencoder with normal latents (Kingma and Welling 2014).
+
+    Parameters
+    ----------
+    means : array_like, shape (pixels,)
+        The mean training image.
+    hidden : int
+        Number of latents.
+    layers : tuple of int
+        As in :func:`bernoulli_vae`.
+    """
+    g = scg.Graph("gaussian vae")
+    x, centred, logits = images(g, means)
+    inner = tanh_layers(g, "encoder", centred, layers)
+    loc, scale = linear(g, "loc", inner, hidden), np.exp(linear(g, "log_scale", inner, hidden))
+    h = g.sample("h", scg.Normal(loc, scale))
+    prior = scg.Normal(np.zeros(hidden), np.ones(hidden))
+    _decode(g, x, h, prior, h, layers, logits)
+    return g
+
+
+def _decode(
+    g: scg.Graph, x: Any, h: Any, prior: Any, code: Any, layers: tuple[int, ...], logits: Any
+) -> None:
+    """Declare the decoder, the cost with the divergence in closed form, and the log-weights."""
+    outer = tanh_layers(g, "decoder", code, layers[::-1])
+    law = scg.Bernoulli(logits=linear(g, "to_x", outer, x.size, logits))
+    g.deterministic("pixels", law.probs)
+    fit = law.log_prob(x)
+    g.deterministic("log_weight", fit + prior.log_prob(h) - h.log_prob())
+    g.cost("loss", h.dist.kl(prior) - fit)

@@ -1,0 +1,173 @@
+"""Rearranging event elements, composed of reshape, transpose, slices and joins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.expr import Expr
+from scg.ops.base import normal_axes
+from scg.ops.reductions import expand
+from scg.ops.shape import concatenate, getitem, reshape, take_slice, transpose, unslice
+
+
+def _whole(shape: Sequence[int]) -> list[tuple[int, int, int]]:
+    return [(0, n, 1) for n in shape]
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    """Broadcast the event of a node to `shape`."""
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if not isinstance(x, Expr):
+        return np.broadcast_to(x, shape)
+    try:
+        joint = np.broadcast_shapes(x.shape, shape)
+    except ValueError:
+        joint = None
+    if joint != shape:
+        raise DeclarationError(f"broadcast_to: an event of shape {x.shape} does not fit {shape}")
+    return expand(x, x.plates, shape)
+
+
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """Drop event axes of length 1: all, or those given."""
+    shape = np.shape(x)
+    n = len(shape)
+    axes = tuple(i for i in range(-n, 0) if shape[i] == 1) if axis is None else normal_axes(axis, n)
+    for i in axes:
+        if shape[i] != 1:
+            raise DeclarationError(f"squeeze: axis {i} has length {shape[i]}, expected 1")
+    return reshape(x, shape=tuple(shape[i] for i in range(-n, 0) if i not in axes))
+
+
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """Move event axes to other positions; the others keep their order."""
+    n = np.ndim(x)
+    sources = [source] if isinstance(source, (int, np.integer)) else list(source)
+    targets = [destination] if isinstance(destination, (int, np.integer)) else list(destination)
+    placed = {t % n: s % n for s, t in zip(sources, targets, strict=True)}
+    rest = iter(i for i in range(n) if i not in placed.values())
+    order = [placed[i] if i in placed else next(rest) for i in range(n)]
+    return transpose(x, axes=tuple(i - n for i in order))
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Exchange two event axes."""
+    order = list(range(-np.ndim(x), 0))
+    (a,), (b,) = normal_axes(axis1, np.ndim(x)), normal_axes(axis2, np.ndim(x))
+    order[a], order[b] = order[b], order[a]
+    return transpose(x, axes=tuple(order))
+
+
+def flip(x: Any, axis: Any = None) -> Any:
+    """Reverse the order of elements along event axes (all by default)."""
+    index = _whole(np.shape(x))
+    for i in normal_axes(axis, np.ndim(x)):
+        index[i] = (np.shape(x)[i] - 1, -1, -1)
+    return take_slice(x, index=tuple(index))
+
+
+def roll(x: Any, shift: int, axis: int | None = None) -> Any:
+    """Move elements along an event axis cyclically (along the flattened event by default)."""
+    shape = np.shape(x)
+    if axis is None:
+        return reshape(roll(reshape(x, shape=(int(np.prod(shape)),)), shift, -1), shape=shape)
+    (i,) = normal_axes(axis, len(shape))
+    cut = -shift % shape[i] if shape[i] else 0
+    if cut == 0:
+        return x
+    tail, head = _whole(shape), _whole(shape)
+    tail[i], head[i] = (cut, shape[i], 1), (0, cut, 1)
+    return concatenate(take_slice(x, index=tuple(tail)), take_slice(x, index=tuple(head)), axis=i)
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Any:
+    """Surround the event with zeros; `pad_width` as in NumPy: an integer, a pair, or one an axis.
+
+    Raises
+    ------
+    DeclarationError
+        If `mode` is not "constant" or `constant_values` is not 0.
+    """
+    if mode != "constant" or np.any(np.asarray(constant_values) != 0):
+        raise DeclarationError(
+            f"pad: nodes are padded with zeros, got mode={mode!r}, "
+            f"constant_values={constant_values!r}. Write np.concatenate for other borders"
+        )
+    shape = np.shape(x)
+    widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
+    index = tuple((before, before + n, 1) for n, (before, _) in zip(shape, widths, strict=True))
+    padded = tuple(n + before + after for n, (before, after) in zip(shape, widths, strict=True))
+    return x if padded == shape else unslice(x, index=index, shape=padded)
+
+
+def tile(x: Any, reps: Any) -> Any:
+    """Repeat the whole event `reps` times along each axis, as in NumPy."""
+    reps = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
+    if not isinstance(x, Expr):
+        return np.tile(x, reps)
+    n = max(len(reps), x.ndim)
+    reps = (1,) * (n - len(reps)) + reps
+    shape = (1,) * (n - x.ndim) + x.shape
+    apart = reshape(x, shape=tuple(k for m in shape for k in (1, m)))
+    wide = expand(
+        apart, x.plates, tuple(k for r, m in zip(reps, shape, strict=True) for k in (r, m))
+    )
+    return reshape(wide, shape=tuple(r * m for r, m in zip(reps, shape, strict=True)))
+
+
+def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+    """Repeat each element along an event axis (of the flattened event by default)."""
+    if not isinstance(x, Expr):
+        return np.repeat(x, repeats, axis)
+    if axis is None:
+        return repeat(reshape(x, shape=(x.size,)), repeats, -1)
+    (i,) = normal_axes(axis, x.ndim)
+    at = i + x.ndim + 1
+    apart = reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
+    wide = expand(apart, x.plates, (*x.shape[:at], int(repeats), *x.shape[at:]))
+    return reshape(wide, shape=(*x.shape[: at - 1], x.shape[at - 1] * repeats, *x.shape[at:]))
+
+
+def ravel(x: Any) -> Any:
+    """Flatten the event."""
+    return reshape(x, shape=(int(np.prod(np.shape(x), dtype=int)),))
+
+
+def diagonal(x: Any) -> Any:
+    """Diagonal of the last two event axes."""
+    shape = np.shape(x)
+    if len(shape) < 2:
+        raise DeclarationError(f"diagonal: expected a matrix, got an event of shape {shape}")
+    rows, columns = shape[-2:]
+    flat = reshape(x, shape=(*shape[:-2], rows * columns))
+    stop = min(rows, columns) * (columns + 1)
+    index = (*_whole(shape[:-2]), (0, min(stop, rows * columns), columns + 1))
+    return take_slice(flat, index=index)
+
+
+def trace(x: Any) -> Any:
+    """Sum of the diagonal of the last two event axes."""
+    from scg.ops.reductions import sum
+
+    return sum(diagonal(x), -1)
+
+
+def tril(x: Any, k: int = 0) -> Any:
+    """Lower triangle of the last two event axes."""
+    return x * np.tri(*np.shape(x)[-2:], k)
+
+
+def triu(x: Any, k: int = 0) -> Any:
+    """Upper triangle of the last two event axes."""
+    return x * (1.0 - np.tri(*np.shape(x)[-2:], k - 1))
+
+
+def diag(x: Any) -> Any:
+    """Diagonal matrix of a vector; of a matrix its diagonal."""
+    if np.ndim(x) != 1:
+        return diagonal(x)
+    return getitem(x, (slice(None), None)) * np.eye(np.shape(x)[0])

@@ -1,0 +1,116 @@
+"""Convolution and pooling: a window view, its adjoint, and compositions of the two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.ops.arrange import pad
+from scg.ops.base import Op
+from scg.ops.linalg import contract
+from scg.ops.reductions import max, mean
+
+Pair = tuple[int, int]
+
+
+def _windows_numpy(x: Any, size: Pair, stride: Pair) -> Any:
+    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(-2, -1))
+    return view[..., :: stride[0], :: stride[1], :, :]
+
+
+def _windowed(x: tuple[int, ...], size: Pair, stride: Pair) -> tuple[int, ...]:
+    if len(x) < 2 or x[-2] < size[0] or x[-1] < size[1]:
+        raise ValueError(f"a window of {size} does not fit an image of shape {x}")
+    counts = ((n - k) // s + 1 for n, k, s in zip(x[-2:], size, stride, strict=True))
+    return (*x[:-2], *counts, *size)
+
+
+def _fold_numpy(g: Any, shape: Pair, stride: Pair) -> Any:
+    rows, columns, height, width = g.shape[-4:]
+    out = np.zeros((*g.shape[:-4], *shape), g.dtype)
+    for i in range(height):
+        for j in range(width):
+            down = slice(i, i + rows * stride[0], stride[0])
+            right = slice(j, j + columns * stride[1], stride[1])
+            out[..., down, right] += g[..., i, j]
+    return out
+
+
+#: All windows of the last two event axes: (..., H, W) to (..., rows, columns, height, width).
+_windows = Op(
+    "windows",
+    _windows_numpy,
+    _windowed,
+    (lambda g, y, x, size, stride: _fold(g, shape=x.shape[-2:], stride=stride),),
+    kind="same",
+)
+#: The adjoint: windows are added up where they overlap.
+_fold = Op(
+    "fold",
+    _fold_numpy,
+    lambda g, shape, stride: (*g[:-4], *shape),
+    (lambda g, y, x, shape, stride: _windows(g, size=x.shape[-2:], stride=stride),),
+    kind="same",
+)
+
+
+# --- what users call --------------------------------------------------------------------------
+def conv2d(x: Any, weight: Any, *, stride: int | Pair = 1, padding: int | Pair = 0) -> Any:
+    """Two-dimensional cross-correlation, channels first.
+
+    Parameters
+    ----------
+    x : node or array_like
+        Image, shape (channels, H, W).
+    weight : node or array_like
+        Filters, shape (filters, channels, height, width).
+    stride, padding : int or pair of int
+        Steps between windows, and zeros around the image.
+
+    Returns
+    -------
+    node or ndarray
+        Shape (filters, rows, columns).
+    """
+    if np.ndim(x) != 3 or np.ndim(weight) != 4:
+        raise DeclarationError(
+            "conv2d: expected an image (channels, H, W) and filters (filters, channels, height, "
+            f"width), got shapes {np.shape(x)} and {np.shape(weight)}; a batch is a plate"
+        )
+    windows = _windows(
+        _padded(x, padding), size=tuple(np.shape(weight)[-2:]), stride=_pair(stride, "conv2d", 1)
+    )
+    return contract(
+        weight, windows, left=(0, 1, 4, 5), right=(1, 2, 3, 4, 5), out=(0, 2, 3), over=()
+    )
+
+
+def max_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
+    """Maximum over windows of the last two event axes; the stride is the size by default."""
+    return max(_pooled(x, size, stride, "max_pool"), axis=(-2, -1))
+
+
+def avg_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
+    """Mean over windows of the last two event axes; the stride is the size by default."""
+    return mean(_pooled(x, size, stride, "avg_pool"), axis=(-2, -1))
+
+
+def _pooled(x: Any, size: int | Pair, stride: int | Pair | None, caller: str) -> Any:
+    size = _pair(size, caller, 1)
+    return _windows(x, size=size, stride=size if stride is None else _pair(stride, caller, 1))
+
+
+def _padded(x: Any, padding: int | Pair) -> Any:
+    height, width = _pair(padding, "conv2d", 0)
+    return pad(x, ((0, 0), (height, height), (width, width)))
+
+
+def _pair(value: int | Pair, caller: str, least: int) -> Pair:
+    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in pair):
+        raise DeclarationError(
+            f"{caller}: expected an integer or a pair of integers, at least {least}, got {value!r}"
+        )
+    return int(pair[0]), int(pair[1])

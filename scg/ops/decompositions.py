@@ -1,0 +1,177 @@
+"""Matrix factorisations and solutions on the last two event axes; leading ones are a batch.
+
+VJPs: Giles (2008), "An extended collection of matrix derivative results"; Murray (2016),
+"Differentiation of the Cholesky decomposition", equation 10.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.expr import Expr
+from scg.ops.arrange import swapaxes, tril
+from scg.ops.base import Op
+from scg.ops.elementwise import exp
+from scg.ops.linalg import matmul
+from scg.ops.shape import reshape
+
+Shape = tuple[int, ...]
+
+
+# --- NumPy rules: a matrix without a result gives NaN, where NumPy would raise for all --------
+def _each(rule: Any, *xs: Any) -> Any:
+    try:
+        return rule(*xs)
+    except np.linalg.LinAlgError:
+        lead = np.broadcast_shapes(*(x.shape[:-2] for x in xs))
+        full = [np.broadcast_to(x, lead + x.shape[-2:]) for x in xs]
+        if not lead:
+            return np.full(xs[-1].shape, np.nan, xs[-1].dtype)
+        return np.stack([_each(rule, *parts) for parts in zip(*full, strict=True)])
+
+
+def _triangular(a: Any, b: Any, lower: bool, transposed: bool) -> Any:
+    from scipy.linalg import solve_triangular as solve
+
+    return _each(
+        lambda a, b: solve(a, b, lower=lower, trans=int(transposed), check_finite=False), a, b
+    )
+
+
+def _square(a: Shape) -> Shape:
+    if len(a) < 2 or a[-1] != a[-2]:
+        raise ValueError(f"expected a square matrix on the last two axes, got shape {a}")
+    return a
+
+
+def _solved(a: Shape, b: Shape, **_: Any) -> Shape:
+    if len(b) < 2 or _square(a)[-1] != b[-2]:
+        raise ValueError(f"a matrix of shape {a} does not fit a right side of shape {b}")
+    return (*np.broadcast_shapes(a[:-2], b[:-2]), *b[-2:])
+
+
+def t(x: Any) -> Any:
+    """Transpose the last two event axes."""
+    return swapaxes(x, -1, -2)
+
+
+# --- ops --------------------------------------------------------------------------------------
+def _cholesky_vjp(g: Expr, y: Expr, a: Expr) -> Expr:
+    n = y.shape[-1]
+    halved = matmul(t(y), tril(g)) * (np.tri(n) - 0.5 * np.eye(n))
+    inner = _solve_triangular(y, halved, lower=True, transposed=True)
+    outer = t(_solve_triangular(y, t(inner), lower=True, transposed=True))
+    return 0.5 * (outer + t(outer))
+
+
+def _triangular_vjp(g: Expr, y: Expr, a: Expr, b: Expr, lower: bool, transposed: bool) -> Expr:
+    back = _solve_triangular(a, g, lower=lower, transposed=not transposed)
+    product = matmul(y, t(back)) if transposed else matmul(back, t(y))
+    return -tril(product) if lower else -t(tril(t(product)))
+
+
+#: The lower factor L of a symmetric positive definite matrix, of which both triangles count.
+_cholesky = Op(
+    "cholesky",
+    lambda a: _each(np.linalg.cholesky, 0.5 * (a + np.swapaxes(a, -1, -2))),
+    _square,
+    (_cholesky_vjp,),
+)
+_solve_triangular = Op(
+    "solve_triangular",
+    _triangular,
+    _solved,
+    (
+        _triangular_vjp,
+        lambda g, y, a, b, lower, transposed: _solve_triangular(
+            a, g, lower=lower, transposed=not transposed
+        ),
+    ),
+)
+_solve = Op(
+    "solve",
+    lambda a, b: _each(np.linalg.solve, a, b),
+    _solved,
+    (
+        lambda g, y, a, b: -matmul(_solve(t(a), g), t(y)),
+        lambda g, y, a, b: _solve(t(a), g),
+    ),
+)
+_inverse = Op(
+    "inverse",
+    lambda a: _each(np.linalg.inv, a),
+    _square,
+    (lambda g, y, a: -matmul(t(y), matmul(g, t(y))),),
+)
+_log_abs_det = Op(
+    "log_abs_det",
+    lambda a: np.linalg.slogdet(a)[1],
+    lambda a: _square(a)[:-2],
+    (lambda g, y, a: reshape(g, shape=(*g.shape, 1, 1)) * t(_inverse(a)),),
+)
+_sign_det = Op(
+    "sign_det",
+    lambda a: np.linalg.slogdet(a)[0],
+    lambda a: _square(a)[:-2],
+    (None,),
+    continuous=False,
+    smooth=False,
+)
+
+
+# --- what users call --------------------------------------------------------------------------
+def cholesky(a: Any) -> Any:
+    """Lower triangular L with L Lᵀ = a; NaN where `a` is not positive definite.
+
+    Only the symmetric part of `a` counts, and its derivative is symmetric.
+    """
+    return _cholesky(a)
+
+
+def solve_triangular(a: Any, b: Any, *, lower: bool = True, transposed: bool = False) -> Any:
+    """Solve a x = b (or aᵀ x = b) for a triangular `a`; its other triangle is not read.
+
+    Parameters
+    ----------
+    a : node or array_like
+        Matrices, shape (..., n, n).
+    b : node or array_like
+        A vector (n,), or matrices (..., n, m).
+    lower, transposed : bool
+        Which triangle is read, and whether the transposed system is solved.
+    """
+    return _with_vector(
+        lambda rhs: _solve_triangular(a, rhs, lower=bool(lower), transposed=bool(transposed)), b
+    )
+
+
+def solve(a: Any, b: Any) -> Any:
+    """Solve a x = b for a vector (n,) or matrices (..., n, m)."""
+    return _with_vector(lambda rhs: _solve(a, rhs), b)
+
+
+def _with_vector(rule: Any, b: Any) -> Any:
+    if np.ndim(b) == 0:
+        raise DeclarationError("solve: the right side is a vector or a matrix, got a scalar")
+    if np.ndim(b) > 1:
+        return rule(b)
+    x = rule(reshape(b, shape=(*np.shape(b), 1)))
+    return reshape(x, shape=np.shape(x)[:-1])
+
+
+def inverse(a: Any) -> Any:
+    """Inverse of square matrices; NaN where there is none."""
+    return _inverse(a)
+
+
+def slogdet(a: Any) -> tuple[Any, Any]:
+    """Sign and logarithm of the absolute value of the determinant."""
+    return _sign_det(a), _log_abs_det(a)
+
+
+def det(a: Any) -> Any:
+    """Determinant of square matrices."""
+    return _sign_det(a) * exp(_log_abs_det(a))

@@ -1,0 +1,61 @@
+"""Elementary functions beyond the core: trigonometric, hyperbolic, base 2, rounding, clipping."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from scg.ops.elementwise import elementwise, maximum, minimum, square
+
+_LN2 = math.log(2.0)
+
+# --- exponential, trigonometric and hyperbolic ------------------------------------------------
+exp2 = elementwise("exp2", np.exp2, lambda g, y, a: g * (_LN2 * y))
+log2 = elementwise("log2", np.log2, lambda g, y, a: g / (_LN2 * a))
+log10 = elementwise("log10", np.log10, lambda g, y, a: g / (math.log(10.0) * a))
+sin = elementwise("sin", np.sin, lambda g, y, a: g * cos(a))
+cos = elementwise("cos", np.cos, lambda g, y, a: -(g * sin(a)))
+tan = elementwise("tan", np.tan, lambda g, y, a: g * (1.0 + square(y)))
+arctan = elementwise("arctan", np.arctan, lambda g, y, a: g / (1.0 + square(a)))
+sinh = elementwise("sinh", np.sinh, lambda g, y, a: g * cosh(a))
+cosh = elementwise("cosh", np.cosh, lambda g, y, a: g * sinh(a))
+
+
+# --- rounding: constant almost everywhere -------------------------------------------------------
+floor, ceil, rint = (
+    elementwise(f.__name__, f, None, kind="number", continuous=False, smooth=False)
+    for f in (np.floor, np.ceil, np.rint)
+)
+
+
+def round(x: Any, decimals: int = 0) -> Any:
+    """Round to the nearest multiple of 10^−decimals, halves to the even one."""
+    if decimals == 0:
+        return rint(x)
+    factor = 10.0 ** abs(decimals)
+    return rint(x * factor) / factor if decimals > 0 else rint(x / factor) * factor
+
+
+def clip(x: Any, low: Any = None, high: Any = None) -> Any:
+    """Limit `x` to [low, high]; the derivative is zero outside."""
+    x = x if low is None else maximum(x, low)
+    return x if high is None else minimum(x, high)
+
+
+# --- rounding into an open set ------------------------------------------------------------------
+def _open_unit(x: Any) -> Any:
+    info = np.finfo(x.dtype)
+    return np.clip(x, info.tiny, 1 - info.epsneg)
+
+
+def _open_positive(x: Any) -> Any:
+    info = np.finfo(x.dtype)
+    return np.clip(x, info.tiny, info.max)
+
+
+#: A draw that rounds to the end of its support is moved to the nearest number inside, of the
+#: program's own precision. Like every rounding this has the derivative of the exact function.
+open_unit = elementwise("open_unit", _open_unit, lambda g, y, x: g)
+open_positive = elementwise("open_positive", _open_positive, lambda g, y, x: g)

@@ -1,0 +1,110 @@
+"""Choosing event elements by integer arrays along an axis; sorting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.expr import Expr
+from scg.ops.base import Op, normal_axes
+
+
+# --- along an axis, as np.take_along_axis; and the adjoint, which adds up ---------------------
+def _aligned(x: np.ndarray, k: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give both arrays all plate axes; event axes are equally many and count from the end."""
+    ndim = max(x.ndim, k.ndim)
+    x, k = (a.reshape((1,) * (ndim - a.ndim) + a.shape) for a in (x, k))
+    at = ndim + axis
+    shape = list(np.broadcast_shapes(x.shape[:at], k.shape[:at]))
+    return (
+        np.broadcast_to(x, (*shape, *x.shape[at:])),
+        np.broadcast_to(k, (*shape, *k.shape[at:])),
+    )
+
+
+def _take(x: Any, k: Any, axis: int) -> Any:
+    x, k = _aligned(x, k, axis)
+    return np.take_along_axis(x, k, axis=axis)
+
+
+def _add_along(g: Any, k: Any, axis: int, length: int) -> Any:
+    g, k = _aligned(g, k, axis)
+    g, k = np.moveaxis(g, axis, -1), np.moveaxis(k, axis, -1)
+    rows, columns = int(np.prod(k.shape[:-1], dtype=int)), k.shape[-1]
+    place = k.reshape(rows, columns) % length + length * np.arange(rows)[:, None]
+    out = np.bincount(place.ravel(), g.reshape(-1), rows * length)
+    return np.moveaxis(out.reshape(*k.shape[:-1], length), -1, axis).astype(g.dtype)
+
+
+def _taken(x: tuple[int, ...], k: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    if len(x) != len(k) or any(
+        a != b for i, (a, b) in enumerate(zip(x, k, strict=True), -len(x)) if i != axis
+    ):
+        raise ValueError(f"an index of shape {k} does not fit an event of shape {x}")
+    return k
+
+
+_take_along = Op(
+    "take_along_axis",
+    _take,
+    _taken,
+    (
+        lambda g, y, x, k, axis: _scatter_along(g, k, axis=axis, length=x.shape[axis]),
+        None,
+    ),
+    kind="same",
+)
+_scatter_along = Op(
+    "scatter_along_axis",
+    _add_along,
+    lambda g, k, axis, length: tuple(length if i == axis else n for i, n in enumerate(g, -len(g))),
+    (lambda g, y, x, k, axis, length: _take_along(g, k, axis=axis), None),
+)
+
+# --- sorting: continuous, as opposed to the permutation ---------------------------------------
+_argsort = Op(
+    "argsort",
+    lambda x, axis: np.argsort(x, axis=axis, kind="stable"),
+    lambda x, axis: x,
+    (None,),
+    kind="int",
+    continuous=False,
+    smooth=False,
+)
+_sort = Op(
+    "sort",
+    lambda x, axis: np.sort(x, axis=axis, kind="stable"),
+    lambda x, axis: x,
+    (
+        lambda g, y, x, axis: _scatter_along(
+            g, _argsort(x, axis=axis), axis=axis, length=x.shape[axis]
+        ),
+    ),
+    kind="same",
+    smooth=False,
+)
+
+
+# --- what users call --------------------------------------------------------------------------
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+    """Choose elements along an event axis, as ``np.take_along_axis``."""
+    if isinstance(indices, Expr) and indices.kind != "int":
+        raise DeclarationError(
+            f"take_along_axis: expected an integer node as index, got {indices!r} ({indices.kind})"
+        )
+    (axis,) = normal_axes(axis, np.ndim(x))
+    return _take_along(x, indices, axis=axis)
+
+
+def sort(x: Any, axis: int = -1) -> Any:
+    """Sort along an event axis, in ascending order; equal elements keep their order."""
+    (axis,) = normal_axes(axis, np.ndim(x))
+    return _sort(x, axis=axis)
+
+
+def argsort(x: Any, axis: int = -1) -> Any:
+    """Permutation that sorts along an event axis; equal elements keep their order."""
+    (axis,) = normal_axes(axis, np.ndim(x))
+    return _argsort(x, axis=axis)

@@ -1,0 +1,1 @@
+"""The compiler: one pass a file, in the order of the pipeline."""

@@ -1,0 +1,318 @@
+"""Fuse: gather elementwise ops and reductions into loop nests, one a group.
+
+Every expression gets a *level*. Elementwise ops of one iteration space that feed each other share
+a level; whatever else is used was finished on a lower one. Groups of one level and space then form
+a loop nest, and as dependencies never go down in level, no cycle can arise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from scg.expr import Expr, Plates, topological
+from scg.passes.lower import View, contiguous, is_whole
+
+#: Statements of one loop nest; compile time grows faster than linearly with them.
+LARGEST = 48
+
+#: What an elementwise op is in a kernel; {0}, {1} ... are its arguments.
+STATEMENTS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "square": "{0} * {0}",
+    "power": "{0} ** {1}",
+    "exp": "exp({0})",
+    "expm1": "expm1({0})",
+    "log": "log({0})",
+    "log1p": "log1p({0})",
+    "sqrt": "sqrt({0})",
+    "tanh": "tanh({0})",
+    "sigmoid": "sigmoid({0})",
+    "softplus": "softplus({0})",
+    "sign": "({one} if {0} > {zero} else (-{one} if {0} < {zero} else {0}))",
+    "abs": "abs({0})",
+    "relu": "({0} if ({0} > {zero} or {0} != {0}) else {zero})",
+    "greater": "{0} > {1}",
+    "greater_equal": "{0} >= {1}",
+    "less": "{0} < {1}",
+    "less_equal": "{0} <= {1}",
+    "equal": "{0} == {1}",
+    "not_equal": "{0} != {1}",
+    "logical_and": "{0} & {1}",
+    "logical_or": "{0} | {1}",
+    "logical_not": "not {0}",
+    "where": "({1} if {0} else {2})",
+    "minimum": "({0} if ({0} < {1} or {0} != {0}) else {1})",
+    "maximum": "({0} if ({0} > {1} or {0} != {0}) else {1})",
+    "xlogy": "({zero} if {0} == {zero} else {0} * log({1}))",
+    "xlog1py": "({zero} if {0} == {zero} else {0} * log1p({1}))",
+    "float": "{0}",
+    "copy": "{0}",
+}
+#: Ops whose statement is for floats, whatever their arguments are.
+_FLOAT_ONLY = ("sign", "relu", "abs", "negative", "square", "minimum", "maximum")
+_LOGICAL = ("logical_and", "logical_or", "logical_not")
+REDUCTIONS = ("sum", "max")
+
+
+class Space(NamedTuple):
+    """What a loop nest iterates over: plates, and event axes longer than one."""
+
+    plates: Plates
+    lengths: tuple[int, ...]
+
+
+class Axes(NamedTuple):
+    """How an operand moves in a space: its plates, and its step along each event axis."""
+
+    base: Expr
+    plates: Plates
+    strides: tuple[int, ...]
+    offset: int
+
+
+@dataclass
+class Item:
+    """One statement of a loop nest: an elementwise op, a reduction, or a part of a join."""
+
+    expr: Expr
+    kind: str  # "map", "reduce" or "join"
+    args: tuple[Axes, ...]
+    space: Space
+    to: Axes
+    level: int = 0
+    fused: tuple[int, ...] = ()  # positions of arguments that may be values of this nest
+
+
+@dataclass
+class Loop:
+    """A loop nest: statements over one space."""
+
+    space: Space
+    items: list[Item]
+    stored: list[Item] = field(default_factory=list)
+
+
+@dataclass
+class Gemm:
+    """A contraction that is a loop of matrix products."""
+
+    expr: Expr
+
+
+@dataclass
+class Fallback:
+    """An op that is computed by its NumPy rule."""
+
+    expr: Expr
+
+
+Entry = Loop | Gemm | Fallback
+
+
+def space_of(plates: Plates, shape: tuple[int, ...]) -> Space:
+    """Return the space of all elements of an expression."""
+    return Space(plates, tuple(n for n in shape if n != 1))
+
+
+def along(view: View, shape: tuple[int, ...], target: tuple[int, ...]) -> Axes:
+    """Return how a view of event `shape` moves in a space of event `target`."""
+    fresh = len(target) - len(shape)
+    steps = []
+    for i, n in enumerate(target):
+        if n != 1:
+            own = i >= fresh and shape[i - fresh] == n
+            steps.append(view.strides[i - fresh] if own else 0)
+    return Axes(view.base, view.base.plates, tuple(steps), view.offset)
+
+
+def covers(axes: Axes, space: Space) -> bool:
+    """Whether an operand is exactly one element for each of the space, in order."""
+    exact = axes.plates == space.plates and axes.strides == contiguous(space.lengths)
+    return exact and axes.base.size == _size(space) and axes.offset == 0
+
+
+def _size(space: Space) -> int:
+    total = 1
+    for n in space.lengths:
+        total *= n
+    return total
+
+
+def fusible(expr: Expr) -> bool:
+    """Whether an elementwise op has a statement for the kinds of its arguments."""
+    name, kinds = expr.op.name, {arg.kind for arg in expr.args}
+    if name not in STATEMENTS or expr.attrs:
+        return False
+    if name in _LOGICAL:
+        return kinds == {"bool"}
+    if name == "power" or name in _FLOAT_ONLY:
+        return expr.kind == "float" and (name != "power" or "int" not in kinds)
+    return expr.kind != "bool" or name not in ("add", "subtract", "multiply")
+
+
+def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
+    """Return an expression as statements of loop nests, or None where it is no such thing."""
+    views_of_args = [views[arg] for arg in expr.args]
+    own = views[expr]
+    if expr.op.elementwise and fusible(expr):
+        space = space_of(expr.plates, expr.shape)
+        args = tuple(
+            along(view, arg.shape, expr.shape)
+            for view, arg in zip(views_of_args, expr.args, strict=True)
+        )
+        return [Item(expr, "map", args, space, along(own, expr.shape, expr.shape))]
+    if expr.op.name in REDUCTIONS and expr.kind == "float":
+        (arg,) = expr.args
+        space = space_of(arg.plates, arg.shape)
+        steps = iter(own.strides)
+        kept = [0 if a in expr.attrs["axes"] else next(steps) for a in range(-arg.ndim, 0)]
+        strides = tuple(k for k, n in zip(kept, arg.shape, strict=True) if n != 1)
+        to = Axes(expr, expr.plates, strides, 0)
+        return [Item(expr, "reduce", (along(views_of_args[0], arg.shape, arg.shape),), space, to)]
+    if expr.op.name == "concatenate":
+        parts, start, axis = [], 0, expr.attrs["axis"]
+        for arg, view in zip(expr.args, views_of_args, strict=True):
+            place = own._replace(offset=start * own.strides[axis])
+            shape = arg.shape
+            to = along(place, shape, shape)
+            space = space_of(expr.plates, shape)
+            parts.append(Item(expr, "join", (along(view, shape, shape),), space, to))
+            start += shape[axis]
+        return parts
+    return None
+
+
+def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]:
+    """Return the entries that compute lowered outputs, in an order that respects all uses."""
+    level: dict[Expr, int] = {}
+    made: dict[Expr, list[Item]] = {}
+    others: list[tuple[int, int, Entry]] = []
+    order = topological(outputs.values())
+    needed = {views[expr].base for expr in outputs.values()}
+    for expr in order:
+        if expr.args and views[expr].base is expr:
+            needed |= {views[arg].base for arg in expr.args}
+    for i, expr in enumerate(order):
+        if not expr.args or views[expr].base is not expr or expr not in needed:
+            continue
+        items = items_of(expr, views)
+        if items is None:
+            after = 1 + max((level.get(views[arg].base, -1) for arg in expr.args), default=-1)
+            level[expr] = after
+            gemm = expr.op.name == "contract" and expr.kind == "float"
+            others.append((after, i, Gemm(expr) if gemm else Fallback(expr)))
+            continue
+        made[expr] = items
+        for item in items:
+            _place(item, made, level)
+        level[expr] = max(item.level for item in items)
+    _sink(made, others, outputs, views)
+    rank = {expr: i for i, expr in enumerate(order)}
+    placed = others + [
+        (loop.items[0].level, rank[loop.items[0].expr], loop) for loop in _groups(made)
+    ]
+    entries = [entry for _, _, entry in sorted(placed, key=lambda x: x[:2])]
+    _store(entries, outputs, views)
+    return entries
+
+
+def _place(item: Item, made: Mapping[Expr, list[Item]], level: Mapping[Expr, int]) -> None:
+    """Give an item its level, and note which of its arguments are values of its own nest."""
+    fused = []
+    for k, axes in enumerate(item.args):
+        producer = made.get(axes.base)
+        same = producer is not None and producer[0].kind == "map"
+        if same and producer[0].space == item.space and covers(axes, item.space):
+            fused.append(k)
+            item.level = max(item.level, level[axes.base])
+        else:
+            item.level = max(item.level, level.get(axes.base, -1) + 1)
+    item.fused = tuple(fused)
+
+
+def _sink(
+    made: Mapping[Expr, list[Item]],
+    others: list[tuple[int, int, Entry]],
+    outputs: Mapping[Any, Expr],
+    views: Mapping[Expr, View],
+) -> None:
+    """Move items down to the nest that first uses them, where nothing else needs them earlier.
+
+    An item that only reads arrays is cheaper in the nest of its user than stored for it.
+    """
+    users: dict[Expr, list[Item]] = {}
+    fixed = {views[expr].base for expr in outputs.values()}
+    for items in made.values():
+        for item in items:
+            for k, axes in enumerate(item.args):
+                users.setdefault(axes.base, []).append(item)
+                if k not in item.fused:
+                    fixed.add(axes.base)
+    for _, _, entry in others:
+        fixed |= {views[arg].base for arg in entry.expr.args}  # type: ignore[union-attr]
+    for expr, items in reversed(made.items()):
+        (item, *more) = items
+        if more or item.kind != "map" or expr in fixed or expr not in users:
+            continue
+        sole = all(len(users[item.args[k].base]) == 1 for k in item.fused)
+        if sole:
+            item.level = min(user.level for user in users[expr])
+
+
+def _groups(made: Mapping[Expr, list[Item]]) -> list[Loop]:
+    """Join items of one level and space that feed each other or read the same full operand."""
+    every = [item for items in made.values() for item in items]
+    parent = list(range(len(every)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    producer = {item.expr: i for i, item in enumerate(every) if item.kind == "map"}
+    readers: dict[Any, int] = {}
+    for i, item in enumerate(every):
+        for k, axes in enumerate(item.args):
+            other = producer.get(axes.base) if k in item.fused else None
+            if other is not None and every[other].level == item.level:
+                parent[root(i)] = root(other)
+            elif item.space != Space((), ()) and covers(axes, item.space):
+                first = readers.setdefault((item.level, item.space, axes.base), i)
+                parent[root(i)] = root(first)
+    groups: dict[int, list[Item]] = {}
+    for i, item in enumerate(every):
+        groups.setdefault(root(i), []).append(item)
+    return [
+        Loop(group[0].space, group[k : k + LARGEST])
+        for group in groups.values()
+        for k in range(0, len(group), LARGEST)
+    ]
+
+
+def _store(
+    entries: list[Entry], outputs: Mapping[Any, Expr], views: Mapping[Expr, View]
+) -> None:
+    """Decide which values of a nest are written to memory: those that something else reads."""
+    wanted = {views[expr].base for expr in outputs.values()}
+    for entry in entries:
+        if isinstance(entry, Loop):
+            inside = {item.expr for item in entry.items if item.kind == "map"}
+            for item in entry.items:
+                for k, axes in enumerate(item.args):
+                    if k not in item.fused or axes.base not in inside:
+                        wanted.add(axes.base)
+        else:
+            wanted |= {views[arg].base for arg in entry.expr.args}
+    for entry in entries:
+        if isinstance(entry, Loop):
+            entry.stored = [i for i in entry.items if i.kind != "map" or i.expr in wanted]
+
+
+__all__ = ["Axes", "Entry", "Fallback", "Gemm", "Item", "Loop", "Space", "fuse", "is_whole"]

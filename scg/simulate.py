@@ -1,0 +1,177 @@
+"""Simulate: forward draws of any named nodes, with interventions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.binding import bind
+from scg.engine.interpreter import Sizes, full
+from scg.engine.noise import check_seed
+from scg.engine.program import Program
+from scg.errors import CallError
+from scg.expr import Expr, StochasticNode, intern, rewrite, topological
+from scg.graph import Graph
+from scg.ops.base import DATA, PARAMETER
+from scg.ops.gradient import IDENTITIES
+from scg.ops.reductions import expand
+from scg.passes.surrogate import NodeNoise
+
+
+def simulate(
+    graph: Graph,
+    params: Mapping[str, Any],
+    *,
+    nodes: Iterable[str | Expr],
+    do: Mapping[str, Any] | None = None,
+    seed: int | tuple[int, ...],
+    runs: int = 1,
+    data: Mapping[str, Any] | None = None,
+) -> dict[str, np.ndarray]:
+    """Draw the values of named nodes as the model declares them.
+
+    A node uses the noise of a step that draws it once: with the same seed, a step with
+    ``ScoreFunction()`` sees exactly these values.
+
+    Parameters
+    ----------
+    graph : Graph
+        The declared graph.
+    params, data : mapping
+        Parameters and data by name; those on which no wanted node depends may be left out. Data
+        also give the sizes of plates.
+    nodes : iterable of str or Expr
+        The wanted nodes, of any role.
+    do : mapping, optional
+        Interventions: a value by the name of a stochastic or deterministic node. It takes the
+        node's place in everything that is computed from the node, and is broadcast to the node's
+        plates and event shape.
+    seed : int or tuple of int
+        The seed.
+    runs : int
+        Number of independent runs.
+
+    Returns
+    -------
+    dict
+        An array of shape (runs, plates, event) for each name.
+
+    Raises
+    ------
+    CallError
+        If a node or an intervention is unknown or does not fit, if something that the nodes
+        depend on is missing, or if a plate has no size.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> b = g.sample("b", scg.Bernoulli(logits=0.4))
+    >>> g.cost("loss", (b - 0.5) ** 2 + b)
+    >>> g.simulate({}, nodes=["b", "loss"], do={"b": 1}, seed=1, runs=2)
+    {'b': array([1., 1.]), 'loss': array([1.25, 1.25])}
+    """
+    check_seed(seed)
+    if not isinstance(runs, (int, np.integer)) or isinstance(runs, bool) or runs < 1:
+        raise CallError(f"runs must be a positive integer, got {runs!r}")
+    do = do or {}
+    held = {name: _intervened(graph, name) for name in do}
+    program = Program(_forward(graph, _wanted(graph, nodes), held))
+    needed = {leaf.attrs["name"] for leaf in program.leaves if leaf.op in (PARAMETER, DATA)}
+    values, sizes = bind(graph, params, data, program.dtype, needed=needed)
+    _check_sizes(program, sizes)
+    for name, node in held.items():
+        values[f"do@{name}"] = _value(name, node, do[name], sizes)
+    blocks = [_run(program, values, seed, block, sizes) for block in program.blocks(runs, sizes)]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in program.outputs}
+
+
+def _run(
+    program: Program, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
+) -> dict[str, np.ndarray]:
+    out = program.run(values, program.draw_noise(seed, runs, sizes), sizes)
+    return {name: np.broadcast_to(x, (len(runs), *x.shape[1:])) for name, x in out.items()}
+
+
+def _forward(graph: Graph, wanted: dict[str, Expr], held: Mapping[str, Expr]) -> dict[Any, Expr]:
+    """Return the wanted nodes as expressions of leaves: each sample replaced by its draw."""
+    env: dict[Expr, Expr] = {}
+    for name, node in held.items():
+        signature = (node.shape, node.plates, node.kind)
+        env[node] = intern(graph, DATA, (), {"name": f"do@{name}"}, signature)
+    for expr in topological(wanted.values()):
+        if expr in env:
+            continue
+        if isinstance(expr, StochasticNode):
+            dist = expr.dist.rebuild(tuple(env[arg] for arg in expr.args), expr.attrs["static"])
+            noise = NodeNoise(graph, expr.name or "", expr.plates, None)
+            env[expr] = expand(dist.sample(noise), expr.plates, expr.shape)
+        elif expr.op in IDENTITIES:
+            env[expr] = env[expr.args[0]]
+        else:
+            rewrite((expr,), env)
+    return {name: env[node] for name, node in wanted.items()}
+
+
+# --- checks ---------------------------------------------------------------------------------------
+def _wanted(graph: Graph, nodes: Any) -> dict[str, Expr]:
+    if isinstance(nodes, (str, Expr)):
+        raise CallError(f"nodes: expected a list of names or nodes, write nodes=[{nodes!r}]")
+    names = {node: name for name, (node, _) in reversed(graph.roles.items())}
+    wanted: dict[str, Expr] = {}
+    for node in nodes:
+        if isinstance(node, str):
+            wanted[node] = graph.named(node)
+        elif isinstance(node, Expr) and node in names:
+            wanted[names[node]] = node
+        else:
+            raise CallError(
+                f"nodes: {node!r} is not a named node of graph {graph.name!r}; declare it with "
+                'g.deterministic("name", node) to simulate it'
+            )
+    return wanted
+
+
+def _intervened(graph: Graph, name: str) -> Expr:
+    node = graph.named(name)
+    role = graph.roles[name][1]
+    if role not in ("stochastic", "deterministic"):
+        where = {"parameter": "; give its value in params", "data": "; give its value in data"}
+        raise CallError(
+            f"do: {name!r} is a {role} node; interventions are made on stochastic and "
+            f"deterministic nodes{where.get(role, '')}"
+        )
+    return node
+
+
+def _check_sizes(program: Program, sizes: Sizes) -> None:
+    for expr in topological(program.outputs.values()):
+        for plate in expr.plates:
+            if plate not in sizes:
+                raise CallError(
+                    f"plate {plate.name!r} has no size, because no data that lie on it were "
+                    "given: g.simulate(..., data={...}), or "
+                    f"scg.Plate({plate.name!r}, length=...)"
+                )
+
+
+def _value(name: str, node: Expr, value: Any, sizes: Sizes) -> np.ndarray:
+    """Return the value of an intervention on the plates and event shape of its node."""
+    array = np.asarray(value)
+    kinds = {"float": "fiub", "int": "iub", "bool": "b"}[node.kind]
+    if array.dtype.kind not in kinds:
+        raise CallError(
+            f"do: node {name!r} holds values of kind {node.kind}, got {value!r} "
+            f"of dtype {array.dtype}"
+        )
+    shape = full(node, sizes)
+    try:
+        return np.broadcast_to(array, shape).astype(node.kind)
+    except ValueError:
+        axes = ", ".join([*(plate.name for plate in node.plates), *map(str, node.shape)])
+        raise CallError(
+            f"do: node {name!r} has shape ({axes}) = {shape}, to which a value of shape "
+            f"{array.shape} cannot be broadcast"
+        ) from None

@@ -1,0 +1,18 @@
+"""Training: optimizers, the loop, checkpoints, metrics, evaluation."""
+
+from scg.train import optim
+from scg.train.batches import Batches
+from scg.train.evaluate import Evaluation, HeldOut, evaluate
+from scg.train.fit import Run, fit
+from scg.train.metrics import GradientVariance
+
+__all__ = [
+    "Batches",
+    "Evaluation",
+    "GradientVariance",
+    "HeldOut",
+    "Run",
+    "evaluate",
+    "fit",
+    "optim",
+]

@@ -1,0 +1,146 @@
+"""Shuffled mini-batches of the data that lie on one plate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.engine.noise import stream_key
+from scg.errors import CallError
+from scg.expr import Plate
+from scg.graph import Graph
+
+Data = dict[str, np.ndarray]
+Transform = Callable[[Data, tuple[int, ...]], Data]
+
+
+class Batches:
+    """The mini-batches of a run: what batch `count` holds depends on the seed alone.
+
+    Parameters
+    ----------
+    graph : Graph
+        The model.
+    data : mapping
+        Arrays by name; those on the batch plate hold all examples.
+    batch_size : int or None
+        Examples of a batch; None takes all of them in their order.
+    seed : tuple of int
+        Seed of the shuffling. Every epoch is shuffled anew, and what is left over after the last
+        whole batch is left out.
+    plate : str, optional
+        The batch plate; needed where data lie on several plates without a fixed length.
+    steps_per_epoch : int, optional
+        Batches of an epoch where no data lie on a plate.
+    transform : callable, optional
+        ``transform(batch, seed) -> batch``, applied to each batch, such as
+        :class:`scg.data.Binarize`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        data: Mapping[str, Any],
+        batch_size: int | None,
+        seed: tuple[int, ...],
+        plate: str | None = None,
+        steps_per_epoch: int | None = None,
+        transform: Transform | None = None,
+    ):
+        self.data = {name: _checked(name, value) for name, value in data.items()}
+        for name in graph.data_nodes:
+            if name not in self.data:
+                raise CallError(f"data {name!r} is missing: fit(step, params, {{{name!r}: ...}})")
+        self.seed = seed
+        self.transform = transform
+        self.axes = _axes(graph, self.data, plate)
+        self.examples = _examples(self.data, self.axes)
+        self.batch_size = batch_size
+        if not self.axes:
+            if batch_size is not None or steps_per_epoch is None:
+                raise CallError(
+                    "no data lie on a plate, so there are no mini-batches: leave out batch_size "
+                    "and give steps_per_epoch"
+                )
+            self.per_epoch = _positive("steps_per_epoch", steps_per_epoch)
+            return
+        size = _positive("batch_size", self.examples if batch_size is None else batch_size)
+        if size > self.examples:
+            raise CallError(f"batch_size is {size}, but the data hold {self.examples} examples")
+        whole = self.examples // size
+        self.size = size
+        self.per_epoch = _positive("steps_per_epoch", steps_per_epoch or whole)
+        if self.per_epoch > whole:
+            raise CallError(
+                f"steps_per_epoch is {self.per_epoch}, but the data hold {whole} batches of {size}"
+            )
+        self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
+
+    def __getitem__(self, count: int) -> Data:
+        """Return batch `count` of the run, counted from 0 through all epochs."""
+        batch = self.data
+        if self.axes and self.batch_size is not None:
+            epoch, position = divmod(count, self.per_epoch)
+            chosen = self._shuffled(epoch)[position * self.size : (position + 1) * self.size]
+            batch = {
+                name: np.take(array, chosen, axis=self.axes[name]) if name in self.axes else array
+                for name, array in self.data.items()
+            }
+        return self.transform(batch, (*self.seed, count)) if self.transform else batch
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        if self._order[0] != epoch:
+            words = stream_key((*self.seed, epoch), "fit:shuffle")
+            rng = np.random.default_rng([int(word) for word in words])
+            self._order = (epoch, rng.permutation(self.examples))
+        return self._order[1]
+
+
+def _axes(graph: Graph, data: Mapping[str, np.ndarray], plate: str | None) -> dict[str, int]:
+    """Return the axis of the batch plate in each array that lies on it."""
+    nodes = {name: graph.data_nodes[name] for name in data if name in graph.data_nodes}
+    for name in data:
+        if name not in nodes:
+            known = ", ".join(map(repr, graph.data_nodes)) or "none"
+            raise CallError(f"unknown data {name!r}; the graph declares {known}")
+    free: dict[str, Plate] = {
+        p.name: p for node in nodes.values() for p in node.plates if p.length is None
+    }
+    if plate is None and len(free) > 1:
+        raise CallError(
+            f"data lie on the plates {', '.join(map(repr, free))}; say which one is split into "
+            f"mini-batches: plate={next(iter(free))!r}"
+        )
+    if plate is not None and plate not in free:
+        raise CallError(
+            f"plate {plate!r} carries no data; plates that do: {', '.join(free) or 'none'}"
+        )
+    batch = free.get(plate or next(iter(free), ""))
+    return {n: node.plates.index(batch) for n, node in nodes.items() if batch in node.plates}
+
+
+def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
+    counts = {}
+    for name, axis in axes.items():
+        if data[name].ndim <= axis:
+            raise CallError(f"data {name!r} lacks the batch axis: its shape is {data[name].shape}")
+        counts[name] = data[name].shape[axis]
+    if len(set(counts.values())) > 1:
+        raise CallError(f"data disagree on the number of examples: {counts}")
+    return next(iter(counts.values()), 0)
+
+
+def _checked(name: str, value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
+        raise CallError(f"data {name!r}: {bad} of {array.size} values are not finite")
+    return array
+
+
+def _positive(what: str, value: Any) -> int:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise CallError(f"{what} must be a positive integer, got {value!r}")
+    return int(value)

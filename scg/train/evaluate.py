@@ -1,0 +1,167 @@
+"""Evaluate: bounds on the log-likelihood of held-out data, from a model's log-weights.
+
+A model that declares a deterministic node of per-example log-weights, log w = log p(x, h) −
+log q(h | x) with h ~ q, can be evaluated with any number of samples: with one the mean of log w is
+the evidence lower bound; the mean of log 1/K Σₖ wₖ is the importance-weighted bound of Burda et
+al. (2016, eq. 8), which grows to log p(x). Where h is drawn from the model itself (structured
+prediction: log w = log p(y | h)) its negative is the usual estimate of the NLL with K samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.errors import CallError
+from scg.graph import Graph
+
+if TYPE_CHECKING:
+    from scg.train.fit import Run
+
+LOG_WEIGHT = "log_weight"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Bounds on the log-likelihood per example, in nats.
+
+    Attributes
+    ----------
+    elbo : float
+        The mean log-weight: the evidence lower bound.
+    bound : float
+        The mean of log 1/K Σₖ wₖ: the importance-weighted bound with K samples.
+    elbo_stderr, bound_stderr : float
+        Standard errors over the examples.
+    samples, examples : int
+        K, and the number of examples.
+    """
+
+    elbo: float
+    bound: float
+    elbo_stderr: float
+    bound_stderr: float
+    samples: int
+    examples: int
+
+    @property
+    def nll(self) -> float:
+        """The negative of `bound`: an upper bound on the negative log-likelihood."""
+        return -self.bound
+
+
+def evaluate(
+    graph: Graph,
+    params: Mapping[str, Any],
+    data: Mapping[str, Any],
+    *,
+    samples: int = 1,
+    seed: int | tuple[int, ...],
+    node: str = LOG_WEIGHT,
+    batch_size: int = 500,
+) -> Evaluation:
+    """Estimate the evidence lower bound and the importance-weighted bound.
+
+    Parameters
+    ----------
+    graph : Graph
+        A model with a deterministic node of log-weights: a scalar on one plate, the examples'.
+    params, data : mapping
+        Parameters, and the held-out data.
+    samples : int
+        K, the draws of an example.
+    seed : int or tuple of int
+        There is no default.
+    node : str
+        The name of the log-weights.
+    batch_size : int
+        Examples that are computed at once; neither the result's law nor its mean depends on it.
+
+    Raises
+    ------
+    CallError
+        If the graph declares no such node, or the node is not one number an example.
+    """
+    if node not in graph.roles:
+        raise CallError(
+            f"graph {graph.name!r} declares no {node!r}; in the model write "
+            f'g.deterministic("{node}", log_p - log_q)'
+        )
+    weights = graph.named(node)
+    if weights.shape != () or len(weights.plates) != 1:
+        raise CallError(
+            f"node {node!r}: expected one number on one plate, the examples', got shape "
+            f"{weights.shape} on {len(weights.plates)} plates"
+        )
+    (plate,) = weights.plates
+    axes = {
+        name: leaf.plates.index(plate)
+        for name, leaf in graph.data_nodes.items()
+        if plate in leaf.plates
+    }
+    on = [np.shape(data[name])[axis] for name, axis in axes.items() if name in data]
+    if not on:
+        raise CallError(f"no data on plate {plate.name!r} were given")
+    elbo, bound = [], []
+    for start in range(0, on[0], batch_size):
+        part = {
+            name: np.take(value, range(start, min(start + batch_size, on[0])), axis=axes[name])
+            if name in axes
+            else value
+            for name, value in ((name, np.asarray(value)) for name, value in data.items())
+        }
+        key = (*seed, start) if isinstance(seed, tuple) else (seed, start)
+        drawn = graph.simulate(params, nodes=[node], seed=key, runs=samples, data=part)[node]
+        elbo.append(drawn.mean(axis=0))
+        peak = drawn.max(axis=0)
+        bound.append(peak + np.log(np.mean(np.exp(drawn - peak), axis=0)))
+    low, high = np.concatenate(elbo), np.concatenate(bound)
+    return Evaluation(
+        float(low.mean()), float(high.mean()), _stderr(low), _stderr(high), samples, on[0]
+    )
+
+
+class HeldOut:
+    """A callback: evaluate held-out data after an epoch.
+
+    Adds ``<name>_elbo`` and ``<name>_bound``.
+
+    Parameters
+    ----------
+    data : mapping
+        The held-out data.
+    name : str
+        The prefix of the metrics.
+    samples, seed : int
+        See :func:`evaluate`; the noise is the same each time.
+    every : int
+        Epochs between two evaluations.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        *,
+        name: str = "test",
+        samples: int = 1,
+        seed: int = 0,
+        every: int = 1,
+    ):
+        self.data, self.name = dict(data), name
+        self.samples, self.seed, self.every = samples, seed, every
+
+    def __call__(self, run: Run) -> dict[str, float]:
+        """Measure, if it is time."""
+        if run.epoch % self.every:
+            return {}
+        found = evaluate(
+            run.step.graph, run.params, self.data, samples=self.samples, seed=self.seed
+        )
+        return {f"{self.name}_elbo": found.elbo, f"{self.name}_bound": found.bound}
+
+
+def _stderr(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

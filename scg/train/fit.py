@@ -1,0 +1,280 @@
+"""Fit: the training loop, which owns the seed counter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.engine.noise import check_seed
+from scg.errors import CheckpointError
+from scg.step import Nested, Step
+from scg.train import checkpoint as files
+from scg.train.batches import Batches, Transform
+from scg.train.metrics import JsonLines
+from scg.train.optim import Adam, Optimizer, OptimizerState
+from scg.train.progress import progress_bar
+from scg.train.settings import compare, settings
+
+Params = dict[str, np.ndarray]
+Callback = Callable[["Run"], Mapping[str, Any] | None]
+
+
+class Snapshot(NamedTuple):
+    """All that changes from update to update; replaced as a whole, so it is never half new.
+
+    Attributes
+    ----------
+    count : int
+        Number of updates made: the position in the noise and in the data.
+    params : dict
+        Parameters by name.
+    state : dict
+        The estimators' state and own parameters: node, then name.
+    optimizer, own : OptimizerState
+        Of the parameters, and of the estimators' own parameters.
+    cost : float
+        Sum of the cost estimates of the epoch that is under way.
+    """
+
+    count: int
+    params: Params
+    state: Nested
+    optimizer: OptimizerState
+    own: OptimizerState
+    cost: float = 0.0
+
+
+@dataclass
+class Run:
+    """A training run: what :func:`fit` returns, and what callbacks see.
+
+    Attributes
+    ----------
+    step : Step
+        What is trained.
+    now : Snapshot
+        Parameters, states and position.
+    history : list of dict
+        The metrics of each finished epoch.
+    stop : bool
+        A callback sets it to end the run after this epoch.
+    """
+
+    step: Step
+    now: Snapshot
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stop: bool = False
+
+    @property
+    def params(self) -> Params:
+        """The parameters."""
+        return self.now.params
+
+    @property
+    def state(self) -> Nested:
+        """The estimators' state and own parameters."""
+        return self.now.state
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+
+def fit(
+    step: Step,
+    params: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    *,
+    seed: int | tuple[int, ...],
+    optimizer: Optimizer | None = None,
+    own_optimizer: Optimizer | None = None,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    steps_per_epoch: int | None = None,
+    plate: str | None = None,
+    transform: Transform | None = None,
+    callbacks: Iterable[Callback] = (),
+    metrics: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
+    progress: bool = False,
+) -> Run:
+    """Train the parameters of a step.
+
+    Update `count` draws its noise from ``seed=(*seed, count)``, its batch from the epoch's own
+    shuffling: what happens depends on the arguments alone, and a resumed run repeats it bit by bit.
+
+    Parameters
+    ----------
+    step : Step
+        What ``scg.compile`` returned.
+    params : mapping, optional
+        Where to start; ``graph.init(seed)`` by default.
+    data : mapping, optional
+        Arrays by name, all examples.
+    seed : int or tuple of int
+        There is no default.
+    optimizer : Optimizer, optional
+        ``scg.optim.Adam(1e-3)`` by default.
+    own_optimizer : Optimizer, optional
+        For the own parameters of estimators and baselines; `optimizer` by default.
+    epochs : int
+        Number of epochs in all, those before a resumption included.
+    batch_size, plate, steps_per_epoch, transform
+        See :class:`scg.train.Batches`.
+    callbacks : iterable of callable
+        Each is called with the :class:`Run` after every epoch; a mapping that it returns joins the
+        metrics, and ``run.stop = True`` ends the run.
+    metrics : path, optional
+        A file of JSON lines, one an epoch.
+    checkpoint : path, optional
+        Written at the start, after every epoch, on an interrupt, and every `checkpoint_every`
+        updates; see :mod:`scg.train.checkpoint`.
+    resume : bool
+        Continue from the checkpoint.
+    progress : bool
+        Show a progress bar on the standard error stream.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    CallError
+        If the data do not fit the graph, or a gradient is not finite.
+    CheckpointError
+        If an older file is in the way; if the checkpoint to resume is missing,
+        damaged, or of another run.
+    """
+    check_seed(seed)
+    base = tuple(seed) if isinstance(seed, tuple) else (seed,)
+    optimizer = optimizer or Adam()
+    own_optimizer = own_optimizer or optimizer
+    batches = Batches(step.graph, data or {}, batch_size, base, plate, steps_per_epoch, transform)
+    start = Snapshot(
+        0,
+        {name: np.asarray(value) for name, value in (params or step.graph.init(seed)).items()},
+        step.init(seed),
+        OptimizerState(),
+        OptimizerState(),
+    )
+    run = Run(step, start)
+    path = Path(checkpoint) if checkpoint is not None else None
+    if resume and path is None:
+        raise CheckpointError("resume=True needs checkpoint=, the file to continue from")
+    made_with = settings(step, start.params, batches, optimizer, own_optimizer) if path else {}
+    if path is not None and resume:
+        _restore(run, path, made_with)
+    else:
+        for name in filter(None, (checkpoint, metrics)):
+            if Path(name).exists():
+                raise CheckpointError(
+                    f"{name}: is there already; resume the run or choose another place"
+                )
+    lines = JsonLines(metrics, run.history) if metrics is not None else None
+    callbacks = tuple(callbacks)
+    last = epochs * batches.per_epoch
+    if path is not None and not resume:
+        _save(run, path, made_with)  # an unwritable place is found before the work, not after
+    saved = run.now.count
+
+    try:
+        with progress_bar(last, run.now.count, progress) as advance:
+            started = time.perf_counter()
+            while run.now.count < last and not run.stop:
+                run.now = _updated(run, batches, base, optimizer, own_optimizer)
+                advance(run)
+                if run.now.count % batches.per_epoch == 0:
+                    _finish_epoch(run, batches.per_epoch, started, callbacks, lines)
+                    started = time.perf_counter()
+                elif checkpoint_every is None or run.now.count % checkpoint_every:
+                    continue
+                if path is not None:
+                    saved = _save(run, path, made_with)
+    except KeyboardInterrupt:
+        if path is not None and run.now.count != saved:
+            _save(run, path, made_with)
+        raise
+    return run
+
+
+def _updated(
+    run: Run,
+    batches: Batches,
+    seed: tuple[int, ...],
+    optimizer: Optimizer,
+    own_optimizer: Optimizer,
+) -> Snapshot:
+    """Make one update."""
+    now = run.now
+    out = run.step(now.params, seed=(*seed, now.count), data=batches[now.count], state=now.state)
+    params, optimizer_state = optimizer.apply(now.params, out.grads, now.optimizer)
+    state, own = out.state, now.own
+    if out.estimator_grads:
+        flat, own = own_optimizer.apply(_flat(state), _flat(out.estimator_grads), own)
+        state = {n: {k: flat[f"{n}@{k}"] for k in entries} for n, entries in state.items()}
+    return Snapshot(now.count + 1, params, state, optimizer_state, own, now.cost + out.cost)
+
+
+def _finish_epoch(
+    run: Run,
+    per_epoch: int,
+    started: float,
+    callbacks: tuple[Callback, ...],
+    lines: JsonLines | None,
+) -> None:
+    cost = run.now.cost / per_epoch
+    run.now = run.now._replace(cost=0.0)
+    record: dict[str, Any] = {"epoch": run.epoch + 1, "step": run.now.count, "cost": cost}
+    record["seconds"] = round(time.perf_counter() - started, 4)
+    run.history.append(record)
+    for callback in callbacks:
+        record.update(callback(run) or {})
+    if lines is not None:
+        lines.write(record)
+
+
+def _save(run: Run, path: Path, made_with: Mapping[str, Any]) -> int:
+    now = run.now
+    arrays = {
+        "params": now.params,
+        "state": now.state,
+        "optimizer": now.optimizer.slots,
+        "own": now.own.slots,
+    }
+    about = {
+        "settings": made_with,
+        "count": now.count,
+        "updates": [now.optimizer.count, now.own.count],
+        "cost": now.cost,
+        "history": run.history,
+    }
+    files.save(path, arrays, about)
+    return now.count
+
+
+def _restore(run: Run, path: Path, made_with: Mapping[str, Any]) -> None:
+    arrays, about = files.load(path)
+    compare(path, about.get("settings", {}), made_with)
+    first, own = about["updates"]
+    run.now = Snapshot(
+        about["count"],
+        arrays.get("params", {}),
+        arrays.get("state", {}),
+        OptimizerState(first, arrays.get("optimizer", {})),
+        OptimizerState(own, arrays.get("own", {})),
+        about["cost"],
+    )
+    run.history = about["history"]
+
+
+def _flat(nested: Nested) -> Params:
+    return {f"{node}@{name}": v for node, entries in nested.items() for name, v in entries.items()}

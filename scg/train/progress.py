@@ -1,0 +1,31 @@
+"""A progress bar on the standard error stream."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scg.train.fit import Run
+
+
+@contextlib.contextmanager
+def progress_bar(total: int, done: int, shown: bool) -> Iterator[Callable[[Run], None]]:
+    """Yield a function that shows how far a run is."""
+    if not shown:
+        yield lambda run: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("epoch 1", total=total, completed=done)
+
+        def advance(run: Run) -> None:
+            cost = f", cost {run.history[-1]['cost']:.3f}" if run.history else ""
+            bar.update(task, completed=run.now.count, description=f"epoch {run.epoch + 1}{cost}")
+
+        yield advance

@@ -1,0 +1,80 @@
+"""Learning-rate schedules: functions of the number of updates made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Schedule = Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """``rate · decay ** (count / every)``.
+
+    Examples
+    --------
+    >>> Exponential(0.1, decay=0.5, every=100)(200)
+    0.025
+    """
+
+    rate: float
+    decay: float
+    every: int = 1
+
+    def __call__(self, count: int) -> float:
+        """Return the rate after `count` updates."""
+        return self.rate * self.decay ** (count / self.every)
+
+
+@dataclass(frozen=True)
+class Piecewise:
+    """`rate` at first; from each count in `factors` on, multiplied with its factor.
+
+    Parameters
+    ----------
+    rate : float
+        The rate at first.
+    factors : tuple of (int, float)
+        Count and factor, in any order.
+
+    Examples
+    --------
+    >>> rate = Piecewise(1.0, ((10, 0.1), (20, 0.5)))
+    >>> rate(9), rate(10), rate(20)
+    (1.0, 0.1, 0.05)
+    """
+
+    rate: float
+    factors: tuple[tuple[int, float], ...]
+
+    def __call__(self, count: int) -> float:
+        """Return the rate after `count` updates."""
+        return self.rate * math.prod(factor for start, factor in self.factors if count >= start)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """From `rate` to `final` on half a cosine over `length` updates, after a linear warm-up.
+
+    Loshchilov and Hutter (2017, eq. 5, without restarts).
+
+    Examples
+    --------
+    >>> rate = Cosine(1.0, length=110, warmup=10)
+    >>> [round(rate(n), 6) for n in (0, 4, 10, 60, 110, 500)]
+    [0.1, 0.5, 1.0, 0.5, 0.0, 0.0]
+    """
+
+    rate: float
+    length: int
+    final: float = 0.0
+    warmup: int = 0
+
+    def __call__(self, count: int) -> float:
+        """Return the rate after `count` updates."""
+        if count < self.warmup:
+            return self.rate * (count + 1) / self.warmup
+        done = min(1.0, (count - self.warmup) / max(1, self.length - self.warmup))
+        return self.final + (self.rate - self.final) * 0.5 * (1.0 + math.cos(math.pi * done))

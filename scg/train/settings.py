@@ -1,0 +1,64 @@
+"""The settings of a run: what must be equal for a resumed run to repeat it bit by bit."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scg.errors import CheckpointError
+from scg.step import Step
+from scg.train.batches import Batches
+from scg.train.optim import Optimizer
+
+
+def settings(
+    step: Step,
+    params: Mapping[str, np.ndarray],
+    batches: Batches,
+    optimizer: Optimizer,
+    own_optimizer: Optimizer,
+) -> dict[str, Any]:
+    """Describe a run, as JSON allows it."""
+    plan = step.plan.estimators
+    return {
+        "model": step.graph.name,
+        "parameters": {name: list(np.shape(value)) for name, value in params.items()},
+        "estimators": {str(node.name): _text(chosen) for node, chosen in plan.items()},
+        "dtype": str(np.dtype(step.program.dtype)),
+        "optimizer": _text(optimizer),
+        "own optimizer": _text(own_optimizer),
+        "seed": list(batches.seed),
+        "batch size": batches.batch_size,
+        "steps per epoch": batches.per_epoch,
+        "transform": _text(batches.transform),
+        "data": {name: _fingerprint(array) for name, array in batches.data.items()},
+    }
+
+
+def compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """Raise, naming the first setting that differs, unless both are the same."""
+    for name, value in here.items():
+        if there.get(name) == value:
+            continue
+        was = there.get(name)
+        if isinstance(value, dict) and isinstance(was, dict):
+            key = next(k for k in (*value, *was) if value.get(k) != was.get(k))
+            name, was, value = f"{name} ({key})", was.get(key), value.get(key)
+        raise CheckpointError(
+            f"{path}: a checkpoint of another run: its {name} is {was!r}, here it is {value!r}"
+        )
+
+
+def _text(value: Any) -> str:
+    """Return a representation without addresses, which change from process to process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+
+
+def _fingerprint(array: np.ndarray) -> str:
+    content = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return f"{array.dtype}{list(array.shape)} sha256:{content[:16]}"

@@ -1,0 +1,1 @@
+"""Verification: exact truth, exact moments, comparisons."""

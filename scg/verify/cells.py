@@ -1,0 +1,143 @@
+"""Cells: where the hard comparisons of a program split its noise.
+
+A draw such as 1[u < p] is constant in u between thresholds. This module finds, for a noise leaf,
+the comparisons that it meets, and computes their thresholds on each branch of earlier leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scg.engine.interpreter import Sizes, full
+from scg.engine.program import Program
+from scg.expr import Expr, ordered, topological
+from scg.ops.elementwise import equal, greater, greater_equal, less, less_equal, not_equal
+from scg.ops.reductions import expand
+
+COMPARISONS = (greater, greater_equal, less, less_equal, equal, not_equal)
+_MOVES = ("expand", "reshape", "transpose", "slice", "mark", "stop")
+_AFFINE = ("add", "subtract", "multiply", "divide", "negative")
+
+
+@dataclass(frozen=True)
+class Uses:
+    """How a program uses one noise leaf.
+
+    Attributes
+    ----------
+    comparisons : list of (Expr, Expr)
+        Pairs (moving, fixed) of sides that are compared; `moving` is affine in the leaf.
+    smooth : bool
+        Whether the leaf is used in any other way, too.
+    needs : set of Expr
+        Other noise leaves that must be known before the thresholds are.
+    """
+
+    comparisons: list[tuple[Expr, Expr]]
+    smooth: bool
+    needs: set[Expr]
+
+
+def dependencies(order: Sequence[Expr]) -> dict[Expr, frozenset[Expr]]:
+    """For each expression the noise leaves below it."""
+    found: dict[Expr, frozenset[Expr]] = {}
+    for expr in order:
+        below = frozenset().union(*(found[arg] for arg in expr.args))
+        found[expr] = below | {expr} if expr.op.name == "noise" else below
+    return found
+
+
+def uses(leaf: Expr, outputs: Sequence[Expr]) -> Uses:
+    """Find how `outputs` use a noise leaf."""
+    order = topological(outputs)
+    below = dependencies(order)
+    images = {leaf}
+    comparisons: list[tuple[Expr, Expr]] = []
+    needs: set[Expr] = set()
+    smooth = any(output is leaf for output in outputs)
+    for expr in order:
+        moving = [arg for arg in expr.args if arg in images]
+        if not moving:
+            continue
+        others = [arg for arg in expr.args if arg not in images]
+        apart = not any(leaf in below[arg] for arg in others)
+        if expr.op in COMPARISONS and len(moving) == 1 and apart:
+            comparisons.append((moving[0], others[0]))
+            needs |= below[moving[0]] | below[others[0]]
+        elif expr.op.name in _MOVES or (expr.op.name in _AFFINE and _affine(expr, images, apart)):
+            images.add(expr)
+        else:
+            smooth = True
+    smooth = smooth or any(output in images for output in outputs)
+    return Uses(comparisons, smooth, needs - {leaf})
+
+
+def _affine(expr: Expr, images: set[Expr], apart: bool) -> bool:
+    moving = [arg in images for arg in expr.args]
+    if expr.op.name == "divide":
+        return moving == [True, False] and apart
+    return sum(moving) == 1 and apart
+
+
+class Thresholds:
+    """Computes the thresholds of one leaf for many branches at once."""
+
+    def __init__(self, leaf: Expr, found: Uses):
+        self.leaf = leaf
+        outputs: dict[Any, Expr] = {}
+        for i, (moving, fixed) in enumerate(found.comparisons):
+            plates = ordered(moving.plates + fixed.plates)
+            shape = np.broadcast_shapes(moving.shape, fixed.shape)
+            outputs["moving", i] = expand(moving, plates, shape)
+            outputs["fixed", i] = expand(fixed, plates, shape)
+        self.pairs = len(found.comparisons)
+        self.program = Program(outputs)
+
+    def __call__(
+        self, values: Mapping[str, Any], noise: Mapping[str, Any], branches: int, sizes: Sizes
+    ) -> list[np.ndarray]:
+        """Return for each element of the leaf an array (branches, thresholds), unsorted.
+
+        The moving side of a comparison is affine in one element: its value at 0 and at 1 gives
+        the line, its value at the element's number tells which element it is.
+        """
+        shape = full(self.leaf, sizes)
+        numbers = np.arange(1, int(np.prod(shape, dtype=int)) + 1, dtype=float).reshape(shape)
+        found: list[list[np.ndarray]] = [[] for _ in range(numbers.size)]
+        if self.pairs:
+            at0, at1, at_number = (
+                self._sides(values, noise, branches, sizes, probe)
+                for probe in (np.zeros(shape), np.ones(shape), numbers)
+            )
+            for i in range(self.pairs):
+                start = at0["moving", i]
+                slope = at1["moving", i] - start
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    threshold = ((at0["fixed", i] - start) / slope).reshape(branches, -1)
+                    number = ((at_number["moving", i] - start) / slope).reshape(branches, -1)
+                for j in range(threshold.shape[1]):
+                    known = number[np.isfinite(number[:, j]), j]
+                    if len(known):
+                        found[round(float(known[0])) - 1].append(threshold[:, j])
+        return [
+            np.stack(columns, axis=1) if columns else np.empty((branches, 0)) for columns in found
+        ]
+
+    def _sides(
+        self, values: Any, noise: Any, branches: int, sizes: Sizes, probe: np.ndarray
+    ) -> dict[Any, np.ndarray]:
+        name = self.leaf.attrs["name"]
+        sources = {**noise, name: np.broadcast_to(probe, (branches, *probe.shape))}
+        return self.program.run(values, {n: sources[n] for n in self.program.noise}, sizes)
+
+
+def cells(thresholds: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper edges, (branches, cells), of the cells between thresholds."""
+    inside = np.clip(np.nan_to_num(thresholds, nan=low), low, high)
+    ends = np.broadcast_to([low, high], (len(thresholds), 2))
+    edges = np.sort(np.concatenate([ends, inside], axis=1), axis=1)
+    return edges[:, :-1], edges[:, 1:]

@@ -1,0 +1,235 @@
+"""Exact truth: the objective and its derivatives by enumerating all stochastic nodes.
+
+Independent of every estimator: each node's value becomes data on a plate of outcomes, and the
+objective is Σ_outcomes Π_n p(x_n) c(x), differentiated symbolically. Plates whose elements no op
+mixes on the way to a cost are not enumerated jointly: their elements are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scg.binding import bind
+from scg.compile import finish
+from scg.curvature import assemble, directional, directions
+from scg.engine.program import Program
+from scg.errors import EnumerationError
+from scg.expr import Expr, Plate, Plates, StochasticNode, intern, rewrite
+from scg.graph import Graph
+from scg.ops.base import DATA, constant
+from scg.ops.elementwise import exp
+from scg.ops.gradient import stop
+from scg.ops.reductions import expand, plate_sum
+from scg.passes.analyse import Influence, bits
+from scg.passes.differentiate import gradients
+from scg.passes.objective import check_reductions, contribution
+
+LIMIT = 1 << 20
+_BLOCK = 1 << 14
+OUTCOMES = Plate.internal("outcomes", None, rank=0)
+
+
+@dataclass
+class Exact:
+    """The true objective and its derivatives.
+
+    Attributes
+    ----------
+    cost : float
+        The objective E[Σ costs].
+    costs : dict
+        The contribution of each cost.
+    grads : dict
+        Its gradient, with the keys and shapes of the parameters.
+    hessian : dict
+        ``hessian["a"]["b"]`` of shape ``a.shape + b.shape``, computed when first asked for.
+    outcomes : int
+        Joint outcomes that were enumerated.
+    """
+
+    cost: float
+    costs: dict[str, float]
+    grads: dict[str, np.ndarray]
+    outcomes: int
+    _enumeration: Enumerated
+    _values: dict[str, np.ndarray]
+    _sizes: dict[Plate, int]
+
+    @cached_property
+    def hessian(self) -> dict[str, dict[str, np.ndarray]]:
+        """Second derivatives."""
+        enumeration = self._enumeration
+        program = finish(directional(enumeration.graph, enumeration.grads))
+        rows = [
+            enumeration.total(program, {**self._values, **direction}, self._sizes)
+            for direction in directions(enumeration.graph)
+        ]
+        stacked = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        return assemble(enumeration.graph, stacked)
+
+    def __repr__(self) -> str:
+        grads = ", ".join(f"{name}: {value}" for name, value in self.grads.items())
+        return f"Exact(cost={self.cost:.12g}, grads={{{grads}}}, outcomes={self.outcomes})"
+
+
+def exact(graph: Graph, params: Mapping[str, Any], data: Mapping[str, Any] | None = None) -> Exact:
+    """Return the true objective and gradient by enumeration.
+
+    Parameters
+    ----------
+    graph : Graph
+        A graph whose stochastic nodes all have a finite support.
+    params, data : mapping
+        As for a compiled step.
+
+    Raises
+    ------
+    EnumerationError
+        If a node cannot be enumerated, or there are more than 2^20 joint outcomes.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> theta = g.parameter("theta", 0.0)
+    >>> b = g.sample("b", scg.Bernoulli(logits=theta))
+    >>> g.cost("loss", (b - 0.25) ** 2)
+    >>> scg.exact(g, g.init(seed=0)).grads["theta"].item()
+    0.125
+    """
+    enumeration = Enumerated(graph)
+    values, sizes = bind(graph, params, data, np.float64)
+    total = enumeration.total(enumeration.program, values, sizes)
+    return Exact(
+        cost=float(sum(total["costs", name] for name in graph.costs)),
+        costs={name: float(total["costs", name]) for name in graph.costs},
+        grads={name: total["grads", name] for name in graph.parameters},
+        outcomes=enumeration.count(sizes),
+        _enumeration=enumeration,
+        _values=values,
+        _sizes=sizes,
+    )
+
+
+class Enumerated:
+    """A graph whose stochastic nodes have become data on the plate of outcomes."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.influence = Influence(graph)
+        check_reductions(self.influence)
+        for node in self.influence.nodes:
+            if not node.attrs["family"].supports("cardinality"):
+                raise EnumerationError(
+                    f"node {node.name!r} ({node.attrs['family'].__name__}) has no finite support, "
+                    "so that the truth cannot be enumerated. Compare with a large number of runs: "
+                    "scg.check(step, params, seed=0)"
+                )
+        mixed = self._mixed()
+        self.joint: dict[StochasticNode, Plates] = {
+            node: tuple(p for p in node.plates if p in mixed) for node in self.influence.nodes
+        }
+        env: dict[Expr, Expr] = {}
+        self.logp: dict[StochasticNode, Expr] = {}
+        for expr in self.influence.order:
+            if isinstance(expr, StochasticNode):
+                env[expr] = self._leaf(expr)
+                args = tuple(env[arg] for arg in expr.args)
+                dist = expr.dist.rebuild(args, expr.attrs["static"])
+                logp = dist.log_prob(env[expr])
+                self.logp[expr] = plate_sum(logp, self.joint[expr])
+            else:
+                rewrite((expr,), env)
+        costs = {name: self._expected(cost, env[cost]) for name, cost in self.influence.costs}
+        objective = constant(graph, 0.0)
+        for value in costs.values():
+            objective = objective + value
+        params = {name: p.node for name, p in graph.parameters.items()}
+        self.grads = dict(zip(params, gradients(objective, list(params.values())), strict=True))
+        outputs: dict[Any, Expr] = {("costs", name): value for name, value in costs.items()}
+        self.program = finish(outputs | {("grads", name): g for name, g in self.grads.items()})
+
+    def _mixed(self) -> set[Plate]:
+        """Plates some of whose elements meet on the way to a cost."""
+        found: set[Plate] = set()
+        for node in self.influence.nodes:
+            for reach in self.influence.downstream[node]:
+                found |= set(node.plates) - reach.sep
+        return found
+
+    def _leaf(self, node: StochasticNode) -> Expr:
+        signature = (node.shape, (OUTCOMES, *self.joint[node]), node.kind)
+        leaf = intern(self.graph, DATA, (), {"name": f"outcome@{node.name}"}, signature)
+        return expand(leaf, node.plates, node.shape)
+
+    def _expected(self, cost: Expr, value: Expr) -> Expr:
+        """Σ over outcomes and plates of p(outcome) w_c c; credit to open paths alone."""
+        value = contribution(cost, value)
+        seen = 0
+        for reach in self.influence.ancestors[cost]:
+            seen |= reach.members
+            for i in bits(reach.members):
+                logp = self.logp[self.influence.nodes[i]]
+                value = value * exp(logp if reach.open else stop(logp))
+        for i, node in enumerate(self.influence.nodes):
+            if not seen >> i & 1:  # other nodes sum to one: give their values equal weights
+                signature = ((), (), "float")
+                leaf = intern(self.graph, DATA, (), {"name": f"share@{node.name}"}, signature)
+                value = value * leaf
+        value = expand(value, (OUTCOMES,), ())
+        return plate_sum(value, value.plates)
+
+    # --- numbers ----------------------------------------------------------------------------------
+    def counts(self, sizes: Mapping[Plate, int]) -> dict[StochasticNode, int]:
+        """Number of values of each node on its jointly enumerated plates."""
+        return {
+            node: node.dist.cardinality() ** int(np.prod([sizes[p] for p in joint], dtype=int))
+            for node, joint in self.joint.items()
+        }
+
+    def count(self, sizes: Mapping[Plate, int]) -> int:
+        """Number of joint outcomes."""
+        total = 1
+        for n in self.counts(sizes).values():
+            total *= n
+        return total
+
+    def blocks(self, sizes: Mapping[Plate, int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Yield all joint outcomes in blocks: their number, and values of the nodes' leaves."""
+        total = self.count(sizes)
+        if total > LIMIT:
+            raise EnumerationError(
+                f"{total if total < 10**9 else 'far more than 10^9'} joint outcomes, more than "
+                f"{LIMIT}: too many to enumerate. Use a smaller graph or batch, or "
+                "scg.check(step, params, seed=0) with many runs"
+            )
+        supports = {node: node.dist.enumerate_support() for node in self.influence.nodes}
+        for start in range(0, total, _BLOCK):
+            length = min(_BLOCK, total - start)
+            index = np.arange(start, start + length)
+            block: dict[str, np.ndarray] = {}
+            for node, n in self.counts(sizes).items():
+                index, own = np.divmod(index, n)
+                shape = tuple(sizes[p] for p in self.joint[node])
+                digits = np.empty((len(own), int(np.prod(shape, dtype=int))), dtype=int)
+                for k in range(digits.shape[1]):
+                    own, digits[:, k] = np.divmod(own, len(supports[node]))
+                block[f"outcome@{node.name}"] = supports[node][digits.reshape(-1, *shape)]
+                block[f"share@{node.name}"] = np.asarray(1.0 / n)
+            yield length, block
+
+    def total(
+        self, program: Program, values: Mapping[str, Any], sizes: Mapping[Plate, int]
+    ) -> dict[Any, np.ndarray]:
+        """Sum the outputs of a program over all outcomes."""
+        total: dict[Any, np.ndarray] = {}
+        for outcomes, block in self.blocks(sizes):
+            out = program.run({**values, **block}, None, {**sizes, OUTCOMES: outcomes})
+            for key, value in out.items():
+                total[key] = total.get(key, 0.0) + value[0]
+        return total

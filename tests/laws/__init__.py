@@ -1,0 +1,1 @@
+"""The laws of the compiler, checked exactly against an independent oracle."""

@@ -1,0 +1,106 @@
+"""Law 1: every estimator, alone and in every ordered pair, is exactly unbiased."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import scg
+
+from . import oracle_moments
+from .choices import CHOICES, DISCRETE, assert_close, assert_unbiased, moments, pairs, quiet_exact
+from .graphs import COMPOSITIONS, ROWS, THREE_LAYERS
+
+CHAIN = ROWS["chain_two_costs"]
+PAIRED = [name for name in CHOICES if name != "automatic"]
+
+
+@pytest.mark.parametrize("row", COMPOSITIONS, ids=str)
+def test_exact_equals_the_oracle(row):
+    truth = quiet_exact(row)
+    assert float(truth.cost) == pytest.approx(row.cost, abs=DISCRETE)
+    assert_close(truth.grads, row.grads, DISCRETE, "grads")
+
+
+@pytest.mark.parametrize("row, choice", pairs(COMPOSITIONS))
+def test_one_estimator_for_all_nodes(row, choice):
+    assert_unbiased(row, scg.compile(row.build(), estimator=choice.make()))
+
+
+@pytest.mark.parametrize("first, second", list(itertools.product(PAIRED, repeat=2)))
+def test_every_ordered_pair(first, second):
+    estimators = {"a": CHOICES[first].make(), "b": CHOICES[second].make()}
+    assert_unbiased(CHAIN, scg.compile(CHAIN.build(), estimator=estimators))
+
+
+@pytest.mark.parametrize("first, second", [("muprop", "enumeration"), ("enumeration", "muprop")])
+@pytest.mark.parametrize("row", ["shared_parents", "diamond"])
+def test_siblings_with_different_estimators(row, first, second):
+    row = ROWS[row]
+    names = ["a", "b", "c", "d"] if row.name == "diamond" else ["a1", "b", "a2", "c"]
+    classes = [first, "score", second, "score+selfcritical"]
+    estimators = {n: CHOICES[c].make() for n, c in zip(names, classes, strict=True)}
+    assert_unbiased(row, scg.compile(row.build(), estimator=estimators))
+
+
+def test_joint_and_nested_samples_over_two_nodes():
+    joint = scg.LeaveOneOut(samples=3)
+    assert_unbiased(CHAIN, scg.compile(CHAIN.build(), estimator={"a": joint, "b": joint}))
+    nested = {"a": scg.LeaveOneOut(samples=2), "b": scg.LeaveOneOut(samples=3)}
+    assert_unbiased(CHAIN, scg.compile(CHAIN.build(), estimator=nested))
+
+
+@pytest.mark.parametrize("row", [*COMPOSITIONS, THREE_LAYERS], ids=str)
+def test_score_function_variance(row):
+    """Only the influenced costs enter: credit for any other cost shows in the variance."""
+    m = moments(scg.compile(row.build(), estimator=scg.ScoreFunction()), row)
+    mean, variance = oracle_moments.score_moments(row.model, row.params)
+    assert_close(m.mean, mean, DISCRETE, "mean")
+    assert_close(m.variance, variance, DISCRETE, "variance")
+
+
+@pytest.mark.parametrize("row", COMPOSITIONS, ids=str)
+def test_leave_one_out_variance(row):
+    m = moments(scg.compile(row.build(), estimator=scg.LeaveOneOut(samples=2)), row)
+    mean, variance = oracle_moments.leave_one_out_moments(row.model, row.params)
+    assert_close(m.mean, mean, DISCRETE, "mean")
+    assert_close(m.variance, variance, DISCRETE, "variance")
+
+
+@pytest.mark.parametrize("row", ["chain_two_costs", "deterministic_path", "one_hot_chain"])
+def test_children_of_two_draws_have_noise_of_their_own(row):
+    """A score-function node below leave-one-out is drawn anew for each of its parent's draws."""
+    row = ROWS[row]
+    first, second = row.model.names
+    estimators = {first: scg.LeaveOneOut(samples=2), second: scg.ScoreFunction()}
+    m = moments(scg.compile(row.build(), estimator=estimators), row)
+    mean, variance = oracle_moments.leave_one_out_moments(row.model, row.params, {first})
+    assert_close(m.mean, mean, DISCRETE, "mean")
+    assert_close(m.variance, variance, DISCRETE, "variance")
+
+
+@pytest.mark.parametrize("row", COMPOSITIONS, ids=str)
+def test_enumeration_has_no_variance(row):
+    m = moments(scg.compile(row.build(), estimator=scg.Enumeration()), row)
+    zero = {name: np.zeros(value.shape) for name, value in row.grads.items()}
+    assert_close(m.variance, zero, DISCRETE, "variance")
+
+
+def test_runs_average_the_outcomes_that_moments_sum_over():
+    """The mean of 64 runs tells how many ones were drawn: a whole number, the one in the noise."""
+    row = ROWS["two_costs_one_node"]
+    step = scg.compile(row.build(), estimator=scg.ScoreFunction())
+    out = step(row.params, seed=3, runs=64)
+    noise = step.noise(seed=3, runs=64)
+    again = step(row.params, noise=noise)
+    np.testing.assert_array_equal(again.grads["theta"], out.grads["theta"])
+    np.testing.assert_array_equal(again.cost, out.cost)
+    assert set(out.costs) == {"near", "far"}
+    assert float(out.cost) == pytest.approx(sum(float(c) for c in out.costs.values()), abs=1e-12)
+    theta, phi = row.params["theta"], row.params["phi"]
+    p = 1 / (1 + np.exp(-theta))
+    f = {b: (b - 0.45) ** 3 + np.exp(-1.3 * b * phi) + theta * phi for b in (0.0, 1.0)}
+    # A run contributes (1 - p) f(1) or -p f(0), and the direct derivative phi.
+    one, zero = (1 - p) * f[1.0], -p * f[0.0]
+    ones = 64 * (out.grads["theta"] - phi - zero) / (one - zero)
+    assert float(ones) == pytest.approx(np.sum(noise["b/u"] < p), abs=1e-9)

@@ -1,0 +1,144 @@
+"""Law 7: ``stop_gradient`` cuts credit of both kinds, and jumps are never differentiated."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+import scg
+
+from .choices import (
+    CHOICES,
+    DISCRETE,
+    SMOOTH,
+    assert_close,
+    assert_unbiased,
+    moments,
+    pairs,
+    quiet_exact,
+)
+from .graphs import ROWS, STOP_BOTH_PATHS, STOPS
+from .oracle_moments import score_moments
+
+
+@pytest.mark.parametrize("row", [*STOPS, STOP_BOTH_PATHS], ids=str)
+def test_exact_equals_the_oracle(row):
+    truth = quiet_exact(row)
+    assert float(truth.cost) == pytest.approx(row.cost, abs=DISCRETE)
+    assert_close(truth.grads, row.grads, DISCRETE, "grads")
+
+
+@pytest.mark.parametrize("row, choice", pairs(STOPS))
+def test_every_estimator_cuts_the_same_credit(row, choice):
+    assert_unbiased(row, scg.compile(row.build(), estimator=choice.make()))
+
+
+@pytest.mark.parametrize("row", STOPS, ids=str)
+def test_a_stopped_cost_adds_no_variance(row):
+    m = moments(scg.compile(row.build(), estimator=scg.ScoreFunction()), row)
+    mean, variance = score_moments(row.model, row.params)
+    assert_close(m.mean, mean, DISCRETE, "mean")
+    assert_close(m.variance, variance, DISCRETE, "variance")
+
+
+@pytest.mark.parametrize("first", ["score", "loo2", "muprop", "enumeration"])
+@pytest.mark.parametrize("second", ["score+selfcritical", "loo2", "muprop-rollout", "enumeration"])
+def test_pairs_across_a_stop(first, second):
+    row = ROWS["node_below_stop"]
+    classes = {"a": first, "b": second, "c": "score"}
+    estimators = {node: CHOICES[name].make() for node, name in classes.items()}
+    assert_unbiased(row, scg.compile(row.build(), estimator=estimators))
+
+
+@pytest.mark.parametrize(
+    "name", ["score", "score+moving", "loo2", "loo3", "muprop", "muprop-rollout", "enumeration"]
+)
+def test_a_node_on_both_kinds_of_path_gets_full_credit_and_a_warning(name):
+    with pytest.warns(scg.StopWarning, match="'b'"):
+        step = scg.compile(STOP_BOTH_PATHS.build(), estimator=CHOICES[name].make())
+    assert_unbiased(STOP_BOTH_PATHS, step)
+
+
+@pytest.mark.parametrize("row", STOPS, ids=str)
+def test_no_warning_where_paths_do_not_mix(row):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", scg.StopWarning)
+        scg.compile(row.build(), estimator=scg.ScoreFunction())
+
+
+def product_with_its_stop():
+    g = scg.Graph("product")
+    x = g.sample("x", scg.Normal(g.parameter("m", 0.6), 1.0))
+    g.cost("square", x * scg.stop_gradient(x))
+    return g
+
+
+def test_on_both_kinds_of_path_pathwise_and_score_differ_as_the_warning_says():
+    """E[x stop(x)] = m² + 1: the score sees 2m, the open path alone m."""
+    for estimator, slope in ((scg.Reparameterization(), 0.6), (scg.ScoreFunction(), 1.2)):
+        with pytest.warns(scg.StopWarning, match="'x'"):
+            step = scg.compile(product_with_its_stop(), estimator=estimator)
+        m = scg.moments(step, {"m": np.array(0.6)})
+        assert float(m.cost) == pytest.approx(1.36, abs=SMOOTH)
+        assert float(m.mean["m"]) == pytest.approx(slope, abs=SMOOTH)
+
+
+# --- continuity ----------------------------------------------------------------------------------
+MEAN = 0.3
+DENSITY = math.exp(-0.5 * MEAN**2) / math.sqrt(2 * math.pi)
+TRUTH = 2 * MEAN + 3 * DENSITY  # d/dm of m² + 1 + 3 Φ(m)
+
+JUMPS = {
+    "where": lambda x: np.where(x > 0, 3.0, 0.0),
+    "product": lambda x: 3.0 * (x > 0),
+    "swapped": lambda x: np.where(0 >= x, 0.0, 3.0),
+}
+
+
+def jumping(kind):
+    g = scg.Graph("jump")
+    x = g.sample("x", scg.Normal(g.parameter("m", MEAN), 1.0))
+    g.cost("loss", x**2 + JUMPS[kind](x))
+    return g
+
+
+@pytest.mark.parametrize("kind", JUMPS)
+def test_a_jump_is_scored_not_differentiated(kind):
+    step = scg.compile(jumping(kind), estimator=scg.ScoreFunction())
+    m = scg.moments(step, {"m": np.array(MEAN)})
+    assert float(m.mean["m"]) == pytest.approx(TRUTH, abs=SMOOTH)
+    value = MEAN**2 + 1 + 1.5 * (1 + math.erf(MEAN / math.sqrt(2)))
+    assert float(m.cost) == pytest.approx(value, abs=SMOOTH)
+
+
+@pytest.mark.parametrize("kind", JUMPS)
+def test_the_automatic_plan_does_not_reparameterize_a_jump(kind):
+    plan = str(scg.compile(jumping(kind)).plan)
+    assert "Reparameterization" not in plan
+    assert "LeaveOneOut" in plan
+    two = scg.compile(jumping(kind), estimator=scg.LeaveOneOut(samples=2))
+    m = scg.moments(two, {"m": np.array(MEAN)})
+    assert float(m.mean["m"]) == pytest.approx(TRUTH, abs=SMOOTH)
+
+
+@pytest.mark.parametrize("kind", JUMPS)
+def test_reparameterizing_a_jump_is_an_error_that_names_the_comparison(kind):
+    with pytest.raises(scg.EstimatorError, match=r"greater|less") as caught:
+        scg.compile(jumping(kind), estimator=scg.Reparameterization())
+    message = str(caught.value)
+    assert "'x'" in message
+    assert "Reparameterization" in message
+    assert "LeaveOneOut" in message, "the error must name estimators that fit"
+
+
+def test_kinks_are_continuous():
+    """relu, abs and max may be reparameterized: their derivative misses nothing."""
+    g = scg.Graph("kinks")
+    x = g.sample("x", scg.Normal(g.parameter("m", MEAN), 1.0))
+    g.cost("loss", scg.relu(x) + np.abs(x) + np.maximum(x, 0.0))
+    step = scg.compile(g, estimator=scg.Reparameterization())
+    m = scg.moments(step, {"m": np.array(MEAN)})
+    below = 0.5 * (1 + math.erf(MEAN / math.sqrt(2)))
+    # d/dm E[relu] = Φ(m), d/dm E|x| = 2 Φ(m) - 1
+    assert float(m.mean["m"]) == pytest.approx(2 * below + 2 * below - 1, abs=SMOOTH)
