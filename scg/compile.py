@@ -91,17 +91,38 @@ def compile(
     outputs |= {("grads", name): value for name, value in grads.items()}
     for memory in surrogate.memory.values():
         outputs |= {("state", memory.node, name): v for name, v in memory.updates.items()}
-    own = [
-        (memory.node, name, memory.leaves[name])
-        for memory in surrogate.memory.values()
-        for name in sorted(memory.parameters)
-    ]
-    if own and surrogate.loss is not None:
-        learned = gradients(surrogate.loss, [leaf for _, _, leaf in own])
-        outputs |= {("own", node, name): g for (node, name, _), g in zip(own, learned, strict=True)}
+    if surrogate.loss is not None:
+        outputs |= _own_gradients(surrogate, "loss", surrogate.loss)
+    if any("variance" in memory.parameters.values() for memory in surrogate.memory.values()):
+        outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
     program = finish(outputs, dtype)
     curvature = finish(directional(graph, grads), dtype) if order == 2 else None
     return Step(graph, plan, surrogate, program, curvature)
+
+
+def _own_gradients(surrogate: Surrogate, kind: str, objective: Expr) -> dict[Any, Expr]:
+    """The gradients of the estimators' own parameters that learn on `objective`."""
+    own = [
+        (memory.node, name, memory.leaves[name])
+        for memory in surrogate.memory.values()
+        for name, learn in memory.parameters.items()
+        if learn == kind
+    ]
+    learned = gradients(objective, [leaf for _, _, leaf in own])
+    return {("own", node, name): g for (node, name, _), g in zip(own, learned, strict=True)}
+
+
+def _squared_norm(grads: list[Expr]) -> Expr:
+    """Σ g² of the finished gradient: its mean is the variance plus a constant.
+
+    Stops and boxes have done their work before; the draws are constant in the own parameters.
+    """
+    erased = erase(grads)
+    parts = [np.sum(erased[g] ** 2) for g in grads]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
 
 
 def finish(outputs: Mapping[Any, Expr], dtype: str = "float64") -> Program:

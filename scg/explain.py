@@ -218,7 +218,7 @@ def explain(step: Step) -> Explanation:
 def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
     influence, estimator = surrogate.influence, surrogate.plan.estimators[node]
     draw, memory = surrogate.draws[node], surrogate.memory.get(node.name or "")
-    own = memory.parameters if memory else set()
+    own = set(memory.parameters) if memory else set()
     reaches = {
         influence.costs[i][0]: reach
         for reach in influence.downstream[node]

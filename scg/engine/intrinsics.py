@@ -165,3 +165,30 @@ def call(typingctx, address, operands):
         return context.get_dummy_value()
 
     return types.void(types.uint64, types.uint64), codegen
+
+
+def _product(code: str) -> Any:
+    @intrinsic
+    def gemm(typingctx, function, ta, tb, m, n, k, a, lda, b, ldb, c, ldc):
+        """Call row-major ``cblas_?gemm`` at an address: C = op(A) op(B)."""
+        real = _LLVM[code]
+        enum, pointer = ir.IntType(32), real.as_pointer()
+        matrix = [pointer, _WORD]
+        parameters = [enum] * 3 + [_WORD] * 3 + [real, *matrix, *matrix, real, *matrix]
+        blas = ir.FunctionType(ir.VoidType(), parameters)
+
+        def codegen(context, builder, signature, args):
+            function, ta, tb, m, n, k, a, lda, b, ldb, c, ldc = args
+            narrow = [builder.trunc(x, enum) for x in (ta, tb)]
+            a, b, c = (builder.inttoptr(x, pointer) for x in (a, b, c))
+            row_major = enum(101)
+            values = [row_major, *narrow, m, n, k, real(1), a, lda, b, ldb, real(0), c, ldc]
+            builder.call(builder.inttoptr(function, blas.as_pointer()), values)
+            return context.get_dummy_value()
+
+        return types.void(*[types.uint64] * 12), codegen
+
+    return gemm
+
+
+gemm_f4, gemm_f8 = _product("f4"), _product("f8")

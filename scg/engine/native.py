@@ -89,7 +89,7 @@ def _namespace() -> dict[str, Any]:
     from scg.engine import intrinsics, random
     from scg.engine.math import FUNCTIONS
 
-    names = {k: v for k, v in vars(intrinsics).items() if k.split("_")[0] in ("load", "store")}
+    names = {k: v for k, v in vars(intrinsics).items() if k.split("_")[0] in ("load", "store", "gemm")}
     names |= {"word": intrinsics.word, "call": intrinsics.call, "threefry": random.threefry}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= random.CONVERSIONS

@@ -17,6 +17,7 @@ import numpy as np
 from scg.distributions.base import Distribution
 from scg.expr import Expr, Plate, Plates
 from scg.ops.gradient import box, stop
+from scg.ops.reductions import sum
 
 
 class Draw(NamedTuple):
@@ -43,7 +44,7 @@ class Draw(NamedTuple):
     aux: dict[str, Any] = {}  # noqa: RUF012 - never mutated
 
 
-class Replay(NamedTuple):
+class Replay(Protocol):
     """A second run of the graph below a node, ``do(node = point)``.
 
     Attributes
@@ -51,14 +52,18 @@ class Replay(NamedTuple):
     point : Expr
         The value given to the node.
     cost : Expr
-        The influenced costs, as contributions to the objective, on the node's own plates.
+        The influenced costs, as contributions to the objective, on the plates of the point.
     slope : Expr
-        The derivative of the cost in the point.
+        The derivative of the cost in the point; built when first asked for.
     """
 
     point: Expr
     cost: Expr
-    slope: Expr
+
+    @property
+    def slope(self) -> Expr:
+        """Return the derivative of the cost in the point."""
+        ...
 
 
 class Sampler(Protocol):
@@ -99,7 +104,15 @@ class Downstream(Protocol):
         ...
 
     def at(self, value: Expr, below: str) -> Replay:
-        """Replay with the node at `value` and the nodes below at their "mean" or "mode"."""
+        """Replay with the node at `value`, which may carry further plates.
+
+        The nodes below are at their "mean" or "mode", or drawn by their own estimators from the
+        "same" noise.
+        """
+        ...
+
+    def plate(self, length: int) -> Plate:
+        """Return a plate of alternatives for `at`; the term must sum over it."""
         ...
 
     def others(self, plate: Plate) -> Expr:
@@ -114,8 +127,10 @@ class Downstream(Protocol):
 class Memory(Protocol):
     """An estimator's own parameters and state at one node, and how they change."""
 
-    def parameter(self, name: str, shape: tuple[int, ...], init: Callable[..., Any]) -> Expr:
-        """Return an own parameter, which learns by the auxiliary loss."""
+    def parameter(
+        self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
+    ) -> Expr:
+        """Return an own parameter, which learns by the auxiliary "loss" or on the "variance"."""
         ...
 
     def state(self, name: str, initial: float) -> Expr:
@@ -145,9 +160,9 @@ class Estimator:
     requires : tuple of str
         Requirements on the distribution and on the paths to the costs, by the names of
         :data:`scg.passes.plan.REQUIREMENTS`.
-    credit : {"score", "pathwise", "weight"}
-        How credit reaches the node's parameters: by its log-probability, through its value, or
-        through the weights of its plate.
+    credit : {"score", "pathwise", "weight", "along"}
+        How credit reaches the node's parameters: by its log-probability, through its value,
+        through the weights of its plate, or by an estimate that its term injects.
     joint : bool
         Whether nodes that are given one instance share one sample plate.
     formula : str
@@ -201,3 +216,11 @@ def control_variate(draw: Draw, a: Expr, correction: Expr | None = None) -> Expr
     assert draw.logp is not None
     term = (1.0 - box(draw.logp)) * stop(a)
     return term if correction is None else term + (correction - stop(correction))
+
+
+def along(g: Expr, theta: Expr) -> Expr:
+    """Return the term that injects `g`, an estimate of the derivative in `theta`, of value 0.
+
+    `g` has the shape of `theta` and the plates of the draw.
+    """
+    return sum(stop(g) * (theta - stop(theta)))

@@ -56,8 +56,13 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return _kept(reshape(flat, shape=np.shape(flat)[:-1]), x, axes, keepdims)
 
 
-def cumprod(x: Any, axis: int = -1) -> Any:
-    """Cumulative product along one event axis, by doubling: exact where factors are zero."""
+def cumprod(x: Any, axis: int | None = -1) -> Any:
+    """Cumulative product along one event axis, by doubling: exact where factors are zero.
+
+    With ``axis=None`` the event is flattened first, as in NumPy.
+    """
+    if axis is None:
+        x, axis = reshape(x, shape=(int(np.prod(np.shape(x), dtype=int)),)), -1
     shape = np.shape(x)
     (axis,) = normal_axes(axis, len(shape))
     order = (*(i for i in range(-len(shape), 0) if i != axis), axis)

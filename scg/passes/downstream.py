@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scg.errors import CompilerError
-from scg.estimators.base import Replay
 from scg.expr import Expr, Plate, Plates, StochasticNode, rewrite
 from scg.ops.base import constant, plate_size
 from scg.ops.gradient import mark
@@ -64,29 +64,39 @@ class NodeDownstream:
         return tuple(self.surrogate.env[expr] for expr in sorted(found, key=position.__getitem__))
 
     @property
-    def mean_field(self) -> Replay:
+    def mean_field(self) -> FieldReplay:
         """The shared deterministic pass, as this node sees it."""
         return self.surrogate.mean_field.replay(self)
 
-    def at(self, value: Expr, below: str) -> Replay:
-        """Replay with the node at `value` and the nodes below it at their means or modes."""
-        if below not in ("mean", "mode"):
-            raise CompilerError(f'at(..., below={below!r}): expected "mean" or "mode"')
+    def at(self, value: Expr, below: str) -> NodeReplay:
+        """Replay with the node at `value`; the nodes below at "mean", "mode" or the "same" noise."""
+        if below not in ("mean", "mode", "same"):
+            raise CompilerError(f'at(..., below={below!r}): expected "mean", "mode" or "same"')
         surrogate, node = self.surrogate, self.node
+        value = expand(value, (*value.plates, *node.plates), node.shape)
         point = mark(value, label=f"{node.name}:{below}")
         env: dict[Expr, Expr] = {node: point}
+        weights = dict(surrogate.weights)
         for expr in surrogate.influence.order:
             if expr in env:
                 continue
             if not any(env[arg] is not surrogate.env[arg] for arg in expr.args):
                 env[expr] = surrogate.env[expr]
-            elif isinstance(expr, StochasticNode):
-                env[expr] = central(expr, env, below)
-            else:
+            elif not isinstance(expr, StochasticNode):
                 rewrite((expr,), env)
-        cost = self.reduced(env, None, self._samples)
-        (slope,) = gradients(cost, [point])
-        return Replay(point, cost, slope)
+            elif below == "same":
+                draw = surrogate.draw_of(expr, env)
+                env[expr] = draw.value
+                if draw.plate is not None and draw.weight is not None:
+                    weights[draw.plate] = draw.weight
+            else:
+                env[expr] = central(expr, env, below)
+        kept = tuple(p for p in point.plates if not p.owned_by_user)
+        return NodeReplay(point, self.reduced(env, None, (*self._samples, *kept), weights))
+
+    def plate(self, length: int) -> Plate:
+        """Return a plate of alternatives; the term must sum over it."""
+        return Plate.internal(f"alternatives of {self.node.name}", length, rank=1)
 
     def others(self, plate: Plate) -> Expr:
         """Mean of the cost over the other draws of a sample plate."""
@@ -102,15 +112,22 @@ class NodeDownstream:
             total = plate_sum(total, (plate,)) / plate_size(total.graph, plate)
         return total
 
-    def reduced(self, env: dict[Expr, Expr], shared: str | None, samples: Plates) -> Expr:
+    def reduced(
+        self,
+        env: dict[Expr, Expr],
+        shared: str | None,
+        samples: Plates,
+        weights: dict[Plate, Expr] | None = None,
+    ) -> Expr:
         """Sum the influenced costs of a run, all but the node's own plates summed over.
 
-        Sums over sets of costs are shared between nodes where `shared` names the run.
+        Sums over sets of costs are shared between nodes where `shared` names the run. `weights`
+        replaces the weights of sample plates whose draws differ in the run.
         """
         total: Expr | None = None
         for reach in self.surrogate.influence.downstream[self.node]:
             if reach.open:
-                part = self._suffix(env, shared, reach.sep, reach.members, samples)
+                part = self._suffix(env, shared, reach.sep, reach.members, samples, weights)
                 total = part if total is None else total + part
         return total if total is not None else constant(self.surrogate.graph, 0.0)
 
@@ -121,6 +138,7 @@ class NodeDownstream:
         sep: frozenset[Plate],
         members: int,
         samples: Plates,
+        weights: dict[Plate, Expr] | None,
     ) -> Expr:
         sums = self.surrogate.suffixes if shared else {}
         pending = []
@@ -130,17 +148,47 @@ class NodeDownstream:
         total = sums.get((shared, sep, members, samples))
         for mask in reversed(pending):
             _, cost = self.surrogate.influence.costs[next(bits(mask))]
-            own = self._element(cost, env[cost], sep, samples)
+            own = self._element(cost, env[cost], sep, samples, weights)
             total = own if total is None else own + total
             sums[shared, sep, mask, samples] = total
         assert total is not None
         return total
 
-    def _element(self, cost: Expr, value: Expr, sep: frozenset[Plate], samples: Plates) -> Expr:
+    def _element(
+        self,
+        cost: Expr,
+        value: Expr,
+        sep: frozenset[Plate],
+        samples: Plates,
+        weights: dict[Plate, Expr] | None,
+    ) -> Expr:
         value = contribution(cost, value)
-        value = self.surrogate.collapse(value, samples, self.surrogate.frozen(cost))
+        value = self.surrogate.collapse(value, samples, self.surrogate.frozen(cost), weights)
         gone = tuple(p for p in value.plates if p.owned_by_user and p not in sep)
         return plate_sum(value, gone) if gone else value
+
+
+@dataclass(frozen=True)
+class NodeReplay:
+    """A second run below a node; its slope is built when first asked for."""
+
+    point: Expr
+    cost: Expr
+
+    @cached_property
+    def slope(self) -> Expr:
+        """The derivative of the cost in the point."""
+        (slope,) = gradients(self.cost, [self.point])
+        return slope
+
+
+@dataclass(frozen=True)
+class FieldReplay:
+    """The mean-field pass as one node sees it."""
+
+    point: Expr
+    cost: Expr
+    slope: Expr
 
 
 def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
@@ -173,7 +221,7 @@ class MeanField:
         slopes = gradients(total, list(self.points.values()))
         self.slopes = dict(zip(self.points, slopes, strict=True))
 
-    def replay(self, down: NodeDownstream) -> Replay:
+    def replay(self, down: NodeDownstream) -> FieldReplay:
         """Return the pass as one node sees it: its point, its influenced costs, their slope."""
         cost = down.reduced(self.env, "field", ())
-        return Replay(self.points[down.node], cost, self.slopes[down.node])
+        return FieldReplay(self.points[down.node], cost, self.slopes[down.node])

@@ -21,8 +21,8 @@ class NodeMemory:
     ----------
     leaves : dict
         Every own parameter and state, by name.
-    parameters : set of str
-        Which of them are parameters.
+    parameters : dict
+        Which of them are parameters, and what they learn on: the "loss" or the "variance".
     updates : dict
         The new value of each state.
     losses : list of Expr
@@ -33,13 +33,15 @@ class NodeMemory:
     node: str
     leaves: dict[str, Expr] = field(default_factory=dict)
     initial: dict[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)
-    parameters: set[str] = field(default_factory=set)
+    parameters: dict[str, str] = field(default_factory=dict)
     updates: dict[str, Expr] = field(default_factory=dict)
     losses: list[Expr] = field(default_factory=list)
 
-    def parameter(self, name: str, shape: tuple[int, ...], init: Callable[..., Any]) -> Expr:
+    def parameter(
+        self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
+    ) -> Expr:
         """Return an own parameter."""
-        self.parameters.add(name)
+        self.parameters[name] = learn
         return self._leaf(name, shape, lambda rng: init(rng, shape))
 
     def state(self, name: str, initial: float) -> Expr:

@@ -177,7 +177,8 @@ def _step(e: Expr) -> Expr | None:
         if not e.plates and e.op.name not in ("expand", "sample") and e.size <= _FOLD_LIMIT:
             with np.errstate(all="ignore"):
                 attrs = {k: v for k, v in e.attrs.items() if k != "over"}
-                return constant(e.graph, e.op.numpy(*(arg.value for arg in e.args), **attrs))
+                value = e.op.numpy(*(arg.value for arg in e.args), **attrs)
+                return constant(e.graph, np.asarray(value, e.kind))
     rule = RULES.get(e.op.name)
     return rule(e) if rule else None
 
@@ -217,7 +218,7 @@ def _simplify_one(expr: Expr, env: dict[Expr, Expr]) -> None:
         new = _step(now)
         if new is None or new is now:
             break
-        for inner in topological(new.args, known=env):  # a rule may build a small tree: finish its leaves
+        for inner in topological(new.args, known=env):  # a rule may build a small tree: finish it
             _simplify_one(inner, env)
         now = _on(new, env)
     for one in trail:

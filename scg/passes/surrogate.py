@@ -115,6 +115,7 @@ class Surrogate:
         self.suffixes: dict[Any, Expr] = {}
         self.draws: dict[StochasticNode, Draw] = {}
         self.dists: dict[StochasticNode, Any] = {}
+        self.noises: dict[StochasticNode, NodeNoise] = {}
         self.env: dict[Expr, Expr] = {}
         self._draw_all()
 
@@ -152,26 +153,39 @@ class Surrogate:
             else:
                 rewrite((expr,), self.env)
 
-    def _draw(self, node: StochasticNode) -> None:
-        args = tuple(self.env[arg] for arg in node.args)
+    def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:
+        """Let a node's estimator draw it, its parents being what `env` holds.
+
+        The noise lies on the plates that the node has in the surrogate, so that a replay meets
+        the same leaves.
+        """
+        args = tuple(env[arg] for arg in node.args)
         dist = node.dist.rebuild(args, node.attrs["static"])
-        plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
-        noise = NodeNoise(self.graph, node.name or "", plates, lambda n: self._plate(node, n))
-        draw = self.plan.estimators[node].draw(dist, noise)
+        if node not in self.noises:
+            plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
+            self.noises[node] = NodeNoise(
+                self.graph, node.name or "", plates, lambda n: self._plate(node, n)
+            )
+            self.dists[node] = dist
+        draw = self.plan.estimators[node].draw(dist, self.noises[node])
         if draw.value.shape != node.shape or draw.value.kind != node.kind:
             raise CompilerError(
                 f"{self.plan.estimators[node]!r} drew {draw.value!r} for node {node.name!r} "
                 f"of shape {node.shape}"
             )
         # Every later expression must keep the declared plates, also where the value is constant.
-        draw = draw._replace(value=expand(draw.value, node.plates, node.shape))
+        plates = (*draw.value.plates, *node.plates)
+        return draw._replace(value=expand(draw.value, plates, node.shape))
+
+    def _draw(self, node: StochasticNode) -> None:
+        draw = self.draw_of(node, self.env)
         if draw.plate is not None:
             plate = draw.plate
             assert plate.length is not None
             uniform = constant(self.graph, 1.0 / plate.length)
             self.weights[plate] = uniform if draw.weight is None else draw.weight
             self.owners[plate] = self.owners.get(plate, 0) | 1 << self.influence.index[node]
-        self.dists[node], self.draws[node], self.env[node] = dist, draw, draw.value
+        self.draws[node], self.env[node] = draw, draw.value
 
     def _plate(self, node: StochasticNode, length: int) -> Plate:
         key = self.plan.plate_key(node)
@@ -223,14 +237,21 @@ class Surrogate:
             members |= 0 if reach.open else reach.members
         return members
 
-    def collapse(self, value: Expr, keep: Plates = (), frozen: int = 0) -> Expr:
+    def collapse(
+        self,
+        value: Expr,
+        keep: Plates = (),
+        frozen: int = 0,
+        weights: dict[Plate, Expr] | None = None,
+    ) -> Expr:
         """R: the weighted sum over sample plates other than `keep`, innermost first."""
+        weights = self.weights if weights is None else weights
         while True:
             plates = [p for p in value.plates if not p.owned_by_user and p not in keep]
             if not plates:
                 return value
             plate = plates[-1]
-            weight = self.weights[plate]
+            weight = weights[plate]
             if frozen & self.owners[plate]:
                 weight = stop(weight)
             value = plate_sum(weight * value, plate)

@@ -1,0 +1,117 @@
+"""Render: from DOT text to a picture, with the `dot` program or with the pygraphviz wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scg.errors import ScgError
+
+FORMATS = ("svg", "png", "pdf")
+_TEXT = (".dot", ".gv")
+_DPI = 144  # of a PNG
+_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing; notebooks show it.
+
+    Attributes
+    ----------
+    source : str
+        The DOT text, there whether or not anything can render it.
+    """
+
+    source: str
+
+    def render(self, format: str = "svg") -> bytes:
+        """Return the picture as the content of a file.
+
+        Parameters
+        ----------
+        format : {"svg", "png", "pdf"}
+            The format.
+
+        Raises
+        ------
+        ScgError
+            If neither the ``dot`` program nor the pygraphviz wheel is installed.
+        """
+        if format not in FORMATS:
+            raise ScgError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+        source = self.source
+        if format == "png":
+            source = source.replace("{", f"{{ graph [dpi={_DPI}]", 1)
+        with _fonts():
+            return _with_dot(source, format) if shutil.which("dot") else _in_process(source, format)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture; the suffix says how: .svg, .png, .pdf, or .dot for the text."""
+        file = Path(path)
+        if file.suffix in _TEXT:
+            file.write_text(self.source, encoding="utf-8")
+        elif file.suffix[1:] in FORMATS:
+            file.write_bytes(self.render(file.suffix[1:]))
+        else:
+            known = ", ".join([*(f".{name}" for name in FORMATS), *_TEXT])
+            raise ScgError(f"cannot draw to {str(path)!r}: the suffix must be one of {known}")
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self.render("svg").decode("utf-8")
+        except ScgError:
+            return None  # the notebook then shows the text
+
+    def __str__(self) -> str:
+        return self.source
+
+
+def _with_dot(source: str, format: str) -> bytes:
+    import graphviz
+
+    return graphviz.Source(source).pipe(format=format)
+
+
+def _in_process(source: str, format: str) -> bytes:
+    try:
+        import pygraphviz
+    except ImportError:
+        raise ScgError(
+            "to draw a picture, install Graphviz (its program dot) or the wheel that brings it: "
+            "pip install 'scg[draw]'. The DOT text needs neither: "
+            'g.draw("graph.dot"), or g.draw().source'
+        ) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # Graphviz' remarks on glyphs
+        return pygraphviz.AGraph(string=source).draw(format=format, prog="dot")
+
+
+@contextlib.contextmanager
+def _fonts() -> Iterator[None]:
+    """Let text be drawn where the system has no fonts, with the one that matplotlib brings."""
+    if sys.platform != "linux" or "FONTCONFIG_FILE" in os.environ:
+        yield
+        return
+    folders = list(_FOLDERS)
+    found = importlib.util.find_spec("matplotlib")
+    if found is not None and found.origin is not None:
+        folders.append(str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"))
+    lines = [f"<dir>{folder}</dir>" for folder in folders]
+    lines.append('<cachedir prefix="xdg">fontconfig</cachedir>')
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "fonts.conf")
+        file.write_text(f"<fontconfig>{''.join(lines)}</fontconfig>", encoding="utf-8")
+        os.environ["FONTCONFIG_FILE"] = str(file)
+        try:
+            yield
+        finally:
+            del os.environ["FONTCONFIG_FILE"]

@@ -1,0 +1,284 @@
+"""Generate the source of a kernel from a loop nest, and say what its operand table holds.
+
+The text depends on the *structure* of a nest only: operands are numbered in order of use, sizes,
+steps and addresses are words of a table. Nests of one structure therefore share one kernel, and no
+name or number of a user's gets into the source, but for a few common constants.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from scg.expr import Expr, Plate
+from scg.passes.fuse import STATEMENTS, Axes, Item, Loop, Space
+
+#: Constants that are written into a kernel; all others are operands.
+INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
+
+Axis = Plate | int  # a plate, or the position of an event axis in the space
+
+
+class Word(NamedTuple):
+    """What one word of an operand table holds.
+
+    ``kind`` is "size" of merged axes, "address" of an operand, its "step" along an axis in bytes
+    or its "stride" in elements, or the "count" of elements of its whole array.
+    """
+
+    kind: str
+    axes: Axes | None
+    along: tuple[Axis, ...]
+
+
+class Kernel(NamedTuple):
+    """Source of a kernel, and the words of the table that one nest calls it with."""
+
+    source: str
+    words: tuple[Word, ...]
+
+
+def type_code(kind: str, real: str) -> str:
+    """Return the type code of a kind of values, where floats are `real` ("f4" or "f8")."""
+    return {"float": real, "int": "i8", "bool": "b1"}[kind]
+
+
+def generate(loop: Loop, real: str) -> Kernel:
+    """Return the kernel of a loop nest."""
+    return _Writer(loop, real).kernel()
+
+
+def moves(axes: Axes, axis: Axis) -> bool:
+    """Whether an operand moves along an axis of the space."""
+    return axis in axes.plates if isinstance(axis, Plate) else axes.strides[axis] != 0
+
+
+def merge(space: Space, operands: list[Axes]) -> list[tuple[Axis, ...]]:
+    """Return the loops of a nest, outermost first: axes along which all operands run through."""
+    axes: list[Axis] = [*space.plates, *range(len(space.lengths))]
+    loops: list[tuple[Axis, ...]] = []
+    for axis in axes:
+        if loops and all(_joined(operand, loops[-1][-1], axis, space) for operand in operands):
+            loops[-1] = (*loops[-1], axis)
+        else:
+            loops.append((axis,))
+    return loops
+
+
+def _joined(operand: Axes, outer: Axis, inner: Axis, space: Space) -> bool:
+    """Whether a step along `outer` is what all steps along `inner` amount to."""
+    if moves(operand, outer) != moves(operand, inner):
+        return False
+    if not moves(operand, outer):
+        return True
+    if isinstance(inner, Plate):
+        plates = operand.plates
+        return plates.index(inner) == plates.index(outer) + 1  # type: ignore[arg-type]
+    step = operand.strides[inner] * space.lengths[inner]
+    if isinstance(outer, Plate):
+        return operand.plates[-1] is outer and step == operand.base.size
+    return operand.strides[outer] == step
+
+
+def _is_unit(operand: Axes, axis: Axis) -> bool:
+    if isinstance(axis, Plate):
+        return operand.plates[-1] is axis and operand.base.size == 1
+    return operand.strides[axis] == 1
+
+
+class _Writer:
+    """Writes one kernel; lines are kept by the depth of the loop that they stand in."""
+
+    def __init__(self, loop: Loop, real: str):
+        self.loop, self.real = loop, real
+        self.written = list(dict.fromkeys(item.to for item in loop.stored))
+        self.inside = {item.expr: f"v{i}" for i, item in enumerate(loop.items)}
+        self.maps = {item.expr for item in loop.items if item.kind == "map"}
+        read = [
+            axes
+            for item in loop.items
+            for k, axes in enumerate(item.args)
+            if not self._is_value(item, k) and self._literal(axes) is None
+        ]
+        self.operands = [*self.written, *dict.fromkeys(read)]
+        self.number = {axes: i for i, axes in enumerate(self.operands)}
+        self.loops = merge(loop.space, self.operands)
+        self.depth = len(self.loops)
+        self.words: list[Word] = []
+        # lines before, at the start of, and after the loop of each depth
+        self.start: list[list[str]] = [[] for _ in range(self.depth + 1)]
+        self.end: list[list[str]] = [[] for _ in range(self.depth + 1)]
+        self.loaded: dict[Axes, str] = {}
+
+    def kernel(self) -> Kernel:
+        for d, axes in enumerate(self.loops):
+            self.start[0].append(f"n{d} = {self._word('size', None, axes)}")
+        for axes in self.operands:
+            self._address(axes)
+        for item in self.loop.items:
+            self._statement(item)
+        lines = ["def kernel(table):"]
+        for d in range(self.depth + 1):
+            lines += ["    " * (d + 1) + line for line in self.start[d]]
+            if d < self.depth:
+                lines.append("    " * (d + 1) + f"for i{d} in range(n{d}):")
+        for d in reversed(range(self.depth + 1)):
+            lines += ["    " * (d + 1) + line for line in self.end[d]]
+        return Kernel("\n".join(lines) + "\n", tuple(self.words))
+
+    # --- operands -------------------------------------------------------------------------------
+    def _word(self, kind: str, axes: Axes | None, along: tuple[Axis, ...]) -> str:
+        self.words.append(Word(kind, axes, along))
+        return f"word(table, {len(self.words) - 1})"
+
+    def _address(self, axes: Axes) -> None:
+        """Follow an operand through all loops but the innermost, which indexes it."""
+        k = self.number[axes]
+        name = f"a{k}"
+        self.start[0].append(f"{name} = {self._word('address', axes, ())}")
+        for d, loop in enumerate(self.loops[:-1]):
+            if moves(axes, loop[-1]):
+                step = f"s{k}_{d}"
+                self.start[0].append(f"{step} = {self._word('step', axes, loop[-1:])}")
+                self.start[d + 1].append(f"{name}_{d} = {self._pointer(axes, d)} + i{d} * {step}")
+        if self.loops and moves(axes, self.loops[-1][-1]):
+            if not _is_unit(axes, self.loops[-1][-1]):
+                word = self._word("stride", axes, self.loops[-1][-1:])
+                self.start[0].append(f"s{k} = {word}")
+
+    def _pointer(self, axes: Axes, depth: int) -> str:
+        """Return the variable that holds an operand's address inside `depth` loops."""
+        k = self.number[axes]
+        for d in reversed(range(min(depth, self.depth - 1))):
+            if moves(axes, self.loops[d][-1]):
+                return f"a{k}_{d}"
+        return f"a{k}"
+
+    def _index(self, axes: Axes) -> str:
+        if not self.loops or not moves(axes, self.loops[-1][-1]):
+            return "u8(0)"
+        i = f"i{self.depth - 1}"
+        return i if _is_unit(axes, self.loops[-1][-1]) else f"{i} * s{self.number[axes]}"
+
+    def _at(self, axes: Axes, depth: int) -> str:
+        return f"{self._pointer(axes, depth)}, {self._index(axes)}"
+
+    def _tail(self, axes: Axes) -> str:
+        return f"{self.number[axes]}, {(1 << len(self.written)) - 1}"
+
+    def _load(self, axes: Axes) -> str:
+        """Return the variable of a loaded operand; it is loaded in the deepest loop it moves in."""
+        if axes not in self.loaded:
+            depth = max((d + 1 for d, lp in enumerate(self.loops) if moves(axes, lp[-1])), default=0)
+            code = type_code(axes.base.kind, self.real)
+            name = f"x{self.number[axes]}"
+            line = f"{name} = load_{code}({self._at(axes, depth)}, {self._tail(axes)})"
+            self.start[depth].append(line)
+            self.loaded[axes] = name
+        return self.loaded[axes]
+
+    # --- statements -----------------------------------------------------------------------------
+    def _is_value(self, item: Item, k: int) -> bool:
+        return k in item.fused and item.args[k].base in self.maps
+
+    def _literal(self, axes: Axes) -> str | None:
+        value = axes.base.value
+        if value is None or value.size != 1 or axes.base.kind == "bool":
+            return None
+        number = value.reshape(-1)[0].item()
+        if number not in INLINED:
+            return None
+        return f"{type_code(axes.base.kind, self.real)}({number!r})"
+
+    def _argument(self, item: Item, k: int, kind: str | None) -> str:
+        """Return an argument as an expression of `kind`."""
+        base = item.args[k].base
+        literal = self._literal(item.args[k])
+        if self._is_value(item, k):
+            text = self.inside[base]
+        else:
+            text = literal if literal is not None else self._load(item.args[k])
+        if kind is None or kind == base.kind:
+            return text
+        if kind == "bool":
+            return f"({text} != 0)"
+        return f"{type_code(kind, self.real)}({text})"
+
+    def _statement(self, item: Item) -> None:
+        inner = self.start[self.depth]
+        if item.kind != "map":
+            value = self._argument(item, 0, item.expr.kind)
+            if item.kind == "join":
+                self._write(item.to, value)
+            else:
+                self._reduce(item, value)
+            return
+        name = self.inside[item.expr]
+        kinds = _argument_kinds(item.expr)
+        args = [self._argument(item, k, kind) for k, kind in enumerate(kinds)]
+        text = STATEMENTS[item.expr.op.name]
+        for function in ("expm1", "exp", "log1p", "log", "tanh", "sigmoid", "softplus"):
+            if f"{function}(" in text:
+                text = text.replace(f"{function}(", f"{function}_{self.real}(")
+                break
+        code = type_code(item.expr.kind, self.real)
+        inner.append(f"{name} = {text.format(*args, zero=f'{code}(0)', one=f'{code}(1)')}")
+        if item in self.loop.stored:
+            self._write(item.to, name)
+
+    def _write(self, to: Axes, value: str) -> None:
+        code = type_code(to.base.kind, self.real)
+        line = f"store_{code}({self._at(to, self.depth)}, {value}, {self._tail(to)})"
+        self.start[self.depth].append(line)
+
+    def _reduce(self, item: Item, value: str) -> None:
+        to, depth = item.to, self.depth
+        k, at = self.number[to], self._at(to, depth)
+        code, tail = type_code(to.base.kind, self.real), self._tail(to)
+        unit = f"{code}(0)" if item.expr.op.name == "sum" else f"{code}(-inf)"
+
+        def joined(old: str, new: str) -> str:
+            if item.expr.op.name == "sum":
+                return f"{old} + {new}"
+            return f"({new} if ({new} > {old} or {new} != {new}) else {old})"
+
+        reduced = [d for d, loop in enumerate(self.loops) if not moves(to, loop[-1])]
+        if not reduced:
+            self._write(to, value)
+            return
+        if reduced != [depth - 1]:  # results are visited more than once: begin with the unit
+            self.start[0] += [
+                f"for j in range({self._word('count', to, ())}):",
+                f"    store_{code}(a{k}, j, {unit}, {tail})",
+            ]
+        if reduced[-1] != depth - 1:
+            new = joined(f"load_{code}({at}, {tail})", value)
+            if item.expr.op.name == "max":
+                self.start[depth].append(f"o{k} = load_{code}({at}, {tail})")
+                new = joined(f"o{k}", value)
+            self.start[depth].append(f"store_{code}({at}, {new}, {tail})")
+            return
+        total = f"t{k}"
+        self.start[depth - 1].append(f"{total} = {unit}")
+        self.start[depth].append(f"{total} = {joined(total, value)}")
+        at = f"{self._pointer(to, depth - 1)}, u8(0)"
+        result = total
+        if reduced != [depth - 1]:
+            self.end[depth - 1].append(f"o{k} = load_{code}({at}, {tail})")
+            result = joined(f"o{k}", total)
+        self.end[depth - 1].append(f"store_{code}({at}, {result}, {tail})")
+
+
+def _argument_kinds(expr: Expr) -> list[str | None]:
+    """Return the kind that each argument is converted to before an op."""
+    kinds = [arg.kind for arg in expr.args]
+    if expr.op.name == "where":
+        return ["bool", expr.kind, expr.kind]
+    if expr.kind != "bool" or expr.op.name == "copy":
+        return [expr.kind] * len(kinds)
+    widest = "float" if "float" in kinds else "int" if "int" in kinds else "bool"
+    if expr.op.name.startswith("logical"):
+        widest = "bool"
+    return [widest] * len(kinds)
+
+
+__all__ = ["Kernel", "Word", "generate", "merge", "moves", "type_code"]

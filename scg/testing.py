@@ -1,0 +1,373 @@
+"""Checks for what users write themselves: the derivatives of a function, the laws of an estimator.
+
+Both raise an AssertionError that says what is wrong and where to look, so that they can stand in
+a test as they are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scg.compile import compile, finish
+from scg.distributions import Bernoulli, Categorical, Normal, OneHotCategorical
+from scg.engine.program import Program
+from scg.errors import BiasWarning, EnumerationError, EstimatorError, StopWarning
+from scg.estimators.base import Estimator
+from scg.expr import Expr, Plate, topological
+from scg.graph import Graph
+from scg.ops.linalg import dot
+from scg.ops.shape import one_hot
+from scg.passes.differentiate import gradients
+from scg.verify.exact import exact
+from scg.verify.moments import moments
+
+__all__ = ["check_estimator", "check_gradient"]
+
+_POINTS = Plate.internal("points", None, rank=0)
+#: Central differences at h, h/2 and h/4, and how Richardson extrapolation weighs them.
+_STEPS = np.array([1.0, 0.5, 0.25])
+_WEIGHTS = np.array([1.0, -20.0, 64.0]) / 45.0
+_STEP = 4e-3
+
+
+# --- derivatives ----------------------------------------------------------------------------------
+def check_gradient(
+    fn: Callable[..., Any],
+    *arrays: Any,
+    order: int = 2,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+) -> None:
+    """Check a function on nodes against NumPy, and its derivatives against finite differences.
+
+    Parameters
+    ----------
+    fn : callable
+        A function of nodes in NumPy notation, which must take plain arrays as well.
+    *arrays : array_like
+        Where it is checked. Arrays of floats become parameters, in which `fn` is differentiated;
+        integers and booleans are passed on as they are.
+    order : int
+        Highest order of derivative. The derivative of order k + 1 is checked as the derivative of
+        that of order k in a fixed direction.
+    rtol, atol : float
+        Tolerances, relative to the largest entry of a derivative and absolute.
+
+    Raises
+    ------
+    AssertionError
+        If a value or a derivative differs.
+
+    Notes
+    -----
+    Differences are central, with Richardson extrapolation of steps h, h/2 and h/4: their error is
+    of order h⁶. The point must not lie within 0.4 % of a kink or a pole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scg.testing import check_gradient
+    >>> check_gradient(lambda x, y: np.tanh(x) * y, [0.5, -1.0], 2.0)
+    """
+    graph = Graph("check_gradient")
+    point: dict[str, np.ndarray] = {}
+    arguments: list[Any] = []
+    for i, array in enumerate(map(np.asarray, arrays)):
+        if array.dtype.kind == "f":
+            name = f"argument {i}"
+            point[name] = array.astype(np.float64)
+            array = graph.parameter(name, array)
+        arguments.append(array)
+    nodes = [argument for argument in arguments if isinstance(argument, Expr)]
+    y = fn(*arguments)
+    if not isinstance(y, Expr):
+        raise AssertionError(
+            f"check_gradient: the function returned {type(y).__name__} on nodes, not a node. "
+            "Give at least one array of floats and write the function with NumPy notation"
+        )
+    _check_value(y, fn(*map(np.asarray, arrays)), point, rtol, atol)
+
+    rng = np.random.default_rng(0)
+    value = dot(y, rng.uniform(0.5, 1.5, y.shape))
+    for k in range(1, order + 1):
+        slopes = gradients(value, nodes)
+        found = finish(dict(zip(point, slopes, strict=True))).run(point, None, {})
+        expected = _differences(finish({"value": value}), point)
+        for name in point:
+            _check_slope(name, k, found[name][0], expected[name], value, rtol, atol)
+        parts = [dot(g, rng.uniform(0.5, 1.5, g.shape)) for g in slopes]
+        value = sum(parts[1:], start=parts[0])
+
+
+def _check_value(
+    y: Expr, plain: Any, point: Mapping[str, np.ndarray], rtol: float, atol: float
+) -> None:
+    value = finish({"value": y}).run(point, None, {})["value"][0]
+    if np.shape(plain) != value.shape:
+        raise AssertionError(
+            f"check_gradient: the function returns shape {value.shape} on nodes and "
+            f"{np.shape(plain)} on arrays"
+        )
+    worst = _worst(value, np.asarray(plain), rtol, atol)
+    if worst is not None:
+        raise AssertionError(
+            f"check_gradient: entry {worst} of the value is {value[worst]:.12g} on nodes and "
+            f"{np.asarray(plain)[worst]:.12g} on arrays; one of {_ops(y)} computes something "
+            "else than NumPy"
+        )
+
+
+def _check_slope(
+    name: str,
+    order: int,
+    found: np.ndarray,
+    expected: np.ndarray,
+    value: Expr,
+    rtol: float,
+    atol: float,
+) -> None:
+    worst = _worst(found, expected, rtol, atol)
+    if worst is not None:
+        where = f", entry {worst}" if worst else ""
+        raise AssertionError(
+            f"check_gradient: the derivative of order {order} in {name}{where} is "
+            f"{found[worst]:.12g} by the VJPs and {expected[worst]:.12g} by finite differences. "
+            f"Look at the VJPs of {_ops(value)}; if the function has a kink near this point, "
+            "check it elsewhere"
+        )
+
+
+def _worst(
+    found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
+) -> tuple[int, ...] | None:
+    """The index of the largest difference beyond the tolerance, or None."""
+    if found.size == 0:
+        return None
+    with np.errstate(invalid="ignore"):
+        difference = np.where(found == expected, 0.0, np.abs(found - expected))
+    difference = np.where(np.isnan(found) & np.isnan(expected), 0.0, difference)
+    finite = np.abs(expected[np.isfinite(expected)])
+    if np.all(difference <= atol + rtol * np.max(finite, initial=0.0)):
+        return None
+    flat = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
+    return tuple(int(i) for i in np.unravel_index(flat, found.shape))
+
+
+def _ops(root: Expr) -> str:
+    return ", ".join(sorted({expr.op.name for expr in topological((root,)) if expr.args}))
+
+
+def _differences(program: Program, point: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Derivatives of a scalar in every entry, all evaluated in one run on a plate of points."""
+    flat = np.concatenate([array.reshape(-1) for array in point.values()])
+    h = _STEP * np.maximum(1.0, np.abs(flat))
+    moves = np.concatenate([_STEPS, -_STEPS])[:, None, None] * np.diag(h)
+    points = (flat + moves).reshape(-1, flat.size)
+    leaves, start = {}, 0
+    for name, array in point.items():
+        columns = points[:, start : start + array.size]
+        leaves[name] = columns.reshape(len(points), *array.shape)
+        start += array.size
+    engine = program.engine(_POINTS, ("parameter",))
+    values = {leaf: leaves[leaf.attrs["name"]] for leaf in engine.leaves}
+    out = engine.run(values, {_POINTS: len(points)})["value"]
+    up, down = np.broadcast_to(out, len(points)).reshape(2, len(_STEPS), flat.size)
+    slopes = _WEIGHTS @ ((up - down) / (2.0 * _STEPS[:, None] * h))
+    cuts = np.cumsum([array.size for array in point.values()])[:-1]
+    parts = np.split(slopes, cuts)
+    return {n: part.reshape(a.shape) for (n, a), part in zip(point.items(), parts, strict=True)}
+
+
+# --- estimators -----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Case:
+    """A small graph, where it is evaluated, and a graph without stochastic nodes for its truth."""
+
+    graph: Graph
+    params: dict[str, Any]
+    data: dict[str, Any] = field(default_factory=dict)
+    truth: Graph | None = None
+
+
+def check_estimator(
+    estimator: Estimator | Mapping[str, Estimator] | None,
+    graph: Graph | None = None,
+    params: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    *,
+    tolerance: float = 1e-8,
+) -> list[str]:
+    """Check the laws that every estimator must obey, exactly, on small graphs.
+
+    The laws: the mean cost is the true cost; the mean gradient is the true one, or, where
+    ``unbiased = False``, differs from it on at least one graph; the mean Hessian is the true one
+    where ``orders`` is 2 or more. Means are exact moments, not Monte Carlo.
+
+    Parameters
+    ----------
+    estimator : Estimator or mapping
+        What is checked, as it is given to ``scg.compile``.
+    graph : Graph, optional
+        A graph of your own whose stochastic nodes can all be enumerated. Without it: every
+        built-in graph to which the estimator applies (Bernoulli units, a chain with two costs, a
+        plate with a global parent, one-hot and integer categories, normals).
+    params, data : mapping, optional
+        Where the graph is evaluated; by default at its initial parameters.
+    tolerance : float
+        The largest difference allowed, relative to the largest entry. Errors of quadrature are
+        allowed for besides.
+
+    Returns
+    -------
+    list of str
+        Names of the graphs on which the laws were checked.
+
+    Raises
+    ------
+    AssertionError
+        If a law is broken, or no built-in graph fits the estimator.
+
+    Examples
+    --------
+    >>> import scg
+    >>> from scg.testing import check_estimator
+    >>> check_estimator(scg.ScoreFunction())
+    ['units', 'chain', 'plate', 'one-hot', 'categories', 'normals']
+    """
+    if graph is not None:
+        start = graph.init(seed=0) if params is None else dict(params)
+        cases = iter([_Case(graph, start, dict(data or {}))])
+    else:
+        cases = _cases()
+    checked: list[str] = []
+    refused: list[str] = []
+    exact_so_far, unbiased = True, True
+    for case in cases:
+        try:
+            gap, unbiased = _check_case(estimator, case, tolerance)
+        except (EstimatorError, EnumerationError) as error:
+            if graph is not None:
+                raise
+            refused.append(f"{case.graph.name}: {error}")
+            continue
+        exact_so_far &= gap is None
+        checked.append(case.graph.name)
+    if not checked:
+        reasons = "\n  ".join(refused)
+        raise AssertionError(
+            f"check_estimator: no built-in graph fits {estimator!r}; give one that does with "
+            f"graph=...\n  {reasons}"
+        )
+    if exact_so_far and not unbiased:
+        raise AssertionError(
+            f"check_estimator: {estimator!r} says unbiased = False, but no bias shows on "
+            f"{', '.join(checked)}. Say unbiased = True, or give a graph on which it is biased"
+        )
+    return checked
+
+
+def _check_case(estimator: Any, case: _Case, tolerance: float) -> tuple[str | None, bool]:
+    """Check one graph; return what of the gradient differs, and whether the plan is unbiased."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BiasWarning)
+        warnings.simplefilter("ignore", StopWarning)
+        step = compile(case.graph, estimator)
+        order = min((chosen.orders for chosen in step.plan.estimators.values()), default=2)
+        if order >= 2:
+            step = compile(case.graph, estimator, order=2)
+    true = exact(case.truth or case.graph, case.params, case.data)
+    found = moments(step, case.params, data=case.data, state=_warm(step.init(seed=0)))
+    allowed = tolerance + 10.0 * found.error
+    what = f"check_estimator: {estimator!r} on the graph {case.graph.name!r}:"
+    if (gap := _gap("cost", found.cost, true.cost, allowed)) is not None:
+        raise AssertionError(
+            f"{what} {gap}. The value law is broken: a term must have the value 0 (write it with "
+            "control_variate), and draws must follow the node's distribution"
+        )
+    gaps = [_gap(f"gradient in {n!r}", found.mean[n], g, allowed) for n, g in true.grads.items()]
+    gap = next((gap for gap in gaps if gap is not None), None)
+    if gap is not None and step.plan.unbiased:
+        raise AssertionError(
+            f"{what} {gap}. It is biased: does a baseline depend on the draw, or lacks a control "
+            "variate the gradient of its mean? A biased estimator says unbiased = False"
+        )
+    if order >= 2 and step.plan.unbiased:
+        for a, row in true.hessian.items():
+            for b, block in row.items():
+                name = f"second derivative in {a!r} and {b!r}"
+                wrong = _gap(name, found.hessian[a][b], block, allowed)
+                if wrong is not None:
+                    raise AssertionError(
+                        f"{what} {wrong}. The order is less than claimed: what is stopped must "
+                        "not be part of the value law, or say orders = 1"
+                    )
+    return gap, step.plan.unbiased
+
+
+def _gap(what: str, found: Any, true: Any, allowed: float) -> str | None:
+    found, true = np.asarray(found), np.asarray(true)
+    error = np.abs(found - true)
+    if np.all(error <= allowed * max(1.0, float(np.max(np.abs(true), initial=0.0)))):
+        return None
+    worst = np.unravel_index(int(np.argmax(np.nan_to_num(error, nan=np.inf))), error.shape)
+    return f"the mean {what} is {found[worst]:.10g}, the truth {true[worst]:.10g}"
+
+
+def _warm(state: Any) -> Any:
+    """Move every entry of a state, so that a baseline which starts at zero is at work."""
+    if isinstance(state, Mapping):
+        return {key: _warm(value) for key, value in state.items()}
+    return np.asarray(state) + 0.3
+
+
+def _cases() -> Iterator[_Case]:
+    """The built-in graphs: no symmetric point, no cost that is quadratic alone."""
+    g, (theta,) = _graph("units", theta=[0.4, -0.7])
+    b = g.sample("b", Bernoulli(logits=theta))
+    g.cost("loss", np.exp(1.1 * b[0] - 0.6 * b[1]) + (b[0] * b[1] + 0.3) ** 3)
+    yield _Case(g, g.init(seed=0))
+
+    g, (theta, phi, k) = _graph("chain", theta=0.3, phi=[0.5, -0.9], k=0.8)
+    a = g.sample("a", Bernoulli(logits=theta))
+    b = g.sample("b", Bernoulli(logits=phi[0] + phi[1] * a * theta))
+    g.cost("near", np.exp(k * a) - 0.2 * a)
+    g.cost("far", np.tanh(k * (a - 1.4 * b) + 0.3) + 0.25 * a * b * theta)
+    yield _Case(g, g.init(seed=0))
+
+    batch = Plate("batch")
+    g, (theta, phi) = _graph("plate", theta=-0.4, phi=0.7)
+    x = g.data("x", plates=batch)
+    a = g.sample("a", Bernoulli(logits=theta))
+    b = g.sample("b", Bernoulli(logits=phi * x + a))
+    g.cost("loss", (b - 0.3 + 0.5 * a) ** 3 * np.exp(0.2 * phi * x) + 0.4 * a * b * x)
+    yield _Case(g, g.init(seed=0), {"x": np.array([0.5, -1.2])})
+
+    g, (theta, phi) = _graph("one-hot", theta=[0.3, -0.5, 0.1], phi=[0.6, -0.4, 0.2])
+    a = g.sample("a", OneHotCategorical(logits=theta))
+    b = g.sample("b", Bernoulli(logits=a @ phi))
+    g.cost("loss", np.exp(0.5 * (a @ phi) * b) + (a[0] - 0.7 * a[1] * b) ** 3)
+    yield _Case(g, g.init(seed=0))
+
+    g, (theta, phi) = _graph("categories", theta=[0.3, -0.5, 0.1], phi=[0.6, -0.4, 0.2])
+    a = g.sample("a", Categorical(logits=theta))
+    g.cost("loss", np.exp(phi[a]) + (one_hot(a, 3) @ np.array([0.2, 1.0, -0.5])) ** 3)
+    yield _Case(g, g.init(seed=0))
+
+    params = {"mu": 0.3, "tau": -0.4, "k": 0.5}
+    g, (mu, tau, k) = _graph("normals", **params)
+    x = g.sample("x", Normal(mu, np.exp(tau)))
+    g.cost("loss", np.exp(k * x) + x**3)
+    truth, (mu, tau, k) = _graph("truth of normals", **params)
+    square = np.exp(2.0 * tau)
+    truth.cost("loss", np.exp(k * mu + 0.5 * k**2 * square) + mu**3 + 3.0 * mu * square)
+    yield _Case(g, g.init(seed=0), truth=truth)
+
+
+def _graph(name: str, **params: Any) -> tuple[Graph, Sequence[Expr]]:
+    graph = Graph(name)
+    return graph, [graph.parameter(key, value) for key, value in params.items()]

@@ -1,0 +1,130 @@
+"""The built-in models are the probability models that they claim to be, and they learn."""
+
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+
+import scg
+from scg.data import load_digits
+from scg.models import MODELS, policy
+
+TINY = {
+    "sbn1": {"hidden": (2,)},
+    "sbn2": {"hidden": (2, 2)},
+    "sbn3": {"hidden": (2, 1, 2)},
+    "bernoulli_vae": {"hidden": 3},
+    "bernoulli_vae_nonlinear": {"hidden": 3, "layers": (3, 2)},
+    "categorical_vae": {"variables": 2, "classes": 3, "layers": (3,)},
+    "structured": {"hidden": (2, 2)},
+    "structured_categorical": {"hidden": (2, 1), "classes": 3},
+    "mixture": {"components": 4},
+}
+PIXELS = 4
+ROWS = np.array(list(itertools.product([0.0, 1.0], repeat=PIXELS)))
+
+
+def tiny(name):
+    """A tiny model with parameters far from any symmetry."""
+    g = MODELS[name](np.array([0.2, 0.9, 0.5, 0.4]), **TINY[name])
+    rng = np.random.default_rng(7)
+    return g, {
+        key: value + 0.7 * rng.standard_normal(value.shape) for key, value in g.init(0).items()
+    }
+
+
+def exact_cost(g, params, row):
+    return scg.exact(g, params, data={"x": row[None]}).cost
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_model_is_normalised_and_its_cost_is_the_negative_elbo(name):
+    g, params = tiny(name)
+    costs = [exact_cost(g, params, row) for row in ROWS]
+    log_weight = g.named("log_weight")
+    g.cost("mean log-weight", log_weight)
+    with_mean = [exact_cost(g, params, row) for row in ROWS]
+    np.testing.assert_allclose(with_mean, 0.0, atol=1e-10)  # cost + E[log w] = 0
+    g.cost("weight", np.exp(log_weight))
+    p = np.array([exact_cost(g, params, row) for row in ROWS])  # E[w] = p(x), or p(lower | upper)
+    assert np.all(-np.array(costs) < np.log(p) + 1e-12)  # Jensen
+    total = p.reshape(4, 4).sum(axis=1) if name.startswith("structured") else p.sum()
+    np.testing.assert_allclose(total, 1.0, rtol=1e-10)
+
+
+@pytest.mark.statistical
+def test_the_gaussian_model_is_normalised(seed):
+    g = MODELS["gaussian_vae"](np.array([0.2, 0.9]), hidden=2, layers=(3,))
+    rows = np.array(list(itertools.product([0.0, 1.0], repeat=2)))
+    drawn = g.simulate(
+        g.init(1), nodes=["log_weight", "loss"], seed=seed, runs=40_000, data={"x": rows}
+    )
+    weights = np.exp(drawn["log_weight"])
+    error = np.sqrt((weights.var(axis=0) / len(weights)).sum())
+    assert error < 0.02
+    assert weights.mean(axis=0).sum() == pytest.approx(1.0, abs=6 * error)
+    gap = drawn["loss"] + drawn["log_weight"]  # the closed form and the draws of one divergence
+    np.testing.assert_allclose(gap.mean(axis=0), 0.0, atol=6 * gap.std() / np.sqrt(len(gap)))
+
+
+def digits_for(g):
+    digits = load_digits(binary=True)
+    every = {"x": digits.train, "labels": digits.train_labels}
+    return {name: every[name] for name in g.data_nodes}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_learns(name):
+    make = MODELS[name]
+    images = "means" in inspect.signature(make).parameters
+    g = make(load_digits(binary=True).train.mean(axis=0)) if images else make()
+    step, data = scg.compile(g), digits_for(g)
+    size = {"batch_size": 50} if data else {"steps_per_epoch": 20}
+    start = g.init(0)
+    run = scg.fit(step, data=data, seed=0, optimizer=scg.optim.Adam(1e-2), epochs=1, **size)
+    before, after = (step(p, seed=1, data=data).cost for p in (start, run.params))
+    assert after < before - 0.02 * abs(before)  # 3 % and more
+
+
+def best_return(steps, slip):
+    """Largest expected return of the corridor, by dynamic programming."""
+    reward, value = np.array([0.2, 0, 0, 0, 1.0]), np.zeros(5)
+    for _ in range(steps):
+        landed = reward + value
+        left, right = np.maximum(np.arange(5) - 1, 0), np.minimum(np.arange(5) + 1, 4)
+        value = np.maximum(
+            *(
+                (1 - slip) * landed[to] + slip * landed[other]
+                for to, other in ((left, right), (right, left))
+            )
+        )
+    return value[1]
+
+
+def test_the_policy_finds_the_best_return():
+    step = scg.compile(policy(steps=5), estimator=scg.LeaveOneOut(samples=4))
+    best = best_return(5, 0.1)
+    optimizer = scg.optim.Adam(0.1)
+    run = scg.fit(step, seed=0, epochs=1, steps_per_epoch=150, optimizer=optimizer)
+    found = -step(run.params, seed=1, runs=50).cost  # 4000 episodes
+    assert 0.95 * best < found < 1.05 * best
+    assert -step(step.graph.init(0), seed=1, runs=50).cost < 0.7 * best
+
+
+def test_the_policy_is_reached_by_scores_alone():
+    with pytest.raises(scg.EstimatorError):
+        scg.compile(policy(), estimator=scg.MuProp())
+
+
+def test_logistic_regression_tells_odd_from_even_digits():
+    digits = load_digits()
+    g = MODELS["logistic"](digits.train.mean(axis=0))
+    data = {"x": digits.train, "labels": digits.train_labels}
+    run = scg.fit(
+        scg.compile(g), data=data, seed=0, batch_size=100, epochs=15, optimizer=scg.optim.Adam(0.02)
+    )
+    held_out = {"x": digits.test, "labels": digits.test_labels}
+    drawn = g.simulate(run.params, nodes=["score"], seed=0, runs=50, data=held_out)["score"]
+    right = (drawn.mean(axis=0) > 0) == (digits.test_labels % 2 == 1)
+    assert right.mean() > 0.85

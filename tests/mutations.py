@@ -1,0 +1,316 @@
+"""Break one thing at a time in a copy of the package and see whether the laws notice.
+
+    python tests/mutations.py            all mutations, as a table; exit code 1 if one survives
+    python tests/mutations.py --list     what would be broken, and whether the text still matches
+    python tests/mutations.py box stop   only mutations whose name contains one of these words
+
+Nothing outside a temporary directory is changed.  A mutation whose text does not occur exactly
+once stops the script before anything runs, and so does a suite that fails without any mutation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("scg", "tests", "setup.cfg", "pyproject.toml")
+LAWS = "compositions plates credit layers second_order mixed stops state bias".split()
+STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One text substitution, why it is wrong, and the law that ought to notice first."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    why: str
+    law: str
+
+
+MUTATIONS = [
+    Mutation(
+        "stop-of-the-draw",
+        "scg/estimators/base.py",
+        "x = stop(dist.sample(noise.on(plate) if plate else noise))",
+        "x = dist.sample(noise.on(plate) if plate else noise)",
+        "a scored normal draw also sends its pathwise derivative: credited twice",
+        "mixed",
+    ),
+    Mutation(
+        "leave-one-out-with-itself",
+        "scg/passes/downstream.py",
+        "return (total - cost) / (plate.length - 1.0)",
+        "return total / float(plate.length)",
+        "the baseline of a draw contains the draw's own cost",
+        "compositions",
+    ),
+    Mutation(
+        "moving-average-with-its-own-cost",
+        "scg/baselines/simple.py",
+        "return total / maximum(weight, 1.0 - self.decay) / downstream.unit",
+        "return (self.decay * total + (1 - self.decay) * now) / downstream.unit",
+        "the baseline depends on the draw of this call",
+        "state",
+    ),
+    Mutation(
+        "self-critical-of-itself",
+        "scg/baselines/simple.py",
+        'downstream.at(dist.mode(), below="mode").cost',
+        "downstream.cost",
+        "the baseline is the cost of the draw instead of the mode",
+        "compositions",
+    ),
+    Mutation(
+        "muprop-at-the-mean-field-mean",
+        "scg/estimators/muprop.py",
+        "correction=dot(slope, dist.mean())",
+        "correction=dot(slope, replay.point)",
+        "the correction must be the mean given the sampled parents",
+        "layers",
+    ),
+    Mutation(
+        "muprop-slope-not-stopped",
+        "scg/estimators/muprop.py",
+        "slope = stop(self.scale * replay.slope)",
+        "slope = self.scale * replay.slope",
+        "the correction then differentiates the slope as well",
+        "compositions",
+    ),
+    Mutation(
+        "muprop-scale-forgotten",
+        "scg/estimators/muprop.py",
+        "slope = stop(self.scale * replay.slope)",
+        "slope = stop(replay.slope)",
+        "unbiased still, but not the estimator that was asked for",
+        "layers",
+    ),
+    Mutation(
+        "noise-shared-over-samples",
+        "scg/passes/surrogate.py",
+        "plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))",
+        "plates = node.plates",
+        "children of several draws of one parent reuse one uniform",
+        "compositions",
+    ),
+    Mutation(
+        "box-missing-upstream",
+        "scg/passes/surrogate.py",
+        "term if upstream is None else box(upstream) * term",
+        "term",
+        "the second derivative loses ancestors' score times control variate: mean zero, but noise",
+        "second_order",
+    ),
+    Mutation(
+        "box-without-its-square",
+        "scg/ops/gradient.py",
+        'box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g * y,))',
+        'box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g,))',
+        "the second derivative loses score times score",
+        "second_order",
+    ),
+    Mutation(
+        "score-of-the-last-ancestor-only",
+        "scg/passes/surrogate.py",
+        "total = own if total is None else total + own",
+        "total = own",
+        "prefix sums of scores forget earlier ancestors",
+        "compositions",
+    ),
+    Mutation(
+        "score-not-summed-over-a-plate",
+        "scg/passes/surrogate.py",
+        "return plate_sum(logp, mixed) if mixed else logp",
+        "return logp",
+        "a cost that reduces a plate must be boxed with the score of all its elements",
+        "plates",
+    ),
+    Mutation(
+        "credit-per-element-across-a-batch-statistic",
+        "scg/passes/analyse.py",
+        "sep = r.sep.intersection(expr.plates)",
+        "sep = r.sep",
+        "a plate that an op reduced no longer separates",
+        "plates",
+    ),
+    Mutation(
+        "baseline-per-element-across-a-batch-statistic",
+        "scg/passes/analyse.py",
+        "sep = r.sep.intersection(arg.plates)",
+        "sep = r.sep",
+        "the downstream cost of an element misses what it changes elsewhere",
+        "plates",
+    ),
+    Mutation(
+        "mean-for-sum-over-a-plate",
+        "scg/passes/objective.py",
+        'if reduction(plate) == "mean":',
+        "if True:",
+        "a summed plate is averaged",
+        "plates",
+    ),
+    Mutation(
+        "subsampling-not-scaled-up",
+        "scg/passes/objective.py",
+        "value = value * (float(plate.size) / plate_size(value.graph, plate))",
+        "value = value * 1.0",
+        "a batch stands for itself instead of the full data",
+        "plates",
+    ),
+    Mutation(
+        "enumeration-weights-frozen",
+        "scg/estimators/enumeration.py",
+        "weight=exp(dist.log_prob(x))",
+        f"weight={STOP}(exp(dist.log_prob(x)))",
+        "the weights carry the whole gradient",
+        "compositions",
+    ),
+    Mutation(
+        "enumeration-credited-through-a-stop",
+        "scg/passes/surrogate.py",
+        "if frozen & self.owners[plate]:",
+        "if False:",
+        "weights are credit too, and a stopped cost gives none",
+        "stops",
+    ),
+    Mutation(
+        "score-through-a-stop",
+        "scg/passes/surrogate.py",
+        "if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None",
+        "if (part := self._prefix(reach.sep, reach.members)) is not None",
+        "a cost reached only through stops credits its ancestors",
+        "stops",
+    ),
+    Mutation(
+        "stop-lets-derivatives-through",
+        "scg/ops/gradient.py",
+        'stop = Op("stop", lambda x: x, lambda x: x, (None,), kind="same")',
+        'stop = Op("stop", lambda x: x, lambda x: x, (lambda g, y, x: g,), kind="same")',
+        "stop is the identity",
+        "stops",
+    ),
+    Mutation(
+        "jumps-are-continuous",
+        "scg/passes/analyse.py",
+        'return expr.op.continuous and arg.kind == "float" and expr.op.vjp(index) is not None',
+        "return True",
+        "comparisons pass as differentiable and their jump is missed",
+        "stops",
+    ),
+    Mutation(
+        "bias-not-claimed",
+        "scg/estimators/straight_through.py",
+        "unbiased = False",
+        "unbiased = True",
+        "a biased estimator says that it is none",
+        "bias",
+    ),
+    Mutation(
+        "learned-baseline-sees-its-own-cost",
+        "scg/baselines/network.py",
+        "centre = average / maximum(weight, 1.0 - self.decay)",
+        "centre = now",
+        "the centre of NVIL depends on the draw of this call",
+        "compositions",
+    ),
+]
+
+
+def mutated(mutation: Mutation) -> str:
+    """Return the file's text with the mutation, or say why there is none."""
+    text = (ROOT / mutation.file).read_text()
+    count = text.count(mutation.old)
+    if count != 1:
+        raise SystemExit(
+            f"{mutation.name}: expected one match in {mutation.file}, found {count} of\n"
+            f"    {mutation.old}\nThe code has moved on; bring the mutation up to date."
+        )
+    return text.replace(mutation.old, mutation.new)
+
+
+def run(copy: Path, laws: list[str]) -> tuple[bool, str]:
+    """Run the laws on a copy until the first failure: whether all passed, and what failed."""
+    files = [f"tests/laws/test_{law}.py" for law in laws]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTHONPATH", None)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+    if done.returncode not in (0, 1, 2):
+        raise SystemExit(f"pytest ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    found = re.search(r"^(?:FAILED|ERROR) \S*?(test_\w+\.py\S*)", done.stdout, re.MULTILINE)
+    return done.returncode == 0, found.group(1) if found else done.stdout.strip()[-200:]
+
+
+def check_copy(copy: Path) -> None:
+    """Make sure that the copy is what the tests will import."""
+    command = [sys.executable, "-c", "import scg; print(scg.__file__)"]
+    where = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=True).stdout
+    if not Path(where.strip()).is_relative_to(copy):
+        raise SystemExit(f"the tests would import {where.strip()}, not the copy in {copy}")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only mutations whose name contains one of these")
+    parser.add_argument("--list", action="store_true", help="check the texts and run nothing")
+    options = parser.parse_args()
+    chosen = [
+        m for m in MUTATIONS if not options.words or any(word in m.name for word in options.words)
+    ]
+    texts = {m.name: mutated(m) for m in chosen}
+    if options.list:
+        for m in chosen:
+            say(f"{m.name}: {m.why} ({m.file})")
+        return 0
+
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory).resolve() / "copy"
+        copy.mkdir()
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, copy / name, ignore=ignored)
+            else:
+                shutil.copy(source, copy / name)
+        check_copy(copy)
+        passed, failure = run(copy, LAWS)
+        if not passed:
+            raise SystemExit(f"the laws fail without any mutation: {failure}")
+
+        say("| broken | caught | by | seconds |\n|---|---|---|---|")
+        survivors = 0
+        for m in chosen:
+            original = (copy / m.file).read_text()
+            (copy / m.file).write_text(texts[m.name])
+            start = time.perf_counter()
+            passed, failure = run(copy, [m.law])
+            if passed:
+                passed, failure = run(copy, [law for law in LAWS if law != m.law])
+            (copy / m.file).write_text(original)
+            survivors += passed
+            seconds = time.perf_counter() - start
+            verdict = "**no** | " if passed else f"yes | {failure}"
+            say(f"| {m.name}: {m.why} | {verdict} | {seconds:.0f} |")
+        say(f"\n{len(chosen) - survivors} of {len(chosen)} mutations caught")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,36 @@
+"""Every example runs alone, is short, and prints what it promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PRINTS = {
+    "logistic_regression": r"Adam: .*accuracy 0\.\d+\nSignDescent: .*accuracy 0\.\d+",
+    "policy_gradient": r"before -?\d.*\n.*after -?\d.*\n.*going right.*\d",
+    "sbn_digits": r"∂/∂theta.*before -\d+\.\d+, after -\d+\.\d+ ± 0\.\d+.*independent pixels: -24",
+    "structured_prediction": r"MuProp.* \d+\.\d\d +\d.*\n.*\n.*straight-through .*\d",
+    "variational_autoencoders": r"Reparameterization\(\) +-\d.*mixture.*Enumeration\(\) +-\d",
+}
+
+
+def test_every_example_is_tested():
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(PRINTS)
+
+
+@pytest.mark.parametrize("name", PRINTS)
+def test_example(name, tmp_path):
+    path = EXAMPLES / f"{name}.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 80
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(path), "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(PRINTS[name], done.stdout, re.S), done.stdout

@@ -1,0 +1,171 @@
+"""The explanation: what it says is what was compiled."""
+
+import json
+
+import numpy as np
+import pytest
+
+import scg
+
+Score = scg.ScoreFunction
+
+
+def layers():
+    """A global node, two nodes on a plate, a reduction of the plate, a stopped cost."""
+    g = scg.Graph("layers")
+    batch = scg.Plate("batch", length=3, reduce="mean")
+    t = g.parameter("t", 0.3)
+    a = g.sample("a", scg.Bernoulli(logits=t))
+    b = g.sample("b", scg.Bernoulli(logits=t + a), plates=batch)
+    c = g.sample("c", scg.Bernoulli(logits=t * b))
+    g.cost("each", (c - 0.3) ** 2 * (1.0 + b))
+    g.cost("all", scg.plate_logsumexp(b + 2.0 * c, batch))
+    g.cost("apart", scg.stop_gradient(c) * t)
+    return g
+
+
+def node(explanation, name):
+    return next(node for node in explanation.nodes if node.name == name)
+
+
+def test_credit_follows_the_plates_and_names_the_op_that_breaks_one():
+    e = scg.compile(layers(), Score()).explain()
+    assert [n.name for n in e.nodes] == ["a", "b", "c"]
+    each, every = node(e, "b").credited[:2]
+    assert (each.cost, each.kept, each.summed) == ("each", ("batch",), {})
+    assert (every.cost, every.kept, every.summed) == ("all", (), {"batch": "'logsumexp'"})
+    assert [credit.kept for credit in node(e, "a").credited] == [(), ()]
+    assert "all: score summed over batch, whose elements 'logsumexp' mixes" in str(e)
+
+
+def test_a_cost_behind_a_stop_gets_no_credit():
+    e = scg.compile(layers(), Score()).explain()
+    assert node(e, "c").stopped == ("apart",)
+    assert [credit.cost for credit in node(e, "c").credited] == ["each", "all"]
+    assert "no credit  apart: only through stop_gradient" in str(e)
+
+
+def test_a_stochastic_node_may_break_a_plate():
+    g = scg.Graph()
+    batch = scg.Plate("batch", length=2)
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.1)), plates=batch)
+    m = g.deterministic("m", scg.plate_mean(a, batch))
+    b = g.sample("b", scg.Bernoulli(logits=m))
+    g.cost("loss", b)
+    (credit,) = node(scg.compile(g, Score()).explain(), "a").credited
+    assert credit.summed == {"batch": "'sum'"}
+
+
+def test_the_surrogate_in_words():
+    e = scg.compile(layers(), Score()).explain()
+    assert e.surrogate == (
+        "mean over batch [ ⊠(ℓ(a) + ℓ(b) + ℓ(c)) · each ]",
+        "⊠(ℓ(a) + Σ[batch] ℓ(b) + Σ[batch] ℓ(c)) · all",
+        # c reaches it through a stop alone, and a and b only through c
+        "mean over batch [ apart ]",
+    )
+    assert not any(n.term for n in e.nodes)
+    assert "t(n)" not in str(e)
+
+
+def test_weights_and_nested_plates_in_words():
+    g = layers()
+    choice = {"a": scg.Enumeration(), "b": Score(), "c": scg.LeaveOneOut(samples=3)}
+    e = scg.compile(g, choice).explain()
+    over_a, over_c = "weighted sum over 2 values of a", "mean over 3 draws of c"
+    assert e.surrogate[0] == f"mean over batch of {over_a} of {over_c} [ ⊠(ℓ(b) + ℓ(c)) · each ]"
+    assert e.surrogate[3:] == (f"sum over batch of {over_a} of {over_c} [ ⊠(ℓ(b)) · t(c) ]",)
+    assert "where t(n), of value 0" in str(e)
+    assert [n.draws for n in e.nodes] == [2, 1, 3]
+    assert [n.credit for n in e.nodes] == ["weight", "score", "score"]
+
+
+def test_a_sample_plate_whose_weight_lives_on_another_is_inside_it():
+    g = scg.Graph()
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.1)))
+    b = g.sample("b", scg.Bernoulli(logits=a))
+    g.cost("loss", b)
+    e = scg.compile(g, {"a": scg.LeaveOneOut(samples=3), "b": scg.Enumeration()}).explain()
+    assert e.surrogate[0] == (
+        "mean over 3 draws of a of weighted sum over 2 values of b [ ⊠(ℓ(a)) · loss ]"
+    )
+
+
+def test_scaled_sums_in_words():
+    g = scg.Graph()
+    batch = scg.Plate("batch", length=2, size=100)
+    g.cost("loss", g.sample("a", scg.Normal(g.parameter("t", 0.1), 1.0), plates=batch))
+    e = scg.compile(g).explain()
+    assert e.surrogate == ("100/|batch| · sum over batch [ loss ]",)
+    assert "through its value (pathwise): ℓ(a) = 0" in str(e)
+
+
+def test_many_scores_are_counted_not_listed():
+    g = scg.Graph()
+    x = 0.0
+    for i in range(12):
+        x = g.sample(f"x{i}", scg.Bernoulli(logits=g.parameter(f"t{i}", 0.1) + x))
+    g.cost("loss", x)
+    e = scg.compile(g, Score()).explain()
+    assert e.surrogate == ("⊠(ℓ(x0) + ℓ(x1) + … + ℓ(x11), 12 nodes) · loss",)
+
+
+def chain():
+    g = scg.Graph("chain")
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.3)))
+    b = g.sample("b", scg.Bernoulli(logits=a * 0.7))
+    g.cost("loss", (b - 0.4) ** 2 + a)
+    return g
+
+
+@pytest.mark.parametrize(
+    ("estimator", "paths", "evaluations"),
+    [
+        (Score(), 1, 1),
+        (scg.LeaveOneOut(samples=4), 4, 4),
+        ({"a": scg.LeaveOneOut(samples=4), "b": scg.LeaveOneOut(samples=3)}, 12, 12),
+        (scg.Enumeration(), 4, 4),
+        (scg.MuProp(), 1, 2),
+        (scg.MuProp(mean_field="rollout"), 1, 3),
+        ({"a": scg.LeaveOneOut(samples=5), "b": scg.MuProp(mean_field="rollout")}, 5, 10),
+        (Score(baseline=scg.baselines.SelfCritical()), 1, 3),
+    ],
+    ids=str,
+)
+def test_paths_and_evaluations(estimator, paths, evaluations):
+    e = scg.compile(chain(), estimator).explain()
+    assert (e.paths, e.evaluations) == (paths, evaluations)
+
+
+def test_joint_plates_state_and_own_parameters():
+    e = scg.compile(chain(), scg.LeaveOneOut(samples=4)).explain()
+    assert [n.shared for n in e.nodes] == [("b",), ("a",)]
+    assert "draws      4, one sample plate with b" in str(e)
+    step = scg.compile(chain(), Score(baseline=scg.baselines.Network(hidden=(2,))))
+    e = step.explain()
+    for n in e.nodes:
+        assert {*n.state, *n.parameters} == set(step.init(seed=0)[n.name])
+        assert n.state == ("average", "weight")
+    assert "learns     its own parameters offset" in str(e)
+
+
+def test_bias_is_marked():
+    plain = scg.compile(chain(), Score()).explain()
+    assert plain.unbiased and "BIASED" not in str(plain)
+    e = scg.compile(chain(), {"a": scg.StraightThrough(allow_biased=True), "b": Score()}).explain()
+    assert not e.unbiased
+    assert [n.unbiased for n in e.nodes] == [False, True]
+    assert str(e).count("BIASED") == 2  # in the first line and at the node
+
+
+def test_reasons_of_the_automatic_choice():
+    e = scg.compile(chain()).explain()
+    assert "automatic: 2 values, within the budget" in " ".join(str(e).split())
+
+
+def test_it_fits_json_and_html():
+    g = scg.Graph("<b>")
+    g.cost("loss", g.sample("a & b", scg.Normal(np.zeros(2), 1.0))[0])
+    e = scg.compile(g).explain()
+    assert json.loads(json.dumps(e.to_dict()))["nodes"][0]["shape"] == [2]
+    assert "&lt;b&gt;" in e._repr_html_() and "a &amp; b" in e._repr_html_()

@@ -1,0 +1,203 @@
+"""Checkpoints: every bit kept, atomic, and refused when they do not belong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import scg
+from scg.train import checkpoint
+from tests.train.models import nvil, pixels, sbn
+
+DATA = {"x": pixels()}
+OPTIONS = {"data": DATA, "seed": 3, "batch_size": 4, "epochs": 4}
+
+
+@pytest.fixture(scope="module")
+def step():
+    return nvil()
+
+
+def sha(run):
+    return checkpoint.digest({"params": run.params, "state": run.state})
+
+
+def test_arrays_come_back_bit_by_bit(tmp_path):
+    arrays = {
+        "scalar": np.array(0.1),
+        "nested": {"a/b": np.arange(6, dtype=np.float32).reshape(2, 3).T, "e": np.zeros((0, 2))},
+        "odd": np.array([np.nan, -0.0, np.inf, 5e-324]),
+        "int": np.array([2**62], dtype=np.int64),
+    }
+    checkpoint.save(tmp_path / "c", arrays, {"π": [1, 0.1, None]})
+    found, about = checkpoint.load(tmp_path / "c")
+    assert about == {"π": [1, 0.1, None]}
+    assert checkpoint.digest(found) == checkpoint.digest(arrays)
+    assert found["nested"]["a/b"].dtype == np.float32
+    np.testing.assert_array_equal(found["nested"]["a/b"], arrays["nested"]["a/b"])
+    assert found["scalar"].shape == ()
+
+
+class Interrupt:
+    """Raise KeyboardInterrupt, as Ctrl-C does, in the middle of a run."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def __call__(self, batch, seed):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return batch
+
+    def __repr__(self):
+        return "Interrupt"
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 7])
+def test_an_interrupted_run_resumes_bit_by_bit(step, tmp_path, after):
+    whole = scg.fit(step, **OPTIONS, transform=Interrupt(99))
+    files = {"checkpoint": tmp_path / "c.safetensors", "metrics": tmp_path / "m.jsonl"}
+    with pytest.raises(KeyboardInterrupt):
+        scg.fit(step, **OPTIONS, **files, transform=Interrupt(after))
+    about = checkpoint.load(files["checkpoint"])[1]
+    assert about["count"] == after
+    again = scg.fit(step, **OPTIONS, **files, transform=Interrupt(99), resume=True)
+    assert sha(again) == sha(whole)
+    costs = [[r["cost"] for r in run.history] for run in (whole, again)]
+    assert costs[0] == costs[1]
+    lines = [json.loads(line) for line in files["metrics"].read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+
+
+def test_a_finished_run_can_be_lengthened(step, tmp_path):
+    path = tmp_path / "c.safetensors"
+    whole = scg.fit(step, **OPTIONS)
+    scg.fit(step, **{**OPTIONS, "epochs": 1}, checkpoint=path)
+    assert sha(scg.fit(step, **OPTIONS, checkpoint=path, resume=True)) == sha(whole)
+
+
+SCRIPT = """
+    import os, random, signal, sys
+    import scg
+    from scg.train import checkpoint
+    from tests.train.models import nvil, pixels
+
+    path, moment = sys.argv[1], sys.argv[2]
+    if moment.startswith("fsync"):       # inside the checkpoint write, before the rename
+        real, left = os.fsync, [int(moment[5:])]
+
+        def fsync(handle):
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(handle)
+
+        os.fsync = fsync
+    elif moment != "never":
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        signal.setitimer(signal.ITIMER_REAL, float(moment))
+    run = scg.fit(nvil(), data={"x": pixels()}, seed=3, batch_size=4, epochs=100,
+                  checkpoint=path, checkpoint_every=2, resume=os.path.exists(path))
+    print(checkpoint.digest({"params": run.params, "state": run.state}))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_runs_resume_bit_by_bit(step, tmp_path):
+    whole = sha(scg.fit(step, **{**OPTIONS, "epochs": 100}))
+    path, code = tmp_path / "c.safetensors", textwrap.dedent(SCRIPT)
+    killed = []
+    for moment in ("fsync6", "0.13", "fsync0", "0.31", "fsync11", "0.05"):
+        command = [sys.executable, "-c", code, str(path), moment]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        killed.append(done.returncode == -signal.SIGKILL)
+    assert killed[0] and killed[2] and killed[4]  # those inside the write are sure to strike
+    command = [sys.executable, "-c", code, str(path), "never"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]  # nothing left lying
+
+
+def write(tmp_path, step, **options):
+    path = tmp_path / "c.safetensors"
+    scg.fit(step, **{**OPTIONS, "epochs": 1, **options}, checkpoint=path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"seed": 4}, r"its seed is \[3\], here it is \[4\]"),
+        ({"batch_size": 6}, "its batch size is 4, here it is 6"),
+        ({"optimizer": scg.optim.SGD(0.1)}, "its optimizer is 'Adam"),
+        ({"data": {"x": pixels(seed=1)}}, r"its data \(x\) is"),
+    ],
+)
+def test_another_run_is_refused_and_nothing_overwritten(step, tmp_path, changed, message):
+    path = write(tmp_path, step)
+    before = path.read_bytes()
+    with pytest.raises(scg.CheckpointError, match=message):
+        scg.fit(step, **{**OPTIONS, **changed}, checkpoint=path, resume=True)
+    assert path.read_bytes() == before
+
+
+def test_another_model_is_refused(step, tmp_path):
+    path = write(tmp_path, step)
+    other = scg.compile(sbn(hidden=2), estimator=scg.MuProp())
+    with pytest.raises(scg.CheckpointError, match=r"its parameters \(encoder\) is \[4, 3\]"):
+        scg.fit(other, **OPTIONS, checkpoint=path, resume=True)
+
+
+def test_a_checkpoint_in_the_way_is_not_overwritten(step, tmp_path):
+    path = write(tmp_path, step)
+    before = path.read_bytes()
+    with pytest.raises(scg.CheckpointError, match="is there already"):
+        scg.fit(step, **OPTIONS, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_damage_is_found(step, tmp_path):
+    path = write(tmp_path, step)
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[-3] ^= 1
+    for damaged in (content[:-9], content[:5], b"", b"no checkpoint at all", bytes(flipped)):
+        path.write_bytes(damaged)
+        with pytest.raises(scg.CheckpointError, match="damaged"):
+            checkpoint.load(path)
+    with pytest.raises(scg.CheckpointError, match="there is no checkpoint"):
+        checkpoint.load(tmp_path / "missing")
+
+
+def test_a_safetensors_file_of_others_is_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros(2)}, tmp_path / "other")
+    with pytest.raises(scg.CheckpointError, match="not a checkpoint of scg"):
+        checkpoint.load(tmp_path / "other")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(step, tmp_path, monkeypatch):
+    path = write(tmp_path, step)
+    before = path.read_bytes()
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(scg.CheckpointError, match="No space left on device"):
+        scg.fit(step, **OPTIONS, checkpoint=path, resume=True)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_place_that_is_no_directory(step, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(scg.CheckpointError, match="cannot write"):
+        scg.fit(step, **OPTIONS, checkpoint=tmp_path / "file" / "c.safetensors")
