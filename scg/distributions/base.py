@@ -90,11 +90,22 @@ class Distribution:
         """Log of the density or probability of each independent element of the event."""
         raise NotImplementedError
 
+    def entropy(self, elementwise: bool = False) -> Any:
+        """Entropy, summed over the event."""
+        values = self.entropy_elementwise()
+        return values if elementwise else sum(values)
+
+    def kl(self, other: Any, elementwise: bool = False) -> Any:
+        """Kullback-Leibler divergence from this law to another of its family, summed likewise."""
+        check_same(self, other)
+        values = self.kl_elementwise(other)
+        return values if elementwise else sum(values)
+
     mean = unsupported("mean")
     variance = unsupported("variance")
     mode = unsupported("mode")
-    entropy = unsupported("entropy in closed form")
-    kl = unsupported("Kullback-Leibler divergence in closed form")
+    entropy_elementwise = unsupported("entropy in closed form")
+    kl_elementwise = unsupported("Kullback-Leibler divergence in closed form")
     #: All values of the event, stacked on a leading axis; needs a finite support.
     enumerate_support = unsupported("finite support")
     #: Number of values of the event.

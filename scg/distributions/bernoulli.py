@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.base import Distribution, Noise, check_same, one_of
+from scg.distributions.base import Distribution, Noise, one_of
 from scg.ops.elementwise import (
     greater,
     log,
@@ -19,7 +19,6 @@ from scg.ops.elementwise import (
     xlog1py,
     xlogy,
 )
-from scg.ops.reductions import sum
 
 
 class Bernoulli(Distribution):
@@ -88,17 +87,17 @@ class Bernoulli(Distribution):
         """1[p > 1/2]."""
         return where(greater(self.probs, 0.5), 1.0, 0.0)
 
-    def entropy(self) -> Any:
-        """−p log p − (1 − p) log(1 − p), summed over the event."""
+    def entropy_elementwise(self) -> Any:
+        """−p log p − (1 − p) log(1 − p)."""
         if self._given_logits:
-            return sum(softplus(self.logits) - self.logits * self.probs)
+            a = self.logits  # nothing cancels: −log p is softplus(−a), −log(1 − p) softplus(a)
+            return sigmoid(a) * softplus(-a) + sigmoid(-a) * softplus(a)
         p = self.probs
-        return -sum(xlogy(p, p) + xlog1py(1.0 - p, -p))
+        return -(xlogy(p, p) + xlog1py(1.0 - p, -p))
 
-    def kl(self, other: Any) -> Any:
-        """Σ p (log p − log q) + (1 − p)(log(1 − p) − log(1 − q)), summed over the event."""
-        check_same(self, other)
-        return -self.entropy() - sum(other.log_prob_elementwise(self.mean()))
+    def kl_elementwise(self, other: Any) -> Any:
+        """Σ p (log p − log q) + (1 − p)(log(1 − p) − log(1 − q))."""
+        return -self.entropy_elementwise() - other.log_prob_elementwise(self.mean())
 
     def cardinality(self) -> int:
         """2 to the number of elements."""

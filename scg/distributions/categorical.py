@@ -7,9 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.base import Distribution, Noise, check_same, one_of
+from scg.distributions.base import Distribution, Noise, one_of
 from scg.errors import DeclarationError
-from scg.ops.elementwise import cast, greater, log, where, xlogy
+from scg.ops.elementwise import (
+    cast,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    log,
+    logical_and,
+    where,
+    xlogy,
+)
 from scg.ops.reductions import log_softmax, max, softmax, sum
 from scg.ops.shape import cumsum, getitem, one_hot
 
@@ -52,15 +62,20 @@ class _Classes(Distribution):
         u = noise.uniform((*self._batch, 1))
         return sum(where(greater(u, below), 1, 0), axis=-1)
 
-    def entropy(self) -> Any:
-        """−Σ p log p, summed over the event."""
-        return -sum(where(greater(self.probs, 0.0), self.probs * self.log_probs, 0.0))
+    def _weighted(self, x: Any) -> Any:
+        """x_c log p_c, zero where x_c is zero, also for an impossible class; linear in x."""
+        if "probs" in self.parameters:
+            return xlogy(x, self.parameters["probs"])
+        logp = self.log_probs
+        return x * where(logical_and(equal(x, 0.0), equal(logp, -np.inf)), 0.0, logp)
 
-    def kl(self, other: Any) -> Any:
-        """Σ p (log p − log q), summed over the event."""
-        check_same(self, other)
-        p = self.probs
-        return sum(where(greater(p, 0.0), p * (self.log_probs - other.log_probs), 0.0))
+    def entropy_elementwise(self) -> Any:
+        """−Σ p log p."""
+        return -sum(self._weighted(self.probs), axis=-1)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Σ p (log p − log q)."""
+        return sum(self._weighted(self.probs) - other._weighted(self.probs), axis=-1)
 
     def cardinality(self) -> int:
         """C to the number of variables."""
@@ -103,8 +118,7 @@ class OneHotCategorical(_Classes):
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ_c x_c log p_c, one value for each vector."""
-        given_probs = "probs" in self.parameters
-        return sum(xlogy(x, self.probs) if given_probs else x * self.log_probs, axis=-1)
+        return sum(self._weighted(x), axis=-1)
 
     def mean(self) -> Any:
         """p."""
@@ -144,8 +158,9 @@ class Categorical(_Classes):
         return self._index(noise)
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """log p_x."""
-        return sum(where(greater(one_hot(x, self.classes), 0.0), self.log_probs, 0.0), axis=-1)
+        """log p_x; −∞ for what is no class."""
+        inside = logical_and(greater_equal(x, 0), less(x, self.classes))
+        return where(inside, sum(self._weighted(one_hot(x, self.classes)), axis=-1), -np.inf)
 
     def mode(self) -> Any:
         """Most probable class, the first of equals."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.distributions.base import Distribution, Noise, check_same, joint_shape, numeric
-from scg.ops.elementwise import log, maximum, square
-from scg.ops.reductions import sum
+from scg.distributions.base import Distribution, Noise, joint_shape, numeric
+from scg.ops.elementwise import log, maximum, square, xlogy
 from scg.ops.special import digamma, gammaincinv, gammaln
 
 
@@ -42,7 +41,7 @@ class Gamma(Distribution):
     def log_prob_elementwise(self, x: Any) -> Any:
         """α log β + (α − 1) log x − β x − log Γ(α)."""
         a, b = self.concentration, self.rate
-        return a * log(b) + (a - 1.0) * log(x) - b * x - gammaln(a)
+        return a * log(b) + xlogy(a - 1.0, x) - b * x - gammaln(a)
 
     def mean(self) -> Any:
         """α / β."""
@@ -56,16 +55,15 @@ class Gamma(Distribution):
         """max(α − 1, 0) / β."""
         return maximum(self.concentration - 1.0, 0.0) / self.rate
 
-    def entropy(self) -> Any:
-        """α − log β + log Γ(α) + (1 − α) ψ(α), summed over the event."""
+    def entropy_elementwise(self) -> Any:
+        """α − log β + log Γ(α) + (1 − α) ψ(α)."""
         a = self.concentration
-        return sum(a - log(self.rate) + gammaln(a) + (1.0 - a) * digamma(a))
+        return a - log(self.rate) + gammaln(a) + (1.0 - a) * digamma(a)
 
-    def kl(self, other: Any) -> Any:
-        """Divergence from Gamma(a, b), summed over the event."""
-        check_same(self, other)
+    def kl_elementwise(self, other: Any) -> Any:
+        """Divergence from Gamma(a, b)."""
         alpha, beta, a, b = self.concentration, self.rate, other.concentration, other.rate
-        return sum(
+        return (
             (alpha - a) * digamma(alpha)
             - gammaln(alpha)
             + gammaln(a)

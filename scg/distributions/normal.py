@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scg.distributions.base import Distribution, Noise, check_same, joint_shape, numeric
+from scg.distributions.base import Distribution, Noise, joint_shape, numeric
 from scg.ops.elementwise import log, square
-from scg.ops.reductions import sum
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -55,13 +54,12 @@ class Normal(Distribution):
         """μ, of the event shape."""
         return self.mean()
 
-    def entropy(self) -> Any:
-        """½ log 2πe + log σ, summed over the event."""
-        return sum(log(self.scale) + 0.0 * self.loc + (0.5 + _HALF_LOG_2PI))
+    def entropy_elementwise(self) -> Any:
+        """½ log 2πe + log σ."""
+        return log(self.scale) + 0.0 * self.loc + (0.5 + _HALF_LOG_2PI)
 
-    def kl(self, other: Any) -> Any:
-        """½ (σ² + (μ − m)²) / s² − ½ + log s/σ against N(m, s²), summed over the event."""
-        check_same(self, other)
+    def kl_elementwise(self, other: Any) -> Any:
+        """½ (σ² + (μ − m)²) / s² − ½ + log s/σ against N(m, s²)."""
         ratio = self.scale / other.scale
         distance = (self.loc - other.loc) / other.scale
-        return sum(0.5 * (square(ratio) + square(distance) - 1.0) - log(ratio))
+        return 0.5 * (square(ratio) + square(distance) - 1.0) - log(ratio)

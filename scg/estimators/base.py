@@ -159,7 +159,7 @@ class Estimator:
         Evaluations of the cost for a gradient, as a formula in K (samples).
     requires : tuple of str
         Requirements on the distribution and on the paths to the costs, by the names of
-        :data:`scg.passes.plan.REQUIREMENTS`.
+        :data:`scg.passes.requirements.REQUIREMENTS`.
     credit : {"score", "pathwise", "weight", "along"}
         How credit reaches the node's parameters: by its log-probability, through its value,
         through the weights of its plate, or by an estimate that its term injects.

@@ -69,7 +69,7 @@ class NodeDownstream:
         return self.surrogate.mean_field.replay(self)
 
     def at(self, value: Expr, below: str) -> NodeReplay:
-        """Replay with the node at `value`; the nodes below at "mean", "mode" or the "same" noise."""
+        """Replay with the node at `value`; those below at "mean", "mode" or the "same" noise."""
         if below not in ("mean", "mode", "same"):
             raise CompilerError(f'at(..., below={below!r}): expected "mean", "mode" or "same"')
         surrogate, node = self.surrogate, self.node

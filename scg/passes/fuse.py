@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from scg.expr import Expr, Plates, topological
-from scg.passes.lower import View, contiguous, is_whole
+from scg.passes.lower import Product, View, contiguous, matrix_product
 
 #: Statements of one loop nest; compile time grows faster than linearly with them.
 LARGEST = 48
@@ -76,7 +76,7 @@ class Axes(NamedTuple):
     offset: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Item:
     """One statement of a loop nest: an elementwise op, a reduction, or a part of a join."""
 
@@ -89,7 +89,7 @@ class Item:
     fused: tuple[int, ...] = ()  # positions of arguments that may be values of this nest
 
 
-@dataclass
+@dataclass(eq=False)
 class Loop:
     """A loop nest: statements over one space."""
 
@@ -98,14 +98,16 @@ class Loop:
     stored: list[Item] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(eq=False)
 class Gemm:
-    """A contraction that is a loop of matrix products."""
+    """A contraction that is a loop of matrix products; `lengths` are those of its integer labels."""
 
     expr: Expr
+    product: Product
+    lengths: dict[int, int]
 
 
-@dataclass
+@dataclass(eq=False)
 class Fallback:
     """An op that is computed by its NumPy rule."""
 
@@ -205,8 +207,7 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
         if items is None:
             after = 1 + max((level.get(views[arg].base, -1) for arg in expr.args), default=-1)
             level[expr] = after
-            gemm = expr.op.name == "contract" and expr.kind == "float"
-            others.append((after, i, Gemm(expr) if gemm else Fallback(expr)))
+            others.append((after, i, _product(expr) or Fallback(expr)))
             continue
         made[expr] = items
         for item in items:
@@ -220,6 +221,17 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
     entries = [entry for _, _, entry in sorted(placed, key=lambda x: x[:2])]
     _store(entries, outputs, views)
     return entries
+
+
+def _product(expr: Expr) -> Gemm | None:
+    """Return a contraction of floats as matrix products; `lower` made its operands contiguous."""
+    if expr.op.name != "contract" or any(e.kind != "float" for e in (expr, *expr.args)):
+        return None
+    a, b = expr.args
+    product = matrix_product(a, b, expr.plates, expr.attrs)
+    lengths = dict(zip(expr.attrs["left"], a.shape, strict=True))
+    lengths |= dict(zip(expr.attrs["right"], b.shape, strict=True))
+    return None if product is None else Gemm(expr, product, lengths)
 
 
 def _place(item: Item, made: Mapping[Expr, list[Item]], level: Mapping[Expr, int]) -> None:
@@ -296,9 +308,7 @@ def _groups(made: Mapping[Expr, list[Item]]) -> list[Loop]:
     ]
 
 
-def _store(
-    entries: list[Entry], outputs: Mapping[Any, Expr], views: Mapping[Expr, View]
-) -> None:
+def _store(entries: list[Entry], outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> None:
     """Decide which values of a nest are written to memory: those that something else reads."""
     wanted = {views[expr].base for expr in outputs.values()}
     for entry in entries:
@@ -313,6 +323,3 @@ def _store(
     for entry in entries:
         if isinstance(entry, Loop):
             entry.stored = [i for i in entry.items if i.kind != "map" or i.expr in wanted]
-
-
-__all__ = ["Axes", "Entry", "Fallback", "Gemm", "Item", "Loop", "Space", "fuse", "is_whole"]

@@ -220,9 +220,7 @@ class Product(NamedTuple):
     transposed: tuple[bool, bool, bool]
 
 
-def matrix_product(
-    a: Expr, b: Expr, plates: Plates, attrs: Mapping[str, Any]
-) -> Product | None:
+def matrix_product(a: Expr, b: Expr, plates: Plates, attrs: Mapping[str, Any]) -> Product | None:
     """Return how a contraction of contiguous arrays is a matrix product, or None if it is not."""
     left: tuple[Label, ...] = (*a.plates, *attrs["left"])
     right: tuple[Label, ...] = (*b.plates, *attrs["right"])
@@ -235,13 +233,18 @@ def matrix_product(
         rest_a, rest_b, rest = (
             tuple(x for x in labels if x not in loop) for labels in (left, right, out)
         )
-        if any(labels[len(labels) - len(r) :] != r for labels, r in ((left, rest_a), (right, rest_b))):
+        if any(
+            labels[len(labels) - len(r) :] != r for labels, r in ((left, rest_a), (right, rest_b))
+        ):
             continue
         rows = tuple(x for x in rest_a if x not in inner)
         columns = tuple(x for x in rest_b if x not in inner)
         if not inner or not (rows or columns) or set(rows) & set(columns):
             continue
-        if rest_a not in (rows + inner, inner + rows) or rest not in (rows + columns, columns + rows):
+        if rest_a not in (rows + inner, inner + rows) or rest not in (
+            rows + columns,
+            columns + rows,
+        ):
             continue
         if rest_b not in (inner + columns, columns + inner):
             continue
@@ -255,4 +258,3 @@ def elements_of(label: Label, sizes: Mapping[Plate, int], lengths: Mapping[int, 
     if not isinstance(label, Plate):
         return lengths[label]
     return label.length if label.length is not None else sizes[label]
-

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scg.errors import BiasWarning, EstimatorError, StopWarning
 from scg.estimators import ESTIMATORS, Enumeration, Estimator, LeaveOneOut, Reparameterization
 from scg.expr import Expr, StochasticNode
 from scg.graph import Graph
-from scg.ops.custom import continuous
-from scg.ops.gradient import stop
-from scg.passes.analyse import Influence, bits, continuous_in
+from scg.passes.analyse import Influence, bits
+from scg.passes.requirements import (
+    PATH_LIMIT,
+    View,
+    complaint,
+    continuity,
+    count_text,
+    family_of,
+)
 
-PATH_LIMIT = 1024
 ENUMERATION_BUDGET = 256
 AUTOMATIC_SAMPLES = 4
 
@@ -99,182 +104,13 @@ def _given(
     return {node: estimator[node.name] for node in influence.nodes if node.name in estimator}
 
 
-# --- requirements -------------------------------------------------------------------------------
-class View:
-    """What a requirement may look at: the paths, and how credit flows at every node."""
-
-    def __init__(self, influence: Influence, estimators: Mapping[StochasticNode, Estimator]):
-        self.influence = influence
-        self.estimators = estimators
-        self.continuous = continuity(influence, lambda node, _: estimators[node].credit)
-
-    def ancestors(self, node: StochasticNode) -> list[StochasticNode]:
-        """Stochastic nodes on which the credited costs of `node` depend."""
-        members = 0
-        costs = dict(self.influence.costs)
-        for name, _ in self.influence.credited(node):
-            for reach in self.influence.ancestors[costs[name]]:
-                members |= reach.members
-        return [self.influence.nodes[i] for i in bits(members)]
-
-    def descendants(self, node: StochasticNode) -> list[StochasticNode]:
-        """Stochastic nodes below `node`."""
-        bit = 1 << self.influence.index[node]
-        return [
-            other
-            for other in self.influence.nodes
-            if any(reach.members & bit for reach in self.influence.ancestors[other])
-        ]
-
-
-def continuity(
-    influence: Influence, credit: Callable[[StochasticNode, bool], str]
-) -> dict[Expr, bool]:
-    """Say of each expression whether every open path to the next credited draw is continuous.
-
-    `credit` is asked at each stochastic node, costs first, with what holds for the node itself;
-    a path ends at a node whose credit is not "pathwise". What stands inside ``scg.continuous`` is
-    taken to be continuous.
-    """
-    found = dict.fromkeys(influence.order, True)
-    bare = dict.fromkeys(influence.order, False)  # has a path that no promise of the user covers
-    bare |= {cost: True for _, cost in influence.costs}
-    for expr in reversed(influence.order):
-        if isinstance(expr, StochasticNode):
-            through = credit(expr, found[expr]) == "pathwise"
-            for arg in expr.args:
-                found[arg] &= found[expr] or not through
-                bare[arg] |= bare[expr] or not through
-        elif expr.op is not stop:
-            for i, arg in enumerate(expr.args):
-                found[arg] &= found[expr] and (continuous_in(expr, i) or not bare[expr])
-                bare[arg] |= bare[expr] and expr.op is not continuous
-    return found
-
-
-def _reparameterized(node: StochasticNode, view: View) -> str | None:
-    if node.attrs["family"].reparameterized:
-        return None
-    return f"{_family(node)} has no reparameterization"
-
-
-def _continuous_paths(node: StochasticNode, view: View) -> str | None:
-    if view.continuous[node]:
-        return None
-    walk = _broken_path(node, view)
-    return (
-        f"the path {_names(walk)} is not continuous at '{walk[-1].op.name}', so that its "
-        "derivative misses a jump (wrap the op in scg.continuous(...) if it does not)"
-    )
-
-
-def _broken_path(node: StochasticNode, view: View) -> list[Expr]:
-    walk: list[Expr] = [node]
-    while True:
-        here = walk[-1]
-        for expr in view.influence.order:
-            index = next((i for i, arg in enumerate(expr.args) if arg is here), None)
-            if expr.op is stop or index is None:
-                continue
-            if isinstance(expr, StochasticNode):
-                if view.estimators[expr].credit == "pathwise" and not view.continuous[expr]:
-                    walk.append(expr)
-                    break
-            elif not continuous_in(expr, index):
-                return [*walk, expr]
-            elif not view.continuous[expr]:
-                walk.append(expr)
-                break
-
-
-def _differentiable_costs(node: StochasticNode, view: View) -> str | None:
-    influence = view.influence
-    costs = dict(influence.costs)
-    for name, _ in influence.credited(node):
-        if not influence.linearised[node] >> influence.cost_bit(costs[name]) & 1:
-            walk = influence.path(node, costs[name])
-            return f"cost {name!r} is not differentiable in {node.name!r} (path: {_names(walk)})"
-    return None
-
-
-def _mean(node: StochasticNode, view: View) -> str | None:
-    return None if node.attrs["family"].supports("mean") else f"{_family(node)} has no mean"
-
-
-def _mean_field(node: StochasticNode, view: View) -> str | None:
-    if all(_takes_mean(other) for other in view.influence.nodes):
-        return None
-    for other in (node, *view.ancestors(node)):
-        if not _takes_mean(other):
-            return f"node {other.name!r} ({_family(other)}) has no mean to put in its place"
-    return None
-
-
-def _takes_mean(node: StochasticNode) -> bool:
-    family = node.attrs["family"]
-    return family.supports("mean") and family.extends_to_mean
-
-
-def _modes_below(node: StochasticNode, view: View) -> str | None:
-    for other in (node, *view.descendants(node)):
-        if not other.attrs["family"].supports("mode"):
-            return f"node {other.name!r} ({_family(other)}) has no mode"
-    return None
-
-
-def _finite_support(node: StochasticNode, view: View) -> str | None:
-    if not node.attrs["family"].supports("cardinality"):
-        return f"{_family(node)} has no finite support"
-    count = node.dist.cardinality()
-    if count > PATH_LIMIT:
-        return f"its support has {_count(count)} values, more than {PATH_LIMIT}"
-    return None
-
-
-def _surviving_plates(node: StochasticNode, view: View) -> str | None:
-    costs = dict(view.influence.costs)
-    for i, (name, _) in enumerate(view.influence.costs):
-        for reach in view.influence.downstream[node]:
-            if not reach.members >> i & 1:
-                continue
-            for plate in node.plates:
-                if plate not in reach.sep:
-                    op = view.influence.breaker(node, costs[name], plate).op.name
-                    return (
-                        f"{op!r} mixes the elements of plate {plate.name!r} on the way to cost "
-                        f"{name!r}, so that all their values would have to be enumerated jointly"
-                    )
-    return None
-
-
-REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
-    "reparameterized distribution": _reparameterized,
-    "continuous paths": _continuous_paths,
-    "differentiable costs": _differentiable_costs,
-    "mean": _mean,
-    "mean field": _mean_field,
-    "modes below": _modes_below,
-    "finite support": _finite_support,
-    "surviving plates": _surviving_plates,
-}
-
-
-def complaint(node: StochasticNode, estimator: Estimator, view: View) -> str | None:
-    """Say why an estimator does not fit a node, or return None."""
-    for name in estimator.requires:
-        reason = REQUIREMENTS[name](node, view)
-        if reason is not None:
-            return reason
-    return None
-
-
 def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:
     reason = complaint(node, estimator, view)
     if reason is None:
         return
     fitting = [cls.__name__ for cls in ESTIMATORS if _fits(node, cls, view)]
     raise EstimatorError(
-        f"node {node.name!r} ({_family(node)}) uses {type(estimator).__name__}, but {reason}. "
+        f"node {node.name!r} ({family_of(node)}) uses {type(estimator).__name__}, but {reason}. "
         f"Try {', '.join(f'{name}()' for name in fitting)}"
     )
 
@@ -364,7 +200,7 @@ def _check_paths(plan: Plan) -> None:
     if paths > PATH_LIMIT:
         names = sorted({type(e).__name__ for e in plan.estimators.values() if e.samples > 1})
         raise EstimatorError(
-            f"the sample plates of the nodes nest to {_count(paths)} paths, more than "
+            f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
             f"{PATH_LIMIT}. Give one instance of {names[0] if names else 'LeaveOneOut'} to all "
             "nodes: scg.compile(g, estimator=scg.LeaveOneOut(samples=4)) draws whole paths jointly"
         )
@@ -393,16 +229,3 @@ def _warn(plan: Plan) -> None:
                     StopWarning,
                     stacklevel=4,
                 )
-
-
-# --- words ---------------------------------------------------------------------------------------
-def _family(node: StochasticNode) -> str:
-    return node.attrs["family"].__name__
-
-
-def _names(walk: list[Expr]) -> str:
-    return " → ".join(expr.name or expr.op.name for expr in walk)
-
-
-def _count(n: int) -> str:
-    return str(n) if n < 10**9 else f"about 10^{len(str(n)) - 1}"
