@@ -131,7 +131,7 @@ MUTATIONS = [
     Mutation(
         "score-not-summed-over-a-plate",
         "scg/passes/surrogate.py",
-        "return plate_sum(logp, mixed) if mixed else logp",
+        "return plate_sum(logp, mixed)",
         "return logp",
         "a cost that reduces a plate must be boxed with the score of all its elements",
         "plates",

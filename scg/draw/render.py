@@ -92,7 +92,9 @@ def _in_process(source: str, format: str) -> bytes:
         ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # Graphviz' remarks on glyphs
-        return pygraphviz.AGraph(string=source).draw(format=format, prog="dot")
+        content = pygraphviz.AGraph(string=source).draw(format=format, prog="dot")
+    assert isinstance(content, bytes)  # no path was given
+    return content
 
 
 @contextlib.contextmanager
@@ -101,7 +103,7 @@ def _fonts() -> Iterator[None]:
     if sys.platform != "linux" or "FONTCONFIG_FILE" in os.environ:
         yield
         return
-    folders = list(_FOLDERS)
+    folders: list[str] = [*_FOLDERS]
     found = importlib.util.find_spec("matplotlib")
     if found is not None and found.origin is not None:
         folders.append(str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"))

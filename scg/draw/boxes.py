@@ -1,0 +1,108 @@
+"""Boxes: what a drawing shows for each named node, and in which clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scg.estimators.base import Estimator
+from scg.expr import Expr, Plate, StochasticNode
+from scg.graph import Graph
+
+Estimators = Mapping[StochasticNode, Estimator]
+
+SCOPES_FROM, COLLAPSE_FROM = 40, 160  # named nodes
+
+
+@dataclass
+class Box:
+    """What is drawn for a named node, or for a scope of a large graph."""
+
+    role: str
+    lines: list[str]
+    groups: tuple[Any, ...] = ()  # the clusters that it is in, outermost first
+    node: Expr | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def boxes(graph: Graph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
+    """Return the boxes by key, and for each named node the key of the box that shows it."""
+    scopes = any("/" in name for name in graph.roles)
+    if len(graph.roles) >= COLLAPSE_FROM and scopes:
+        return _collapsed(graph, estimators)
+    by_scope = len(graph.roles) >= SCOPES_FROM and scopes
+    homes = {} if by_scope else _homes(graph)
+    shown = {}
+    for name, (node, role) in graph.roles.items():
+        *outer, last = name.split("/")
+        box = Box(role, [last if by_scope else name, *_details(node, role)], node=node)
+        if by_scope:
+            box.groups = tuple("/".join(outer[: i + 1]) for i in range(len(outer)))
+            elsewhere = node.plates
+        else:
+            box.groups = homes[name]
+            elsewhere = tuple(plate for plate in node.plates if plate not in box.groups)
+        if elsewhere:
+            box.lines.append(f"on {', '.join(plate.name for plate in elsewhere)}")
+        shown[name] = box
+    return shown, {name: name for name in shown}
+
+
+def _collapsed(graph: Graph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
+    """Show each outermost scope of a very large graph as one box."""
+    shown: dict[str, Box] = {}
+    owner = {}
+    for name, (node, role) in graph.roles.items():
+        scope, inside, _ = name.partition("/")
+        owner[name] = scope + inside
+        if inside:
+            box = shown.setdefault(scope + inside, Box("scope", [scope + inside]))
+            what = role
+            if isinstance(node, StochasticNode) and node in estimators:
+                what = f"{role}: {_short(estimators[node])}"
+            box.counts[what] = box.counts.get(what, 0) + 1
+        else:
+            shown[name] = Box(role, [name, *_details(node, role)], node=node)
+    for box in shown.values():
+        box.lines += [f"{count} × {what}" for what, count in box.counts.items()]
+    return shown, owner
+
+
+def _homes(graph: Graph) -> dict[str, tuple[Plate, ...]]:
+    """For each named node the nested plates that it is drawn in, outermost first.
+
+    A plate is nested in the smallest one that holds all its nodes. A node on crossing plates is
+    drawn in the one declared last.
+    """
+    members = {
+        plate: {name for name, (node, _) in graph.roles.items() if plate in node.plates}
+        for plate in graph.plates
+    }
+    outer: dict[Plate, Plate | None] = {}
+    for i, plate in enumerate(graph.plates):
+        around = [
+            other
+            for j, other in enumerate(graph.plates)
+            if members[plate] < members[other] or (members[plate] == members[other] and j < i)
+        ]
+        outer[plate] = min(around, key=lambda p: (len(members[p]), -p.serial), default=None)
+
+    def chain(plate: Plate | None) -> tuple[Plate, ...]:
+        return () if plate is None else (*chain(outer[plate]), plate)
+
+    return {
+        name: max((chain(p) for p in node.plates), key=lambda c: (len(c), c[-1].serial), default=())
+        for name, (node, _) in graph.roles.items()
+    }
+
+
+def _details(node: Expr, role: str) -> list[str]:
+    family = node.attrs["family"].__name__ if isinstance(node, StochasticNode) else ""
+    shape = str(node.shape) if node.shape else ""
+    line = f"{family} {shape}".strip()
+    return [line] if line else []
+
+
+def _short(estimator: Estimator) -> str:
+    return type(estimator).__name__ + ("" if estimator.unbiased else " (BIASED)")

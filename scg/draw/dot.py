@@ -1,0 +1,213 @@
+"""DOT: a declared graph, or a compiled step, as Graphviz text.
+
+The shapes are those of Schulman et al. (2015): circles for stochastic nodes, squares for
+deterministic ones, diamonds for costs; parameters have no frame, data are filled.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from scg.draw.boxes import Box, boxes
+from scg.draw.flow import Edge, edges
+from scg.draw.render import Picture
+from scg.expr import Plate
+from scg.graph import Graph
+from scg.step import Step
+
+if TYPE_CHECKING:
+    import graphviz
+
+_FONT = "DejaVu Sans,Verdana,sans-serif"
+_SHAPES = {
+    "parameter": {"shape": "plaintext"},
+    "data": {"shape": "box", "style": "filled", "fillcolor": "#e8e8e8"},
+    "deterministic": {"shape": "box"},
+    "stochastic": {"shape": "ellipse"},
+    "cost": {"shape": "diamond"},
+}
+_COLORS = {
+    "derivative": ("#1f6fb4", "a derivative flows back"),
+    "score": ("#d95f02", "credit by the score"),
+    "weight": ("#7b5fb0", "credit by weights"),
+    "open": ("#333333", ""),
+}
+_BLOCKED, _NEUTRAL, _BIASED = "#a00000", "#b0b0b0", "#c00000"
+
+
+def draw_graph(graph: Graph, path: str | PathLike[str] | None = None) -> Picture:
+    """Draw a declared graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    path : str or path, optional
+        Where to write it: .svg, .png, .pdf, or .dot for the text.
+
+    Returns
+    -------
+    Picture
+        Its ``source`` is the DOT text.
+
+    Raises
+    ------
+    ScgError
+        If the suffix is unknown, or nothing that draws is installed.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+    >>> g.cost("loss", b)
+    >>> print(g.draw().source)  # doctest: +ELLIPSIS
+    digraph {
+    ...
+    """
+    return _finish(_sketch(graph, None), path)
+
+
+def draw_step(step: Step, path: str | PathLike[str] | None = None) -> Picture:
+    """Draw the surrogate: the declared graph, each estimator with its term, the flow of credit.
+
+    Parameters
+    ----------
+    step : Step
+        The compiled graph.
+    path : str or path, optional
+        Where to write it: .svg, .png, .pdf, or .dot for the text.
+
+    Returns
+    -------
+    Picture
+        Its ``source`` is the DOT text.
+
+    Raises
+    ------
+    ScgError
+        If the suffix is unknown, or nothing that draws is installed.
+    """
+    return _finish(_sketch(step.graph, step), path)
+
+
+def _finish(dot: graphviz.Digraph, path: str | PathLike[str] | None) -> Picture:
+    picture = Picture(dot.source)
+    if path is not None:
+        picture.save(path)
+    return picture
+
+
+def _sketch(graph: Graph, step: Step | None) -> graphviz.Digraph:
+    import graphviz
+
+    estimators = step.plan.estimators if step else None
+    flow = edges(graph, estimators)
+    shown, owner = boxes(graph, estimators or {})
+    ids = {name: f"n{i}" for i, name in enumerate(shown)}
+    joined: dict[tuple[str, str], Edge] = {}
+    for (tail, head), edge in flow.items():
+        ends = owner[tail], owner[head]
+        if ends[0] != ends[1]:
+            joined[ends] = joined[ends] | edge if ends in joined else edge
+
+    dot = graphviz.Digraph()
+    dot.attr(fontname=_FONT, fontsize="11", labeljust="l", nodesep="0.35", ranksep="0.45")
+    dot.attr("node", fontname=_FONT, fontsize="12", margin="0.08,0.04", height="0.4")
+    dot.attr("edge", fontname=_FONT, fontsize="10", arrowsize="0.7")
+    dot.attr(label=_legend(graph, joined.values() if step else ()), labelloc="b")
+    _place(dot, shown, ids, step, ())
+    for (tail, head), edge in joined.items():
+        dot.edge(ids[tail], ids[head], **_edge_style(edge))
+    return dot
+
+
+def _place(
+    dot: graphviz.Digraph,
+    shown: Mapping[str, Box],
+    ids: Mapping[str, str],
+    step: Step | None,
+    inside: tuple[Any, ...],
+) -> None:
+    """Add the boxes of one cluster, then the clusters in it."""
+    import graphviz
+
+    depth = len(inside)
+    inner: dict[Any, None] = {}
+    for name, box in shown.items():
+        if box.groups == inside:
+            style = _SHAPES.get(box.role, {"shape": "folder"})
+            dot.node(ids[name], _text(box.lines), id=ids[name], **style)
+            if step is not None and box.role == "stochastic":
+                _note(dot, ids[name], box.node, step)
+        elif box.groups[:depth] == inside:
+            inner[box.groups[depth]] = None
+    for group in inner:
+        number = next(i for i, box in enumerate(shown.values()) if group in box.groups)
+        plate = isinstance(group, Plate)
+        label = _plate_label(group) if plate else f"{group}/"
+        cluster = graphviz.Digraph(f"cluster_{depth}_{number}")
+        cluster.attr(label=_text([label]), labelloc="t", color="#888888")
+        cluster.attr(style="rounded" if plate else "dashed")
+        _place(cluster, shown, ids, step, (*inside, group))
+        dot.subgraph(cluster)
+
+
+def _note(dot: graphviz.Digraph, id: str, node: Any, step: Step) -> None:
+    """Put a node's estimator and term under it."""
+    estimator = step.plan.estimators.get(node)
+    if estimator is None:
+        lines, color = ["no cost depends on it"], _NEUTRAL
+    else:
+        lines = [*textwrap.wrap(repr(estimator), 60), *textwrap.wrap(estimator.formula, 60)]
+        color = "#555555"
+        if not estimator.unbiased:
+            lines, color = ["BIASED", *lines], _BIASED
+    dot.node(
+        f"{id}t", _text(lines), id=f"{id}t", shape="plaintext", fontsize="9.5", fontcolor=color
+    )
+    dot.edge(id, f"{id}t", style="dotted", arrowhead="none", color=color, weight="20")
+
+
+# --- words and looks ------------------------------------------------------------------------------
+def _plate_label(plate: Plate) -> str:
+    return plate.name if plate.length is None else f"{plate.name}: {plate.length}"
+
+
+def _edge_style(edge: Edge) -> dict[str, str]:
+    if edge.kinds:
+        colors = [color for kind, (color, _) in _COLORS.items() if kind in edge.kinds]
+        return {"color": ":".join(colors)}
+    if edge.blocked:
+        label = ", ".join(edge.blocked)
+        return {"color": _BLOCKED, "style": "dashed", "arrowhead": "tee", "label": _text([label])}
+    return {"color": _NEUTRAL}
+
+
+def _legend(graph: Graph, drawn: Iterable[Edge]) -> str:
+    """Name the graph and the colours in use."""
+    drawn = list(drawn)
+    name = _printable(graph.name).strip()
+    words = [f"<b>{html.escape(name)}</b>"] if name else []
+    for kind, (color, text) in _COLORS.items():
+        if any(kind in edge.kinds for edge in drawn):
+            words.append(f'<font color="{color}">━ {text}</font>')
+    if any(edge.blocked and not edge.kinds for edge in drawn):
+        words.append(f'<font color="{_BLOCKED}">┅ no credit</font>')
+    return f"<{'   '.join(words)}>" if words else ""
+
+
+def _text(lines: Iterable[str]) -> str:
+    """A label of plain lines: nothing in it is taken for markup, an escape or an entity."""
+    from graphviz import escape, nohtml
+
+    plain = (escape(_printable(line).replace("&", "&amp;")) for line in lines)
+    return nohtml("\\n".join(plain))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
