@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scg.errors import CompilerError
 from scg.expr import Expr, Plate, Plates, StochasticNode, rewrite
 from scg.ops.base import constant, plate_size
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum
 from scg.passes.analyse import bits
 from scg.passes.differentiate import gradients
+from scg.passes.leave_out import LeaveOut
 from scg.passes.objective import contribution, reduction
+from scg.passes.rerun import blanket, central, rerun
 
 if TYPE_CHECKING:
     from scg.passes.surrogate import Surrogate
@@ -47,7 +48,7 @@ class NodeDownstream:
 
     @cached_property
     def inputs(self) -> tuple[Expr, ...]:
-        """The data and the draws on which the node directly depends."""
+        """The data and the draws on which each element of the node directly depends."""
         found: dict[Expr, None] = {}
         seen: set[Expr] = set()
         stack = list(self.node.args)
@@ -57,7 +58,8 @@ class NodeDownstream:
                 continue
             seen.add(expr)
             if isinstance(expr, StochasticNode) or expr.op.name == "data":
-                found[expr] = None
+                if set(expr.plates) <= set(self.node.plates):
+                    found[expr] = None
             else:
                 stack.extend(expr.args)
         position = {expr: i for i, expr in enumerate(self.surrogate.influence.order)}
@@ -69,30 +71,21 @@ class NodeDownstream:
         return self.surrogate.mean_field.replay(self)
 
     def at(self, value: Expr, below: str) -> NodeReplay:
-        """Replay with the node at `value`; those below at "mean", "mode" or the "same" noise."""
-        if below not in ("mean", "mode", "same"):
-            raise CompilerError(f'at(..., below={below!r}): expected "mean", "mode" or "same"')
-        surrogate, node = self.surrogate, self.node
-        value = expand(value, (*value.plates, *node.plates), node.shape)
-        point = mark(value, label=f"{node.name}:{below}")
-        env: dict[Expr, Expr] = {node: point}
-        weights = dict(surrogate.weights)
-        for expr in surrogate.influence.order:
-            if expr in env:
-                continue
-            if not any(env[arg] is not surrogate.env[arg] for arg in expr.args):
-                env[expr] = surrogate.env[expr]
-            elif not isinstance(expr, StochasticNode):
-                rewrite((expr,), env)
-            elif below == "same":
-                draw = surrogate.draw_of(expr, env)
-                env[expr] = draw.value
-                if draw.plate is not None and draw.weight is not None:
-                    weights[draw.plate] = draw.weight
-            else:
-                env[expr] = central(expr, env, below)
+        """Replay with the node at `value`; see :func:`scg.passes.rerun.rerun` for `below`."""
+        value = expand(value, (*value.plates, *self.node.plates), self.node.shape)
+        point = mark(value, label=f"{self.node.name}:{below}")
+        run = rerun(self.surrogate, {self.node: point}, below)
         kept = tuple(p for p in point.plates if not p.owned_by_user)
-        return NodeReplay(point, self.reduced(env, None, (*self._samples, *kept), weights))
+        cost = self.reduced(run.env, None, (*self._samples, *kept), run.weights)
+        return NodeReplay(point, cost, blanket(self.surrogate, self.node, run))
+
+    def without(self, plate: Plate, impute: str = "geometric") -> Expr:
+        """The cost with each reduction over `plate` leaving out the element's own part."""
+        left = LeaveOut(self.surrogate, self.node, plate, impute)
+        run = left.run()
+        return left.back(
+            self.reduced(run.env, None, (*self._samples, left.twin), run.weights)
+        )
 
     def plate(self, length: int) -> Plate:
         """Return a plate of alternatives; the term must sum over it."""
@@ -165,7 +158,7 @@ class NodeDownstream:
         value = contribution(cost, value)
         value = self.surrogate.collapse(value, samples, self.surrogate.frozen(cost), weights)
         gone = tuple(p for p in value.plates if p.owned_by_user and p not in sep)
-        return plate_sum(value, gone) if gone else value
+        return plate_sum(value, gone)
 
 
 @dataclass(frozen=True)
@@ -174,6 +167,7 @@ class NodeReplay:
 
     point: Expr
     cost: Expr
+    logp: Expr
 
     @cached_property
     def slope(self) -> Expr:
@@ -189,13 +183,6 @@ class FieldReplay:
     point: Expr
     cost: Expr
     slope: Expr
-
-
-def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
-    """Mean or mode of a node given what `env` holds for its parents, on all the node's plates."""
-    dist = node.dist.rebuild(tuple(env[arg] for arg in node.args), node.attrs["static"])
-    value = dist.mean() if how == "mean" else dist.mode()
-    return expand(value, (*value.plates, *node.plates), node.shape)
 
 
 class MeanField:
@@ -215,7 +202,7 @@ class MeanField:
         total: Expr | None = None
         for _, cost in influence.costs:
             part = contribution(cost, self.env[cost])
-            part = plate_sum(part, part.plates) if part.plates else part
+            part = plate_sum(part, part.plates)
             total = part if total is None else total + part
         assert total is not None
         slopes = gradients(total, list(self.points.values()))

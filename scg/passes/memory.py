@@ -44,9 +44,9 @@ class NodeMemory:
         self.parameters[name] = learn
         return self._leaf(name, shape, lambda rng: init(rng, shape))
 
-    def state(self, name: str, initial: float) -> Expr:
+    def state(self, name: str, initial: float, shape: tuple[int, ...] = ()) -> Expr:
         """Return a state as it was before this call."""
-        return self._leaf(name, (), lambda rng: initial)
+        return self._leaf(name, shape, lambda rng: np.full(shape, initial))
 
     def update(self, name: str, value: Expr | float) -> None:
         """Set what a state will be after this call."""

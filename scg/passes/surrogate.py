@@ -109,6 +109,8 @@ class Surrogate:
         self.weights: dict[Plate, Expr] = {}
         self.owners: dict[Plate, int] = {}  # the nodes on each sample plate, as bits
         self._plates: dict[object, Plate] = {}
+        self._values: dict[StochasticNode, Plate] = {}
+        self._twins: dict[Plate, Plate] = {}
         self._erased: dict[Expr, Expr] = {}
         self._simple: dict[Expr, Expr] = {}
         self._sums: dict[Any, Expr | None] = {}
@@ -193,6 +195,23 @@ class Surrogate:
             self._plates[key] = Plate.internal(f"samples of {node.name}", length, rank=1)
         return self._plates[key]
 
+    def value_plate(self, node: StochasticNode) -> Plate:
+        """Return the plate of all values of a node, for exact expectations in a replay.
+
+        The plates of all nodes are made at once: deeper ones are to be summed over first.
+        """
+        for i, other in enumerate(self.influence.nodes):
+            if other not in self._values and other.attrs["family"].supports("cardinality"):
+                plate = Plate.internal(f"values of {other.name}", other.dist.cardinality(), rank=1)
+                self._values[other], self.owners[plate] = plate, 1 << i
+        return self._values[node]
+
+    def twin(self, plate: Plate) -> Plate:
+        """Return a plate of the same length for the element of `plate` that is left out."""
+        if plate not in self._twins:
+            self._twins[plate] = Plate.internal(f"left out of {plate.name}", plate.length, rank=1)
+        return self._twins[plate]
+
     # --- the law ----------------------------------------------------------------------------------
     def score(self, ancestors: tuple[Reach, ...]) -> Expr | None:
         """Σ_n Σ_{plates(n) ∖ sep} ℓ_n over ancestors on open paths, by shared prefix sums."""
@@ -221,7 +240,7 @@ class Surrogate:
         if logp is None:
             return None
         mixed = tuple(p for p in logp.plates if p.owned_by_user and p not in sep)
-        return plate_sum(logp, mixed) if mixed else logp
+        return plate_sum(logp, mixed)
 
     def boxed(self, name: str, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
@@ -273,7 +292,7 @@ class Surrogate:
 
 def _total(value: Expr) -> Expr:
     """Sum over all remaining plates."""
-    return plate_sum(value, value.plates) if value.plates else value
+    return plate_sum(value, value.plates)
 
 
 def _sum(parts: list[Expr]) -> Expr:

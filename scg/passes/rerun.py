@@ -1,0 +1,129 @@
+"""Rerun: the graph below a node once more, with other values and the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scg.errors import CompilerError
+from scg.expr import Expr, Plate, StochasticNode, rewrite
+from scg.ops.base import constant
+from scg.ops.elementwise import exp
+from scg.ops.reductions import expand, plate_sum
+from scg.passes.analyse import bits
+
+if TYPE_CHECKING:
+    from scg.passes.surrogate import Surrogate
+
+#: What may happen to the stochastic nodes below the replaced one.
+BELOW = ("mean", "mode", "same", "kept", "expected")
+
+
+@dataclass
+class Run:
+    """A second run of the graph.
+
+    Attributes
+    ----------
+    env : dict
+        What each declared expression is in this run.
+    weights : dict
+        The weights of sample plates in this run.
+    logp : dict
+        With below="kept": the log-probability of each kept draw under its new parents.
+    """
+
+    env: dict[Expr, Expr]
+    weights: dict[Plate, Expr]
+    logp: dict[StochasticNode, Expr] = field(default_factory=dict)
+
+
+def rerun(
+    surrogate: Surrogate,
+    env: dict[Expr, Expr],
+    below: str,
+    change: Callable[[Expr, dict[Expr, Expr]], Expr | None] | None = None,
+) -> Run:
+    """Run the graph again, starting from what `env` holds.
+
+    Parameters
+    ----------
+    surrogate : Surrogate
+        The first run.
+    env : dict
+        The replaced expressions; extended in place.
+    below : {"mean", "mode", "same", "kept", "expected"}
+        The stochastic nodes below are at their mean or mode, drawn by their own estimators from
+        the same noise, kept as they were drawn, or put on plates of all their values.
+    change : callable, optional
+        Asked first for every expression; what it returns replaces the expression.
+    """
+    if below not in BELOW:
+        known = ", ".join(f'"{word}"' for word in BELOW)
+        raise CompilerError(f"a replay with below={below!r}: expected one of {known}")
+    run = Run(env, dict(surrogate.weights))
+    for expr in surrogate.influence.order:
+        if expr in env:
+            continue
+        new = change(expr, env) if change is not None else None
+        if new is not None:
+            env[expr] = new
+        elif not any(env[arg] is not surrogate.env[arg] for arg in expr.args):
+            env[expr] = surrogate.env[expr]
+        elif isinstance(expr, StochasticNode):
+            env[expr] = _redrawn(surrogate, expr, run, below)
+        else:
+            rewrite((expr,), env)
+    return run
+
+
+def _redrawn(surrogate: Surrogate, node: StochasticNode, run: Run, below: str) -> Expr:
+    if below in ("mean", "mode"):
+        return central(node, run.env, below)
+    if below == "same":
+        draw = surrogate.draw_of(node, run.env)
+        if draw.plate is not None and draw.weight is not None:
+            run.weights[draw.plate] = draw.weight
+        return draw.value
+    if below == "expected":
+        value, plate, weight = enumerated(surrogate, node, run.env)
+        run.weights[plate] = weight
+        return value
+    value = surrogate.env[node]
+    run.logp[node] = law(node, run.env).log_prob(value)
+    return value
+
+
+def law(node: StochasticNode, env: dict[Expr, Expr]):
+    """Distribution of a node given what `env` holds for its parents."""
+    return node.dist.rebuild(tuple(env[arg] for arg in node.args), node.attrs["static"])
+
+
+def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
+    """Mean or mode of a node given what `env` holds for its parents, on all the node's plates."""
+    dist = law(node, env)
+    value = dist.mean() if how == "mean" else dist.mode()
+    return expand(value, (*value.plates, *node.plates), node.shape)
+
+
+def enumerated(
+    surrogate: Surrogate, node: StochasticNode, env: dict[Expr, Expr]
+) -> tuple[Expr, Plate, Expr]:
+    """All values of a node on a plate of its own, the plate, and their probabilities."""
+    plate = surrogate.value_plate(node)
+    value = constant(surrogate.graph, node.dist.enumerate_support(), (plate,))
+    value = expand(value, (*value.plates, *node.plates), node.shape)
+    return value, plate, exp(law(node, env).log_prob(value))
+
+
+def blanket(surrogate: Surrogate, node: StochasticNode, run: Run) -> Expr:
+    """Σ log-probability of the kept draws below `node`, on the node's plates."""
+    total = constant(surrogate.graph, 0.0)
+    bit = surrogate.influence.index[node]
+    for child, logp in run.logp.items():
+        for reach in surrogate.influence.ancestors[child]:
+            if bit in bits(reach.members):
+                gone = tuple(p for p in logp.plates if p.owned_by_user and p not in reach.sep)
+                total = total + plate_sum(logp, gone)
+    return total
