@@ -229,6 +229,9 @@ class Graph:
 
         return draw_graph(self, path)
 
+    def _repr_svg_(self) -> str | None:
+        return self.draw()._repr_svg_()
+
     def to_networkx(self) -> nx.DiGraph:
         """Return the declared graph: named nodes with a ``role``, edges as in the model.
 

@@ -19,6 +19,7 @@ from scg.passes.plan import Plan
 from scg.passes.surrogate import Surrogate
 
 if TYPE_CHECKING:
+    from scg.engine.table import Profile
     from scg.explain import Explanation
 
 Nested = dict[str, dict[str, np.ndarray]]
@@ -123,11 +124,8 @@ class Step:
         total: dict[Any, Any] = {}
         squares: dict[Any, Any] = {}
         count = 0
-        for out in self.each_block(values, sizes, seed, runs, noise):
-            size = len(next(iter(out.values())))
-            for key, value in out.items():
-                mean = value.mean(axis=0)
-                spread = ((value - mean) ** 2).sum(axis=0) if key[0] == "grads" else 0.0
+        for size, moments in self._moments(values, sizes, seed, runs, noise):
+            for key, (mean, spread) in moments.items():
                 if count:
                     delta = mean - total[key]
                     share = size / (count + size)
@@ -189,6 +187,35 @@ class Step:
 
         return draw_step(self, path)
 
+    def _repr_svg_(self) -> str | None:
+        return self.draw()._repr_svg_()
+
+    @property
+    def source(self) -> str:
+        """The text of the compiled kernels; empty with ``backend="numpy"``."""
+        return self.program.source
+
+    def profile(
+        self,
+        params: Mapping[str, Any],
+        *,
+        seed: int | tuple[int, ...] = 0,
+        data: Mapping[str, Any] | None = None,
+        state: Mapping[str, Mapping[str, Any]] | None = None,
+        rounds: int = 20,
+    ) -> Profile:
+        """Time every entry of the table in `rounds` single runs; print the result.
+
+        Raises
+        ------
+        CallError
+            With ``backend="numpy"``, which has no table.
+        """
+        if self.program.backend == "numpy":
+            raise CallError('only a compiled step has a profile: scg.compile(g, backend="numba")')
+        values, sizes, _ = self.bound(params, data, state)
+        return self.program.profile(values, seed, sizes, rounds)
+
     # --- inside ----------------------------------------------------------------------------------
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -208,6 +235,25 @@ class Step:
             for name, value in entries.items():
                 values[f"{node}@{name}"] = value.astype(self.program.dtype)
         return values, sizes, memory
+
+    def _moments(
+        self,
+        values: Mapping[str, Any],
+        sizes: Mapping[Plate, int],
+        seed: Any,
+        runs: int,
+        noise: Mapping[str, Any] | None,
+    ) -> Iterator[tuple[int, dict[Any, tuple[Any, Any]]]]:
+        """Yield, for blocks of runs, their number and the moments of every output."""
+        reduced = self.program.backend != "numpy" and self.curvature is None
+        if reduced and noise is None and seed is not None and _runs(runs) > 1:
+            check_seed(seed)
+            for block in self.program.blocks(runs, sizes):
+                yield len(block), self.program.averages(values, seed, block, sizes)
+            return
+        for out in self.each_block(values, sizes, seed, runs, noise):
+            size = len(next(iter(out.values())))
+            yield size, {key: _moments(v, key[0] == "grads") for key, v in out.items()}
 
     def each_block(
         self,
@@ -229,6 +275,9 @@ class Step:
             return
         check_seed(seed)
         for block in self.program.blocks(_runs(runs), sizes):
+            if self.curvature is None:
+                yield _spread(self.program.sample(values, seed, block, sizes), len(block))
+                continue
             yield self.outcomes(values, self._all_noise(seed, block, sizes), sizes, len(block))
 
     def outcomes(
@@ -243,8 +292,7 @@ class Step:
                 for direction in directions(self.graph)
             ]
             out |= {key: np.stack([row[key] for row in rows], axis=1) for key in rows[0]}
-        runs = max([runs, *map(len, out.values())])
-        return {key: np.broadcast_to(v, (runs, *v.shape[1:])) for key, v in out.items()}
+        return _spread(out, runs)
 
     def _all_noise(self, seed: Any, runs: range, sizes: Any) -> dict[str, np.ndarray]:
         noise: dict[str, np.ndarray] = {}
@@ -269,6 +317,8 @@ class Step:
     def _check_state(self, given: Mapping[str, Mapping[str, Any]] | None) -> Nested:
         if given is None:
             return self.init(seed=0)
+        if not isinstance(given, Mapping):
+            raise CallError(f"state: expected a mapping from node names, got {given!r}")
         checked: Nested = {}
         for memory in self.surrogate.memory.values():
             entries = given.get(memory.node)
@@ -286,10 +336,33 @@ class Step:
                         f"got {value.shape}"
                     )
                 checked[memory.node][name] = value
-        for node in given:
+        for node, entries in given.items():
             if node not in checked:
                 raise CallError(f"state of node {node!r}: its estimator keeps none")
+            for name in entries:
+                if name not in checked[node]:
+                    raise CallError(
+                        f"state of node {node!r} has an unknown entry {name!r}; its estimator "
+                        f"keeps {', '.join(map(repr, checked[node]))}"
+                    )
         return checked
+
+
+def _moments(value: np.ndarray, with_spread: bool) -> tuple[Any, Any]:
+    """Return the mean over runs and, if asked for, the sum of squared deviations from it."""
+    if len(value) == 1:  # a copy: an output may be a view of what the user gave
+        return value[0].copy(), 0.0
+    mean = value.mean(axis=0)
+    return mean, ((value - mean) ** 2).sum(axis=0) if with_spread else 0.0
+
+
+def _spread(out: dict[Any, np.ndarray], runs: int) -> dict[Any, np.ndarray]:
+    """Repeat outputs that depend on no noise over the runs."""
+    runs = max([runs, *map(len, out.values())])
+    return {
+        key: v if len(v) == runs else np.broadcast_to(v, (runs, *v.shape[1:]))
+        for key, v in out.items()
+    }
 
 
 def _restrict(noise: Mapping[str, Any], program: Program) -> dict[str, Any]:

@@ -80,15 +80,22 @@ def test_weights_and_nested_plates_in_words():
     assert [n.credit for n in e.nodes] == ["weight", "score", "score"]
 
 
-def test_a_sample_plate_whose_weight_lives_on_another_is_inside_it():
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (scg.LeaveOneOut(samples=3), "mean over 3 draws of a"),
+        (scg.Enumeration(), "weighted sum over 2 values of a"),
+    ],
+    ids=str,
+)
+def test_a_sample_plate_whose_weight_lives_on_another_is_inside_it(estimator, words):
     g = scg.Graph()
     a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.1)))
     b = g.sample("b", scg.Bernoulli(logits=a))
-    g.cost("loss", b)
-    e = scg.compile(g, {"a": scg.LeaveOneOut(samples=3), "b": scg.Enumeration()}).explain()
-    assert e.surrogate[0] == (
-        "mean over 3 draws of a of weighted sum over 2 values of b [ ⊠(ℓ(a)) · loss ]"
-    )
+    g.cost("loss", b)  # a enters through the weights of b alone
+    e = scg.compile(g, {"a": estimator, "b": scg.Enumeration()}).explain()
+    value = "loss" if estimator.credit == "weight" else "⊠(ℓ(a)) · loss"
+    assert e.surrogate[0] == f"{words} of weighted sum over 2 values of b [ {value} ]"
 
 
 def test_scaled_sums_in_words():
@@ -169,3 +176,32 @@ def test_it_fits_json_and_html():
     e = scg.compile(g).explain()
     assert json.loads(json.dumps(e.to_dict()))["nodes"][0]["shape"] == [2]
     assert "&lt;b&gt;" in e._repr_html_() and "a &amp; b" in e._repr_html_()
+
+
+LAWS = {
+    "Bernoulli": lambda t: scg.Bernoulli(logits=t + np.zeros(2)),
+    "Normal": lambda t: scg.Normal(t + np.zeros(2), 1.0),
+    "OneHotCategorical": lambda t: scg.OneHotCategorical(logits=t * np.array([1.0, -1.0])),
+}
+
+
+@pytest.mark.filterwarnings("ignore::scg.BiasWarning")
+@pytest.mark.parametrize("cls", scg.estimators.ESTIMATORS, ids=lambda cls: cls.__name__)
+def test_every_estimator_is_explained_and_drawn(cls):
+    fitting = []
+    for law, dist in LAWS.items():
+        g = scg.Graph()
+        particles = scg.Plate("particles", length=3)
+        x = g.sample("x", dist(g.parameter("t", 0.3)), plates=particles)
+        value = np.sum(x * np.array([1.0, 0.4]))
+        vimco = cls is scg.VIMCO
+        g.cost("loss", scg.plate_logsumexp(value, particles) if vimco else value)
+        try:
+            step = scg.compile(g, cls(particles) if vimco else cls())
+        except scg.EstimatorError:
+            continue
+        fitting.append(law)
+        (explained,) = step.explain().nodes
+        assert explained.formula and explained.formula in " ".join(str(step.explain()).split())
+        assert cls.__name__ in step.draw().source
+    assert fitting

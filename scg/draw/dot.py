@@ -34,6 +34,7 @@ _COLORS = {
     "derivative": ("#1f6fb4", "a derivative flows back"),
     "score": ("#d95f02", "credit by the score"),
     "weight": ("#7b5fb0", "credit by weights"),
+    "along": ("#2a8a4a", "credit by an injected estimate"),
     "open": ("#333333", ""),
 }
 _BLOCKED, _NEUTRAL, _BIASED = "#a00000", "#b0b0b0", "#c00000"
@@ -95,6 +96,17 @@ def draw_step(step: Step, path: str | PathLike[str] | None = None) -> Picture:
     return _finish(_sketch(step.graph, step), path)
 
 
+def identifiers(graph: Graph) -> dict[str, str]:
+    """Return the identifier in drawings of what shows each named node."""
+    shown, owner = boxes(graph, {})
+    ids = _numbered(shown)
+    return {name: ids[key] for name, key in owner.items()}
+
+
+def _numbered(shown: Mapping[str, Box]) -> dict[str, str]:
+    return {key: f"n{i}" for i, key in enumerate(shown)}
+
+
 def _finish(dot: graphviz.Digraph, path: str | PathLike[str] | None) -> Picture:
     picture = Picture(dot.source)
     if path is not None:
@@ -108,7 +120,7 @@ def _sketch(graph: Graph, step: Step | None) -> graphviz.Digraph:
     estimators = step.plan.estimators if step else None
     flow = edges(graph, estimators)
     shown, owner = boxes(graph, estimators or {})
-    ids = {name: f"n{i}" for i, name in enumerate(shown)}
+    ids = _numbered(shown)
     joined: dict[tuple[str, str], Edge] = {}
     for (tail, head), edge in flow.items():
         ends = owner[tail], owner[head]

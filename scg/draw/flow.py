@@ -11,7 +11,7 @@ from scg.graph import Graph
 from scg.ops.base import DATA, PARAMETER
 from scg.passes.analyse import continuous_in
 
-_KIND = {"pathwise": "derivative", "score": "score", "weight": "weight"}
+_KIND = {"pathwise": "derivative", "score": "score", "weight": "weight", "along": "along"}
 _NONE: frozenset[str] = frozenset()
 
 
@@ -22,8 +22,8 @@ class Edge:
     Attributes
     ----------
     kinds : frozenset of str
-        How credit flows back along it: by "derivative", by "score", by "weight"; of a graph
-        without estimators, "open".
+        How credit flows back along it: by "derivative", by "score", by "weight", or "along" an
+        estimate that a term injects; of a graph without estimators, "open".
     blocked : tuple of str
         The ops on its paths that cut credit off.
     """
@@ -43,7 +43,7 @@ def edges(
 
     They are the edges of :meth:`scg.Graph.to_networkx`. With estimators it is said how credit
     flows along each: from a parameter or a pathwise draw by a derivative, from any other draw by
-    its score or its weight, through a deterministic node by whatever flows into it.
+    its score, its weight or its term, through a deterministic node by whatever flows into it.
     """
     names = {node: name for name, (node, role) in graph.roles.items() if role != "cost"}
     arriving: dict[Expr, dict[str, Edge]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from scg.errors import CompilerError, DeclarationError
 from scg.expr import Expr, describe, rewrite, topological
 from scg.ops.base import constant
-from scg.ops.gradient import IDENTITIES, box
+from scg.ops.gradient import IDENTITIES, box, stop
 from scg.ops.reductions import expand, fit, zeros
 
 
@@ -57,6 +57,16 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
                     raise CompilerError(f"the VJP of {expr.op.name} returned {cotangent!r}")
                 waiting.setdefault(arg, []).append(cotangent)
     return [found[x] if x in found else zeros(x) for x in wrt]
+
+
+def through(y: Expr, x: Expr) -> Expr:
+    """Return `y` as a function of `x` alone: everything else that it depends on is stopped."""
+    env: dict[Expr, Expr] = {x: x}
+    for expr in topological((y,)):
+        if expr not in env and any(arg in env for arg in expr.args):
+            args = tuple(env[arg] if arg in env else stop(arg) for arg in expr.args)
+            env[expr] = expr.op.build(expr.graph, args, expr.attrs)
+    return env.get(y, stop(y))
 
 
 def erase(roots: Iterable[Expr], env: dict[Expr, Expr] | None = None) -> dict[Expr, Expr]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ from scg.ops.base import constant, plate_size
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum
 from scg.passes.analyse import bits
-from scg.passes.differentiate import gradients
+from scg.passes.differentiate import gradients, through
 from scg.passes.leave_out import LeaveOut
 from scg.passes.objective import contribution, reduction
-from scg.passes.rerun import blanket, central, rerun
+from scg.passes.rerun import blanket, central, law, rerun
 
 if TYPE_CHECKING:
+    from scg.distributions.base import Distribution
     from scg.passes.surrogate import Surrogate
 
 
@@ -70,13 +72,15 @@ class NodeDownstream:
         """The shared deterministic pass, as this node sees it."""
         return self.surrogate.mean_field.replay(self)
 
-    def at(self, value: Expr, below: str) -> NodeReplay:
+    def at(self, value: Expr, below: str, temperature: Expr | float = 1.0) -> NodeReplay:
         """Replay with the node at `value`; see :func:`scg.passes.rerun.rerun` for `below`."""
         value = expand(value, (*value.plates, *self.node.plates), self.node.shape)
         point = mark(value, label=f"{self.node.name}:{below}")
-        run = rerun(self.surrogate, {self.node: point}, below)
+        run = rerun(self.surrogate, {self.node: point}, below, temperature=temperature)
         kept = tuple(p for p in point.plates if not p.owned_by_user)
         cost = self.reduced(run.env, None, (*self._samples, *kept), run.weights)
+        if below == "relax":
+            cost = through(cost, point)
         return NodeReplay(point, cost, blanket(self.surrogate, self.node, run))
 
     def without(self, plate: Plate, impute: str = "geometric") -> Expr:
@@ -86,6 +90,17 @@ class NodeDownstream:
         return left.back(
             self.reduced(run.env, None, (*self._samples, left.twin), run.weights)
         )
+
+    def expected(self, of: Callable[[Distribution, Expr, Expr], Expr]) -> Expr:
+        """Return the exact mean over the whole graph of `of` (law of the node, value, cost)."""
+        surrogate, run = self.surrogate, self.surrogate.expectation
+        value = run.env[self.node]
+        above = {self.node}
+        for reach in surrogate.influence.ancestors[self.node]:
+            above.update(surrogate.influence.nodes[i] for i in bits(reach.members))
+        kept = tuple(surrogate.value_plate(node) for node in above)
+        cost = self.reduced(run.env, None, kept, run.weights)
+        return surrogate.collapse(of(law(self.node, run.env), value, cost), weights=run.weights)
 
     def plate(self, length: int) -> Plate:
         """Return a plate of alternatives; the term must sum over it."""

@@ -34,6 +34,19 @@ STATEMENTS = {
     "tanh": "tanh({0})",
     "sigmoid": "sigmoid({0})",
     "softplus": "softplus({0})",
+    "ndtri": "ndtri({0})",
+    "exp2": "exp2({0})",
+    "log2": "log2({0})",
+    "log10": "log10({0})",
+    "sin": "sin({0})",
+    "cos": "cos({0})",
+    "tan": "tan({0})",
+    "arctan": "arctan({0})",
+    "sinh": "sinh({0})",
+    "cosh": "cosh({0})",
+    "floor": "floor({0})",
+    "ceil": "ceil({0})",
+    "rint": "rint({0})",
     "sign": "({one} if {0} > {zero} else (-{one} if {0} < {zero} else {0}))",
     "abs": "abs({0})",
     "relu": "({0} if ({0} > {zero} or {0} != {0}) else {zero})",
@@ -49,8 +62,8 @@ STATEMENTS = {
     "where": "({1} if {0} else {2})",
     "minimum": "({0} if ({0} < {1} or {0} != {0}) else {1})",
     "maximum": "({0} if ({0} > {1} or {0} != {0}) else {1})",
-    "xlogy": "({zero} if {0} == {zero} else {0} * log({1}))",
-    "xlog1py": "({zero} if {0} == {zero} else {0} * log1p({1}))",
+    "xlogy": "{0} * log({one} if {0} == {zero} else {1})",
+    "xlog1py": "{0} * log1p({zero} if {0} == {zero} else {1})",
     "float": "{0}",
     "copy": "{0}",
 }
@@ -100,7 +113,7 @@ class Loop:
 
 @dataclass(eq=False)
 class Gemm:
-    """A contraction that is a loop of matrix products; `lengths` are those of its integer labels."""
+    """A contraction that is a loop of matrix products; `lengths` are of its integer labels."""
 
     expr: Expr
     product: Product

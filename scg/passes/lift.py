@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scg.expr import Expr, Plate, intern, ordered, rewrite, topological
+from scg.ops.base import plate_size
+from scg.ops.elementwise import square
+from scg.ops.reductions import REDUCTIONS
 
 
 def lift(
@@ -23,3 +26,21 @@ def lift(
             env[expr] = intern(expr.graph, expr.op, (), expr.attrs, signature)
     rewrite(order, env)
     return {key: env[value] for key, value in outputs.items()}
+
+
+def moments_over(outputs: Mapping[object, Expr], plate: Plate) -> dict[object, Expr]:
+    """Return means over a plate, and sums of squared deviations from them.
+
+    The keys are ``(key, "mean")`` and ``(key, "spread")``; an output that is not on the plate is
+    its own mean, and has no spread.
+    """
+    sum_over = REDUCTIONS[0]
+    moments: dict[object, Expr] = {}
+    for key, value in outputs.items():
+        moments[key, "mean"] = value
+        if plate in value.plates:
+            mean = sum_over(value, axes=(), over=(plate,)) / plate_size(value.graph, plate)
+            moments[key, "mean"] = mean
+            deviation = square(value - mean)
+            moments[key, "spread"] = sum_over(deviation, axes=(), over=(plate,))
+    return moments

@@ -119,26 +119,17 @@ def lower(outputs: Mapping[Any, Expr]) -> tuple[dict[Any, Expr], dict[Expr, View
 
 
 def _look(root: Expr, views: dict[Expr, View]) -> None:
-    """Note the views of what a rule built."""
-    for expr in _new(root, views):
-        view = view_of(expr, views)
-        views[expr] = whole(expr) if view is None else view
-
-
-def _new(root: Expr, views: Mapping[Expr, View]) -> list[Expr]:
-    """Return the expressions below `root` without a view yet, arguments first."""
-    order: list[Expr] = []
+    """Note the views of what a rule built: of everything below `root` that has none yet."""
     stack = [root]
     while stack:
         expr = stack[-1]
-        waiting = [arg for arg in expr.args if arg not in views and arg not in order]
-        if expr in views or expr in order:
+        waiting = [arg for arg in expr.args if arg not in views]
+        if expr in views or not waiting:
             stack.pop()
-        elif waiting:
-            stack += waiting
+            view = views.get(expr) or view_of(expr, views)
+            views[expr] = whole(expr) if view is None else view
         else:
-            order.append(stack.pop())
-    return order
+            stack += waiting
 
 
 # --- rules: each returns an equal expression of ops that are lowered already -----------------

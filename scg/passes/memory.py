@@ -22,7 +22,8 @@ class NodeMemory:
     leaves : dict
         Every own parameter and state, by name.
     parameters : dict
-        Which of them are parameters, and what they learn on: the "loss" or the "variance".
+        Which of them are parameters, and what they learn on: the "loss", the "variance" or the
+        "objective".
     updates : dict
         The new value of each state.
     losses : list of Expr

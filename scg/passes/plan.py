@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scg.errors import BiasWarning, EstimatorError, StopWarning
 from scg.estimators import ESTIMATORS, Enumeration, Estimator, LeaveOneOut, Reparameterization
@@ -38,9 +39,12 @@ class Plan:
         return all(estimator.unbiased for estimator in self.estimators.values())
 
     def plate_key(self, node: StochasticNode) -> object:
-        """What identifies the sample plate of a node: the instance if joint, else the node."""
-        estimator = self.estimators[node]
-        return estimator if estimator.joint else node
+        """What identifies the sample plate of a node; see :func:`plate_keys`."""
+        return self._keys[node]
+
+    @cached_property
+    def _keys(self) -> dict[StochasticNode, object]:
+        return plate_keys(self.influence, self.estimators)
 
     def lengths(self) -> dict[Expr, dict[object, int]]:
         """For each expression the sample plates on which it will live, with their lengths."""
@@ -108,7 +112,7 @@ def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:
     reason = complaint(node, estimator, view)
     if reason is None:
         return
-    fitting = [cls.__name__ for cls in ESTIMATORS if _fits(node, cls, view)]
+    fitting = [cls.__name__ for cls in ESTIMATORS if cls.suggested and _fits(node, cls, view)]
     raise EstimatorError(
         f"node {node.name!r} ({family_of(node)}) uses {type(estimator).__name__}, but {reason}. "
         f"Try {', '.join(f'{name}()' for name in fitting)}"
@@ -161,11 +165,42 @@ def _choose(
 
 
 # --- how many paths -------------------------------------------------------------------------------
+def plate_keys(
+    influence: Influence, estimators: Mapping[StochasticNode, Estimator]
+) -> dict[StochasticNode, object]:
+    """What identifies the sample plate of each node.
+
+    The node itself; the instance where it draws whole paths jointly; the instance and the layer
+    where its draws are coupled. The layer is the number of nodes of the instance on the longest
+    way down to the node: nodes of one layer do not depend on each other.
+    """
+    keys: dict[StochasticNode, object] = {}
+    layer: dict[StochasticNode, int] = {}
+    for node in influence.nodes:
+        estimator = estimators.get(node)
+        if estimator is None or not estimator.joint:
+            keys[node] = node
+        elif estimator.joint == "layer":
+            above = (
+                influence.nodes[i]
+                for reach in influence.ancestors[node]
+                for i in bits(reach.members)
+            )
+            layer[node] = 1 + max(
+                (layer[other] for other in above if estimators.get(other) is estimator), default=-1
+            )
+            keys[node] = (estimator, layer[node])
+        else:
+            keys[node] = estimator
+    return keys
+
+
 def sample_plates(
     influence: Influence, estimators: Mapping[StochasticNode, Estimator]
 ) -> dict[Expr, dict[object, int]]:
     """For each expression its sample plates (by key) and their lengths."""
     found: dict[Expr, dict[object, int]] = {}
+    keys = plate_keys(influence, estimators)
     for expr in influence.order:
         below = [found[arg] for arg in expr.args if found[arg]]
         joined = below[0] if below else {}
@@ -173,11 +208,9 @@ def sample_plates(
             joined = {key: n for plates in below for key, n in plates.items()}
         estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
         if isinstance(expr, StochasticNode) and estimator is not None:
-            weighted = estimator.credit == "weight"
-            length = expr.dist.cardinality() if weighted else estimator.samples
-            key: object = estimator if estimator.joint else expr
-            if length > 1 and key not in joined:
-                joined = {**joined, key: length}
+            length = estimator.draws(expr.dist)
+            if length > 1 and keys[expr] not in joined:
+                joined = {**joined, keys[expr]: length}
         found[expr] = joined
     return found
 

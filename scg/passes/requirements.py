@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from scg.distributions import Bernoulli, Categorical, OneHotCategorical
 from scg.estimators.base import Estimator
 from scg.expr import Expr, StochasticNode
 from scg.ops.custom import continuous
@@ -160,6 +161,63 @@ def _surviving_plates(node: StochasticNode, view: View) -> str | None:
     return None
 
 
+def _binary_values(node: StochasticNode, view: View) -> str | None:
+    if issubclass(node.attrs["family"], Bernoulli):
+        return None
+    return f"{family_of(node)} does not draw binary values"
+
+
+def _classes(node: StochasticNode, view: View) -> str | None:
+    if issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
+        return None
+    return f"{family_of(node)} does not draw classes"
+
+
+def _enough_values(node: StochasticNode, view: View) -> str | None:
+    count, samples = node.dist.cardinality(), view.estimators[node].samples
+    if samples <= count:
+        return None
+    return f"its support has {count} values, fewer than the {samples} draws without replacement"
+
+
+def _coordinates(node: StochasticNode, view: View) -> str | None:
+    family = node.attrs["family"]
+    if family.supports("coordinate_values"):
+        return None
+    return f"{family_of(node)} has no independent coordinates with finitely many values"
+
+
+def _densities_below(node: StochasticNode, view: View) -> str | None:
+    for other in view.descendants(node):
+        estimator = view.estimators[other]
+        if estimator.draws(other.dist) > 1 or not estimator.unbiased:
+            return (
+                f"node {other.name!r} below it is not one draw of its own law under "
+                f"{type(estimator).__name__}, so that its draw has no likelihood"
+            )
+    return None
+
+
+def _enumerable_below(node: StochasticNode, view: View) -> str | None:
+    for other in (node, *view.descendants(node)):
+        reason = _finite_support(other, view) or _surviving_plates(other, view)
+        if reason is not None:
+            return f"node {other.name!r} cannot be averaged over exactly: {reason}"
+    return None
+
+
+def _enumerable(node: StochasticNode, view: View) -> str | None:
+    values = 1
+    for other in view.influence.nodes:
+        reason = _finite_support(other, view) or _surviving_plates(other, view)
+        if reason is not None:
+            return f"node {other.name!r} cannot be averaged over exactly: {reason}"
+        values *= other.dist.cardinality()
+    if values > PATH_LIMIT:
+        return f"the nodes have {count_text(values)} joint values, more than {PATH_LIMIT}"
+    return None
+
+
 REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
     "reparameterized distribution": _reparameterized,
     "continuous paths": _continuous_paths,
@@ -169,6 +227,13 @@ REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
     "modes below": _modes_below,
     "finite support": _finite_support,
     "surviving plates": _surviving_plates,
+    "coordinates": _coordinates,
+    "densities below": _densities_below,
+    "enumerable below": _enumerable_below,
+    "enumerable graph": _enumerable,
+    "binary values": _binary_values,
+    "classes": _classes,
+    "enough values": _enough_values,
 }
 
 

@@ -10,6 +10,7 @@ from scg.errors import CompilerError
 from scg.expr import Expr, Plate, StochasticNode, rewrite
 from scg.ops.base import constant
 from scg.ops.elementwise import exp
+from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
 from scg.passes.analyse import bits
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from scg.passes.surrogate import Surrogate
 
 #: What may happen to the stochastic nodes below the replaced one.
-BELOW = ("mean", "mode", "same", "kept", "expected")
+BELOW = ("mean", "mode", "same", "kept", "expected", "relax")
 
 
 @dataclass
@@ -44,6 +45,7 @@ def rerun(
     env: dict[Expr, Expr],
     below: str,
     change: Callable[[Expr, dict[Expr, Expr]], Expr | None] | None = None,
+    temperature: Expr | float = 1.0,
 ) -> Run:
     """Run the graph again, starting from what `env` holds.
 
@@ -53,11 +55,14 @@ def rerun(
         The first run.
     env : dict
         The replaced expressions; extended in place.
-    below : {"mean", "mode", "same", "kept", "expected"}
+    below : {"mean", "mode", "same", "kept", "expected", "relax"}
         The stochastic nodes below are at their mean or mode, drawn by their own estimators from
-        the same noise, kept as they were drawn, or put on plates of all their values.
+        the same noise, kept as they were drawn, put on plates of all their values, or relaxed
+        on the same noise.
     change : callable, optional
         Asked first for every expression; what it returns replaces the expression.
+    temperature : Expr or float
+        Of the relaxations.
     """
     if below not in BELOW:
         known = ", ".join(f'"{word}"' for word in BELOW)
@@ -72,7 +77,11 @@ def rerun(
         elif not any(env[arg] is not surrogate.env[arg] for arg in expr.args):
             env[expr] = surrogate.env[expr]
         elif isinstance(expr, StochasticNode):
-            env[expr] = _redrawn(surrogate, expr, run, below)
+            env[expr] = (
+                relaxed(surrogate, expr, env, temperature)
+                if below == "relax"
+                else _redrawn(surrogate, expr, run, below)
+            )
         else:
             rewrite((expr,), env)
     return run
@@ -107,6 +116,27 @@ def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
     return expand(value, (*value.plates, *node.plates), node.shape)
 
 
+def relaxed(
+    surrogate: Surrogate, node: StochasticNode, env: dict[Expr, Expr], temperature: Expr | float
+) -> Expr:
+    """A node as a smooth function of its parents, on the noise of its draw in the first run.
+
+    The perturbation is that of the first run, also where it was computed from the draw: its law
+    knows no parent.
+    """
+    dist, noise = law(node, env), surrogate.noises[node]
+    draw = surrogate.draws[node]
+    if draw.plate is not None and draw.weight is None:
+        noise = noise.on(draw.plate)
+    if node.attrs["family"].supports("relax"):
+        first = surrogate.dists[node]
+        shift = stop(first.perturbation(stop(first.sample(noise)), noise))
+        value = dist.relax(dist.location() + shift, temperature)
+    else:
+        value = dist.sample(noise)
+    return expand(value, (*value.plates, *node.plates), node.shape)
+
+
 def enumerated(
     surrogate: Surrogate, node: StochasticNode, env: dict[Expr, Expr]
 ) -> tuple[Expr, Plate, Expr]:
@@ -115,6 +145,17 @@ def enumerated(
     value = constant(surrogate.graph, node.dist.enumerate_support(), (plate,))
     value = expand(value, (*value.plates, *node.plates), node.shape)
     return value, plate, exp(law(node, env).log_prob(value))
+
+
+def expectation(surrogate: Surrogate) -> Run:
+    """Run the graph with every stochastic node on a plate of all its values."""
+    run = Run({}, dict(surrogate.weights))
+    for expr in surrogate.influence.order:
+        if isinstance(expr, StochasticNode):
+            run.env[expr], plate, run.weights[plate] = enumerated(surrogate, expr, run.env)
+        else:
+            rewrite((expr,), run.env)
+    return run
 
 
 def blanket(surrogate: Surrogate, node: StochasticNode, run: Run) -> Expr:

@@ -66,8 +66,10 @@ def _multiply(e: Expr) -> Expr | None:
             return _like(y, e)
         if is_constant(x, -1):  # -1 * y -> -y
             return _negated(y, e)
-        if x.op is negative and not is_constant(y, 0):  # (-x) * y -> -(x * y)
-            return negative(multiply(x.args[0], y))
+    if a.op is negative:  # (-a) * b -> -(a * b)
+        return negative(multiply(a.args[0], b))
+    if b.op is negative:  # a * (-b) -> -(a * b)
+        return negative(multiply(a, b.args[0]))
     return None
 
 

@@ -12,7 +12,7 @@ factor of one element of c in the objective, and t_n the estimator's term, of va
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,17 +31,22 @@ from scg.passes.downstream import MeanField, NodeDownstream
 from scg.passes.memory import NodeMemory
 from scg.passes.objective import contribution
 from scg.passes.plan import Plan
+from scg.passes.rerun import Run, expectation
 from scg.passes.simplify import simplify
 
 
 @dataclass(frozen=True)
 class NodeNoise:
-    """The noise of one node: leaves keyed by (node, tag, replay) on all plates of its draw."""
+    """The noise of one node: leaves keyed by (node, tag, replay) on all plates of its draw.
+
+    The draw may also depend on what the estimator keeps: that is `memory`.
+    """
 
     graph: Graph
     node: str
     plates: Plates
     plate_factory: Any
+    memory: NodeMemory
 
     def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
         """Return a uniform leaf."""
@@ -62,7 +67,7 @@ class NodeNoise:
     def on(self, plate: Plate) -> NodeNoise:
         """Return the same source on one more plate."""
         plates = ordered((*self.plates, plate))
-        return NodeNoise(self.graph, self.node, plates, self.plate_factory)
+        return replace(self, plates=plates)
 
     def constant(self, values: np.ndarray, plate: Plate) -> Expr:
         """Return fixed values along a plate."""
@@ -127,7 +132,7 @@ class Surrogate:
         losses: list[Expr] = []
         for node in self.influence.nodes:
             draw, estimator = self.draws[node], self.plan.estimators[node]
-            memory = NodeMemory(self.graph, node.name or "")
+            memory = self.noises[node].memory
             down = NodeDownstream(self, node)
             term = estimator.term(self.dists[node], draw, down, memory)
             self.terms[node] = Term(node, draw, term)
@@ -166,7 +171,11 @@ class Surrogate:
         if node not in self.noises:
             plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
             self.noises[node] = NodeNoise(
-                self.graph, node.name or "", plates, lambda n: self._plate(node, n)
+                self.graph,
+                node.name or "",
+                plates,
+                lambda n: self._plate(node, n),
+                NodeMemory(self.graph, node.name or ""),
             )
             self.dists[node] = dist
         draw = self.plan.estimators[node].draw(dist, self.noises[node])
@@ -279,6 +288,11 @@ class Surrogate:
     def mean_field(self) -> MeanField:
         """The deterministic pass with every node at its mean, shared by all nodes."""
         return MeanField(self)
+
+    @cached_property
+    def expectation(self) -> Run:
+        """The run with every node on a plate of all its values, shared by all nodes."""
+        return expectation(self)
 
     def _check_term(self, node: StochasticNode, term: Expr) -> None:
         """A term has value 0: without stops and boxes nothing must remain of it."""

@@ -137,8 +137,7 @@ def moments(
         cost=float(mean[("cost",)]),
         mean={name: mean["grads", name] for name in step.graph.parameters},
         variance={
-            name: square["grads", name] - mean["grads", name] ** 2
-            for name in step.graph.parameters
+            name: square["grads", name] - mean["grads", name] ** 2 for name in step.graph.parameters
         },
         hessian=assemble(step.graph, mean) if step.curvature else {},
         state=nest(memory, mean, "state"),
@@ -274,7 +273,9 @@ def outcome_table(rows: list[tuple[float, dict[str, Any]]], limit: int) -> str:
         probability, cells = rows[i]
         lines.append([f"{probability:.6f}", *(_short(value) for value in cells.values())])
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    text = ["  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True)) for line in lines]
+    text = [
+        "  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True)) for line in lines
+    ]
     if len(rows) > limit:
         text.append(f"... and {len(rows) - limit} less probable outcomes")
     return "\n".join(text)

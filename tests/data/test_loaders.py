@@ -24,7 +24,7 @@ def test_idx_of_every_type(tmp_path, dtype, packed):
     array = np.arange(24).reshape(2, 3, 4) - (8 if dtype not in ("u1",) else 0)
     content = idx(array, dtype)
     path = tmp_path / "file"
-    path.write_bytes(gzip.compress(content) if packed else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
     found = read_idx(path)
     np.testing.assert_array_equal(found, array)
     assert found.dtype == np.dtype(dtype).newbyteorder("=")
@@ -45,8 +45,8 @@ IMAGES = np.arange(2 * 2 * 2, dtype=np.uint8).reshape(2, 2, 2)
         (idx(IMAGES)[:-1], r"shape \(2, 2, 2\) needs 8 bytes of values, found 7"),
         (idx(IMAGES) + b"\0", "needs 8 bytes of values, found 9"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "needs .* bytes of values, found 0"),
-        (gzip.compress(idx(IMAGES))[:-9], "damaged or truncated gzip"),
-        (gzip.compress(idx(IMAGES))[:12] + b"\xff" * 20, "gzip|Error|CRC"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:-9], "damaged or truncated gzip"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:12] + b"\xff" * 20, "gzip|Error|CRC"),
     ],
 )
 def test_idx_that_is_refused(tmp_path, content, message):
@@ -108,6 +108,20 @@ def test_mnist_is_split_as_in_the_field(mnist):
     np.testing.assert_array_equal(splits.valid, grey[5:])
     np.testing.assert_array_equal(splits.test, grey[:3])
     assert splits.train.dtype == np.float32
+    assert splits.labels == {}
+
+
+def test_labels_are_split_as_the_images(mnist):
+    folder, _ = mnist
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(7)))
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(3))))
+    labels = load(f"mnist:{folder}").labels
+    np.testing.assert_array_equal(labels["train"], np.arange(5))
+    np.testing.assert_array_equal(labels["valid"], [5, 6])
+    np.testing.assert_array_equal(labels["test"], np.arange(3))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(6)))
+    with pytest.raises(scg.DataError, match=r"has shape \(6,\), expected \(7,\)"):
+        load(f"mnist:{folder}")
 
 
 def test_mnist_without_its_files(mnist):

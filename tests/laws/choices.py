@@ -20,18 +20,32 @@ SMOOTH = 1e-6  # leaves that are integrated by quadrature
 
 @dataclass(frozen=True)
 class Choice:
-    """A way to make an estimator; `samples` counts draws, `linear` asks for means and slopes."""
+    """A way to make an estimator; `samples` counts draws, `linear` asks for means and slopes.
+
+    `families` names the distributions that it is for (all without it), `separate` says that it
+    needs every user plate to survive.
+    """
 
     name: str
     make: Callable[[], Any]
     samples: int = 1
     linear: bool = False
     enumerates: bool = False
+    families: tuple[str, ...] = ()
+    separate: bool = False
+
+    @property
+    def orders(self) -> float:
+        """The highest order of derivative that it claims."""
+        estimator = self.make()
+        return estimator.orders if estimator else float("inf")
 
     def __str__(self) -> str:
         return self.name
 
 
+CLASSES = ("Categorical", "OneHotCategorical")
+DISCRETE_FAMILIES = ("Bernoulli", *CLASSES)
 CHOICES = {
     choice.name: choice
     for choice in (
@@ -63,6 +77,21 @@ CHOICES = {
             linear=True,
         ),
         Choice("enumeration", scg.Enumeration, enumerates=True),
+        Choice("disarm", scg.DisARM, samples=2, families=("Bernoulli",)),
+        Choice("carms2", lambda: scg.CARMS(samples=2), samples=2, families=CLASSES),
+        Choice("disarm-stick", scg.CategoricalDisARM, samples=2, families=CLASSES),
+        Choice("disarm-tree", lambda: scg.CategoricalDisARM("tree"), samples=2, families=CLASSES),
+        Choice("set2", lambda: scg.UnorderedSet(samples=2), samples=2, separate=True),
+        Choice("sum+sample2", lambda: scg.SumAndSample(samples=2), samples=2, separate=True),
+        Choice("stratified2", lambda: scg.Stratified(samples=2), samples=2, separate=True),
+        Choice("ram", scg.RAM, samples=2, families=DISCRETE_FAMILIES, separate=True),
+        Choice("local", scg.LocalExpectation, families=DISCRETE_FAMILIES, separate=True),
+        Choice(
+            "score+optimal",
+            lambda: scg.ScoreFunction(baseline=scg.baselines.OptimalInput()),
+            families=DISCRETE_FAMILIES,
+            separate=True,
+        ),
         Choice("automatic", lambda: None, samples=4, enumerates=True),
     )
 }
@@ -76,11 +105,16 @@ def bits(row: Row, choice: Choice) -> float:
     return 0 if choice.enumerates and row.separable else row.bits * choice.samples
 
 
+def applies(row: Row, choice: Choice) -> bool:
+    """Whether every requirement of a choice holds on a row."""
+    if choice.families and not row.families <= set(choice.families):
+        return False
+    return (row.linear or not choice.linear) and (row.separable or not choice.separate)
+
+
 def fits(row: Row, choice: Choice) -> bool:
     """Whether a choice applies to a row and is cheap enough to integrate exactly."""
-    if choice.linear and not row.linear:
-        return False
-    return bits(row, choice) <= MAX_BITS
+    return applies(row, choice) and bits(row, choice) <= MAX_BITS
 
 
 def pairs(rows: Iterable[Row], names: Iterable[str] = CHOICES) -> list[Any]:

@@ -41,6 +41,11 @@ class Row:
     plated: bool = False
 
     @cached_property
+    def families(self) -> set[str]:
+        """Names of the distributions of its nodes."""
+        return {node.attrs["family"].__name__ for node in self.build().stochastic.values()}
+
+    @cached_property
     def cost(self) -> float:
         return oracle.objective(self.model, self.params)
 

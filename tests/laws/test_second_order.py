@@ -31,6 +31,7 @@ WEIGHTED = [
     p
     for p in [*pairs(TWICE), *pairs([DIAMOND, *STOPS], REACHED)]
     if bits(*p.values) <= CHEAP
+    and p.values[1].orders >= 2
     and not (p.values[1].name == "enumeration" and not p.values[0].separable)
 ]
 

@@ -12,7 +12,7 @@ import pytest
 
 import scg
 
-from .choices import CHOICES, Choice, warm
+from .choices import CHOICES, Choice, applies, warm
 from .graphs import ROWS
 from .test_bias import ROW as TWO_UNITS
 
@@ -22,7 +22,12 @@ RUNS = 20_000
 PATH = Choice("path", scg.Reparameterization)
 
 TABLE = [
-    *(("vector_layers", name) for name in CHOICES if name != "enumeration"),
+    *(
+        ("vector_layers", name)
+        for name, choice in CHOICES.items()
+        if name != "enumeration" and applies(ROWS["vector_layers"], choice)
+    ),
+    ("categorical_chain", "carms2"),
     ("three_layers", "muprop"),
     ("three_layers", "muprop-rollout"),
     ("three_layers", "loo3"),

@@ -53,7 +53,6 @@ ROWS = {
     ),
     "betaln": (special.betaln, [P, P[::-1]], sp.betaln),
     "stirling": (lambda x: special.stirling(x, order=0), [4 * P], None),
-    "deviance": (special.deviance, [P], lambda t: t - 1 - np.log(t)),
     "gammainc": (special.gammainc, [P, P[::-1]], sp.gammainc),
     "gammaincinv": (special.gammaincinv, [P, U], sp.gammaincinv),
     "log_gammaincinv": (
@@ -103,11 +102,6 @@ EXTREMES = {
     "erfc": (special.erfc, mp.erfc, [-5.0, 1e-12, 3.0, 20.0]),
     "gammaln": (special.gammaln, mp.loggamma, [1e-300, 1e-3, 0.7, 3.3, 1e6, 1e200]),
     "digamma": (special.digamma, mp.digamma, [1e-100, 1e-3, 0.7, 1e6, 1e15]),
-    "deviance": (
-        special.deviance,
-        lambda t: t - 1 - mp.log(t),
-        [1e-300, 1e-3, 0.951, 1 - 1e-9, 1 + 1e-12, 1.0499, 1.06, 1e6, 1e300],
-    ),
     "stirling": (
         lambda a: special.stirling(a, order=0),
         lambda a: mp.loggamma(a) - (a - 0.5) * mp.log(a) + a - mp.log(2 * mp.pi) / 2,

@@ -1,0 +1,105 @@
+"""Page: an explanation as one HTML file, the drawn graph beside the terms."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING
+
+from scg.draw.dot import draw_step, identifiers
+
+if TYPE_CHECKING:
+    from scg.explain import Explanation, NodeExplanation
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ margin: 1rem; font: 15px/1.45 system-ui, sans-serif; color: #222; }}
+main {{ display: flex; gap: 1.5rem; align-items: flex-start; }}
+figure {{ margin: 0; flex: 1 1 55%; overflow: auto; max-height: 95vh; position: sticky; top: 0; }}
+figure svg {{ max-width: 100%; height: auto; }}
+article {{ flex: 1 1 45%; min-width: 0; overflow-wrap: anywhere; }}
+section {{ border-left: 4px solid #ddd; padding: .1rem .8rem; margin: .8rem 0; cursor: pointer; }}
+h2 {{ font-size: 1rem; margin: .2rem 0; }}
+dl {{ display: grid; grid-template-columns: 5.5rem 1fr; gap: .1rem .5rem; margin: .3rem 0; }}
+dt {{ color: #666; }}
+dd {{ margin: 0; }}
+.biased h2 {{ color: #c00000; }}
+section.chosen {{ border-color: #1f6fb4; background: #f1f6fb; }}
+g.node {{ cursor: pointer; }}
+g.chosen > :is(ellipse, polygon, path) {{ stroke: #1f6fb4; stroke-width: 3; fill: #dcebf8; }}
+g.credited > :is(ellipse, polygon, path) {{ stroke: #d95f02; stroke-width: 3; fill: #fde8d7; }}
+@media (max-width: 800px) {{
+  main {{ display: block; }}
+  figure {{ position: static; max-height: none; }}
+  figure svg {{ max-width: none; }}
+}}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{head}. Press a node: its term and, in orange, the costs that it is credited with.</p>
+<main>
+<figure>{svg}</figure>
+<article>
+{sections}
+<h2>surrogate S =</h2>
+<ul>
+{summands}
+</ul>
+<p>{note}</p>
+</article>
+</main>
+<script>
+const credited = {credited};
+function choose(id, scroll) {{
+  for (const e of document.querySelectorAll(".chosen, .credited"))
+    e.classList.remove("chosen", "credited");
+  for (const e of [document.getElementById(id), ...document.getElementsByClassName("about-" + id)])
+    e.classList.add("chosen");
+  for (const cost of credited[id])
+    document.getElementById(cost).classList.add("credited");
+  const about = document.getElementsByClassName("about-" + id)[0];
+  if (scroll && about) about.scrollIntoView({{ behavior: "smooth", block: "nearest" }});
+}}
+for (const id of Object.keys(credited)) {{
+  for (const e of [document.getElementById(id), document.getElementById(id + "t")])
+    if (e) e.addEventListener("click", () => choose(id, true));
+  for (const e of document.getElementsByClassName("about-" + id))
+    e.addEventListener("click", () => choose(id, false));
+}}
+</script>
+</body>
+</html>
+"""
+
+
+def page(explanation: Explanation) -> str:
+    """Return the page as text; it loads nothing from anywhere."""
+    ids = identifiers(explanation.step.graph)
+    svg = draw_step(explanation.step).render("svg").decode("utf-8")
+    credited: dict[str, list[str]] = {}
+    for node in explanation.nodes:
+        costs = credited.setdefault(ids[node.name], [])
+        costs += [ids[credit.cost] for credit in node.credited if ids[credit.cost] not in costs]
+    return _PAGE.format(
+        title=html.escape(explanation.graph),
+        head=html.escape(explanation.head),
+        svg=svg[svg.index("<svg") :],  # without the prolog of a file of its own
+        sections="\n".join(_section(node, ids[node.name]) for node in explanation.nodes),
+        summands="\n".join(f"<li>{html.escape(text)}</li>" for text in explanation.surrogate),
+        note=html.escape(explanation.note),
+        credited=json.dumps(credited),
+    )
+
+
+def _section(node: NodeExplanation, id: str) -> str:
+    rows = "".join(
+        f"<dt>{html.escape(label)}</dt><dd>{html.escape(text)}</dd>" for label, text in node.rows()
+    )
+    look = f"about-{id}" + ("" if node.unbiased else " biased")
+    return f'<section class="{look}"><h2>{html.escape(node.head)}</h2><dl>{rows}</dl></section>'

@@ -1,0 +1,293 @@
+"""Compare: gradient estimators side by side on one graph: bias, variance, time."""
+
+from __future__ import annotations
+
+import html
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from scg.compile import compile
+from scg.errors import BiasWarning, CallError, EnumerationError, ScgError
+from scg.graph import Graph
+from scg.step import Step
+from scg.verify.exact import exact
+from scg.verify.sampling import ROUNDING, Sample, flat, seconds, z_scores
+
+
+@dataclass(frozen=True)
+class Row:
+    """One estimator in a comparison.
+
+    Attributes
+    ----------
+    estimator : str
+        What was compiled.
+    unbiased : bool
+        What the estimator claims.
+    runs, evaluations : int
+        Runs, and evaluations of the costs in one run.
+    mean, stderr : dict
+        Mean gradient and its standard error, with the keys and shapes of the parameters.
+    z : float
+        The deviation from the reference in standard errors, where it is largest; NaN without a
+        reference.
+    variance, variance_stderr : float
+        Variance of a single-run gradient, summed over all components, and its standard error.
+    seconds : float
+        Median time of one run.
+    """
+
+    estimator: str
+    unbiased: bool
+    runs: int
+    evaluations: int
+    mean: dict[str, np.ndarray]
+    stderr: dict[str, np.ndarray]
+    z: float
+    variance: float
+    variance_stderr: float
+    seconds: float
+
+    @property
+    def work(self) -> float:
+        """Variance × time: the seconds that it takes to reach variance 1."""
+        return self.variance * self.seconds
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Gradient estimators side by side; ``print`` it.
+
+    Attributes
+    ----------
+    rows : dict
+        A row by the name given to the estimator.
+    reference : {"exact", "pooled", "none"}
+        What bias is measured against: the exact gradient, or the mean of the unbiased estimators
+        weighted with their precision.
+    """
+
+    rows: dict[str, Row]
+    reference: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, fit for JSON."""
+        rows = {}
+        for name, row in self.rows.items():
+            rows[name] = {**asdict(row), "work": row.work}
+            for key in ("mean", "stderr"):
+                rows[name][key] = {k: v.tolist() for k, v in rows[name][key].items()}
+        return {"reference": self.reference, "rows": rows}
+
+    def plot(self, path: str | PathLike[str]) -> None:
+        """Draw the variances as bars with two standard errors, biased estimators hatched.
+
+        Raises
+        ------
+        ScgError
+            If matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise ScgError(
+                "a plot needs matplotlib: pip install 'scg[draw]'; print(comparison) needs nothing"
+            ) from None
+        figure = Figure(figsize=(7, 1.2 + 0.4 * len(self.rows)), layout="constrained")
+        axes = figure.subplots()
+        rows = list(self.rows.values())
+        axes.barh(
+            [_marked(name, row).replace("$", r"\$") for name, row in self.rows.items()],
+            [row.variance for row in rows],
+            xerr=[2.0 * row.variance_stderr for row in rows],
+            color=["#4c78a8" if row.unbiased else "#d0d0d0" for row in rows],
+            hatch=["" if row.unbiased else "//" for row in rows],
+        )
+        left, positive = 0.0, [row.variance for row in rows if row.variance > 0]
+        if positive and max(positive) > 30.0 * min(positive):
+            left = min(positive) / 3.0
+            axes.set_xscale("log")
+        for y, row in enumerate(rows):
+            end = max(row.variance + 2.0 * row.variance_stderr, left)
+            axes.annotate(f"{row.variance:.3g}", (end, y), (4, -3), textcoords="offset points")
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set_xlim(left=left)
+        axes.set_xlabel("variance of a single-run gradient, summed over its components")
+        figure.savefig(path)
+
+    def __str__(self) -> str:
+        size = sum(np.size(x) for row in list(self.rows.values())[:1] for x in row.mean.values())
+        lines = [
+            ["", "mean" if size == 1 else "|mean|", "z", "variance", "", "time", "variance × time"]
+        ]
+        for name, row in self.rows.items():
+            mean, stderr = flat(row.mean), flat(row.stderr)
+            middle = f"{mean[0]:.4g} ± {stderr[0]:.1g}" if size == 1 else f"{_norm(mean):.4g}"
+            z = "" if math.isnan(row.z) else f"{round(row.z, 1) + 0.0:.1f}"
+            spread = f"± {row.variance_stderr:.1g}"
+            cells = [f"{row.variance:.4g}", spread, _duration(row.seconds), f"{row.work:.3g}"]
+            lines.append([_marked(name, row), middle, z, *cells])
+        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+        text = [
+            "  ".join(
+                f"{cell:{'<' if k in (0, 4) else '>'}{width}}"
+                for k, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        ]
+        against = {
+            "exact": "z: deviation from the exact gradient",
+            "pooled": "z: deviation from the pooled mean of the unbiased estimators",
+            "none": "no z: nothing unbiased to compare with",
+        }[self.reference]
+        where = " in standard errors" if self.reference != "none" else ""
+        most = f", the largest of {size} components" if where and size > 1 else ""
+        runs = sorted({row.runs for row in self.rows.values()})
+        counts = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+        return "\n".join([*text, f"{against}{where}{most}; {counts} runs"])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def compare(
+    graph: Graph,
+    estimators: Mapping[str, Any],
+    params: Mapping[str, Any],
+    *,
+    runs: int,
+    seed: int | tuple[int, ...],
+    data: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+    equal: str = "runs",
+    **options: Any,
+) -> Comparison:
+    """Compare gradient estimators on a graph, all with the same seed (common random numbers).
+
+    Parameters
+    ----------
+    graph : Graph
+        The declared graph.
+    estimators : mapping
+        By a name for each: what ``scg.compile`` takes as estimator.
+    params, data : mapping
+        As for a call of a step.
+    runs : int
+        Runs of each estimator; with ``equal="evaluations"`` evaluations of the costs of each.
+    seed : int or tuple of int
+        The seed.
+    state : mapping, optional
+        The state of estimators that keep one, by the names in `estimators`; by default initial.
+    equal : {"runs", "evaluations"}
+        What is the same for all.
+    **options
+        Further options of ``scg.compile``.
+
+    Raises
+    ------
+    CallError
+        If there are fewer than two runs of an estimator.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+    >>> g.cost("loss", (b - 0.499) ** 2)
+    >>> choice = {"score": scg.ScoreFunction(), "loo": scg.LeaveOneOut(samples=2)}
+    >>> table = scg.compare(g, choice, g.init(seed=0), runs=1000, seed=0)
+    >>> table.reference, table.rows["loo"].variance < table.rows["score"].variance
+    ('exact', True)
+    """
+    if equal not in ("runs", "evaluations"):
+        raise CallError(f'compare: equal must be "runs" or "evaluations", got {equal!r}')
+    if not estimators:
+        raise CallError('compare: give estimators by name, e.g. {"score": scg.ScoreFunction()}')
+    steps: dict[str, Step] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BiasWarning)  # the table marks them
+        for name, estimator in estimators.items():
+            steps[name] = compile(graph, estimator, **options)
+    samples: dict[str, Sample] = {}
+    evaluations: dict[str, int] = {}
+    for name, step in steps.items():
+        count = evaluations[name] = step.explain().evaluations
+        samples[name] = Sample(
+            step,
+            step.bound(params, data, (state or {}).get(name)),
+            seed,
+            runs // count if equal == "evaluations" else runs,
+        )
+    times = seconds(list(samples.values()))
+    reference, truth, doubt = _reference(graph, params, data, list(samples.values()))
+    rows = {}
+    for (name, sample), each in zip(samples.items(), times, strict=True):
+        z = math.nan
+        if truth is not None:
+            # Draws are shared, so that errors may be dependent: their sum bounds any case.
+            scores = z_scores(sample.mean - truth, sample.stderr + doubt, truth)
+            z = float(scores[np.argmax(np.abs(scores))]) if scores.size else 0.0
+        rows[name] = Row(
+            estimator=str(estimators[name]),
+            unbiased=sample.step.plan.unbiased,
+            runs=sample.runs,
+            evaluations=evaluations[name],
+            mean=_named(graph, sample.mean),
+            stderr=_named(graph, sample.stderr),
+            z=z,
+            variance=sample.variance,
+            variance_stderr=sample.variance_stderr,
+            seconds=each,
+        )
+    return Comparison(rows, reference)
+
+
+def _reference(
+    graph: Graph, params: Any, data: Any, samples: list[Sample]
+) -> tuple[str, np.ndarray | None, np.ndarray]:
+    """What bias is measured against: its kind, the gradient, and its standard error."""
+    try:
+        truth = flat(exact(graph, params, data).grads)
+        return "exact", truth, np.zeros_like(truth)
+    except EnumerationError:
+        pass
+    unbiased = [sample for sample in samples if sample.step.plan.unbiased]
+    if not unbiased:
+        return "none", None, np.zeros(())
+    means, errors = (np.array([getattr(s, key) for s in unbiased]) for key in ("mean", "stderr"))
+    smallest = ROUNDING * np.max(np.abs(means), initial=1e-300)  # no estimate is exact
+    precision = 1.0 / np.maximum(errors, smallest) ** 2
+    total = precision.sum(axis=0)
+    return "pooled", (precision * means).sum(axis=0) / total, 1.0 / np.sqrt(total)
+
+
+# --- words ----------------------------------------------------------------------------------------
+def _named(graph: Graph, flat: np.ndarray) -> dict[str, np.ndarray]:
+    named, start = {}, 0
+    for name, parameter in graph.parameters.items():
+        node = parameter.node
+        named[name] = flat[start : start + node.size].reshape(node.shape)
+        start += node.size
+    return named
+
+
+def _norm(values: np.ndarray) -> float:
+    return float(np.sqrt(np.sum(values**2)))
+
+
+def _marked(name: str, row: Row) -> str:
+    return name if row.unbiased else f"{name} (BIASED)"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"

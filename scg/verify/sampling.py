@@ -1,0 +1,93 @@
+"""Sampling: many gradient estimates of a step, their moments and their time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.errors import CallError
+from scg.step import Step
+
+ROUNDING = 1e-10  # relative to the gradient
+_REPEATS = 5  # of each measurement of time
+_SHARE = 20  # a repeat takes this part of the runs
+
+
+class Sample:
+    """Many single-run gradient estimates of one step.
+
+    Attributes
+    ----------
+    mean, stderr : array
+        Mean gradient and its standard error, flat over all parameters.
+    variance, variance_stderr : float
+        Variance of an estimate, summed over all components, and its standard error.
+    """
+
+    mean: np.ndarray
+    stderr: np.ndarray
+    variance: float
+    variance_stderr: float
+
+    def __init__(self, step: Step, bound: tuple[Any, Any, Any], seed: Any, runs: int):
+        if not isinstance(runs, (int, np.integer)) or runs < 2:
+            raise CallError(f"at least two runs of each estimator are needed, got {runs!r}")
+        self.step, self.seed, self.runs = step, seed, int(runs)
+        self.values, self.sizes, _ = bound
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw the estimates in blocks; sums are taken around the mean of the first block."""
+        n, centre = 0, np.zeros(())
+        total, squares, spread, spread2 = (np.zeros(()) for _ in range(4))
+        for out in self.blocks(self.runs):
+            grads = [out["grads", name] for name in self.step.graph.parameters]
+            none = np.empty((len(out["cost",]), 0))  # for a graph without parameters
+            columns = [none, *(g.reshape(len(g), -1) for g in grads)]
+            block = np.concatenate(columns, axis=1, dtype=float)
+            if not n:
+                centre = block.mean(axis=0)
+            block -= centre
+            distance = np.sum(block**2, axis=1)
+            n += len(block)
+            total = total + block.sum(axis=0)
+            squares = squares + np.sum(block**2, axis=0)
+            spread, spread2 = spread + distance.sum(), spread2 + np.sum(distance**2)
+        variance = np.maximum(squares - total**2 / n, 0.0) / (n - 1)
+        self.mean = centre + total / n
+        self.stderr = np.sqrt(variance / n)
+        self.variance = float(variance.sum())
+        self.variance_stderr = float(np.sqrt(max(spread2 / n - (spread / n) ** 2, 0.0) / n))
+
+    def blocks(self, runs: int) -> Iterator[dict[Any, np.ndarray]]:
+        """Outputs of the step in blocks of runs."""
+        return self.step.each_block(self.values, self.sizes, self.seed, runs, None)
+
+    def time(self) -> float:
+        """Seconds for one run, measured over a share of the runs."""
+        runs = max(1, self.runs // _SHARE)
+        start = time.perf_counter()
+        for _ in self.blocks(runs):
+            pass
+        return (time.perf_counter() - start) / runs
+
+
+def seconds(samples: list[Sample]) -> list[float]:
+    """Median time of a run of each; the repeats are interleaved, so that all share a load."""
+    times = [[sample.time() for sample in samples] for _ in range(_REPEATS)]
+    return np.median(times, axis=0).tolist()
+
+
+def flat(values: Mapping[str, Any]) -> np.ndarray:
+    """Return the arrays of all parameters as one vector."""
+    return np.concatenate([np.ravel(value) for value in values.values()] or [np.empty(0)])
+
+
+def z_scores(difference: np.ndarray, stderr: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return difference / stderr; a difference within rounding of `scale` counts as none."""
+    rounding = ROUNDING * np.max(np.abs(scale), initial=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.abs(difference) <= rounding, 0.0, difference / stderr)

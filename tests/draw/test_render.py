@@ -1,0 +1,96 @@
+"""Rendering: formats, the two ways to do it, fonts, messages."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import scg
+from scg.draw.render import Picture
+
+PICTURE = Picture('digraph { node [fontname="DejaVu Sans"] a -> b }')
+
+
+def no_dot(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
+)
+def test_the_suffix_says_the_format(tmp_path, monkeypatch, suffix, start):
+    no_dot(monkeypatch)
+    path = tmp_path / f"p.{suffix}"
+    PICTURE.save(path)
+    assert path.read_bytes().startswith(start)
+    assert "FONTCONFIG_FILE" not in os.environ
+
+
+@pytest.mark.parametrize("suffix", ["dot", "gv"])
+def test_text_needs_nothing_that_draws(tmp_path, monkeypatch, suffix):
+    no_dot(monkeypatch)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    g = scg.Graph("θ")
+    g.draw(tmp_path / f"p.{suffix}")
+    assert (tmp_path / f"p.{suffix}").read_text(encoding="utf-8") == g.draw().source
+
+
+def test_an_unknown_suffix(tmp_path):
+    with pytest.raises(scg.ScgError, match=r"p.jpg': the suffix must be one of .svg, .png"):
+        PICTURE.save(tmp_path / "p.jpg")
+    with pytest.raises(scg.ScgError, match="format must be one of svg, png, pdf, got 'gif'"):
+        PICTURE.render("gif")
+
+
+def test_without_anything_that_draws_it_is_said_what_to_install(monkeypatch):
+    no_dot(monkeypatch)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    with pytest.raises(scg.ScgError, match=r"pip install 'scg\[draw\]'"):
+        PICTURE.render()
+    assert PICTURE._repr_svg_() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for dot is a shell script")
+def test_the_dot_program_is_used_where_it_is(tmp_path, monkeypatch):
+    program = tmp_path / "dot"
+    program.write_text('#!/bin/sh\necho "$@"; cat\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert PICTURE.render("pdf").decode().splitlines() == ["-Kdot -Tpdf", PICTURE.source]
+    assert "dpi=144" in PICTURE.render("png").decode()
+
+
+def test_notebooks_show_graphs_and_steps(monkeypatch):
+    no_dot(monkeypatch)
+    g = scg.Graph("toy")
+    g.cost("loss", g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4))))
+    assert "Bernoulli" in g._repr_svg_()
+    assert "MuProp" in scg.compile(g, scg.MuProp())._repr_svg_()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fonts are found by fontconfig on Linux alone")
+@pytest.mark.parametrize("helped", [True, False])
+def test_text_is_legible_without_system_fonts(tmp_path, helped):
+    """Without a font all letters are one empty box, so that two words draw the same picture."""
+    script = textwrap.dedent("""
+        import shutil
+        from scg.draw import render
+        render._FOLDERS = ("/nonexistent",)
+        shutil.which = lambda name: None
+        def draw(word):
+            text = 'digraph { node [fontname="DejaVu Sans" width=3] n [label="%s"] }'
+            return render.Picture(text % word).render("png")
+        print(draw("legible") != draw("boxesxx"))
+    """)
+    empty = tmp_path / "fonts.conf"
+    empty.write_text(
+        f"<fontconfig><dir>/nonexistent</dir><cachedir>{tmp_path}</cachedir></fontconfig>"
+    )
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    env |= {} if helped else {"FONTCONFIG_FILE": str(empty)}
+    run = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == str(helped)

@@ -1,0 +1,1 @@
+"""The published estimators, one file each."""

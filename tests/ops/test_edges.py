@@ -1,0 +1,189 @@
+"""Values and derivatives at the edges: infinities, zeros, ties, and branches that are not taken."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import scg
+from scg.compile import finish
+from scg.ops import elementwise as e
+from scg.ops import special
+from scg.passes.differentiate import gradients
+
+INF = np.inf
+
+
+def evaluate(fn, *args):
+    """Value, first derivatives and mixed second derivatives of a scalar function of scalars."""
+    g = scg.Graph("edge")
+    nodes = [g.parameter(f"x{i}", np.zeros(np.shape(arg))) for i, arg in enumerate(args)]
+    y = fn(*nodes)
+    first = gradients(np.sum(y), nodes)
+    second = {
+        (i, j): h
+        for i, slope in enumerate(first)
+        for j, h in enumerate(gradients(np.sum(slope), nodes))
+    }
+    outputs = {"value": y, **dict(enumerate(first)), **second}
+    out = finish(outputs).run({f"x{i}": np.asarray(x) for i, x in enumerate(args)}, None, {})
+    return {key: value[0] for key, value in out.items()}
+
+
+# --- reductions -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "x", [[-INF, 0.3, -INF, 1.0], [800.0, -800.0, 799.0, 0.0], [-1e5, -1e5, -1e5, -1e5]]
+)
+def test_logsumexp_and_softmax_at_extremes(x):
+    x = np.array(x)
+    with mp.workdps(50):
+        exact = mp.log(mp.fsum(mp.exp(mp.mpf(float(v))) for v in x))
+        weights = [float(mp.exp(mp.mpf(float(v)) - exact)) for v in x]
+    out = evaluate(scg.logsumexp, x)
+    np.testing.assert_allclose(out["value"], float(exact), rtol=1e-15)
+    rounding = 1e-15 + np.spacing(np.max(np.abs(x[x > -INF])))  # of x - logsumexp(x), an exponent
+    np.testing.assert_allclose(out[0], weights, rtol=rounding)
+    np.testing.assert_allclose(evaluate(scg.softmax, x)["value"], weights, rtol=rounding)
+
+
+def test_logsumexp_of_nothing_possible():
+    """As in SciPy: the value is -inf; a derivative does not exist."""
+    out = evaluate(scg.logsumexp, np.array([-INF, -INF]))
+    assert out["value"] == -INF and np.all(np.isnan(out[0]))
+    assert evaluate(scg.logsumexp, np.array([INF, 0.0]))["value"] == INF
+    with np.errstate(all="raise"):  # nor does NumPy complain on arrays
+        assert scg.logsumexp(np.array([-INF, -INF])) == -INF
+
+
+def test_ties_of_a_maximum_share_the_derivative():
+    np.testing.assert_array_equal(evaluate(np.max, np.array([1.0, 2.0, 2.0]))[0], [0, 0.5, 0.5])
+    out = evaluate(np.maximum, 0.7, 0.7)
+    assert out[0] + out[1] == 1.0
+    out = evaluate(np.minimum, 0.7, 0.7)
+    assert out[0] + out[1] == 1.0
+
+
+# --- powers, x log y ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "x, power, value, slope, curvature",
+    [
+        (0.0, 2, 0.0, 0.0, 2.0),
+        (0.0, 3, 0.0, 0.0, 0.0),
+        (0.0, 1, 0.0, 1.0, 0.0),
+        (0.0, 0, 1.0, 0.0, 0.0),
+        (0.0, 0.5, 0.0, INF, -INF),
+        (-2.0, 3, -8.0, 12.0, -12.0),
+        (-2.0, -1, -0.5, -0.25, -0.25),
+        (-2.0, 0.0, 1.0, 0.0, 0.0),
+        (2.0, -2.0, 0.25, -0.25, 0.375),
+    ],
+)
+def test_constant_powers(x, power, value, slope, curvature):
+    out = evaluate(lambda a: a**power, x)
+    np.testing.assert_allclose([out["value"], out[0], out[0, 0]], [value, slope, curvature])
+
+
+def test_power_at_zero_in_both_arguments():
+    out = evaluate(np.power, 0.0, 2.0)
+    assert [out["value"], out[0], out[1], out[0, 1]] == [0, 0, 0, 0]
+    out = evaluate(np.power, 1.7, 0.0)
+    np.testing.assert_allclose(
+        [out["value"], out[0], out[1], out[0, 1]], [1, 0, np.log(1.7), 1 / 1.7]
+    )
+
+
+@pytest.mark.parametrize("fn, y", [(e.xlogy, 0.0), (e.xlog1py, -1.0)])
+def test_zero_times_log_zero(fn, y):
+    out = evaluate(fn, 0.0, y)
+    assert out["value"] == 0.0 and out[1] == 0.0
+    assert np.isfinite(out[1, 1]) and np.isfinite(out[1, 0])
+    assert fn(0.0, y) == 0.0
+    assert evaluate(fn, 2.0, y)["value"] == -INF
+
+
+def test_x_log_y_has_all_second_derivatives_at_zero():
+    """d²/dx dy of x log y is 1 / y, also where x is 0, and from both sides."""
+    out = evaluate(e.xlogy, 0.0, 0.4)
+    np.testing.assert_allclose([out[0], out[1], out[0, 1], out[1, 0]], [np.log(0.4), 0, 2.5, 2.5])
+    out = evaluate(e.xlog1py, 0.0, -0.6)
+    np.testing.assert_allclose([out[0, 1], out[1, 0], out[1, 1]], [2.5, 2.5, 0], atol=1e-15)
+
+
+# --- branches that are not taken ------------------------------------------------------------------
+def test_where_keeps_an_infinite_branch_out_of_the_value():
+    out = evaluate(lambda a: np.where(a > 0.0, a, -INF), 1.5)
+    assert out["value"] == 1.5 and out[0] == 1.0
+
+
+def test_where_cannot_undo_the_derivative_of_its_branch():
+    """0 · ∞ inside the branch not taken is NaN, as in every reverse mode; guard the argument."""
+    poisoned = evaluate(lambda a: np.where(a > 0.0, np.sqrt(a), 0.0), 0.0)
+    guarded = evaluate(lambda a: np.where(a > 0, np.sqrt(np.where(a > 0, a, 1.0)), 0.0), 0.0)
+    assert poisoned["value"] == guarded["value"] == 0.0
+    assert np.isnan(poisoned[0])
+    assert guarded[0] == 0.0 and guarded[0, 0] == 0.0
+
+
+def test_unused_branches_inside_the_vocabulary_do_not_poison():
+    for fn, args in (
+        (scg.relu, (0.0,)),
+        (lambda a, b: a**b, (0.0, 2.0)),
+        (lambda a: a**0, (0.0,)),
+        (lambda a: np.abs(a), (0.0,)),
+        (scg.softplus, (-800.0,)),
+        (scg.sigmoid, (800.0,)),
+        (scg.sigmoid, (-800.0,)),
+        (scg.sigmoid, (-INF,)),
+        (np.tanh, (INF,)),
+    ):
+        out = evaluate(fn, *args)
+        assert all(np.all(np.isfinite(value)) for value in out.values()), (fn, out)
+
+
+# --- elementary functions at extremes -------------------------------------------------------------
+@pytest.mark.parametrize("x", [-800.0, -40.0, -1e-12, 0.0, 1e-12, 40.0, 800.0])
+def test_logistic_functions_at_extremes(x):
+    with mp.workdps(400):
+        p = 1 / (1 + mp.exp(-mp.mpf(x)))
+        log_q = mp.log1p(mp.exp(mp.mpf(x)))
+    for fn, value, slope in (
+        (scg.sigmoid, p, p * (1 - p)),
+        (scg.softplus, log_q, p),
+    ):
+        out = evaluate(fn, x)
+        np.testing.assert_allclose(out["value"], float(value), rtol=1e-15)
+        np.testing.assert_allclose(out[0], float(slope), rtol=1e-14)
+
+
+def test_booleans_become_floats_of_full_precision():
+    g = scg.Graph("booleans")
+    x = g.data("x", 2)
+    run = finish({"exp": np.exp(x > 0.0), "mean": np.mean(x > 0.0), "tanh": np.tanh(x > 0.0)}).run
+    out = run({"x": np.array([1.0, -1.0])}, None, {})
+    np.testing.assert_allclose(out["exp"][0], [np.e, 1.0], rtol=1e-15)
+    np.testing.assert_allclose(out["tanh"][0], [np.tanh(1.0), 0.0], rtol=1e-15)
+    assert out["mean"][0] == 0.5
+
+
+# --- indices --------------------------------------------------------------------------------------
+def test_negative_indices_get_their_derivative():
+    g = scg.Graph("indices")
+    x, k = g.parameter("x", np.zeros(3)), g.data("k", 2, kind="int")
+    (slope,) = gradients(np.sum(x[k] ** 2), [x])
+    values = {"x": np.array([0.5, -1.0, 2.0]), "k": np.array([-1, 0])}
+    out = finish({"g": slope}).run(values, None, {})["g"][0]
+    np.testing.assert_array_equal(out, [1.0, 0.0, 4.0])
+
+
+def test_an_index_out_of_range_is_an_error_where_it_is_known():
+    g = scg.Graph("indices")
+    x, k = g.parameter("x", np.zeros(3)), g.data("k", kind="int")
+    for index in ([3], [0, -4]):
+        with pytest.raises(scg.DeclarationError, match="out of range"):
+            x[index]
+    with pytest.raises(IndexError):
+        finish({"y": x[k]}).run({"x": np.zeros(3), "k": np.array(3)}, None, {})
+
+
+def test_the_density_of_a_gamma_law_at_zero():
+    out = evaluate(lambda x: special.gamma_density(2.0, x), 1e-300)
+    assert out["value"] == pytest.approx(1e-300, rel=1e-12)

@@ -1,0 +1,111 @@
+"""The traits `continuous` and `smooth` are what a fine walk along a line sees."""
+
+import numpy as np
+import pytest
+
+import scg
+from scg.compile import finish
+from scg.expr import topological
+from scg.ops import elementwise as e
+from scg.ops import reductions
+from scg.ops.base import OPS
+from scg.passes.differentiate import gradients
+from scg.testing import _POINTS
+
+POINTS = 4096
+
+
+def line(*ends):
+    """Arguments on straight lines from one point to another, the first at t = 0, all as nodes."""
+    g = scg.Graph("line")
+    t = g.parameter("t", 0.0)
+    starts, stops = (np.array(end, dtype=float) for end in ends)
+    return t, [a + t * (b - a) for a, b in zip(starts, stops, strict=True)]
+
+
+def jump(expr, points):
+    """The largest step between neighbours of `points` points on 0 <= t <= 1."""
+    program = finish({"y": expr})
+    engine = program.engine(_POINTS, ("parameter",))
+    leaves = {leaf: np.linspace(0.0, 1.0, points) for leaf in engine.leaves}
+    y = np.broadcast_to(engine.run(leaves, {_POINTS: points})["y"], points)
+    return float(np.max(np.abs(np.diff(1.0 * y))))
+
+
+def jumps(expr):
+    """Whether the largest step stays when the points get four times as dense."""
+    coarse, fine = jump(expr, POINTS), jump(expr, 4 * POINTS)
+    if coarse < 1e-12:
+        return False
+    assert fine < 0.4 * coarse or fine > 0.9 * coarse, (coarse, fine)
+    return fine > 0.9 * coarse
+
+
+#: Where each op is walked: from, to. The lines cross zero, a tie, or what else may be a kink.
+UNARY, POSITIVE, TIE = ((-1.1,), (1.3,)), ((0.2,), (2.1,)), ((-1.0, 0.7), (1.2, -0.4))
+LINES = {
+    **dict.fromkeys(
+        "negative square exp tanh sigmoid softplus sign abs relu expm1 stop continuous".split(),
+        UNARY,
+    ),
+    **dict.fromkeys("log log1p sqrt gammaln digamma".split(), POSITIVE),
+    **dict.fromkeys("add subtract multiply minimum maximum".split(), TIE),
+    **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), TIE),
+    **dict.fromkeys("divide power xlogy xlog1py gammainc".split(), ((1.4, 0.3), (0.5, 1.6))),
+    "gammaincinv": ((1.4, 0.3), (0.5, 0.8)),
+    "ndtri": ((0.1,), (0.9,)),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_elementwise(name):
+    t, arguments = line(*LINES[name])
+    op = OPS[name]
+    if op in (e.equal, e.not_equal):  # a tie lies between the points of the walk
+        arguments = [arguments[0] > arguments[1], True]
+    y = op(*arguments)
+    assert jumps(y) == (not op.continuous)
+    if op.continuous:
+        (slope,) = gradients(y, [t])
+        assert jumps(slope) == (not op.smooth)
+
+
+@pytest.mark.parametrize(
+    "build, op",
+    [
+        (lambda x: np.max(np.stack(x)), reductions.REDUCTIONS[1]),
+        (lambda x: np.sum(np.stack(x)), reductions.REDUCTIONS[0]),
+        (lambda x: scg.logsumexp(np.stack(x)), reductions.REDUCTIONS[2]),
+        (lambda x: np.where(True, x[0], x[1]), e.where),
+        (lambda x: np.cumsum(np.stack(x))[1], None),
+        (lambda x: np.stack(x) @ np.stack(x), None),
+        (lambda x: np.stack(x)[np.array([1, 0])][0], None),
+    ],
+)
+def test_others(build, op):
+    t, arguments = line(*TIE)
+    y = build(arguments)
+    smooth = all(expr.op.smooth for expr in topological((y,)))
+    assert op is None or op in {expr.op for expr in topological((y,))}
+    assert not jumps(y)
+    (slope,) = gradients(y, [t])
+    assert jumps(slope) == (not smooth)
+
+
+def test_where_jumps_on_its_condition():
+    """The condition carries no derivative, and that breaks a path: the op itself is continuous."""
+    _, (x, y) = line(*TIE)
+    assert jumps(np.where(x > y, x + 1.0, y))
+    assert not jumps(np.where(x > y, x, y))
+    assert e.where.continuous and e.where.vjp(0) is None
+
+
+@pytest.mark.parametrize("name", ["greater", "equal", "logical_and", "logical_not", "sign"])
+def test_jumps_have_no_derivative(name):
+    op = OPS[name]
+    assert all(op.vjp(i) is None for i in range(2))
+
+
+def test_integers_jump():
+    for name in ("one_hot", "argmax", "argsort", "floor"):
+        assert not OPS[name].continuous

@@ -1,0 +1,174 @@
+"""The check for bias: computed where possible, else sampled with a stated error."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+import scg
+from scg.estimators.base import Draw, Estimator, control_variate, score_draw
+
+
+def discrete():
+    g = scg.Graph("discrete")
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.4)))
+    b = g.sample("b", scg.Bernoulli(logits=a * g.parameter("w", [[0.4, -0.9, 0.2]])))
+    g.cost("loss", np.sum((b - 0.3) ** 3) * (a + 0.5))
+    return g
+
+
+def continuous():
+    g = scg.Graph("continuous")
+    z = g.sample("z", scg.Normal(g.parameter("m", 0.3), g.parameter("s", 1.2)))
+    g.cost("loss", z**2)
+    return g
+
+
+class Wrong(Estimator):
+    """A score function whose baseline looks at the draw."""
+
+    orders = 1
+
+    def draw(self, dist, noise) -> Draw:
+        return score_draw(dist, noise)
+
+    def term(self, dist, draw, downstream, memory):
+        return control_variate(draw, 0.1 * draw.value)
+
+
+def no_moments(monkeypatch):
+    def refuse(*args):
+        raise scg.EnumerationError("too many")
+
+    monkeypatch.setattr("scg.verify.check.moments", refuse)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [None, scg.ScoreFunction(), scg.LeaveOneOut(), scg.MuProp(), scg.Enumeration()],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_computed_and_unbiased(estimator, dtype):
+    g = discrete()
+    report = scg.check(scg.compile(g, estimator, dtype=dtype), g.init(seed=0), seed=0)
+    assert str(report) == "exact: unbiased"
+    assert report and report.exact and math.isnan(report.z) and report.runs == 0
+
+
+def test_computed_and_biased():
+    """A baseline of 0.1 a at node a subtracts 0.1 ∇E[a]."""
+    g = discrete()
+    step = scg.compile(g, {"a": Wrong(), "b": scg.ScoreFunction()})
+    report = scg.check(step, g.init(seed=0), seed=0)
+    p = 1 / (1 + np.exp(-0.4))
+    assert not report
+    assert report.bias == pytest.approx(0.1 * p * (1 - p), rel=1e-12)
+    assert str(report) == f"exact: biased by {report.bias:.3g} in 't'"
+
+
+def test_the_component_is_named():
+    g = discrete()
+    step = scg.compile(g, {"b": scg.StraightThrough(allow_biased=True)})
+    report = scg.check(step, g.init(seed=0), seed=0)
+    deviation = np.abs(
+        scg.moments(step, g.init(seed=0)).mean["w"] - scg.exact(g, g.init(seed=0)).grads["w"]
+    )
+    assert report.where == f"'w'[0, {np.argmax(deviation)}]"
+    assert report.bias == pytest.approx(deviation.max())
+
+
+def test_a_bias_far_below_the_noise_is_still_computed():
+    """The bias is 0.1 ∇E[a] = 0.025, a single estimate deviates by 2500."""
+    g = scg.Graph()
+    g.cost("loss", 1e4 * g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.0))))
+    assert scg.check(scg.compile(g, scg.ScoreFunction()), g.init(seed=0), seed=0)
+    report = scg.check(scg.compile(g, Wrong()), g.init(seed=0), seed=0)
+    assert str(report) == "exact: biased by 0.025 in 't'"
+
+
+def test_sampled_against_the_exact_gradient(monkeypatch):
+    no_moments(monkeypatch)
+    g = discrete()
+    step = scg.compile(g, scg.ScoreFunction())
+    report = scg.check(step, g.init(seed=0), seed=2, runs=4000)
+    out, truth = step(g.init(seed=0), seed=2, runs=4000), scg.exact(g, g.init(seed=0))
+    limit = -ndtri(0.001 / 8)  # two sides of four components
+    wanted = [
+        np.max(np.abs(out.grads[k] - truth.grads[k]) + limit * out.stderr[k]) for k in ("t", "w")
+    ]
+    assert report.bound == pytest.approx(max(wanted), rel=1e-9)
+    assert str(report) == (
+        f"no bias found; |bias| < {report.bound:.2g} at 99.9 % "
+        "(4000 runs against the exact gradient)"
+    )
+
+
+def test_sampled_and_biased(monkeypatch):
+    no_moments(monkeypatch)
+    g = discrete()
+    step = scg.compile(g, {"b": scg.StraightThrough(allow_biased=True)})
+    report = scg.check(step, g.init(seed=0), seed=2)
+    assert not report and report.z > 10
+    assert str(report).startswith(f"bias found: z = {report.z:.1f} in 'w'[0, ")
+
+
+def test_without_exact_gradient_another_estimator_is_the_reference():
+    g = continuous()
+    step = scg.compile(g, scg.Reparameterization())
+    report = scg.check(step, g.init(seed=0), seed=0, runs=3000)
+    assert report and not report.exact
+    assert report.reference == "LeaveOneOut"
+    # two independent samples, both with an error
+    out = step(g.init(seed=0), seed=0, runs=3000)
+    against = scg.compile(g, scg.LeaveOneOut(samples=4))(g.init(seed=0), seed=(0, 1), runs=3000)
+    wanted = [
+        abs(out.grads[k] - against.grads[k])
+        - ndtri(0.001 / 4) * np.hypot(out.stderr[k], against.stderr[k])
+        for k in ("m", "s")
+    ]
+    assert report.bound == pytest.approx(max(wanted), rel=1e-9)
+    other = scg.check(scg.compile(g, scg.LeaveOneOut()), g.init(seed=0), seed=(0, 3), runs=200)
+    assert other.reference == "ScoreFunction"
+    # straight-through gives the scale no gradient at all
+    biased = scg.compile(g, scg.StraightThrough(allow_biased=True))
+    report = scg.check(biased, g.init(seed=0), seed=0)
+    assert not report and report.where == "'s'"
+    assert report.bias == pytest.approx(2 * 1.2, rel=0.2)
+
+
+@pytest.mark.statistical
+def test_the_bound_holds_as_often_as_it_says(seed, monkeypatch):
+    """At a level of 90 % the bound of an unbiased estimator must hold in 90 % of all calls."""
+    monkeypatch.setattr("scg.verify.check.LEVEL", 0.9)
+    no_moments(monkeypatch)
+    g = scg.Graph()
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.3)))
+    g.cost("loss", (a - 0.2) ** 2)
+    step = scg.compile(g, scg.ScoreFunction())
+    found = [not scg.check(step, g.init(seed=0), seed=(seed, i), runs=300) for i in range(400)]
+    # binomial(400, 0.1): 40 ± 6; the limits are 6 deviations away
+    assert 4 <= sum(found) <= 76
+
+
+def test_state_is_used():
+    g = discrete()
+    step = scg.compile(g, scg.ScoreFunction(baseline=scg.baselines.MovingAverage()))
+    state = step(g.init(seed=0), seed=1, runs=9).state
+    assert str(scg.check(step, g.init(seed=0), seed=0, state=state)) == "exact: unbiased"
+
+
+def test_a_graph_without_parameters():
+    g = scg.Graph()
+    g.cost("loss", g.sample("a", scg.Bernoulli(probs=0.5)))
+    assert str(scg.check(scg.compile(g), {}, seed=0)) == "exact: unbiased"
+
+
+def test_messages():
+    g = continuous()
+    step = scg.compile(g)
+    with pytest.raises(scg.CallError, match="at least two runs"):
+        scg.check(step, g.init(seed=0), seed=0, runs=1)
+    with pytest.raises(TypeError, match="seed"):
+        scg.check(step, g.init(seed=0), seed=0.5)
