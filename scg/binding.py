@@ -41,6 +41,8 @@ def bind(
             raise CallError(
                 f"parameter {name!r}: expected shape {node.shape}, got {values[name].shape}"
             )
+        if graph.parameters[name].constraint is not None:
+            values[name] = graph.unconstrained({name: params[name]})[name].astype(dtype)
     sizes = {plate: plate.length for plate in graph.plates if plate.length is not None}
     origin = {plate: "its declared length" for plate in sizes}
     for name, node in _matched("data", graph.data_nodes, data or {}, needed).items():
@@ -110,7 +112,7 @@ def bind_noise(
         expected = full(leaf, sizes)
         if array.shape[1:] != expected or array.ndim != len(expected) + 1:
             raise CallError(
-                f"noise {name!r}: expected shape (runs, {', '.join(map(str, expected))}), "
+                f"noise {name!r}: expected shape ({', '.join(['runs', *map(str, expected)])}), "
                 f"got {array.shape}"
             )
         if runs is not None and len(array) != runs:
@@ -120,6 +122,7 @@ def bind_noise(
     for name in given:
         if name not in leaves:
             raise CallError(
-                f"unknown noise {name!r}; the program uses {', '.join(leaves) or 'none'}"
+                f"unknown noise {name!r}; the program uses "
+                f"{', '.join(map(repr, leaves)) or 'none'}"
             )
     return checked

@@ -21,7 +21,7 @@ from scg.passes.simplify import simplify
 from scg.passes.surrogate import Surrogate
 from scg.step import Step
 
-BACKENDS = ("numpy",)
+BACKENDS = ("numpy", "numba")
 DTYPES = ("float64", "float32")
 
 
@@ -42,8 +42,8 @@ def compile(
     estimator : Estimator, mapping or None
         One estimator for all stochastic nodes, or a mapping from node names; what is not given is
         chosen per node, never a biased one. One instance for several nodes draws them jointly.
-    backend : {"numpy"}
-        The engine.
+    backend : {"numpy", "numba"}
+        The engine: the NumPy interpreter, or kernels compiled by numba.
     dtype : {"float64", "float32"}
         The type of all floats.
     order : {1, 2}
@@ -91,12 +91,15 @@ def compile(
     outputs |= {("grads", name): value for name, value in grads.items()}
     for memory in surrogate.memory.values():
         outputs |= {("state", memory.node, name): v for name, v in memory.updates.items()}
-    if surrogate.loss is not None:
+    kinds = {kind for own in surrogate.memory.values() for kind in own.parameters.values()}
+    if "loss" in kinds and surrogate.loss is not None:
         outputs |= _own_gradients(surrogate, "loss", surrogate.loss)
-    if any("variance" in memory.parameters.values() for memory in surrogate.memory.values()):
+    if "objective" in kinds:
+        outputs |= _own_gradients(surrogate, "objective", surrogate.objective)
+    if "variance" in kinds:
         outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
-    program = finish(outputs, dtype)
-    curvature = finish(directional(graph, grads), dtype) if order == 2 else None
+    program = finish(outputs, dtype, backend)
+    curvature = finish(directional(graph, grads), dtype, backend) if order == 2 else None
     return Step(graph, plan, surrogate, program, curvature)
 
 
@@ -125,11 +128,13 @@ def _squared_norm(grads: list[Expr]) -> Expr:
     return total
 
 
-def finish(outputs: Mapping[Any, Expr], dtype: str = "float64") -> Program:
+def finish(
+    outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "numpy"
+) -> Program:
     """Erase what has done its work, simplify, and return the program."""
     erased = erase(outputs.values())
     simple = simplify([erased[value] for value in outputs.values()])
-    return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype))
+    return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
 
 
 def _check_options(graph: Any, backend: str, dtype: str, order: int) -> None:

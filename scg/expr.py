@@ -99,7 +99,8 @@ def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
     """Return one plate, several, or None as a tuple in canonical order."""
     if plates is None:
         return ()
-    group = (plates,) if isinstance(plates, Plate) else tuple(plates)
+    several = isinstance(plates, Iterable) and not isinstance(plates, str)
+    group = tuple(plates) if several else (plates,)
     for plate in group:
         if not isinstance(plate, Plate):
             raise DeclarationError(f"expected a scg.Plate, got {plate!r}")

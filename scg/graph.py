@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.errors import CallError, DeclarationError
+from scg.errors import CallError, DeclarationError, UnsupportedError
 from scg.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, intern, topological
+from scg.init import Given, zeros
 from scg.ops import base
 
 if TYPE_CHECKING:
     import networkx as nx
 
     from scg.distributions.base import Distribution
+    from scg.distributions.constraints import Constraint
 
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 _RESERVED = "/@#"
@@ -31,10 +33,11 @@ SAMPLE = base.Op("sample", _draw, lambda *shapes, **attrs: (), (), continuous=Fa
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter: its node and how it is initialised."""
+    """A declared parameter: its (unconstrained) leaf, how it is initialised, and its constraint."""
 
     node: Expr
     init: Initializer
+    constraint: Constraint | None = None
 
 
 class Graph:
@@ -77,6 +80,7 @@ class Graph:
         *,
         shape: int | tuple[int, ...] | None = None,
         init: Initializer | None = None,
+        constraint: Constraint | None = None,
     ) -> Expr:
         """Declare a parameter: an initial value, or a shape and an initializer.
 
@@ -88,6 +92,20 @@ class Graph:
             The initial value; its shape is the parameter's.
         shape, init : optional
             A shape and an initializer of ``scg.init`` (zeros by default).
+        constraint : Constraint, optional
+            Where the values lie: ``scg.positive``, ``positive_exp``, ``unit_interval``,
+            ``simplex``, ``ordered_vector`` or ``lower_cholesky``. ``params`` holds such values,
+            and the returned node is one; but gradients are with respect to the unconstrained
+            numbers that ``constraint.transform`` maps to it, so that every update is possible.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph()
+        >>> sigma = g.parameter("sigma", 1.5, constraint=scg.positive)
+        >>> g.cost("loss", 3.0 * sigma)
+        >>> scg.compile(g)({"sigma": 1.5}, seed=0).grads["sigma"].round(6)  # 3 (1 − exp(−1.5))
+        np.float64(2.33061)
         """
         full = self._register(name)
         if (value is None) == (shape is None):
@@ -99,13 +117,21 @@ class Graph:
             if init is not None:
                 raise DeclarationError(f"parameter {full!r}: init= goes with shape=, not a value")
             array = _float_array(value, f"parameter {full!r}")
-            event, start = array.shape, lambda rng, shape: array.copy()
+            event, start = array.shape, Given(array)
         else:
             event = as_shape(shape, f"parameter {full!r}")
-            start = init or (lambda rng, shape: np.zeros(shape))
-        node = self._leaf(base.PARAMETER, full, event, ())
+            start = init or zeros
+        leaf = self._leaf(base.PARAMETER, full, event, ())
+        node = leaf
+        if constraint is not None:
+            node = _constrained(full, leaf, constraint)
+            self.names[node] = full
+            if value is not None and (complaint := constraint.complaint(array)):
+                raise DeclarationError(f"parameter {full!r} {complaint}")
+            if value is None and init is None:
+                start = ImageOfZeros(constraint)
         self.roles[full] = node, "parameter"
-        self.parameters[full] = Parameter(node, start)
+        self.parameters[full] = Parameter(leaf, start, constraint)
         return node
 
     def data(
@@ -217,11 +243,82 @@ class Graph:
             params[name] = value
         return params
 
+    def unconstrained(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the numbers behind the values of constrained parameters; others as they are.
+
+        Raises
+        ------
+        CallError
+            If a value violates its parameter's constraint.
+        """
+        numbers = {}
+        for name, value in params.items():
+            constraint = self.parameters[name].constraint
+            if constraint is not None:
+                value = np.asarray(value, dtype=np.float64)
+                if complaint := constraint.complaint(value):
+                    raise CallError(f"parameter {name!r} {complaint}")
+                value = np.asarray(constraint.inverse(value))
+            numbers[name] = value
+        return numbers
+
+    def constrained(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
+        params = {}
+        for name, value in numbers.items():
+            constraint = self.parameters[name].constraint
+            params[name] = constraint.transform(np.asarray(value)) if constraint else value
+        return params
+
     def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
         """Draw values of any nodes; see :func:`scg.simulate.simulate`."""
         from scg.simulate import simulate
 
         return simulate(self, params, **options)
+
+    def to_json(self) -> str:
+        """Return the declaration as JSON text; see :mod:`scg.declaration`.
+
+        Raises
+        ------
+        DeclarationError
+            If something has no name that a reader could know it by, or is not finite.
+        """
+        from scg.declaration import write
+
+        return write(self)
+
+    @classmethod
+    def from_json(
+        cls, declaration: str | Mapping[str, Any], *, custom: Mapping[str, Any] | None = None
+    ) -> Graph:
+        """Declare the graph of a JSON text, or of what ``json.loads`` makes of it.
+
+        Parameters
+        ----------
+        declaration : str or mapping
+            The declaration; see :mod:`scg.declaration`. It is data: nothing of it is executed.
+        custom : mapping, optional
+            What the declaration may use by name besides scg's own: functions made by
+            :func:`scg.op`, initializers, distributions.
+
+        Raises
+        ------
+        DeclarationError
+            If something is unknown, missing, circular, too large, or does not fit.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph("toy")
+        >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+        >>> g.cost("loss", (b - 0.499) ** 2)
+        >>> scg.Graph.from_json(g.to_json())
+        Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+        """
+        from scg.declaration import read
+
+        return read(declaration, custom=custom)
 
     def draw(self, path: str | None = None) -> Any:
         """Draw the graph; see :func:`scg.draw.dot.draw_graph`."""
@@ -313,6 +410,34 @@ class Graph:
                     f"node {name!r}: the graph has two plates of the name {plate.name!r}. "
                     "Make one scg.Plate and use it everywhere, or choose another name"
                 )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageOfZeros:
+    """The value of a constrained parameter whose unconstrained numbers are zero."""
+
+    constraint: Constraint
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Transform zeros."""
+        return np.asarray(self.constraint.transform(np.zeros(shape)))
+
+
+def _constrained(name: str, leaf: Expr, constraint: Constraint) -> Expr:
+    from scg.distributions.constraints import Constraint
+
+    if not isinstance(constraint, Constraint):
+        raise DeclarationError(
+            f"parameter {name!r}: expected a constraint such as scg.positive, got {constraint!r}"
+        )
+    if leaf.ndim < constraint.axes:
+        raise DeclarationError(
+            f"parameter {name!r} of shape {leaf.shape} cannot be {constraint.name}"
+        )
+    try:
+        return constraint.transform(leaf)
+    except UnsupportedError as error:
+        raise DeclarationError(f"parameter {name!r}: {error}") from error
 
 
 def _check_name(name: Any, what: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 
@@ -10,18 +12,51 @@ def zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.zeros(shape)
 
 
-def constant(value: float):
-    """Return an initializer that fills with one number."""
-    return lambda rng, shape: np.full(shape, float(value))
-
-
-def normal(scale: float = 0.01):
-    """Return an initializer of normals with standard deviation `scale`."""
-    return lambda rng, shape: scale * rng.standard_normal(shape)
-
-
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Uniform on ±√(6 / (fan in + fan out)); Glorot and Bengio (2010), eq. 16."""
     fan_in, fan_out = (shape[0], shape[-1]) if len(shape) > 1 else (shape[0] if shape else 1, 1)
     bound = np.sqrt(6.0 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, shape)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Fill with one number."""
+
+    value: float
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the number in every element."""
+        return np.full(shape, float(self.value))
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Independent normals around zero."""
+
+    scale: float
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw all elements."""
+        return self.scale * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The array that a parameter was declared with."""
+
+    value: np.ndarray
+
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return a copy."""
+        return self.value.copy()
+
+
+def constant(value: float) -> Constant:
+    """Return an initializer that fills with one number."""
+    return Constant(value)
+
+
+def normal(scale: float = 0.01) -> Normal:
+    """Return an initializer of normals with standard deviation `scale`."""
+    return Normal(scale)

@@ -17,6 +17,7 @@ from scg.graph import Graph
 from scg.ops.base import DATA, PARAMETER
 from scg.ops.gradient import IDENTITIES
 from scg.ops.reductions import expand
+from scg.passes.memory import NodeMemory
 from scg.passes.surrogate import NodeNoise
 
 
@@ -106,7 +107,8 @@ def _forward(graph: Graph, wanted: dict[str, Expr], held: Mapping[str, Expr]) ->
             continue
         if isinstance(expr, StochasticNode):
             dist = expr.dist.rebuild(tuple(env[arg] for arg in expr.args), expr.attrs["static"])
-            noise = NodeNoise(graph, expr.name or "", expr.plates, None)
+            name = expr.name or ""
+            noise = NodeNoise(graph, name, expr.plates, None, NodeMemory(graph, name))
             env[expr] = expand(dist.sample(noise), expr.plates, expr.shape)
         elif expr.op in IDENTITIES:
             env[expr] = env[expr.args[0]]

@@ -65,6 +65,7 @@ def check_gradient(
 
     Notes
     -----
+    Of a function that is no scalar, a weighted sum of the entries is differentiated.
     Differences are central, with Richardson extrapolation of steps h, h/2 and h/4: their error is
     of order h⁶. The point must not lie within 0.4 % of a kink or a pole.
 
@@ -93,7 +94,7 @@ def check_gradient(
     _check_value(y, fn(*map(np.asarray, arrays)), point, rtol, atol)
 
     rng = np.random.default_rng(0)
-    value = dot(y, rng.uniform(0.5, 1.5, y.shape))
+    value = dot(y, rng.uniform(0.5, 1.5, y.shape)) if y.shape else y
     for k in range(1, order + 1):
         slopes = gradients(value, nodes)
         found = finish(dict(zip(point, slopes, strict=True))).run(point, None, {})

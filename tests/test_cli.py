@@ -112,6 +112,21 @@ def test_ctrl_c_saves_a_checkpoint(small, tmp_path):
     assert checkpoint.load(tmp_path / "o" / "checkpoint.safetensors")[1]["count"] >= 2
 
 
+def test_a_full_disk_is_one_line_and_spares_the_checkpoint(run, small, tmp_path, monkeypatch):
+    assert run(*train(small, "--out", "o", "--epochs", 1))[0] == 0
+    path = tmp_path / "o" / "checkpoint.safetensors"
+    before = path.read_bytes()
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, out, err = run(*train(small, "--out", "o", "--resume"))
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == "scg: o/metrics.jsonl: cannot write: No space left on device"
+    assert path.read_bytes() == before
+
+
 @pytest.mark.filterwarnings("default")
 def test_a_biased_estimator_warns_in_one_line(run, small):
     code, _, err = run(*train(small, "--out", "o", "--estimator", "straightthrough", "--json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,31 @@ def _uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 
 def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return np.zeros(shape)
+
+
+def tanh_network(
+    inputs: Sequence[Expr], hidden: tuple[int, ...], memory: Memory, learn: str
+) -> Expr:
+    """Return a network's scalar output, zero at first; its weights are own parameters.
+
+    Parameters
+    ----------
+    inputs : sequence of Expr
+        Arrays of any shape.
+    hidden : tuple of int
+        Widths of the tanh layers.
+    memory : Memory
+        Where the weights "W0", "b0", ..., "out" are kept.
+    learn : str
+        What the weights learn on; see :meth:`scg.estimators.base.Memory.parameter`.
+    """
+    flat = [np_reshape(x, (x.size,)) for x in inputs]
+    layer = np_concatenate(flat) if len(flat) > 1 else flat[0]
+    for i, width in enumerate(hidden):
+        weights = memory.parameter(f"W{i}", (layer.size, width), _uniform_fan_in, learn)
+        offset = memory.parameter(f"b{i}", (width,), _zeros, learn)
+        layer = tanh(matmul(layer, weights) + offset)
+    return matmul(layer, memory.parameter("out", (layer.size,), _zeros, learn))
 
 
 class Network(Baseline):
@@ -64,11 +90,7 @@ class Network(Baseline):
         offset = memory.parameter("offset", (), _zeros)
         b = offset
         if downstream.inputs:
-            flat = [np_reshape(stop(cast(x)), (x.size,)) for x in downstream.inputs]
-            layer = np_concatenate(flat) if len(flat) > 1 else flat[0]
-            for i, width in enumerate(self.hidden):
-                weights = memory.parameter(f"W{i}", (layer.size, width), _uniform_fan_in)
-                layer = tanh(matmul(layer, weights) + memory.parameter(f"b{i}", (width,), _zeros))
-            b = matmul(layer, memory.parameter("out", (layer.size,), _zeros)) + offset
+            inputs = [stop(cast(x)) for x in downstream.inputs]
+            b = tanh_network(inputs, self.hidden, memory, "loss") + offset
         memory.loss(downstream.average(square(units - centre - b)))
         return (centre + b) / downstream.unit

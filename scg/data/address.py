@@ -25,11 +25,14 @@ class Splits(NamedTuple):
         Grey values in [0, 1] (float32), or binary pixels (uint8).
     valid : ndarray or None
         Likewise, where the data set has a validation part.
+    labels : dict
+        Integer labels of the parts by their names, where the data set has labels.
     """
 
     train: np.ndarray
     valid: np.ndarray | None
     test: np.ndarray
+    labels: dict[str, np.ndarray] = {}  # noqa: RUF012 - never mutated
 
 
 def load(address: str) -> Splits:
@@ -53,8 +56,8 @@ def load(address: str) -> Splits:
     Examples
     --------
     >>> splits = load("digits")
-    >>> splits.train.shape, splits.valid, splits.test.shape
-    ((1500, 64), None, (297, 64))
+    >>> splits.train.shape, splits.valid, splits.test.shape, splits.labels["test"].shape
+    ((1500, 64), None, (297, 64), (297,))
     """
     scheme, _, place = address.partition(":")
     if scheme not in SCHEMES:
@@ -66,7 +69,8 @@ def load(address: str) -> Splits:
 
 def _digits(_: str) -> Splits:
     digits = load_digits(binary=True)
-    return Splits(digits.train.astype(np.uint8), None, digits.test.astype(np.uint8))
+    labels = {"train": digits.train_labels, "test": digits.test_labels}
+    return Splits(digits.train.astype(np.uint8), None, digits.test.astype(np.uint8), labels)
 
 
 def _mnist(folder: str) -> Splits:
@@ -74,14 +78,30 @@ def _mnist(folder: str) -> Splits:
     test = _images(folder, "t10k-images-idx3-ubyte")
     if len(train) <= MNIST_TRAIN:
         raise DataError(f"{folder}: {len(train)} training images, expected 60000 as in MNIST")
-    return Splits(train[:MNIST_TRAIN], train[MNIST_TRAIN:], test)
+    labels = {}
+    if _find(folder, "train-labels-idx1-ubyte") and _find(folder, "t10k-labels-idx1-ubyte"):
+        every = _labels(folder, "train-labels-idx1-ubyte", len(train))
+        labels = {"train": every[:MNIST_TRAIN], "valid": every[MNIST_TRAIN:]}
+        labels["test"] = _labels(folder, "t10k-labels-idx1-ubyte", len(test))
+    return Splits(train[:MNIST_TRAIN], train[MNIST_TRAIN:], test, labels)
+
+
+def _find(folder: str, name: str) -> Path | None:
+    paths = [Path(folder) / f"{name}{ending}" for ending in (".gz", "")]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _labels(folder: str, name: str, examples: int) -> np.ndarray:
+    labels = read_idx(_find(folder, name) or name)
+    if labels.shape != (examples,):
+        raise DataError(f"{folder}: {name} has shape {labels.shape}, expected ({examples},)")
+    return labels
 
 
 def _images(folder: str, name: str) -> np.ndarray:
-    paths = [Path(folder) / f"{name}{ending}" for ending in (".gz", "")]
-    found = next((path for path in paths if path.is_file()), None)
+    found = _find(folder, name)
     if found is None:
-        raise DataError(f"{paths[0]}: there is no such file, nor {name}")
+        raise DataError(f"{Path(folder) / name}.gz: there is no such file, nor {name}")
     images = read_idx(found)
     if images.ndim != 3:
         raise DataError(f"{found}: expected images (three axes), got shape {images.shape}")

@@ -1,9 +1,71 @@
 """Distributions: one family a file."""
 
+from scg.distributions.autoregressive import Autoregressive
 from scg.distributions.base import Distribution
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.beta import Beta
+from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import Categorical, OneHotCategorical
+from scg.distributions.cauchy import Cauchy
+from scg.distributions.delta import Delta
+from scg.distributions.dirichlet import Dirichlet
+from scg.distributions.exponential import Exponential, Weibull
 from scg.distributions.gamma import Gamma
+from scg.distributions.gumbel import Gumbel
+from scg.distributions.half_normal import HalfNormal
+from scg.distributions.independent import Independent
+from scg.distributions.inverse_gamma import InverseGamma
+from scg.distributions.laplace import Laplace
+from scg.distributions.logistic import Logistic
+from scg.distributions.lognormal import LogNormal
+from scg.distributions.mixture import Mixture
+from scg.distributions.multinomial import Multinomial
+from scg.distributions.multivariate_normal import MultivariateNormal
+from scg.distributions.negative_binomial import Geometric, NegativeBinomial
 from scg.distributions.normal import Normal
+from scg.distributions.ordered_logistic import OrderedLogistic
+from scg.distributions.pareto import Pareto
+from scg.distributions.poisson import Poisson
+from scg.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
+from scg.distributions.student_t import StudentT
+from scg.distributions.uniform import Uniform
+from scg.distributions.von_mises import VonMises
 
-__all__ = ["Bernoulli", "Categorical", "Distribution", "Gamma", "Normal", "OneHotCategorical"]
+#: All families, in the order of the reference.
+DISTRIBUTIONS = (
+    Bernoulli,
+    OneHotCategorical,
+    Categorical,
+    Normal,
+    Gamma,
+    Beta,
+    Dirichlet,
+    Poisson,
+    Binomial,
+    Geometric,
+    NegativeBinomial,
+    Exponential,
+    Laplace,
+    Logistic,
+    Gumbel,
+    LogNormal,
+    Uniform,
+    StudentT,
+    Cauchy,
+    HalfNormal,
+    Weibull,
+    InverseGamma,
+    Pareto,
+    VonMises,
+    MultivariateNormal,
+    Multinomial,
+    OrderedLogistic,
+    RelaxedBernoulli,
+    RelaxedOneHotCategorical,
+    Mixture,
+    Autoregressive,
+    Independent,
+    Delta,
+)
+
+__all__ = ["DISTRIBUTIONS", "Distribution", *(family.__name__ for family in DISTRIBUTIONS)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
+from scg.distributions.constraints import Constraint, check
 from scg.errors import DeclarationError, UnsupportedError
-from scg.expr import Expr
-from scg.ops.reductions import sum
+from scg.expr import Expr, ordered
+from scg.ops.base import constant
+from scg.ops.reductions import expand, sum
 
 
 class Noise(Protocol):
@@ -48,6 +50,10 @@ class Distribution:
         Options that are not parameters; with the parameters' names they rebuild the distribution.
     shape : tuple of int
         The event shape of one draw.
+    constraints : mapping
+        What each parameter must be, by name; numbers are checked by the constructor.
+    support : Constraint
+        Where draws lie.
     kind : {"float", "int"}
         What a draw is.
     reparameterized : bool
@@ -59,8 +65,27 @@ class Distribution:
     kind = "float"
     reparameterized = False
     extends_to_mean = False
+    constraints: Mapping[str, Constraint]
+    support: Any
     parameters: dict[str, Any]
     shape: tuple[int, ...]
+
+    def declare(self, **given: Any) -> None:
+        """Store the parameters, check those that are numbers, and let the event broadcast."""
+        family = type(self).__name__
+        self.parameters = {name: numeric(value) for name, value in given.items()}
+        for name, value in self.parameters.items():
+            if not isinstance(value, Expr):
+                check(family, name, value, self.constraints[name])
+        self.shape = joint_shape(family, **self.parameters)
+
+    def full(self, x: Any) -> Any:
+        """Broadcast `x` to the event shape and the plates of the parameters."""
+        nodes = [value for value in self.parameters.values() if isinstance(value, Expr)]
+        if not nodes:
+            return np.broadcast_to(np.asarray(x, dtype=float), self.shape)
+        x = x if isinstance(x, Expr) else constant(nodes[0].graph, float(x))
+        return expand(x, ordered(plate for node in nodes for plate in node.plates), self.shape)
 
     @property
     def static(self) -> tuple[Any, ...]:
@@ -78,8 +103,8 @@ class Distribution:
         return not getattr(getattr(cls, method), "unsupported", False)
 
     def sample(self, noise: Noise) -> Any:
-        """Draw a value as a deterministic function of uniform or normal noise."""
-        raise NotImplementedError
+        """Draw a value as a deterministic function of noise: the quantile of a uniform."""
+        return self.quantile(noise.uniform(self.shape))
 
     def log_prob(self, x: Any, elementwise: bool = False) -> Any:
         """Log of the density or probability at `x`, summed over the event."""
@@ -101,6 +126,8 @@ class Distribution:
         values = self.kl_elementwise(other)
         return values if elementwise else sum(values)
 
+    #: The inverse of the distribution function, elementwise.
+    quantile = unsupported("quantile function")
     mean = unsupported("mean")
     variance = unsupported("variance")
     mode = unsupported("mode")
@@ -110,6 +137,24 @@ class Distribution:
     enumerate_support = unsupported("finite support")
     #: Number of values of the event.
     cardinality = unsupported("finite support")
+    #: All values of one coordinate, stacked on a leading axis; the coordinates are independent.
+    coordinate_values = unsupported("independent coordinates with finitely many values")
+    #: The probabilities of those values for each coordinate, values on the last axis.
+    coordinate_probs = unsupported("independent coordinates with finitely many values")
+    # A relaxation: x = H(z) for a latent z = location + perturbation, H a step or an argmax.
+    #: ``location(probs=None)``: the latent without its perturbation, or that of other `probs`.
+    location = unsupported("relaxation")
+    #: ``perturbation(x, noise)``: parameter-free in law; x is what `sample` makes of the noise.
+    perturbation = unsupported("relaxation")
+    #: ``condition(x, noise, like=None)``: the latent given x, on noise of its own; or with the
+    #: value of the latent `like`, as a function of the parameters at fixed conditional noise.
+    condition = unsupported("relaxation")
+    #: ``relax(z, temperature)``: a smooth H.
+    relax = unsupported("relaxation")
+    #: ``separate(x, gap)``: the location moved so that x leads by `gap` at least.
+    separate = unsupported("relaxation")
+    #: The law of the latent, a distribution.
+    latent = unsupported("relaxation")
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())

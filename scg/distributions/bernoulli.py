@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.logistic import Logistic
 from scg.ops.elementwise import (
+    exp,
     greater,
     log,
     log1p,
+    maximum,
     sigmoid,
     softplus,
     subtract,
@@ -19,6 +23,7 @@ from scg.ops.elementwise import (
     xlog1py,
     xlogy,
 )
+from scg.ops.gradient import stop
 
 
 class Bernoulli(Distribution):
@@ -43,11 +48,11 @@ class Bernoulli(Distribution):
     """
 
     extends_to_mean = True
+    constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
+    support = sets.boolean
 
     def __init__(self, logits: Any = None, *, probs: Any = None):
-        self.parameters = one_of("Bernoulli", logits=logits, probs=probs)
-        (value,) = self.parameters.values()
-        self.shape = np.shape(value)
+        self.declare(**one_of("Bernoulli", logits=logits, probs=probs))
 
     @property
     def _given_logits(self) -> bool:
@@ -99,6 +104,14 @@ class Bernoulli(Distribution):
         """Σ p (log p − log q) + (1 − p)(log(1 − p) − log(1 − q))."""
         return -self.entropy_elementwise() - other.log_prob_elementwise(self.mean())
 
+    def coordinate_values(self) -> np.ndarray:
+        """0 and 1."""
+        return np.array([0.0, 1.0])
+
+    def coordinate_probs(self) -> Any:
+        """1 − p and p, on a last axis."""
+        return np.stack([1.0 - self.probs, self.probs], axis=-1)
+
     def cardinality(self) -> int:
         """2 to the number of elements."""
         return 2 ** int(np.prod(self.shape, dtype=int))
@@ -108,3 +121,39 @@ class Bernoulli(Distribution):
         n = int(np.prod(self.shape, dtype=int))
         rows = np.array(list(itertools.product((0.0, 1.0), repeat=n)))
         return rows.reshape(2**n, *self.shape)
+
+    # --- the relaxation: b = 1[z > 0] for z = logits + logistic noise -----------------------------
+    def location(self, probs: Any = None) -> Any:
+        """log p − log(1 − p)."""
+        return self.logits if probs is None else log(probs) - log1p(-probs)
+
+    def perturbation(self, x: Any, noise: Noise) -> Any:
+        """Logistic value log(1 − u) − log u of the uniform behind `x`."""
+        u = noise.uniform(self.shape)
+        return log1p(-u) - log(u)
+
+    def condition(self, x: Any, noise: Noise, like: Any = None) -> Any:
+        """±log(1 + exp(e) / P(not x)), e = log(1 − v) − log v; plus for x = 1."""
+        sign = 2.0 * x - 1.0
+        odds = softplus(sign * self.logits)  # −log P(not x)
+        if like is None:
+            v = noise.uniform(self.shape, "v")
+            e = log1p(-v) - log(v)
+        else:
+            distance = sign * like
+            e = stop(distance + log1p(-exp(-distance)) - odds)
+        return sign * softplus(e + odds)
+
+    def relax(self, z: Any, temperature: Any) -> Any:
+        """σ(z / τ)."""
+        return sigmoid(z / temperature)
+
+    def separate(self, x: Any, gap: float | None) -> Any:
+        """±max(±logits, gap); without a number the gap is −log(1 − π) / π, π = P(x)."""
+        sign = 2.0 * x - 1.0
+        lead = sign * self.logits
+        return sign * maximum(lead, softplus(lead) / sigmoid(lead) if gap is None else gap)
+
+    def latent(self) -> Logistic:
+        """Logistic around the logits."""
+        return Logistic(self.logits, 1.0)

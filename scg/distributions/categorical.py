@@ -7,19 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.gumbel import Gumbel
 from scg.errors import DeclarationError
 from scg.ops.elementwise import (
     cast,
     equal,
+    exp,
     greater,
     greater_equal,
     less,
     log,
+    log1p,
     logical_and,
+    maximum,
     where,
     xlogy,
 )
+from scg.ops.gradient import stop
 from scg.ops.reductions import log_softmax, max, softmax, sum
 from scg.ops.shape import cumsum, getitem, one_hot
 
@@ -27,8 +33,10 @@ from scg.ops.shape import cumsum, getitem, one_hot
 class _Classes(Distribution):
     """What both laws share: C classes on the last axis of the parameters."""
 
+    constraints = sets.of(logits=sets.logits, probs=sets.simplex)
+
     def __init__(self, logits: Any = None, *, probs: Any = None):
-        self.parameters = one_of(type(self).__name__, logits=logits, probs=probs)
+        self.declare(**one_of(type(self).__name__, logits=logits, probs=probs))
         ((name, value),) = self.parameters.items()
         shape = np.shape(value)
         if not shape or shape[-1] < 1:
@@ -56,6 +64,15 @@ class _Classes(Distribution):
             return self.parameters["probs"]
         return softmax(self.parameters["logits"])
 
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Shape of the independent variables, without the axis of classes."""
+        return self._batch
+
+    def of_index(self, index: Any) -> Any:
+        """Return the value whose class is `index`, an integer for each variable."""
+        raise NotImplementedError
+
     def _index(self, noise: Noise) -> Any:
         """Draw by search on the CDF: the number of classes whose cumulative probability is < u."""
         below = getitem_last(cumsum(self.probs), slice(0, self.classes - 1))
@@ -76,6 +93,10 @@ class _Classes(Distribution):
     def kl_elementwise(self, other: Any) -> Any:
         """Σ p (log p − log q)."""
         return sum(self._weighted(self.probs) - other._weighted(self.probs), axis=-1)
+
+    def coordinate_probs(self) -> Any:
+        """p."""
+        return self.probs
 
     def cardinality(self) -> int:
         """C to the number of variables."""
@@ -108,6 +129,7 @@ class OneHotCategorical(_Classes):
     """
 
     extends_to_mean = True
+    support = sets.one_hot_vector
 
     def _event(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
@@ -115,6 +137,10 @@ class OneHotCategorical(_Classes):
     def sample(self, noise: Noise) -> Any:
         """One-hot vector of a class drawn by search on the CDF."""
         return one_hot(self._index(noise), self.classes)
+
+    def of_index(self, index: Any) -> Any:
+        """One-hot vector."""
+        return one_hot(index, self.classes)
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ_c x_c log p_c, one value for each vector."""
@@ -132,9 +158,56 @@ class OneHotCategorical(_Classes):
         """One-hot vector of the most probable class, the first of equals."""
         return one_hot(_first_largest(self.probs), self.classes)
 
+    def coordinate_values(self) -> np.ndarray:
+        """The C one-hot vectors."""
+        return np.eye(self.classes)
+
     def enumerate_support(self) -> np.ndarray:
         """All one-hot arrays, shape (cardinality, ..., C)."""
         return np.eye(self.classes)[self._all_indices()]
+
+    # --- the relaxation: the one-hot argmax of z = log p + Gumbel noise -----------------------------
+    def location(self, probs: Any = None) -> Any:
+        """log p."""
+        return self.log_probs if probs is None else log(probs)
+
+    def perturbation(self, x: Any, noise: Noise) -> Any:
+        """Gumbel values whose sum with log p has its maximum at `x`; in law they know no p."""
+        z = self._latent(x, -log(noise.uniform(self.shape, "g")))
+        return stop(z - self.log_probs)
+
+    def condition(self, x: Any, noise: Noise, like: Any = None) -> Any:
+        """−log(e_x + [c ≠ x] e_c / p_c), e = −log v."""
+        if like is None:
+            return self._latent(x, -log(noise.uniform(self.shape, "v")))
+        times = exp(-like)
+        first = sum(x * times, -1, keepdims=True)
+        return self._latent(x, stop(x * first + (1.0 - x) * (times - first) * self.probs))
+
+    def _latent(self, x: Any, e: Any) -> Any:
+        """z = −log t: class c comes at a time t_c of rate p_c, the class of `x` first."""
+        first = sum(x * e, -1, keepdims=True)
+        return -log(first + (1.0 - x) * e * exp(-self.log_probs))
+
+    def relax(self, z: Any, temperature: Any) -> Any:
+        """softmax(z / τ)."""
+        return softmax(z / temperature)
+
+    def separate(self, x: Any, gap: float | None) -> Any:
+        """log p with x raised to the maximum and the rest kept `gap` below.
+
+        Without a number the gap is −log(1 − π) / π, π = P(x).
+        """
+        place = self.log_probs
+        if gap is None:
+            chosen = sum(x * self.probs, -1, keepdims=True)
+            gap = -log1p(-chosen) / chosen
+        top = max(place, -1, keepdims=True)
+        return place + x * (top - place) - (1.0 - x) * maximum(place - top + gap, 0.0)
+
+    def latent(self) -> Gumbel:
+        """Gumbel around log p."""
+        return Gumbel(self.log_probs, 1.0)
 
 
 class Categorical(_Classes):
@@ -150,12 +223,22 @@ class Categorical(_Classes):
 
     kind = "int"
 
+    @property
+    def support(self) -> sets.Constraint:
+        """0 to C − 1."""
+        last = self.classes - 1
+        return sets.Integers(0, last, f"a class from 0 to {last}")
+
     def _event(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape[:-1]
 
     def sample(self, noise: Noise) -> Any:
         """Integer drawn by search on the CDF."""
         return self._index(noise)
+
+    def of_index(self, index: Any) -> Any:
+        """The integer itself."""
+        return index
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log p_x; −∞ for what is no class."""
@@ -165,6 +248,10 @@ class Categorical(_Classes):
     def mode(self) -> Any:
         """Most probable class, the first of equals."""
         return _first_largest(self.probs)
+
+    def coordinate_values(self) -> np.ndarray:
+        """0 to C − 1."""
+        return np.arange(self.classes)
 
     def enumerate_support(self) -> np.ndarray:
         """All integer arrays, shape (cardinality, ...)."""

@@ -6,6 +6,8 @@ it, how all of ℝ is mapped onto it; the mapping keeps the shape.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -136,6 +138,16 @@ class UnitInterval(Interval):
         return subtract(log(x), log1p(-x))
 
 
+class Logits(Constraint):
+    """Log-probabilities up to a constant: −∞ is an impossible class."""
+
+    name = "a number less than infinity"
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Less than infinity."""
+        return x < np.inf
+
+
 class Integers(Constraint):
     """Integers from a lower to an upper bound."""
 
@@ -253,6 +265,7 @@ positive = Positive()
 positive_exp = Positive("exp")
 nonnegative = Interval(0.0, np.inf, name="non-negative")
 unit_interval = UnitInterval()
+logits = Logits()
 boolean = Integers(0, 1, "0 or 1")
 natural = Integers(0, np.inf, "a non-negative integer")
 simplex = Simplex()
@@ -262,10 +275,13 @@ lower_cholesky = LowerCholesky()
 angle = Interval(-np.pi, np.pi, name="between −π and π")
 
 
+def of(**constraints: Constraint) -> Mapping[str, Constraint]:
+    """Return the constraints of parameters by name, not to be changed."""
+    return MappingProxyType(constraints)
+
+
 def check(family: str, name: str, value: Any, constraint: Constraint) -> None:
     """Raise unless the numbers given for a parameter satisfy its constraint."""
     complaint = constraint.complaint(value)
     if complaint is not None:
         raise DeclarationError(f"{family}: {name} {complaint}")
-
-

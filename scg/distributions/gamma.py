@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.distributions.base import Distribution, Noise, joint_shape, numeric
-from scg.ops.elementwise import log, maximum, square, xlogy
-from scg.ops.special import digamma, gammaincinv, gammaln
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution
+from scg.ops.elementary import open_positive
+from scg.ops.elementwise import exp, log, maximum, square, xlogy
+from scg.ops.special import HALF_LOG_2PI, digamma, gammaln, log_gammaincinv, stirling
 
 
 class Gamma(Distribution):
@@ -29,19 +31,20 @@ class Gamma(Distribution):
     reparameterized = True
     extends_to_mean = True
 
+    constraints = sets.of(concentration=sets.positive, rate=sets.positive)
+    support = sets.nonnegative
+
     def __init__(self, concentration: Any, rate: Any = 1.0):
-        self.parameters = {"concentration": numeric(concentration), "rate": numeric(rate)}
-        self.shape = joint_shape("Gamma", **self.parameters)
+        self.declare(concentration=concentration, rate=rate)
         self.concentration, self.rate = self.parameters.values()
 
-    def sample(self, noise: Noise) -> Any:
-        """P⁻¹(α, u) / β."""
-        return gammaincinv(self.concentration, noise.uniform(self.shape)) / self.rate
+    def quantile(self, u: Any) -> Any:
+        """P⁻¹(α, u) / β, by its logarithm, which does not underflow for small α."""
+        return open_positive(exp(log_gammaincinv(self.concentration, u)) / self.rate)
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """α log β + (α − 1) log x − β x − log Γ(α)."""
-        a, b = self.concentration, self.rate
-        return a * log(b) + xlogy(a - 1.0, x) - b * x - gammaln(a)
+        """α log β + (α − 1) log x − β x − log Γ(α), arranged around the mean."""
+        return log_density(self.concentration, self.rate, x)
 
     def mean(self) -> Any:
         """α / β."""
@@ -56,9 +59,10 @@ class Gamma(Distribution):
         return maximum(self.concentration - 1.0, 0.0) / self.rate
 
     def entropy_elementwise(self) -> Any:
-        """α − log β + log Γ(α) + (1 − α) ψ(α)."""
+        """α − log β + log Γ(α) + (1 − α) ψ(α), by Stirling's formula."""
         a = self.concentration
-        return a - log(self.rate) + gammaln(a) + (1.0 - a) * digamma(a)
+        rest = stirling(a, order=0) + (1.0 - a) * stirling(a, order=1) - 0.5 / a
+        return 0.5 * log(a) - log(self.rate) + rest + (HALF_LOG_2PI + 0.5)
 
     def kl_elementwise(self, other: Any) -> Any:
         """Divergence from Gamma(a, b)."""
@@ -70,3 +74,14 @@ class Gamma(Distribution):
             + a * (log(beta) - log(b))
             + alpha * (b - beta) / beta
         )
+
+
+def log_density(a: Any, b: Any, x: Any) -> Any:
+    """Return the log-density of Gamma(a, b) without the cancellation of large terms.
+
+    With t = b x / a and the remainder δ of Stirling's formula it is
+    (a − 1) log t − a (t − 1) + log b − ½ log 2πa − δ(a).
+    """
+    t = b * x / a
+    scale = log(b) - 0.5 * log(a) - stirling(a, order=0) - HALF_LOG_2PI
+    return xlogy(a - 1.0, t) - a * (t - 1.0) + scale

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scg.distributions.base import Distribution, Noise, joint_shape, numeric
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution, Noise
 from scg.ops.elementwise import log, square
+from scg.ops.special import ndtri
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -29,14 +31,20 @@ class Normal(Distribution):
     reparameterized = True
     extends_to_mean = True
 
+    constraints = sets.of(loc=sets.real, scale=sets.positive)
+    support = sets.real
+
     def __init__(self, loc: Any = 0.0, scale: Any = 1.0):
-        self.parameters = {"loc": numeric(loc), "scale": numeric(scale)}
-        self.shape = joint_shape("Normal", **self.parameters)
+        self.declare(loc=loc, scale=scale)
         self.loc, self.scale = self.parameters.values()
 
     def sample(self, noise: Noise) -> Any:
         """μ + σ ε."""
         return self.loc + self.scale * noise.normal(self.shape)
+
+    def quantile(self, u: Any) -> Any:
+        """μ + σ Φ⁻¹(u)."""
+        return self.loc + self.scale * ndtri(u)
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """−(x − μ)² / (2σ²) − log σ − ½ log 2π."""

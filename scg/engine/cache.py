@@ -47,7 +47,7 @@ def read(key: str) -> bytes | None:
         return None
     try:
         descriptor = os.open(folder / key, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with open(descriptor, "rb") as file:
+        with os.fdopen(descriptor, "rb") as file:
             if hasattr(os, "getuid") and os.fstat(file.fileno()).st_uid != os.getuid():
                 return None
             content = file.read()
@@ -67,13 +67,13 @@ def write(key: str, payload: bytes) -> None:
     temporary = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(_MAGIC + _digest(key, payload) + payload)
-        os.replace(temporary, folder / key)
+        Path(temporary).replace(folder / key)
     except OSError:
         if temporary is not None:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
 
 
 def _digest(key: str, payload: bytes) -> bytes:

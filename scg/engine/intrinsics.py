@@ -150,6 +150,23 @@ def significand(typingctx, x):
     return x(x), codegen
 
 
+# --- functions that LLVM knows: rounding is one instruction, the others are calls of libm ---------
+def _known(name: str) -> Any:
+    @intrinsic
+    def function(typingctx, x):
+        def codegen(context, builder, signature, args):
+            declared = builder.module.declare_intrinsic(f"llvm.{name}", [args[0].type])
+            return builder.call(declared, args)
+
+        return x(x), codegen
+
+    return function
+
+
+floor, ceil, rint, sqrt = map(_known, ("floor", "ceil", "rint", "sqrt"))
+sin, cos, exp2, log2, log10 = map(_known, ("sin", "cos", "exp2", "log2", "log10"))
+
+
 # --- calls ------------------------------------------------------------------------------------
 @intrinsic
 def call(typingctx, address, operands):

@@ -7,13 +7,18 @@ name or number of a user's gets into the source, but for a few common constants.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import re
+from typing import NamedTuple
 
 from scg.expr import Expr, Plate
-from scg.passes.fuse import STATEMENTS, Axes, Item, Loop, Space
+from scg.passes.fuse import Axes, Item, Loop, Space
+from scg.passes.statements import STATEMENTS
 
 #: Constants that are written into a kernel; all others are operands.
 INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
+
+#: Functions of :mod:`scg.engine.math`, which exist once for each float type.
+_POLYNOMIAL = re.compile(r"\b(exp|expm1|log|log1p|tanh|sigmoid|softplus|ndtri)\(")
 
 Axis = Plate | int  # a plate, or the position of an event axis in the space
 
@@ -168,7 +173,9 @@ class _Writer:
     def _load(self, axes: Axes) -> str:
         """Return the variable of a loaded operand; it is loaded in the deepest loop it moves in."""
         if axes not in self.loaded:
-            depth = max((d + 1 for d, lp in enumerate(self.loops) if moves(axes, lp[-1])), default=0)
+            depth = max(
+                (d + 1 for d, lp in enumerate(self.loops) if moves(axes, lp[-1])), default=0
+            )
             code = type_code(axes.base.kind, self.real)
             name = f"x{self.number[axes]}"
             line = f"{name} = load_{code}({self._at(axes, depth)}, {self._tail(axes)})"
@@ -216,10 +223,7 @@ class _Writer:
         kinds = _argument_kinds(item.expr)
         args = [self._argument(item, k, kind) for k, kind in enumerate(kinds)]
         text = STATEMENTS[item.expr.op.name]
-        for function in ("expm1", "exp", "log1p", "log", "tanh", "sigmoid", "softplus"):
-            if f"{function}(" in text:
-                text = text.replace(f"{function}(", f"{function}_{self.real}(")
-                break
+        text = _POLYNOMIAL.sub(rf"\1_{self.real}(", text)
         code = type_code(item.expr.kind, self.real)
         inner.append(f"{name} = {text.format(*args, zero=f'{code}(0)', one=f'{code}(1)')}")
         if item in self.loop.stored:
@@ -257,11 +261,14 @@ class _Writer:
                 new = joined(f"o{k}", value)
             self.start[depth].append(f"store_{code}({at}, {new}, {tail})")
             return
+        # A plate may have millions of elements: their sum is kept in double precision.
+        wide = bool(item.expr.attrs["over"]) and code == "f4"
         total = f"t{k}"
-        self.start[depth - 1].append(f"{total} = {unit}")
+        self.start[depth - 1].append(f"{total} = {f'f8({unit})' if wide else unit}")
+        value = f"f8({value})" if wide else value
         self.start[depth].append(f"{total} = {joined(total, value)}")
         at = f"{self._pointer(to, depth - 1)}, u8(0)"
-        result = total
+        result = total = f"{code}({total})" if wide else total
         if reduced != [depth - 1]:
             self.end[depth - 1].append(f"o{k} = load_{code}({at}, {tail})")
             result = joined(f"o{k}", total)
@@ -279,6 +286,3 @@ def _argument_kinds(expr: Expr) -> list[str | None]:
     if expr.op.name.startswith("logical"):
         widest = "bool"
     return [widest] * len(kinds)
-
-
-__all__ = ["Kernel", "Word", "generate", "merge", "moves", "type_code"]

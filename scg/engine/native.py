@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import threading
 from importlib.metadata import version
 from pathlib import Path
@@ -68,7 +69,9 @@ def _engine() -> Any:
     """Return the LLVM engine that holds all loaded kernels; it lives as long as the process."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        codemodel="jitdefault", jit=True
+    )
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
@@ -89,11 +92,17 @@ def _namespace() -> dict[str, Any]:
     from scg.engine import intrinsics, random
     from scg.engine.math import FUNCTIONS
 
-    names = {k: v for k, v in vars(intrinsics).items() if k.split("_")[0] in ("load", "store", "gemm")}
-    names |= {"word": intrinsics.word, "call": intrinsics.call, "threefry": random.threefry}
+    names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
+    names |= {k: v for k, v in vars(random).items() if not k.startswith("_")}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
-    names |= random.CONVERSIONS
-    return names | {"f4": np.float32, "f8": np.float64, "i8": np.int64, "u8": np.uint64}
+    names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}
+    return names | {
+        "inf": np.inf,
+        "f4": np.float32,
+        "f8": np.float64,
+        "i8": np.int64,
+        "u8": np.uint64,
+    }
 
 
 def _compile(source: str, name: str) -> bytes:
@@ -101,7 +110,7 @@ def _compile(source: str, name: str) -> bytes:
     import numba
 
     scope = dict(_namespace())
-    exec(source.replace("def kernel(", f"def {name}(", 1), scope)  # noqa: S102 - our own text
+    exec(source.replace("def kernel(", f"def {name}(", 1), scope)
     options = {
         "error_model": "numpy",
         "fastmath": {"contract", "reassoc"},

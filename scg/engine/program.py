@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.noise import normal, uniform
 from scg.expr import Expr, Plate, topological
-from scg.passes.lift import lift
+from scg.passes.lift import lift, moments_over
+
+if TYPE_CHECKING:
+    from scg.engine.table import Profile
 
 #: Elements of all intermediate arrays of one block of runs.
 BLOCK_ELEMENTS = 1 << 23
 RUNS = Plate.internal("runs", None, rank=0)
+
+
+class Engine(Protocol):
+    """Computes expressions from the values of their leaves."""
+
+    leaves: dict[Expr, int]
+
+    def run(self, leaves: Mapping[Expr, Any], sizes: Sizes, *draws: Any) -> dict[Any, Any]:
+        """Compute the outputs, given an array for each leaf and the sizes of plates.
+
+        A compiled engine draws the noise itself where `draws` is a seed and the first run.
+        """
+        ...
+
+
+def _engine(backend: str) -> Callable[..., Engine]:
+    if backend == "numpy":
+        return Interpreter
+    from scg.engine.executable import Executable  # importing scg loads no compiler
+
+    return Executable
 
 
 @dataclass
@@ -28,25 +54,29 @@ class Program:
         Expressions by key.
     dtype : numpy dtype
         Type of all floats.
+    backend : {"numpy", "numba"}
+        What computes it: the interpreter, or compiled kernels.
     """
 
     outputs: dict[Any, Expr]
     dtype: Any = np.float64
-    _engines: dict[Any, Interpreter] = field(default_factory=dict, repr=False)
+    backend: str = "numpy"
+    _engines: dict[Any, Engine] = field(default_factory=dict, repr=False)
+    _elements: dict[Any, int] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def operations(self) -> list[Expr]:
         """Every operation in the order of evaluation; leaves and constants are not counted."""
         return [expr for expr in topological(self.outputs.values()) if expr.args]
 
-    @property
+    @cached_property
     def leaves(self) -> list[Expr]:
         """All leaves but constants and plate sizes."""
         every = topological(self.outputs.values())
         skip = ("plate_size",)
         return [e for e in every if not e.args and e.value is None and e.op.name not in skip]
 
-    @property
+    @cached_property
     def noise(self) -> dict[str, Expr]:
         """The noise leaves by name."""
         return {e.attrs["name"]: e for e in self.leaves if e.op.name == "noise"}
@@ -55,6 +85,11 @@ class Program:
         return len(self.operations)
 
     def __str__(self) -> str:
+        return self.listing if self.backend == "numpy" else str(self.engine())
+
+    @property
+    def listing(self) -> str:
+        """The operations in the order of evaluation, one a line."""
         number: dict[Expr, str] = {}
         lines = []
         for i, expr in enumerate(topological(self.outputs.values())):
@@ -73,16 +108,14 @@ class Program:
         return "\n".join(lines)
 
     # --- running ----------------------------------------------------------------------------------
-    def engine(
-        self, plate: Plate | None = None, kinds: tuple[str, ...] = ("noise",)
-    ) -> Interpreter:
-        """Return the interpreter, lifted over `plate` in the leaves of these kinds."""
+    def engine(self, plate: Plate | None = None, kinds: tuple[str, ...] = ("noise",)) -> Engine:
+        """Return what computes the outputs, lifted over `plate` in the leaves of these kinds."""
         key = (plate, kinds)
         if key not in self._engines:
             lifted: Mapping[Any, Expr] = self.outputs
             if plate is not None:
                 lifted = lift(self.outputs, plate, lambda leaf: leaf.op.name in kinds)
-            self._engines[key] = Interpreter(lifted, self.dtype)
+            self._engines[key] = _engine(self.backend)(lifted, self.dtype)
         return self._engines[key]
 
     def draw_noise(self, seed: Any, runs: range, sizes: Sizes) -> dict[str, np.ndarray]:
@@ -93,10 +126,17 @@ class Program:
             for name, leaf in self.noise.items()
         }
 
+    @property
+    def source(self) -> str:
+        """The text of all compiled kernels; empty where NumPy computes everything."""
+        return getattr(self.engine(), "source", "")
+
     def blocks(self, runs: int, sizes: Sizes) -> Iterator[range]:
         """Split runs into ranges of bounded memory."""
-        each = sum(int(np.prod(full(expr, sizes), dtype=float)) for expr in self.operations)
-        length = max(1, BLOCK_ELEMENTS // max(each, 1))
+        key = tuple(sizes.items())
+        if key not in self._elements:
+            self._elements[key] = sum(math.prod(full(e, sizes)) for e in self.operations)
+        length = max(1, BLOCK_ELEMENTS // max(self._elements[key], 1))
         for start in range(0, runs, length):
             yield range(start, min(start + length, runs))
 
@@ -116,22 +156,82 @@ class Program:
             Elements of each plate.
         """
         runs = next((len(array) for array in (noise or {}).values()), 1)
+        return self._run(values, noise, sizes, runs, None)
+
+    def sample(
+        self, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
+    ) -> dict[Any, Any]:
+        """Run once on the noise of a seed, for a range of runs; see :meth:`run`."""
+        if self.backend == "numpy":
+            return self.run(values, self.draw_noise(seed, runs, sizes), sizes)
+        noise = dict.fromkeys(self.noise)  # drawn by the engine
+        return self._run(values, noise, sizes, len(runs) if noise else 1, (seed, runs.start))
+
+    def profile(self, values: Mapping[str, Any], seed: Any, sizes: Sizes, rounds: int) -> Profile:
+        """Time every entry of a compiled program in single runs."""
+        from scg.engine.table import profile
+
+        engine: Any = self.engine()
+        noise = {k: v[0] for k, v in self.draw_noise(seed, range(1), sizes).items()}
+        return profile(engine, engine.profile(_by_name(engine, values, noise), sizes, rounds))
+
+    def averages(
+        self, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
+    ) -> dict[Any, tuple[Any, Any]]:
+        """Return the mean and the summed squared deviations of every output over a range of runs.
+
+        A compiled engine reduces where it computes, instead of handing out every run.
+        """
+        key = ("averages",)
+        if key not in self._engines:
+            lifted = lift(self.outputs, RUNS, lambda leaf: leaf.op.name == "noise")
+            self._engines[key] = _engine(self.backend)(moments_over(lifted, RUNS), self.dtype)
+        engine = self._engines[key]
+        noise = dict.fromkeys(self.noise)
+        draws = (seed, runs.start)
+        out = _compute(engine, values, noise, {**sizes, RUNS: len(runs)}, draws)
+        return {key: (out[key, "mean"], out.get((key, "spread"), 0.0)) for key in self.outputs}
+
+    def _run(
+        self,
+        values: Mapping[str, Any],
+        noise: Mapping[str, Any] | None,
+        sizes: Sizes,
+        runs: int,
+        draws: tuple[Any, int] | None,
+    ) -> dict[Any, Any]:
         if noise and runs == 1:
             engine = self.engine()
-            single = {name: array[0] for name, array in noise.items()}
-            out = engine.run(_by_name(engine, values, single), sizes)
-            return {key: np.asarray(value)[None] for key, value in out.items()}
+            single = {name: array if array is None else array[0] for name, array in noise.items()}
+            out = _compute(engine, values, single, sizes, draws)
+            return {key: _own(value)[None] for key, value in out.items()}
         engine = self.engine(RUNS if noise else None)
-        out = engine.run(_by_name(engine, values, noise or {}), {**sizes, RUNS: runs})
-        shapes = {key: self.outputs[key] for key in out}
+        out = _compute(engine, values, noise or {}, {**sizes, RUNS: runs}, draws)
         return {
-            key: np.broadcast_to(value, (runs, *full(shapes[key], sizes)))
+            key: np.broadcast_to(value, (runs, *full(self.outputs[key], sizes)))
             for key, value in out.items()
         }
 
 
+def _own(value: Any) -> np.ndarray:
+    """Return an array that is no view of what a user passed."""
+    array = np.asarray(value)
+    return array if array.flags.owndata else array.copy()
+
+
+def _compute(
+    engine: Engine,
+    values: Mapping[str, Any],
+    noise: Mapping[str, Any],
+    sizes: Sizes,
+    draws: tuple[Any, int] | None,
+) -> dict[Any, Any]:
+    leaves = _by_name(engine, values, noise)
+    return engine.run(leaves, sizes) if draws is None else engine.run(leaves, sizes, draws)
+
+
 def _by_name(
-    engine: Interpreter, values: Mapping[str, Any], noise: Mapping[str, Any]
+    engine: Engine, values: Mapping[str, Any], noise: Mapping[str, Any]
 ) -> dict[Expr, Any]:
     return {
         leaf: (noise if leaf.op.name == "noise" else values)[leaf.attrs["name"]]

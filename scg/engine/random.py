@@ -73,4 +73,3 @@ def _half(shift: int) -> Any:
 
 
 first_f4, second_f4 = _half(32), _half(0)
-CONVERSIONS = {"uniform_f8": uniform_f8, "first_f4": first_f4, "second_f4": second_f4}

@@ -1,12 +1,35 @@
 """Gradient estimators: one published estimator a file."""
 
+from scg.estimators.arm import ARM
+from scg.estimators.arms import ARMS
+from scg.estimators.arsm import ARSM
 from scg.estimators.base import Estimator
+from scg.estimators.carms import CARMS
+from scg.estimators.categorical_disarm import CategoricalDisARM
+from scg.estimators.darn import DARN
+from scg.estimators.disarm import DisARM
+from scg.estimators.double_cv import DoubleCV
 from scg.estimators.enumeration import Enumeration
+from scg.estimators.gapped_straight_through import GappedStraightThrough
+from scg.estimators.gradient_predictor import GradientPredictor
+from scg.estimators.gumbel_softmax import GumbelSoftmax
+from scg.estimators.lax import LAX
 from scg.estimators.leave_one_out import LeaveOneOut
+from scg.estimators.local_expectation import LocalExpectation
 from scg.estimators.muprop import MuProp
+from scg.estimators.ram import RAM
+from scg.estimators.rao_gumbel import RaoGumbel
+from scg.estimators.rebar import REBAR
+from scg.estimators.reinmax import ReinMax
+from scg.estimators.relax import RELAX
 from scg.estimators.reparameterization import Reparameterization
+from scg.estimators.rodeo import RODEO
 from scg.estimators.score_function import ScoreFunction
 from scg.estimators.straight_through import StraightThrough
+from scg.estimators.stratified import Stratified
+from scg.estimators.sum_and_sample import SumAndSample
+from scg.estimators.unordered_set import UnorderedSet
+from scg.estimators.vimco import VIMCO
 
 #: All estimators, in the order in which messages suggest them.
 ESTIMATORS = (
@@ -15,7 +38,29 @@ ESTIMATORS = (
     Enumeration,
     MuProp,
     ScoreFunction,
+    DisARM,
+    ARM,
+    ARMS,
+    VIMCO,
+    CARMS,
+    ARSM,
+    CategoricalDisARM,
+    RAM,
+    LocalExpectation,
+    UnorderedSet,
+    SumAndSample,
+    Stratified,
+    DoubleCV,
+    RODEO,
+    REBAR,
+    RELAX,
+    LAX,
     StraightThrough,
+    GumbelSoftmax,
+    RaoGumbel,
+    ReinMax,
+    GappedStraightThrough,
+    DARN,
 )
 
 __all__ = ["ESTIMATORS", "Estimator", *(cls.__name__ for cls in ESTIMATORS)]

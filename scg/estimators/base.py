@@ -33,6 +33,8 @@ class Draw(NamedTuple):
         The estimator's own sample plate.
     weight : Expr or None
         The weight of each draw on the plate, 1/K without it; it may carry a gradient.
+    coupling : tuple or None
+        Uniforms that are coupled along the plate, and their law, for exact moments.
     aux : dict
         Whatever the estimator's own term needs again.
     """
@@ -41,6 +43,7 @@ class Draw(NamedTuple):
     logp: Expr | None = None
     plate: Plate | None = None
     weight: Expr | None = None
+    coupling: tuple[Expr, Any] | None = None
     aux: dict[str, Any] = {}  # noqa: RUF012 - never mutated
 
 
@@ -53,12 +56,15 @@ class Replay(Protocol):
         The value given to the node.
     cost : Expr
         The influenced costs, as contributions to the objective, on the plates of the point.
+    logp : Expr
+        With below="kept": the log-probability of the kept draws under their new parents.
     slope : Expr
         The derivative of the cost in the point; built when first asked for.
     """
 
     point: Expr
     cost: Expr
+    logp: Expr
 
     @property
     def slope(self) -> Expr:
@@ -68,6 +74,8 @@ class Replay(Protocol):
 
 class Sampler(Protocol):
     """The noise of one node; see :class:`scg.distributions.base.Noise`."""
+
+    memory: Memory  #: What the estimator keeps at the node, for draws that depend on it.
 
     def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Any:
         """Return uniforms, independent on all plates of the node."""
@@ -103,20 +111,36 @@ class Downstream(Protocol):
         """One deterministic pass with all stochastic nodes at their means, shared by all nodes."""
         ...
 
-    def at(self, value: Expr, below: str) -> Replay:
+    def at(self, value: Expr, below: str, temperature: Expr | float = 1.0) -> Replay:
         """Replay with the node at `value`, which may carry further plates.
 
-        The nodes below are at their "mean" or "mode", or drawn by their own estimators from the
-        "same" noise.
+        The nodes below are at their "mean" or "mode", drawn by their own estimators from the
+        "same" noise, "kept" as they were drawn, averaged over exactly ("expected"), or relaxed
+        at a temperature on the same noise ("relax"); then the cost is open in `value` alone.
         """
+        ...
+
+    def without(self, plate: Plate, impute: str = "geometric") -> Expr:
+        """`cost` with every reduction over a user's plate leaving out the element's own part.
+
+        That part is imputed by the "geometric" or "arithmetic" mean of the other elements.
+        """
+        ...
+
+    def expected(self, of: Callable[[Distribution, Expr, Expr], Expr]) -> Expr:
+        """Return the exact mean over the whole graph of `of` (law of the node, value, cost)."""
         ...
 
     def plate(self, length: int) -> Plate:
         """Return a plate of alternatives for `at`; the term must sum over it."""
         ...
 
-    def others(self, plate: Plate) -> Expr:
-        """Mean of `cost` over the other draws of a sample plate."""
+    def others(self, plate: Plate, of: Expr | None = None) -> Expr:
+        """Mean of `cost`, or `of` something else, over the other draws of a sample plate."""
+        ...
+
+    def twin(self, plate: Plate) -> Plate:
+        """Return a plate of the same length, for pairs of draws; the term must sum over it."""
         ...
 
     def average(self, expr: Expr) -> Expr:
@@ -130,11 +154,14 @@ class Memory(Protocol):
     def parameter(
         self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
     ) -> Expr:
-        """Return an own parameter, which learns by the auxiliary "loss" or on the "variance"."""
+        """Return an own parameter.
+
+        It learns by the auxiliary "loss", on the "variance", or on the "objective" of the model.
+        """
         ...
 
-    def state(self, name: str, initial: float) -> Expr:
-        """Return a number that is kept from call to call, as it was before this call."""
+    def state(self, name: str, initial: float, shape: tuple[int, ...] = ()) -> Expr:
+        """Return what is kept from call to call, as it was before this call."""
         ...
 
     def update(self, name: str, value: Expr) -> None:
@@ -163,12 +190,15 @@ class Estimator:
     credit : {"score", "pathwise", "weight", "along"}
         How credit reaches the node's parameters: by its log-probability, through its value,
         through the weights of its plate, or by an estimate that its term injects.
-    joint : bool
-        Whether nodes that are given one instance share one sample plate.
+    joint : bool or "layer"
+        Whether nodes that are given one instance share one sample plate. With "layer" those do
+        that do not depend on each other: coupled draws need one law for all draws of a plate.
     formula : str
         The gradient estimate, in the notation of Mohamed et al. (2020).
     cites : tuple of str
         Keys of ``references.bib``.
+    suggested : bool
+        Whether messages may suggest it for any node; it then needs no arguments.
     """
 
     unbiased: bool = True
@@ -176,11 +206,16 @@ class Estimator:
     evaluations: str = "1"
     requires: tuple[str, ...] = ()
     credit: str = "score"
-    joint: bool = False
+    joint: bool | str = False
     formula: str = ""
     cites: tuple[str, ...] = ()
     samples: int = 1
     allow_biased: bool = False
+    suggested: bool = True
+
+    def draws(self, dist: Distribution) -> int:
+        """Return the number of draws on the sample plate of a node."""
+        return self.samples
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw the node."""
@@ -204,17 +239,20 @@ ANY_ORDER = math.inf
 def score_draw(dist: Distribution, noise: Sampler, plate: Plate | None = None) -> Draw:
     """Draw a stopped value whose log-probability carries the credit."""
     x = stop(dist.sample(noise.on(plate) if plate else noise))
-    return Draw(x, logp=dist.log_prob(x), plate=plate)
+    elements = dist.log_prob(x, elementwise=True)
+    return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
 
 
 def control_variate(draw: Draw, a: Expr, correction: Expr | None = None) -> Expr:
     """Return the term that subtracts `a` from the learning signal of a score-function draw.
 
     With ℓ the node's log-probability the term is (1 − ⊠(ℓ)) a, of value 0 and derivative −a ∇ℓ.
-    `correction` is an expression whose derivative is that of E[a]; a baseline needs none.
+    Where `a` is no scalar it has one value for each independent element of the event, with an ℓ of
+    its own. `correction` is an expression whose derivative is that of E[a]; a baseline needs none.
     """
     assert draw.logp is not None
-    term = (1.0 - box(draw.logp)) * stop(a)
+    logp = draw.logp if a.shape == () else draw.aux["elements"]
+    term = sum((1.0 - box(logp)) * stop(a))
     return term if correction is None else term + (correction - stop(correction))
 
 

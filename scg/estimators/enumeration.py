@@ -22,6 +22,10 @@ class Enumeration(Estimator):
     formula = "Σₓ f(x) ∇θ p(x; θ)"
     cites = ("mohamed2020",)
 
+    def draws(self, dist: Distribution) -> int:
+        """Return the number of values."""
+        return dist.cardinality()
+
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Return all values, weighted with their probabilities."""
         plate = noise.plate(dist.cardinality())

@@ -8,6 +8,7 @@ from scg.estimators.base import Downstream, Draw, Memory
 from scg.expr import Expr
 from scg.ops.elementwise import maximum, sqrt, square
 from scg.ops.gradient import stop
+from scg.ops.reductions import mean
 
 
 def learning_signal(
@@ -41,7 +42,7 @@ def learning_signal(
         units = signal * downstream.unit
         variance = memory.state("variance", 1.0)
         memory.update(
-            "variance", decay * variance + (1 - decay) * downstream.average(square(units))
+            "variance", decay * variance + (1 - decay) * downstream.average(mean(square(units)))
         )
         a = downstream.cost - signal / maximum(1.0, sqrt(variance))
     return a

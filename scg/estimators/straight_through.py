@@ -1,36 +1,50 @@
-"""Straight-through: the derivative of a hard draw is taken to be that of its mean."""
+"""Straight-through: the derivative of a hard draw is taken to be that of its mean or logit."""
 
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
+from scg.errors import EstimatorError
 from scg.estimators.base import Draw, Estimator, Sampler
 from scg.ops.gradient import stop
 
 
 class StraightThrough(Estimator):
-    """Back-propagate through the draw as if it were the mean; biased.
+    """Back-propagate through the draw as if it were the mean or the logit; biased.
 
     Parameters
     ----------
+    through : {"mean", "logits"}
+        What the draw is taken for: the mean, which for binary values brings the sigmoid's
+        derivative with it, or their logits, without it.
     allow_biased : bool
         Do not warn.
 
     Notes
     -----
-    f′(x) ∇θ μ(θ), with the derivative of the mean; Bengio, Léonard and Courville (2013, sec. 4).
+    f′(x)ᵀ ∇θ μ(θ), or f′(x)ᵀ ∇θ α(θ) with the logits α; Bengio, Léonard and Courville (2013,
+    section 4), who report better results with the second.
     """
 
     unbiased = False
     orders = 0
-    requires = ("mean", "differentiable costs")
     credit = "pathwise"
     formula = "f′(x)ᵀ ∇θ μ(θ)"
     cites = ("bengio2013",)
 
-    def __init__(self, *, allow_biased: bool = False):
+    def __init__(self, through: str = "mean", *, allow_biased: bool = False):
+        if through not in ("mean", "logits"):
+            raise EstimatorError(
+                f'StraightThrough: through must be "mean" or "logits", got {through!r}'
+            )
+        self.through = through
         self.allow_biased = allow_biased
 
+    @property
+    def requires(self) -> tuple[str, ...]:  # type: ignore[override]
+        """A mean or logits to differentiate, and costs that have a slope."""
+        return "mean" if self.through == "mean" else "binary values", "differentiable costs"
+
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw a value with the derivative of the mean."""
-        mean = dist.mean()
-        return Draw(stop(dist.sample(noise)) + mean - stop(mean))
+        """Draw a value with the derivative of the mean or of the logits."""
+        path = dist.mean() if self.through == "mean" else dist.logits
+        return Draw(stop(dist.sample(noise)) + path - stop(path))

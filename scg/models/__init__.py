@@ -13,7 +13,7 @@ import scg
 from scg.models.logistic import logistic
 from scg.models.mixture import mixture
 from scg.models.policy import policy
-from scg.models.sbn import sbn
+from scg.models.sbn import sbn, sbn_prior
 from scg.models.structured import structured
 from scg.models.vae import bernoulli_vae, categorical_vae, gaussian_vae
 
@@ -42,5 +42,6 @@ __all__ = [
     "mixture",
     "policy",
     "sbn",
+    "sbn_prior",
     "structured",
 ]

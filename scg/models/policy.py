@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import scg
@@ -26,12 +28,13 @@ def policy(steps: int = 6, episodes: int = 20, slip: float = 0.1) -> scg.Graph:
     g = scg.Graph("policy")
     plate = scg.Plate("episodes", length=episodes)
     preferences = g.parameter("preferences", np.zeros((5, 2)))
-    cell, total = 1, 0.0
+    cell: Any = 1
+    total: Any = 0.0
     for t in range(steps):
         law = scg.Categorical(logits=preferences[cell])
         right = g.sample(f"action{t}", law, plates=plate)
         slips = g.sample(f"slip{t}", scg.Categorical(probs=[1 - slip, slip]), plates=plate)
-        move = np.where(np.equal(right, slips), -1, 1)
+        move: Any = np.where(np.equal(right, slips), -1, 1)
         cell = np.minimum(np.maximum(cell + move, 0), 4)
         g.deterministic(f"cell{t}", cell)
         total = total + np.where(cell >= 4, 1.0, 0.0) + np.where(cell <= 0, 0.2, 0.0)

@@ -40,3 +40,23 @@ def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
         log_p = log_p + law.log_prob(target)
     g.cost("loss", -g.deterministic("log_weight", log_p - log_q))
     return g
+
+
+def sbn_prior(pixels: int, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
+    """Declare the decoder of :func:`sbn` alone: ``simulate`` its node "pixels" for fantasies.
+
+    Parameters
+    ----------
+    pixels : int
+        Pixels of an image.
+    hidden : tuple of int
+        As in :func:`sbn`; the parameters have the same names there.
+    """
+    g = scg.Graph("sbn prior")
+    law = scg.Bernoulli(logits=g.parameter("prior", shape=hidden[-1]))
+    for level in range(len(hidden), 0, -1):
+        h = g.sample(f"h{level}", law)
+        width = hidden[level - 2] if level > 1 else pixels
+        law = scg.Bernoulli(logits=linear(g, f"decoder{level}", signs(h), width))
+    g.deterministic("pixels", law.probs)
+    return g

@@ -36,8 +36,9 @@ class Op:
         One VJP an argument; None where the op is constant in the argument almost everywhere.
         A single VJP of an op with a variable number of arguments takes ``index``.
     kind : str
-        Kind of the result: one of the three, "same" (as the widest argument), or "number": the
-        same, but refused for arguments that are all booleans, which NumPy does not subtract.
+        Kind of the result: one of the three; "same" (as the widest argument, conditions and
+        indices, which have no VJP, left out); or "number": the same, but refused for arguments
+        that are all booleans, which NumPy does not subtract.
         Where the result is "float", booleans are taken as 0.0 and 1.0.
     elementwise : bool
         Whether event axes broadcast as in NumPy (the interpreter then aligns them).
@@ -90,7 +91,8 @@ class Op:
             ) from error
         kind = self.kind
         if kind in ("same", "number"):
-            kind = max((arg.kind for arg in args), key=KINDS.index)
+            made_of = [arg for i, arg in enumerate(args) if self.vjp(i) is not None] or args
+            kind = max((arg.kind for arg in made_of), key=KINDS.index)
         if kind == "bool" and self.kind == "number":
             raise DeclarationError(
                 f"{self.name}: not defined for booleans (arguments: "

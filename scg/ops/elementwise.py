@@ -72,11 +72,13 @@ def _softplus(a: Any) -> Any:
 
 
 def _xlogy(x: Any, y: Any) -> Any:
-    return x * np.log(np.where(x == 0, 1.0, y))
+    with np.errstate(divide="ignore"):
+        return x * np.log(np.where(x == 0, 1.0, y))
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
-    return x * np.log1p(np.where(x == 0, 0.0, y))
+    with np.errstate(divide="ignore"):
+        return x * np.log1p(np.where(x == 0, 0.0, y))
 
 
 def _unless_both(x: Any, x0: float, y: Any, y0: float) -> Any:

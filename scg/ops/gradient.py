@@ -18,8 +18,18 @@ box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g * y,)
 #: gradient of its own.
 mark = Op("mark", lambda x, label: x, lambda x, label: x, (lambda g, y, x, label: g,), kind="same")
 
-#: Ops that vanish after the last differentiation.
-IDENTITIES = (stop, mark)
+#: The value of the first argument with the derivative of the second. Unlike `stop` it cuts no
+#: credit: a cost remains a cost of what lies below its value.
+graft = Op(
+    "graft",
+    lambda value, slope: value,
+    lambda value, slope: value,
+    (lambda g, y, value, slope: 0.0 * g, lambda g, y, value, slope: g),
+    kind="same",
+)
+
+#: Ops that vanish after the last differentiation, where their first argument takes their place.
+IDENTITIES = (stop, mark, graft)
 
 
 def stop_gradient(x: Any) -> Any:

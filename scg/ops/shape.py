@@ -228,7 +228,8 @@ def np_transpose(x: Expr, axes: Any = None) -> Expr:
 
 def np_expand_dims(x: Expr, axis: int) -> Expr:
     """Insert an event axis of length 1."""
-    at = axis % (x.ndim + 1)
+    (axis,) = normal_axes(axis, x.ndim + 1)
+    at = axis + x.ndim + 1
     return reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
 
 

@@ -127,20 +127,10 @@ def betaln(a: Any, b: Any) -> Any:
     return main + remainder + HALF_LOG_2PI
 
 
-def _excess(t: Any) -> Any:
-    """t − 1 − log t, by its series near 1."""
-    wide = np.asarray(t, np.float64)
-    d = wide - 1.0
-    near = np.abs(d) < 0.05
-    d_near = np.where(near, d, 0.0)
-    series = d_near * d_near * np.polyval(_EXCESS_SERIES, d_near)
-    return np.where(near, series, d - np.log(np.where(near, 1.0, wide))).astype(np.asarray(t).dtype)
-
-
-_EXCESS_SERIES = [(-1.0) ** n / n for n in range(14, 1, -1)]
-#: D(t) = t − 1 − log t ≥ 0, the deviance of which log-probabilities of counts and proportions are
-#: made: log x^a e^-x is −a D(x / a) + a log a − a (Loader 2000).
-deviance = elementwise("deviance", _excess, lambda g, y, t: g * ((t - 1.0) / t))
+#: 0 for x ≥ 0, −∞ for x < 0: a term of log-densities, which like log x is at home where x ≥ 0.
+barrier = elementwise(
+    "barrier", lambda x: np.where(x >= 0, 0.0, -np.inf), lambda g, y, x: g * 0.0, smooth=False
+)
 
 # --- the error function and the normal CDF ----------------------------------------------------
 erf = elementwise("erf", _scipy("erf"), lambda g, y, a: g * (_ERF * exp(-square(a))))

@@ -106,12 +106,16 @@ class NodeDownstream:
         """Return a plate of alternatives; the term must sum over it."""
         return Plate.internal(f"alternatives of {self.node.name}", length, rank=1)
 
-    def others(self, plate: Plate) -> Expr:
-        """Mean of the cost over the other draws of a sample plate."""
+    def others(self, plate: Plate, of: Expr | None = None) -> Expr:
+        """Mean of the cost, or `of` something else, over the other draws of a sample plate."""
         assert plate.length is not None
-        cost = expand(self.cost, (*self.cost.plates, plate), ())
-        total = plate_sum(cost, (plate,))
-        return (total - cost) / (plate.length - 1.0)
+        own = self.cost if of is None else of
+        own = expand(own, (*own.plates, plate), own.shape)
+        return (plate_sum(own, (plate,)) - own) / (plate.length - 1.0)
+
+    def twin(self, plate: Plate) -> Plate:
+        """Return a plate of the same length, for pairs of draws."""
+        return self.surrogate.twin(plate)
 
     def average(self, expr: Expr) -> Expr:
         """Weighted mean over all plates of the node."""

@@ -13,64 +13,13 @@ from typing import Any, NamedTuple
 
 from scg.expr import Expr, Plates, topological
 from scg.passes.lower import Product, View, contiguous, matrix_product
+from scg.passes.statements import fusible
 
 #: Statements of one loop nest; compile time grows faster than linearly with them.
 LARGEST = 48
 
-#: What an elementwise op is in a kernel; {0}, {1} ... are its arguments.
-STATEMENTS = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
-    "square": "{0} * {0}",
-    "power": "{0} ** {1}",
-    "exp": "exp({0})",
-    "expm1": "expm1({0})",
-    "log": "log({0})",
-    "log1p": "log1p({0})",
-    "sqrt": "sqrt({0})",
-    "tanh": "tanh({0})",
-    "sigmoid": "sigmoid({0})",
-    "softplus": "softplus({0})",
-    "ndtri": "ndtri({0})",
-    "exp2": "exp2({0})",
-    "log2": "log2({0})",
-    "log10": "log10({0})",
-    "sin": "sin({0})",
-    "cos": "cos({0})",
-    "tan": "tan({0})",
-    "arctan": "arctan({0})",
-    "sinh": "sinh({0})",
-    "cosh": "cosh({0})",
-    "floor": "floor({0})",
-    "ceil": "ceil({0})",
-    "rint": "rint({0})",
-    "sign": "({one} if {0} > {zero} else (-{one} if {0} < {zero} else {0}))",
-    "abs": "abs({0})",
-    "relu": "({0} if ({0} > {zero} or {0} != {0}) else {zero})",
-    "greater": "{0} > {1}",
-    "greater_equal": "{0} >= {1}",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
-    "logical_and": "{0} & {1}",
-    "logical_or": "{0} | {1}",
-    "logical_not": "not {0}",
-    "where": "({1} if {0} else {2})",
-    "minimum": "({0} if ({0} < {1} or {0} != {0}) else {1})",
-    "maximum": "({0} if ({0} > {1} or {0} != {0}) else {1})",
-    "xlogy": "{0} * log({one} if {0} == {zero} else {1})",
-    "xlog1py": "{0} * log1p({zero} if {0} == {zero} else {1})",
-    "float": "{0}",
-    "copy": "{0}",
-}
-#: Ops whose statement is for floats, whatever their arguments are.
-_FLOAT_ONLY = ("sign", "relu", "abs", "negative", "square", "minimum", "maximum")
-_LOGICAL = ("logical_and", "logical_or", "logical_not")
-REDUCTIONS = ("sum", "max")
+#: Kinds and names of reductions that run in a nest.
+REDUCED = (("float", "sum"), ("float", "max"), ("int", "sum"))
 
 
 class Space(NamedTuple):
@@ -159,18 +108,6 @@ def _size(space: Space) -> int:
     return total
 
 
-def fusible(expr: Expr) -> bool:
-    """Whether an elementwise op has a statement for the kinds of its arguments."""
-    name, kinds = expr.op.name, {arg.kind for arg in expr.args}
-    if name not in STATEMENTS or expr.attrs:
-        return False
-    if name in _LOGICAL:
-        return kinds == {"bool"}
-    if name == "power" or name in _FLOAT_ONLY:
-        return expr.kind == "float" and (name != "power" or "int" not in kinds)
-    return expr.kind != "bool" or name not in ("add", "subtract", "multiply")
-
-
 def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
     """Return an expression as statements of loop nests, or None where it is no such thing."""
     views_of_args = [views[arg] for arg in expr.args]
@@ -182,7 +119,7 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
             for view, arg in zip(views_of_args, expr.args, strict=True)
         )
         return [Item(expr, "map", args, space, along(own, expr.shape, expr.shape))]
-    if expr.op.name in REDUCTIONS and expr.kind == "float":
+    if (expr.kind, expr.op.name) in REDUCED:
         (arg,) = expr.args
         space = space_of(arg.plates, arg.shape)
         steps = iter(own.strides)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scg.errors import EstimatorError
-from scg.expr import Expr, Plate, StochasticNode
+from scg.expr import Expr, Plate, StochasticNode, ordered
 from scg.ops.base import constant
 from scg.ops.elementwise import where
 from scg.ops.reductions import REDUCTIONS, plate_logsumexp, plate_sum
@@ -45,7 +45,9 @@ class LeaveOut:
         self.surrogate, self.node, self.plate, self.impute = surrogate, node, plate, impute
         self.length = plate.length
         self.twin = surrogate.twin(plate)
-        self.own = constant(surrogate.graph, np.eye(plate.length, dtype=bool), (plate, self.twin))
+        self.own = constant(
+            surrogate.graph, np.eye(plate.length, dtype=bool), ordered((plate, self.twin))
+        )
         self.below: set[Expr] = {node}
         for expr in surrogate.influence.order:
             if any(arg in self.below for arg in expr.args):

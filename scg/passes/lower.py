@@ -13,7 +13,7 @@ import numpy as np
 
 from scg.expr import Expr, Plate, Plates, topological
 from scg.ops.base import Op, broadcast_shapes
-from scg.ops.elementwise import absolute, exp, less, log, multiply, where
+from scg.ops.elementwise import absolute, exp, less, log, multiply, square, where
 from scg.ops.reductions import REDUCTIONS, _keep
 from scg.ops.shape import reshape, transpose
 
@@ -138,6 +138,20 @@ def _lower_reshape(e: Expr, views: dict[Expr, View]) -> Expr:
     return e if view_of(e, views) is not None else reshape(copy(x), shape=e.shape)
 
 
+def _lower_sum(e: Expr, views: dict[Expr, View]) -> Expr:
+    (x,) = e.args  # NumPy counts what is true
+    return _sum(where(x, 1, 0), **e.attrs) if x.kind == "bool" else e
+
+
+def _lower_power(e: Expr, views: dict[Expr, View]) -> Expr:
+    x, exponent = e.args  # a product is many times faster than libm's pow
+    if exponent.value is None or exponent.shape or x.kind != "float":
+        return e
+    products = {2: lambda: square(x), 3: lambda: x * square(x), 4: lambda: square(square(x))}
+    product = products.get(exponent.value.item())
+    return e if product is None else product()
+
+
 def _lower_logsumexp(e: Expr, views: dict[Expr, View]) -> Expr:
     (x,) = e.args
     attrs = e.attrs
@@ -188,6 +202,8 @@ def _by_elements(a: Expr, b: Expr, e: Expr, attrs: Mapping[str, Any]) -> Expr:
 
 
 _RULES = {
+    "power": _lower_power,
+    "sum": _lower_sum,
     "reshape": _lower_reshape,
     "logsumexp": _lower_logsumexp,
     "contract": _lower_contract,

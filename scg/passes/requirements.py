@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from scg.distributions import Bernoulli, Categorical, OneHotCategorical
 from scg.estimators.base import Estimator
@@ -21,6 +22,11 @@ class View:
         self.influence = influence
         self.estimators = estimators
         self.continuous = continuity(influence, lambda node, _: estimators[node].credit)
+
+    @cached_property
+    def relaxed(self) -> dict[Expr, bool]:
+        """Whether every path to the costs is continuous, every draw on it being relaxed."""
+        return continuity(self.influence, lambda node, _: "pathwise")
 
     def ancestors(self, node: StochasticNode) -> list[StochasticNode]:
         """Stochastic nodes on which the credited costs of `node` depend."""
@@ -218,6 +224,32 @@ def _enumerable(node: StochasticNode, view: View) -> str | None:
     return None
 
 
+def _relaxation(node: StochasticNode, view: View) -> str | None:
+    if node.attrs["family"].supports("relax"):
+        return None
+    return f"{family_of(node)} has no relaxation"
+
+
+def _latent_density(node: StochasticNode, view: View) -> str | None:
+    family = node.attrs["family"]
+    if family.reparameterized or family.supports("latent"):
+        return None
+    return f"{family_of(node)} has neither a reparameterization nor a latent that has one"
+
+
+def _smooth_relaxations(node: StochasticNode, view: View) -> str | None:
+    for other in view.descendants(node):
+        family = other.attrs["family"]
+        if not (family.reparameterized or family.supports("relax")):
+            return f"node {other.name!r} below it ({family_of(other)}) has no relaxation"
+    if view.relaxed[node]:
+        return None
+    return (
+        "with the draws below it relaxed, a path to its costs is not continuous, so that its "
+        "derivative misses a jump (wrap the op in scg.continuous(...) if it does not)"
+    )
+
+
 REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
     "reparameterized distribution": _reparameterized,
     "continuous paths": _continuous_paths,
@@ -227,6 +259,9 @@ REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
     "modes below": _modes_below,
     "finite support": _finite_support,
     "surviving plates": _surviving_plates,
+    "relaxation": _relaxation,
+    "latent density": _latent_density,
+    "smooth relaxations": _smooth_relaxations,
     "coordinates": _coordinates,
     "densities below": _densities_below,
     "enumerable below": _enumerable_below,

@@ -5,6 +5,7 @@ from scg.train.batches import Batches
 from scg.train.evaluate import Evaluation, HeldOut, evaluate
 from scg.train.fit import Run, fit
 from scg.train.metrics import GradientVariance
+from scg.train.tensorboard import TensorBoard
 
 __all__ = [
     "Batches",
@@ -12,6 +13,7 @@ __all__ = [
     "GradientVariance",
     "HeldOut",
     "Run",
+    "TensorBoard",
     "evaluate",
     "fit",
     "optim",

@@ -104,7 +104,7 @@ def fit(
     checkpoint: str | Path | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
-    progress: bool = False,
+    progress: bool | str = False,
 ) -> Run:
     """Train the parameters of a step.
 
@@ -139,8 +139,8 @@ def fit(
         updates; see :mod:`scg.train.checkpoint`.
     resume : bool
         Continue from the checkpoint.
-    progress : bool
-        Show a progress bar on the standard error stream.
+    progress : bool or str
+        Show a progress bar on the standard error stream, with this text before it.
 
     Returns
     -------
@@ -179,12 +179,13 @@ def fit(
                 raise CheckpointError(
                     f"{name}: is there already; resume the run or choose another place"
                 )
-    lines = JsonLines(metrics, run.history) if metrics is not None else None
     callbacks = tuple(callbacks)
     last = epochs * batches.per_epoch
     if path is not None and not resume:
         _save(run, path, made_with)  # an unwritable place is found before the work, not after
+    lines = JsonLines(metrics, run.history) if metrics is not None else None
     saved = run.now.count
+    whole = (run.now, run.epoch)  # the last point at which nothing was half done
 
     try:
         with progress_bar(last, run.now.count, progress) as advance:
@@ -192,14 +193,16 @@ def fit(
             while run.now.count < last and not run.stop:
                 run.now = _updated(run, batches, base, optimizer, own_optimizer)
                 advance(run)
+                due = checkpoint_every is not None and run.now.count % checkpoint_every == 0
                 if run.now.count % batches.per_epoch == 0:
                     _finish_epoch(run, batches.per_epoch, started, callbacks, lines)
-                    started = time.perf_counter()
-                elif checkpoint_every is None or run.now.count % checkpoint_every:
-                    continue
-                if path is not None:
+                    started, due = time.perf_counter(), True
+                whole = (run.now, run.epoch)
+                if path is not None and due:
                     saved = _save(run, path, made_with)
     except KeyboardInterrupt:
+        run.now, finished = whole
+        del run.history[finished:]
         if path is not None and run.now.count != saved:
             _save(run, path, made_with)
         raise
@@ -216,7 +219,11 @@ def _updated(
     """Make one update."""
     now = run.now
     out = run.step(now.params, seed=(*seed, now.count), data=batches[now.count], state=now.state)
-    params, optimizer_state = optimizer.apply(now.params, out.grads, now.optimizer)
+    graph = run.step.graph
+    numbers, optimizer_state = optimizer.apply(
+        graph.unconstrained(now.params), out.grads, now.optimizer
+    )
+    params = graph.constrained(numbers)
     state, own = out.state, now.own
     if out.estimator_grads:
         flat, own = own_optimizer.apply(_flat(state), _flat(out.estimator_grads), own)

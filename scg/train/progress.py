@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, done: int, shown: bool) -> Iterator[Callable[[Run], None]]:
-    """Yield a function that shows how far a run is."""
+def progress_bar(total: int, done: int, shown: bool | str) -> Iterator[Callable[[Run], None]]:
+    """Yield a function that shows how far a run is, after the text `shown`."""
     if not shown:
         yield lambda run: None
         return
@@ -22,10 +22,12 @@ def progress_bar(total: int, done: int, shown: bool) -> Iterator[Callable[[Run],
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("epoch 1", total=total, completed=done)
+        title = f"{shown}: " if isinstance(shown, str) else ""
+        task = bar.add_task(title, total=total, completed=done)
 
         def advance(run: Run) -> None:
             cost = f", cost {run.history[-1]['cost']:.3f}" if run.history else ""
-            bar.update(task, completed=run.now.count, description=f"epoch {run.epoch + 1}{cost}")
+            text = f"{title}epoch {run.epoch + 1}{cost}"
+            bar.update(task, completed=run.now.count, description=text)
 
         yield advance

@@ -8,7 +8,7 @@ with an error estimate by doubling. Branches multiply; all of them run at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,9 @@ from scg.curvature import assemble
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import EnumerationError
-from scg.expr import Expr
+from scg.expr import Expr, Plate
 from scg.step import Step, nest
+from scg.verify.boxes import stand_in
 from scg.verify.cells import Thresholds, Uses, cells, uses
 
 LIMIT = 1 << 20
@@ -112,7 +113,7 @@ def moments(
     """
     values, sizes, memory = step.bound(params, data, state)
     outputs = {**step.program.outputs, **(step.curvature.outputs if step.curvature else {})}
-    walk = Walk(list(outputs.values()), values, sizes)
+    walk = Walk(outputs, values, sizes, _couplings(step))
     rule = _FIRST_RULE
     result = _weighted(step, values, sizes, walk.branches(rule))
     error = 0.0
@@ -148,11 +149,24 @@ def moments(
     )
 
 
+def _couplings(step: Step) -> list[tuple[Expr, Any, Plate]]:
+    draws = [term.draw for term in step.surrogate.terms.values()]
+    return [(*d.coupling, d.plate) for d in draws if d.coupling and d.plate]
+
+
 class Walk:
     """Walks the noise leaves below some expressions and multiplies branches."""
 
-    def __init__(self, outputs: list[Expr], values: Mapping[str, Any], sizes: Sizes):
+    def __init__(
+        self,
+        outputs: Mapping[Any, Expr],
+        values: Mapping[str, Any],
+        sizes: Sizes,
+        couplings: Sequence[tuple[Expr, Any, Plate]] = (),
+    ):
         self.values, self.sizes = values, sizes
+        replaced, self.coupled = stand_in(outputs, couplings)
+        outputs = list(replaced.values())
         leaves = list(Program(dict(enumerate(outputs))).noise.values())
         self.uses: dict[Expr, Uses] = {leaf: uses(leaf, outputs) for leaf in leaves}
         self.order: list[Expr] = []
@@ -179,24 +193,38 @@ class Walk:
             split = self.thresholds[leaf](self.values, joint.noise, count, self.sizes)
             origin = np.arange(count)
             weight = joint.weight
-            elements: list[np.ndarray] = []
-            for thresholds in split:
-                points, shares = self._points(leaf, thresholds, rule)
+            shape = full(leaf, self.sizes)
+            elements: dict[int, np.ndarray] = {}
+            coupled = self.coupled.get(leaf)
+            numbers = coupled.groups(leaf, shape) if coupled else np.arange(len(split))[:, None]
+            for group in numbers:
+                if coupled:
+                    points, shares = coupled.boxes([split[i] for i in group])
+                else:
+                    points, shares = self._points(leaf, split[group[0]], rule)
+                    points = points[..., None]
                 points, shares = points[origin], shares[origin]
                 _check_count(len(weight) * points.shape[1])
                 product = (weight[:, None] * shares).reshape(-1)
                 kept = np.flatnonzero(product > 0)
                 parent = kept // points.shape[1]
-                elements = [column[parent] for column in elements]
-                elements.append(points.reshape(-1)[kept])
+                elements = {i: column[parent] for i, column in elements.items()}
+                columns = points.reshape(-1, len(group))[kept]
+                elements |= {i: columns[:, k] for k, i in enumerate(group)}
                 weight, origin = product[kept], origin[parent]
-            shape = full(leaf, self.sizes)
-            column = np.stack(elements, axis=1) if elements else np.empty((len(weight), 0))
+            column = (
+                np.stack([elements[i] for i in range(len(elements))], axis=1)
+                if elements
+                else np.empty((len(weight), 0))
+            )
             joint = Branches(
                 weight,
                 {name: array[origin] for name, array in joint.noise.items()}
                 | {leaf.attrs["name"]: column.reshape(len(weight), *shape)},
             )
+        for leaf, coupled in self.coupled.items():
+            points = joint.noise.pop(leaf.attrs["name"], None)
+            joint.noise.update({} if points is None else coupled.noise(leaf, points))
         return joint
 
     def _points(

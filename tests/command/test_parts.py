@@ -1,4 +1,4 @@
-"""JSON declarations, estimators as text, charts."""
+"""Estimators as text, charts."""
 
 import re
 import struct
@@ -10,62 +10,7 @@ import pytest
 
 import scg
 from scg.command.charts import bars, curves, image_grid, png
-from scg.command.declaration import declare
 from scg.command.estimators import parse_estimator
-
-
-def test_a_declaration_is_the_graph_written_in_python():
-    nodes = {
-        "loss": {"cost": "sum((h - y) ** 2) + h.log_prob() - 3 * z[0]"},
-        "h": {"sample": "Bernoulli(logits=x @ W + theta)"},
-        "y": {"deterministic": "where(x[:2] > 0.5, 1.0, -tanh(z))"},
-        "z": {"sample": "Normal(loc=[0.0, 1.0], scale=1.0)", "plates": ["batch"]},
-        "W": {"parameter": {"shape": [4, 2], "init": "glorot_uniform"}},
-        "theta": {"parameter": {"value": [0.4, -0.2]}},
-        "x": {"data": {"shape": [4], "plates": ["batch"]}},
-    }
-    found = declare({"name": "toy", "plates": {"batch": {"reduce": "sum"}}, "nodes": nodes})
-
-    g = scg.Graph("toy")
-    batch = scg.Plate("batch", reduce="sum")
-    x = g.data("x", shape=(4,), plates=batch)
-    weights = g.parameter("W", shape=(4, 2), init=scg.init.glorot_uniform)
-    h = g.sample("h", scg.Bernoulli(logits=x @ weights + g.parameter("theta", [0.4, -0.2])))
-    z = g.sample("z", scg.Normal(np.array([0.0, 1.0]), 1.0), plates=batch)
-    y = np.where(x[:2] > 0.5, 1.0, -np.tanh(z))
-    g.cost("loss", np.sum((h - y) ** 2) + h.log_prob() - 3 * z[0])
-
-    data = {"x": np.random.default_rng(0).random((3, 4))}
-    both = [
-        scg.compile(graph, estimator={"h": scg.MuProp()})(graph.init(0), seed=1, runs=3, data=data)
-        for graph in (found, g)
-    ]
-    assert both[0].cost == both[1].cost
-    for name in ("W", "theta"):
-        np.testing.assert_array_equal(both[0].grads[name], both[1].grads[name])
-
-
-@pytest.mark.parametrize(
-    ("nodes", "message"),
-    [
-        ({"a": {"cost": "b"}, "b": {"deterministic": "a"}}, "a cycle: "),
-        ({"a": {"cost": "1 +"}}, "node 'a': invalid syntax: '1 \\+'"),
-        ({"a": {"cost": 3}}, "node 'a': expected an expression in quotes, got 3"),
-        ({"a": {"price": "1"}}, "node 'a': unknown entry 'price'"),
-        ({"a": {"cost": "1.0", "data": {}}}, "node 'a': expected one of parameter, data"),
-        ({"a": {"sample": "Bernoulli(probs=0.5)", "plates": ["p"]}}, "node 'a': no plate 'p'"),
-        ({"a": {"sample": "Bernoulli(p=0.5)"}}, "node 'a': .*unexpected keyword"),
-        ({"a": {"parameter": {"shape": [2], "init": "magic"}}}, "zeros or glorot_uniform"),
-        ({"a": {"cost": "open('x')"}}, "uses 'open', which is not declared"),
-        ({"a": {"cost": "exp.__self__"}}, "not allowed|node 'a'"),
-        ({"a": {"cost": "[c for c in [1]]"}}, "not allowed|not declared"),
-        ({"a": {"cost": "(lambda: 1)()"}}, "not allowed"),
-    ],
-)
-def test_declarations_that_are_refused(nodes, message):
-    with pytest.raises(scg.DeclarationError, match=f"m.json: .*({message})") as caught:
-        declare({"nodes": nodes}, "m.json")
-    assert "\n" not in str(caught.value)
 
 
 def test_estimators_as_text():

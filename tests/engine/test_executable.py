@@ -1,5 +1,9 @@
 """The compiled engine against its oracle, the interpreter, on the same noise."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +16,7 @@ from scg.engine.executable import Executable
 from scg.engine.interpreter import Interpreter
 from scg.expr import Plate
 from scg.ops import elementwise, linalg, reductions, shape, special
-from scg.passes.fuse import STATEMENTS
+from scg.passes.statements import STATEMENTS
 
 pytest.importorskip("numba")
 
@@ -73,6 +77,7 @@ def test_every_statement_agrees_in_one_nest_each():
         "and": elementwise.logical_and(x > 0, y > 0),
         "or": elementwise.logical_or(x > 0, elementwise.logical_not(y > 0)),
         "int": elementwise.where(x > 0, 1, 2) * 3 - 1,
+        "powers": x**3 + y**4 + x**-2 + (-x) ** 5,
         "mixed": elementwise.where(x > 0, 1, 2) / 4 + y,
     }
     values = {"x": np.linspace(0.05, 3, 30).reshape(6, 5), "y": np.linspace(0.1, 2, 5)}
@@ -91,6 +96,8 @@ def test_reductions_views_and_joins_agree_for_any_size_of_the_plate(size):
         "all": reductions.sum(reductions.plate_sum(x * w, BATCH)),
         "row and column": (row, reductions.sum(x, axis=0))[1],
         "middle": reductions.sum(x, axis=0, keepdims=True) * x,
+        "count": reductions.sum(x > 0.2, axis=-1) * 0.5,
+        "whole numbers": reductions.plate_sum(elementwise.where(x > 0, 2, 3), BATCH),
         "max": reductions.max(x, axis=-1),
         "plate max": reductions.plate_max(x, BATCH),
         "softmax": reductions.softmax(x),
@@ -326,3 +333,47 @@ def test_kernels_know_no_name_and_equal_structures_are_one(steps):
     engine = Executable(program.outputs)
     assert len(engine.entries) == 2 and len(set(engine.sources)) == 1
     assert Plate("unused").name not in engine.source
+
+
+def test_the_table_and_its_profile_name_what_runs(steps):
+    step = steps["numba", "float64"]
+    text = str(step.program)
+    for part in ("gemm", "kernel 0", "0 in NumPy", "x[batch, 6]", "w[6, 4]", "h/u["):
+        assert part in text
+    profile = step.profile(step.graph.init(seed=0), data={"x": np.ones((4, 6))}, rounds=3)
+    assert len(profile.rows) == len(step.program.engine().entries)
+    assert profile.total > 0 and "x[batch, 6]" in str(profile)
+    assert step.source.count("def kernel(table)") == len(set(step.program.engine().sources))
+    with pytest.raises(scg.CallError, match="only a compiled step has a profile"):
+        steps["numpy", "float64"].profile(step.graph.init(seed=0), data={"x": np.ones((4, 6))})
+    assert steps["numpy", "float64"].source == ""
+
+
+def test_threads_are_a_positive_integer():
+    with pytest.raises(scg.CallError, match="positive integer"):
+        scg.set_threads(0)
+
+
+def test_importing_scg_loads_no_compiler_and_a_warm_start_no_numba(tmp_path):
+    code = (
+        "import sys, numpy as np, scg\n"
+        "assert not {'numba', 'llvmlite'} & set(sys.modules)\n"
+        "g = scg.Graph('warm')\n"
+        "b = g.sample('b', scg.Bernoulli(logits=g.parameter('t', 0.4)))\n"
+        "g.cost('loss', (b - 0.3) ** 2)\n"
+        "step = scg.compile(g, scg.ScoreFunction(), backend='numba')\n"
+        "print(step(g.init(seed=0), seed=1).cost, 'numba' in sys.modules)\n"
+    )
+    environment = os.environ | {"SCG_CACHE_DIR": str(tmp_path / "kernels")}
+    cold, warm = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    )
+    assert cold[0] == warm[0]
+    assert (cold[1], warm[1]) == ("True", "False")

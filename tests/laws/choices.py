@@ -23,7 +23,7 @@ class Choice:
     """A way to make an estimator; `samples` counts draws, `linear` asks for means and slopes.
 
     `families` names the distributions that it is for (all without it), `separate` says that it
-    needs every user plate to survive.
+    needs every user plate to survive, `single_below` that it needs single draws below.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Choice:
     enumerates: bool = False
     families: tuple[str, ...] = ()
     separate: bool = False
+    single_below: bool = False
 
     @property
     def orders(self) -> float:
@@ -78,6 +79,9 @@ CHOICES = {
         ),
         Choice("enumeration", scg.Enumeration, enumerates=True),
         Choice("disarm", scg.DisARM, samples=2, families=("Bernoulli",)),
+        # Three coupled draws fall in more boxes than three independent ones in cells.
+        Choice("arms3", lambda: scg.ARMS(samples=3), samples=5, families=("Bernoulli",)),
+        Choice("carms3", lambda: scg.CARMS(samples=3), samples=5, families=CLASSES),
         Choice("carms2", lambda: scg.CARMS(samples=2), samples=2, families=CLASSES),
         Choice("disarm-stick", scg.CategoricalDisARM, samples=2, families=CLASSES),
         Choice("disarm-tree", lambda: scg.CategoricalDisARM("tree"), samples=2, families=CLASSES),
@@ -85,12 +89,31 @@ CHOICES = {
         Choice("sum+sample2", lambda: scg.SumAndSample(samples=2), samples=2, separate=True),
         Choice("stratified2", lambda: scg.Stratified(samples=2), samples=2, separate=True),
         Choice("ram", scg.RAM, samples=2, families=DISCRETE_FAMILIES, separate=True),
-        Choice("local", scg.LocalExpectation, families=DISCRETE_FAMILIES, separate=True),
+        Choice(
+            "local",
+            scg.LocalExpectation,
+            families=DISCRETE_FAMILIES,
+            separate=True,
+            single_below=True,
+        ),
         Choice(
             "score+optimal",
             lambda: scg.ScoreFunction(baseline=scg.baselines.OptimalInput()),
             families=DISCRETE_FAMILIES,
             separate=True,
+        ),
+        Choice(
+            "score+unit",
+            lambda: scg.ScoreFunction(baseline=scg.baselines.PerUnit()),
+            families=DISCRETE_FAMILIES,
+        ),
+        Choice("double2", lambda: scg.DoubleCV(samples=2), samples=2, linear=True),
+        Choice(
+            "rodeo2",
+            lambda: scg.RODEO(samples=2, hidden=3),
+            samples=2,
+            linear=True,
+            families=("Bernoulli",),
         ),
         Choice("automatic", lambda: None, samples=4, enumerates=True),
     )

@@ -22,6 +22,12 @@ from .graphs import COMPOSITIONS, ROWS, THREE_LAYERS
 
 CHAIN = ROWS["chain_two_costs"]
 PAIRED = [name for name, c in CHOICES.items() if name != "automatic" and fits(CHAIN, c)]
+SEVERAL = {name for name in PAIRED if CHOICES[name].make().draws(scg.Bernoulli(logits=0.0)) > 1}
+ORDERED = [
+    (first, second)
+    for first, second in itertools.product(PAIRED, repeat=2)
+    if not (CHOICES[first].single_below and second in SEVERAL)
+]
 
 
 @pytest.mark.parametrize("row", COMPOSITIONS, ids=str)
@@ -36,7 +42,7 @@ def test_one_estimator_for_all_nodes(row, choice):
     assert_unbiased(row, scg.compile(row.build(), estimator=choice.make()))
 
 
-@pytest.mark.parametrize("first, second", list(itertools.product(PAIRED, repeat=2)))
+@pytest.mark.parametrize("first, second", ORDERED)
 def test_every_ordered_pair(first, second):
     estimators = {"a": CHOICES[first].make(), "b": CHOICES[second].make()}
     assert_unbiased(CHAIN, scg.compile(CHAIN.build(), estimator=estimators))

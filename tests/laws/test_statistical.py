@@ -27,7 +27,6 @@ TABLE = [
         for name, choice in CHOICES.items()
         if name != "enumeration" and applies(ROWS["vector_layers"], choice)
     ),
-    ("categorical_chain", "carms2"),
     ("three_layers", "muprop"),
     ("three_layers", "muprop-rollout"),
     ("three_layers", "loo3"),

@@ -75,6 +75,25 @@ def test_an_interrupted_run_resumes_bit_by_bit(step, tmp_path, after):
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
 
 
+def test_an_interrupt_while_an_epoch_is_measured_repeats_the_measurement(step, tmp_path):
+    class Measure:
+        def __init__(self, last):
+            self.last = last
+
+        def __call__(self, run):
+            if run.epoch == self.last:
+                raise KeyboardInterrupt
+            return {"twice": 2 * run.epoch}
+
+    path = tmp_path / "c.safetensors"
+    whole = scg.fit(step, **OPTIONS, callbacks=[Measure(None)])
+    with pytest.raises(KeyboardInterrupt):
+        scg.fit(step, **OPTIONS, checkpoint=path, callbacks=[Measure(2)])
+    again = scg.fit(step, **OPTIONS, checkpoint=path, callbacks=[Measure(None)], resume=True)
+    assert sha(again) == sha(whole)
+    assert [record["twice"] for record in again.history] == [2, 4, 6, 8]
+
+
 def test_a_finished_run_can_be_lengthened(step, tmp_path):
     path = tmp_path / "c.safetensors"
     whole = scg.fit(step, **OPTIONS)

@@ -1,0 +1,171 @@
+"""``scg demo``: three estimators train one network on real digits, and a report says how."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import scg
+from scg.data import load_digits
+from scg.models import sbn, sbn_prior
+from scg.step import Step
+from scg.train import HeldOut, Run
+from scg.train.checkpoint import write_atomically
+
+EPOCHS, BATCH, RATE = 200, 50, 6e-3
+HIDDEN = (32, 32)
+#: Nats an image on the held-out digits that the best unbiased estimator must reach. With seeds 0,
+#: 1 and 2 it (leave-one-out) ended at −18.74, −18.72 and −18.85, MuProp at −19.34, −19.24 and
+#: −19.16, straight-through between −20.44 and −20.40. A model of independent pixels has −24.70,
+#: and 600 epochs of leave-one-out at a constant rate of 3e-3 end at −18.7.
+CALIBRATED = -19.1
+
+ESTIMATORS: dict[str, scg.Estimator] = {
+    "MuProp": scg.MuProp(baseline=scg.baselines.MovingAverage()),
+    "leave-one-out": scg.LeaveOneOut(samples=4),
+    "straight-through": scg.StraightThrough(allow_biased=True),
+}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One estimator's run and its figures.
+
+    Attributes
+    ----------
+    step : Step
+        The compiled network.
+    run : Run
+        The training run.
+    bound, bound_stderr : float
+        The ELBO of the held-out digits, 50 samples each, and its standard error.
+    variance : float
+        Mean variance of an element of the gradient, at the parameters and on the batch common to
+        all.
+    compile_time, step_time : float
+        Seconds to compile, and milliseconds an update.
+    """
+
+    step: Step
+    run: Run
+    bound: float
+    bound_stderr: float
+    variance: float
+    compile_time: float
+    step_time: float
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the gradient is unbiased."""
+        return self.step.plan.unbiased
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of the table."""
+        return {
+            "unbiased": self.unbiased,
+            "held_out_bound": self.bound,
+            "held_out_bound_stderr": self.bound_stderr,
+            "gradient_variance": self.variance,
+            "compile_seconds": self.compile_time,
+            "update_milliseconds": self.step_time,
+        }
+
+
+def demo(
+    folder: Path, epochs: int = EPOCHS, seed: int = 0, progress: bool = True
+) -> dict[str, Any]:
+    """Train, compare, and write ``report.html`` and ``result.json`` into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        It is made if need be; what an earlier demo wrote there is replaced.
+    epochs, seed : int
+        Of each training run.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    dict
+        The figures of every estimator, and whether the bound is the calibrated one.
+    """
+    from scg.command.report import report
+
+    digits = load_digits(binary=True)
+    g = sbn(digits.train.mean(axis=0), hidden=HIDDEN)
+    contenders: dict[str, Contender] = {}
+    frozen: dict[str, np.ndarray] | None = None
+    for name, estimator in ESTIMATORS.items():
+        started = time.perf_counter()
+        step = scg.compile(g, estimator=estimator)
+        compiled = time.perf_counter() - started
+        contender = _train(step, digits, compiled, epochs, seed, name if progress else "", frozen)
+        frozen = frozen or contender.run.params
+        contenders[name] = contender
+
+    best = max(c.bound for c in contenders.values() if c.unbiased)
+    result = {
+        "estimators": {name: contender.figures() for name, contender in contenders.items()},
+        "epochs": epochs,
+        "calibrated_bound": CALIBRATED,
+        "reached": best >= CALIBRATED,
+        "report": str(folder / "report.html"),
+    }
+    page = report(contenders, result, digits.test[:12], _reconstructed(g, contenders, digits),
+                  _fantasies(contenders, digits.test.shape[1]))  # fmt: skip
+    write_atomically(folder / "report.html", page.encode())
+    write_atomically(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())
+    return result
+
+
+def _train(
+    step: Step,
+    digits: Any,
+    compiled: float,
+    epochs: int,
+    seed: int,
+    progress: bool | str,
+    frozen: dict[str, np.ndarray] | None,
+) -> Contender:
+    rate = scg.optim.schedules.Cosine(RATE, length=epochs * (len(digits.train) // BATCH))
+    run = scg.fit(
+        step,
+        data={"x": digits.train},
+        seed=seed,
+        optimizer=scg.optim.Adam(rate),
+        epochs=epochs,
+        batch_size=BATCH,
+        callbacks=[HeldOut({"x": digits.test}, samples=2, every=max(1, epochs // 30))],
+        progress=progress,
+    )
+    found = scg.evaluate(step.graph, run.params, {"x": digits.test}, samples=50, seed=1)
+    at = frozen or run.params
+    out = step(at, seed=2, runs=200, data={"x": digits.train[:BATCH]}, state=run.state)
+    variances = np.concatenate([np.ravel(e) ** 2 * out.runs for e in out.stderr.values()])
+    times = [record["seconds"] for record in run.history]
+    per_update = 1000 * float(np.median(times)) / (len(digits.train) // BATCH)
+    return Contender(
+        step, run, found.elbo, found.elbo_stderr, float(variances.mean()), compiled, per_update
+    )
+
+
+def _best(contenders: dict[str, Contender]) -> Contender:
+    return max(contenders.values(), key=lambda c: (c.unbiased, c.bound))
+
+
+def _reconstructed(g: scg.Graph, contenders: dict[str, Contender], digits: Any) -> np.ndarray:
+    params, data = _best(contenders).run.params, {"x": digits.test[:12]}
+    return g.simulate(params, nodes=["pixels"], seed=3, runs=1, data=data)["pixels"][0]
+
+
+def _fantasies(contenders: dict[str, Contender], pixels: int) -> np.ndarray:
+    g = sbn_prior(pixels, HIDDEN)
+    every = _best(contenders).run.params
+    params = {name: every[name] for name in g.parameters}
+    return g.simulate(params, nodes=["pixels"], seed=4, runs=36)["pixels"]

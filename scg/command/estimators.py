@@ -1,0 +1,88 @@
+"""Estimators as text: ``MuProp``, ``LeaveOneOut(samples=8)``, ``h1=MuProp,h2=Enumeration``."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from scg import baselines
+from scg.errors import EstimatorError
+from scg.estimators import ESTIMATORS, Estimator
+
+_BASELINES = [getattr(baselines, name) for name in baselines.__all__ if name != "Baseline"]
+_KNOWN = {cls.__name__.lower(): cls for cls in (*ESTIMATORS, *_BASELINES)}
+
+
+def parse_estimator(text: str) -> Estimator | dict[str, Estimator] | None:
+    """Return what a text names.
+
+    Parameters
+    ----------
+    text : str
+        ``auto`` for the plan's own choice; the name of an estimator, with arguments as in Python
+        and in any case of letters; or such texts for single nodes, ``node=estimator``, separated
+        by commas.
+
+    Raises
+    ------
+    EstimatorError
+        If the text cannot be read or names no estimator.
+
+    Examples
+    --------
+    >>> parse_estimator("leaveoneout(samples=8)")
+    LeaveOneOut(samples=8)
+    >>> sorted(parse_estimator("h1=MuProp, h2=ScoreFunction(baseline=MovingAverage(0.9))"))
+    ['h1', 'h2']
+    """
+    if text.strip().lower() == "auto":
+        return None
+    pieces = split_outside(text, ",")
+    per_node = [split_outside(piece, "=", limit=1) for piece in pieces]
+    if all(len(pair) == 2 for pair in per_node):
+        return {node.strip(): _one(value) for node, value in per_node}
+    return _one(text)
+
+
+def split_outside(text: str, separator: str, limit: int = -1) -> list[str]:
+    """Split a text at a separator that stands outside all brackets."""
+    parts, depth, start = [], 0, 0
+    for i, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if character == separator and depth == 0 and limit != len(parts):
+            parts.append(text[start:i])
+            start = i + 1
+    return [*parts, text[start:]]
+
+
+def _one(text: str) -> Estimator:
+    try:
+        made = _build(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError) as error:
+        if isinstance(error, EstimatorError):
+            raise
+        raise EstimatorError(f"estimator {text!r}: write it as LeaveOneOut(samples=4)") from error
+    except TypeError as error:
+        raise EstimatorError(f"estimator {text!r}: {error}") from error
+    if not isinstance(made, Estimator):
+        raise EstimatorError(f"estimator {text!r}: {made!r} is none; {_suggestion()}")
+    return made
+
+
+def _build(node: ast.expr) -> Any:
+    if isinstance(node, ast.Name):
+        return _class(node.id)()
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        args = [_build(arg) for arg in node.args]
+        return _class(node.func.id)(*args, **{str(k.arg): _build(k.value) for k in node.keywords})
+    return ast.literal_eval(node)
+
+
+def _class(name: str) -> type:
+    if name.lower() not in _KNOWN:
+        raise EstimatorError(f"there is no estimator {name!r}; {_suggestion()}")
+    return _KNOWN[name.lower()]
+
+
+def _suggestion() -> str:
+    return f"known are auto, {', '.join(cls.__name__ for cls in ESTIMATORS)}"

@@ -1,0 +1,123 @@
+"""The demo's report: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.command.charts import bars, curves, image_grid
+from scg.errors import ScgError
+
+if TYPE_CHECKING:
+    from scg.command.demo import Contender
+
+_STYLE = """
+body { font: 16px/1.5 sans-serif; color: #222; max-width: 60rem; margin: auto; padding: 1rem }
+svg, img { max-width: 100%; height: auto }
+.graph, .table { overflow-x: auto }
+.pixels { image-rendering: pixelated; display: block; margin: .5rem 0 }
+table { border-collapse: collapse } th, td { padding: .3rem .8rem; text-align: right }
+th:first-child, td:first-child { text-align: left } tr { border-bottom: 1px solid #ddd }
+pre { overflow-x: auto; background: #f5f5f5; padding: 1rem; font-size: 13px }
+.no { color: #a00000 }
+"""
+
+
+def report(
+    contenders: dict[str, Contender],
+    result: dict[str, Any],
+    originals: np.ndarray,
+    reconstructions: np.ndarray,
+    fantasies: np.ndarray,
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    contenders : dict
+        The runs by the names of their estimators.
+    result : dict
+        What the demo reports.
+    originals, reconstructions, fantasies : ndarray, shape (images, 64)
+        Held-out digits, what the best network makes of them, and what it dreams.
+    """
+    first = next(iter(contenders.values()))
+    learned = {
+        name: [
+            (record["epoch"], record["test_elbo"])
+            for record in contender.run.history
+            if "test_elbo" in record and (record["epoch"] > 1 or result["epochs"] < 3)
+        ]
+        for name, contender in contenders.items()
+    }
+    variances = {name: contender.variance for name, contender in contenders.items()}
+    sections = {
+        "Result": _table(contenders) + _verdict(result),
+        "Held-out bound while learning": curves(learned, "epoch", "ELBO in nats an image"),
+        "Gradient variance": "<p>At the same parameters and on the same batch: mean over all "
+        "elements of the gradient.</p>" + bars(variances, "variance"),
+        "Reconstructions": "<p>Held-out digits, and their pixel probabilities after one draw of "
+        "the hidden units.</p>"
+        + image_grid(originals, 8, "held-out digits")
+        + image_grid(reconstructions, 8, "reconstructions"),
+        "Samples": "<p>Pixel probabilities of digits that the network dreams.</p>"
+        + image_grid(fantasies, 8, "samples of the network"),
+        "The graph and its surrogate": f'<div class="graph">{_drawing(first.step)}</div>',
+        "What was compiled, and why": _explanations(contenders),
+    }
+    body = "".join(f"<h2>{title}</h2>{content}" for title, content in sections.items())
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,">'
+        f"<title>scg demo</title><style>{_STYLE}</style></head><body>"
+        "<h1>Three gradient estimators, one network</h1>"
+        "<p>A sigmoid belief network with two layers of 32 binary units learns 1500 handwritten "
+        f"digits for {result['epochs']} epochs; 297 others are held out.</p>{body}</body></html>\n"
+    )
+
+
+def _table(contenders: dict[str, Contender]) -> str:
+    head = ("estimator", "bound, held out", "variance", "ms an update", "s to compile")
+    rows = []
+    for name, contender in contenders.items():
+        mark = "" if contender.unbiased else ' <span class="no">(biased)</span>'
+        cells = (
+            html.escape(name) + mark,
+            f"{contender.bound:.2f} ± {contender.bound_stderr:.2f}",
+            f"{contender.variance:.2e}",
+            f"{contender.step_time:.1f}",
+            f"{contender.compile_time:.2f}",
+        )
+        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div class="table"><table><tr>{top}</tr>{body}</table></div>'
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    goal = f"{result['calibrated_bound']:.1f} nats"
+    if result["reached"]:
+        return f"<p>The best unbiased estimator reached the calibrated bound of {goal}.</p>"
+    return (
+        f'<p class="no">No unbiased estimator reached the calibrated bound of {goal} in '
+        f"{result['epochs']} epochs.</p>"
+    )
+
+
+def _drawing(step: Any) -> str:
+    picture = step.draw()
+    try:
+        svg = picture.render("svg").decode()
+    except ScgError as error:
+        return f"<p>{html.escape(str(error))}</p><pre>{html.escape(picture.source)}</pre>"
+    return svg[svg.index("<svg") :]
+
+
+def _explanations(contenders: dict[str, Contender]) -> str:
+    return "".join(
+        f"<h3>{html.escape(name)}</h3><pre>{html.escape(str(contender.step.explain()))}</pre>"
+        for name, contender in contenders.items()
+    )

@@ -1,0 +1,94 @@
+"""Binary vectors whose elements depend on those before: fully visible sigmoid belief nets."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution, Noise, numeric
+from scg.distributions.bernoulli import Bernoulli
+from scg.errors import DeclarationError
+from scg.expr import Expr
+from scg.ops.elementwise import greater, sigmoid, where
+from scg.ops.linalg import matmul
+from scg.ops.shape import concatenate, getitem, reshape
+
+
+class Autoregressive(Distribution):
+    """Binary values x_i with logits b_i + Σ_{j<i} W_ij x_j, drawn one after the other.
+
+    Parameters
+    ----------
+    family : type
+        ``scg.Bernoulli``, the law of one element.
+    weights : array_like or node
+        W, shape (D, D); only what is below the diagonal counts.
+    bias : array_like or node
+        b, shape (D,): the event shape.
+
+    Notes
+    -----
+    log p(x) is one product with the masked weights (the fDARN of Gregor et al. 2014).
+    """
+
+    support = sets.boolean
+    constraints = sets.of(weights=sets.real, bias=sets.real)
+
+    def __init__(self, family: type[Bernoulli], weights: Any, bias: Any):
+        if family is not Bernoulli:
+            raise DeclarationError(
+                f"Autoregressive: the family must be scg.Bernoulli, got {family!r}"
+            )
+        self.parameters = {"weights": numeric(weights), "bias": numeric(bias)}
+        self.weights, self.bias = self.parameters.values()
+        self.shape = np.shape(self.bias)
+        if len(self.shape) != 1 or np.shape(self.weights) != self.shape * 2:
+            raise DeclarationError(
+                f"Autoregressive: weights of shape {np.shape(self.weights)} and bias of shape "
+                f"{self.shape} do not fit; expected (D, D) and (D,)"
+            )
+        for name, value in self.parameters.items():
+            if not isinstance(value, Expr):
+                sets.check("Autoregressive", name, value, self.constraints[name])
+
+    @property
+    def static(self) -> tuple[Any, ...]:
+        """The family."""
+        return (Bernoulli,)
+
+    @classmethod
+    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
+        """Make the distribution anew on other parameter values."""
+        return cls(static[0], *values)
+
+    def logits(self, x: Any) -> Any:
+        """Logits of each element, given the elements of `x` before it."""
+        return matmul(self.weights * np.tri(*self.shape * 2, -1), x) + self.bias
+
+    def sample(self, noise: Noise) -> Any:
+        """Draw 1[p_i > u_i] for i = 0, 1, ..."""
+        drawn: list[Any] = []
+        for i in range(self.shape[0]):
+            logit = getitem(self.bias, i)
+            if drawn:
+                before = concatenate(*drawn, axis=-1) if i > 1 else drawn[0]
+                logit = logit + matmul(getitem(self.weights, (i, slice(0, i))), before)
+            u = noise.uniform((), f"u{i}")  # one leaf an element: its threshold is random
+            value = where(greater(sigmoid(logit), u), 1.0, 0.0)
+            drawn.append(reshape(value, shape=(1,)))
+        return concatenate(*drawn, axis=-1)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """Log-probability of each element, given those before."""
+        return Bernoulli(logits=self.logits(x)).log_prob_elementwise(x)
+
+    def cardinality(self) -> int:
+        """2 to the number of elements."""
+        return 2 ** self.shape[0]
+
+    def enumerate_support(self) -> np.ndarray:
+        """All binary vectors, shape (cardinality, D)."""
+        return np.array(list(itertools.product((0.0, 1.0), repeat=self.shape[0])))

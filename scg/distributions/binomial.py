@@ -1,0 +1,154 @@
+"""The binomial family: the number of successes among a fixed number of trials."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution, Noise, check_same, one_of
+from scg.distributions.bernoulli import Bernoulli
+from scg.errors import DeclarationError, UnsupportedError
+from scg.expr import Expr
+from scg.ops.elementary import clip, floor
+from scg.ops.elementwise import exp, greater, where
+from scg.ops.reductions import sum
+from scg.ops.shape import cumsum, getitem
+from scg.ops.special import betaln, binomial_quantile
+
+#: Up to this many trials a draw is found by comparison with the whole distribution function.
+_TABLE = 256
+
+
+class Binomial(Distribution):
+    """Independent numbers of successes among `total_count` trials (as floats).
+
+    Parameters
+    ----------
+    total_count : int
+        Number n of trials.
+    logits : array_like or node, optional
+        log p − log(1 − p), of any shape: the event shape.
+    probs : array_like or node, optional
+        Probability p of a success; give one of the two.
+
+    Notes
+    -----
+    log p(k) = log C(n, k) + k log p + (n − k) log(1 − p), which extends to the mean.
+    """
+
+    extends_to_mean = True
+    constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
+
+    def __init__(self, total_count: int, logits: Any = None, *, probs: Any = None):
+        self.total_count = whole_number("Binomial", total_count)
+        self.declare(**one_of("Binomial", logits=logits, probs=probs))
+
+    @property
+    def static(self) -> tuple[Any, ...]:
+        """Number of trials, and the name of the parameter given."""
+        return (self.total_count, *self.parameters)
+
+    @classmethod
+    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
+        """Make the distribution anew on another parameter value."""
+        return cls(static[0], **dict(zip(static[1:], values, strict=True)))
+
+    @property
+    def support(self) -> sets.Constraint:
+        """0 to n."""
+        return sets.Integers(0, self.total_count, f"a count from 0 to {self.total_count}")
+
+    @property
+    def trial(self) -> Bernoulli:
+        """The law of one trial."""
+        return Bernoulli(**self.parameters)
+
+    @property
+    def probs(self) -> Any:
+        """Probability of a success."""
+        return self.trial.probs
+
+    def _log_table(self) -> Any:
+        """Log-probabilities of 0, ..., n on a new last axis."""
+        ((name, value),) = self.parameters.items()
+        stretched = Binomial(self.total_count, **{name: getitem(value, (Ellipsis, None))})
+        return stretched.log_prob_elementwise(np.arange(self.total_count + 1.0))
+
+    def sample(self, noise: Noise) -> Any:
+        """The number of k with P(K ≤ k) < u."""
+        u = noise.uniform(self.shape)
+        if self.total_count > _TABLE:
+            return self.quantile(u)
+        below = getitem(cumsum(exp(self._log_table())), (Ellipsis, slice(0, self.total_count)))
+        return sum(where(greater(getitem(u, (Ellipsis, None)), below), 1.0, 0.0), -1)
+
+    def quantile(self, u: Any) -> Any:
+        """The smallest k with P(K ≤ k) ≥ u."""
+        return binomial_quantile(float(self.total_count), self.probs, u)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """n times the trial's log-probability of k / n, and log C(n, k)."""
+        n = float(self.total_count)
+        return n * self.trial.log_prob_elementwise(x / n) + log_choose(n, x)
+
+    def mean(self) -> Any:
+        """n p."""
+        return self.total_count * self.probs
+
+    def variance(self) -> Any:
+        """n p (1 − p)."""
+        return self.total_count * self.trial.variance()
+
+    def mode(self) -> Any:
+        """⌊(n + 1) p⌋, at most n."""
+        return clip(floor((self.total_count + 1.0) * self.probs), 0.0, float(self.total_count))
+
+    def entropy_elementwise(self) -> Any:
+        """−Σ p(k) log p(k)."""
+        logp = self._log_table()
+        p = exp(logp)
+        return -sum(where(greater(p, 0.0), p * logp, 0.0), -1)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """n times the divergence of a trial; the numbers of trials must agree."""
+        check_same_total(self, other)
+        return self.total_count * self.trial.kl_elementwise(other.trial)
+
+    def cardinality(self) -> int:
+        """(n + 1) to the number of elements."""
+        return (self.total_count + 1) ** int(np.prod(self.shape, dtype=int))
+
+    def enumerate_support(self) -> np.ndarray:
+        """All arrays of counts, shape (cardinality, *shape)."""
+        size = int(np.prod(self.shape, dtype=int))
+        rows = np.array(list(itertools.product(range(self.total_count + 1), repeat=size)), float)
+        return rows.reshape(-1, *self.shape)
+
+
+def whole_number(family: str, value: Any) -> int:
+    """Return a number of trials, checked."""
+    whole = isinstance(value, (int, float, np.integer, np.floating)) and value == int(value)
+    if isinstance(value, (bool, Expr)) or not whole or value < 1:
+        raise DeclarationError(
+            f"{family}: total_count must be a positive integer that is known when the graph is "
+            f"declared, got {value!r}"
+        )
+    return int(value)
+
+
+def log_choose(n: float, k: Any) -> Any:
+    """Return log C(n, k) = −log(n + 1) − log B(k + 1, n − k + 1)."""
+    return -betaln(k + 1.0, n + 1.0 - k) - float(np.log(n + 1.0))
+
+
+def check_same_total(this: Any, other: Any) -> None:
+    """Raise unless two laws have the same number of trials."""
+    check_same(this, other)
+    if this.total_count != other.total_count:
+        raise UnsupportedError(
+            f"kl: {type(this).__name__} with total_count {this.total_count} and "
+            f"{other.total_count} has no closed form; the numbers of trials must agree"
+        )

@@ -1,0 +1,65 @@
+"""The law of a value that is certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution
+from scg.ops.elementwise import equal, where
+
+
+class Delta(Distribution):
+    """A value with probability one.
+
+    Parameters
+    ----------
+    value : array_like or node
+        The value, of any shape: the event shape.
+
+    Notes
+    -----
+    log p(x) is 0 at the value and −∞ elsewhere. The draw is the value with its derivative.
+    """
+
+    reparameterized = True
+    support = sets.real
+    constraints = sets.of(value=sets.real)
+
+    def __init__(self, value: Any):
+        self.declare(value=value)
+        (self.value,) = self.parameters.values()
+
+    def sample(self, noise: Any) -> Any:
+        """The value; no noise is drawn."""
+        return self.value
+
+    def quantile(self, u: Any) -> Any:
+        """The value, whatever u."""
+        return self.value + 0.0 * u
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """0 at the value, −∞ elsewhere."""
+        return where(equal(x, self.value), 0.0, -np.inf)
+
+    def mean(self) -> Any:
+        """The value."""
+        return self.value
+
+    def variance(self) -> Any:
+        """0."""
+        return self.full(0.0)
+
+    def mode(self) -> Any:
+        """The value."""
+        return self.value
+
+    def entropy_elementwise(self) -> Any:
+        """0."""
+        return self.full(0.0)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """0 where the values agree, otherwise infinite."""
+        return where(equal(self.value, other.value), 0.0, np.inf)

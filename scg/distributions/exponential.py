@@ -1,0 +1,129 @@
+"""Waiting times: the exponential family and its power, the Weibull family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution
+from scg.ops.elementary import open_positive
+from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where, xlogy
+from scg.ops.special import barrier, gammaln
+
+
+class Exponential(Distribution):
+    """Independent exponential values.
+
+    Parameters
+    ----------
+    rate : array_like or node
+        Rate λ > 0, of any shape: the event shape.
+
+    Notes
+    -----
+    log p(x) = log λ − λ x.
+    """
+
+    reparameterized = True
+    extends_to_mean = True
+    constraints = sets.of(rate=sets.positive)
+    support = sets.nonnegative
+
+    def __init__(self, rate: Any = 1.0):
+        self.declare(rate=rate)
+        (self.rate,) = self.parameters.values()
+
+    def quantile(self, u: Any) -> Any:
+        """−log(1 − u) / λ."""
+        return open_positive(-log1p(-u) / self.rate)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """log λ − λ x; −∞ below zero."""
+        return log(self.rate) - self.rate * x + barrier(x)
+
+    def mean(self) -> Any:
+        """1 / λ."""
+        return 1.0 / self.rate
+
+    def variance(self) -> Any:
+        """1 / λ²."""
+        return 1.0 / square(self.rate)
+
+    def mode(self) -> Any:
+        """0."""
+        return self.full(0.0)
+
+    def entropy_elementwise(self) -> Any:
+        """1 − log λ."""
+        return 1.0 - log(self.rate)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """r − 1 − log r against Exponential(rλ)."""
+        ratio = other.rate / self.rate
+        return ratio - 1.0 - log(ratio)
+
+
+class Weibull(Distribution):
+    """Independent Weibull values: λ times a power 1/k of a standard exponential value.
+
+    Parameters
+    ----------
+    scale : array_like or node
+        Scale λ > 0.
+    concentration : array_like or node
+        Shape k > 0; it broadcasts with `scale` to the event shape.
+
+    Notes
+    -----
+    log p(x) = log k − log λ + (k − 1) log z − z^k with z = x / λ.
+    """
+
+    reparameterized = True
+    extends_to_mean = True
+    constraints = sets.of(scale=sets.positive, concentration=sets.positive)
+    support = sets.nonnegative
+
+    def __init__(self, scale: Any, concentration: Any):
+        self.declare(scale=scale, concentration=concentration)
+        self.scale, self.concentration = self.parameters.values()
+
+    def quantile(self, u: Any) -> Any:
+        """λ (−log(1 − u))^(1/k)."""
+        return open_positive(self.scale * exp(log(-log1p(-u)) / self.concentration))
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """log k − log λ + (k − 1) log z − z^k."""
+        k, z = self.concentration, x / self.scale
+        return log(k) - log(self.scale) + xlogy(k - 1.0, z) - exp(k * log(z))
+
+    def _moment(self, order: float) -> Any:
+        return exp(gammaln(1.0 + order / self.concentration))
+
+    def mean(self) -> Any:
+        """λ Γ(1 + 1/k)."""
+        return self.scale * self._moment(1.0)
+
+    def variance(self) -> Any:
+        """λ² (Γ(1 + 2/k) − Γ(1 + 1/k)²)."""
+        return square(self.scale) * (self._moment(2.0) - square(self._moment(1.0)))
+
+    def mode(self) -> Any:
+        """λ (1 − 1/k)^(1/k) for k > 1, otherwise 0."""
+        k = self.concentration
+        base = maximum(1.0 - 1.0 / k, 0.0)
+        inside = greater(base, 0.0)
+        return self.scale * where(inside, exp(log(where(inside, base, 1.0)) / k), 0.0)
+
+    def entropy_elementwise(self) -> Any:
+        """γ (1 − 1/k) + log(λ / k) + 1."""
+        k = self.concentration
+        return np.euler_gamma * (1.0 - 1.0 / k) + log(self.scale / k) + 1.0
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Divergence from Weibull(l, c); Bauckhage (2013, equation 3)."""
+        k, c = self.concentration, other.concentration
+        distance = log(self.scale / other.scale)
+        moment = exp(c * distance + gammaln(1.0 + c / k))
+        return log(k / c) - c * distance + np.euler_gamma * (c / k - 1.0) + moment - 1.0

@@ -1,0 +1,102 @@
+"""Blocks of independent elements that count as one."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from scg.distributions.base import Distribution, Noise
+from scg.errors import DeclarationError
+from scg.ops.reductions import sum
+
+_TRAITS = ("kind", "reparameterized", "extends_to_mean", "constraints")
+_OPTIONAL = (
+    *("mean", "variance", "mode", "quantile", "enumerate_support", "cardinality"),
+    *("location", "perturbation", "condition", "relax", "separate", "latent"),
+)
+
+
+class Independent(Distribution):
+    """A law whose last event axes are one block: elementwise results are summed over them.
+
+    Parameters
+    ----------
+    base : Distribution
+        The law of the elements.
+    axes : int
+        Number of trailing axes of elementwise results that become a block.
+
+    Notes
+    -----
+    The event and `log_prob` are those of `base`; what changes is ``elementwise=True``. Its traits
+    are those of the base law's family, so that each family has an Independent of its own.
+    """
+
+    def __new__(cls, base: Distribution, axes: int = 1) -> Independent:
+        """Make an instance of the Independent that belongs to the family of `base`."""
+        return object.__new__(_of(type(base)))
+
+    def __init__(self, base: Distribution, axes: int = 1):
+        self.base, self.axes = base, axes
+        self.shape, self.parameters = base.shape, base.parameters
+        if not isinstance(axes, int) or not 1 <= axes <= len(self.shape):
+            raise DeclarationError(
+                f"Independent: axes must be from 1 to {len(self.shape)}, the event axes of "
+                f"{base!r}, got {axes!r}"
+            )
+
+    @property
+    def static(self) -> tuple[Any, ...]:
+        """Family and options of the base law, and the number of axes."""
+        return type(self.base), self.base.static, self.axes
+
+    @classmethod
+    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
+        """Make the distribution anew on other parameter values."""
+        family, options, axes = static
+        return Independent(family.rebuild(values, options), axes)
+
+    @property
+    def support(self) -> Any:
+        """That of the base law."""
+        return self.base.support
+
+    def sample(self, noise: Noise) -> Any:
+        """Draw of the base law."""
+        return self.base.sample(noise)
+
+    def _block(self, values: Any) -> Any:
+        return sum(values, tuple(range(-self.axes, 0)))
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """Log-probability of each block."""
+        return self._block(self.base.log_prob_elementwise(x))
+
+    def entropy_elementwise(self) -> Any:
+        """Entropy of each block."""
+        return self._block(self.base.entropy_elementwise())
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Divergence of each block."""
+        return self._block(self.base.kl_elementwise(other.base))
+
+
+@functools.cache
+def _of(family: type[Distribution]) -> type[Independent]:
+    """Return the Independent of a family, with its traits."""
+    members: dict[str, Any] = {name: getattr(family, name) for name in _TRAITS}
+    for name in _OPTIONAL:
+        members[name] = _delegate(name) if family.supports(name) else getattr(Distribution, name)
+    for name in ("entropy", "kl"):
+        if not family.supports(f"{name}_elementwise"):
+            members[f"{name}_elementwise"] = getattr(Distribution, f"{name}_elementwise")
+    members["__doc__"] = f"Independent blocks of {family.__name__} elements."
+    return type(f"Independent{family.__name__}", (Independent,), members)
+
+
+def _delegate(name: str) -> Any:
+    def method(self: Independent, *args: Any, **options: Any) -> Any:
+        return getattr(self.base, name)(*args, **options)
+
+    method.__doc__ = f"{name} of the base law."
+    return method

@@ -1,0 +1,128 @@
+"""Finite mixtures of laws of one event shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.categorical import Categorical
+from scg.errors import DeclarationError
+from scg.ops.elementwise import equal, square, where
+from scg.ops.reductions import logsumexp
+from scg.ops.shape import concatenate, getitem, reshape
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The noise of one part of a law."""
+
+    noise: Noise
+    prefix: str
+
+    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Any:
+        """Return uniforms under a tag of their own."""
+        return self.noise.uniform(shape, f"{self.prefix}{tag}")
+
+    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Any:
+        """Return standard normals under a tag of their own."""
+        return self.noise.normal(shape, f"{self.prefix}{tag}")
+
+
+class Mixture(Distribution):
+    """One of several laws, chosen at random for the whole event.
+
+    Parameters
+    ----------
+    components : sequence of Distribution
+        The laws, of one event shape and kind.
+    logits : array_like or node, optional
+        Unnormalised log-weights, shape (K,).
+    probs : array_like or node, optional
+        Weights, shape (K,), summing to one; give one of the two.
+
+    Notes
+    -----
+    log p(x) = log Σ_k w_k p_k(x). A draw jumps between components, so that it is not pathwise.
+    """
+
+    extends_to_mean = True
+    constraints = sets.of(logits=sets.logits, probs=sets.simplex)
+
+    def __init__(
+        self, components: Sequence[Distribution], logits: Any = None, *, probs: Any = None
+    ):
+        self.components = tuple(components)
+        self.choice = Categorical(**one_of("Mixture", logits=logits, probs=probs))
+        first = self.components[0] if self.components else None
+        if first is None or self.choice.classes != len(self.components) or self.choice.shape:
+            raise DeclarationError(
+                f"Mixture: {len(self.components)} components need a vector of as many weights, "
+                f"got {self.choice!r}"
+            )
+        for k, law in enumerate(self.components):
+            if (law.shape, law.kind) != (first.shape, first.kind):
+                raise DeclarationError(
+                    f"Mixture: component {k} draws {law.kind}s of shape {law.shape}, but "
+                    f"component 0 {first.kind}s of shape {first.shape}"
+                )
+        self.shape, self.kind = first.shape, first.kind
+        self.parameters = dict(self.choice.parameters) | {
+            f"{k}/{name}": value
+            for k, law in enumerate(self.components)
+            for name, value in law.parameters.items()
+        }
+
+    @property
+    def static(self) -> tuple[Any, ...]:
+        """How the weights are given; family, options and number of parameters of each part."""
+        parts = ((type(law), law.static, len(law.parameters)) for law in self.components)
+        return (*self.choice.static, *parts)
+
+    @classmethod
+    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
+        """Make the distribution anew on other parameter values."""
+        name, *parts = static
+        components, start = [], 1
+        for family, options, count in parts:
+            components.append(family.rebuild(values[start : start + count], options))
+            start += count
+        return cls(components, **{name: values[0]})
+
+    @property
+    def support(self) -> Any:
+        """That of the first component."""
+        return self.components[0].support
+
+    def sample(self, noise: Noise) -> Any:
+        """A draw of the chosen component; every component draws with noise of its own."""
+        index = self.choice.sample(Tagged(noise, "choice/"))
+        draws = [law.sample(Tagged(noise, f"{k}/")) for k, law in enumerate(self.components)]
+        value = draws[0]
+        for k, draw in enumerate(draws[1:], 1):
+            value = where(equal(index, k), draw, value)
+        return value
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """log Σ w p(x), one value for the event."""
+        parts = [reshape(law.log_prob(x), shape=(1,)) for law in self.components]
+        return logsumexp(self.choice.log_probs + concatenate(*parts, axis=-1), -1)
+
+    def _average(self, values: Sequence[Any]) -> Any:
+        total: Any = 0.0
+        for k, value in enumerate(values):
+            total = total + getitem(self.choice.probs, k) * value
+        return total
+
+    def mean(self) -> Any:
+        """Σ w μ."""
+        return self._average([law.mean() for law in self.components])
+
+    def variance(self) -> Any:
+        """Σ w (σ² + (μ − m)²) with m the mean."""
+        mean = self.mean()
+        return self._average(
+            [law.variance() + square(law.mean() - mean) for law in self.components]
+        )

@@ -1,0 +1,118 @@
+"""The ordered logistic family: classes cut from a logistic variable."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution, Noise, numeric
+from scg.errors import DeclarationError
+from scg.expr import Expr
+from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, where
+from scg.ops.reductions import sum
+from scg.ops.select import take_along_axis
+from scg.ops.shape import concatenate, getitem, take_slice
+from scg.ops.statistics import argmax
+
+
+class OrderedLogistic(Distribution):
+    """Independent ordered classes 0, ..., K − 1.
+
+    Parameters
+    ----------
+    predictor : array_like or node
+        Location η of the logistic variable, of any shape: the event shape.
+    cutpoints : array_like or node
+        Increasing thresholds c, shape (K − 1,).
+
+    Notes
+    -----
+    P(X ≤ k) = σ(c_k − η). With a < b the log-probability between two thresholds is
+    log σ(b) + log σ(−a) + log(1 − exp(a − b)).
+    """
+
+    kind = "int"
+    constraints = sets.of(predictor=sets.real, cutpoints=sets.ordered_vector)
+
+    def __init__(self, predictor: Any, cutpoints: Any):
+        self.parameters = {"predictor": numeric(predictor), "cutpoints": numeric(cutpoints)}
+        self.predictor, self.cutpoints = self.parameters.values()
+        if np.ndim(self.cutpoints) != 1 or np.shape(self.cutpoints)[0] < 1:
+            raise DeclarationError(
+                "OrderedLogistic: cutpoints must be a vector of at least one threshold, got shape "
+                f"{np.shape(self.cutpoints)}"
+            )
+        for name, value in self.parameters.items():
+            if not isinstance(value, Expr):
+                sets.check("OrderedLogistic", name, value, self.constraints[name])
+        self.shape = np.shape(self.predictor)
+        self.classes = np.shape(self.cutpoints)[0] + 1
+
+    @property
+    def support(self) -> sets.Constraint:
+        """0 to K − 1."""
+        last = self.classes - 1
+        return sets.Integers(0, last, f"a class from 0 to {last}")
+
+    @property
+    def _thresholds(self) -> Any:
+        """c − η, thresholds last."""
+        return self.cutpoints - getitem(self.predictor, (Ellipsis, None))
+
+    @property
+    def log_probs(self) -> Any:
+        """Log-probabilities, classes last."""
+        c, k = self._thresholds, self.classes - 1
+        low, high = -softplus(-c), -softplus(c)  # log σ(c), log σ(−c)
+        if k == 1:
+            return concatenate(low, high, axis=-1)
+        a, b = _last(c, 0, k - 1), _last(c, 1, k)
+        between = _last(low, 1, k) + _last(high, 0, k - 1) + log(-expm1(a - b))
+        return concatenate(_last(low, 0, 1), between, _last(high, k - 1, k), axis=-1)
+
+    @property
+    def probs(self) -> Any:
+        """Probabilities, classes last."""
+        return exp(self.log_probs)
+
+    def sample(self, noise: Noise) -> Any:
+        """The number of thresholds with σ(c − η) < u."""
+        u = noise.uniform((*self.shape, 1))
+        return sum(where(greater(u, sigmoid(self._thresholds)), 1, 0), -1)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """Log of the probability between the thresholds at x − 1 and x."""
+        index = getitem(x, (Ellipsis, None)) if isinstance(x, Expr) else np.asarray(x)[..., None]
+        chosen = take_along_axis(self.log_probs, index, -1)
+        return sum(chosen, -1)
+
+    def mode(self) -> Any:
+        """The most probable class, the first of equals."""
+        return argmax(self.log_probs, -1)
+
+    def entropy_elementwise(self) -> Any:
+        """−Σ p log p."""
+        logp = self.log_probs
+        return -sum(exp(logp) * logp, -1)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Σ p (log p − log q)."""
+        logp = self.log_probs
+        return sum(exp(logp) * (logp - other.log_probs), -1)
+
+    def cardinality(self) -> int:
+        """K to the number of elements."""
+        return self.classes ** int(np.prod(self.shape, dtype=int))
+
+    def enumerate_support(self) -> np.ndarray:
+        """All integer arrays, shape (cardinality, *shape)."""
+        size = int(np.prod(self.shape, dtype=int))
+        rows = np.array(list(itertools.product(range(self.classes), repeat=size)), dtype=np.int64)
+        return rows.reshape(-1, *self.shape)
+
+
+def _last(x: Any, start: int, stop: int) -> Any:
+    return take_slice(x, index=(*((0, n, 1) for n in np.shape(x)[:-1]), (start, stop, 1)))

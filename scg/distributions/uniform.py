@@ -1,0 +1,73 @@
+"""The uniform family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution
+from scg.errors import DeclarationError
+from scg.expr import Expr
+from scg.ops.elementwise import greater_equal, less_equal, log, logical_and, square, where
+from scg.ops.special import barrier
+
+
+class Uniform(Distribution):
+    """Independent values, uniform between two bounds.
+
+    Parameters
+    ----------
+    low, high : array_like or node
+        Bounds, low < high; they broadcast to the event shape.
+
+    Notes
+    -----
+    log p(x) = −log(high − low). A draw lies strictly inside.
+    """
+
+    reparameterized = True
+    extends_to_mean = True
+    constraints = sets.of(low=sets.real, high=sets.real)
+
+    def __init__(self, low: Any = 0.0, high: Any = 1.0):
+        self.declare(low=low, high=high)
+        self.low, self.high = self.parameters.values()
+        numbers = not isinstance(self.low, Expr) and not isinstance(self.high, Expr)
+        if numbers and np.any(self.low >= self.high):
+            raise DeclarationError(f"Uniform: low must be less than high, got {low!r} and {high!r}")
+
+    @property
+    def support(self) -> sets.Constraint:
+        """From `low` to `high`."""
+        return sets.Interval(self.low, self.high)
+
+    @property
+    def _width(self) -> Any:
+        return self.high - self.low
+
+    def quantile(self, u: Any) -> Any:
+        """low + (high − low) u."""
+        return self.low + self._width * u
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """−log(high − low); −∞ outside."""
+        return barrier(x - self.low) + barrier(self.high - x) - log(self._width)
+
+    def mean(self) -> Any:
+        """(low + high) / 2."""
+        return 0.5 * (self.low + self.high)
+
+    def variance(self) -> Any:
+        """(high − low)² / 12."""
+        return square(self._width) / 12.0
+
+    def entropy_elementwise(self) -> Any:
+        """log(high − low)."""
+        return log(self._width)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Log of the ratio of the widths where `other` covers this law, otherwise infinite."""
+        covered = logical_and(less_equal(other.low, self.low), greater_equal(other.high, self.high))
+        return where(covered, log(other._width / self._width), np.inf)

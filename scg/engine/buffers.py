@@ -1,0 +1,93 @@
+"""Buffers: where each array of a program lies, for given sizes of the plates.
+
+Arrays that come from outside or go there have a slot each, whose address is known when a step is
+called. All others share one arena; two of them lie in the same place where they are never needed
+at the same time.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from scg.engine.interpreter import full
+from scg.expr import Expr, Plate
+from scg.passes.fuse import Entry, Loop
+from scg.passes.lower import View
+
+ALIGNMENT = 64
+
+
+class Uses(NamedTuple):
+    """Which arrays an entry reads and writes."""
+
+    read: tuple[Expr, ...]
+    written: tuple[Expr, ...]
+
+
+def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
+    """Return the arrays that an entry reads and writes."""
+    if isinstance(entry, Loop):
+        inside = {item.expr for item in entry.items if item.kind == "map"}
+        read = (
+            axes.base
+            for item in entry.items
+            for k, axes in enumerate(item.args)
+            if k not in item.fused or axes.base not in inside
+        )
+        return Uses(tuple(dict.fromkeys(read)), tuple({i.to.base: 0 for i in entry.stored}))
+    return Uses(tuple(views[arg].base for arg in entry.expr.args), (entry.expr,))
+
+
+def type_of(expr: Expr, real: np.dtype) -> np.dtype:
+    """Return the type of an expression's array."""
+    return {"float": real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[expr.kind]
+
+
+def bytes_of(expr: Expr, sizes: Mapping[Plate, int], real: np.dtype) -> int:
+    """Return the bytes of an expression's array, rounded up to the alignment."""
+    exact = int(np.prod(full(expr, sizes), dtype=np.int64)) * type_of(expr, real).itemsize
+    return -(-max(exact, 1) // ALIGNMENT) * ALIGNMENT
+
+
+def place(
+    order: Sequence[Uses], outside: Iterable[Expr], lengths: Mapping[Expr, int]
+) -> tuple[dict[Expr, int], int]:
+    """Give every array of the arena its offset; return the offsets and the arena's size.
+
+    Parameters
+    ----------
+    order : sequence of Uses
+        What the entries use, in the order in which they run.
+    outside : iterable of Expr
+        Arrays that do not lie in the arena.
+    lengths : mapping
+        Bytes of each array.
+    """
+    elsewhere = set(outside)
+    last = {base: i for i, entry in enumerate(order) for base in (*entry.read, *entry.written)}
+    dying: dict[int, list[Expr]] = {}
+    for base, i in last.items():
+        dying.setdefault(i, []).append(base)
+    offsets: dict[Expr, int] = {}
+    free: list[tuple[int, int]] = []  # (bytes, offset), sorted
+    end = 0
+    for i, entry in enumerate(order):
+        for base in entry.written:
+            if base in elsewhere or base in offsets:
+                continue
+            need = lengths[base]
+            at = bisect.bisect_left(free, (need, 0))
+            if at < len(free):
+                found, offsets[base] = free.pop(at)
+                if found > need:
+                    bisect.insort(free, (found - need, offsets[base] + need))
+            else:
+                offsets[base], end = end, end + need
+        for base in dying.get(i, ()):
+            if base in offsets:
+                bisect.insort(free, (lengths[base], offsets[base]))
+    return offsets, end

@@ -1,0 +1,238 @@
+"""A plan: the table of a program for given sizes of the plates, and the arena it works in."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.engine import blas, streams
+from scg.engine.buffers import ALIGNMENT, Uses, bytes_of, place, type_of
+from scg.engine.interpreter import full
+from scg.engine.kernels import Axis, Word
+from scg.expr import Expr, Plate
+from scg.passes.fuse import Axes, Gemm, Loop
+from scg.passes.lower import Product, elements_of
+
+Sizes = Mapping[Plate, int]
+
+
+class Call(NamedTuple):
+    """One row of the table: a function, its operands, and which of those are addresses."""
+
+    function: int
+    words: list[int]
+    addresses: list[tuple[int, Expr, int]]  # position, array, offset in bytes
+
+
+class Frame(NamedTuple):
+    """What one running call owns: an arena, and a table whose addresses point into it."""
+
+    arena: np.ndarray
+    words: np.ndarray
+    code: np.ndarray
+    code_at: int
+    header: np.ndarray  # operands of the driver, and room for what it returns
+    header_at: int
+    noise: np.ndarray  # operands of the rows that draw, which come first
+    noise_at: np.ndarray  # addresses of the noise leaves
+
+
+class Plan:
+    """The table for given sizes.
+
+    Parameters
+    ----------
+    steps : list of (entry, address of its kernel or None, words of its kernel)
+        What runs, in order; None marks an op that NumPy computes.
+    order : list of Uses
+        What each step uses.
+    outside : dict
+        Arrays that come from outside or go there, and their slots.
+    noise : mapping
+        The kernel that fills each noise leaf.
+    sizes : mapping
+        Elements of each plate.
+    real : numpy dtype
+        The type of floats.
+    """
+
+    def __init__(
+        self,
+        steps: list[tuple[Any, int | None, tuple[Word, ...]]],
+        order: list[Uses],
+        outside: dict[Expr, int],
+        noise: Mapping[Expr, int],
+        sizes: Sizes,
+        real: np.dtype,
+    ):
+        self.sizes, self.real, self.outside = sizes, real, outside
+        bases = dict.fromkeys(b for use in order for b in (*use.read, *use.written))
+        lengths = {base: bytes_of(base, sizes, real) for base in bases}
+        self.offsets, self.bytes = place(order, outside, lengths)
+        rows: list[Call] = []
+        #: Runs of rows between ops that NumPy computes: (first, last + 1, op that follows). The
+        #: rows that draw noise come before all.
+        self.segments: list[tuple[int, int, Any]] = []
+        self.origin: list[int] = []  # the step of each row
+        first = ahead = len(noise)
+        for number, (entry, function, words) in enumerate(steps):
+            if function is None:
+                self.segments.append((first, ahead + len(rows), entry))
+                first = ahead + len(rows)
+                continue
+            if isinstance(entry, Loop):
+                rows.append(self._loop(function, words, entry))
+            else:
+                rows += self._products(function, entry)
+            self.origin += [number] * (len(rows) - len(self.origin))
+        self.segments.append((first, ahead + len(rows), None))
+        self._flatten(rows)
+        self.shapes = [full(leaf, sizes) for leaf in noise]
+        lifted = [bool(leaf.plates) and leaf.plates[0].rank == 0 for leaf in noise]
+        self._noise = streams.table(list(noise.values()), self.shapes, lifted, real.itemsize)
+        self.frames: list[Frame] = []
+
+    # --- rows -----------------------------------------------------------------------------------
+    def _length(self, axis: Axis, loop: Loop) -> int:
+        if isinstance(axis, Plate):
+            return axis.length if axis.length is not None else self.sizes[axis]
+        return loop.space.lengths[axis]
+
+    def _stride(self, axes: Axes, axis: Axis) -> int:
+        if not isinstance(axis, Plate):
+            return axes.strides[axis]
+        plates = axes.plates
+        later = plates[plates.index(axis) + 1 :]
+        return axes.base.size * int(np.prod([elements_of(p, self.sizes, {}) for p in later]))
+
+    def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
+        values, addresses = [], []
+        for word in words:
+            value = 0
+            if word.kind == "size":
+                value = 1
+                for axis in word.along:
+                    value *= self._length(axis, loop)
+            elif word.axes is not None:
+                itemsize = type_of(word.axes.base, self.real).itemsize
+                if word.kind == "address":
+                    addresses.append((len(values), word.axes.base, word.axes.offset * itemsize))
+                elif word.kind == "count":
+                    value = int(np.prod(full(word.axes.base, self.sizes), dtype=np.int64))
+                else:
+                    value = self._stride(word.axes, word.along[-1])
+                    value *= itemsize if word.kind == "step" else 1
+            values.append(value)
+        return Call(function, values, addresses)
+
+    def _products(self, function: int, entry: Gemm) -> list[Call]:
+        product, lengths = entry.product, entry.lengths
+        a, b = entry.expr.args
+        out, attrs = entry.expr, entry.expr.attrs
+        labels = (
+            (*a.plates, *attrs["left"]),
+            (*b.plates, *attrs["right"]),
+            (*out.plates, *attrs["out"]),
+        )
+
+        def size(label: Any) -> int:
+            return elements_of(label, self.sizes, lengths)
+
+        def total(group: tuple[Any, ...]) -> int:
+            return int(np.prod([size(x) for x in group], dtype=np.int64))
+
+        def stride(own: tuple[Any, ...], label: Any) -> int:
+            return total(own[own.index(label) + 1 :]) if label in own else 0
+
+        loops = [(size(x), [stride(own, x) for own in labels]) for x in product.loop]
+        merged: list[tuple[int, list[int]]] = []
+        for n, steps in loops:
+            if merged and merged[-1][1] == [n * s for s in steps]:
+                merged[-1] = (merged[-1][0] * n, steps)
+            else:
+                merged.append((n, steps))
+        *outer, (count, steps) = merged or [(1, [0, 0, 0])]
+        letter = "f4" if self.real == np.float32 else "f8"
+        rows, inner, columns = (total(x) for x in (product.rows, product.inner, product.columns))
+        item = self.real.itemsize
+        calls = []
+        for index in itertools.product(*(range(n) for n, _ in outer)):
+            starts = [
+                item * sum(i * s[k] for i, (_, s) in zip(index, outer, strict=True))
+                for k in range(3)
+            ]
+            sides = [(a, starts[0], steps[0] * item), (b, starts[1], steps[1] * item)]
+            head, order = _shape(product, rows, inner, columns)
+            values = [count, blas.gemm_address(letter) or 0, *head]
+            addresses = []
+            for k, leading in order:
+                base, start, step = (*sides, (out, starts[2], steps[2] * item))[k]
+                addresses.append((len(values), base, start))
+                values += [0, max(leading, 1), step]
+            calls.append(Call(function, values, addresses))
+        return calls
+
+    # --- tables ---------------------------------------------------------------------------------
+    def _flatten(self, rows: list[Call]) -> None:
+        self.functions = [row.function for row in rows]
+        self.starts = np.cumsum([0, *(len(row.words) for row in rows)])
+        self.words = np.array([w for row in rows for w in row.words], np.int64)
+        inner, outer = [], []
+        for row, start in zip(rows, self.starts, strict=False):
+            for position, base, offset in row.addresses:
+                if base in self.outside:
+                    outer.append((start + position, self.outside[base], offset))
+                else:
+                    inner.append((start + position, self.offsets[base] + offset))
+        self._inner = np.array(inner, np.int64).reshape(-1, 2)
+        self._outer = np.array(outer, np.int64).reshape(-1, 3)
+
+    def frame(self) -> Frame:
+        """Return a frame that no other call uses."""
+        try:
+            return self.frames.pop()
+        except IndexError:
+            pass
+        functions, fill, lengths = self._noise
+        ends = np.cumsum(-(-lengths // ALIGNMENT) * ALIGNMENT)
+        total = self.bytes + int(ends[-1] if len(ends) else 0)
+        memory = np.empty(total + ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % ALIGNMENT
+        arena = memory[start : start + total]
+        words = self.words.copy()
+        words[self._inner[:, 0]] = self._inner[:, 1] + arena.ctypes.data
+        at = arena.ctypes.data + self.bytes + ends - (-(-lengths // ALIGNMENT) * ALIGNMENT)
+        fill = fill.copy()
+        fill[:, 4] = at
+        fill_at = fill.ctypes.data + 8 * streams.WORDS * np.arange(len(fill))
+        words_at = words.ctypes.data + 8 * self.starts[:-1]
+        code = np.empty((len(fill) + len(self.functions), 2), np.int64)
+        code[:, 0] = [*functions, *self.functions]
+        code[:, 1] = [*fill_at, *words_at]
+        header = np.zeros(4, np.int64)
+        return Frame(arena, words, code, code.ctypes.data, header, header.ctypes.data, fill, at)
+
+    def connect(self, frame: Frame, addresses: np.ndarray) -> None:
+        """Write the addresses of the outside arrays, by slot, to the table of a frame."""
+        frame.words[self._outer[:, 0]] = addresses[self._outer[:, 1]] + self._outer[:, 2]
+
+    def array(self, frame: Frame, base: Expr) -> np.ndarray:
+        """Return the array of an expression that lies in the arena."""
+        shape, dtype = full(base, self.sizes), type_of(base, self.real)
+        return np.ndarray(shape, dtype, frame.arena, self.offsets[base])
+
+
+def _shape(
+    product: Product, m: int, k: int, n: int
+) -> tuple[list[int], tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]:
+    """Return (transposes, m, n, k) and, in BLAS's order, operands and their leading dimensions."""
+    flag = (blas.NO_TRANSPOSE, blas.TRANSPOSE)
+    ta, tb, by_columns = product.transposed
+    lead_a, lead_b = (m if ta else k), (k if tb else n)
+    if not by_columns:
+        return [flag[ta], flag[tb], m, n, k], ((0, lead_a), (1, lead_b), (2, n))
+    # A result stored by columns is the transpose of what the other order of factors gives.
+    return [flag[not tb], flag[not ta], n, m, k], ((1, lead_b), (0, lead_a), (2, m))

@@ -1,0 +1,76 @@
+"""ARSM: augment, REINFORCE, swap, merge."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.estimators.couplings import times
+from scg.expr import Expr
+from scg.ops.elementwise import exp, power
+from scg.ops.gradient import stop
+from scg.ops.shape import np_stack
+from scg.ops.statistics import argmin
+
+
+class ARSM(Estimator):
+    """All swaps of two entries of a Dirichlet vector, each of which draws the classes anew.
+
+    Notes
+    -----
+    With π ~ Dir(1, ..., 1), logits φ, and z^{c⇌j} = argmin_i π_i e^{−φ_i} after π_c and π_j were
+    exchanged: ∂/∂φ_c ≈ Σ_j (f(z^{c⇌j}) − 1/C Σ_m f(z^{m⇌j})) (1/C − π_j); Yin, Yue and Zhou (2019). Every swapped draw has the law of the node, so that the 1 + C(C−1)/2 draws lie on one
+    plate. All variables of an event swap together; each node has a plate of its own. Two classes
+    give ARM.
+    """
+
+    evaluations = "1 + C(C−1)/2"
+    requires = ("classes",)
+    credit = "along"
+    formula = "Σ_c Σⱼ (f(z^{c⇌j}) − 1/C Σₘ f(z^{m⇌j})) (1/C − πⱼ) ∇θ φ_c(θ)"
+    cites = ("yin2019arsm",)
+
+    def draws(self, dist: Distribution) -> int:
+        """Return the number of swaps, none included."""
+        return 1 + dist.classes * (dist.classes - 1) // 2
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a point of the simplex by breaking a stick, then a class for each swap."""
+        classes, rest, parts = dist.classes, 1.0, []
+        for k in range(1, classes):
+            u = noise.uniform(dist.batch_shape, "u" if k == 1 else f"u{k}")
+            kept = power(u, 1.0 / (classes - k))
+            parts.append(rest * (1.0 - kept))
+            rest = rest * kept
+        shares = np_stack([*parts, rest], axis=-1)
+        swaps, gains = _swaps(classes)
+        plate = noise.plate(len(swaps))
+        swapped = times(noise.constant(swaps, plate), shares)
+        x = stop(dist.of_index(argmin(swapped * exp(-dist.log_probs), axis=-1)))
+        gain = times(noise.constant(gains, plate), 1.0 / classes - shares)
+        return Draw(x, plate=plate, aux={"gain": gain})
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Inject the cost of each draw times its gain along the logits."""
+        return along(downstream.cost * draw.aux["gain"], dist.log_probs)
+
+
+def _swaps(classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Permutation matrices of the swaps, and what each gives to 1/C − π for the logits.
+
+    The estimate is a linear function of the costs of the draws: a draw of the swap c ⇌ j has
+    the factor (1/C − π_j)(e_c − 1/C) and, for c ≠ j, the same with c and j exchanged. Draws have
+    the weight 1/P on their plate of P, which the gains undo.
+    """
+    pairs = [(i, j) for i in range(classes) for j in range(i)]
+    eye, centred = np.eye(classes), np.eye(classes) - 1.0 / classes
+    swaps, gains = [eye], [centred]
+    for i, j in pairs:
+        order = np.arange(classes)
+        order[[i, j]] = j, i
+        swaps.append(eye[order])
+        gains.append(np.outer(centred[i], eye[j]) + np.outer(centred[j], eye[i]))
+    return np.array(swaps), np.array(gains) * (1.0 + len(pairs))

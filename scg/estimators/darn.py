@@ -1,0 +1,46 @@
+"""The estimator of deep autoregressive networks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.estimators.base import Draw, Estimator, Sampler
+from scg.estimators.gumbel_softmax import straight
+from scg.ops.gradient import stop
+from scg.ops.shape import np_reshape
+
+
+class DARN(Estimator):
+    """Score function whose learning signal is linearised at the draw, unit by unit; biased.
+
+    Parameters
+    ----------
+    allow_biased : bool
+        Do not warn.
+
+    Notes
+    -----
+    f′(x)ᵀ(x − x̄) ∇θ log p(x; θ) for every unit, x̄ = 1/2 for binary values and 1/C for one-hot
+    vectors; Gregor et al. (2014). It is the score function with f(x) + f′(x)ᵀ(x̄ − x), which
+    approximates f(x̄), as a baseline that depends on the draw. For binary values it is exact where
+    the cost is quadratic in each of them.
+    """
+
+    unbiased = False
+    orders = 0
+    requires = ("coordinates", "differentiable costs")
+    credit = "pathwise"
+    formula = "∇x f(x)ᵀ(x − x̄) ∇θ log p(x; θ)"
+    cites = ("gregor2014",)
+
+    def __init__(self, *, allow_biased: bool = False):
+        self.allow_biased = allow_biased
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw the discrete value with the derivative (x − x̄) log p(x) of each unit."""
+        x = stop(dist.sample(noise))
+        centre = np.mean(dist.coordinate_values(), axis=0)
+        logp = dist.log_prob(x, elementwise=True)
+        logp = np_reshape(logp, (*logp.shape, *(1 for _ in x.shape[len(logp.shape) :])))
+        return Draw(straight(x, (x - centre) * logp))

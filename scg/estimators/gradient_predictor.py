@@ -1,0 +1,66 @@
+"""A learned predictor of the unbiased estimate from a biased one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scg.baselines.per_unit import PerUnit
+from scg.distributions.base import Distribution
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.expr import Expr
+from scg.ops.elementwise import square
+from scg.ops.gradient import stop
+from scg.ops.reductions import sum
+
+
+class GradientPredictor(Estimator):
+    """For binary units: inject a prediction of the unbiased estimate; biased until it has learned.
+
+    Parameters
+    ----------
+    decay : float
+        Weight of the past in the baseline of the unbiased estimate.
+    allow_biased : bool
+        Do not warn.
+
+    Notes
+    -----
+    ĝ_i = w_i0 + w_i1 f′(x)_i p_i (1 − p_i) + w_i2 x_i in the logit of unit i, which learns by least
+    squares to predict (x_i − p_i)(f(x) − b_i); Bengio (2013) and Bengio, Léonard and Courville
+    (2013). Straight-through is w = (0, 1, 0), where it starts. Because of the constant a predictor
+    that has converged has the unbiased estimate's mean, with less variance.
+    """
+
+    unbiased = False
+    orders = 0
+    requires = ("binary values", "mean field", "differentiable costs")
+    credit = "along"
+    formula = "(wᵢ₀ + wᵢ₁ f′(x)ᵢ pᵢ (1 − pᵢ) + wᵢ₂ xᵢ) ∇θ αᵢ(θ)"
+    cites = ("bengio2013",)
+
+    def __init__(self, decay: float = 0.9, *, allow_biased: bool = False):
+        self.decay = PerUnit(decay).decay
+        self.allow_biased = allow_biased
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a stopped value."""
+        return Draw(stop(dist.sample(noise)))
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Inject the prediction, and learn it by least squares."""
+        x, mu, unit = draw.value, stop(dist.mean()), downstream.unit
+        cost = stop(downstream.cost)
+        b = PerUnit(self.decay).value(cost, dist, draw, downstream, memory)
+        target = (x - mu) * (cost - stop(b)) * unit
+        slope = stop(downstream.at(x, below="mean").slope)
+        features = np.stack([1.0 + 0.0 * x, slope * unit * mu * (1.0 - mu), x], axis=-1)
+        weights = memory.parameter("w", (*x.shape, 3), _straight_through)
+        prediction = sum(weights * features, axis=-1)
+        memory.loss(downstream.average(sum(square(prediction - target))))
+        return along(prediction / unit, dist.logits)
+
+
+def _straight_through(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return np.broadcast_to([0.0, 1.0, 0.0], shape).copy()

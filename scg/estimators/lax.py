@@ -1,0 +1,53 @@
+"""LAX: a learned function of a reparameterized draw as a control variate."""
+
+from __future__ import annotations
+
+from scg.distributions.base import Distribution
+from scg.estimators.base import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
+from scg.estimators.latent import checked_hidden, latent_control, latent_network
+from scg.expr import Expr
+from scg.ops.gradient import stop
+
+
+class LAX(Estimator):
+    """Score function of a continuous draw minus a network of it, whose pathwise gradient is added.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the tanh layers of the network, which sees the draw and what the node directly
+        depends on.
+
+    Notes
+    -----
+    (f(x) − c_φ(x)) ∇θ log p(x; θ) + ∇θ c_φ(x(θ, ε)); Grathwohl et al. (2018, eq. 5). The cost may be a
+    black box. For a discrete node x is its latent z, log p(z; θ) the density of the latent, and the
+    cost is f(H(z)); RELAX has the lower variance there. φ learns on Σ g².
+    """
+
+    orders = ANY_ORDER
+    requires = ("latent density",)
+    formula = "(f(x) − c(x)) ∇θ log p(x; θ) + ∇θ c(x(θ, ε))"
+    cites = ("grathwohl2018",)
+
+    def __init__(self, hidden: tuple[int, ...] = (10,)):
+        self.hidden = checked_hidden("LAX", hidden)
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a stopped value; the credit is that of the continuous variable behind it."""
+        x = dist.sample(noise)
+        if dist.supports("latent"):
+            z, law = dist.location() + dist.perturbation(stop(x), noise), dist.latent()
+        else:
+            z, law = x, dist
+        return Draw(stop(x), logp=law.log_prob(stop(z)), aux={"z": z})
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Subtract the network's value at the draw and add its pathwise gradient."""
+        at_z, at_given = (
+            latent_network(z, self.hidden, downstream, memory)
+            for z in (draw.aux["z"], stop(draw.aux["z"]))
+        )
+        return latent_control(draw, at_z, at_given)

@@ -1,0 +1,43 @@
+"""Local expectation gradients: sum over a coordinate given its Markov blanket."""
+
+from __future__ import annotations
+
+from scg.distributions.base import Distribution
+from scg.estimators.alternatives import alternatives
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.expr import Expr
+from scg.ops.elementwise import exp
+from scg.ops.gradient import stop
+from scg.ops.reductions import max, sum
+
+
+class LocalExpectation(Estimator):
+    """Each coordinate at all its values, everything below kept and reweighted.
+
+    Notes
+    -----
+    Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) p(xᵢ = v | mbᵢ) / p(xᵢ = v; θ) ∇θ p(xᵢ = v; θ), with mbᵢ the Markov blanket;
+    Titsias and Lázaro-Gredilla (2015, section 3). With children c the ratio is p(c | x₍ᵢ₌ᵥ₎) over its
+    mean under p(xᵢ); without any it is 1 and the estimate is RAM's.
+    """
+
+    evaluations = "n |values| + 1"
+    requires = ("coordinates", "surviving plates", "densities below")
+    credit = "along"
+    formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) p(xᵢ = v | mbᵢ) / p(xᵢ = v; θ) ∇θ p(xᵢ = v; θ)"
+    cites = ("titsias2015",)
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a stopped value."""
+        return Draw(stop(dist.sample(noise)))
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Inject the reweighted costs of all alternatives along their probabilities."""
+        every = alternatives(dist, draw.value, downstream)
+        replay = downstream.at(every.value, below="kept")
+        logp = every.arranged(replay.logp)
+        ratio = exp(logp - max(logp, axis=-1, keepdims=True))
+        ratio = ratio / sum(every.probs * ratio, axis=-1, keepdims=True)
+        return along(ratio * every.arranged(replay.cost), every.probs)

@@ -1,0 +1,61 @@
+"""Rao-Blackwellised straight-through Gumbel-softmax."""
+
+from __future__ import annotations
+
+from scg.distributions.base import Distribution
+from scg.errors import EstimatorError
+from scg.estimators.base import Draw, Estimator, Sampler
+from scg.estimators.gumbel_softmax import straight
+from scg.estimators.temperature import Temperature, checked, temperature_of
+from scg.ops.gradient import stop
+from scg.ops.reductions import plate_sum
+
+
+class RaoGumbel(Estimator):
+    """Straight-through Gumbel-softmax, its derivative averaged over the noise given the draw.
+
+    Parameters
+    ----------
+    temperature : float or callable
+        τ > 0, or a schedule: a function of the number of calls made, in NumPy notation.
+    resamples : int
+        K ≥ 1, the number of conditional perturbations; the cost is evaluated once.
+    allow_biased : bool
+        Do not warn.
+
+    Notes
+    -----
+    f′(x) 1/K Σ_k ∇θ softmax((log p + ε_k)/τ), ε_k ~ p(ε | x); Paulus et al. (2021, eq. 7). The mean
+    is that of straight-through Gumbel-softmax, the variance is never larger.
+    """
+
+    unbiased = False
+    orders = 0
+    requires = ("relaxation", "differentiable costs")
+    credit = "pathwise"
+    formula = "∇x f(x) 1/K Σₖ ∇θ softmax((log p(θ) + εₖ)/τ), εₖ ~ p(ε | x)"
+    cites = ("paulus2021",)
+
+    def __init__(
+        self,
+        temperature: Temperature = 0.5,
+        resamples: int = 10,
+        *,
+        allow_biased: bool = False,
+    ):
+        if not isinstance(resamples, int) or resamples < 1:
+            raise EstimatorError(
+                f"RaoGumbel: resamples must be a positive integer, got {resamples!r}"
+            )
+        self.temperature = checked("RaoGumbel", temperature)
+        self.resamples = resamples
+        self.allow_biased = allow_biased
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw the discrete value with the derivative of the averaged relaxed ones."""
+        tau = temperature_of(self.temperature, None, noise.memory)
+        x = stop(dist.sample(noise))
+        again = noise.plate(self.resamples)
+        shift = dist.condition(x, noise.on(again)) - dist.location()
+        soft = dist.relax(dist.location() + stop(shift), tau)
+        return Draw(straight(x, plate_sum(soft, (again,)) / float(self.resamples)))

@@ -1,0 +1,74 @@
+"""REBAR: the cost of the relaxed draw as a control variate that its own gradient corrects."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.estimators.base import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
+from scg.estimators.latent import latent_control, latent_draw
+from scg.estimators.temperature import Temperature, checked, temperature_of
+from scg.expr import Expr
+
+
+class REBAR(Estimator):
+    """Score function minus the cost at a relaxation given the draw, whose gradient is added back.
+
+    Parameters
+    ----------
+    temperature : float or callable
+        τ > 0 of the relaxation: where learning starts, fixed, or a schedule: a function of the
+        number of calls made, in NumPy notation.
+    scale : float
+        η at first.
+    learn : bool
+        Let η (and τ, unless it is scheduled) learn on the variance of the estimate; the estimate
+        is unbiased whatever they are.
+    coupled : bool
+        Let z̃ have the value of z, as in the authors' code; else its noise is independent.
+
+    Notes
+    -----
+    (f(x) − η f(y(z̃))) ∇θ log p(x; θ) + η ∇θ f(y(z)) − η ∇θ f(y(z̃)), with z = log p + Gumbel, or for
+    binary values log p − log(1 − p) + log u − log(1 − u), z̃ its copy given x, y(z) = softmax(z/τ);
+    Tucker et al. (2017, eq. 6). The nodes below are relaxed on their own noise.
+    """
+
+    orders = ANY_ORDER
+    evaluations = "3"
+    requires = ("relaxation", "smooth relaxations", "differentiable costs")
+    formula = "(f(x) − η f(y(z̃))) ∇θ log p(x; θ) + η ∇θ f(y(z)) − η ∇θ f(y(z̃)), y(z) = softmax(z/τ)"
+    cites = ("tucker2017",)
+
+    def __init__(
+        self,
+        temperature: Temperature = 0.5,
+        scale: float = 1.0,
+        *,
+        learn: bool = True,
+        coupled: bool = True,
+    ):
+        self.temperature = checked("REBAR", temperature)
+        self.scale = scale
+        self.learn = learn
+        self.coupled = coupled
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a stopped value and the two latents."""
+        return latent_draw(dist, noise, self.coupled)
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Subtract the cost at the relaxation given the draw; correct by both relaxations."""
+        tau = temperature_of(self.temperature, "variance" if self.learn else None, memory)
+        eta: Expr | float = self.scale
+        if self.learn:
+            eta = memory.parameter(
+                "eta", (), lambda rng, shape: np.full(shape, self.scale), learn="variance"
+            )
+
+        def control(z: Expr) -> Expr:
+            return eta * downstream.at(dist.relax(z, tau), below="relax", temperature=tau).cost
+
+        return latent_control(draw, control(draw.aux["z"]), control(draw.aux["given"]))

@@ -1,0 +1,46 @@
+"""ReinMax: straight-through of second order, by Heun's method."""
+
+from __future__ import annotations
+
+from scg.distributions.base import Distribution
+from scg.estimators.base import Draw, Estimator, Sampler
+from scg.estimators.gumbel_softmax import straight
+from scg.estimators.temperature import Temperature, checked, temperature_of
+from scg.ops.gradient import stop
+
+
+class ReinMax(Estimator):
+    """Straight-through at the probabilities and half-way to the draw; biased.
+
+    Parameters
+    ----------
+    temperature : float or callable
+        τ > 0 of the probabilities on the way to which it goes; 1 is of second order.
+    allow_biased : bool
+        Do not warn.
+
+    Notes
+    -----
+    f′(x) (2 J(π₁) − J(π)/2), π₁ = (x + softmax(log p / τ))/2 and J(π) the derivative of a softmax
+    with value π; Liu et al. (2023, algorithm 2). For binary values the mean is the derivative with
+    f(1) − f(0) by the trapezoidal rule: exact for costs that are quadratic in each value.
+    """
+
+    unbiased = False
+    orders = 0
+    requires = ("relaxation", "differentiable costs")
+    credit = "pathwise"
+    formula = "∇x f(x) (2 J(π₁) − ½ J(π)) ∇θ log p(θ), π₁ = (x + softmax(log p(θ)/τ))/2"
+    cites = ("liu2023",)
+
+    def __init__(self, temperature: Temperature = 1.0, *, allow_biased: bool = False):
+        self.temperature = checked("ReinMax", temperature)
+        self.allow_biased = allow_biased
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw the discrete value with the derivative of Heun's step."""
+        tau = temperature_of(self.temperature, None, noise.memory)
+        x, place = stop(dist.sample(noise)), dist.location()
+        half_way = dist.location((x + dist.relax(place, tau)) / 2.0)
+        there = dist.relax(place + stop(half_way - place), 1.0)
+        return Draw(straight(x, 2.0 * there - 0.5 * dist.relax(place, 1.0)))

@@ -1,0 +1,114 @@
+"""RODEO: control variates of mean zero from a discrete Stein operator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.errors import EstimatorError
+from scg.estimators.base import (
+    Downstream,
+    Draw,
+    Estimator,
+    Memory,
+    Sampler,
+    along,
+    control_variate,
+    score_draw,
+)
+from scg.expr import Expr
+from scg.ops.activations import leaky_relu
+from scg.ops.base import constant
+from scg.ops.elementwise import where
+from scg.ops.gradient import stop
+from scg.ops.linalg import dot, matmul
+from scg.ops.reductions import plate_sum, sum
+from scg.ops.shape import np_reshape
+
+
+class RODEO(Estimator):
+    """Leave-one-out with Stein control variates for both the others' costs and the own score.
+
+    Parameters
+    ----------
+    samples : int
+        K ≥ 2. One instance given to several nodes draws K whole paths.
+    hidden : int
+        Width of the network H that shapes the control variates.
+
+    Notes
+    -----
+    1/K Σ_k [(f(x_k) − 1/(K−1) Σ_{j≠k} (f(x_j) + α (A h_j)(x_j))) ∇θ log p(x_k; θ) + β (A h̃_k)(x_k)]
+    with h_k(y) = 1/(K−1) Σ_{j≠k} H₁(f(x_j), ∇f(x_j)ᵀ(y − x_j)) and h̃_k likewise with H₂ times
+    ∇θ log p(y; θ); Shi et al. (2022, section 4). A is the Gibbs operator, the mean over the n
+    coordinates of p(flip) (h(flipped) − h(x)), whose mean is zero. α and β start at 0; they and H
+    learn on the variance.
+    """
+
+    evaluations = "K"
+    requires = ("binary values", "mean field", "differentiable costs")
+    joint = True
+    formula = (
+        "1/K Σₖ (f(xₖ) − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α (A hⱼ)(xⱼ))) ∇θ log p(xₖ; θ) + β (A h̃ₖ)(xₖ)"
+    )
+    cites = ("shi2022",)
+
+    def __init__(self, samples: int = 2, hidden: int = 100):
+        for word, value, least in (("samples", samples, 2), ("hidden", hidden, 1)):
+            if not isinstance(value, int) or value < least:
+                raise EstimatorError(f"RODEO: {word} must be an integer ≥ {least}, got {value!r}")
+        self.samples = samples
+        self.hidden = hidden
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw K stopped values on the sample plate."""
+        return score_draw(dist, noise, noise.plate(self.samples))
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Subtract the others' corrected costs, and inject the second control variate."""
+        assert draw.plate is not None
+        plate, x, mu, unit = draw.plate, draw.value, stop(dist.mean()), downstream.unit
+        twin = downstream.twin(plate)
+        same = constant(x.graph, np.eye(self.samples, dtype=bool), (plate, twin))
+
+        def of_other(y: Expr) -> Expr:
+            return plate_sum(where(same, y, 0.0), plate)
+
+        def over_others(y: Expr) -> Expr:
+            return plate_sum(where(same, 0.0, y), twin) / (self.samples - 1.0)
+
+        slope = of_other(stop(downstream.at(x, below="mean").slope * unit))
+        cost = of_other(stop(downstream.cost * unit))
+        flip, chance = 1.0 - 2.0 * x, mu * (1.0 - x) + (1.0 - mu) * x
+        line = dot(slope, x - of_other(x))
+        here = over_others(self._network(cost, line, memory))
+        there = over_others(self._network(cost, line + slope * flip, memory))
+
+        first = sum(chance * (there[..., 0] - here[0])) / float(x.size)
+        change = sum(chance * (there[..., 1] - here[1])) * (x - mu)
+        second = (change + chance * there[..., 1] * flip) / float(x.size)
+        alpha = memory.parameter("alpha", (), _zeros, "variance")
+        beta = memory.parameter("beta", (), _zeros, "variance")
+        a = downstream.others(plate, downstream.cost + alpha * first / unit)
+        return control_variate(draw, a) + along(beta * second / unit, dist.logits)
+
+    def _network(self, cost: Expr, line: Expr, memory: Memory) -> Expr:
+        """H: two outputs on a last axis for every element of `line`."""
+        n = self.hidden
+        weights = [
+            memory.parameter(name, shape, _normal, "variance")
+            for name, shape in (("W_cost", (n,)), ("W_line", (n,)), ("b", (n,)), ("out", (n, 2)))
+        ]
+        line = np_reshape(line, (*line.shape, 1))
+        layer = leaky_relu(cost * weights[0] + line * weights[1] + weights[2], 0.3)
+        return matmul(layer, weights[3])
+
+
+def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return np.zeros(shape)
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.normal(size=shape) / np.sqrt(shape[0])

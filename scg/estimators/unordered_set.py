@@ -1,0 +1,98 @@
+"""Unordered set: several values without replacement, weighted by leave-one-out ratios."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Any
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.errors import EstimatorError
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.estimators.couplings import at_least, spread
+from scg.estimators.support import Support
+from scg.expr import Expr
+from scg.ops.elementwise import exp, greater, where
+from scg.ops.gradient import stop
+from scg.ops.reductions import plate_sum
+
+_MOST = 8  # a set has 2^K subsets
+
+
+class UnorderedSet(Estimator):
+    """Draw K values without replacement; their order is integrated out.
+
+    Parameters
+    ----------
+    samples : int
+        K, from 2 to 8 (from 1 without the baseline); at most the size of the support.
+    baseline : bool
+        Subtract the built-in baseline: for each value the estimate from the rest of the set.
+
+    Notes
+    -----
+    Σ_{s∈S} ∇p(s) R(S, s) (f(s) − Σ_{s'∈S} p(s') R^{D∖s}(S, s') f(s')) with the leave-one-out ratios
+    R(S, s) = p^{D∖s}(S∖s)/p(S), R^{D∖s}(S, s') = p^{D∖{s,s'}}(S∖{s,s'})/p^{D∖s}(S∖s), and 1 for
+    s' = s; Kool, van Hoof and Welling (2020). Where the set is the support it is exact.
+    """
+
+    evaluations = "K"
+    requires = ("finite support", "enough values", "surviving plates")
+    credit = "weight"
+    formula = "Σ_{s∈S} ∇θ p(s; θ) R(S, s) (f(s) − Σ_{s′∈S} p(s′) R^{D∖s}(S, s′) f(s′))"
+    cites = ("kool2020",)
+
+    def __init__(self, samples: int = 2, baseline: bool = True):
+        self.samples = at_least("UnorderedSet", samples, 2 if baseline else 1)
+        if samples > _MOST:
+            raise EstimatorError(f"UnorderedSet: samples must be at most {_MOST}, got {samples}")
+        self.baseline = baseline
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw one value after the other, and weight them with p(s) R(S, s)."""
+        support, plate = Support(dist), noise.plate(self.samples)
+        tags = ["u", *(f"u{k}" for k in range(2, self.samples + 1))]
+        x = spread([support.search(noise.uniform((1,), tag)) for tag in tags], noise, plate)
+        sets = _subsets(support.taken, support.rest)
+        whole = len(sets) - 1
+        ratios = [sets[whole ^ 1 << k] / sets[whole] for k in range(self.samples)]
+        weight = exp(dist.log_prob(stop(x))) * spread(ratios, noise, plate)
+        others = []
+        for j, p in enumerate(support.taken):
+            column = [
+                p if k == j else p * sets[whole ^ 1 << k ^ 1 << j] / sets[whole ^ 1 << k]
+                for k in range(self.samples)
+            ]
+            mark = noise.constant(np.eye(self.samples)[j], plate)
+            others.append((spread(column, noise, plate), mark))
+        return Draw(stop(x), plate=plate, weight=weight, aux={"others": others})
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Subtract, for each value, what the rest of the set says of the mean cost."""
+        if not self.baseline:
+            return None
+        assert draw.plate is not None
+        cost = downstream.cost
+        parts = [p * plate_sum(mark * cost, draw.plate) for p, mark in draw.aux["others"]]
+        b = functools.reduce(operator.add, parts)
+        return along(-b, dist.log_prob(draw.value))
+
+
+def _subsets(taken: list[Expr], rest: Expr) -> list[Any]:
+    """Probability of drawing each subset, given that the others of the set are gone.
+
+    Subsets are bits; the last one is the set. W(T) = Σ_{s∈T} p(s)/(rest + p(T)) W(T∖s).
+    """
+    found: list[Any] = [1.0]
+    masses = [rest]
+    for subset in range(1, 1 << len(taken)):
+        members = [k for k in range(len(taken)) if subset >> k & 1]
+        masses.append(masses[subset ^ 1 << members[0]] + taken[members[0]])
+        firsts = [taken[k] * found[subset ^ 1 << k] for k in members]
+        whole = where(greater(masses[subset], 0.0), masses[subset], 1.0)
+        found.append(functools.reduce(operator.add, firsts) / whole)
+    return found

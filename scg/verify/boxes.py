@@ -1,0 +1,73 @@
+"""Boxes: where hard comparisons split uniforms that are coupled along a sample plate.
+
+Coupled uniforms are a smooth function of their leaves, but the comparisons that they meet cut
+their joint law into boxes, and a coupling knows the mass of a box. Here the coupled uniforms take
+the place of their leaves, until a point of each box is turned back into noise.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scg.expr import Expr, Plate, intern, rewrite, topological
+from scg.ops.base import NOISE
+from scg.passes.differentiate import erase
+from scg.passes.simplify import simplify
+from scg.verify.cells import cells
+
+
+@dataclass(frozen=True)
+class Coupled:
+    """A stand-in leaf for coupled uniforms: their law, their plate, and the leaves behind them."""
+
+    law: Any
+    plate: Plate
+    leaves: tuple[str, ...]
+
+    def groups(self, leaf: Expr, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the numbers of the elements that are coupled, a row for each group."""
+        axis = leaf.plates.index(self.plate)
+        numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
+        return np.moveaxis(numbers, axis, -1).reshape(-1, shape[axis])
+
+    def boxes(self, thresholds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return a point (branches, boxes, K) of each box and its mass (branches, boxes)."""
+        edges = [cells(t, 0.0, 1.0) for t in thresholds]
+        picks = np.array(list(itertools.product(*(range(low.shape[1]) for low, _ in edges))))
+        low, high = (
+            np.stack([edge[side][:, picks[:, k]] for k, edge in enumerate(edges)], axis=-1)
+            for side in (0, 1)
+        )
+        mass, point = self.law.box(low, high)
+        return point, mass
+
+    def noise(self, leaf: Expr, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the leaves behind points of shape (branches, *plates, *event)."""
+        axis = 1 + leaf.plates.index(self.plate)
+        return dict(zip(self.leaves, self.law.leaves(np.moveaxis(points, axis, -1)), strict=True))
+
+
+def stand_in(
+    outputs: Mapping[Any, Expr], couplings: Sequence[tuple[Expr, Any, Plate]]
+) -> tuple[dict[Any, Expr], dict[Expr, Coupled]]:
+    """Replace coupled uniforms whose law knows the mass of boxes by leaves of their own."""
+    env: dict[Expr, Expr] = {}
+    found: dict[Expr, Coupled] = {}
+    for expr, law, plate in couplings:
+        (uniforms,) = simplify([erase([expr])[expr]])
+        leaves = [e.attrs["name"] for e in topological([uniforms]) if e.op is NOISE]
+        if law.splits(plate.length) and uniforms not in env:
+            attrs = {"name": f"{leaves[0]} coupled", "law": "uniform"}
+            signature = (uniforms.shape, uniforms.plates, "float")
+            env[uniforms] = intern(uniforms.graph, NOISE, (), attrs, signature)
+            found[env[uniforms]] = Coupled(law, plate, tuple(leaves))
+    if env:
+        order = topological(outputs.values(), known=env)
+        rewrite(order, env)
+        outputs = {key: env[value] for key, value in outputs.items()}
+    return dict(outputs), found
