@@ -35,11 +35,15 @@ class Uses:
         Whether the leaf is used in any other way, too.
     needs : set of Expr
         Other noise leaves that must be known before the thresholds are.
+    jumps : bool
+        Whether some use jumps where no threshold can be computed, for example a comparison of
+        the leaf's square: quadrature may then not converge.
     """
 
     comparisons: list[tuple[Expr, Expr]]
     smooth: bool
     needs: set[Expr]
+    jumps: bool
 
 
 def dependencies(order: Sequence[Expr]) -> dict[Expr, frozenset[Expr]]:
@@ -59,8 +63,13 @@ def uses(leaf: Expr, outputs: Sequence[Expr]) -> Uses:
     comparisons: list[tuple[Expr, Expr]] = []
     needs: set[Expr] = set()
     smooth = any(output is leaf for output in outputs)
+    curved: set[Expr] = set()
+    jumps = False
     for expr in order:
         moving = [arg for arg in expr.args if arg in images]
+        if any(arg in curved for arg in expr.args):
+            jumps = jumps or not expr.op.continuous
+            curved.add(expr)
         if not moving:
             continue
         others = [arg for arg in expr.args if arg not in images]
@@ -72,8 +81,10 @@ def uses(leaf: Expr, outputs: Sequence[Expr]) -> Uses:
             images.add(expr)
         else:
             smooth = True
+            jumps = jumps or not expr.op.continuous
+            curved.add(expr)
     smooth = smooth or any(output in images for output in outputs)
-    return Uses(comparisons, smooth, needs - {leaf})
+    return Uses(comparisons, smooth, needs - {leaf}, jumps)
 
 
 def _affine(expr: Expr, images: set[Expr], apart: bool) -> bool:

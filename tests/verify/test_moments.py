@@ -1,0 +1,96 @@
+"""Exact moments against closed forms, and what they refuse."""
+
+import math
+
+import numpy as np
+import pytest
+
+import scg
+
+
+def normal_graph(cost, mean=0.3):
+    g = scg.Graph("normal")
+    x = g.sample("x", scg.Normal(g.parameter("mu", mean), 1.0))
+    g.cost("cost", cost(x))
+    return g
+
+
+def moments(g, estimator, **options):
+    return scg.moments(scg.compile(g, estimator), g.init(seed=0), **options)
+
+
+def test_score_function_of_a_coin():
+    g = scg.Graph("coin")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+    g.cost("cost", (b - 0.3) ** 2)
+    p = 1.0 / (1.0 + math.exp(-0.4))
+    values = {1: 0.49 * (1.0 - p), 0: 0.09 * -p}
+    mean = p * values[1] + (1 - p) * values[0]
+    variance = p * values[1] ** 2 + (1 - p) * values[0] ** 2 - mean**2
+    m = moments(g, scg.ScoreFunction())
+    assert m.outcomes == 2 and m.error == 0.0
+    assert m.mean["theta"] == pytest.approx(mean, abs=1e-15)
+    assert m.variance["theta"] == pytest.approx(variance, abs=1e-15)
+
+
+def test_the_table_lists_draws_probabilities_and_gradients():
+    g = scg.Graph("coin")
+    b = g.sample("b", scg.Bernoulli(probs=0.25 + 0.0 * g.parameter("theta", 0.0)))
+    g.cost("cost", 2.0 * b)
+    head, first, second = moments(g, scg.ScoreFunction()).table().splitlines()
+    assert head.split() == ["probability", "b", "cost", "∂/∂theta"]
+    assert {first.split()[0], second.split()[0]} == {"0.250000", "0.750000"}
+    assert {tuple(line.split()[1:3]) for line in (first, second)} == {("1", "2"), ("0", "0")}
+
+
+def test_pathwise_and_score_function_of_a_square():
+    """x ~ N(μ, 1), f = x²: pathwise 2x has variance 4; the score's is E[x⁴ε²] − (2μ)²."""
+    mu = 0.3
+    assert moments(normal_graph(np.square), scg.Reparameterization()).variance["mu"] == (
+        pytest.approx(4.0, abs=1e-9)
+    )
+    score = moments(normal_graph(np.square), scg.ScoreFunction())
+    fourth = mu**4 + 6 * mu**2 * 3 + 15  # E[(μ + ε)⁴ ε²], odd moments vanish
+    assert score.mean["mu"] == pytest.approx(2 * mu, abs=1e-9)
+    assert score.variance["mu"] == pytest.approx(fourth - 4 * mu**2, abs=1e-8)
+
+
+def test_a_threshold_in_a_normal_is_found():
+    g = normal_graph(lambda x: np.where(x > 0.5, 1.0, 0.0))
+    density = math.exp(-0.5 * 0.2**2) / math.sqrt(2 * math.pi)
+    m = moments(g, scg.ScoreFunction())
+    assert m.mean["mu"] == pytest.approx(density, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "cost", [lambda x: np.where(x**2 > 1.0, 1.0, 0.0), lambda x: np.where(np.exp(x) > 1.1, x, 0.0)]
+)
+def test_a_jump_that_cannot_be_placed_is_refused(cost):
+    with pytest.raises(scg.EnumerationError, match="jump whose place cannot be computed"):
+        moments(normal_graph(cost), scg.ScoreFunction())
+
+
+def test_an_unbounded_count_is_refused():
+    g = scg.Graph("count")
+    n = g.sample("n", scg.Poisson(rate=np.exp(g.parameter("t", 0.3))))
+    g.cost("cost", (n - 1.2) ** 2)
+    with pytest.raises(scg.EnumerationError, match="jump"):
+        moments(g, scg.ScoreFunction())
+
+
+def test_too_many_outcomes_are_refused():
+    g = scg.Graph("wide")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", np.zeros(25))))
+    g.cost("cost", np.sum(b) ** 2)
+    with pytest.raises(scg.EnumerationError, match="too many for exact moments"):
+        moments(g, scg.ScoreFunction())
+
+
+def test_implicit_gradient_of_a_gamma():
+    """E[x] = α/β: the pathwise mean is 1/β in α and −α/β² in β."""
+    g = scg.Graph("gamma")
+    x = g.sample("x", scg.Gamma(g.parameter("a", 2.5), g.parameter("b", 1.5)))
+    g.cost("cost", x)
+    m = moments(g, scg.Reparameterization())
+    assert m.mean["a"] == pytest.approx(1 / 1.5, abs=1e-6)
+    assert m.mean["b"] == pytest.approx(-2.5 / 1.5**2, abs=1e-6)
