@@ -189,7 +189,9 @@ class GaussianCopula(Coupling):
         """Φ(h) Φ(k) + 1/2π ∫ exp(−(h² + k² − 2hk sin t) / 2cos²t) dt, from 0 to asin ρ."""
         if count == 2:
             return maximum(a + b - 1.0, 0.0)
-        h, k = (ndtri(minimum(maximum(x, 1e-19), 1.0 - 1.2e-16)) for x in (a, b))
+        # Nothing is left beyond 9 standard deviations, and infinities have no product.
+        inside = (ndtri(minimum(maximum(x, 0.0), 1.0)) for x in (a, b))
+        h, k = (minimum(maximum(x, -9.0), 9.0) for x in inside)
         half = np.arcsin(-1.0 / (count - 1)) / 2.0
         total = ndtr(h) * ndtr(k)
         both, squares = h * k, square(h) + square(k)

@@ -231,7 +231,7 @@ def _product(plates: Mapping[object, int]) -> int:
 def _check_paths(plan: Plan) -> None:
     paths = most_paths(plan.influence, plan.estimators)
     if paths > PATH_LIMIT:
-        names = sorted({type(e).__name__ for e in plan.estimators.values() if e.samples > 1})
+        names = sorted({type(e).__name__ for e in plan.estimators.values() if e.joint is True})
         raise EstimatorError(
             f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
             f"{PATH_LIMIT}. Give one instance of {names[0] if names else 'LeaveOneOut'} to all "

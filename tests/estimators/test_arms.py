@@ -154,6 +154,18 @@ def test_no_bias_with_four_draws_in_two_layers(copula, seed):
         assert np.all(8 * out.stderr[name] < 0.6 * np.max(np.abs(truth.grads[name])))
 
 
+def test_layers_nest_and_too_many_are_refused():
+    """Seven layers of four draws: 4^7 paths; the way out is leave-one-out, which draws jointly."""
+    g = scg.Graph("deep")
+    h = g.parameter("t", 0.2)
+    for i in range(7):
+        h = g.sample(f"h{i}", scg.Bernoulli(logits=h - 0.3))
+    g.cost("loss", np.exp(h))
+    with pytest.raises(scg.EstimatorError, match="nest to 16384 paths") as caught:
+        scg.compile(g, scg.ARMS(4))
+    assert "one instance of LeaveOneOut" in str(caught.value)
+
+
 def test_messages():
     with pytest.raises(scg.EstimatorError, match="samples must be an integer ≥ 2, got 1"):
         scg.ARMS(1)
