@@ -11,6 +11,7 @@ from scg.engine.interpreter import full
 from scg.errors import CallError
 from scg.expr import Expr, Plate
 from scg.graph import Graph
+from scg.guard import check_given
 
 
 def bind(
@@ -66,6 +67,7 @@ def bind(
                 f"plate {plate.name!r} has no size: no data lie on it. "
                 f"Write scg.Plate({plate.name!r}, length=...)"
             )
+    check_given(graph, values)
     return values, sizes
 
 
@@ -73,7 +75,9 @@ def _matched(
     what: str, declared: Mapping[str, Expr], given: Mapping[str, Any], needed: set[str] | None
 ) -> dict[str, Expr]:
     if not isinstance(given, Mapping):
-        raise CallError(f"{what}: expected a mapping from names to arrays, got {type(given)}")
+        raise CallError(
+            f"{what}: expected a mapping from names to arrays, got {type(given).__name__}"
+        )
     known = ", ".join(map(repr, declared)) or "none"
     for name in given:
         if name not in declared:
@@ -122,7 +126,6 @@ def bind_noise(
     for name in given:
         if name not in leaves:
             raise CallError(
-                f"unknown noise {name!r}; the program uses "
-                f"{', '.join(map(repr, leaves)) or 'none'}"
+                f"unknown noise {name!r}; the program uses {', '.join(map(repr, leaves)) or 'none'}"
             )
     return checked

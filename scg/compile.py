@@ -32,6 +32,7 @@ def compile(
     backend: str = "numpy",
     dtype: str = "float64",
     order: int = 1,
+    check_finite: bool = False,
 ) -> Step:
     """Compile a graph to a step: one call samples, and returns cost and gradient estimates.
 
@@ -48,6 +49,11 @@ def compile(
         The type of all floats.
     order : {1, 2}
         With 2 the step also returns Hessian estimates.
+    check_finite : bool
+        Check every call: computed parameters of laws must satisfy their constraints, observations
+        must lie in their support, and costs and gradients must be finite; an error names the
+        node. It costs a second evaluation of what is checked. (Parameters of laws and observations
+        that are themselves parameters or data are checked in any case.)
 
     Returns
     -------
@@ -100,7 +106,7 @@ def compile(
         outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
     program = finish(outputs, dtype, backend)
     curvature = finish(directional(graph, grads), dtype, backend) if order == 2 else None
-    return Step(graph, plan, surrogate, program, curvature)
+    return Step(graph, plan, surrogate, program, curvature, check_finite)
 
 
 def _own_gradients(surrogate: Surrogate, kind: str, objective: Expr) -> dict[Any, Expr]:
@@ -128,9 +134,7 @@ def _squared_norm(grads: list[Expr]) -> Expr:
     return total
 
 
-def finish(
-    outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "numpy"
-) -> Program:
+def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "numpy") -> Program:
     """Erase what has done its work, simplify, and return the program."""
     erased = erase(outputs.values())
     simple = simplify([erased[value] for value in outputs.values()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from scg.errors import CallError, DeclarationError, UnsupportedError
 from scg.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, intern, topological
 from scg.init import Given, zeros
 from scg.ops import base
+from scg.ops.gradient import observed
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -38,6 +39,14 @@ class Parameter:
     node: Expr
     init: Initializer
     constraint: Constraint | None = None
+
+
+class Observation(NamedTuple):
+    """What was observed: its law, its value, and where there is a value."""
+
+    dist: Distribution
+    value: Expr
+    mask: Expr | None
 
 
 class Graph:
@@ -68,6 +77,7 @@ class Graph:
         self.stochastic: dict[str, StochasticNode] = {}
         self.deterministics: dict[str, Expr] = {}
         self.costs: dict[str, Expr] = {}
+        self.observations: dict[str, Observation] = {}
         self.roles: dict[str, tuple[Expr, str]] = {}  # every declared name: its node and role
         self._plates: dict[str, Plate] = {}
         self._scope: tuple[str, ...] = ()
@@ -172,14 +182,8 @@ class Graph:
 
         The node lives on the plates of the distribution's parameters, and on `plates` besides.
         """
-        from scg.distributions.base import Distribution
-
         full = self._register(name)
-        if not isinstance(dist, Distribution):
-            raise DeclarationError(
-                f"node {full!r}: expected a distribution such as scg.Bernoulli(logits=...), "
-                f"got {type(dist).__name__}"
-            )
+        self._check_law(full, dist)
         args = tuple(self._node(value, full) for value in dist.parameters.values())
         every = as_plates([p for arg in args for p in arg.plates] + list(as_plates(plates)))
         self._check_plates(full, every)
@@ -200,8 +204,20 @@ class Graph:
         self.names.setdefault(node, full)
         return node
 
-    def cost(self, name: str, value: Any) -> None:
-        """Declare a cost: a scalar for each plate element, to be minimised in expectation."""
+    def cost(self, name: str, value: Any, *, mask: Any = None) -> None:
+        """Declare a cost: a scalar for each plate element, to be minimised in expectation.
+
+        Parameters
+        ----------
+        name : str
+            Its name in ``costs``.
+        value : node or array_like
+            A scalar for each plate element.
+        mask : node or array_like, optional
+            For ragged data: true where an element is there. Others contribute zero; a mean over
+            a plate still divides by all its elements, so that padded plates are best summed.
+            The value of an element that is not there must be finite all the same.
+        """
         full = self._register(name)
         node = self._node(value, full)
         if node.shape != ():
@@ -210,9 +226,63 @@ class Graph:
                 'Write np.sum(...) around it: g.cost("%s", np.sum(...))' % name
             )
         self._check_plates(full, node.plates)
+        if mask is not None:
+            node = self._masked(full, node, mask)
         # A cost is deterministic: a stochastic node must be an ancestor of it to get credit.
         plain = node.kind == "float" and not isinstance(node, StochasticNode)
         self.costs[full] = node if plain else base.OPS["float"](node)
+        self.roles[full] = self.costs[full], "cost"
+
+    def observe(self, name: str, dist: Distribution, value: Any, *, mask: Any = None) -> None:
+        """Declare the cost −log p(value): an observation, summed over its plates by default.
+
+        Parameters
+        ----------
+        name : str
+            Its name in ``costs``.
+        dist : Distribution
+            The law, of the event shape of `value`.
+        value : node or array_like
+            What was observed. A call whose data lie outside the support is an error.
+        mask : node or array_like, optional
+            True where something was observed: a scalar for each plate element, or of the event
+            shape where the law's coordinates are independent.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph("coin")
+        >>> tosses = scg.Plate("tosses")
+        >>> theta = g.parameter("theta", 0.0)
+        >>> g.observe("heads", scg.Bernoulli(logits=theta), g.data("x", plates=tosses))
+        >>> scg.compile(g)({"theta": 0.0}, seed=0, x=[1, 1, 0, 1]).grads["theta"].item()
+        -1.0
+        """
+        full = self._register(name)
+        self._check_law(full, dist)
+        node = self._node(value, full)
+        if node.shape != dist.shape:
+            raise DeclarationError(
+                f"observation {full!r}: the value has event shape {node.shape}, but "
+                f"{type(dist).__name__} draws events of shape {dist.shape}"
+            )
+        if dist.kind == "int" and node.kind != "int":
+            raise DeclarationError(
+                f"observation {full!r}: {type(dist).__name__} draws integers, got {describe(node)} "
+                f'of kind {node.kind}; declare data with kind="int"'
+            )
+        if node.value is not None and not isinstance(dist.support, Expr):
+            complaint = dist.support.complaint(node.value)
+            if complaint and mask is None:
+                raise DeclarationError(f"observation {full!r}: the value {complaint}")
+        mask = None if mask is None else self._node(mask, full)
+        logp = dist.log_prob(node, elementwise=mask is not None and mask.ndim > 0)
+        cost = -self._node(logp, full)
+        self._check_plates(full, cost.plates)
+        if mask is not None:
+            cost = np.sum(self._masked(full, cost, mask))
+        self.observations[full] = Observation(dist, node, mask)
+        self.costs[full] = observed(cost)
         self.roles[full] = self.costs[full], "cost"
 
     @contextlib.contextmanager
@@ -402,6 +472,24 @@ class Graph:
                 f"of another graph ({value.graph.name!r})"
             )
         return value
+
+    def _check_law(self, name: str, dist: Any) -> None:
+        from scg.distributions.base import Distribution
+
+        if not isinstance(dist, Distribution):
+            raise DeclarationError(
+                f"node {name!r}: expected a distribution such as scg.Bernoulli(logits=...), "
+                f"got {type(dist).__name__}"
+            )
+
+    def _masked(self, name: str, value: Expr, mask: Any) -> Expr:
+        mask = self._node(mask, name)
+        if mask.shape != value.shape or not set(mask.plates) <= set(value.plates):
+            raise DeclarationError(
+                f"cost {name!r}: the mask is {describe(mask)}, but masks {describe(value)}; "
+                "it needs the same shape and no other plates"
+            )
+        return np.where(mask, value, 0.0)
 
     def _check_plates(self, name: str, plates: Plates) -> None:
         for plate in plates:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scg.engine.program import Program
 from scg.errors import CallError
 from scg.expr import Plate
 from scg.graph import Graph
+from scg.guard import Guard
 from scg.passes.plan import Plan
 from scg.passes.surrogate import Surrogate
 
@@ -78,6 +80,8 @@ class Step:
         The lowered operations; printable, and ``len`` counts them.
     curvature : Program or None
         With ``order=2``: the Hessian times a direction.
+    check_finite : bool
+        Whether every call is checked, see :func:`scg.compile`.
     """
 
     graph: Graph
@@ -85,6 +89,7 @@ class Step:
     surrogate: Surrogate
     program: Program
     curvature: Program | None = field(default=None, repr=False)
+    check_finite: bool = False
 
     def __call__(
         self,
@@ -117,7 +122,8 @@ class Step:
         Raises
         ------
         CallError
-            If something is missing, unknown, or of another shape.
+            If something is missing, unknown, or of another shape, if a law's parameter violates
+            its constraint, or if data that are observed lie outside their law's support.
         """
         data = {**(data or {}), **by_name}
         values, sizes, memory = self.bound(params, data, state)
@@ -245,7 +251,7 @@ class Step:
         noise: Mapping[str, Any] | None,
     ) -> Iterator[tuple[int, dict[Any, tuple[Any, Any]]]]:
         """Yield, for blocks of runs, their number and the moments of every output."""
-        reduced = self.program.backend != "numpy" and self.curvature is None
+        reduced = self.program.backend != "numpy" and not (self.curvature or self.check_finite)
         if reduced and noise is None and seed is not None and _runs(runs) > 1:
             check_seed(seed)
             for block in self.program.blocks(runs, sizes):
@@ -271,14 +277,29 @@ class Step:
                 else "give either seed= or noise=, not both"
             )
         if noise is not None:
-            yield self.outcomes(values, self._given_noise(noise, sizes), sizes)
+            yield self._checked(values, self._given_noise(noise, sizes), sizes, 1)
             return
         check_seed(seed)
         for block in self.program.blocks(_runs(runs), sizes):
-            if self.curvature is None:
+            if self.curvature is None and not self.check_finite:
                 yield _spread(self.program.sample(values, seed, block, sizes), len(block))
                 continue
-            yield self.outcomes(values, self._all_noise(seed, block, sizes), sizes, len(block))
+            yield self._checked(values, self._all_noise(seed, block, sizes), sizes, len(block))
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What checks the calls of a step that was compiled with ``check_finite=True``."""
+        return Guard(self)
+
+    def _checked(
+        self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any, runs: int
+    ) -> dict[Any, np.ndarray]:
+        if self.check_finite:
+            self.guard.before(values, noise, sizes)
+        out = self.outcomes(values, noise, sizes, runs)
+        if self.check_finite:
+            self.guard.after(out, values, noise, sizes)
+        return out
 
     def outcomes(
         self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any, runs: int = 1

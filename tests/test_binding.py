@@ -57,7 +57,7 @@ def fails(message):
             PARAMS | {"theta": [[1], [1, 2]]},
             "parameter 'theta': expected an array of numbers, got [[1], [1, 2]]",
         ),
-        (3, "parameter: expected a mapping from names to arrays, got <class 'int'>"),
+        (3, "parameter: expected a mapping from names to arrays, got int"),
     ],
 )
 def test_parameters(params, message):
@@ -82,7 +82,7 @@ def test_parameters(params, message):
             DATA | {"k": np.array([0, 1])},
             "data 'k' has 2 elements on plate 'batch', but data 'x' has 4",
         ),
-        ([1.0], "data: expected a mapping from names to arrays, got <class 'list'>"),
+        ([1.0], "data: expected a mapping from names to arrays, got list"),
     ],
 )
 def test_data(data, message):

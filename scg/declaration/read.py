@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import json
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
@@ -13,16 +12,13 @@ from typing import Any
 import numpy as np
 
 from scg.declaration.notation import Expression
+from scg.declaration.parts import NODES, known, mapping, numbers, parse, strings, without_words
 from scg.declaration.words import CONSTRAINTS, INITIALIZERS, SCHEMA
 from scg.distributions import DISTRIBUTIONS
 from scg.errors import DeclarationError
 from scg.expr import Expr, Plate
 from scg.graph import Graph
 from scg.ops import base
-
-#: Nodes of one declaration, and characters of its text: more is no model but an attack.
-NODES = 100_000
-CHARACTERS = 1 << 28
 
 #: What an entry may say, by the word that says what it is.
 ENTRIES = {
@@ -76,8 +72,8 @@ def read(
     Graph('toy': 1 parameter, 1 stochastic, 1 cost)
     """
     if isinstance(declaration, str):
-        declaration = _parse(declaration, what)
-    top = _mapping(what, declaration, {"schema", "name", "plates", "nodes"})
+        declaration = parse(declaration, what)
+    top = mapping(what, declaration, {"schema", "name", "plates", "nodes"})
     if top.get("schema", SCHEMA) != SCHEMA:
         raise DeclarationError(
             f"{what}: schema {top['schema']!r}; this version of scg reads schema {SCHEMA}"
@@ -86,72 +82,22 @@ def read(
     return reader.graph
 
 
-# --- text -----------------------------------------------------------------------------------------
-def _parse(text: str, what: str) -> Any:
-    if len(text) > CHARACTERS:
-        raise DeclarationError(f"{what}: {len(text)} characters, more than {CHARACTERS}")
-    try:
-        return json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            object_pairs_hook=_without_repetition,
-        )
-    except json.JSONDecodeError as error:
-        raise DeclarationError(f"{what}:{error.lineno}: {error.msg}") from error
-    except RecursionError:
-        raise DeclarationError(f"{what}: nested too deeply") from None
-    except ValueError as error:
-        raise DeclarationError(f"{what}: {error}") from error
-
-
-def _refuse_constant(word: str) -> Any:
-    raise DeclarationError(f"{word} is not a finite number")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not np.isfinite(value):
-        raise DeclarationError(f"{digits:.20} is not a finite number")
-    return value
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise DeclarationError(f"the name {repeated!r} is given twice")
-    return found
-
-
-def _mapping(what: str, value: Any, known: set[str] | None = None) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise DeclarationError(f"{what}: expected an object {{...}}, got {value!r:.60}")
-    for name in value:
-        if not isinstance(name, str):
-            raise DeclarationError(f"{what}: a name must be a string, got {name!r:.60}")
-        if known is not None and name not in known:
-            raise DeclarationError(f"{what}: unknown entry {name!r}; known: {sorted(known)}")
-    return dict(value)
-
-
 # --- nodes ----------------------------------------------------------------------------------------
 class _Reader:
     """Declares the nodes one after the other, each after those that it refers to."""
 
     def __init__(self, what: str, top: dict[str, Any], custom: Mapping[str, Any]):
         self.what, self.custom = what, custom
-        entries = _mapping(f"{what}: nodes", top.get("nodes", {}))
+        entries = mapping(f"{what}: nodes", top.get("nodes", {}))
         if len(entries) > NODES:
-            raise DeclarationError(f"{what}: {len(entries)} nodes, more than {NODES}")
+            raise DeclarationError(f"{what}: more than {NODES} nodes")
         name = top.get("name", "model")
         if not isinstance(name, str):
             raise DeclarationError(f"{what}: name: expected a string, got {name!r:.60}")
         self.graph = Graph(name)
         self.plates = {
             name: self._guarded(f"plate {name!r}", self._plate, name, options)
-            for name, options in _mapping(f"{what}: plates", top.get("plates", {})).items()
+            for name, options in mapping(f"{what}: plates", top.get("plates", {})).items()
         }
         self.values: dict[str, Any] = dict(self.plates)
         self.texts: dict[str, Expression] = {}
@@ -178,36 +124,36 @@ class _Reader:
 
     # --- before: what an entry is, and what it refers to ------------------------------------------
     def _examine(self, name: str, entry: Any) -> frozenset[str]:
-        entry = _mapping("entry", entry)
+        entry = mapping("entry", entry)
         found = [word for word in ENTRIES if word in entry]
         named = not name.startswith("#")
         if len(found) != 1 or (found[0] in _NAMED) is not named:
             wanted = _NAMED if named else [word for word in ENTRIES if word not in _NAMED]
             raise DeclarationError(f"expected one of {', '.join(wanted)}, got {list(entry)!r:.60}")
         (role,) = found
-        _mapping("entry", entry, {role, *ENTRIES[role]})
+        mapping("entry", entry, {role, *ENTRIES[role]})
         self.roles[name] = role
         given = entry[role]
         if role in ("op", "custom"):
-            return frozenset(_strings("args", entry.get("args")))
+            return frozenset(strings("args", entry.get("args")))
         if role == "unconstrained":
-            return frozenset(_strings("unconstrained", [given]))
+            return frozenset(strings("unconstrained", [given]))
         if role not in ("sample", "deterministic", "cost"):
             return frozenset()
         if isinstance(given, str):
             self.texts[name] = Expression(given, self.custom)
             return self.texts[name].uses - self.plates.keys()
         if role == "sample":
-            law = _mapping("sample", given, {"family", "static", "args"})
-            return frozenset(_strings("args", law.get("args")))
+            law = mapping("sample", given, {"family", "static", "args"})
+            return frozenset(strings("args", law.get("args")))
         if not isinstance(given, Mapping):
             raise DeclarationError(f"expected an expression in quotes, got {given!r:.60}")
-        return frozenset(_strings("node", [_mapping(role, given, {"node"}).get("node")]))
+        return frozenset(strings("node", [mapping(role, given, {"node"}).get("node")]))
 
     def _order(self, uses: Mapping[str, frozenset[str]]) -> list[str]:
         """Sort topologically; of nodes that are ready, the one that stands first comes first."""
         for name, used in uses.items():
-            for other in sorted(used - uses.keys()):
+            for other in sorted(other for other in used if other not in uses):
                 raise DeclarationError(
                     f"{self.what}: node {name!r} uses {other!r}, which is not declared"
                 )
@@ -230,21 +176,21 @@ class _Reader:
 
     # --- named nodes ------------------------------------------------------------------------------
     def _plate(self, name: str, options: Any) -> Plate:
-        return Plate(name, **_mapping("options", options, {"length", "size", "reduce"}))
+        return Plate(name, **mapping("options", options, {"length", "size", "reduce"}))
 
     def _parameter(self, name: str, given: Any, entry: Any) -> Expr:
-        options = _mapping("parameter", given, {"value", "shape", "init", "constraint"})
+        options = mapping("parameter", given, {"value", "shape", "init", "constraint"})
         if "value" in options:
-            options["value"] = _numbers("value", options["value"])
+            options["value"] = numbers("value", options["value"])
         if "init" in options:
             options["init"] = self._initializer(options["init"])
         if "constraint" in options:
-            options["constraint"] = _known("constraint", options["constraint"], CONSTRAINTS)
+            options["constraint"] = known("constraint", options["constraint"], CONSTRAINTS)
         with self._scope(name) as own:
             return self.graph.parameter(own, **options)
 
     def _data(self, name: str, given: Any, entry: Any) -> Expr:
-        options = _mapping("data", given, {"shape", "kind", "plates"})
+        options = mapping("data", given, {"shape", "kind", "plates"})
         plates = entry.get("plates", options.pop("plates", []))
         with self._scope(name) as own:
             return self.graph.data(own, plates=self._on(plates), **options)
@@ -267,7 +213,7 @@ class _Reader:
     def _value(self, name: str, given: Any) -> Any:
         if name in self.texts:
             return self.texts[name].evaluate(self.values)
-        return self.values[given["node"]]
+        return self._args([given["node"]])[0]
 
     @contextlib.contextmanager
     def _scope(self, name: str) -> Iterator[str]:
@@ -279,8 +225,10 @@ class _Reader:
 
     # --- operations -------------------------------------------------------------------------------
     def _constant(self, name: str, given: Any, entry: Any) -> Expr:
-        kind = _known("kind", entry.get("kind", "float"), _KINDS)
-        array = np.asarray(_numbers("constant", given))
+        kind = known("kind", entry.get("kind", "float"), _KINDS)
+        array = np.asarray(without_words(given))
+        if array.dtype.kind not in "fiub" or np.any(np.isnan(array)):
+            raise DeclarationError(f"constant: expected numbers, got {given!r:.60}")
         if array.size and not np.can_cast(array.dtype, kind):
             raise DeclarationError(f"constant: expected {entry['kind']} numbers, got {array.dtype}")
         array = array.astype(kind)
@@ -289,16 +237,17 @@ class _Reader:
         return base.constant(self.graph, array, self._on(entry.get("plates", [])))
 
     def _op(self, name: str, given: Any, entry: Any) -> Expr:
-        known = {key: op for key, op in base.OPS.items() if key not in _CLOSED and ":" not in key}
-        op = _known("op", given, known)
-        attrs = _mapping("attrs", entry.get("attrs", {}))
+        op = known("op", given, base.OPS)
+        if given in _CLOSED or ":" in given:
+            raise DeclarationError(f"op {given!r} is not for declarations")
+        attrs = mapping("attrs", entry.get("attrs", {}))
         args = self._args(entry["args"])
         if not args:
             raise DeclarationError(f"{given}: expected arguments, got none")
         return op.build(self.graph, args, {k: self._attribute(v) for k, v in attrs.items()})
 
     def _custom(self, name: str, given: Any, entry: Any) -> Expr:
-        function = _known("custom op", given, self.custom, "; hand it over: custom={...}")
+        function = known("custom op", given, self.custom, "; hand it over: custom={...}")
         value = function(*self._args(entry["args"]))
         if not isinstance(value, Expr) or value.graph is not self.graph:
             raise DeclarationError(f"custom op {given!r} returned {value!r:.60}, expected a node")
@@ -310,7 +259,7 @@ class _Reader:
         return self.graph.parameters[given].node
 
     def _plate_size(self, name: str, given: Any, entry: Any) -> Expr:
-        return base.plate_size(self.graph, _known("plate", given, self.plates))
+        return base.plate_size(self.graph, known("plate", given, self.plates))
 
     # --- parts ------------------------------------------------------------------------------------
     def _args(self, names: list[str]) -> tuple[Expr, ...]:
@@ -321,7 +270,7 @@ class _Reader:
         return args
 
     def _on(self, names: Any) -> tuple[Plate, ...]:
-        return tuple(_known("plate", name, self.plates) for name in _strings("plates", names))
+        return tuple(known("plate", name, self.plates) for name in strings("plates", names))
 
     def _law(self, given: Mapping[str, Any]) -> Any:
         family = self._family(given.get("family"))
@@ -331,13 +280,13 @@ class _Reader:
         return family.rebuild(values, self._attribute(given.get("static", [])))
 
     def _family(self, name: Any) -> Any:
-        return _known("distribution", name, {**_FAMILIES, **self.custom})
+        return known("distribution", name, {**_FAMILIES, **self.custom})
 
     def _initializer(self, given: Any) -> Any:
         if isinstance(given, Mapping):
-            ((word, options),) = _mapping("init", given).items()
-            return _known("initializer", word, INITIALIZERS)(**_mapping(word, options))
-        found = _known("initializer", given, {**INITIALIZERS, **self.custom})
+            ((word, options),) = mapping("init", given).items()
+            return known("initializer", word, INITIALIZERS)(**mapping(word, options))
+        found = known("initializer", given, {**INITIALIZERS, **self.custom})
         if isinstance(found, type):
             raise DeclarationError(f'init: {given!r} takes options: {{"{given}": {{...}}}}')
         return found
@@ -346,33 +295,6 @@ class _Reader:
         if isinstance(value, list):
             return tuple(self._attribute(part) for part in value)
         if isinstance(value, Mapping):
-            ((word, name),) = _mapping("attribute", value, {"plate", "family"}).items()
-            return _known("plate", name, self.plates) if word == "plate" else self._family(name)
-        return _numbers("attribute", value) if isinstance(value, float) else value
-
-
-def _known(what: str, name: Any, table: Mapping[str, Any], hint: str = "") -> Any:
-    if not isinstance(name, str) or name not in table:
-        import difflib
-
-        close = difflib.get_close_matches(str(name)[:100], list(table), n=1)
-        also = f"; did you mean {close[0]!r}?" if close else ""
-        raise DeclarationError(f"unknown {what} {name!r:.60}{also}{hint}")
-    return table[name]
-
-
-def _strings(what: str, value: Any) -> list[str]:
-    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
-        raise DeclarationError(f"{what}: expected names, got {value!r:.60}")
-    return list(value)
-
-
-def _numbers(what: str, value: Any) -> Any:
-    try:
-        array = np.asarray(value)
-        finite = array.dtype.kind in "fiub" and bool(np.all(np.isfinite(array)))
-    except (ValueError, OverflowError):
-        finite = False
-    if not finite:
-        raise DeclarationError(f"{what}: expected finite numbers, got {value!r:.60}")
-    return value
+            ((word, name),) = mapping("attribute", value, {"plate", "family"}).items()
+            return known("plate", name, self.plates) if word == "plate" else self._family(name)
+        return numbers("attribute", value) if isinstance(value, float) else value

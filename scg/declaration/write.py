@@ -97,13 +97,11 @@ class _Writer:
 
     def _expression(self, expr: Expr, name: str) -> dict[str, Any]:
         if expr.value is not None:
-            if not np.all(np.isfinite(expr.value)):
-                raise DeclarationError(
-                    f"node {name!r} uses a constant that is not finite, which JSON cannot hold; "
-                    "give it as data"
-                )
+            if np.any(np.isnan(expr.value)):
+                raise DeclarationError(f"node {name!r} uses a constant that is not a number (NaN)")
             shape = {"shape": list(expr.value.shape)} if expr.value.size == 0 else {}
-            return {"constant": expr.value.tolist(), "kind": expr.kind} | shape | _on(expr)
+            value = _with_words(expr.value.tolist())
+            return {"constant": value, "kind": expr.kind} | shape | _on(expr)
         if expr.op is base.PARAMETER:
             return {"unconstrained": expr.attrs["name"]}
         if expr.op is base.PLATE_SIZE:
@@ -122,6 +120,13 @@ class _Writer:
                 f'own: scg.op(..., name="..."), got {label!r}'
             )
         return label
+
+
+def _with_words(value: Any) -> Any:
+    """Return nested lists of numbers with words for the infinities, which JSON lacks."""
+    if isinstance(value, list):
+        return [_with_words(part) for part in value]
+    return value if np.isfinite(value) else "inf" if value > 0 else "-inf"
 
 
 def _on(expr: Expr) -> dict[str, Any]:

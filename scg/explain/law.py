@@ -19,7 +19,7 @@ def summands(surrogate: Surrogate) -> Iterator[str]:
     """Yield the summands of the surrogate: each cost under its magic box, then each term."""
     influence = surrogate.influence
     for name, cost in influence.costs:
-        outer = [_reduction(plate) for plate in cost.plates]
+        outer = [_reduction(plate, cost) for plate in cost.plates]
         yield _summand(surrogate, influence.ancestors[cost], surrogate.env[cost], outer, name)
     for node, term in surrogate.terms.items():
         if term.value is not None:
@@ -57,9 +57,9 @@ def _score(surrogate: Surrogate, ancestors: tuple[Reach, ...]) -> str:
     return " + ".join(parts)
 
 
-def _reduction(plate: Plate) -> str:
+def _reduction(plate: Plate, cost: Expr) -> str:
     scale = f"{plate.size}/|{plate.name}| · " if plate.size is not None else ""
-    return f"{scale}{reduction(plate)} over {plate.name}"
+    return f"{scale}{reduction(plate, cost)} over {plate.name}"
 
 
 def _samples(surrogate: Surrogate, plate: Plate) -> str:

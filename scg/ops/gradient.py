@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.ops.base import Op
+from scg.ops.base import Op, broadcast_shapes
 
 #: The identity with a zero derivative.
 stop = Op("stop", lambda x: x, lambda x: x, (None,), kind="same")
@@ -22,14 +22,18 @@ mark = Op("mark", lambda x, label: x, lambda x, label: x, (lambda g, y, x, label
 #: credit: a cost remains a cost of what lies below its value.
 graft = Op(
     "graft",
-    lambda value, slope: value,
-    lambda value, slope: value,
+    lambda value, slope: np.broadcast_arrays(value, slope)[0],
+    broadcast_shapes,
     (lambda g, y, value, slope: 0.0 * g, lambda g, y, value, slope: g),
     kind="same",
+    elementwise=True,
 )
 
+#: The identity; says that a cost is the −log p of an observation.
+observed = Op("observed", lambda x: x, lambda x: x, (lambda g, y, x: g,))
+
 #: Ops that vanish after the last differentiation, where their first argument takes their place.
-IDENTITIES = (stop, mark, graft)
+IDENTITIES = (stop, mark, graft, observed)
 
 
 def stop_gradient(x: Any) -> Any:

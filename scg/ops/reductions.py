@@ -183,8 +183,9 @@ def plate_sum(x: Any, plate: Plate) -> Expr:
 
 def plate_mean(x: Any, plate: Plate) -> Expr:
     """Mean over a plate of the user's, for example a batch statistic."""
-    out = plate_sum(x, plate)
-    for p in as_plates(plate):
+    plates = _plates_of(x, plate, "plate_mean")
+    out = plate_sum(x, plates)
+    for p in plates:
         out = out / plate_size(out.graph, p)
     return out
 

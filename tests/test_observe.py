@@ -1,0 +1,86 @@
+"""Observations and masks: costs that are summed, and elements that are not there."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import scg
+
+PARAMS = {"mu": np.array(0.3), "s": np.array(1.5)}
+X = np.array([0.4, -1.0, 2.0, 0.1])
+
+
+def normal(plate, mask=False, shape=()):
+    g = scg.Graph("normal")
+    law = scg.Normal(g.parameter("mu", 0.0) * np.ones(shape), g.parameter("s", 1.0))
+    there = g.data("there", shape=shape, plates=plate, kind="int") if mask else None
+    g.observe("seen", law, g.data("x", shape=shape, plates=plate), mask=there)
+    return g
+
+
+def reference(x):
+    return -scipy.stats.norm(PARAMS["mu"], PARAMS["s"]).logpdf(x)
+
+
+@pytest.mark.parametrize(
+    ("options", "factor"),
+    [({}, 1.0), ({"reduce": "mean"}, 1 / 4), ({"reduce": "sum"}, 1.0), ({"size": 40}, 10.0)],
+)
+def test_an_observation_is_summed_unless_its_plate_says_otherwise(options, factor):
+    g = normal(scg.Plate("batch", **options))
+    out = scg.compile(g)(PARAMS, seed=1, x=X)
+    np.testing.assert_allclose(out.cost, factor * reference(X).sum(), rtol=1e-13)
+    slope = -factor * np.sum((X - 0.3) / 1.5**2)
+    np.testing.assert_allclose(out.grads["mu"], slope, rtol=1e-12)
+    np.testing.assert_allclose(scg.exact(g, PARAMS, {"x": X}).cost, out.cost, rtol=1e-13)
+
+
+def test_a_mask_takes_elements_away():
+    there = np.array([1, 0, 0, 1])
+    out = scg.compile(normal(scg.Plate("batch"), mask=True))(PARAMS, seed=1, x=X, there=there)
+    alone = scg.compile(normal(scg.Plate("batch")))(PARAMS, seed=1, x=X[there == 1])
+    np.testing.assert_allclose(out.cost, alone.cost, rtol=1e-13)
+    for name in PARAMS:
+        np.testing.assert_allclose(out.grads[name], alone.grads[name], rtol=1e-12)
+
+
+def test_a_mask_of_the_event_shape_takes_coordinates_away():
+    there = np.array([[1, 0], [1, 1]])
+    x = X.reshape(2, 2)
+    out = scg.compile(normal(scg.Plate("batch"), True, (2,)))(PARAMS, seed=1, x=x, there=there)
+    np.testing.assert_allclose(out.cost, np.sum(reference(x) * there), rtol=1e-13)
+
+
+def test_ragged_sequences_get_the_credit_of_their_length():
+    """A padded batch has the objective and gradient of the two sequences one after the other."""
+
+    def build(length, masked):
+        g = scg.Graph("ragged")
+        time = scg.Plate("time", length=length, reduce="sum")
+        b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.0)), plates=time)
+        there = g.data("there", plates=time) if masked else None
+        g.cost("loss", (b - 0.3) ** 3, mask=there)
+        return g
+
+    padded = scg.exact(build(5, True), {"t": 0.4}, {"there": np.array([1.0, 1, 1, 0, 0])})
+    short = scg.exact(build(3, False), {"t": 0.4})
+    np.testing.assert_allclose(padded.cost, short.cost, rtol=1e-12)
+    np.testing.assert_allclose(padded.grads["t"], short.grads["t"], rtol=1e-12)
+    step = scg.compile(build(5, True), scg.ScoreFunction())
+    moments = scg.moments(step, {"t": 0.4}, {"there": np.array([1.0, 1, 1, 0, 0])})
+    np.testing.assert_allclose(moments.mean["t"], short.grads["t"], rtol=1e-10)
+    alone = scg.moments(scg.compile(build(3, False), scg.ScoreFunction()), {"t": 0.4})
+    np.testing.assert_allclose(moments.variance["t"], alone.variance["t"], rtol=1e-10)
+
+
+def test_an_observation_survives_writing_and_reading():
+    g = normal(scg.Plate("batch"), mask=True)
+    h = scg.Graph.from_json(g.to_json())
+    data = {"x": X, "there": np.array([1, 0, 1, 1])}
+    both = [scg.compile(graph)(PARAMS, seed=1, data=data).cost for graph in (g, h)]
+    assert both[0] == both[1]
+
+
+def test_explain_says_how_an_observation_enters():
+    g = normal(scg.Plate("batch"))
+    assert "sum over batch" in str(scg.compile(g).explain())
