@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 COLORS = ("#1f6fb4", "#d95f02", "#2a8f5b", "#7b5fb0", "#666666")
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 300, 56, 12, 30, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 280, 56, 12, 30, 40  # legible on a phone
 
 
 def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str) -> str:
@@ -45,7 +45,7 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_
         parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         parts.append(_text(across, 16, name, "start", color))
         across += 9 * len(name) + 16
-    parts.append(_text((LEFT + WIDTH) / 2, HEIGHT - 6, x_label, "middle"))
+    parts.append(_text((LEFT + WIDTH) / 2, HEIGHT - 6, f"{y_label} against {x_label}", "middle"))
     return _svg(parts, HEIGHT, f"{y_label} against {x_label}")
 
 
@@ -138,6 +138,7 @@ def _text(x: float, y: float, text: str, anchor: str, color: str = "#333") -> st
 
 def _svg(parts: Sequence[str], height: int, label: str) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(label)}" '
-        f'font-family="sans-serif" font-size="13">{"".join(parts)}</svg>'
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{html.escape(label)}" font-family="sans-serif" font-size="13">'
+        f"{''.join(parts)}</svg>"
     )

@@ -8,21 +8,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.command.charts import bars, curves, image_grid
+from scg.draw.dot import identifiers
+from scg.draw.page import STYLE, inline_svg, terms
 from scg.errors import ScgError
 
 if TYPE_CHECKING:
     from scg.command.demo import Contender
 
-_STYLE = """
-body { font: 16px/1.5 sans-serif; color: #222; max-width: 60rem; margin: auto; padding: 1rem }
-svg, img { max-width: 100%; height: auto }
+_STYLE = (
+    STYLE
+    + """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: auto;
+  padding: 1rem }
+img { max-width: 100%; height: auto }
+svg.chart { width: 100%; max-width: 40rem; height: auto }
 .graph, .table { overflow-x: auto }
+/* The drawing takes the whole window; where that is too narrow for its text, it is scrolled. */
+.graph { width: calc(100vw - 3rem); margin-left: calc(50% - 50vw + 1.5rem); text-align: center }
+.graph svg { width: 100%; height: auto }
 .pixels { image-rendering: pixelated; display: block; margin: .5rem 0 }
 table { border-collapse: collapse } th, td { padding: .3rem .8rem; text-align: right }
 th:first-child, td:first-child { text-align: left } tr { border-bottom: 1px solid #ddd }
 pre { overflow-x: auto; background: #f5f5f5; padding: 1rem; font-size: 13px }
 .no { color: #a00000 }
+@media (max-width: 1000px) { .graph svg { width: auto } }
+@media (max-width: 600px) { th, td { padding: .3rem; font-size: .8rem } h1 { font-size: 1.6rem } }
 """
+)
 
 
 def report(
@@ -110,14 +122,16 @@ def _verdict(result: dict[str, Any]) -> str:
 def _drawing(step: Any) -> str:
     picture = step.draw()
     try:
-        svg = picture.render("svg").decode()
+        return inline_svg(picture)[0]
     except ScgError as error:
         return f"<p>{html.escape(str(error))}</p><pre>{html.escape(picture.source)}</pre>"
-    return svg[svg.index("<svg") :]
 
 
 def _explanations(contenders: dict[str, Contender]) -> str:
-    return "".join(
-        f"<h3>{html.escape(name)}</h3><pre>{html.escape(str(contender.step.explain()))}</pre>"
-        for name, contender in contenders.items()
-    )
+    parts = []
+    for name, contender in contenders.items():
+        explanation = contender.step.explain()
+        shown = terms(explanation, identifiers(explanation.step.graph))
+        head = html.escape(explanation.head)
+        parts.append(f"<h3>{html.escape(name)}</h3><p>{head}.</p>{shown}")
+    return "".join(parts)

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import html
 import json
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from scg.draw.dot import draw_step, identifiers
 
 if TYPE_CHECKING:
+    from scg.draw.render import Picture
     from scg.explain import Explanation, NodeExplanation
+
+#: How the terms look, wherever they stand.
+STYLE = """\
+section { border-left: 4px solid #ddd; padding: .1rem .8rem; margin: .8rem 0; }
+section h4, .surrogate h4 { font-size: 1rem; margin: .2rem 0; }
+section.biased h4 { color: #c00000; }
+dl { display: grid; grid-template-columns: 5.5rem 1fr; gap: .1rem .5rem; margin: .3rem 0; }
+dt { color: #666; }
+dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+"""
+
+#: A drawing that is wider, in points, stands above the terms: beside them it would be too small.
+_BESIDE = 560
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -23,12 +39,10 @@ main {{ display: flex; gap: 1.5rem; align-items: flex-start; }}
 figure {{ margin: 0; flex: 1 1 55%; overflow: auto; max-height: 95vh; position: sticky; top: 0; }}
 figure svg {{ max-width: 100%; height: auto; }}
 article {{ flex: 1 1 45%; min-width: 0; overflow-wrap: anywhere; }}
-section {{ border-left: 4px solid #ddd; padding: .1rem .8rem; margin: .8rem 0; cursor: pointer; }}
-h2 {{ font-size: 1rem; margin: .2rem 0; }}
-dl {{ display: grid; grid-template-columns: 5.5rem 1fr; gap: .1rem .5rem; margin: .3rem 0; }}
-dt {{ color: #666; }}
-dd {{ margin: 0; }}
-.biased h2 {{ color: #c00000; }}
+main.wide {{ display: block; }}
+.wide figure {{ position: static; max-height: none; }}
+{style}
+section {{ cursor: pointer; }}
 section.chosen {{ border-color: #1f6fb4; background: #f1f6fb; }}
 g.node {{ cursor: pointer; }}
 g.chosen > :is(ellipse, polygon, path) {{ stroke: #1f6fb4; stroke-width: 3; fill: #dcebf8; }}
@@ -43,15 +57,10 @@ g.credited > :is(ellipse, polygon, path) {{ stroke: #d95f02; stroke-width: 3; fi
 <body>
 <h1>{title}</h1>
 <p>{head}. Press a node: its term and, in orange, the costs that it is credited with.</p>
-<main>
+<main class="{layout}">
 <figure>{svg}</figure>
 <article>
-{sections}
-<h2>surrogate S =</h2>
-<ul>
-{summands}
-</ul>
-<p>{note}</p>
+{terms}
 </article>
 </main>
 <script>
@@ -81,7 +90,7 @@ for (const id of Object.keys(credited)) {{
 def page(explanation: Explanation) -> str:
     """Return the page as text; it loads nothing from anywhere."""
     ids = identifiers(explanation.step.graph)
-    svg = draw_step(explanation.step).render("svg").decode("utf-8")
+    svg, width = inline_svg(draw_step(explanation.step))
     credited: dict[str, list[str]] = {}
     for node in explanation.nodes:
         costs = credited.setdefault(ids[node.name], [])
@@ -89,11 +98,38 @@ def page(explanation: Explanation) -> str:
     return _PAGE.format(
         title=html.escape(explanation.graph),
         head=html.escape(explanation.head),
-        svg=svg[svg.index("<svg") :],  # without the prolog of a file of its own
-        sections="\n".join(_section(node, ids[node.name]) for node in explanation.nodes),
-        summands="\n".join(f"<li>{html.escape(text)}</li>" for text in explanation.surrogate),
-        note=html.escape(explanation.note),
+        style=STYLE,
+        layout="wide" if width > _BESIDE else "beside",
+        svg=svg,
+        terms=terms(explanation, ids),
         credited=json.dumps(credited),
+    )
+
+
+def inline_svg(picture: Picture) -> tuple[str, float]:
+    """Return a drawing as an element of a page, and its natural width in points."""
+    svg = picture.render("svg").decode("utf-8")
+    svg = svg[svg.index("<svg") :]  # without the prolog of a file of its own
+    found = re.search(r'<svg width="([\d.]+)pt"', svg)
+    assert found is not None, svg[:80]
+    return svg, float(found[1])
+
+
+def terms(explanation: Explanation, ids: Mapping[str, str]) -> str:
+    """Return the terms of all nodes and the surrogate as HTML, to be shown with :data:`STYLE`.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What is shown.
+    ids : mapping
+        The identifiers of the nodes in the drawing, by their names.
+    """
+    sections = "\n".join(_section(node, ids[node.name]) for node in explanation.nodes)
+    summands = "\n".join(f"<li>{html.escape(text)}</li>" for text in explanation.surrogate)
+    return (
+        f'{sections}\n<div class="surrogate"><h4>surrogate S =</h4>\n<ul>\n{summands}\n</ul>\n'
+        f"<p>{html.escape(explanation.note)}</p></div>"
     )
 
 
@@ -102,4 +138,4 @@ def _section(node: NodeExplanation, id: str) -> str:
         f"<dt>{html.escape(label)}</dt><dd>{html.escape(text)}</dd>" for label, text in node.rows()
     )
     look = f"about-{id}" + ("" if node.unbiased else " biased")
-    return f'<section class="{look}"><h2>{html.escape(node.head)}</h2><dl>{rows}</dl></section>'
+    return f'<section class="{look}"><h4>{html.escape(node.head)}</h4><dl>{rows}</dl></section>'
