@@ -148,7 +148,7 @@ def _check_node(z: Expr, plate: Plate, caller: str) -> StochasticNode:
     for expr in topological(z.args):
         if isinstance(expr, StochasticNode):
             raise DeclarationError(
-                f"scg.{caller}: the law of {z.name!r} depends on node {expr.name!r}; the rewrite is "
-                "for a single stochastic layer. Use scg.iwae(log_w, plate) for several"
+                f"scg.{caller}: the law of {z.name!r} depends on node {expr.name!r}; the rewrite "
+                "is for a single stochastic layer. Use scg.iwae(log_w, plate) for several"
             )
     return z

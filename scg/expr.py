@@ -99,8 +99,8 @@ def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
     """Return one plate, several, or None as a tuple in canonical order."""
     if plates is None:
         return ()
-    several = isinstance(plates, Iterable) and not isinstance(plates, str)
-    group = tuple(plates) if several else (plates,)
+    several = isinstance(plates, Iterable) and not isinstance(plates, (Plate, str))
+    group: tuple[Any, ...] = tuple(plates) if several else (plates,)  # type: ignore[arg-type]
     for plate in group:
         if not isinstance(plate, Plate):
             raise DeclarationError(f"expected a scg.Plate, got {plate!r}")
@@ -129,7 +129,7 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     """
 
     __slots__ = ("__weakref__", "args", "attrs", "graph", "kind", "op", "plates", "shape", "value")
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
 
     op: Op
     args: tuple[Expr, ...]

@@ -489,7 +489,7 @@ class Graph:
                 f"cost {name!r}: the mask is {describe(mask)}, but masks {describe(value)}; "
                 "it needs the same shape and no other plates"
             )
-        return np.where(mask, value, 0.0)
+        return base.OPS["where"](mask, value, 0.0)
 
     def _check_plates(self, name: str, plates: Plates) -> None:
         for plate in plates:

@@ -24,8 +24,8 @@ class OptimalConstant(Baseline):
     Notes
     -----
     s is the score of the coordinate's own logits, and the expectation is over the whole graph, by
-    enumeration; on a plate all elements share the constant. Weaver and Tao (2001); Bengio, Léonard
-    and Courville (2013, eq. 12).
+    enumeration; on a plate all elements share the constant. Bengio, Léonard and Courville
+    (2013, section 3).
     """
 
     requires = ("coordinates", "enumerable graph")

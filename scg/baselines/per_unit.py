@@ -50,8 +50,6 @@ class PerUnit(Baseline):
         ratio = []
         for name, now in (("weighted", square * units), ("weight", square)):
             before = memory.state(name, 0.0, square.shape)
-            memory.update(
-                name, self.decay * before + (1.0 - self.decay) * downstream.average(now)
-            )
+            memory.update(name, self.decay * before + (1.0 - self.decay) * downstream.average(now))
             ratio.append(before)
         return ratio[0] / maximum(ratio[1], _TINY) / downstream.unit

@@ -72,7 +72,8 @@ class _Writer:
                 yield name, {role: {"node": self.tokens[node]}}
 
     def _parameter(self, name: str, parameter: Parameter) -> dict[str, Any]:
-        start, entry = parameter.init, {}
+        start = parameter.init
+        entry: dict[str, Any] = {}
         if isinstance(start, init.Given):
             entry = {"value": start.value.tolist()}
         if not isinstance(start, init.Given) or start.value.size == 0:

@@ -66,7 +66,7 @@ class Autoregressive(Distribution):
 
     def logits(self, x: Any) -> Any:
         """Logits of each element, given the elements of `x` before it."""
-        return matmul(self.weights * np.tri(*self.shape * 2, -1), x) + self.bias
+        return matmul(self.weights * np.tri(self.shape[0], k=-1), x) + self.bias
 
     def sample(self, noise: Noise) -> Any:
         """Draw 1[p_i > u_i] for i = 0, 1, ..."""

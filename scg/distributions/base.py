@@ -137,6 +137,8 @@ class Distribution:
     enumerate_support = unsupported("finite support")
     #: Number of values of the event.
     cardinality = unsupported("finite support")
+    #: Signed parts (parameter, constant, positive draw, negative draw) of the law's derivatives.
+    weak_derivatives = unsupported("measure-valued derivative")
     #: All values of one coordinate, stacked on a leading axis; the coordinates are independent.
     coordinate_values = unsupported("independent coordinates with finitely many values")
     #: The probabilities of those values for each coordinate, values on the last axis.

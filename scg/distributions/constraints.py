@@ -202,7 +202,8 @@ class Counts(Constraint):
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Integers of the right sum."""
-        return ((x >= 0) & (x == np.floor(x))).all(axis=-1) & (x.sum(axis=-1) == self.total)
+        counts = ((x >= 0) & (x == np.floor(x))).all(axis=-1)
+        return np.asarray(counts & (x.sum(axis=-1) == self.total))
 
 
 class Ordered(Constraint):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from scg.distributions import constraints as sets
@@ -15,12 +14,11 @@ from scg.ops.reductions import logsumexp
 from scg.ops.shape import concatenate, getitem, reshape
 
 
-@dataclass(frozen=True)
 class Tagged:
     """The noise of one part of a law."""
 
-    noise: Noise
-    prefix: str
+    def __init__(self, noise: Noise, prefix: str):
+        self.noise, self.prefix = noise, prefix
 
     def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Any:
         """Return uniforms under a tag of their own."""

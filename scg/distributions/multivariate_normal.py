@@ -103,7 +103,7 @@ class MultivariateNormal(Distribution):
         """μ + L ε, or μ + F ε + √D η."""
         values, n = self.parameters, noise.normal(self.shape)
         if self._form() == "scale_tril":
-            return self.loc + matmul(values["scale_tril"] * np.tri(*self.shape * 2), n)
+            return self.loc + matmul(values["scale_tril"] * np.tri(self.shape[0]), n)
         if self._form() == "scale_diag":
             return self.loc + values["scale_diag"] * n
         rank = np.shape(values["cov_factor"])[-1]
@@ -140,7 +140,7 @@ class MultivariateNormal(Distribution):
     def _tril(self) -> Any:
         """A Cholesky factor of the covariance."""
         if self._form() == "scale_tril":
-            return self.parameters["scale_tril"] * np.tri(*self.shape * 2)
+            return self.parameters["scale_tril"] * np.tri(self.shape[0])
         if self._form() == "scale_diag":
             return diag(self.parameters["scale_diag"])
         return cholesky(self.covariance())

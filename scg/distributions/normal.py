@@ -7,7 +7,7 @@ from typing import Any
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
-from scg.ops.elementwise import log, square
+from scg.ops.elementwise import greater, log, sqrt, square, where
 from scg.ops.special import ndtri
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -45,6 +45,23 @@ class Normal(Distribution):
     def quantile(self, u: Any) -> Any:
         """μ + σ Φ⁻¹(u)."""
         return self.loc + self.scale * ndtri(u)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In μ a Weibull deviate to both sides; in σ a two-sided Maxwell deviate against a normal.
+
+        A two-sided Maxwell deviate times an independent uniform is normal, which couples the two.
+        """
+        loc, scale = self.loc + 0.0 * self.scale, self.scale + 0.0 * self.loc
+        weibull = scale * sqrt(-2.0 * log(noise.uniform(self.shape, "weibull")))
+        a, b, c = (square(noise.normal(self.shape, f"maxwell{i}")) for i in range(3))
+        radius = sqrt(a + b + c)
+        sign = where(greater(noise.uniform(self.shape, "sign"), 0.5), 1.0, -1.0)
+        maxwell = scale * sign * radius
+        normal = maxwell * noise.uniform(self.shape, "shrink")
+        return [
+            (loc, 1.0 / (scale * math.sqrt(2.0 * math.pi)), loc + weibull, loc - weibull),
+            (scale, 1.0 / scale, loc + maxwell, loc + normal),
+        ]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """−(x − μ)² / (2σ²) − log σ − ½ log 2π."""

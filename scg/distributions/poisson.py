@@ -43,6 +43,10 @@ class Poisson(Distribution):
         ratio = self.rate / n  # rounded once: what it is wrong by cancels between the two terms
         return xlogy(x, ratio) + n * (1.0 - ratio) - remainder
 
+    def weak_derivatives(self, x: Any, noise: Any) -> list[tuple[Any, Any, Any, Any]]:
+        """In λ: x + 1 against x."""
+        return [(self.rate, 1.0, x + 1.0, x)]
+
     def mean(self) -> Any:
         """λ."""
         return self.rate

@@ -92,10 +92,7 @@ class Executable:
         bases = dict.fromkeys(self.views[expr].base for expr in self.outputs.values())
         self._noise_is_output = any(base.op.name == "noise" for base in bases)
         # Whether an output is an array of its own, or a view that is made at each call.
-        self._outputs = {
-            key: (expr, expr in written)
-            for key, expr in self.outputs.items()
-        }
+        self._outputs = {key: (expr, expr in written) for key, expr in self.outputs.items()}
         self.results = [base for base in bases if base in written]
         for base in self.results:
             self.slots[base] = len(self.slots)

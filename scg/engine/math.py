@@ -17,9 +17,15 @@ import numba
 import numpy as np
 from numba.extending import intrinsic
 
-from scg.engine.intrinsics import exponent, scale, significand, sqrt
+from scg.engine import intrinsics
 
-helper = numba.njit(
+# numba calls an intrinsic with its typing context, which a type checker does not know.
+exponent: Any = intrinsics.exponent
+scale: Any = intrinsics.scale
+significand: Any = intrinsics.significand
+sqrt: Any = intrinsics.sqrt
+
+helper: Any = numba.njit(
     fastmath={"contract"},
     forceinline=True,
     error_model="numpy",

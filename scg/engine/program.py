@@ -36,7 +36,7 @@ class Engine(Protocol):
         ...
 
 
-def _engine(backend: str) -> Callable[..., Engine]:
+def _engine(backend: str) -> Callable[..., Any]:
     if backend == "numpy":
         return Interpreter
     from scg.engine.executable import Executable  # importing scg loads no compiler

@@ -16,6 +16,7 @@ from scg.estimators.gumbel_softmax import GumbelSoftmax
 from scg.estimators.lax import LAX
 from scg.estimators.leave_one_out import LeaveOneOut
 from scg.estimators.local_expectation import LocalExpectation
+from scg.estimators.measure_valued import MeasureValued
 from scg.estimators.muprop import MuProp
 from scg.estimators.ram import RAM
 from scg.estimators.rao_gumbel import RaoGumbel
@@ -47,6 +48,7 @@ ESTIMATORS = (
     CategoricalDisARM,
     RAM,
     LocalExpectation,
+    MeasureValued,
     UnorderedSet,
     SumAndSample,
     Stratified,
@@ -55,6 +57,7 @@ ESTIMATORS = (
     REBAR,
     RELAX,
     LAX,
+    GradientPredictor,
     StraightThrough,
     GumbelSoftmax,
     RaoGumbel,

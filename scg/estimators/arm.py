@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scg.distributions.base import Distribution
+from typing import Any
+
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.estimators.couplings import Given, antithetic
 from scg.expr import Expr
@@ -27,14 +28,12 @@ class ARM(Estimator):
     formula = "(f(1[u > σ(−α)]) − f(1[u < σ(α)])) (u − 1/2) ∇θ α(θ)"
     cites = ("yin2019",)
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw 1[uᵢ < p] for the pair u, 1 − u."""
         plate = noise.plate(2)
         u = antithetic(noise, plate, dist.shape)
         return Draw(stop(dist.sample(Given(u))), plate=plate, aux={"u": u})
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject f(bᵢ) (1 − 2uᵢ) along the logit."""
         return along(downstream.cost * (1.0 - 2.0 * draw.aux["u"]), dist.logits)

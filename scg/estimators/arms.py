@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scg.distributions.base import Distribution
+from typing import Any
+
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.estimators.couplings import Given, at_least, copula_named, rarer_first, upside_down
 from scg.expr import Expr
@@ -39,7 +40,7 @@ class ARMS(Estimator):
         copula_named("ARMS", copula)
         self.copula = copula
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw 1[uᵢ < p] for coupled uniforms."""
         coupling = copula_named("ARMS", self.copula)
         plate = noise.plate(self.samples)
@@ -49,9 +50,7 @@ class ARMS(Estimator):
         x = stop(dist.sample(Given(u)))
         return Draw(x, plate=plate, coupling=(coupled, coupling))
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the weighted difference to the other draws along log p of each draw."""
         assert draw.plate is not None
         p, coupling = dist.probs, copula_named("ARMS", self.copula)

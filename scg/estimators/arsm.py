@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from scg.distributions.base import Distribution
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.estimators.couplings import times
 from scg.expr import Expr
@@ -31,11 +32,11 @@ class ARSM(Estimator):
     formula = "Σ_c Σⱼ (f(z^{c⇌j}) − 1/C Σₘ f(z^{m⇌j})) (1/C − πⱼ) ∇θ φ_c(θ)"
     cites = ("yin2019arsm",)
 
-    def draws(self, dist: Distribution) -> int:
+    def draws(self, dist: Any) -> int:
         """Return the number of swaps, none included."""
         return 1 + dist.classes * (dist.classes - 1) // 2
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw a point of the simplex by breaking a stick, then a class for each swap."""
         classes, rest, parts = dist.classes, 1.0, []
         for k in range(1, classes):
@@ -51,9 +52,7 @@ class ARSM(Estimator):
         gain = times(noise.constant(gains, plate), 1.0 / classes - shares)
         return Draw(x, plate=plate, aux={"gain": gain})
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the cost of each draw times its gain along the logits."""
         return along(downstream.cost * draw.aux["gain"], dist.log_probs)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.estimators.couplings import at_least, copula_named, rarer_first, times, upside_down
@@ -73,7 +72,7 @@ class CARMS(Estimator):
         """Unbiased where the joint law of two draws is known."""
         return self.sampling == "inverse"
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw K classes, and compute the weights of pairs of different classes."""
         plate = noise.plate(self.samples)
         draw = self._by_order if self.sampling == "inverse" else self._by_gumbel
@@ -83,9 +82,7 @@ class CARMS(Estimator):
         aux = {"chosen": chosen, "weights": weights}
         return Draw(x, plate=plate, coupling=coupled, aux=aux)
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the weighted differences to the other draws along log p of each draw.
 
         Σ_j w(x_i, x_j) (f_i − f_j) is bilinear in one-hot vectors: two sums over the plate do.
@@ -99,7 +96,7 @@ class CARMS(Estimator):
         signal = sum(chosen * (cost * met - met_costs), axis=-1) / (self.samples - 1.0)
         return along(signal, dist.log_prob(draw.value, elementwise=True))
 
-    def _by_order(self, dist: Distribution, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
+    def _by_order(self, dist: Any, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
         coupling, count = copula_named("CARMS", self.copula), self.samples
         p, batch = dist.probs, dist.batch_shape
         orders, before = _orders(dist.classes)
@@ -136,7 +133,7 @@ class CARMS(Estimator):
         index = argmax(sum(table * np_expand_dims(place, -1), axis=-2), axis=-1)
         return index, _ratio(p, joint, 0.0), (coupled, coupling)
 
-    def _by_gumbel(self, dist: Distribution, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
+    def _by_gumbel(self, dist: Any, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
         coupling, logp = copula_named("CARMS", self.copula), dist.log_probs
 
         def largest(shape: tuple[int, ...], tag: str) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from functools import cache
 
 import numpy as np
 
-from scg.distributions.base import Distribution
 from scg.distributions.bernoulli import Bernoulli
 from scg.errors import EstimatorError
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
@@ -55,7 +56,7 @@ class CategoricalDisARM(Estimator):
             )
         self.construction = construction
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Decide every choice with a pair u, 1 − u; the class is the one that all agree with."""
         ones, zeros = _SPLITS[self.construction](dist.classes)
         logp = dist.log_probs
@@ -76,9 +77,7 @@ class CategoricalDisARM(Estimator):
         }
         return Draw(stop(dist.of_index(argmax(back, axis=-1))), plate=plate, aux=aux)
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the difference to the twin along log p of the active choices of each draw."""
         assert draw.plate is not None
         choices, active = draw.aux["choices"], draw.aux["active"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scg.distributions.base import Distribution
+from typing import Any
+
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.estimators.couplings import Given, antithetic
 from scg.expr import Expr
@@ -28,15 +29,13 @@ class DisARM(Estimator):
     formula = "1/2 (f(b) − f(b̃)) (−1)^b̃ 1[b ≠ b̃] σ(|α|) ∇θ α(θ)"
     cites = ("dong2020", "yin2020")
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw 1[uᵢ < p] for the pair u, 1 − u."""
         plate = noise.plate(2)
         u = antithetic(noise, plate, dist.shape)
         return Draw(stop(dist.sample(Given(u))), plate=plate)
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the difference to the twin, times σ(|α|), along log p of each draw.
 
         The derivatives of log p are b − p and b̃ − p: they cancel where the twins agree.

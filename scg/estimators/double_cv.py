@@ -46,9 +46,7 @@ class DoubleCV(Estimator):
     evaluations = "K"
     requires = ("mean field", "differentiable costs")
     joint = True
-    formula = (
-        "1/K Σₖ (f(xₖ) + α bₖ − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α bⱼ)) ∇θ log p(xₖ; θ) − α ḡₖᵀ ∇θ μ(θ)"
-    )
+    formula = "1/K Σₖ (f(xₖ) + α bₖ − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α bⱼ)) ∇θ log p(xₖ; θ) − α ḡₖᵀ ∇θ μ(θ)"
     cites = ("titsias2022",)
 
     def __init__(self, samples: int = 2, scale: float | None = None):

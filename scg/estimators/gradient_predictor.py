@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scg.baselines.per_unit import PerUnit
-from scg.distributions.base import Distribution
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.expr import Expr
 from scg.ops.elementwise import square
@@ -42,13 +43,11 @@ class GradientPredictor(Estimator):
         self.decay = PerUnit(decay).decay
         self.allow_biased = allow_biased
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw a stopped value."""
         return Draw(stop(dist.sample(noise)))
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the prediction, and learn it by least squares."""
         x, mu, unit = draw.value, stop(dist.mean()), downstream.unit
         cost = stop(downstream.cost)

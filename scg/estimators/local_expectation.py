@@ -17,8 +17,8 @@ class LocalExpectation(Estimator):
     Notes
     -----
     Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) p(xᵢ = v | mbᵢ) / p(xᵢ = v; θ) ∇θ p(xᵢ = v; θ), with mbᵢ the Markov blanket;
-    Titsias and Lázaro-Gredilla (2015, section 3). With children c the ratio is p(c | x₍ᵢ₌ᵥ₎) over its
-    mean under p(xᵢ); without any it is 1 and the estimate is RAM's.
+    Titsias and Lázaro-Gredilla (2015, section 3). With children c the ratio is p(c | x₍ᵢ₌ᵥ₎) over
+    its mean under p(xᵢ); without any it is 1 and the estimate is RAM's.
     """
 
     evaluations = "n |values| + 1"

@@ -15,9 +15,9 @@ class RAM(Estimator):
     Notes
     -----
     Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ p(xᵢ = v; θ), where f runs the graph below again on the same noise; Tokui
-    and Sato (2017, section 4). For one coordinate's own logit, its parents given, this is the mean of
-    the score-function estimate over the coordinate, for every baseline that does not depend on it:
-    no such estimate has a smaller variance. Where coordinates share a logit it may.
+    and Sato (2017, section 4). For one coordinate's own logit, its parents given, this is the mean
+    of the score-function estimate over the coordinate, for every baseline that ignores it: no such
+    estimate has a smaller variance. Where coordinates share a logit it may.
     """
 
     evaluations = "n |values| + 1"

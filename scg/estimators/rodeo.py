@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.estimators.base import (
     Downstream,
@@ -48,9 +49,7 @@ class RODEO(Estimator):
     evaluations = "K"
     requires = ("binary values", "mean field", "differentiable costs")
     joint = True
-    formula = (
-        "1/K Σₖ (f(xₖ) − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α (A hⱼ)(xⱼ))) ∇θ log p(xₖ; θ) + β (A h̃ₖ)(xₖ)"
-    )
+    formula = "1/K Σₖ (f(xₖ) − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α (A hⱼ)(xⱼ))) ∇θ log p(xₖ; θ) + β (A h̃ₖ)(xₖ)"
     cites = ("shi2022",)
 
     def __init__(self, samples: int = 2, hidden: int = 100):
@@ -60,13 +59,11 @@ class RODEO(Estimator):
         self.samples = samples
         self.hidden = hidden
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw K stopped values on the sample plate."""
         return score_draw(dist, noise, noise.plate(self.samples))
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Subtract the others' corrected costs, and inject the second control variate."""
         assert draw.plate is not None
         plate, x, mu, unit = draw.plate, draw.value, stop(dist.mean()), downstream.unit

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scg.distributions.base import Distribution
+from typing import Any
+
 from scg.errors import EstimatorError
 from scg.estimators.base import Draw, Estimator, Sampler
 from scg.ops.gradient import stop
@@ -44,7 +45,7 @@ class StraightThrough(Estimator):
         """A mean or logits to differentiate, and costs that have a slope."""
         return "mean" if self.through == "mean" else "binary values", "differentiable costs"
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+    def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw a value with the derivative of the mean or of the logits."""
         path = dist.mean() if self.through == "mean" else dist.logits
         return Draw(stop(dist.sample(noise)) + path - stop(path))

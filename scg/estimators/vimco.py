@@ -32,7 +32,7 @@ class VIMCO(Estimator):
     Notes
     -----
     Σⱼ (L̂ − L̂₋ⱼ) ∇θ log p(xⱼ; θ), with L̂₋ⱼ = −log 1/K (Σ_{i≠j} wᵢ + ŵ₋ⱼ) and log ŵ₋ⱼ = 1/(K−1)
-    Σ_{i≠j} log wᵢ; Mnih and Rezende (2016, eqs. 10 and 11), here as a cost, −L̂ of the paper. L̂₋ⱼ
+    Σ_{i≠j} log wᵢ; Mnih and Rezende (2016, section 3), here as a cost, −L̂ of the paper. L̂₋ⱼ
     does not depend on particle j, so that it is a baseline. Draws between the particles and the
     cost are replayed on their own noise.
     """

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 import scg
+from scg.models.gated import gated
 from scg.models.logistic import logistic
 from scg.models.mixture import mixture
 from scg.models.policy import policy
@@ -28,6 +29,7 @@ MODELS: dict[str, Callable[..., scg.Graph]] = {
     "gaussian_vae": gaussian_vae,
     "structured": structured,
     "structured_categorical": partial(structured, hidden=(8, 8), classes=5),
+    "gated": gated,
     "policy": policy,
     "logistic": logistic,
     "mixture": mixture,
@@ -38,6 +40,7 @@ __all__ = [
     "bernoulli_vae",
     "categorical_vae",
     "gaussian_vae",
+    "gated",
     "logistic",
     "mixture",
     "policy",

@@ -158,12 +158,14 @@ def trace(x: Any) -> Any:
 
 def tril(x: Any, k: int = 0) -> Any:
     """Lower triangle of the last two event axes."""
-    return x * np.tri(*np.shape(x)[-2:], k)
+    rows, columns = np.shape(x)[-2:]
+    return x * np.tri(rows, columns, k)
 
 
 def triu(x: Any, k: int = 0) -> Any:
     """Upper triangle of the last two event axes."""
-    return x * (1.0 - np.tri(*np.shape(x)[-2:], k - 1))
+    rows, columns = np.shape(x)[-2:]
+    return x * (1.0 - np.tri(rows, columns, k - 1))
 
 
 def diag(x: Any) -> Any:

@@ -82,7 +82,7 @@ def _xlog1py(x: Any, y: Any) -> Any:
 
 
 def _unless_both(x: Any, x0: float, y: Any, y0: float) -> Any:
-    """Return y, but 1 where x = x0 and y = y0: there x / y has no value, x · (1 / y) the value 0."""
+    """Return y, but 1 where x = x0 and y = y0: there x / y is 0 / 0, and is to be 0."""
     return where(logical_and(equal(x, x0), equal(y, y0)), 1.0, y)
 
 

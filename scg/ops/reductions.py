@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -175,13 +176,13 @@ def _plates_of(x: Any, plate: Any, caller: str) -> Plates:
     return plates
 
 
-def plate_sum(x: Any, plate: Plate) -> Expr:
+def plate_sum(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
     """Sum over a plate (or several); every element then influences the result."""
     plates = _plates_of(x, plate, "plate_sum")
     return _sum(_counted(x), axes=(), over=plates) if plates else x
 
 
-def plate_mean(x: Any, plate: Plate) -> Expr:
+def plate_mean(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
     """Mean over a plate of the user's, for example a batch statistic."""
     plates = _plates_of(x, plate, "plate_mean")
     out = plate_sum(x, plates)
@@ -190,12 +191,12 @@ def plate_mean(x: Any, plate: Plate) -> Expr:
     return out
 
 
-def plate_logsumexp(x: Any, plate: Plate) -> Expr:
+def plate_logsumexp(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
     """Return log Σ exp(x) over a plate; subtract ``np.log`` of its length for log-mean-exp."""
     return _lse(x, axes=(), over=_plates_of(x, plate, "plate_logsumexp"))
 
 
-def plate_max(x: Any, plate: Plate) -> Expr:
+def plate_max(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
     """Maximum over a plate."""
     return _max(x, axes=(), over=_plates_of(x, plate, "plate_max"))
 

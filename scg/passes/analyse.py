@@ -89,7 +89,7 @@ class Influence:
         self.costs = list(graph.costs.items())
         self.order = topological(node for _, node in self.costs)
         self.nodes = [expr for expr in self.order if isinstance(expr, StochasticNode)]
-        self.index = {node: i for i, node in enumerate(self.nodes)}
+        self.index: dict[Expr, int] = {node: i for i, node in enumerate(self.nodes)}
 
     @cached_property
     def ancestors(self) -> dict[Expr, tuple[Reach, ...]]:

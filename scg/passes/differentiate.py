@@ -66,7 +66,7 @@ def through(y: Expr, x: Expr) -> Expr:
         if expr not in env and any(arg in env for arg in expr.args):
             args = tuple(env[arg] if arg in env else stop(arg) for arg in expr.args)
             env[expr] = expr.op.build(expr.graph, args, expr.attrs)
-    return env.get(y, stop(y))
+    return env[y] if y in env else stop(y)
 
 
 def erase(roots: Iterable[Expr], env: dict[Expr, Expr] | None = None) -> dict[Expr, Expr]:
@@ -78,7 +78,7 @@ def erase(roots: Iterable[Expr], env: dict[Expr, Expr] | None = None) -> dict[Ex
     env = {} if env is None else env
     for expr in topological(roots, known=env):
         if expr.op in IDENTITIES:
-            env[expr] = env[expr.args[0]]
+            env[expr] = expand(env[expr.args[0]], expr.plates, expr.shape)
         elif expr.op is box:
             env[expr] = expand(constant(expr.graph, 1.0), expr.plates, expr.shape)
         else:
@@ -101,11 +101,10 @@ def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
     DeclarationError
         If a path from `y` to `x` leads through a stochastic node's sampling.
     """
-    several = isinstance(x, (list, tuple))
-    nodes = list(x) if isinstance(x, (list, tuple)) else [x]
+    nodes = [x] if isinstance(x, Expr) else list(x)
     if y.shape != ():
         raise DeclarationError(
             f"scg.grad: {describe(y)} must be a scalar per plate element; write np.sum(...)"
         )
     result = gradients(y, nodes)
-    return result if several else result[0]
+    return result[0] if isinstance(x, Expr) else result

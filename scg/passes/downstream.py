@@ -87,9 +87,7 @@ class NodeDownstream:
         """The cost with each reduction over `plate` leaving out the element's own part."""
         left = LeaveOut(self.surrogate, self.node, plate, impute)
         run = left.run()
-        return left.back(
-            self.reduced(run.env, None, (*self._samples, left.twin), run.weights)
-        )
+        return left.back(self.reduced(run.env, None, (*self._samples, left.twin), run.weights))
 
     def expected(self, of: Callable[[Distribution, Expr, Expr], Expr]) -> Expr:
         """Return the exact mean over the whole graph of `of` (law of the node, value, cost)."""

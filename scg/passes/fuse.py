@@ -189,8 +189,8 @@ def _place(item: Item, made: Mapping[Expr, list[Item]], level: Mapping[Expr, int
     fused = []
     for k, axes in enumerate(item.args):
         producer = made.get(axes.base)
-        same = producer is not None and producer[0].kind == "map"
-        if same and producer[0].space == item.space and covers(axes, item.space):
+        of_a_nest = producer is not None and producer[0].kind == "map"
+        if of_a_nest and made[axes.base][0].space == item.space and covers(axes, item.space):
             fused.append(k)
             item.level = max(item.level, level[axes.base])
         else:
@@ -218,7 +218,7 @@ def _sink(
                     fixed.add(axes.base)
     for _, _, entry in others:
         fixed |= {views[arg].base for arg in entry.expr.args}  # type: ignore[union-attr]
-    for expr, items in reversed(made.items()):
+    for expr, items in reversed(list(made.items())):
         (item, *more) = items
         if more or item.kind != "map" or expr in fixed or expr not in users:
             continue

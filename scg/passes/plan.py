@@ -105,7 +105,7 @@ def _given(
                 f"estimator for node {name!r}: expected an instance such as scg.MuProp(), "
                 f"got {value!r}"
             )
-    return {node: estimator[node.name] for node in influence.nodes if node.name in estimator}
+    return {node: estimator[node.name or ""] for node in influence.nodes if node.name in estimator}
 
 
 def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:

@@ -174,9 +174,9 @@ def _binary_values(node: StochasticNode, view: View) -> str | None:
 
 
 def _classes(node: StochasticNode, view: View) -> str | None:
-    if issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
-        return None
-    return f"{family_of(node)} does not draw classes"
+    if not issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
+        return f"{family_of(node)} does not draw classes"
+    return "it has a single class" if node.dist.classes < 2 else None
 
 
 def _enough_values(node: StochasticNode, view: View) -> str | None:
@@ -191,6 +191,13 @@ def _coordinates(node: StochasticNode, view: View) -> str | None:
     if family.supports("coordinate_values"):
         return None
     return f"{family_of(node)} has no independent coordinates with finitely many values"
+
+
+def _weak_derivatives(node: StochasticNode, view: View) -> str | None:
+    family = node.attrs["family"]
+    if family.supports("coordinate_values") or family.supports("weak_derivatives"):
+        return None
+    return f"{family_of(node)} has no measure-valued derivative here"
 
 
 def _densities_below(node: StochasticNode, view: View) -> str | None:
@@ -263,6 +270,7 @@ REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
     "latent density": _latent_density,
     "smooth relaxations": _smooth_relaxations,
     "coordinates": _coordinates,
+    "weak derivatives": _weak_derivatives,
     "densities below": _densities_below,
     "enumerable below": _enumerable_below,
     "enumerable graph": _enumerable,

@@ -15,6 +15,7 @@ from scg.ops.reductions import expand, plate_sum
 from scg.passes.analyse import bits
 
 if TYPE_CHECKING:
+    from scg.distributions.base import Distribution
     from scg.passes.surrogate import Surrogate
 
 #: What may happen to the stochastic nodes below the replaced one.
@@ -104,7 +105,7 @@ def _redrawn(surrogate: Surrogate, node: StochasticNode, run: Run, below: str) -
     return value
 
 
-def law(node: StochasticNode, env: dict[Expr, Expr]):
+def law(node: StochasticNode, env: dict[Expr, Expr]) -> Distribution:
     """Distribution of a node given what `env` holds for its parents."""
     return node.dist.rebuild(tuple(env[arg] for arg in node.args), node.attrs["static"])
 

@@ -133,7 +133,7 @@ class Surrogate:
         for node in self.influence.nodes:
             draw, estimator = self.draws[node], self.plan.estimators[node]
             memory = self.noises[node].memory
-            down = NodeDownstream(self, node)
+            down: Any = NodeDownstream(self, node)
             term = estimator.term(self.dists[node], draw, down, memory)
             self.terms[node] = Term(node, draw, term)
             if memory.leaves:
@@ -178,7 +178,8 @@ class Surrogate:
                 NodeMemory(self.graph, node.name or ""),
             )
             self.dists[node] = dist
-        draw = self.plan.estimators[node].draw(dist, self.noises[node])
+        noise: Any = self.noises[node]
+        draw = self.plan.estimators[node].draw(dist, noise)
         if draw.value.shape != node.shape or draw.value.kind != node.kind:
             raise CompilerError(
                 f"{self.plan.estimators[node]!r} drew {draw.value!r} for node {node.name!r} "

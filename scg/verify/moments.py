@@ -174,9 +174,9 @@ class Walk:
     ):
         self.values, self.sizes = values, sizes
         replaced, self.coupled = stand_in(outputs, couplings)
-        outputs = list(replaced.values())
-        leaves = list(Program(dict(enumerate(outputs))).noise.values())
-        self.uses: dict[Expr, Uses] = {leaf: uses(leaf, outputs) for leaf in leaves}
+        exprs = list(replaced.values())
+        leaves = list(Program(dict(enumerate(exprs))).noise.values())
+        self.uses: dict[Expr, Uses] = {leaf: uses(leaf, exprs) for leaf in leaves}
         self.order: list[Expr] = []
         waiting = dict.fromkeys(leaves)
         while waiting:

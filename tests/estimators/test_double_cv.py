@@ -126,13 +126,9 @@ def test_own_parameters_learn_on_the_variance(name):
 
 
 def test_at_their_start_both_are_leave_one_out():
-    steps = [
-        scg.compile(single(), e) for e in (scg.LeaveOneOut(3), scg.DoubleCV(3), scg.RODEO(3))
-    ]
+    steps = [scg.compile(single(), e) for e in (scg.LeaveOneOut(3), scg.DoubleCV(3), scg.RODEO(3))]
     noise = steps[0].noise(seed=1, runs=5)
-    grads = [
-        s(params_of(s.graph), noise=noise, state=s.init(seed=0)).grads["a"] for s in steps
-    ]
+    grads = [s(params_of(s.graph), noise=noise, state=s.init(seed=0)).grads["a"] for s in steps]
     np.testing.assert_allclose(grads[1], grads[0], atol=1e-13)
     np.testing.assert_allclose(grads[2], grads[0], atol=1e-13)
 

@@ -39,8 +39,11 @@ def test_unbiased_with_two_layers(impute, after):
     assert np.sum(m.variance["a"]) < np.sum(plain.variance["a"])
 
 
+@pytest.mark.parametrize(
+    "above", [scg.ScoreFunction(), scg.LeaveOneOut(samples=2), scg.Enumeration()], ids=repr
+)
 @pytest.mark.parametrize("impute", IMPUTE)
-def test_unbiased_on_a_batch_with_a_second_cost_on_the_particles(impute):
+def test_unbiased_on_a_batch_with_a_second_cost_on_the_particles(impute, above):
     g = scg.Graph("batch")
     batch = scg.Plate("batch", reduce="mean")
     particles = scg.Plate("particles", length=2, reduce="sum")
@@ -51,7 +54,7 @@ def test_unbiased_on_a_batch_with_a_second_cost_on_the_particles(impute):
     )
     g.cost("bound", scg.iwae(x * b - 0.4 * b * top, particles))
     g.cost("each", np.exp(0.5 * b * x))
-    estimators = {"b": scg.VIMCO(particles, impute), "top": scg.ScoreFunction()}
+    estimators = {"b": scg.VIMCO(particles, impute), "top": above}
     data = {"x": np.array([0.9, -1.4])}
     m = assert_exact(g, estimators, data)
     plain = scg.moments(scg.compile(g, scg.ScoreFunction()), params_of(g), data=data)
@@ -127,5 +130,5 @@ def test_errors_say_what_to_do():
     g, particles = bound(length=1)
     with pytest.raises(scg.EstimatorError, match="length of at least 2"):
         scg.compile(g, scg.VIMCO(particles))
-    with pytest.raises(scg.DeclarationError, match="scg.iwae: log_w is"):
+    with pytest.raises(scg.DeclarationError, match=r"scg\.iwae: log_w is"):
         scg.iwae(g.parameter("free", 0.0), particles)

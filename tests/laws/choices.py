@@ -23,7 +23,8 @@ class Choice:
     """A way to make an estimator; `samples` counts draws, `linear` asks for means and slopes.
 
     `families` names the distributions that it is for (all without it), `separate` says that it
-    needs every user plate to survive, `single_below` that it needs single draws below.
+    needs every user plate to survive, `single_below` that it needs single draws below, `smooth`
+    that the uniforms of its node and of those below are integrated by rules of many points.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Choice:
     families: tuple[str, ...] = ()
     separate: bool = False
     single_below: bool = False
+    smooth: bool = False
 
     @property
     def orders(self) -> float:
@@ -90,6 +92,9 @@ CHOICES = {
         Choice("stratified2", lambda: scg.Stratified(samples=2), samples=2, separate=True),
         Choice("ram", scg.RAM, samples=2, families=DISCRETE_FAMILIES, separate=True),
         Choice(
+            "measure", scg.MeasureValued, samples=2, families=DISCRETE_FAMILIES, separate=True
+        ),
+        Choice(
             "local",
             scg.LocalExpectation,
             families=DISCRETE_FAMILIES,
@@ -115,6 +120,7 @@ CHOICES = {
             linear=True,
             families=("Bernoulli",),
         ),
+        Choice("rebar", scg.REBAR, samples=6, families=("Bernoulli",), linear=True, smooth=True),
         Choice("automatic", lambda: None, samples=4, enumerates=True),
     )
 }

@@ -27,6 +27,8 @@ ORDERED = [
     (first, second)
     for first, second in itertools.product(PAIRED, repeat=2)
     if not (CHOICES[first].single_below and second in SEVERAL)
+    and not (CHOICES[first].smooth and second in SEVERAL)
+    and not (CHOICES[second].smooth and first in SEVERAL)
 ]
 
 

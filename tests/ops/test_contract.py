@@ -84,6 +84,7 @@ def test_every_cotangent_is_einsum_too():
     np.testing.assert_allclose(out["x"][0], np.einsum("po,io->pi", slope, W), rtol=1e-12)
     np.testing.assert_allclose(out["W"][0], np.einsum("pi,po->io", x, slope), rtol=1e-12)
     assert gx.plates == (p,) and gW.plates == ()
+    assert gW.op is contract and gW.attrs["over"] == (p,)  # one product, no sum of outer products
 
 
 def test_integers_and_booleans_are_counted():

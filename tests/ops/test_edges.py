@@ -7,7 +7,7 @@ import pytest
 import scg
 from scg.compile import finish
 from scg.ops import elementwise as e
-from scg.ops import special
+from scg.ops import gradient, special
 from scg.passes.differentiate import gradients
 
 INF = np.inf
@@ -83,6 +83,8 @@ def test_constant_powers(x, power, value, slope, curvature):
 
 
 def test_power_at_zero_in_both_arguments():
+    out = evaluate(np.power, 0.0, 0.0)  # 0 · 0^-1 is 0, not NaN
+    assert [out["value"], out[0], out[1]] == [1, 0, 0]
     out = evaluate(np.power, 0.0, 2.0)
     assert [out["value"], out[0], out[1], out[0, 1]] == [0, 0, 0, 0]
     out = evaluate(np.power, 1.7, 0.0)
@@ -137,6 +139,30 @@ def test_unused_branches_inside_the_vocabulary_do_not_poison():
     ):
         out = evaluate(fn, *args)
         assert all(np.all(np.isfinite(value)) for value in out.values()), (fn, out)
+
+
+def test_marks_on_derivatives():
+    """stop: none; box: value 1, derivative of the box; graft: value and derivative of two nodes."""
+    out = evaluate(lambda a: scg.stop_gradient(a) * a, 0.7)
+    assert (out["value"], out[0], out[0, 0]) == (0.7**2, 0.7, 0.0)
+    out = evaluate(lambda a: gradient.box(3.0 * a) * np.exp(a), 0.7)
+    np.testing.assert_allclose(
+        [out["value"], out[0], out[0, 0]], np.exp(0.7) * np.array([1, 4, 16])
+    )
+    out = evaluate(lambda a: gradient.graft(np.exp(a), a**3), 0.7)
+    np.testing.assert_allclose([out["value"], out[0]], [np.exp(0.7), 3 * 0.7**2])
+
+
+def test_erasing_a_graft_keeps_its_plates():
+    """Five elements of 0.7 sum to 3.5, though the value alone is on no plate."""
+    g = scg.Graph("graft")
+    p = scg.Plate("p", length=5)
+    a, x = g.parameter("a", 0.7), g.data("x", plates=p)
+    y = scg.plate_sum(gradient.graft(a, 2.0 * a * x), p)
+    out = finish({"y": y, "dy": gradients(y, [a])[0]}).run(
+        {"a": 0.7, "x": np.arange(5.0)}, None, {}
+    )
+    np.testing.assert_allclose([out["y"][0], out["dy"][0]], [3.5, 20.0])
 
 
 # --- elementary functions at extremes -------------------------------------------------------------

@@ -113,6 +113,7 @@ CHOICE = [
         (ON, OTHER),
         below=2,
     ),
+    unary("count of a condition", lambda x: np.sum(x > 0.0, axis=0)),
     unary("count", lambda x: np.sum(x > 0.0) + np.cumsum(x < 1.0)),
 ]
 SPECIAL = [
@@ -214,6 +215,8 @@ MOVES = [
 MARKS = [
     unary("mark", on_nodes(lambda x: gradient.mark(x, label="m"), lambda x: x), lambda x: x),
     unary("stop", lambda x: scg.stop_gradient(np.exp(x)) * x, lambda x: np.exp(x) * x, order=0),
+    unary("observed", gradient.observed, lambda x: x),
+    Row("graft", gradient.graft, lambda x, y: x + 0.0 * y, (A[0], A), order=0),
     unary("box", lambda x: gradient.box(x) * np.exp(x), np.exp, order=0),
     unary("unslice", on_nodes(lambda x: np.sum(x[1:] ** 2), lambda x: np.sum(x[1:] ** 2))),
 ]

@@ -14,7 +14,6 @@ from scg.compile import finish
 from scg.expr import topological
 from scg.passes.analyse import Influence
 from scg.passes.differentiate import erase, gradients
-from scg.passes.simplify import simplify
 
 DEPTH = 20_000
 
@@ -38,11 +37,9 @@ def test_every_pass_on_a_deep_chain(chain):
     order = topological((y,))
     assert len([expr for expr in order if expr.args]) == DEPTH
     (slope,) = gradients(y, [x])
-    (curvature,) = gradients(slope, [x])
     assert erase([scg.stop_gradient(y)])[y] is y
-    simple = simplify([y, slope])
-    assert len(topological(simple)) < len(topological([y, slope]))
     program = finish({"y": y, "slope": slope})
+    assert len(program) < 0.9 * len(topological([y, slope]))
     out = program.run({"x": np.array(0.3)}, None, {})
     value, expected = 0.3, 1.0
     for i in range(DEPTH // 4):
@@ -51,7 +48,6 @@ def test_every_pass_on_a_deep_chain(chain):
         expected *= -0.999 * (1 - t**2)
     np.testing.assert_allclose(out["y"][0], value, rtol=1e-10)
     np.testing.assert_allclose(out["slope"][0], expected, rtol=1e-9)
-    assert curvature.shape == ()
     assert str(program).count("\n") > DEPTH / 2
 
 

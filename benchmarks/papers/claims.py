@@ -1,0 +1,112 @@
+"""What the paper claims, as statements that are checked against measured figures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import mean
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Test figures of each seed, and variances, by estimator."""
+
+    test: Mapping[str, list[float]]
+    variance: Mapping[str, float]
+
+
+class Verdict(NamedTuple):
+    """Whether a claim was met (None: not measured), and the figures that say so."""
+
+    met: bool | None
+    found: str | None = None
+
+
+class Claim(NamedTuple):
+    """A statement, and how it is checked."""
+
+    text: str
+    check: Callable[[Mapping[str, Figures]], Verdict]
+
+
+def gap(figures: Mapping[str, Figures], model: str, worse: str, better: str) -> float | None:
+    """Return by how many nats one estimator is worse than another, on the mean of the seeds."""
+    test = figures[model].test if model in figures else {}
+    return mean(test[worse]) - mean(test[better]) if worse in test and better in test else None
+
+
+def separated(figures: Mapping[str, Figures], model: str, worse: str, better: str) -> bool:
+    """Say whether every seed of the one is worse than every seed of the other."""
+    test = figures[model].test
+    return min(test[worse]) > max(test[better])
+
+
+def order(model: str, worse: str, better: str) -> Claim:
+    """The figure of one estimator is worse than that of another, in every seed."""
+
+    def check(figures: Mapping[str, Figures]) -> Verdict:
+        found = gap(figures, model, worse, better)
+        if found is None:
+            return Verdict(None)
+        met = separated(figures, model, worse, better)
+        return Verdict(met, f"The means differ by {found:.1f} nats.")
+
+    return Claim(f"{model}: {worse} ends above {better} with every seed", check)
+
+
+def grows(small: str, large: str, worse: str, better: str) -> Claim:
+    """A gap is larger in one model than in another."""
+
+    def check(figures: Mapping[str, Figures]) -> Verdict:
+        before, after = (gap(figures, model, worse, better) for model in (small, large))
+        if before is None or after is None:
+            return Verdict(None)
+        return Verdict(after > before, f"It is {before:.1f} nats, then {after:.1f}.")
+
+    return Claim(f"The gap from {worse} to {better} grows from {small} to {large}", check)
+
+
+def less_variance(model: str, more: str, less: str) -> Claim:
+    """The variance of one estimator at the frozen checkpoint is above that of another."""
+
+    def check(figures: Mapping[str, Figures]) -> Verdict:
+        found = figures[model].variance if model in figures else {}
+        if more not in found or less not in found:
+            return Verdict(None)
+        ratio = found[more] / found[less]
+        return Verdict(ratio > 1, f"The ratio of the variances is {ratio:.3g}.")
+
+    return Claim(f"{model}, at the frozen checkpoint: {more} varies more than {less}", check)
+
+
+TWO, THREE = "392-200-200-392", "392-200-200-200-392"
+CLAIMS = {
+    "muprop_structured": [
+        claim
+        for model in (TWO, THREE)
+        for claim in (
+            order(model, "LR-C", "MuProp-C"),
+            order(model, "LR-C-VN-IDB", "MuProp-C"),
+            order(model, "LR-C-VN-IDB", "MuProp-C-VN"),
+            order(model, "MuProp-C", "MuProp-C-VN"),
+            order(model, "MuProp-C-VN", "ST"),
+            less_variance(model, "LR-C", "MuProp-C"),
+            less_variance(model, "LR-C-IDB", "MuProp-C"),
+        )
+    ]
+    + [
+        grows(TWO, THREE, "LR-C", "MuProp-C"),
+        grows(TWO, THREE, "LR-C-VN-IDB", "MuProp-C"),
+        grows(TWO, THREE, "LR-C-VN-IDB", "MuProp-C-VN"),
+    ],
+    "sbn_generative": [
+        claim
+        for model in ("200-784", "200-200-784")
+        for claim in (
+            order(model, "ST", "LR-C-VN-IDB"),
+            order(model, "ST", "MuProp-C"),
+            order(model, "MuProp-C", "LR-C-VN-IDB"),
+            less_variance(model, "LR-C-IDB", "MuProp-C-IDB"),
+            less_variance(model, "LR-C", "MuProp-C"),
+        )
+    ],
+}

@@ -1,0 +1,49 @@
+"""The published figures. How the protocol here differs from the published one: protocol.md."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table: figures by model, then estimator."""
+
+    title: str
+    about: str
+    unit: str
+    models: dict[str, dict[str, float]]
+    remark: str
+
+
+TABLES = {
+    "muprop_structured": Table(
+        "Table 2: the lower half of a digit from its upper half",
+        "Negative log-likelihood of the lower half, in nats, estimated with 100 draws an image; "
+        "less is better.",
+        "NLL",
+        {
+            "392-200-200-392": {
+                "LR-C-VN-IDB": 63.2, "MuProp-C": 57.7, "MuProp-C-VN": 56.7, "ST": 56.1,
+            },
+            "392-200-200-200-392": {
+                "LR-C-VN-IDB": 100.6, "MuProp-C": 62.7, "MuProp-C-VN": 57.2, "ST": 54.4,
+            },
+        },
+        "The figures themselves are not reproduced: see the number of updates.",
+    ),
+    "sbn_generative": Table(
+        "Table 3: sigmoid belief networks of digits",
+        "Negative variational bound in nats, the mean of 20 draws an image (published: 100, which "
+        "changes the noise of the figure and not its mean); less is better.",
+        "−bound",
+        {
+            "200-784": {
+                "LR-C-VN-IDB": 113.5, "MuProp-C": 113.6, "MuProp-C-IDB": 113.1, "ST": 129.4,
+            },
+            "200-200-784": {
+                "LR-C-VN-IDB": 99.7, "MuProp-C": 100.4, "MuProp-C-IDB": 100.4, "ST": 119.9,
+            },
+        },
+        "Straight-through's failure in the published table is one of its end value, which needs "
+        "30 passes over the images or more: short runs cannot show it.",
+    ),
+}  # fmt: skip

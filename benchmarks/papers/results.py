@@ -1,0 +1,155 @@
+"""Write docs/results.md and its plots from the files of results of the reproductions.
+
+    python benchmarks/papers/results.py --runs paper-runs
+
+Whether a claim was met is computed from the figures, so that the page says what was measured.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import matplotlib as mpl
+from claims import CLAIMS, Figures
+from published import TABLES
+
+mpl.use("Agg")
+mpl.rcParams["svg.hashsalt"] = "scg"  # the same figures give the same file
+import matplotlib.pyplot as plt  # noqa: E402 - after the choice of its backend
+
+Records = list[dict[str, Any]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, default=Path("docs/results"))
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    args = parser.parse_args()
+    folder = args.docs / "results"
+    folder.mkdir(exist_ok=True)
+    parts = [Path(__file__).with_name("protocol.md").read_text(encoding="utf-8")]
+    for task, table in TABLES.items():
+        file = args.runs / f"{task}.jsonl"
+        if not file.exists():
+            parts.append(f"## {table.title}\n\nNot run yet.\n")
+            continue
+        records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        if args.runs != folder:
+            shutil.copy(file, folder / file.name)
+        parts.append(section(task, table, records, folder))
+    (args.docs / "results.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def section(task: str, table: Any, records: Records, folder: Path) -> str:
+    """Return what the page says about one task."""
+    text = [f"## {table.title}", "", table.about, ""]
+    figures: dict[str, Figures] = {}
+    for model in table.models:
+        mine = [r for r in records if r["model"] == model]
+        if not any(r["kind"] == "test" for r in mine):
+            text += [f"### {model}", "", "Not run yet.", ""]
+            continue
+        steps = max(r["steps"] for r in mine if r["kind"] == "test")
+        mine = [r for r in mine if r["steps"] == steps]
+        figures[model] = collect(mine)
+        text += [f"### {model}: {steps} updates", ""]
+        text += rows(table, model, mine, figures[model])
+        plot_curves(folder / f"{task}_{model}.svg", model, table.unit, mine, figures[model])
+        text += ["", f"![Learning curves of {model}](results/{task}_{model}.svg)", ""]
+        if figures[model].variance:
+            text += variances(mine)
+    text += ["### What reproduced, and what did not", ""]
+    for claim in CLAIMS[task]:
+        verdict = claim.check(figures)
+        words = {True: "**holds**", False: "**does not hold**", None: "not measured"}
+        found = "" if verdict.found is None else f" {verdict.found}"
+        text.append(f"- {claim.text}: {words[verdict.met]}.{found}")
+    return "\n".join([*text, "", table.remark, ""])
+
+
+def collect(records: Records) -> Figures:
+    """Return the figures of one model."""
+    test: dict[str, list[float]] = {}
+    for r in records:
+        if r["kind"] == "test":
+            test.setdefault(r["estimator"], []).append(r["test"])
+    variance = {r["estimator"]: r["variance"] for r in records if r["kind"] == "variance"}
+    return Figures({name: sorted(values) for name, values in test.items()}, variance)
+
+
+def rows(table: Any, model: str, records: Records, figures: Figures) -> list[str]:
+    """Return the table of test figures beside the published ones."""
+    lines = [
+        f"| estimator | {table.unit}, test | of each seed | rate, of those tried | ms an update "
+        "| published |",
+        "|---|---|---|---|---|---|",
+    ]
+    stderr = [r["stderr"] for r in records if r["kind"] == "test"]
+    for name, values in figures.test.items():
+        runs = [r for r in records if r["kind"] == "run" and r["estimator"] == name]
+        chosen = next(r for r in records if r["kind"] == "test" and r["estimator"] == name)["rate"]
+        tried = sorted({r["rate"] for r in runs})
+        diverged = [r["rate"] for r in runs if r["valid"] is None]
+        speed = mean(r["ms_per_step"] for r in runs if r["valid"] is not None)
+        grid = ", ".join(f"{rate:g}" for rate in tried)
+        note = f"; diverged: {', '.join(f'{r:g}' for r in diverged)}" if diverged else ""
+        note += "; at the edge" if chosen in (tried[0], tried[-1]) else ""
+        each = ", ".join(f"{value:.1f}" for value in values)
+        published = table.models[model].get(name, "–")
+        lines.append(
+            f"| {name} | **{mean(values):.1f}** | {each} | {chosen:g} of {grid}{note} "
+            f"| {speed:.1f} | {published} |"
+        )
+    images = next(r["images"] for r in records if r["kind"] == "test")
+    return [
+        *lines,
+        "",
+        f"The standard error over the {images} test images is {min(stderr):.2f} to "
+        f"{max(stderr):.2f} nats; it is common to all rows, which see the same images. Times are "
+        "of a machine that did other work as well.",
+    ]
+
+
+def plot_curves(path: Path, model: str, unit: str, records: Records, figures: Figures) -> None:
+    """Draw the validation curve of each estimator at its chosen rate, one line a seed."""
+    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    for number, name in enumerate(figures.test):
+        tested = [r for r in records if r["kind"] == "test" and r["estimator"] == name]
+        for place, test in enumerate(tested):
+            key = dict(kind="run", estimator=name, rate=test["rate"], seed=test["seed"])
+            run = next(r for r in records if all(r.get(k) == v for k, v in key.items()))
+            steps, values = zip(*run["curve"], strict=True)
+            label = f"{name} ({test['rate']:g})" if place == 0 else None
+            axes.plot(steps, values, color=f"C{number}", label=label, alpha=0.9)
+    axes.set(title=model, xlabel="updates", ylabel=f"{unit}, validation")
+    axes.grid(alpha=0.3)
+    figure.legend(title="estimator (rate)", fontsize="small", loc="outside right upper")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def variances(records: Records) -> list[str]:
+    """Return the table of variances at the frozen checkpoint."""
+    found = [r for r in records if r["kind"] == "variance"]
+    least = {r["estimator"]: r["variance"] for r in found}
+    base = least.get("MuProp-C")
+    lines = [
+        f"Variance of the gradient of the layers that draw, at the parameters where MuProp-C "
+        f"(first seed) ended, on one fixed batch, {found[0]['draws']} draws; mean over all "
+        "elements, without variance normalization:",
+        "",
+        "| estimator | variance | times that of MuProp-C |",
+        "|---|---|---|",
+    ]
+    for r in found:
+        mark = "" if r["unbiased"] else " (biased)"
+        ratio = f"{r['variance'] / base:.3g}" if base else "–"
+        lines.append(f"| {r['estimator']}{mark} | {r['variance']:.3g} | {ratio} |")
+    return [*lines, ""]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Measure-valued gradients: the derivative of a law as a difference of two laws."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.estimators.alternatives import alternatives
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.expr import Expr
+from scg.ops.base import constant
+from scg.ops.elementwise import where
+from scg.ops.gradient import stop
+from scg.ops.reductions import plate_sum
+
+
+class MeasureValued(Estimator):
+    """For each coordinate the cost at a positive part minus the cost at a negative part.
+
+    Notes
+    -----
+    Σᵢ c(θᵢ) (f(x₍ᵢ₌ₓ⁺₎) − f(x₍ᵢ₌ₓ⁻₎)) ∇θ θᵢ with ∇ p(xᵢ; θᵢ) = c (p⁺ − p⁻); Pflug (1989), Mohamed
+    et al. (2020, section 6). The two parts of a normal are coupled; discrete coordinates have a
+    point mass at each value, which makes the estimate RAM's. The graph below is replayed on the
+    same noise.
+    """
+
+    evaluations = "2 n |parameters| + 1"
+    requires = ("weak derivatives", "surviving plates")
+    credit = "along"
+    formula = "Σᵢ c(θᵢ) (f(x₍ᵢ₌ₓ⁺₎) − f(x₍ᵢ₌ₓ⁻₎)) ∇θ θᵢ"
+    cites = ("pflug1989", "mohamed2020")
+
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a stopped value, and its positive and negative parts."""
+        x = stop(dist.sample(noise))
+        parts = dist.weak_derivatives(x, noise) if dist.supports("weak_derivatives") else None
+        return Draw(x, aux={"parts": parts})
+
+    def term(
+        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr | None:
+        """Inject the differences along the parameters."""
+        if draw.aux["parts"] is None:
+            every = alternatives(dist, draw.value, downstream)
+            replay = downstream.at(every.value, below="same")
+            return along(every.arranged(replay.cost), every.probs)
+        x = draw.value
+        plate = downstream.plate(x.size)
+        own = np.eye(x.size, dtype=bool).reshape(-1, *x.shape)
+        here = constant(x.graph, own, (plate,))
+
+        def cost(part: Expr) -> Expr:
+            replay = downstream.at(where(here, stop(part), x), below="same")
+            return plate_sum(where(here, replay.cost, 0.0), plate)
+
+        terms = [
+            along(factor * (cost(positive) - cost(negative)), theta)
+            for theta, factor, positive, negative in draw.aux["parts"]
+        ]
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total

@@ -1,0 +1,71 @@
+"""Conditional computation: a classifier whose hidden units are switched by stochastic gates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import scg
+from scg.errors import DeclarationError
+from scg.models.layers import linear
+
+UNITS = ("binary", "smooth", "rectifier")
+
+
+def gated(
+    means: Any,
+    width: int = 64,
+    gater: int = 16,
+    classes: int = 10,
+    unit: str = "binary",
+    target: float = 0.1,
+    penalty: float = 1.0,
+) -> scg.Graph:
+    """Classifier with gates that turn most of its hidden units off (Bengio et al. 2013).
+
+    A small tanh network, the gater, gives every hidden unit of the main path the logit of its
+    gate. One cost is the cross-entropy, the other pulls each gate's mean activity over the batch
+    to `target`.
+
+    Parameters
+    ----------
+    means : array_like, shape (pixels,)
+        The mean training image.
+    width : int
+        Hidden units of the main path, each with a gate.
+    gater : int
+        Hidden units of the gater.
+    classes : int
+        Number of labels.
+    unit : {"binary", "smooth", "rectifier"}
+        What a gate is: Bernoulli, stochastic-times-smooth, or a noisy rectifier.
+    target : float
+        Wanted mean activity of a gate.
+    penalty : float
+        Weight of the sparsity cost.
+    """
+    if unit not in UNITS:
+        raise DeclarationError(f"gated: unit must be one of {', '.join(UNITS)}, got {unit!r}")
+    means = np.asarray(means, dtype=float)
+    g = scg.Graph("gated")
+    batch = scg.Plate("batch", reduce="mean")
+    x = g.data("x", shape=means.shape, plates=batch) - means
+    labels = g.data("labels", kind="int", plates=batch)
+    hidden = scg.relu(linear(g, "main", x, width))
+    scores = linear(g, "gates", np.tanh(linear(g, "gater", x, gater)), width)
+    if unit == "binary":
+        law = scg.Bernoulli(logits=scores + np.log(target / (1.0 - target)))
+        gates, active = g.sample("gate", law), law.probs
+    elif unit == "smooth":
+        scores = scores + np.log(target / (1.0 - target))
+        gates, active = scg.stochastic_times_smooth(g, "gate", scores), scg.sigmoid(scores)
+    else:
+        gates = scg.noisy_rectifier(g, "gate", scores - 1.0)
+        active = scg.ndtr(scores - 1.0)
+    logits = linear(g, "output", hidden * g.deterministic("gates", gates), classes)
+    chosen = scg.one_hot(labels, classes)
+    g.cost("cross_entropy", -np.sum(chosen * scg.log_softmax(g.deterministic("scores", logits))))
+    activity = g.deterministic("activity", scg.plate_mean(active, batch))
+    g.cost("sparsity", penalty * np.sum((activity - target) ** 2))
+    return g

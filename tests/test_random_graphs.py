@@ -1,0 +1,323 @@
+"""Random graphs from the tables of ops and distributions, against the same recipe on plain numbers.
+
+A recipe is run twice: on nodes, which declares a graph, and on numbers, where each draw is given.
+The second run needs neither plates nor a compiler: the cost of each plate element is a number.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scg
+from scg.ops import elementwise as e
+
+POSITIVE = 0.4
+
+
+def positive(a):
+    return scg.softplus(a) + POSITIVE
+
+
+def triple(a, b, c):
+    return np.stack([a, b, c])
+
+
+W = np.array([0.7, -0.4, 0.9])
+M = np.array([[1.3, 0.2, -0.1], [0.4, 1.1, 0.3], [-0.2, 0.1, 0.9]])
+
+# --- functions of three numbers of moderate size, to one of moderate size -------------------------
+SMOOTH = {
+    "add": lambda a, b, c: a + 0.5 * b,
+    "subtract": lambda a, b, c: a - b,
+    "multiply": lambda a, b, c: np.tanh(a * b + c),
+    "divide": lambda a, b, c: a / positive(b),
+    "power": lambda a, b, c: positive(a) ** np.tanh(b),
+    "square": lambda a, b, c: 0.3 * np.square(a) - c,
+    "cube": lambda a, b, c: 0.2 * np.tanh(a) ** 3 + b,
+    "exp": lambda a, b, c: np.exp(-np.square(a)) + b,
+    "expm1": lambda a, b, c: np.expm1(np.tanh(a)),
+    "exp2": lambda a, b, c: np.exp2(np.sin(a)),
+    "log": lambda a, b, c: np.log(positive(a)) - b,
+    "log1p": lambda a, b, c: np.log1p(np.exp(np.tanh(c))),
+    "log2": lambda a, b, c: np.log2(positive(b)),
+    "sqrt": lambda a, b, c: np.sqrt(positive(a)),
+    "trigonometry": lambda a, b, c: np.sin(a) + np.cos(b) * np.arctan(c),
+    "tan": lambda a, b, c: np.tan(np.tanh(a)),
+    "hyperbolic": lambda a, b, c: np.sinh(np.tanh(a)) - np.cosh(np.tanh(b)),
+    "sigmoid": lambda a, b, c: scg.sigmoid(a - b),
+    "log_sigmoid": lambda a, b, c: 0.5 * scg.log_sigmoid(a),
+    "logit": lambda a, b, c: scg.logit(scg.sigmoid(a)),
+    "gelu and silu": lambda a, b, c: scg.gelu(a) + scg.silu(b),
+    "error function": lambda a, b, c: scg.erf(a) * scg.erfc(np.tanh(b)),
+    "erfinv": lambda a, b, c: scg.erfinv(0.9 * np.tanh(a)),
+    "normal": lambda a, b, c: scg.ndtri(0.05 + 0.9 * scg.ndtr(b)),
+    "log_ndtr": lambda a, b, c: 0.2 * scg.log_ndtr(a),
+    "gammaln": lambda a, b, c: scg.gammaln(positive(a)) - scg.digamma(positive(b)),
+    "polygamma": lambda a, b, c: 0.1 * scg.polygamma(positive(a), order=1),
+    "betaln": lambda a, b, c: 0.2 * scg.betaln(positive(a), positive(b)),
+    "gammainc": lambda a, b, c: scg.gammainc(positive(a), positive(b)),
+    "gammaincinv": lambda a, b, c: np.tanh(scg.gammaincinv(positive(a), scg.sigmoid(b))),
+    "bessel": lambda a, b, c: scg.i0e(a) - scg.i1e(b),
+    "xlogy": lambda a, b, c: e.xlogy(np.tanh(a), positive(b)),
+    "sums": lambda a, b, c: np.sum(triple(a, b, c) * W) / 2 - np.mean(triple(a, c, b)),
+    "product": lambda a, b, c: np.prod(np.tanh(triple(a, b, c))),
+    "variance": lambda a, b, c: np.tanh(np.var(triple(a, b, c))),
+    "logsumexp": lambda a, b, c: scg.logsumexp(triple(a, b, c)),
+    "softmax": lambda a, b, c: scg.softmax(triple(a, b, c)) @ W,
+    "log_softmax": lambda a, b, c: 0.3 * scg.log_softmax(triple(a, b, c))[1],
+    "cumulative": lambda a, b, c: np.tanh(np.cumsum(triple(a, b, c))[-1]),
+    "matrix": lambda a, b, c: np.tanh((M @ triple(a, b, c)) @ W),
+    "outer": lambda a, b, c: np.tanh(np.sum(np.outer(triple(a, b, c), W) * M)),
+    "einsum": lambda a, b, c: np.tanh(np.einsum("i,ij,j->", triple(a, b, c), M, W)),
+    "solve": lambda a, b, c: np.tanh(np.sum(np.linalg.solve(M, triple(a, b, c)))),
+    "moves": lambda a, b, c: np.flip(np.roll(triple(a, b, c), 1))[::-2][0],
+    "reshape": lambda a, b, c: np.reshape(np.tile(triple(a, b, c), 2), (2, 3)).T[1, 0],
+}
+KINKED = {
+    "abs": lambda a, b, c: np.abs(a) - 0.5,
+    "maximum": lambda a, b, c: np.maximum(a, b),
+    "minimum": lambda a, b, c: np.minimum(a, c),
+    "relu": lambda a, b, c: scg.relu(a) - scg.relu(b),
+    "leaky_relu and elu": lambda a, b, c: scg.leaky_relu(a) + scg.elu(b),
+    "clip": lambda a, b, c: np.clip(a, -0.5, 0.5),
+    "where": lambda a, b, c: np.where(a > b, c, a),
+    "logic": lambda a, b, c: np.where(np.logical_and(a > 0, b < 0.3), 1.0, c),
+    "floor": lambda a, b, c: np.tanh(np.floor(2.0 * a) + b),
+    "sign": lambda a, b, c: np.sign(a) * b,
+    "sort": lambda a, b, c: np.sort(triple(a, b, c)) @ W / 2,
+    "max": lambda a, b, c: np.max(triple(a, b, c)),
+    "argmax": lambda a, b, c: triple(c, a, b)[np.argmax(triple(a, b, c))],
+    "norm": lambda a, b, c: np.tanh(np.linalg.norm(triple(a, b, positive(c)))),
+    "sparsemax": lambda a, b, c: scg.sparsemax(triple(a, b, c)) @ W,
+}
+
+# --- laws of three numbers, and a number of moderate size from a draw -----------------------------
+FINITE = {
+    "Bernoulli": (lambda a, b, c: scg.Bernoulli(logits=a), lambda x: x),
+    "Bernoulli, probs": (lambda a, b, c: scg.Bernoulli(probs=scg.sigmoid(b)), lambda x: x),
+    "Categorical": (
+        lambda a, b, c: scg.Categorical(logits=triple(a, b, c)),
+        lambda x: scg.one_hot(x, 3) @ W,
+    ),
+    "OneHotCategorical": (
+        lambda a, b, c: scg.OneHotCategorical(logits=triple(a, b, c)),
+        lambda x: x @ W,
+    ),
+    "Binomial": (lambda a, b, c: scg.Binomial(2, logits=c), lambda x: 0.5 * x),
+}
+ANY = FINITE | {
+    "Normal": (lambda a, b, c: scg.Normal(a, positive(b)), np.tanh),
+    "Gamma": (lambda a, b, c: scg.Gamma(positive(a), positive(b)), np.tanh),
+    "Beta": (lambda a, b, c: scg.Beta(positive(a), positive(b)), lambda x: x),
+    "Dirichlet": (lambda a, b, c: scg.Dirichlet(positive(triple(a, b, c))), lambda x: x @ W),
+    "Poisson": (lambda a, b, c: scg.Poisson(positive(a)), lambda x: np.tanh(0.3 * x)),
+    "Geometric": (lambda a, b, c: scg.Geometric(logits=a), lambda x: np.tanh(0.3 * x)),
+    "NegativeBinomial": (
+        lambda a, b, c: scg.NegativeBinomial(positive(a), logits=np.tanh(b)),
+        lambda x: np.tanh(0.3 * x),
+    ),
+    "Exponential": (lambda a, b, c: scg.Exponential(positive(a)), np.tanh),
+    "Laplace": (lambda a, b, c: scg.Laplace(a, positive(b)), np.tanh),
+    "Logistic": (lambda a, b, c: scg.Logistic(a, positive(b)), np.tanh),
+    "Gumbel": (lambda a, b, c: scg.Gumbel(a, positive(b)), np.tanh),
+    "LogNormal": (lambda a, b, c: scg.LogNormal(a, positive(b)), np.tanh),
+    "StudentT": (lambda a, b, c: scg.StudentT(positive(c), a, positive(b)), np.tanh),
+    "Cauchy": (lambda a, b, c: scg.Cauchy(a, positive(b)), np.tanh),
+    "HalfNormal": (lambda a, b, c: scg.HalfNormal(positive(a)), np.tanh),
+    "Weibull": (lambda a, b, c: scg.Weibull(positive(a), positive(b)), np.tanh),
+    "InverseGamma": (lambda a, b, c: scg.InverseGamma(positive(a), positive(b)), np.tanh),
+    "Pareto": (lambda a, b, c: scg.Pareto(positive(a), positive(b)), np.tanh),
+    "VonMises": (lambda a, b, c: scg.VonMises(np.tanh(a), positive(b)), np.sin),
+    "MultivariateNormal": (
+        lambda a, b, c: scg.MultivariateNormal(triple(a, b, c), scale_tril=np.tril(M)),
+        lambda x: np.tanh(x @ W),
+    ),
+    "Multinomial": (
+        lambda a, b, c: scg.Multinomial(3, logits=triple(a, b, c)),
+        lambda x: x @ W / 3,
+    ),
+    "OrderedLogistic": (
+        lambda a, b, c: scg.OrderedLogistic(a, np.array([-0.5, 0.6])),
+        lambda x: 0.5 * x,
+    ),
+    "Mixture": (
+        lambda a, b, c: scg.Mixture(
+            [scg.Normal(a, 1.0), scg.Laplace(b, positive(c))], logits=np.stack([c, 0.2])
+        ),
+        np.tanh,
+    ),
+    "Independent": (
+        lambda a, b, c: scg.Independent(scg.Normal(triple(a, b, c), 1.0)),
+        lambda x: np.tanh(x @ W),
+    ),
+}
+FUNCTIONS = SMOOTH | KINKED
+PLATE = 2
+
+
+@st.composite
+def recipes(draw, functions, laws, draws):
+    """Draw up to 30 steps (what, arguments); the last step's value, with others, is the cost."""
+    size = draw(st.integers(4, 30))
+    at = draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=draws))
+    steps = []
+    for i in range(size):
+        table = laws if i in at else functions
+        what = draw(st.sampled_from(sorted(table)))
+        # 0 and 1 are parameters, 2 is data on a plate, 3 + k is the value of step k
+        args = tuple(draw(st.integers(max(0, i - 6), 2 + i)) for _ in range(3))
+        steps.append((i in at, what, args))
+    return tuple(steps)
+
+
+def run(steps, start, sample):
+    """Run a recipe; `sample` says what a law's draw is."""
+    values = list(start)
+    for i, (stochastic, what, args) in enumerate(steps):
+        given_values = [values[k] for k in args]
+        if stochastic:
+            make, read = ANY[what]
+            values.append(read(sample(f"s{i}", make(*given_values))))
+        else:
+            values.append(FUNCTIONS[what](*given_values))
+    return values[-1] + 0.3 * values[-2] * values[-3]
+
+
+X = np.array([0.35, -0.8])
+PARAMS = {"p": np.array(0.45), "q": np.array(-0.65)}
+
+
+def declare(steps):
+    g = scg.Graph("random")
+    batch = scg.Plate("batch", length=PLATE)
+    start = (g.parameter("p", 0.0), g.parameter("q", 0.0), g.data("x", plates=batch))
+    g.cost("loss", run(steps, start, g.sample))
+    return g
+
+
+def compiled(g):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return scg.compile(g, scg.ScoreFunction())
+
+
+def on_numbers(steps, params, x, draws):
+    """Cost of one element, and the law of each draw."""
+    laws = {}
+
+    def sample(name, law):
+        laws[name] = law
+        return draws[name]
+
+    return float(run(steps, (params["p"], params["q"], x), sample)), laws
+
+
+def expectation(steps, x):
+    """Σ over all draws of their probability times the cost, by brute force."""
+
+    def descend(draws):
+        found = []
+
+        def sample(name, law):
+            if name in draws:
+                return draws[name]
+            found.append((name, law))
+            raise StopIteration
+
+        try:
+            return float(run(steps, (PARAMS["p"], PARAMS["q"], x), sample))
+        except StopIteration:
+            ((name, law),) = found
+            return sum(
+                np.exp(law.log_prob(value)) * descend({**draws, name: value})
+                for value in law.enumerate_support()
+            )
+
+    return descend({})
+
+
+def check_expectation(steps):
+    """Exact truth, exact moments and brute force agree."""
+    g = declare(steps)
+    truth = scg.exact(g, PARAMS, {"x": X})
+    np.testing.assert_allclose(
+        truth.cost, np.mean([expectation(steps, x) for x in X]), rtol=1e-9, atol=1e-11
+    )
+    moments = scg.moments(compiled(g), PARAMS, {"x": X})
+    np.testing.assert_allclose(moments.cost, truth.cost, rtol=1e-9, atol=1e-11)
+    for name in PARAMS:
+        np.testing.assert_allclose(moments.mean[name], truth.grads[name], rtol=1e-8, atol=1e-9)
+
+
+COEFFICIENTS = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
+STEP = 2e-3
+
+
+def check_run(steps, seed):
+    """One run is c + Σ stop(c) log p: its value, and its derivative by differences."""
+    g = declare(steps)
+    out = compiled(g)(PARAMS, seed=seed, x=X)
+    names = list(g.stochastic)
+    drawn = g.simulate(PARAMS, nodes=names, seed=seed, data={"x": X})
+    ancestors = {name for name in names if reaches_cost(g, name)}
+    rows = [
+        {name: drawn[name][0][i] if g.stochastic[name].plates else drawn[name][0] for name in names}
+        for i in range(PLATE)
+    ]
+    costs = [on_numbers(steps, PARAMS, x, row)[0] for x, row in zip(X, rows, strict=True)]
+    np.testing.assert_allclose(out.cost, np.mean(costs), rtol=1e-8, atol=1e-10)
+
+    def surrogate(params):
+        total = 0.0
+        for x, row, fixed in zip(X, rows, costs, strict=True):
+            cost, laws = on_numbers(steps, params, x, row)
+            score = sum(float(laws[name].log_prob(row[name])) for name in ancestors)
+            total += (cost + fixed * score) / PLATE
+        return total
+
+    for name, value in PARAMS.items():
+        slope = (
+            sum(
+                c
+                * (
+                    surrogate(PARAMS | {name: value + k * STEP})
+                    - surrogate(PARAMS | {name: value - k * STEP})
+                )
+                for k, c in COEFFICIENTS.items()
+            )
+            / STEP
+        )
+        np.testing.assert_allclose(out.grads[name], slope, rtol=1e-6, atol=1e-7)
+
+
+def reaches_cost(g, name):
+    import networkx as nx
+
+    return nx.has_path(g.to_networkx(), name, "loss")
+
+
+@settings(max_examples=60)
+@given(recipes(FUNCTIONS, FINITE, 3))
+def test_exact_moments_and_brute_force_agree(steps):
+    check_expectation(steps)
+
+
+@settings(max_examples=60)
+@given(recipes(SMOOTH, ANY, 6), st.integers(0, 999))
+def test_the_interpreter_computes_the_recipe_and_its_score(steps, seed):
+    check_run(steps, seed)
+
+
+# --- what chance may leave out: each entry once, between other nodes ------------------------------
+@pytest.mark.parametrize("law", ANY)
+def test_each_law(law):
+    check_run(((False, "add", (0, 1, 2)), (True, law, (3, 2, 1)), (False, "sigmoid", (4, 0, 0))), 5)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function(function):
+    steps = ((True, "Bernoulli", (0, 1, 2)), (False, function, (3, 2, 1)))
+    check_expectation((*steps, (False, "add", (4, 0, 0))))
