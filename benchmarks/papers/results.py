@@ -44,30 +44,38 @@ def main() -> None:
 
 
 def section(task: str, table: Any, records: Records, folder: Path) -> str:
-    """Return what the page says about one task."""
+    """Return what the page says about one task: each model at each length of training."""
     text = [f"## {table.title}", "", table.about, ""]
-    figures: dict[str, Figures] = {}
+    figures: dict[int, dict[str, Figures]] = {}
     for model in table.models:
         mine = [r for r in records if r["model"] == model]
-        if not any(r["kind"] == "test" for r in mine):
+        lengths = sorted({r["steps"] for r in mine if r["kind"] == "test"})
+        if not lengths:
             text += [f"### {model}", "", "Not run yet.", ""]
-            continue
-        steps = max(r["steps"] for r in mine if r["kind"] == "test")
-        mine = [r for r in mine if r["steps"] == steps]
-        figures[model] = collect(mine)
-        text += [f"### {model}: {steps} updates", ""]
-        text += rows(table, model, mine, figures[model])
-        plot_curves(folder / f"{task}_{model}.svg", model, table.unit, mine, figures[model])
-        text += ["", f"![Learning curves of {model}](results/{task}_{model}.svg)", ""]
-        if figures[model].variance:
-            text += variances(mine)
+        for steps in lengths:
+            same = [r for r in mine if r["steps"] == steps]
+            found = figures.setdefault(steps, {})[model] = collect(same)
+            text += [f"### {model}: {steps} updates", "", *rows(table, model, same, found)]
+            picture = f"{task}_{model}_{steps}.svg"
+            plot_curves(folder / picture, model, table.unit, same, found)
+            text += ["", f"![Learning curves of {model}](results/{picture})", ""]
+            if found.variance:
+                text += variances(same)
     text += ["### What reproduced, and what did not", ""]
+    for steps, found in sorted(figures.items()):
+        text += [f"With {steps} updates:", "", *verdicts(task, found), ""]
+    return "\n".join([*text, table.remark, ""])
+
+
+def verdicts(task: str, figures: dict[str, Figures]) -> list[str]:
+    """Return a line for each claim on models that were run."""
+    words = {True: "**holds**", False: "**does not hold**", None: "not measured"}
+    lines = []
     for claim in CLAIMS[task]:
         verdict = claim.check(figures)
-        words = {True: "**holds**", False: "**does not hold**", None: "not measured"}
         found = "" if verdict.found is None else f" {verdict.found}"
-        text.append(f"- {claim.text}: {words[verdict.met]}.{found}")
-    return "\n".join([*text, "", table.remark, ""])
+        lines.append(f"- {claim.text}: {words[verdict.met]}.{found}")
+    return lines
 
 
 def collect(records: Records) -> Figures:
