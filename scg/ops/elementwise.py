@@ -89,7 +89,7 @@ def _unless_both(x: Any, x0: float, y: Any, y0: float) -> Any:
 exp = elementwise("exp", np.exp, lambda g, y, a: g * y)
 log = elementwise("log", np.log, lambda g, y, a: g / a)
 log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a))
-expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * (y + 1.0))
+expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * exp(a))
 sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y))
 tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * (1.0 - square(y)))
 sigmoid = elementwise("sigmoid", _sigmoid, lambda g, y, a: g * (y * sigmoid(-a)))

@@ -1,0 +1,164 @@
+"""The ops: ours, the same in mpmath, and the points."""
+
+import itertools
+
+import mpmath as mp
+import numpy as np
+
+import scg
+from scg.ops import elementwise as e
+
+SIZES = (1e-30, 1e-12, 1e-5, 1e-2, 0.3, 0.9, 1.7, 4.0, 12.0, 36.0, 88.0, 500.0, 1e5, 1e20)
+REAL = [(s * x,) for x in SIZES for s in (-1, 1)]
+MODERATE = [(s * x,) for x in SIZES if x < 1e3 for s in (-1, 1)]
+POSITIVE = [(x,) for x in SIZES]
+UNIT = [(x,) for x in (1e-30, 1e-12, 1e-5, 0.1, 0.4, 0.5, 0.7, 0.99, 1 - 2.0**-20)]
+INNER = [(2 * u - 1,) for (u,) in UNIT if u > 1e-6]
+SHAPES = (1e-3, 0.1, 0.7, 2.5, 30.0, 1e3, 1e6)
+PAIRS = list(itertools.product((-700.0, -3.1, -1e-8, 0.2, 5.0, 1e6), repeat=2))
+TRIPLES = [(0.3, -1.2, 0.8), (800.0, -800.0, 3.0), (1e-8, 2e-8, -1e-9), (50.0, 49.0, 51.0)]
+
+
+def softplus(x):
+    return mp.log1p(mp.exp(x)) if x < 0 else x + mp.log1p(mp.exp(-x))
+
+
+def sigmoid(x):
+    return 1 / (1 + mp.exp(-x)) if x > 0 else mp.exp(x) / (1 + mp.exp(x))
+
+
+def log_ndtr(x):
+    return mp.log(mp.erfc(-x / mp.sqrt(2)) / 2)
+
+
+def ndtr(x):
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+def stack(fn):
+    """A function of a vector as one of three numbers."""
+    return lambda a, b, c: fn(np.stack([a, b, c]))
+
+
+def mean(*x):
+    return mp.fsum(x) / len(x)
+
+
+def lse(*x):
+    top = max(x)
+    return top + mp.log(mp.fsum(mp.exp(v - top) for v in x))
+
+
+M = np.array([[1.3, 0.2, -0.1], [0.4, 1.1, 0.3], [-0.2, 0.1, 0.9]])
+P = M @ M.T
+
+
+def solved(*b):
+    return mp.lu_solve(mp.matrix(M.tolist()), mp.matrix(list(b)))[1]
+
+
+def lower(a, b, c):
+    """The last entry of the Cholesky factor of P, its diagonal raised."""
+    matrix = mp.matrix(P.tolist()) + mp.diag([mp.exp(v / 1000) for v in (a, b, c)])
+    return mp.cholesky(matrix)[2, 2]
+
+
+def raised(a, b, c):
+    return P + np.eye(3) * np.exp(np.stack([a, b, c]) / 1000)
+
+
+# name: ours, mpmath, points, number of arguments with a derivative
+ROWS = {
+    "add": (np.add, lambda a, b: a + b, PAIRS, 2),
+    "subtract": (np.subtract, lambda a, b: a - b, PAIRS, 2),
+    "multiply": (np.multiply, lambda a, b: a * b, PAIRS, 2),
+    "divide": (np.divide, lambda a, b: a / b, PAIRS, 2),
+    "power": (np.power, mp.power, [(a, b) for (a,) in POSITIVE for b in (-2.5, 0.3, 3.0)], 2),
+    "square": (np.square, lambda a: a * a, REAL, 1),
+    "sqrt": (np.sqrt, mp.sqrt, POSITIVE, 1),
+    "abs": (np.abs, abs, REAL, 1),
+    "exp": (np.exp, mp.exp, MODERATE, 1),
+    "expm1": (np.expm1, mp.expm1, MODERATE, 1),
+    "exp2": (np.exp2, lambda a: mp.power(2, a), MODERATE, 1),
+    "log": (np.log, mp.log, POSITIVE, 1),
+    "log1p": (np.log1p, mp.log1p, [(-0.999,), (-0.3,), (-1e-12,), *POSITIVE], 1),
+    "log2": (np.log2, lambda a: mp.log(a, 2), POSITIVE, 1),
+    "log10": (np.log10, mp.log10, POSITIVE, 1),
+    "sin": (np.sin, mp.sin, REAL, 1),
+    "cos": (np.cos, mp.cos, REAL, 1),
+    "tan": (np.tan, mp.tan, REAL, 1),
+    "arctan": (np.arctan, mp.atan, REAL, 1),
+    "sinh": (np.sinh, mp.sinh, MODERATE, 1),
+    "cosh": (np.cosh, mp.cosh, MODERATE, 1),
+    "tanh": (np.tanh, mp.tanh, MODERATE, 1),
+    "sigmoid": (scg.sigmoid, sigmoid, MODERATE, 1),
+    "log_sigmoid": (scg.log_sigmoid, lambda a: -softplus(-a), MODERATE, 1),
+    "logit": (scg.logit, lambda u: mp.log(u) - mp.log1p(-u), UNIT, 1),
+    "softplus": (scg.softplus, softplus, MODERATE, 1),
+    "relu": (scg.relu, lambda a: max(a, 0), REAL, 1),
+    "leaky_relu": (scg.leaky_relu, lambda a: a if a > 0 else mp.mpf(0.01) * a, REAL, 1),
+    "elu": (scg.elu, lambda a: a if a > 0 else mp.expm1(a), MODERATE, 1),
+    "gelu": (scg.gelu, lambda a: a * ndtr(a), MODERATE, 1),
+    "silu": (scg.silu, lambda a: a * sigmoid(a), MODERATE, 1),
+    "erf": (scg.erf, mp.erf, MODERATE, 1),
+    "erfc": (scg.erfc, mp.erfc, MODERATE, 1),
+    "erfinv": (scg.erfinv, mp.erfinv, INNER, 1),
+    "ndtr": (scg.ndtr, ndtr, MODERATE, 1),
+    "ndtri": (
+        scg.ndtri,
+        lambda u: mp.sqrt(2) * mp.erfinv(2 * u - 1),
+        [p for p in UNIT if p[0] > 1e-13 and p[0] != 0.5],
+        1,
+    ),
+    "log_ndtr": (scg.log_ndtr, log_ndtr, MODERATE, 1),
+    "gammaln": (scg.gammaln, mp.loggamma, POSITIVE, 1),
+    "digamma": (scg.digamma, mp.digamma, POSITIVE, 1),
+    "polygamma": (lambda a: scg.polygamma(a, order=2), lambda a: mp.psi(2, a), POSITIVE[3:], 1),
+    "betaln": (
+        scg.betaln,
+        lambda a, b: mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b),
+        list(itertools.product(SHAPES, repeat=2)),
+        2,
+    ),
+    "gammainc": (
+        scg.gammainc,
+        lambda a, x: mp.gammainc(a, 0, x, regularized=True),
+        [(a, a * r) for a in SHAPES[:-2] for r in (0.3, 1.0, 1.8)],
+        2,
+    ),
+    "i0e": (scg.i0e, lambda a: mp.besseli(0, a) * mp.exp(-abs(a)), MODERATE, 1),
+    "i1e": (scg.i1e, lambda a: mp.besseli(1, a) * mp.exp(-abs(a)), MODERATE, 1),
+    "xlogy": (e.xlogy, lambda a, b: a * mp.log(b), [(a, b) for a, b in PAIRS if b > 0], 2),
+    "maximum": (np.maximum, max, [p for p in PAIRS if p[0] != p[1]], 2),
+    "minimum": (np.minimum, min, [p for p in PAIRS if p[0] != p[1]], 2),
+    "sum": (stack(np.sum), lambda *x: mp.fsum(x), TRIPLES, 3),
+    "mean": (stack(np.mean), mean, TRIPLES, 3),
+    "prod": (stack(np.prod), lambda *x: mp.fprod(x), TRIPLES, 3),
+    "cumsum": (stack(lambda x: np.cumsum(x)[1]), lambda a, b, c: a + b, TRIPLES, 3),
+    "cumprod": (stack(lambda x: np.cumprod(x)[1]), lambda a, b, c: a * b, TRIPLES, 3),
+    "var": (stack(np.var), lambda *x: mean(*((v - mean(*x)) ** 2 for v in x)), TRIPLES, 3),
+    "std": (
+        stack(np.std),
+        lambda *x: mp.sqrt(mean(*((v - mean(*x)) ** 2 for v in x))),
+        TRIPLES,
+        3,
+    ),
+    "norm": (stack(np.linalg.norm), lambda *x: mp.sqrt(mp.fsum(v * v for v in x)), TRIPLES, 3),
+    "logsumexp": (stack(scg.logsumexp), lse, TRIPLES, 3),
+    "softmax": (stack(lambda x: scg.softmax(x)[1]), lambda *x: mp.exp(x[1] - lse(*x)), TRIPLES, 3),
+    "log_softmax": (stack(lambda x: scg.log_softmax(x)[1]), lambda *x: x[1] - lse(*x), TRIPLES, 3),
+    "matmul": (
+        stack(lambda x: (M @ x)[0]),
+        lambda *x: mp.fsum(mp.mpf(m) * v for m, v in zip(M[0].tolist(), x, strict=True)),
+        TRIPLES,
+        3,
+    ),
+    "solve": (stack(lambda x: np.linalg.solve(M, x)[1]), solved, TRIPLES, 3),
+    "cholesky": (lambda *x: np.linalg.cholesky(raised(*x))[2, 2], lower, TRIPLES, 3),
+    "slogdet": (
+        lambda *x: np.linalg.slogdet(raised(*x))[1],
+        lambda *x: mp.log(mp.det(mp.matrix(P.tolist()) + mp.diag([mp.exp(v / 1000) for v in x]))),
+        TRIPLES,
+        3,
+    ),
+}

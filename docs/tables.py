@@ -1,0 +1,156 @@
+"""Write the tables of the reference from the code: ops, distributions, estimators.
+
+python docs/tables.py            write docs/reference/*.md
+python docs/tables.py --check    exit with 1 if a page is not what the code says
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import scg
+from scg.declaration.notation import functions
+from scg.distributions import DISTRIBUTIONS
+from scg.estimators import ESTIMATORS
+from scg.expr import FUNCTIONS, UFUNCS
+from scg.ops.base import OPS
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+MADE = "<!-- made by docs/tables.py; do not edit -->"
+LEAVES = {"const", "parameter", "data", "noise", "state", "plate_size", "sample"}
+#: Columns of the distributions: what a family can do, and the method that says so.
+CAPABILITIES = {
+    "mean": "mean",
+    "variance": "variance",
+    "mode": "mode",
+    "quantile": "quantile",
+    "entropy": "entropy_elementwise",
+    "KL": "kl_elementwise",
+    "enumerate": "cardinality",
+    "coordinates": "coordinate_values",
+    "relax": "relax",
+    "condition": "condition",
+    "weak derivative": "weak_derivatives",
+}
+
+
+def table(*columns: str) -> Iterator[str]:
+    """Yield the head of a Markdown table."""
+    yield "| " + " | ".join(columns) + " |"
+    yield "|---" * len(columns) + "|"
+
+
+def row(*cells: object) -> str:
+    """Return one line of a Markdown table; bars are written in another way."""
+    return "| " + " | ".join(str(cell).replace("|", "∣") for cell in cells) + " |"
+
+
+def tick(holds: object) -> str:
+    """Return a tick where something holds."""
+    return "✓" if holds else ""
+
+
+def line(documented: object) -> str:
+    """Return the first line of a docstring."""
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def numpy_name(function: object) -> str:
+    """Return a NumPy function as a user writes it."""
+    module = getattr(function, "__module__", None) or "numpy"
+    inside = ".linalg" if module.startswith("numpy.linalg") else ""
+    return f"np{inside}.{function.__name__}"
+
+
+def ops() -> Iterator[str]:
+    """Yield the page of the ops."""
+    yield "# Ops\n"
+    yield "What takes nodes: NumPy functions, operators, and the functions of scg.\n"
+    known = {numpy_name(f) for f in (*UFUNCS, *FUNCTIONS) if callable(f)}
+    yield "**NumPy**: " + ", ".join(f"`{name}`" for name in sorted(known)) + ".\n"
+    own = {
+        name: value
+        for name, value in functions().items()
+        if getattr(scg, name, None) is value and not inspect.isclass(value)
+    }
+    yield from table("scg", "what it returns")
+    for name, function in sorted(own.items()):
+        what = line(function) if inspect.isfunction(function) else "elementwise, a primitive"
+        yield row(f"`scg.{name}`", what)
+    yield "\n## Primitives\n"
+    yield (
+        "What the compiler sees. *Continuous* and *smooth* are meant in the differentiable "
+        "arguments; an op that is not continuous carries no pathwise derivative across its jumps.\n"
+    )
+    yield from table("op", "arguments with a derivative", "continuous", "smooth", "elementwise")
+    for name, op in sorted(OPS.items()):
+        if name in LEAVES or ":" in name:
+            continue
+        slopes = "any" if callable(op.vjps) else f"{sum(v is not None for v in op.vjps)}"
+        continuous, smooth = tick(op.continuous), tick(op.continuous and op.smooth)
+        yield row(f"`{name}`", slopes, continuous, smooth, tick(op.elementwise))
+
+
+def distributions() -> Iterator[str]:
+    """Yield the page of the distributions."""
+    yield "# Distributions\n"
+    yield (
+        "*Pathwise*: a draw is differentiable in the parameters. *Mean field*: log p extends to "
+        "the mean. *Enumerate*: finitely many values. *Coordinates*: independent ones with "
+        "finitely many values. *Relax* and *condition*: what REBAR and RELAX need.\n"
+    )
+    yield from table("distribution", "what it is", "parameters")
+    for family in DISTRIBUTIONS:
+        parameters = ", ".join(f"`{name}`" for name in inspect.signature(family).parameters)
+        yield row(f"`scg.{family.__name__}`", line(family), parameters)
+    yield "\n## Capabilities\n"
+    yield "`Independent` has those of the law that it is made of.\n"
+    yield from table("distribution", "pathwise", "mean field", *CAPABILITIES)
+    for family in DISTRIBUTIONS:
+        able = (tick(family.supports(method)) for method in CAPABILITIES.values())
+        pathwise, field = tick(family.reparameterized), tick(family.extends_to_mean)
+        yield row(f"`{family.__name__}`", pathwise, field, *able)
+
+
+def estimators() -> Iterator[str]:
+    """Yield the page of the estimators."""
+    yield "# Estimators\n"
+    yield (
+        "*Evaluations* counts costs for one run. *Order* is the highest derivative that stays "
+        "unbiased. An estimator is biased only if you allow it: `allow_biased=True`.\n"
+    )
+    yield from table("estimator", "what it is", "unbiased", "order", "evaluations", "source")
+    for cls in ESTIMATORS:
+        page = REFERENCE / "estimators" / f"{cls.__module__.rpartition('.')[2]}.md"
+        name = f"`{cls.__name__}`"
+        shown = f"[{name}](estimators/{page.name})" if page.exists() else name
+        unbiased = "no" if cls.unbiased is False else "yes" if cls.unbiased is True else "depends"
+        known = isinstance(cls.orders, int | float)
+        orders = ("any" if cls.orders > 2 else cls.orders) if known else "depends"
+        evaluations = cls.evaluations if isinstance(cls.evaluations, str) else "depends"
+        sources = ", ".join(cls.cites) if isinstance(cls.cites, tuple) else "depends"
+        yield row(shown, line(cls), unbiased, orders, evaluations, sources)
+
+
+PAGES = {"ops": ops, "distributions": distributions, "estimators": estimators}
+
+
+def main() -> int:
+    """Write the pages, or compare them with what is there."""
+    stale = []
+    for name, lines in PAGES.items():
+        path = REFERENCE / f"{name}.md"
+        text = f"{MADE}\n\n" + "\n".join(lines()).rstrip() + "\n"
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path.name)
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        sys.stderr.write(f"{', '.join(stale)}: not what the code says; run python docs/tables.py\n")
+    return int(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
