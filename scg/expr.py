@@ -100,7 +100,7 @@ def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
     if plates is None:
         return ()
     several = isinstance(plates, Iterable) and not isinstance(plates, (Plate, str))
-    group: tuple[Any, ...] = tuple(plates) if several else (plates,)  # type: ignore[arg-type]
+    group: tuple[Any, ...] = tuple(plates) if several else (plates,)  # pyright: ignore
     for plate in group:
         if not isinstance(plate, Plate):
             raise DeclarationError(f"expected a scg.Plate, got {plate!r}")

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import scg
@@ -299,8 +299,16 @@ def reaches_cost(g, name):
     return nx.has_path(g.to_networkx(), name, "loss")
 
 
+#: The third draw acts on the cost, but simplification leaves nothing of it.
+VANISHING = (
+    *((True, "Bernoulli", (k, 0, 0)) for k in (0, 0, 2)),
+    (False, "where", (3, 5, 3)),
+)
+
+
 @settings(max_examples=60)
 @given(recipes(FUNCTIONS, FINITE, 3))
+@example(VANISHING)
 def test_exact_moments_and_brute_force_agree(steps):
     check_expectation(steps)
 

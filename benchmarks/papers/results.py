@@ -102,13 +102,13 @@ def rows(table: Any, model: str, records: Records, figures: Figures) -> list[str
         tried = sorted({r["rate"] for r in runs})
         diverged = [r["rate"] for r in runs if r["valid"] is None]
         speed = mean(r["ms_per_step"] for r in runs if r["valid"] is not None)
-        grid = ", ".join(f"{rate:g}" for rate in tried)
-        note = f"; diverged: {', '.join(f'{r:g}' for r in diverged)}" if diverged else ""
-        note += "; at the edge" if chosen in (tried[0], tried[-1]) else ""
+        grid = ", ".join(f"{rate:.2g}" for rate in tried)
+        note = f"; diverged: {', '.join(f'{r:.2g}' for r in diverged)}" if diverged else ""
+        note += " (at the edge)" if chosen in (tried[0], tried[-1]) else ""
         each = ", ".join(f"{value:.1f}" for value in values)
         published = table.models[model].get(name, "–")
         lines.append(
-            f"| {name} | **{mean(values):.1f}** | {each} | {chosen:g} of {grid}{note} "
+            f"| {name} | **{mean(values):.1f}** | {each} | {chosen:.2g} of {grid}{note} "
             f"| {speed:.1f} | {published} |"
         )
     images = next(r["images"] for r in records if r["kind"] == "test")
@@ -130,7 +130,7 @@ def plot_curves(path: Path, model: str, unit: str, records: Records, figures: Fi
             key = dict(kind="run", estimator=name, rate=test["rate"], seed=test["seed"])
             run = next(r for r in records if all(r.get(k) == v for k, v in key.items()))
             steps, values = zip(*run["curve"], strict=True)
-            label = f"{name} ({test['rate']:g})" if place == 0 else None
+            label = f"{name} ({test['rate']:.2g})" if place == 0 else None
             axes.plot(steps, values, color=f"C{number}", label=label, alpha=0.9)
     axes.set(title=model, xlabel="updates", ylabel=f"{unit}, validation")
     axes.grid(alpha=0.3)

@@ -166,7 +166,7 @@ class OneHotCategorical(_Classes):
         """All one-hot arrays, shape (cardinality, ..., C)."""
         return np.eye(self.classes)[self._all_indices()]
 
-    # --- the relaxation: the one-hot argmax of z = log p + Gumbel noise -----------------------------
+    # --- the relaxation: the one-hot argmax of z = log p + Gumbel noise ---------------------------
     def location(self, probs: Any = None) -> Any:
         """log p."""
         return self.log_probs if probs is None else log(probs)

@@ -213,7 +213,8 @@ class Ordered(Constraint):
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Each element is larger than the one before."""
-        return np.isfinite(x).all(axis=-1) & (np.diff(x, axis=-1) > 0).all(axis=-1)
+        finite = np.isfinite(x).all(axis=-1)
+        return np.asarray(finite & (np.diff(x, axis=-1) > 0).all(axis=-1))
 
     def transform(self, u: Any) -> Any:
         """u₀, u₀ + log(1 + exp(u₁)), ..."""

@@ -25,7 +25,7 @@ scale: Any = intrinsics.scale
 significand: Any = intrinsics.significand
 sqrt: Any = intrinsics.sqrt
 
-helper: Any = numba.njit(
+helper: Any = numba.njit(  # pyright: ignore[reportCallIssue]
     fastmath={"contract"},
     forceinline=True,
     error_model="numpy",

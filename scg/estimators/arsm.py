@@ -21,7 +21,8 @@ class ARSM(Estimator):
     Notes
     -----
     With π ~ Dir(1, ..., 1), logits φ, and z^{c⇌j} = argmin_i π_i e^{−φ_i} after π_c and π_j were
-    exchanged: ∂/∂φ_c ≈ Σ_j (f(z^{c⇌j}) − 1/C Σ_m f(z^{m⇌j})) (1/C − π_j); Yin, Yue and Zhou (2019). Every swapped draw has the law of the node, so that the 1 + C(C−1)/2 draws lie on one
+    exchanged: ∂/∂φ_c ≈ Σ_j (f(z^{c⇌j}) − 1/C Σ_m f(z^{m⇌j})) (1/C − π_j); Yin, Yue and Zhou
+    (2019). Every swapped draw has the law of the node, so that the 1 + C(C−1)/2 draws lie on one
     plate. All variables of an event swap together; each node has a plate of its own. Two classes
     give ARM.
     """

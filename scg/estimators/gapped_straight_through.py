@@ -25,9 +25,10 @@ class GappedStraightThrough(Estimator):
 
     Notes
     -----
-    f′(x) ∇θ softmax((log p + m(x))/τ), m_c = [c = x] (max log p − log p_c) − [c ≠ x] max(0, log p_c −
-    max log p + gap), held fixed; Fan et al. (2022, sec. 4). The perturbation knows no noise, so that
-    the derivative varies with the draw alone.
+    f′(x) ∇θ softmax((log p + m(x))/τ), held fixed
+    m_c = [c = x] (max log p − log p_c) − [c ≠ x] max(0, log p_c − max log p + gap);
+    Fan et al. (2022, sec. 4). The perturbation knows no noise, so that the derivative varies with
+    the draw alone.
     """
 
     unbiased = False

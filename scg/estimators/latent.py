@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scg.baselines.network import tanh_network
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
@@ -39,10 +41,11 @@ def latent_network(
 ) -> Expr:
     """Return a network of the latent and of what the node depends on, as a contribution.
 
-    Its weights learn on the variance of the estimate.
+    Its weights learn on the variance of the estimate; its offset is a constant baseline.
     """
     inputs = [z, *(stop(cast(x)) for x in downstream.inputs)]
-    return tanh_network(inputs, hidden, memory, "variance") / downstream.unit
+    offset = memory.parameter("offset", (), lambda rng, shape: np.zeros(shape), "variance")
+    return (tanh_network(inputs, hidden, memory, "variance") + offset) / downstream.unit
 
 
 def checked_hidden(owner: str, hidden: tuple[int, ...]) -> tuple[int, ...]:

@@ -20,9 +20,9 @@ class LAX(Estimator):
 
     Notes
     -----
-    (f(x) − c_φ(x)) ∇θ log p(x; θ) + ∇θ c_φ(x(θ, ε)); Grathwohl et al. (2018, eq. 5). The cost may be a
-    black box. For a discrete node x is its latent z, log p(z; θ) the density of the latent, and the
-    cost is f(H(z)); RELAX has the lower variance there. φ learns on Σ g².
+    (f(x) − c_φ(x)) ∇θ log p(x; θ) + ∇θ c_φ(x(θ, ε)); Grathwohl et al. (2018, eq. 5). The cost may
+    be a black box. For a discrete node x is its latent z, log p(z; θ) the density of the latent,
+    and the cost is f(H(z)); RELAX has the lower variance there. φ learns on Σ g².
     """
 
     orders = ANY_ORDER

@@ -28,9 +28,9 @@ class RELAX(Estimator):
 
     Notes
     -----
-    (f(x) − c_φ(z̃)) ∇θ log p(x; θ) + ∇θ c_φ(z) − ∇θ c_φ(z̃), with c_φ(z) = f(softmax(z/τ)) + r_φ(z) and
-    the latents of REBAR; Grathwohl et al. (2018, eq. 8). φ and τ learn on Σ g², the variance of the
-    estimate up to a constant.
+    (f(x) − c_φ(z̃)) ∇θ log p(x; θ) + ∇θ c_φ(z) − ∇θ c_φ(z̃), with c_φ(z) = f(softmax(z/τ)) +
+    r_φ(z) and the latents of REBAR; Grathwohl et al. (2018, eq. 8). φ and τ learn on Σ g², the
+    variance of the estimate up to a constant.
     """
 
     orders = ANY_ORDER

@@ -54,7 +54,8 @@ class Moments:
     hessian : dict
         Mean of the Hessian estimate, for a step of order 2.
     state, estimator_grads : dict
-        Means of the new state (with the own parameters, unchanged) and of the gradients of the estimators' own parameters.
+        Means of the new state (with the own parameters, unchanged) and of the gradients of the
+        estimators' own parameters.
     outcomes : int
         Number of joint outcomes.
     error : float
@@ -305,8 +306,9 @@ def _draws(
     shown = np.sort(np.argsort(-branches.weight, kind="stable")[:256])
     noise = {name: array[shown] for name, array in branches.noise.items()}
     drawn = finish({node.name: term.draw.value for node, term in step.surrogate.terms.items()})
-    used = {name: noise[name] for name in drawn.noise}
-    draws = drawn.run(values, used, sizes)
+    # A draw of which nothing is left in the program has no branches, and no column.
+    kept = {k: e for k, e in drawn.outputs.items() if noise.keys() >= Program({k: e}).noise.keys()}
+    draws = Program(kept).run(values, {name: noise[name] for name in Program(kept).noise}, sizes)
     out = step.outcomes(values, noise, sizes, len(shown))
     rows = []
     for i, k in enumerate(shown):

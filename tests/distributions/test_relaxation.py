@@ -1,4 +1,4 @@
-"""The latent behind a discrete draw: its law, its law given the draw, and what it is smoothed to."""
+"""The latent behind a discrete draw: its law, its law given the draw, and its relaxation."""
 
 import numpy as np
 import pytest

@@ -14,6 +14,15 @@ ESTIMATORS = {
     "rodeo": lambda: scg.RODEO(samples=3, hidden=4),
     "predictor": lambda: scg.GradientPredictor(allow_biased=True),
     "input": lambda: scg.ScoreFunction(baseline=scg.baselines.OptimalInput()),
+    "rebar": scg.REBAR,
+    "relax": lambda: scg.RELAX(hidden=(3,)),
+    "lax": lambda: scg.LAX(hidden=(3,)),
+    "gumbel": lambda: scg.GumbelSoftmax(0.5, learn=True, allow_biased=True),
+    "gumbel-hard": lambda: scg.GumbelSoftmax(0.5, hard=True, allow_biased=True),
+    "rao": lambda: scg.RaoGumbel(0.5, 3, allow_biased=True),
+    "reinmax": lambda: scg.ReinMax(allow_biased=True),
+    "gapped": lambda: scg.GappedStraightThrough(allow_biased=True),
+    "darn": lambda: scg.DARN(allow_biased=True),
 }
 
 

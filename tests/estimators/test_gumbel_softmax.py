@@ -105,7 +105,7 @@ def test_low_temperatures_have_less_bias_and_more_variance():
 def test_the_relaxed_draw_has_the_concrete_law(seed):
     """Moments of the relaxed draw against those of the library's Concrete law, by quadrature."""
     g = models.classes()
-    out, noise = run(g, make(), seed=seed, runs=20_000)
+    out, _ = run(g, make(), seed=seed, runs=20_000)
     h = scg.Graph("concrete")
     y = h.sample("y", scg.RelaxedOneHotCategorical(TAU, logits=h.parameter("a", [0.2, -0.5, 0.9])))
     h.cost("loss", models.taste(y))

@@ -91,9 +91,7 @@ CHOICES = {
         Choice("sum+sample2", lambda: scg.SumAndSample(samples=2), samples=2, separate=True),
         Choice("stratified2", lambda: scg.Stratified(samples=2), samples=2, separate=True),
         Choice("ram", scg.RAM, samples=2, families=DISCRETE_FAMILIES, separate=True),
-        Choice(
-            "measure", scg.MeasureValued, samples=2, families=DISCRETE_FAMILIES, separate=True
-        ),
+        Choice("measure", scg.MeasureValued, samples=2, families=DISCRETE_FAMILIES, separate=True),
         Choice(
             "local",
             scg.LocalExpectation,

@@ -10,7 +10,7 @@ from scg.ops import elementwise as e
 from scg.ops import reductions
 from scg.ops.base import OPS
 from scg.passes.differentiate import gradients
-from scg.testing import _POINTS
+from scg.testing.gradient import POINTS as PLATE
 
 POINTS = 4096
 
@@ -26,9 +26,9 @@ def line(*ends):
 def jump(expr, points):
     """The largest step between neighbours of `points` points on 0 <= t <= 1."""
     program = finish({"y": expr})
-    engine = program.engine(_POINTS, ("parameter",))
+    engine = program.engine(PLATE, ("parameter",))
     leaves = {leaf: np.linspace(0.0, 1.0, points) for leaf in engine.leaves}
-    y = np.broadcast_to(engine.run(leaves, {_POINTS: points})["y"], points)
+    y = np.broadcast_to(engine.run(leaves, {PLATE: points})["y"], points)
     return float(np.max(np.abs(np.diff(1.0 * y))))
 
 
