@@ -28,8 +28,8 @@ TABLES = {
                 "LR-C-VN-IDB": 100.6, "MuProp-C": 62.7, "MuProp-C-VN": 57.2, "ST": 54.4,
             },
         },
-        "The figures themselves are not reproduced: see the number of updates. The published gap of "
-        "NVIL in the deeper network (100.6 against 57.2) was not seen in runs of this length.",
+        "The figures themselves are not reproduced: see the number of updates. NVIL's published "
+        "failure in the deeper network (100.6 against 57.2) was not seen in runs of this length.",
     ),
     "sbn_generative": Table(
         "Table 3: sigmoid belief networks of digits",
@@ -44,8 +44,8 @@ TABLES = {
                 "LR-C-VN-IDB": 99.7, "MuProp-C": 100.4, "MuProp-C-IDB": 100.4, "ST": 119.9,
             },
         },
-        "The figures themselves are not reproduced. In the published table straight-through ends far "
-        "above the others and MuProp level with NVIL: statements about the end of training, which "
-        "a short run can neither confirm nor refute.",
+        "The figures themselves are not reproduced. In the published table straight-through ends "
+        "far above the others and MuProp level with NVIL: statements about the end of training, "
+        "which a short run can neither confirm nor refute.",
     ),
 }  # fmt: skip
