@@ -60,7 +60,7 @@ SMOOTH = {
     "betaln": lambda a, b, c: 0.2 * scg.betaln(positive(a), positive(b)),
     "gammainc": lambda a, b, c: scg.gammainc(positive(a), positive(b)),
     "gammaincinv": lambda a, b, c: np.tanh(scg.gammaincinv(positive(a), scg.sigmoid(b))),
-    "bessel": lambda a, b, c: scg.i0e(a) - scg.i1e(b),
+    "bessel": lambda a, b, c: scg.i0e(positive(a)) - scg.i1e(positive(b)),  # a kink at 0
     "xlogy": lambda a, b, c: e.xlogy(np.tanh(a), positive(b)),
     "sums": lambda a, b, c: np.sum(triple(a, b, c) * W) / 2 - np.mean(triple(a, c, b)),
     "product": lambda a, b, c: np.prod(np.tanh(triple(a, b, c))),
