@@ -90,3 +90,21 @@ def test_the_page_shows_the_figures(done):
     for picture in re.findall(r"\]\((results/.*?)\)", page):
         assert (docs / picture).read_text().lstrip().startswith("<?xml")
     assert (docs / "results" / "muprop_structured.jsonl").read_text() == text
+
+
+def test_a_rate_that_more_rates_replaced_is_left_out():
+    def record(kind, rate, valid=None, seed=0):
+        return dict(kind=kind, estimator="MuProp-C", rate=rate, seed=seed, valid=valid)
+
+    old = [record("run", 0.1, 2.0), record("test", 0.1), record("variance", 0.1)]
+    new = [record("run", 0.3, 1.0), record("test", 0.3), record("variance", 0.3)]
+    other = [record("run", 0.1, 0.5, seed=1), record("run", 0.9)]  # one diverged
+    code = (
+        "import json, sys; from results import at_best_rate; "
+        "print(json.dumps(at_best_rate(json.loads(sys.argv[1]))))"
+    )
+    given = json.dumps(old + new + other)
+    out = subprocess.run(
+        [sys.executable, "-c", code, given], cwd=SCRIPTS, check=True, capture_output=True
+    )
+    assert json.loads(out.stdout) == [old[0], *new, *other]

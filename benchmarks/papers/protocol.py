@@ -173,9 +173,8 @@ def reproduce(task: Task, model: str, images: Images, args: Any, ledger: Ledger)
             test(task, model, name, graph, rate, seed, images, args, ledger)
     if ledger.find(kind="run", model=model, estimator=task.frozen, steps=args.steps):
         rate = best_rate(ledger, model, task.frozen, args.seeds[0], args.steps)
-        params = parameters(args.out, model, task.frozen, rate, args.seeds[0], args.steps)
         for name in task.measured:
-            variance(task, model, name, graph, params, images, args, ledger)
+            variance(task, model, name, graph, rate, images, args, ledger)
 
 
 def best_rate(ledger: Ledger, model: str, estimator: str, seed: int, steps: int) -> float:
@@ -252,17 +251,19 @@ def test(
 
 
 def variance(
-    task: Task, model: str, name: str, graph: scg.Graph, params: Mapping[str, np.ndarray],
+    task: Task, model: str, name: str, graph: scg.Graph, rate: float,
     images: Images, args: Any, ledger: Ledger,
 ) -> None:  # fmt: skip
     """Measure the variance of an estimator at the frozen checkpoint, on a fixed batch.
 
-    The parameters stay; averages and network baselines first learn on other batches.
+    The checkpoint is where the run of `task.frozen` with this rate and the first seed ended. Its
+    parameters stay; averages and network baselines first learn on other batches.
     """
-    key = dict(kind="variance", model=model, estimator=name, steps=args.steps)
+    key = dict(kind="variance", model=model, estimator=name, rate=rate, steps=args.steps)
     if ledger.find(**key):
         return
     _check_time(args)
+    params = parameters(args.out, model, task.frozen, rate, args.seeds[0], args.steps)
     step = scg.compile(graph, task.measured[name], backend=args.backend, dtype="float32")
     state, rule, slots = step.init(0), scg.optim.Adam(OWN_RATE), None
     batches = Batches(graph, {"x": images.train}, BATCH, (0,))
