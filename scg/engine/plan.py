@@ -164,7 +164,8 @@ class Plan:
                 item * sum(i * s[k] for i, (_, s) in zip(index, outer, strict=True))
                 for k in range(3)
             ]
-            sides = [(a, starts[0], steps[0] * item), (b, starts[1], steps[1] * item)]
+            left, right = entry.operands
+            sides = [(left, starts[0], steps[0] * item), (right, starts[1], steps[1] * item)]
             head, order = _shape(product, rows, inner, columns)
             values = [count, blas.gemm_address(letter) or 0, *head]
             addresses = []

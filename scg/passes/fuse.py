@@ -62,11 +62,15 @@ class Loop:
 
 @dataclass(eq=False)
 class Gemm:
-    """A contraction that is a loop of matrix products; `lengths` are of its integer labels."""
+    """A contraction that is a loop of matrix products; `lengths` are of its integer labels.
+
+    The operands are the arrays that its arguments are whole views of.
+    """
 
     expr: Expr
     product: Product
     lengths: dict[int, int]
+    operands: tuple[Expr, Expr]
 
 
 @dataclass(eq=False)
@@ -157,7 +161,7 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
         if items is None:
             after = 1 + max((level.get(views[arg].base, -1) for arg in expr.args), default=-1)
             level[expr] = after
-            others.append((after, i, _product(expr) or Fallback(expr)))
+            others.append((after, i, _product(expr, views) or Fallback(expr)))
             continue
         made[expr] = items
         for item in items:
@@ -173,7 +177,7 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
     return entries
 
 
-def _product(expr: Expr) -> Gemm | None:
+def _product(expr: Expr, views: Mapping[Expr, View]) -> Gemm | None:
     """Return a contraction of floats as matrix products; `lower` made its operands contiguous."""
     if expr.op.name != "contract" or any(e.kind != "float" for e in (expr, *expr.args)):
         return None
@@ -181,7 +185,8 @@ def _product(expr: Expr) -> Gemm | None:
     product = matrix_product(a, b, expr.plates, expr.attrs)
     lengths = dict(zip(expr.attrs["left"], a.shape, strict=True))
     lengths |= dict(zip(expr.attrs["right"], b.shape, strict=True))
-    return None if product is None else Gemm(expr, product, lengths)
+    operands = (views[a].base, views[b].base)
+    return None if product is None else Gemm(expr, product, lengths, operands)
 
 
 def _place(item: Item, made: Mapping[Expr, list[Item]], level: Mapping[Expr, int]) -> None:

@@ -1,4 +1,4 @@
-"""The latent behind a discrete draw: its law, its law given the draw, and its relaxation."""
+"""The latent behind a discrete draw: its law, its law given the draw, its smooth version."""
 
 import numpy as np
 import pytest

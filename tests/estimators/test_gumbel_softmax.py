@@ -103,7 +103,7 @@ def test_low_temperatures_have_less_bias_and_more_variance():
 
 @pytest.mark.statistical
 def test_the_relaxed_draw_has_the_concrete_law(seed):
-    """Moments of the relaxed draw against those of the library's Concrete law, by quadrature."""
+    """Moments of the relaxed draw against those of the Concrete law of the library."""
     g = models.classes()
     out, _ = run(g, make(), seed=seed, runs=20_000)
     h = scg.Graph("concrete")
