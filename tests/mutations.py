@@ -51,8 +51,8 @@ MUTATIONS = [
     Mutation(
         "leave-one-out-with-itself",
         "scg/passes/downstream.py",
-        "return (total - cost) / (plate.length - 1.0)",
-        "return total / float(plate.length)",
+        "return (plate_sum(own, (plate,)) - own) / (plate.length - 1.0)",
+        "return plate_sum(own, (plate,)) / float(plate.length)",
         "the baseline of a draw contains the draw's own cost",
         "compositions",
     ),
@@ -155,7 +155,7 @@ MUTATIONS = [
     Mutation(
         "mean-for-sum-over-a-plate",
         "scg/passes/objective.py",
-        'if reduction(plate) == "mean":',
+        'if reduction(plate, cost) == "mean":',
         "if True:",
         "a summed plate is averaged",
         "plates",
