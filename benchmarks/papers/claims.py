@@ -18,7 +18,7 @@ class Verdict(NamedTuple):
     """Whether a claim was met (None: not measured), and the figures that say so."""
 
     met: bool | None
-    found: str | None = None
+    found: str = ""
 
 
 class Claim(NamedTuple):

@@ -69,13 +69,16 @@ def section(task: str, table: Any, records: Records, folder: Path) -> str:
 
 
 def verdicts(task: str, figures: dict[str, Figures]) -> list[str]:
-    """Return a line for each claim on models that were run."""
-    words = {True: "**holds**", False: "**does not hold**", None: "not measured"}
+    """Return a line for each claim about what was run, and count the others."""
     lines = []
     for claim in CLAIMS[task]:
-        verdict = claim.check(figures)
-        found = "" if verdict.found is None else f" {verdict.found}"
-        lines.append(f"- {claim.text}: {words[verdict.met]}.{found}")
+        met, found = claim.check(figures)
+        if met is not None:
+            words = "**holds**" if met else "**does not hold**"
+            lines.append(f"- {claim.text}: {words}. {found}")
+    rest = len(CLAIMS[task]) - len(lines)
+    if rest:
+        lines.append(f"- {rest} further statements are about what was not run at this length.")
     return lines
 
 
