@@ -126,7 +126,7 @@ class Surrogate:
         self.env: dict[Expr, Expr] = {}
         self._draw_all()
 
-        parts = [self.boxed(name, node) for name, node in self.influence.costs]
+        parts = [self.boxed(node) for _, node in self.influence.costs]
         self.costs = dict(zip(self.graph.costs, (_total(part) for part in parts), strict=True))
         self.terms, self.memory, total = {}, {}, list(self.costs.values())
         losses: list[Expr] = []
@@ -252,7 +252,7 @@ class Surrogate:
         mixed = tuple(p for p in logp.plates if p.owned_by_user and p not in sep)
         return plate_sum(logp, mixed)
 
-    def boxed(self, name: str, node: Expr) -> Expr:
+    def boxed(self, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
         value = contribution(node, self.env[node])
         score = self.score(self.influence.ancestors[node])
