@@ -195,3 +195,13 @@ def test_a_graph_of_ones_own():
         check_estimator(scg.Reparameterization(), g)
     with pytest.raises(AssertionError, match="on the graph 'own'"):
         check_estimator(SelfBaseline(), g)
+
+
+def test_an_unknown_requirement_is_named():
+    class Misspelt(SelfBaseline):
+        requires = ("mode below",)
+
+    with pytest.raises(
+        scg.EstimatorError, match="Misspelt requires 'mode below', which is no requirement.*'mean f"
+    ):
+        check_estimator(Misspelt())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from scg.distributions import Bernoulli, Categorical, OneHotCategorical
+from scg.errors import EstimatorError
 from scg.estimators.base import Estimator
 from scg.expr import Expr, StochasticNode
 from scg.ops.custom import continuous
@@ -283,6 +284,11 @@ REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
 def complaint(node: StochasticNode, estimator: Estimator, view: View) -> str | None:
     """Say why an estimator does not fit a node, or return None."""
     for name in estimator.requires:
+        if name not in REQUIREMENTS:
+            raise EstimatorError(
+                f"{type(estimator).__name__} requires {name!r}, which is no requirement; there are "
+                f"{', '.join(map(repr, REQUIREMENTS))}"
+            )
         reason = REQUIREMENTS[name](node, view)
         if reason is not None:
             return reason
