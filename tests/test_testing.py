@@ -201,7 +201,9 @@ def test_an_unknown_requirement_is_named():
     class Misspelt(SelfBaseline):
         requires = ("mode below",)
 
+    g = scg.Graph("toy")
+    g.cost("loss", g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4))))
     with pytest.raises(
         scg.EstimatorError, match="Misspelt requires 'mode below', which is no requirement.*'mean f"
     ):
-        check_estimator(Misspelt())
+        scg.compile(g, estimator=Misspelt())
