@@ -1,7 +1,7 @@
 """A walker learns from rewards alone where to go.
 
-Run it with ``python examples/policy_gradient.py [updates]``. The rewards and the moves are
-comparisons on integers, so that every gradient here is a score-function gradient.
+Run it with ``python examples/policy_gradient.py [updates]``. The reward is a black
+box, a Python function of the cell, so that every gradient here is a score-function gradient.
 """
 
 import sys

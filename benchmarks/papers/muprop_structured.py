@@ -30,6 +30,7 @@ TASK = Task(
             baseline=MovingAverage(), variance_normalization=True, allow_biased=True
         ),
         "ST": scg.StraightThrough(allow_biased=True),
+        "1/2": scg.DARN(allow_biased=True),
     },
     measured={
         "LR": scg.ScoreFunction(),
@@ -38,6 +39,7 @@ TASK = Task(
         "MuProp": scg.MuProp(),
         "MuProp-C": scg.MuProp(baseline=MovingAverage()),
         "ST": scg.StraightThrough(allow_biased=True),
+        "1/2": scg.DARN(allow_biased=True),
     },
     frozen="MuProp-C",
     test_samples=100,

@@ -23,7 +23,6 @@ from scg.train.batches import Batches
 BATCH = 100
 MOMENTUM = 0.9
 OWN_RATE = 1e-3  # Adam, for the weights of network baselines
-EXTENSIONS = 2  # of a grid of rates, at most
 CURVE = 10  # points of a learning curve
 SERVED = ("layer", "encoder")  # scopes of the parameters whose gradients an estimator makes
 
@@ -109,7 +108,8 @@ def options(description: str) -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("paper-runs"), help="folder of results and parameters")
     add("--steps", type=int, default=15_000, help="updates of each run")
     add("--rates", type=float, nargs="+", default=[3e-3, 1e-2, 3e-2],
-        help="for every rival; more where the best is at the edge")  # fmt: skip
+        help="for every rival")  # fmt: skip
+    add("--extensions", type=int, default=2, help="further rates, while the best is at the edge")
     add("--seeds", type=int, nargs="+", default=[0, 1],
         help="the rate is chosen with the first; the others run at that rate")  # fmt: skip
     add("--models", nargs="+", help="some of the models only")
@@ -160,7 +160,7 @@ def reproduce(task: Task, model: str, images: Images, args: Any, ledger: Ledger)
         for rate in rates:
             train(task, model, name, step, rate, first, images, args, ledger)
         rate = best_rate(ledger, model, name, first, args.steps)
-        for _ in range(EXTENSIONS):  # a best rate at the edge of the grid is none
+        for _ in range(args.extensions):  # a best rate at the edge of the grid is none
             if rate not in (rates[0], rates[-1]):
                 break
             further = rate / 3 if rate == rates[0] else rate * 3
@@ -292,6 +292,7 @@ def parameters(
 
 
 def _file(out: Path, model: str, name: str, rate: float, seed: int, steps: int) -> Path:
+    name = name.replace("/", "-")
     return out / "params" / f"{model}_{name}_{rate:g}_{seed}_{steps}.npz"
 
 

@@ -23,9 +23,11 @@ TABLES = {
         {
             "392-200-200-392": {
                 "LR-C-VN-IDB": 63.2, "MuProp-C": 57.7, "MuProp-C-VN": 56.7, "ST": 56.1,
+                "1/2": 57.2,
             },
             "392-200-200-200-392": {
                 "LR-C-VN-IDB": 100.6, "MuProp-C": 62.7, "MuProp-C-VN": 57.2, "ST": 54.4,
+                "1/2": 55.8,
             },
         },
         "The figures themselves are not reproduced: see the number of updates. NVIL's published "
@@ -40,9 +42,11 @@ TABLES = {
         {
             "200-784": {
                 "LR-C-VN-IDB": 113.5, "MuProp-C": 113.6, "MuProp-C-IDB": 113.1, "ST": 129.4,
+                "1/2": 112.4,
             },
             "200-200-784": {
                 "LR-C-VN-IDB": 99.7, "MuProp-C": 100.4, "MuProp-C-IDB": 100.4, "ST": 119.9,
+                "1/2": 103.5,
             },
         },
         "The figures themselves are not reproduced. In the published table straight-through ends "

@@ -28,6 +28,7 @@ TASK = Task(
         "MuProp-C": scg.MuProp(baseline=MovingAverage()),
         "MuProp-C-IDB": scg.MuProp(baseline=Network((100,))),
         "ST": scg.StraightThrough(allow_biased=True),
+        "1/2": scg.DARN(allow_biased=True),
     },
     measured={
         "LR": scg.ScoreFunction(),
@@ -37,6 +38,7 @@ TASK = Task(
         "MuProp-C": scg.MuProp(baseline=MovingAverage()),
         "MuProp-C-IDB": scg.MuProp(baseline=Network((100,))),
         "ST": scg.StraightThrough(allow_biased=True),
+        "1/2": scg.DARN(allow_biased=True),
     },
     frozen="MuProp-C",
     test_samples=20,

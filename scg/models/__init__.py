@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 import scg
+from scg.models.darn import fdarn
 from scg.models.gated import gated
 from scg.models.logistic import logistic
 from scg.models.mixture import mixture
@@ -23,6 +24,7 @@ MODELS: dict[str, Callable[..., scg.Graph]] = {
     "sbn1": partial(sbn, hidden=(32,)),
     "sbn2": partial(sbn, hidden=(32, 32)),
     "sbn3": partial(sbn, hidden=(32, 32, 32)),
+    "fdarn": fdarn,
     "bernoulli_vae": bernoulli_vae,
     "bernoulli_vae_nonlinear": partial(bernoulli_vae, layers=(64,)),
     "categorical_vae": categorical_vae,
@@ -39,6 +41,7 @@ __all__ = [
     "MODELS",
     "bernoulli_vae",
     "categorical_vae",
+    "fdarn",
     "gated",
     "gaussian_vae",
     "logistic",

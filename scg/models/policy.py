@@ -9,12 +9,20 @@ import numpy as np
 import scg
 
 
+def pays(cell: np.ndarray) -> np.ndarray:
+    """Return the reward of being in each cell: 0.2 in cell 0, 1 in cell 4, nothing between."""
+    return np.select([cell == 0, cell == 4], [0.2, 1.0])
+
+
+reward = scg.op(pays, name="reward", vectorized=True)
+
+
 def policy(steps: int = 6, episodes: int = 20, slip: float = 0.1) -> scg.Graph:
     """Policy gradient on a corridor of five cells (Williams 1992; Sutton et al. 2000).
 
     The walker starts in cell 1. In each step it moves left or right, the other way with
-    probability `slip`; cell 0 pays 0.2 and cell 4 pays 1. The rewards are comparisons on integers:
-    no derivative leads through them, nor through the process. The cost is minus the return.
+    probability `slip`. The reward is a black box, any Python function (:func:`scg.op`): no
+    derivative leads through it, nor through the process. The cost is minus the return.
 
     Parameters
     ----------
@@ -36,7 +44,6 @@ def policy(steps: int = 6, episodes: int = 20, slip: float = 0.1) -> scg.Graph:
         slips = g.sample(f"slip{t}", scg.Categorical(probs=[1 - slip, slip]), plates=plate)
         move: Any = np.where(np.equal(right, slips), -1, 1)
         cell = np.minimum(np.maximum(cell + move, 0), 4)
-        g.deterministic(f"cell{t}", cell)
-        total = total + np.where(cell >= 4, 1.0, 0.0) + np.where(cell <= 0, 0.2, 0.0)
+        total = total + reward(g.deterministic(f"cell{t}", cell))
     g.cost("loss", -g.deterministic("return", total))
     return g

@@ -8,6 +8,7 @@ import pytest
 
 import scg
 from scg.models import MODELS
+from scg.models.policy import reward
 
 LAWS = {
     "Bernoulli": lambda t: scg.Bernoulli(logits=t * np.ones(2)),
@@ -66,6 +67,7 @@ def test_models(name):
     taken = inspect.signature(MODELS[name]).parameters
     g = MODELS[name](means=np.full(16, 0.4)) if "means" in taken else MODELS[name]()
     custom = {p.init.__name__: p.init for p in g.parameters.values() if inspect.isfunction(p.init)}
+    custom["reward"] = reward
     h = scg.Graph.from_json(g.to_json(), custom=custom)
     assert h.to_json() == g.to_json()
     assert list(h.to_networkx().edges) == list(g.to_networkx().edges)
