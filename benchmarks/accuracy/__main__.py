@@ -5,12 +5,16 @@ python benchmarks/accuracy --write docs/reference/accuracy.md
 """
 
 import argparse
+import inspect
+import textwrap
 import warnings
 from pathlib import Path
 
 import laws
 import ops
 from measure import errors
+
+from scg.declaration.notation import functions
 
 HEAD = """# Accuracy
 
@@ -22,9 +26,9 @@ smallest normal number an error is relative to that number.
 An absolute error of log p is a relative one of p: a log p below 1 is held to 1, and its derivative
 in a parameter θ to 1 / max(|θ|, 1).
 
-Moves (reshape, transpose, slices, flip, roll, pad, tile, repeat, gather, sort, one-hot) copy
-elements; floor, ceil, round, sign and comparisons have no error. The derivative of tanh is
-1 − tanh², of which nothing is left where it is below the precision.
+{exact}
+
+{alike}
 """
 COLUMNS = [(what, name) for name in ("float64", "float32") for what in ("value", "derivative")]
 
@@ -61,14 +65,26 @@ def law_rows():
         yield name, errors(log_prob, reference, points, arguments, kind, logarithm=True)
 
 
+def head():
+    """The text above the tables; no op is left out."""
+    named = {*ops.ROWS, *ops.EXACT, *ops.ALIKE}
+    missing = [n for n, f in functions().items() if n not in named and not inspect.isclass(f)]
+    if missing:
+        raise SystemExit(f"no row for {', '.join(missing)}: add it to benchmarks/accuracy/ops.py")
+    exact = f"{', '.join(ops.EXACT)} and indices copy, compare or round elements without an error."
+    alike = ", ".join(f"{name} as {row}" for name, row in ops.ALIKE.items())
+    exact, alike = (textwrap.fill(text, 100) for text in (exact, f"Computed alike: {alike}."))
+    return HEAD.format(exact=exact, alike=alike)
+
+
 def main():
     """Measure everything, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", type=Path, help="the page to write")
     target = parser.parse_args().write
     warnings.simplefilter("ignore", RuntimeWarning)
-    lines = [HEAD]
-    print(HEAD)
+    lines = [head()]
+    print(lines[0])
     for title, rows in (("op", op_rows()), ("law: log p", law_rows())):
         for line in [*table(title, rows), ""]:
             lines.append(line)

@@ -4,6 +4,7 @@ import itertools
 
 import mpmath as mp
 import numpy as np
+import scipy.special
 
 import scg
 from scg.ops import elementwise as e
@@ -59,13 +60,49 @@ def solved(*b):
 
 def lower(a, b, c):
     """The last entry of the Cholesky factor of P, its diagonal raised."""
-    matrix = mp.matrix(P.tolist()) + mp.diag([mp.exp(v / 1000) for v in (a, b, c)])
-    return mp.cholesky(matrix)[2, 2]
+    return mp.cholesky(matrix(a, b, c))[2, 2]
 
 
 def raised(a, b, c):
     return P + np.eye(3) * np.exp(np.stack([a, b, c]) / 1000)
 
+
+def matrix(a, b, c):
+    """The same as `raised` in mpmath."""
+    return mp.matrix(P.tolist()) + mp.diag([mp.exp(v / 1000) for v in (a, b, c)])
+
+
+def bilinear(*x):
+    """x M x."""
+    n = range(3)
+    return mp.fsum(x[i] * mp.mpf(float(M[i, j])) * x[j] for i in n for j in n)
+
+
+def forward(*b):
+    """The last entry of the solution of L x = b with the lower triangle L of M."""
+    low = mp.matrix(np.tril(M).tolist())
+    return mp.lu_solve(low, mp.matrix(list(b)))[2]
+
+
+def projected(*x):
+    """The first entry of the projection on the simplex."""
+    z = sorted(x, reverse=True)
+    sizes = [k for k in (1, 2, 3) if k * z[k - 1] > mp.fsum(z[:k]) - 1]
+    return max(x[0] - (mp.fsum(z[: sizes[-1]]) - 1) / sizes[-1], mp.mpf(0))
+
+
+def gamma_quantile(a, u):
+    """x of P(a, x) = u, by Newton's method on log x from what SciPy finds."""
+    y = mp.log(scipy.special.gammaincinv(float(a), float(u)))
+    for _ in range(7):  # the number of digits doubles
+        x = mp.exp(y)
+        density = mp.exp(a * y - x - mp.loggamma(a))
+        y -= (mp.gammainc(a, 0, x, regularized=True) - u) / density
+    return mp.exp(y)
+
+
+FILTER = np.array([0.7, -0.4])
+VECTOR = np.array([0.7, -0.4, 0.9])
 
 # name: ours, mpmath, points, number of arguments with a derivative
 ROWS = {
@@ -126,8 +163,14 @@ ROWS = {
         [(a, a * r) for a in SHAPES[:-2] for r in (0.3, 1.0, 1.8)],
         2,
     ),
-    "i0e": (scg.i0e, lambda a: mp.besseli(0, a) * mp.exp(-abs(a)), MODERATE, 1),
-    "i1e": (scg.i1e, lambda a: mp.besseli(1, a) * mp.exp(-abs(a)), MODERATE, 1),
+    "gammaincinv": (
+        scg.gammaincinv,
+        gamma_quantile,
+        [(a, u) for a in SHAPES[1:-1] for u in (1e-5, 0.1, 0.5, 0.99)],
+        2,
+    ),
+    "i0e": (scg.i0e, lambda a: mp.besseli(0, a) * mp.exp(-abs(a)), REAL, 1),
+    "i1e": (scg.i1e, lambda a: mp.besseli(1, a) * mp.exp(-abs(a)), REAL, 1),
     "xlogy": (e.xlogy, lambda a, b: a * mp.log(b), [(a, b) for a, b in PAIRS if b > 0], 2),
     "maximum": (np.maximum, max, [p for p in PAIRS if p[0] != p[1]], 2),
     "minimum": (np.minimum, min, [p for p in PAIRS if p[0] != p[1]], 2),
@@ -157,8 +200,81 @@ ROWS = {
     "cholesky": (lambda *x: np.linalg.cholesky(raised(*x))[2, 2], lower, TRIPLES, 3),
     "slogdet": (
         lambda *x: np.linalg.slogdet(raised(*x))[1],
-        lambda *x: mp.log(mp.det(mp.matrix(P.tolist()) + mp.diag([mp.exp(v / 1000) for v in x]))),
+        lambda *x: mp.log(mp.det(matrix(*x))),
         TRIPLES,
         3,
     ),
+    "det": (lambda *x: np.linalg.det(raised(*x)), lambda *x: mp.det(matrix(*x)), TRIPLES, 3),
+    "inv": (
+        lambda *x: np.linalg.inv(raised(*x))[0, 1],
+        lambda *x: mp.inverse(matrix(*x))[0, 1],
+        TRIPLES,
+        3,
+    ),
+    "solve_triangular": (
+        stack(lambda x: scg.solve_triangular(M, x)[2]),
+        forward,
+        TRIPLES,
+        3,
+    ),
+    "trace": (
+        lambda *x: np.trace(raised(*x)),
+        lambda *x: mp.fsum(matrix(*x)[i, i] for i in range(3)),
+        TRIPLES,
+        3,
+    ),
+    "dot": (
+        stack(lambda x: np.dot(x, VECTOR)),
+        lambda *x: mp.fsum(mp.mpf(float(w)) * v for w, v in zip(VECTOR, x, strict=True)),
+        TRIPLES,
+        3,
+    ),
+    "outer": (stack(lambda x: np.outer(x, x)[0, 2]), lambda a, b, c: a * c, TRIPLES, 3),
+    "einsum": (stack(lambda x: np.einsum("i,ij,j->", x, M, x)), bilinear, TRIPLES, 3),
+    "conv2d": (
+        stack(lambda x: scg.conv2d(np.reshape(x, (1, 1, 3)), FILTER[None, None, None])[0, 0, 1]),
+        lambda a, b, c: b * mp.mpf(float(FILTER[0])) + c * mp.mpf(float(FILTER[1])),
+        TRIPLES,
+        3,
+    ),
+    "avg_pool": (
+        stack(lambda x: scg.avg_pool(np.reshape(x, (1, 3)), (1, 3))[0, 0]),
+        mean,
+        TRIPLES,
+        3,
+    ),
+    "max_pool": (
+        stack(lambda x: scg.max_pool(np.reshape(x, (1, 3)), (1, 3))[0, 0]),
+        max,
+        TRIPLES,
+        3,
+    ),
+    "max": (stack(np.max), max, TRIPLES, 3),
+    "min": (stack(np.min), min, TRIPLES, 3),
+    "sparsemax": (
+        stack(lambda x: scg.sparsemax(x)[0]),
+        projected,
+        [*TRIPLES[:3], (50.3, 49.0, 51.0)],  # the other triple lies on an edge
+        3,
+    ),
+}
+#: What copies, compares or rounds elements: no arithmetic, and therefore no error.
+EXACT = """
+    absolute argmax argmin argsort broadcast_to ceil clip concatenate continuous diag diagonal equal
+    expand_dims flip floor greater greater_equal less less_equal logical_and logical_not logical_or
+    moveaxis ndim negative not_equal one_hot pad ravel repeat reshape rint roll shape sign size sort
+    squeeze stack stop_gradient swapaxes take_along_axis tile transpose tril triu where
+""".split()
+#: What is computed as another row is.
+ALIKE = {
+    "float_power": "power",
+    "round": "multiply",
+    "plate_sum": "sum",
+    "plate_mean": "mean",
+    "plate_max": "max",
+    "plate_logsumexp": "logsumexp",
+    "elbo": "subtract",
+    "iwae": "logsumexp",
+    "dreg": "logsumexp",
+    "reweighted_wake_sleep": "logsumexp",
 }

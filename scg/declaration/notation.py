@@ -53,7 +53,7 @@ def functions() -> Mapping[str, Callable[..., Any]]:
 def _is_law(value: Any) -> bool:
     from scg.distributions.base import Distribution
 
-    return isinstance(value, type) and issubclass(value, Distribution)
+    return isinstance(value, type) and issubclass(value, Distribution) and value is not Distribution
 
 
 def _is_function_of_nodes(value: Any) -> bool:

@@ -91,7 +91,10 @@ log = elementwise("log", np.log, lambda g, y, a: g / a)
 log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a))
 expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * exp(a))
 sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y))
-tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * (1.0 - square(y)))
+# 1 − tanh² = 4 σ(2a) σ(−2a), of which nothing cancels.
+tanh = elementwise(
+    "tanh", np.tanh, lambda g, y, a: g * (4.0 * (sigmoid(2.0 * a) * sigmoid(-2.0 * a)))
+)
 sigmoid = elementwise("sigmoid", _sigmoid, lambda g, y, a: g * (y * sigmoid(-a)))
 softplus = elementwise("softplus", _softplus, lambda g, y, a: g * sigmoid(a))
 sign = elementwise("sign", np.sign, None, kind="number", continuous=False, smooth=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.ops.elementary import sin
-from scg.ops.elementwise import elementwise, equal, exp, log, log1p, sign, square, where
+from scg.ops.elementwise import absolute, elementwise, equal, exp, log, log1p, sign, square, where
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ERF = 2.0 / math.sqrt(math.pi)  # derivative of erf at 0
@@ -43,8 +43,11 @@ polygamma = elementwise(
 
 
 def gamma_density(a: Any, x: Any) -> Any:
-    """Density of the standard gamma distribution, x^(a-1) exp(-x) / Γ(a)."""
-    return exp((a - 1.0) * log(x) - x - gammaln(a))
+    """Density of the standard gamma distribution, x^(a-1) exp(-x) / Γ(a), around x = a."""
+    t = x / a
+    return exp(
+        (a - 1.0) * log(t) - a * (t - 1.0) - 0.5 * log(a) - stirling(a, order=0) - HALF_LOG_2PI
+    )
 
 
 def _density_derivative(a: Any, x: Any, order: int) -> Any:
@@ -153,18 +156,29 @@ _normal_hazard = elementwise("normal_hazard", _hazard, lambda g, y, a: -(g * y *
 log_ndtr = elementwise("log_ndtr", _scipy("log_ndtr"), lambda g, y, a: g * _normal_hazard(a))
 
 # --- Bessel functions, times exp(−|x|) --------------------------------------------------------
-i0e = elementwise("i0e", _scipy("i0e"), lambda g, y, x: g * (i1e(x) - sign(x) * y))
+#: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 under the von Mises law.
+log_i0e = elementwise(
+    "log_i0e",
+    _kernel("von_mises", "log_i0e"),
+    lambda g, y, k, order: g * log_i0e(k, order=order + 1),
+)
+# I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels; I₁(x) / x is 1/2 at 0
+i0e = elementwise(
+    "i0e", _scipy("i0e"), lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1))
+)
 i1e = elementwise(
     "i1e",
     _scipy("i1e"),
-    # I₁(x) / x is 1/2 at 0
-    lambda g, y, x: g * (i0e(x) - where(equal(x, 0.0), 0.5, y / _unless_zero(x)) - sign(x) * y),
+    lambda g, y, x: (
+        -(
+            g
+            * (
+                i0e(x) * log_i0e(absolute(x), order=1)
+                + where(equal(x, 0.0), 0.5, y / where(equal(x, 0.0), 1.0, x))
+            )
+        )
+    ),
 )
-
-
-def _unless_zero(x: Any) -> Any:
-    return where(equal(x, 0.0), 1.0, x)
-
 
 #: Derivative of some order in κ of the von Mises CDF, and its inverse with the implicit VJP.
 von_mises_cdf = elementwise(
@@ -178,14 +192,6 @@ von_mises_quantile = elementwise(
     _kernel("von_mises", "von_mises_quantile"),
     lambda g, y, k, u: -(g * von_mises_cdf(k, y, order=1)) / _von_mises_density(k, y, 0),
     lambda g, y, k, u: g / _von_mises_density(k, y, 0),
-)
-
-
-#: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 under the law.
-log_i0e = elementwise(
-    "log_i0e",
-    _kernel("von_mises", "log_i0e"),
-    lambda g, y, k, order: g * log_i0e(k, order=order + 1),
 )
 
 

@@ -153,6 +153,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 # --- sparsemax ----------------------------------------------------------------------------------
 def _project(x: np.ndarray) -> Any:
+    x = x - np.max(x, axis=-1, keepdims=True)  # a shift changes nothing, and the sum is small
     z = -np.sort(-x, axis=-1)
     excess = np.cumsum(z, axis=-1) - 1.0
     count = np.arange(1, x.shape[-1] + 1)
