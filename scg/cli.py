@@ -64,9 +64,13 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _estimator = click.option(
     "--estimator", default="auto", show_default=True, help="Such as MuProp or h1=MuProp,h2=ARM."
 )
-_model = _together(
+_declared = _together(
     click.argument("model"),
     click.option("--data", default="digits", show_default=True, help="Such as mnist:DIR."),
+    click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Model option."),
+)
+_model = _together(
+    _declared,
     click.option(
         "--binarize",
         type=click.Choice(["dynamic", "static", "none"]),
@@ -74,7 +78,6 @@ _model = _together(
         show_default=True,
         help="What is done to grey images.",
     ),
-    click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Model option."),
 )
 _seed = click.option("--seed", type=int, default=0, show_default=True)
 
@@ -139,31 +142,29 @@ def train(as_json: bool, **given: Any) -> None:
 
 
 @scg.command()
-@_model
+@_declared
 @click.option("--estimator", help="Draw the surrogate with this estimator.")
 @click.option("--out", type=click.Path(path_type=Path), help="A .svg, .png, .pdf or .dot file.")
-def draw(model: str, data: str, binarize: str, options: Any, estimator: Any, out: Any) -> None:
+def draw(model: str, data: str, options: Any, estimator: Any, out: Any) -> None:
     """Draw MODEL, or its surrogate; without --out print DOT text."""
-    from scg.command.setup import prepare
+    from scg.command.setup import compiled, declare
 
-    setting = prepare(model, data, binarize, options)
-    drawn = setting.compile(estimator) if estimator else setting.graph
+    graph = declare(model, data, options)
+    drawn = compiled(graph, estimator) if estimator else graph
     picture = drawn.draw(out)
     if out is None:
         print(picture.source)
 
 
 @scg.command()
-@_model
+@_declared
 @_estimator
 @_json
-def explain(
-    model: str, data: str, binarize: str, options: Any, estimator: str, as_json: bool
-) -> None:
+def explain(model: str, data: str, options: Any, estimator: str, as_json: bool) -> None:
     """Say which term each stochastic node of MODEL gets, and why."""
-    from scg.command.setup import prepare
+    from scg.command.setup import compiled, declare
 
-    explanation = prepare(model, data, binarize, options).compile(estimator).explain()
+    explanation = compiled(declare(model, data, options), estimator).explain()
     _print(explanation.to_dict() if as_json else str(explanation), as_json)
 
 

@@ -187,6 +187,32 @@ def test_explain_names_node_and_estimator(run):
     assert nodes["h2"].startswith("ScoreFunction(")
 
 
+def test_a_model_of_other_data_is_drawn_and_explained_without_them(run, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import scg\n\n"
+        "def own():\n"
+        "    g = scg.Graph('own')\n"
+        "    z = g.sample('z', scg.Bernoulli(logits=g.parameter('theta', 0.4)))\n"
+        "    g.cost('loss', (z - g.data('y')) ** 2)\n"
+        "    return g\n"
+    )
+    assert run("draw", "own.py:own")[1].startswith("digraph")
+    assert (
+        "LeaveOneOut(samples=4): unbiased"
+        in run("explain", "own.py:own", "--estimator", "LeaveOneOut(samples=4)")[1]
+    )
+    code, _, said = run("check", "own.py:own")
+    assert code == 2
+    assert "the model declares data 'y'; the command feeds images as 'x'" in said
+
+
+def test_the_module_runs_as_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "scg", "models", "--json"], capture_output=True, check=True
+    )
+    assert "sbn2" in {row["model"] for row in json.loads(done.stdout)}
+
+
 def test_check_says_what_it_found_by_its_exit_code(run):
     small = ("sbn1", "--set", "hidden=[2]", "--examples", 1)
     code, out, _ = run("check", *small, "--estimator", "MuProp")

@@ -12,7 +12,7 @@ import numpy as np
 import scg
 from scg.command.estimators import parse_estimator
 from scg.command.models import build, find_model
-from scg.data import Binarize, binarize, load
+from scg.data import Binarize, Splits, binarize, load
 from scg.errors import CallError, DataError
 from scg.step import Step
 
@@ -42,7 +42,7 @@ class Setting:
 
     def compile(self, estimator: str, **options: Any) -> Step:
         """Compile the model with an estimator given as text."""
-        return scg.compile(self.graph, parse_estimator(estimator), **options)
+        return compiled(self.graph, estimator, **options)
 
     def batch(self, size: int) -> Arrays:
         """Return the first training examples, binarized if training binarizes them."""
@@ -70,11 +70,8 @@ def prepare(model: str, data: str, binarization: str, options: Iterable[str]) ->
     ScgError
         If an address, an option or a file is not what it should be.
     """
-    make = find_model(model)
-    splits = load(data)
+    graph, splits = _declared(model, data, options)
     grey = splits.train.dtype != np.uint8 and binarization != "none"
-    means = splits.train.mean(axis=0, dtype=np.float64)
-    graph = build(make, means, _options(options))
     transform = Binarize() if grey and binarization == "dynamic" and _has(graph, "x") else None
     train = splits.train
     if grey and binarization == "static":
@@ -91,6 +88,29 @@ def prepare(model: str, data: str, binarization: str, options: Iterable[str]) ->
         _arrays(graph, data, test, splits.labels.get("test")),
         transform,
     )
+
+
+def compiled(graph: scg.Graph, estimator: str, **options: Any) -> Step:
+    """Compile a graph with an estimator given as text."""
+    return scg.compile(graph, parse_estimator(estimator), **options)
+
+
+def declare(model: str, data: str, options: Iterable[str]) -> scg.Graph:
+    """Declare a model; of the data only the mean image is read, where the model asks for it.
+
+    Raises
+    ------
+    ScgError
+        As :func:`prepare`.
+    """
+    return _declared(model, data, options)[0]
+
+
+def _declared(model: str, data: str, options: Iterable[str]) -> tuple[scg.Graph, Splits]:
+    make = find_model(model)
+    splits = load(data)
+    means = splits.train.mean(axis=0, dtype=np.float64)
+    return build(make, means, _options(options)), splits
 
 
 def _has(graph: scg.Graph, name: str) -> bool:
