@@ -8,6 +8,7 @@ that common subexpressions are shared for free and equality is identity.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,7 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def size(self) -> int:
         """Number of event elements."""
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(self.shape)
 
     @property
     def name(self) -> str | None:
@@ -219,6 +220,11 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __repr__(self) -> str:
         return describe(self)
+
+    def _repr_html_(self) -> str:
+        from scg.draw.card import card
+
+        return card(self)
 
 
 class StochasticNode(Expr):

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
 import scg
@@ -60,6 +62,35 @@ def test_the_dot_program_is_used_where_it_is(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert PICTURE.render("pdf").decode().splitlines() == ["-Kdot -Tpdf", PICTURE.source]
     assert "dpi=144" in PICTURE.render("png").decode()
+
+
+def cells(node):
+    """What a notebook's table says about a node."""
+    rows = ET.fromstring(node._repr_html_()).findall("tr")
+    return {row.find("th").text: row.find("td").text for row in rows}
+
+
+def test_notebooks_show_nodes():
+    g = scg.Graph("cards")
+    x = g.data("x", shape=3, plates=scg.Plate("batch"))
+    h = g.sample("h", scg.Bernoulli(logits=x * g.parameter("a & b", 0.4)))
+    total = np.sum(h * x)
+    g.cost("loss", total + 1.0)
+    assert cells(h) == {
+        "node": "h",
+        "role": "stochastic",
+        "event shape": "(3,)",
+        "values": "float",
+        "made from": "x, a & b",
+        "law": "Bernoulli(logits)",
+        "on plates": "batch",
+    }
+    assert "made from" not in cells(x)
+    found = cells(total)
+    assert (found["node"], found["made from"]) == ("sum(…)", "h, x")
+    assert found["role"] == "deterministic, without a name"
+    many = sum((g.parameter(f"p{i}", 0.0) for i in range(12)), 0.0)
+    assert cells(many)["made from"].endswith("p7 and 4 more")
 
 
 def test_notebooks_show_graphs_and_steps(monkeypatch):
