@@ -135,9 +135,8 @@ def _squared_norm(grads: list[Expr]) -> Expr:
 
 
 def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "numpy") -> Program:
-    """Erase what has done its work, simplify, and return the program."""
-    erased = erase(outputs.values())
-    simple = simplify([erased[value] for value in outputs.values()])
+    """Simplify, and return the program."""
+    simple = simplify(list(outputs.values()))
     return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
 
 

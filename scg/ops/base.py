@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scg.errors import DeclarationError
 from scg.expr import KINDS, Expr, Plates, describe, intern, ordered
+
+
+def _all_plates(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
+    distinct = {arg.plates for arg in args if arg.plates}
+    if len(distinct) < 2:
+        return distinct.pop() if distinct else ()
+    return ordered(plate for plates in distinct for plate in plates)
+
 
 #: Every op by name.
 OPS: dict[str, Op] = {}
@@ -54,9 +62,7 @@ class Op:
     elementwise: bool = False
     continuous: bool = True
     smooth: bool = True
-    plates: Callable[..., Plates] = field(
-        default=lambda args, attrs: ordered(p for arg in args for p in arg.plates)
-    )
+    plates: Callable[..., Plates] = _all_plates
 
     def __post_init__(self) -> None:
         if self.name in OPS:
@@ -92,13 +98,14 @@ class Op:
         kind = self.kind
         if kind in ("same", "number"):
             made_of = [arg for i, arg in enumerate(args) if self.vjp(i) is not None] or args
-            kind = max((arg.kind for arg in made_of), key=KINDS.index)
+            kinds = {arg.kind for arg in made_of}
+            kind = kinds.pop() if len(kinds) == 1 else max(kinds, key=KINDS.index)
         if kind == "bool" and self.kind == "number":
             raise DeclarationError(
                 f"{self.name}: not defined for booleans (arguments: "
                 f"{', '.join(map(describe, args))}). Write np.where(condition, 1.0, 0.0)"
             )
-        signature = (tuple(int(n) for n in shape), self.plates(args, attrs), kind)
+        signature = (tuple(map(int, shape)), self.plates(args, attrs), kind)
         return intern(graph, self, args, attrs, signature)
 
     def vjp(self, index: int) -> Vjp | None:
@@ -155,6 +162,9 @@ def is_constant(expr: Expr, value: float) -> bool:
 
 def broadcast_shapes(*shapes: tuple[int, ...], **_: Any) -> tuple[int, ...]:
     """Shape rule of elementwise ops."""
+    distinct = {shape for shape in shapes if shape}
+    if len(distinct) < 2:  # almost always, and NumPy takes a hundred times as long
+        return distinct.pop() if distinct else ()
     return np.broadcast_shapes(*shapes)
 
 

@@ -69,14 +69,13 @@ def through(y: Expr, x: Expr) -> Expr:
     return env[y] if y in env else stop(y)
 
 
-def erase(roots: Iterable[Expr], env: dict[Expr, Expr] | None = None) -> dict[Expr, Expr]:
+def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
     """Map every expression below `roots` to itself without stops, marks and boxes.
 
-    To be applied after the last differentiation: they have done their work. `env` holds what is
-    mapped already, and is extended.
+    To be applied where they have done their work, but the result is differentiated once more.
     """
-    env = {} if env is None else env
-    for expr in topological(roots, known=env):
+    env: dict[Expr, Expr] = {}
+    for expr in topological(roots):
         if expr.op in IDENTITIES:
             env[expr] = expand(env[expr.args[0]], expr.plates, expr.shape)
         elif expr.op is box:

@@ -1,4 +1,7 @@
-"""Simplify: local algebra on an expression graph. Each rule carries its law as its comment."""
+"""Simplify: local algebra on an expression graph. Each rule carries its law as its comment.
+
+It comes after the last differentiation, so that stops and boxes, which have done their work, go.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from scg.expr import Expr, topological
 from scg.ops.base import constant, is_constant, plate_size
 from scg.ops.elementwise import add, cast, divide, multiply, negative, subtract
+from scg.ops.gradient import IDENTITIES, box
 from scg.ops.reductions import expand, zeros
 from scg.ops.shape import reshape
 
@@ -150,7 +154,17 @@ def _where(e: Expr) -> Expr | None:
     return None
 
 
+def _identity(e: Expr) -> Expr | None:
+    return _like(e.args[0], e)  # stop(x) -> x
+
+
+def _box(e: Expr) -> Expr | None:
+    return _like(constant(e.graph, 1.0), e)  # ⊠(ℓ) -> 1
+
+
 RULES: dict[str, Rule] = {
+    **dict.fromkeys((op.name for op in IDENTITIES), _identity),
+    box.name: _box,
     "add": _add,
     "subtract": _subtract,
     "multiply": _multiply,
@@ -191,7 +205,7 @@ def simplify(roots: Sequence[Expr], env: dict[Expr, Expr] | None = None) -> list
     Parameters
     ----------
     roots : sequence of Expr
-        Expressions without stops and boxes that matter: see :func:`differentiate.erase`.
+        Expressions that nothing differentiates any more.
     env : dict, optional
         What is known already; extended in place.
     """

@@ -26,7 +26,6 @@ from scg.ops.base import NOISE, constant, is_constant
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import expand, plate_sum
 from scg.passes.analyse import Reach
-from scg.passes.differentiate import erase
 from scg.passes.downstream import MeanField, NodeDownstream
 from scg.passes.memory import NodeMemory
 from scg.passes.objective import contribution
@@ -116,7 +115,6 @@ class Surrogate:
         self._plates: dict[object, Plate] = {}
         self._values: dict[StochasticNode, Plate] = {}
         self._twins: dict[Plate, Plate] = {}
-        self._erased: dict[Expr, Expr] = {}
         self._simple: dict[Expr, Expr] = {}
         self._sums: dict[Any, Expr | None] = {}
         self.suffixes: dict[Any, Expr] = {}
@@ -297,7 +295,7 @@ class Surrogate:
 
     def _check_term(self, node: StochasticNode, term: Expr) -> None:
         """A term has value 0: without stops and boxes nothing must remain of it."""
-        (rest,) = simplify([erase([term], self._erased)[term]], self._simple)
+        (rest,) = simplify([term], self._simple)
         if not is_constant(rest, 0):
             raise CompilerError(
                 f"the term of {self.plan.estimators[node]!r} at node {node.name!r} does not have "

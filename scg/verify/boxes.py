@@ -16,7 +16,6 @@ import numpy as np
 
 from scg.expr import Expr, Plate, intern, rewrite, topological
 from scg.ops.base import NOISE
-from scg.passes.differentiate import erase
 from scg.passes.simplify import simplify
 from scg.verify.cells import cells
 
@@ -59,7 +58,7 @@ def stand_in(
     env: dict[Expr, Expr] = {}
     found: dict[Expr, Coupled] = {}
     for expr, law, plate in couplings:
-        (uniforms,) = simplify([erase([expr])[expr]])
+        (uniforms,) = simplify([expr])
         leaves = [e.attrs["name"] for e in topological([uniforms]) if e.op is NOISE]
         if law.splits(plate.length) and uniforms not in env:
             attrs = {"name": f"{leaves[0]} coupled", "law": "uniform"}

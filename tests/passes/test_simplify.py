@@ -10,6 +10,7 @@ from scg.engine.program import Program
 from scg.expr import topological
 from scg.ops.base import constant, plate_size
 from scg.ops.elementwise import cast, divide, multiply, negative, where
+from scg.ops.gradient import box, graft, mark, observed, stop
 from scg.ops.reductions import expand, plate_sum, zeros
 from scg.ops.shape import reshape, take_slice
 from scg.passes.differentiate import gradients
@@ -104,6 +105,13 @@ RULES = {
         lambda: gradients(np.sum(A[[0]]), [A])[0],
     ),
     "cumsum of 0": (lambda: np.cumsum(wide(0.0)), lambda: zeros(A)),
+    "stop": (lambda: stop(B) + B, lambda: B + B),
+    "stop of integers": (lambda: stop(K), lambda: K),
+    "mark": (lambda: mark(A, label=1), lambda: A),
+    "observed": (lambda: observed(S), lambda: S),
+    "graft": (lambda: graft(B, np.exp(A)), lambda: _wide_b()),
+    "box": (lambda: box(A) * A, lambda: A),
+    "box under a stop": (lambda: stop(box(A)) - 1.0, lambda: zeros(A)),
     "a rule that makes another fit": (lambda: (A - A + B) * 1.0 - 0.0, lambda: _wide_b()),
 }
 
