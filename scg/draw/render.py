@@ -90,11 +90,27 @@ def _in_process(source: str, format: str) -> bytes:
             "pip install 'scg[draw]'. The DOT text needs neither: "
             'g.draw("graph.dot"), or g.draw().source'
         ) from None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_remarks():
         warnings.simplefilter("ignore", RuntimeWarning)  # Graphviz' remarks on glyphs
         content = pygraphviz.AGraph(string=source).draw(format=format, prog="dot")
     assert isinstance(content, bytes)  # no path was given
     return content
+
+
+@contextlib.contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Leave out what fontconfig's C code writes about the system's files to the error stream."""
+    sys.stderr.flush()
+    stream = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stream, 2)
+            os.close(stream)
+            held.seek(0)
+            os.write(2, b"".join(line for line in held if not line.startswith(b"Fontconfig ")))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.draw.render import Picture
+from scg.draw.render import Picture, _without_remarks
 
 PICTURE = Picture('digraph { node [fontname="DejaVu Sans"] a -> b }')
 
@@ -125,3 +125,12 @@ def test_text_is_legible_without_system_fonts(tmp_path, helped):
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == str(helped)
+    assert run.stderr == ""
+
+
+def test_of_the_error_stream_fontconfigs_remarks_alone_are_left_out(capfd):
+    with _without_remarks():
+        os.write(2, b"Fontconfig warning: unknown element\nFontconfigured\n")
+        sys.stderr.write("spoken\n")
+    os.write(2, b"after\n")
+    assert sorted(capfd.readouterr().err.split()) == ["Fontconfigured", "after", "spoken"]
