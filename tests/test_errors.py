@@ -467,12 +467,12 @@ CALL = {
     "seed and noise": (lambda: call(noise={}), C, "give either seed= or noise=, not both"),
     "negative seed": (
         lambda: call(seed=-1),
-        ValueError,
+        C,
         "a seed is not negative, got -1; write e.g. 1",
     ),
     "float seed": (
         lambda: call(seed=1.5),
-        TypeError,
+        C,
         "a seed is an integer or a tuple of integers, got 1.5 with a float; write e.g. seed=1 or "
         "seed=(1, step)",
     ),

@@ -19,6 +19,8 @@ import math
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from scg.errors import CallError
+
 Seed = int | tuple[int, ...]
 Key = tuple[np.uint32, np.uint32]
 
@@ -37,26 +39,25 @@ def check_seed(seed: Seed) -> Seed:
 
     Raises
     ------
-    TypeError
-        For anything that is not an integer: floats, bools, None, lists, nested tuples.
-    ValueError
-        For a negative integer or an empty tuple.
+    CallError
+        For anything that is not an integer (floats, bools, None, lists, nested tuples), a negative
+        integer, or an empty tuple.
     """
     if not isinstance(seed, tuple):
         return _check_word(seed, seed)
     if not seed:
-        raise ValueError("the seed is an empty tuple; write e.g. seed=(1, step)")
+        raise CallError("the seed is an empty tuple; write e.g. seed=(1, step)")
     return tuple(_check_word(word, seed) for word in seed)
 
 
 def _check_word(word: object, seed: object) -> int:
     if not isinstance(word, int | np.integer) or isinstance(word, bool):
-        raise TypeError(
+        raise CallError(
             f"a seed is an integer or a tuple of integers, got {seed!r} with a "
             f"{type(word).__name__}; write e.g. seed=1 or seed=(1, step)"
         )
     if word < 0:
-        raise ValueError(f"a seed is not negative, got {seed!r}; write e.g. {abs(int(word))}")
+        raise CallError(f"a seed is not negative, got {seed!r}; write e.g. {abs(int(word))}")
     return int(word)
 
 

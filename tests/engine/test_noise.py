@@ -20,6 +20,7 @@ from scg.engine.noise import (
     threefry2x32,
     uniform,
 )
+from scg.errors import CallError
 
 RATE = 1e-9
 ONES = 0xFFFFFFFF
@@ -286,28 +287,28 @@ def test_check_seed_returns_plain_integers(seed):
 
 
 @pytest.mark.parametrize(
-    ("seed", "error", "match"),
+    ("seed", "match"),
     [
-        (1.0, TypeError, r"got 1\.0 with a float; write e\.g\. seed=1"),
-        (True, TypeError, "got True with a bool"),
-        (np.True_, TypeError, "with a bool"),
-        (None, TypeError, "got None with a NoneType"),
-        ("1", TypeError, "with a str"),
-        ([1, 2], TypeError, r"got \[1, 2\] with a list; .* seed=\(1, step\)"),
-        (np.array([1]), TypeError, "with a ndarray"),
-        ((1, 2.0), TypeError, r"got \(1, 2\.0\) with a float"),
-        ((1, (2,)), TypeError, "with a tuple"),
-        ((False,), TypeError, "with a bool"),
-        (-1, ValueError, "not negative, got -1; write e.g. 1"),
-        ((3, -2), ValueError, r"not negative, got \(3, -2\)"),
-        (np.int8(-128), ValueError, "write e.g. 128"),
-        ((), ValueError, r"empty tuple; write e\.g\. seed=\(1, step\)"),
+        (1.0, r"got 1\.0 with a float; write e\.g\. seed=1"),
+        (True, "got True with a bool"),
+        (np.True_, "with a bool"),
+        (None, "got None with a NoneType"),
+        ("1", "with a str"),
+        ([1, 2], r"got \[1, 2\] with a list; .* seed=\(1, step\)"),
+        (np.array([1]), "with a ndarray"),
+        ((1, 2.0), r"got \(1, 2\.0\) with a float"),
+        ((1, (2,)), "with a tuple"),
+        ((False,), "with a bool"),
+        (-1, "not negative, got -1; write e.g. 1"),
+        ((3, -2), r"not negative, got \(3, -2\)"),
+        (np.int8(-128), "write e.g. 128"),
+        ((), r"empty tuple; write e\.g\. seed=\(1, step\)"),
     ],
 )
-def test_bad_seeds(seed, error, match):
-    with pytest.raises(error, match=match):
+def test_bad_seeds(seed, match):
+    with pytest.raises(CallError, match=match):
         check_seed(seed)
-    with pytest.raises(error, match=match):
+    with pytest.raises(CallError, match=match):
         uniform(seed, "z", range(1), (), np.float64)
 
 
