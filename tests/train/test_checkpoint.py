@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -101,46 +100,60 @@ def test_a_finished_run_can_be_lengthened(step, tmp_path):
     assert sha(scg.fit(step, **OPTIONS, checkpoint=path, resume=True)) == sha(whole)
 
 
-SCRIPT = """
-    import os, random, signal, sys
+KILLS = """
+    import os, random, signal, sys, time
+    from pathlib import Path
     import scg
     from scg.train import checkpoint
     from tests.train.models import nvil, pixels
 
-    path, moment = sys.argv[1], sys.argv[2]
-    if moment.startswith("fsync"):       # inside the checkpoint write, before the rename
-        real, left = os.fsync, [int(moment[5:])]
+    step, moments = nvil(), random.Random(0)
 
-        def fsync(handle):
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            real(handle)
+    def digest(path):
+        run = scg.fit(step, data={"x": pixels()}, seed=3, batch_size=4, epochs=200,
+                      checkpoint=path, checkpoint_every=2, resume=path.exists())
+        return checkpoint.digest({"params": run.params, "state": run.state})
 
-        os.fsync = fsync
-    elif moment != "never":
-        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        signal.setitimer(signal.ITIMER_REAL, float(moment))
-    run = scg.fit(nvil(), data={"x": pixels()}, seed=3, batch_size=4, epochs=100,
-                  checkpoint=path, checkpoint_every=2, resume=os.path.exists(path))
-    print(checkpoint.digest({"params": run.params, "state": run.state}))
+    def killed(path, moment):
+        '''Train in a process of its own that is killed; say whether it was.'''
+        child = os.fork()
+        if child:
+            if isinstance(moment, float):
+                time.sleep(moment)
+                os.kill(child, signal.SIGKILL)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        if isinstance(moment, int):  # inside the checkpoint write, before the rename or after
+            real, left = os.fsync, iter(range(moment, -1, -1))
+
+            def fsync(handle):
+                if next(left) == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                real(handle)
+
+            os.fsync = fsync
+        digest(path)
+        os._exit(0)
+
+    whole, part = Path(sys.argv[1], "whole"), Path(sys.argv[1], "part")
+    started = time.perf_counter()
+    print(digest(whole))
+    longest = (time.perf_counter() - started) / 20
+    inside = [6, 0, 11, 1, 4]  # counts of calls of fsync
+    every = [moments.uniform(0, longest) for _ in range(20 - len(inside))] + inside
+    moments.shuffle(every)
+    print(sum(killed(part, moment) for moment in every))
+    print(digest(part))
 """
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_killed_runs_resume_bit_by_bit(step, tmp_path):
-    whole = sha(scg.fit(step, **{**OPTIONS, "epochs": 100}))
-    path, code = tmp_path / "c.safetensors", textwrap.dedent(SCRIPT)
-    killed = []
-    for moment in ("fsync6", "0.13", "fsync0", "0.31", "fsync11", "0.05"):
-        command = [sys.executable, "-c", code, str(path), moment]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        killed.append(done.returncode == -signal.SIGKILL)
-    assert killed[0] and killed[2] and killed[4]  # those inside the write are sure to strike
-    command = [sys.executable, "-c", code, str(path), "never"]
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs SIGKILL and fork")
+def test_twenty_killed_runs_resume_bit_by_bit(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(KILLS), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == whole
-    assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]  # nothing left lying
+    whole, kills, part = done.stdout.split()
+    assert kills == "20"
+    assert part == whole
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["part", "whole"]  # nothing left lying
 
 
 def write(tmp_path, step, **options):
