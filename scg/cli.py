@@ -39,6 +39,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}")
+    except MemoryError as error:
+        _fail(f"not enough memory: {error}")
     sys.exit(code if isinstance(code, int) else 0)
 
 

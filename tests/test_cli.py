@@ -294,6 +294,12 @@ def json_nodes(**nodes):
     return written("m.json", json.dumps({"nodes": nodes}), "explain", "m.json")
 
 
+def too_large(tmp_path):
+    nodes = {"a": {"parameter": {"shape": [10**17]}}, "c": {"cost": "a[0]"}}
+    (tmp_path / "m.json").write_text(json.dumps({"nodes": nodes}))
+    return ("train", "m.json", "--out", "o")
+
+
 def of_another_model(tmp_path):
     (tmp_path / "o").mkdir()
     checkpoint.save(tmp_path / "o" / "checkpoint.safetensors", {}, {"settings": {"model": "vae"}})
@@ -316,7 +322,7 @@ def unwritable(tmp_path):
     return ("train", "sbn1", "--out", "file/o")
 
 
-NAN = np.full((4, 6), np.nan)
+NAN, GREY = np.full((4, 6), np.nan), np.full((4, 6), 0.5)
 WRONG = {
     "unknown model": (lambda p: ("explain", "sbn9"), "no model 'sbn9'"),
     "no such file": (lambda p: ("explain", "none.py:f"), "none.py: there is no such file"),
@@ -344,9 +350,33 @@ WRONG = {
     "wrong magic": (wrong_magic, "train-images-idx3-ubyte: not an IDX file"),
     "wrong dtype": (lambda p: npz(p, x_train=np.ones((4, 6), int), x_test=NAN), "got int64"),
     "NaN pixels": (lambda p: npz(p, x_train=NAN, x_test=NAN), "must lie in .* and be finite"),
-    "no labels": (
-        lambda p: ("train", "logistic", *npz(p, x_train=NAN * 0 == 1, x_test=NAN)[2:]),
+    "wrong kind": (
+        lambda p: npz(p, x_train=np.ones((4, 6), bool), x_test=NAN),
         "expected bytes or floats, got bool",
+    ),
+    "no labels": (
+        lambda p: ("train", "logistic", *npz(p, x_train=GREY, x_test=GREY)[2:]),
+        "has no labels, which the model needs",
+    ),
+    "another size": (
+        lambda p: npz(p, x_train=GREY, x_test=GREY[:, :5]),
+        "the parts differ in their number of pixels",
+    ),
+    "pickled objects": (
+        lambda p: npz(p, x_train=np.array([{}], object), x_test=GREY),
+        "d.npz: damaged or not an npz archive .pickled objects are not read.",
+    ),
+    "not a number": (
+        lambda p: ("train", "sbn1", "--rate", "nan", "--out", "o"),
+        "--rate nan: a learning rate is a positive number",
+    ),
+    "leaves": (
+        written("m.py", "import sys\nsys.exit(0)\n", "explain", "m.py:f"),
+        "m.py: SystemExit: 0",
+    ),
+    "too large": (
+        too_large,
+        "not enough memory",
     ),
     "another model": (of_another_model, "a checkpoint of another run: its model is 'vae'"),
     "damaged checkpoint": (damaged_checkpoint, "checkpoint.safetensors: damaged"),
@@ -354,7 +384,11 @@ WRONG = {
         lambda p: ("train", "sbn1", "--out", "o", "--resume"),
         "there is no checkpoint",
     ),
-    "unwritable": (unwritable, "file/o: cannot make this folder"),
+    "unwritable": (unwritable, "file/o: cannot write to this folder"),
+    "unwritable demo": (
+        lambda p: ("demo", "--out", unwritable(p)[-1]),
+        "file/o: cannot write to this folder",
+    ),
     "unknown estimator": (
         lambda p: ("explain", "sbn1", "--estimator", "Magic"),
         "there is no estimator 'Magic'; known are auto, ",
@@ -379,6 +413,10 @@ WRONG = {
     ),
     "picture of another kind": (lambda p: ("draw", "sbn1", "--out", "g.gif"), "gif"),
 }
+
+
+def test_there_are_more_than_twenty_of_them():
+    assert len(WRONG) > 20
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import scg
+from scg.command.setup import make_folder
 from scg.data import load_digits
 from scg.models import sbn, sbn_prior
 from scg.step import Step
@@ -97,6 +98,7 @@ def demo(
     """
     from scg.command.report import report
 
+    make_folder(folder)
     digits = load_digits(binary=True)
     g = sbn(digits.train.mean(axis=0), hidden=HIDDEN)
     contenders: dict[str, Contender] = {}

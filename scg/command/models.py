@@ -69,7 +69,7 @@ def build(make: Callable[..., Graph], means: np.ndarray, options: Mapping[str, A
         graph = make(**given)
     except ScgError:
         raise
-    except Exception as error:  # a user's function may raise anything
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
         raise DeclarationError(
             f"the model's function failed: {type(error).__name__}: {error}"
         ) from error
@@ -87,8 +87,8 @@ def _from_file(path: Path, name: str) -> Callable[..., Graph]:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
-        raise DeclarationError(f"{path}:{error.lineno}: {error.msg}") from error
-    except Exception as error:
+        raise DeclarationError(f"{path}:{error.lineno or 1}: {error.msg}") from error
+    except (Exception, SystemExit) as error:
         raise DeclarationError(f"{path}: {type(error).__name__}: {error}") from error
     found = vars(module).get(name)
     if not callable(found):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import scg
 from scg.command.estimators import parse_estimator
 from scg.command.models import build, find_model
 from scg.data import Binarize, Splits, binarize, load
-from scg.errors import CallError, DataError
+from scg.errors import CallError, CheckpointError, DataError
 from scg.step import Step
 
 Arrays = dict[str, np.ndarray]
@@ -111,6 +113,22 @@ def _declared(model: str, data: str, options: Iterable[str]) -> tuple[scg.Graph,
     splits = load(data)
     means = splits.train.mean(axis=0, dtype=np.float64)
     return build(make, means, _options(options)), splits
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder if need be, and see that files can be written there, before any work is done.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot write to this folder: {error.strerror}") from error
 
 
 def _has(graph: scg.Graph, name: str) -> bool:

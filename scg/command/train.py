@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import scg
-from scg.command.setup import prepare
-from scg.errors import CheckpointError
+from scg.command.setup import make_folder, prepare
+from scg.errors import CallError
 from scg.train import GradientVariance, HeldOut, Run
 from scg.train.checkpoint import write_atomically
 from scg.train.evaluate import LOG_WEIGHT
@@ -51,10 +52,12 @@ def run(
     KeyboardInterrupt
         On Ctrl-C, after the checkpoint was written.
     """
+    if not 0 < rate < math.inf:
+        raise CallError(f"--rate {rate}: a learning rate is a positive number")
     setting = prepare(model, data, binarize, options)
     chosen = {"backend": backend, "dtype": dtype}
     step = setting.compile(estimator, **{k: v for k, v in chosen.items() if v is not None})
-    _make_folder(out)
+    make_folder(out)
     size: dict[str, Any] = {"batch_size": min(batch_size, _examples(setting.train))}
     callbacks: list[Callback] = [GradientVariance(setting.batch(batch_size), runs=20)]
     if setting.valid and LOG_WEIGHT in setting.graph.roles:
@@ -99,10 +102,3 @@ def _held_out(graph: scg.Graph, run: Run, data: Any, samples: int) -> dict[str, 
 
 def _examples(arrays: Any) -> int:
     return min((len(array) for array in arrays.values()), default=1)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot make this folder: {error.strerror}") from error

@@ -46,11 +46,12 @@ def compare(
     """Return the comparison of several, a :class:`scg.verify.compare.Comparison`."""
     setting = prepare(model, data, binarize, options)
     texts = [text.strip() for text in split_outside(estimators, ",")]
-    if len(set(texts)) < len(texts):
+    chosen = {text: parse_estimator(text) for text in texts}
+    if len(chosen) < len(texts):
         raise EstimatorError(f"--estimators {estimators}: one estimator is named twice")
     return scg.compare(
         setting.graph,
-        {text: parse_estimator(text) for text in texts},
+        chosen,
         _parameters(setting, params, seed),
         runs=runs,
         seed=seed,

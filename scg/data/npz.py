@@ -35,4 +35,5 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     except DataError:
         raise
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: damaged or not an npz archive ({error})") from error
+        why = "pickled objects are not read" if "pickle" in str(error) else error
+        raise DataError(f"{path}: damaged or not an npz archive ({why})") from error
