@@ -52,6 +52,8 @@ class Op:
         Whether event axes broadcast as in NumPy (the interpreter then aligns them).
     continuous, smooth : bool
         Traits as a function of the differentiable arguments.
+    linear : tuple of int
+        Arguments in each of which the op is linear, so that a zero there makes the result zero.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Op:
     elementwise: bool = False
     continuous: bool = True
     smooth: bool = True
+    linear: tuple[int, ...] = ()
     plates: Callable[..., Plates] = _all_plates
 
     def __post_init__(self) -> None:

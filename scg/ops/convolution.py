@@ -45,6 +45,7 @@ _windows = Op(
     _windowed,
     (lambda g, y, x, size, stride: _fold(g, shape=x.shape[-2:], stride=stride),),
     kind="same",
+    linear=(0,),
 )
 #: The adjoint: windows are added up where they overlap.
 _fold = Op(
@@ -53,6 +54,7 @@ _fold = Op(
     lambda g, shape, stride: (*g[:-4], *shape),
     (lambda g, y, x, shape, stride: _windows(g, size=x.shape[-2:], stride=stride),),
     kind="same",
+    linear=(0,),
 )
 
 

@@ -90,6 +90,7 @@ _solve_triangular = Op(
             a, g, lower=lower, transposed=not transposed
         ),
     ),
+    linear=(1,),
 )
 _solve = Op(
     "solve",
@@ -99,6 +100,7 @@ _solve = Op(
         lambda g, y, a, b: -matmul(_solve(t(a), g), t(y)),
         lambda g, y, a, b: _solve(t(a), g),
     ),
+    linear=(1,),
 )
 _inverse = Op(
     "inverse",

@@ -17,6 +17,7 @@ def elementwise(
     kind: str = "float",
     continuous: bool = True,
     smooth: bool = True,
+    linear: tuple[int, ...] = (),
 ) -> Op:
     """Declare an elementwise op: its NumPy rule, one VJP an argument, and its traits."""
     return Op(
@@ -28,6 +29,7 @@ def elementwise(
         elementwise=True,
         continuous=continuous,
         smooth=smooth,
+        linear=linear,
     )
 
 
@@ -37,12 +39,21 @@ subtract = elementwise(
     "subtract", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, kind="number"
 )
 multiply = elementwise(
-    "multiply", np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, kind="same"
+    "multiply",
+    np.multiply,
+    lambda g, y, a, b: g * b,
+    lambda g, y, a, b: g * a,
+    kind="same",
+    linear=(0, 1),
 )
 divide = elementwise(
-    "divide", np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -(g * y) / b
+    "divide",
+    np.true_divide,
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -(g * y) / b,
+    linear=(0,),
 )
-negative = elementwise("negative", np.negative, lambda g, y, a: -g, kind="number")
+negative = elementwise("negative", np.negative, lambda g, y, a: -g, kind="number", linear=(0,))
 square = elementwise("square", np.square, lambda g, y, a: g * (2.0 * a), kind="number")
 _power = elementwise(
     "power",
@@ -65,6 +76,11 @@ def power(a: Any, b: Any) -> Any:
 def _sigmoid(a: Any) -> Any:
     small = np.exp(-np.abs(a))
     return np.where(a >= 0, 1.0, small) / (1.0 + small)
+
+
+def _sech_squared_numpy(a: Any) -> Any:
+    small = np.exp(-2.0 * np.abs(a))
+    return 4.0 * small / np.square(1.0 + small)
 
 
 def _softplus(a: Any) -> Any:
@@ -91,9 +107,10 @@ log = elementwise("log", np.log, lambda g, y, a: g / a)
 log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a))
 expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * exp(a))
 sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y))
-# 1 − tanh² = 4 σ(2a) σ(−2a), of which nothing cancels.
-tanh = elementwise(
-    "tanh", np.tanh, lambda g, y, a: g * (4.0 * (sigmoid(2.0 * a) * sigmoid(-2.0 * a)))
+tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * _sech_squared(a))
+#: 1 − tanh², of which nothing is lost where tanh is near one.
+_sech_squared = elementwise(
+    "sech_squared", _sech_squared_numpy, lambda g, y, a: g * (-2.0 * (y * tanh(a)))
 )
 sigmoid = elementwise("sigmoid", _sigmoid, lambda g, y, a: g * (y * sigmoid(-a)))
 softplus = elementwise("softplus", _softplus, lambda g, y, a: g * sigmoid(a))
@@ -158,4 +175,4 @@ maximum = elementwise(
     kind="same",
     smooth=False,
 )
-cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g)
+cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g, linear=(0,))

@@ -79,6 +79,7 @@ contract = Op(
         lambda g, y, a, b, left, right, out, over: _vjp(g, a, b, out, left, right),
     ),
     plates=_plates,
+    linear=(0, 1),
 )
 
 

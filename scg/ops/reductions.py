@@ -48,6 +48,7 @@ _sum = Op(
     (lambda g, y, x, axes, over: expand(_unreduced(g, x, axes), x.plates, x.shape),),
     kind="same",
     plates=_without,
+    linear=(0,),
 )
 _max = Op(
     "max",

@@ -55,12 +55,14 @@ _take_along = Op(
         None,
     ),
     kind="same",
+    linear=(0,),
 )
 _scatter_along = Op(
     "scatter_along_axis",
     _add_along,
     lambda g, k, axis, length: tuple(length if i == axis else n for i, n in enumerate(g, -len(g))),
     (lambda g, y, x, k, axis, length: _take_along(g, k, axis=axis), None),
+    linear=(0,),
 )
 
 # --- sorting: continuous, as opposed to the permutation ---------------------------------------

@@ -20,6 +20,7 @@ reshape = Op(
     lambda x, shape: _same_size(x, shape),
     (lambda g, y, x, shape: reshape(g, shape=x.shape),),
     kind="same",
+    linear=(0,),
 )
 transpose = Op(
     "transpose",
@@ -27,6 +28,7 @@ transpose = Op(
     lambda x, axes: tuple(x[a] for a in axes),
     (lambda g, y, x, axes: transpose(g, axes=_inverse(axes)),),
     kind="same",
+    linear=(0,),
 )
 
 
@@ -99,6 +101,7 @@ take_slice = Op(
     _sliced,
     (lambda g, y, x, index: unslice(g, index=index, shape=x.shape),),
     kind="same",
+    linear=(0,),
 )
 unslice = Op(
     "unslice",
@@ -106,6 +109,7 @@ unslice = Op(
     lambda g, index, shape: shape,
     (lambda g, y, x, index, shape: take_slice(g, index=index),),
     kind="same",
+    linear=(0,),
 )
 
 
@@ -156,6 +160,7 @@ gather = Op(
         None,
     ),
     kind="same",
+    linear=(0,),
 )
 #: The interpreter passes the positions of the plates' axes as `over`.
 scatter = Op(
@@ -172,6 +177,7 @@ scatter = Op(
     plates=lambda args, attrs: ordered(
         plate for arg in args for plate in arg.plates if plate not in attrs["over"]
     ),
+    linear=(0,),
 )
 _one_hot = Op(
     "one_hot",
@@ -189,6 +195,7 @@ _cumsum = Op(
     lambda x, axis, reverse: x,
     (lambda g, y, x, axis, reverse: _cumsum(g, axis=axis, reverse=not reverse),),
     kind="same",
+    linear=(0,),
 )
 
 

@@ -64,8 +64,6 @@ def _subtract(e: Expr) -> Expr | None:
 def _multiply(e: Expr) -> Expr | None:
     a, b = e.args
     for x, y in ((a, b), (b, a)):
-        if is_constant(x, 0):  # 0 * y -> 0
-            return zeros(e)
         if is_constant(x, 1):  # 1 * y -> y
             return _like(y, e)
         if is_constant(x, -1):  # -1 * y -> -y
@@ -81,8 +79,6 @@ def _divide(e: Expr) -> Expr | None:
     a, b = e.args
     if is_constant(b, 1) and a.kind == "float":  # a / 1 -> a
         return _like(a, e)
-    if is_constant(a, 0):  # 0 / b -> 0
-        return zeros(e)
     if a.op is negative:  # (-a) / b -> -(a / b)
         return negative(divide(a.args[0], b))
     return None
@@ -92,23 +88,13 @@ def _negative(e: Expr) -> Expr | None:
     (a,) = e.args
     if a.op is negative:  # -(-a) -> a
         return a.args[0]
-    if is_constant(a, 0):  # -0 -> 0
-        return zeros(e)
     if a.op is subtract:  # -(a - b) -> b - a
         return subtract(a.args[1], a.args[0])
     return None
 
 
-def _linear(e: Expr) -> Expr | None:
-    # An op linear in each argument maps a constant 0 to 0; an index is not such an argument.
-    linear = e.args if e.op.name == "contract" else e.args[:1]
-    return zeros(e) if any(is_constant(arg, 0) for arg in linear) else None
-
-
 def _sum(e: Expr) -> Expr | None:
     (x,) = e.args
-    if is_constant(x, 0):  # sum(0) -> 0
-        return zeros(e)
     if x.op.name != "expand" or e.kind != "float":
         return None
     # sum over what expand repeated -> count * x
@@ -174,9 +160,6 @@ RULES: dict[str, Rule] = {
     "expand": _expand,
     "reshape": _reshape,
     "where": _where,
-    **dict.fromkeys(
-        ("contract", "transpose", "slice", "unslice", "gather", "scatter", "cumsum"), _linear
-    ),
 }
 
 
@@ -195,6 +178,8 @@ def _step(e: Expr) -> Expr | None:
                 attrs = {k: v for k, v in e.attrs.items() if k != "over"}
                 value = e.op.numpy(*(arg.value for arg in e.args), **attrs)
                 return constant(e.graph, np.asarray(value, e.kind))
+    if any(is_constant(e.args[i], 0) for i in e.op.linear):  # f(0) -> 0
+        return zeros(e)
     rule = RULES.get(e.op.name)
     return rule(e) if rule else None
 

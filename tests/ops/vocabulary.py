@@ -17,6 +17,7 @@ import scg
 from scg.expr import Expr
 from scg.ops import elementwise as e
 from scg.ops import gradient, reductions, shape, special
+from scg.ops.base import OPS
 from scg.ops.linalg import dot, matmul, outer
 
 
@@ -85,6 +86,7 @@ ARITHMETIC = [
     unary("abs", np.abs),
     unary("sign", np.sign),
     unary("tanh", np.tanh),
+    unary("sech_squared", OPS["sech_squared"], lambda x: 1 - np.tanh(x) ** 2),
     unary("sigmoid", scg.sigmoid, sp.expit),
     unary("softplus", scg.softplus, lambda x: np.logaddexp(0.0, x)),
     unary("relu", scg.relu, lambda x: np.where(x > 0, x, 0.0)),
