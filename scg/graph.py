@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.errors import CallError, DeclarationError, UnsupportedError
-from scg.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, intern, topological
-from scg.init import Given, zeros
+from scg.costs import Observation, check_law, cost_of, cost_of_observation
+from scg.errors import DeclarationError
+from scg.expr import Expr, Plate, Plates, StochasticNode, as_plates, intern
+from scg.nodes import Nodes, as_shape
 from scg.ops import base
-from scg.ops.gradient import observed
+from scg.parameters import (
+    Initializer,
+    Parameter,
+    check_constraint,
+    constrained,
+    constrained_node,
+    initial,
+    start,
+    unconstrained,
+)
 
 if TYPE_CHECKING:
-    import networkx as nx
-
     from scg.distributions.base import Distribution
     from scg.distributions.constraints import Constraint
-
-Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
-_RESERVED = "/@#"
 
 
 def _draw(*_: Any, **__: Any) -> Any:
@@ -32,24 +35,7 @@ def _draw(*_: Any, **__: Any) -> Any:
 SAMPLE = base.Op("sample", _draw, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A declared parameter: its (unconstrained) leaf, how it is initialised, and its constraint."""
-
-    node: Expr
-    init: Initializer
-    constraint: Constraint | None = None
-
-
-class Observation(NamedTuple):
-    """What was observed: its law, its value, and where there is a value."""
-
-    dist: Distribution
-    value: Expr
-    mask: Expr | None
-
-
-class Graph:
+class Graph(Nodes):
     """A stochastic computation graph (Schulman et al. 2015).
 
     Parameters
@@ -67,20 +53,6 @@ class Graph:
     >>> g
     Graph('toy': 1 parameter, 1 stochastic, 1 cost)
     """
-
-    def __init__(self, name: str = "graph"):
-        self.name = name
-        self.table: dict[Any, Expr] = {}  # interned expressions live and die with the graph
-        self.names: dict[Expr, str] = {}
-        self.parameters: dict[str, Parameter] = {}
-        self.data_nodes: dict[str, Expr] = {}
-        self.stochastic: dict[str, StochasticNode] = {}
-        self.deterministics: dict[str, Expr] = {}
-        self.costs: dict[str, Expr] = {}
-        self.observations: dict[str, Observation] = {}
-        self.roles: dict[str, tuple[Expr, str]] = {}  # every declared name: its node and role
-        self._plates: dict[str, Plate] = {}
-        self._scope: tuple[str, ...] = ()
 
     # --- declaring ----------------------------------------------------------------------------
     def parameter(
@@ -118,30 +90,15 @@ class Graph:
         np.float64(2.33061)
         """
         full = self._register(name)
-        if (value is None) == (shape is None):
-            raise DeclarationError(
-                f"parameter {full!r}: give an initial value or a shape (with init=...), not "
-                f"{'both' if shape is not None else 'neither'}"
-            )
-        if value is not None:
-            if init is not None:
-                raise DeclarationError(f"parameter {full!r}: init= goes with shape=, not a value")
-            array = _float_array(value, f"parameter {full!r}")
-            event, start = array.shape, Given(array)
-        else:
-            event = as_shape(shape, f"parameter {full!r}")
-            start = init or zeros
-        leaf = self._leaf(base.PARAMETER, full, event, ())
-        node = leaf
         if constraint is not None:
-            node = _constrained(full, leaf, constraint)
+            check_constraint(full, constraint)
+        event, first = start(full, value, shape, init, constraint)
+        node = leaf = intern(self, base.PARAMETER, (), {"name": full}, (event, (), "float"))
+        if constraint is not None:
+            node = constrained_node(full, leaf, constraint)
             self.names[node] = full
-            if value is not None and (complaint := constraint.complaint(array)):
-                raise DeclarationError(f"parameter {full!r} {complaint}")
-            if value is None and init is None:
-                start = ImageOfZeros(constraint)
         self.roles[full] = node, "parameter"
-        self.parameters[full] = Parameter(leaf, start, constraint)
+        self.parameters[full] = Parameter(leaf, first, constraint)
         return node
 
     def data(
@@ -168,9 +125,9 @@ class Graph:
         full = self._register(name)
         if kind not in ("float", "int"):
             raise DeclarationError(f'data {full!r}: kind must be "float" or "int", got {kind!r}')
-        plates = as_plates(plates)
-        self._check_plates(full, plates)
-        node = self._leaf(base.DATA, full, as_shape(shape, f"data {full!r}"), plates, kind)
+        signature = (as_shape(shape, f"data {full!r}"), as_plates(plates), kind)
+        self._check_plates(full, signature[1])
+        node = intern(self, base.DATA, (), {"name": full}, signature)
         self.roles[full] = node, "data"
         self.data_nodes[full] = node
         return node
@@ -183,7 +140,7 @@ class Graph:
         The node lives on the plates of the distribution's parameters, and on `plates` besides.
         """
         full = self._register(name)
-        self._check_law(full, dist)
+        check_law(full, dist)
         args = tuple(self._node(value, full) for value in dist.parameters.values())
         every = as_plates([p for arg in args for p in arg.plates] + list(as_plates(plates)))
         self._check_plates(full, every)
@@ -214,24 +171,18 @@ class Graph:
         value : node or array_like
             A scalar for each plate element.
         mask : node or array_like, optional
-            For ragged data: true where an element is there. Others contribute zero; a mean over
-            a plate still divides by all its elements, so that padded plates are best summed.
+            For ragged data: true where an element is there. Others contribute zero, but a mean
+            over a plate divides by all its elements, there or not, as is unbiased for batches.
+            For the mean over those that are there write
+            ``g.cost(name, value / scg.plate_mean(mask, plates), mask=mask)``.
             The value of an element that is not there must be finite all the same.
         """
         full = self._register(name)
-        node = self._node(value, full)
-        if node.shape != ():
-            raise DeclarationError(
-                f"cost {full!r} has event shape {node.shape}, expected a scalar per plate element. "
-                'Write np.sum(...) around it: g.cost("%s", np.sum(...))' % name
-            )
-        self._check_plates(full, node.plates)
-        if mask is not None:
-            node = self._masked(full, node, mask)
-        # A cost is deterministic: a stochastic node must be an ancestor of it to get credit.
-        plain = node.kind == "float" and not isinstance(node, StochasticNode)
-        self.costs[full] = node if plain else base.OPS["float"](node)
-        self.roles[full] = self.costs[full], "cost"
+        there = None if mask is None else self._node(mask, full)
+        cost = cost_of(full, self._node(value, full), there)
+        self._check_plates(full, cost.plates)
+        self.costs[full] = cost
+        self.roles[full] = cost, "cost"
 
     def observe(self, name: str, dist: Distribution, value: Any, *, mask: Any = None) -> None:
         """Declare the cost −log p(value): an observation, summed over its plates by default.
@@ -259,59 +210,19 @@ class Graph:
         -1.0
         """
         full = self._register(name)
-        self._check_law(full, dist)
-        node = self._node(value, full)
-        if node.shape != dist.shape:
-            raise DeclarationError(
-                f"observation {full!r}: the value has event shape {node.shape}, but "
-                f"{type(dist).__name__} draws events of shape {dist.shape}"
-            )
-        if dist.kind == "int" and node.kind != "int":
-            raise DeclarationError(
-                f"observation {full!r}: {type(dist).__name__} draws integers, got {describe(node)} "
-                f'of kind {node.kind}; declare data with kind="int"'
-            )
-        if node.value is not None and not isinstance(dist.support, Expr):
-            complaint = dist.support.complaint(node.value)
-            if complaint and mask is None:
-                raise DeclarationError(f"observation {full!r}: the value {complaint}")
-        mask = None if mask is None else self._node(mask, full)
-        logp = dist.log_prob(node, elementwise=mask is not None and mask.ndim > 0)
-        cost = -self._node(logp, full)
+        check_law(full, dist)
+        there = None if mask is None else self._node(mask, full)
+        seen = Observation(dist, self._node(value, full), there)
+        cost = cost_of_observation(full, seen)
         self._check_plates(full, cost.plates)
-        if mask is not None:
-            cost = np.sum(self._masked(full, cost, mask))
-        self.observations[full] = Observation(dist, node, mask)
-        self.costs[full] = observed(cost)
-        self.roles[full] = self.costs[full], "cost"
-
-    @contextlib.contextmanager
-    def scope(self, name: str) -> Iterator[None]:
-        """Prefix the names declared inside with "name/"."""
-        _check_name(name, "scope")
-        self._scope, before = (*self._scope, name), self._scope
-        try:
-            yield
-        finally:
-            self._scope = before
+        self.observations[full] = seen
+        self.costs[full] = cost
+        self.roles[full] = cost, "cost"
 
     # --- using ----------------------------------------------------------------------------------
     def init(self, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
         """Return initial parameters; each depends on the seed and its own name alone."""
-        from scg.engine.noise import check_seed, stream_key
-
-        check_seed(seed)
-        params = {}
-        for name, parameter in self.parameters.items():
-            rng = np.random.default_rng([int(word) for word in stream_key(seed, f"init:{name}")])
-            value = np.asarray(parameter.init(rng, parameter.node.shape), dtype=np.float64)
-            if value.shape != parameter.node.shape:
-                raise CallError(
-                    f"parameter {name!r}: its initializer returned shape {value.shape}, "
-                    f"expected {parameter.node.shape}"
-                )
-            params[name] = value
-        return params
+        return initial(self.parameters, seed)
 
     def unconstrained(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the numbers behind the values of constrained parameters; others as they are.
@@ -321,24 +232,11 @@ class Graph:
         CallError
             If a value violates its parameter's constraint.
         """
-        numbers = {}
-        for name, value in params.items():
-            constraint = self.parameters[name].constraint
-            if constraint is not None:
-                value = np.asarray(value, dtype=np.float64)
-                if complaint := constraint.complaint(value):
-                    raise CallError(f"parameter {name!r} {complaint}")
-                value = np.asarray(constraint.inverse(value))
-            numbers[name] = value
-        return numbers
+        return unconstrained(self.parameters, params)
 
     def constrained(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
-        params = {}
-        for name, value in numbers.items():
-            constraint = self.parameters[name].constraint
-            params[name] = constraint.transform(np.asarray(value)) if constraint else value
-        return params
+        return constrained(self.parameters, numbers)
 
     def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
         """Draw values of any nodes; see :func:`scg.simulate.simulate`."""
@@ -398,162 +296,3 @@ class Graph:
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()
-
-    def to_networkx(self) -> nx.DiGraph:
-        """Return the declared graph: named nodes with a ``role``, edges as in the model.
-
-        Unnamed deterministic operations are contracted into edges between named nodes.
-        """
-        import networkx as nx
-
-        digraph = nx.DiGraph(name=self.name)
-        for name, (_, role) in self.roles.items():
-            digraph.add_node(name, role=role)
-        by_expr: dict[Expr, str] = {}
-        for name, (node, role) in self.roles.items():
-            if role != "cost":
-                by_expr[node] = name
-        sources: dict[Expr, frozenset[str]] = {}
-        for expr in topological(node for node, _ in self.roles.values()):
-            below = frozenset().union(*(sources[arg] for arg in expr.args))
-            own = by_expr.get(expr)
-            if own is not None:
-                digraph.add_edges_from((source, own) for source in sorted(below))
-            sources[expr] = below if own is None else frozenset((own,))
-        for name, node in self.costs.items():
-            digraph.add_edges_from((source, name) for source in sorted(sources[node]))
-        return digraph
-
-    def named(self, name: str) -> Expr:
-        """Return the node of a declared name."""
-        found = self.roles.get(name)
-        if found is None:
-            import difflib
-
-            close = difflib.get_close_matches(name, list(self.roles), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise CallError(f"graph {self.name!r} has no node {name!r}{hint}")
-        return found[0]
-
-    @property
-    def plates(self) -> tuple[Plate, ...]:
-        """All plates of the declared nodes."""
-        return as_plates(self._plates.values())
-
-    def __repr__(self) -> str:
-        counts: dict[str, int] = {}
-        for _, role in self.roles.values():
-            counts[role] = counts.get(role, 0) + 1
-        return f"Graph({self.name!r}: {', '.join(f'{n} {role}' for role, n in counts.items())})"
-
-    # --- inside -----------------------------------------------------------------------------------
-    def _register(self, name: str) -> str:
-        _check_name(name, "node")
-        full = "/".join((*self._scope, name))
-        if full in self.roles:
-            role = self.roles[full][1]
-            raise DeclarationError(
-                f"graph {self.name!r} already has a {role} node {full!r}; "
-                "choose another name or a scope: with g.scope(...):"
-            )
-        return full
-
-    def _leaf(
-        self, op: base.Op, name: str, shape: tuple[int, ...], plates: Plates, kind: str = "float"
-    ) -> Expr:
-        return intern(self, op, (), {"name": name}, (shape, plates, kind))
-
-    def _node(self, value: Any, name: str) -> Expr:
-        if not isinstance(value, Expr):
-            return base.constant(self, value)
-        if value.graph is not self:
-            raise DeclarationError(
-                f"node {name!r} of graph {self.name!r} uses {describe(value)} "
-                f"of another graph ({value.graph.name!r})"
-            )
-        return value
-
-    def _check_law(self, name: str, dist: Any) -> None:
-        from scg.distributions.base import Distribution
-
-        if not isinstance(dist, Distribution):
-            raise DeclarationError(
-                f"node {name!r}: expected a distribution such as scg.Bernoulli(logits=...), "
-                f"got {type(dist).__name__}"
-            )
-
-    def _masked(self, name: str, value: Expr, mask: Any) -> Expr:
-        mask = self._node(mask, name)
-        if mask.shape != value.shape or not set(mask.plates) <= set(value.plates):
-            raise DeclarationError(
-                f"cost {name!r}: the mask is {describe(mask)}, but masks {describe(value)}; "
-                "it needs the same shape and no other plates"
-            )
-        return base.OPS["where"](mask, value, 0.0)
-
-    def _check_plates(self, name: str, plates: Plates) -> None:
-        for plate in plates:
-            if self._plates.setdefault(plate.name, plate) is not plate:
-                raise DeclarationError(
-                    f"node {name!r}: the graph has two plates of the name {plate.name!r}. "
-                    "Make one scg.Plate and use it everywhere, or choose another name"
-                )
-
-
-@dataclass(frozen=True, eq=False)
-class ImageOfZeros:
-    """The value of a constrained parameter whose unconstrained numbers are zero."""
-
-    constraint: Constraint
-
-    def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Transform zeros."""
-        return np.asarray(self.constraint.transform(np.zeros(shape)))
-
-
-def _constrained(name: str, leaf: Expr, constraint: Constraint) -> Expr:
-    from scg.distributions.constraints import Constraint
-
-    if not isinstance(constraint, Constraint):
-        raise DeclarationError(
-            f"parameter {name!r}: expected a constraint such as scg.positive, got {constraint!r}"
-        )
-    if leaf.ndim < constraint.axes:
-        raise DeclarationError(
-            f"parameter {name!r} of shape {leaf.shape} cannot be {constraint.name}"
-        )
-    try:
-        return constraint.transform(leaf)
-    except UnsupportedError as error:
-        raise DeclarationError(f"parameter {name!r}: {error}") from error
-
-
-def _check_name(name: Any, what: str) -> None:
-    if not isinstance(name, str) or not name or not name.isprintable():
-        raise DeclarationError(f"a {what} needs a name of printable characters, got {name!r}")
-    for character in _RESERVED:
-        if character in name:
-            raise DeclarationError(
-                f"{what} name {name!r}: {character!r} is reserved"
-                + (" for scopes; write with g.scope(...):" if character == "/" else "")
-            )
-
-
-def as_shape(shape: Any, what: str) -> tuple[int, ...]:
-    """Return a shape as a tuple, checked."""
-    entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
-    if not isinstance(entries, (tuple, list)) or not all(
-        isinstance(n, (int, np.integer)) and n >= 0 for n in entries
-    ):
-        raise DeclarationError(f"{what}: a shape is a tuple of integers, got {shape!r}")
-    return tuple(int(n) for n in entries)
-
-
-def _float_array(value: Any, what: str) -> np.ndarray:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DeclarationError(f"{what}: expected numbers, got {value!r}") from error
-    if not np.all(np.isfinite(array)):
-        raise DeclarationError(f"{what}: the initial value is not finite")
-    return array

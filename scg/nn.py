@@ -11,12 +11,13 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.expr import Expr, describe
-from scg.graph import Graph, Initializer
+from scg.graph import Graph
 from scg.init import glorot_uniform
 from scg.ops.convolution import Pair
 from scg.ops.convolution import conv2d as convolve
 from scg.ops.elementwise import relu, sigmoid, sqrt, square, tanh
 from scg.ops.reductions import mean
+from scg.parameters import Initializer
 
 
 def linear(

@@ -15,8 +15,9 @@ from scg.distributions.base import Distribution
 from scg.distributions.independent import Independent
 from scg.errors import DeclarationError
 from scg.expr import Expr, Plate, StochasticNode, as_plates, describe, topological
-from scg.graph import Graph, ImageOfZeros, Parameter
+from scg.graph import Graph
 from scg.ops import base
+from scg.parameters import ImageOfZeros, Parameter
 
 
 def write(graph: Graph) -> str:
