@@ -129,12 +129,14 @@ xlogy = elementwise(
     _xlogy,
     lambda g, out, x, y: g * log(y),
     lambda g, out, x, y: g * x / _unless_both(x, 0.0, y, 0.0),
+    linear=(0,),
 )
 xlog1py = elementwise(
     "xlog1py",
     _xlog1py,
     lambda g, out, x, y: g * log1p(y),
     lambda g, out, x, y: g * x / (1.0 + _unless_both(x, 0.0, y, -1.0)),
+    linear=(0,),
 )
 
 # --- comparisons and selection --------------------------------------------------------------

@@ -32,12 +32,13 @@ class Case:
         self.directions = {i: rng.normal(size=np.shape(arguments[i])) for i in floats}
         wrt = [self.leaves[i] for i in floats]
         outputs = {"value": value}
-        if value.kind == "float":
+        if value.kind == "float" and floats:
             first = gradients((value * self.weight).sum(), wrt)
             slope = sum((d * self.directions[i]).sum() for d, i in zip(first, floats, strict=True))
             second = gradients(slope, wrt)
             outputs |= {("first", i): d for d, i in zip(first, floats, strict=True)}
             outputs |= {("second", i): d for d, i in zip(second, floats, strict=True)}
+        self.outputs = outputs
         self.engine = Interpreter(outputs, dtype)
         self.dtype = np.dtype(dtype)
         self.plate = plate

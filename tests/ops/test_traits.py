@@ -5,12 +5,17 @@ import pytest
 
 import scg
 from scg.compile import finish
+from scg.engine.interpreter import Interpreter
 from scg.expr import topological
 from scg.ops import elementwise as e
-from scg.ops import reductions
+from scg.ops import gradient, reductions
 from scg.ops.base import OPS
 from scg.passes.differentiate import gradients
 from scg.testing.gradient import POINTS as PLATE
+
+from .breadth import Case
+from .test_breadth_arrays import ROWS as ARRAYS
+from .vocabulary import ROWS as CORE
 
 POINTS = 4096
 
@@ -109,3 +114,55 @@ def test_jumps_have_no_derivative(name):
 def test_integers_jump():
     for name in ("one_hot", "argmax", "argsort", "floor"):
         assert not OPS[name].continuous
+
+
+# --- linear ---------------------------------------------------------------------------------------
+#: Linear, but not folded by the table: they vanish, or are what a zero is made of.
+BY_RULE = {*(op.name for op in gradient.IDENTITIES), "continuous", "expand"}
+
+
+def instances():
+    """Every op of the rows and of their derivatives, with its arguments as arrays."""
+    for function, arguments in (
+        *((row.fn, row.args) for row in CORE),
+        *((function, arguments) for function, arguments, _ in ARRAYS.values()),
+    ):
+        case = Case(function, arguments)
+        exprs = [expr for expr in topological(case.outputs.values()) if expr.args]
+        parts = dict.fromkeys(arg for expr in exprs for arg in expr.args)
+        engine = Interpreter(dict(enumerate(parts)))
+        given = {
+            leaf: np.asarray(value, float if leaf.kind == "float" else int)
+            for leaf, value in zip(case.leaves, arguments, strict=True)
+            if leaf in engine.leaves
+        }
+        values = dict(zip(parts, engine.run(given, {}).values(), strict=True))
+        for expr in exprs:
+            yield expr, [values[arg] for arg in expr.args]
+
+
+def additive(expr, values, i):
+    """Whether f(a + b) = f(a) + f(b) in one argument, at random."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, *np.shape(values[i])))
+    attrs = {key: value for key, value in expr.attrs.items() if key != "over"}
+    if expr.op.name == "scatter":
+        attrs["over"] = ()
+
+    def f(x):
+        with np.errstate(all="ignore"):
+            return np.asarray(expr.op.numpy(*values[:i], x, *values[i + 1 :], **attrs), float)
+
+    return np.allclose(f(a + b), f(a) + f(b), rtol=1e-9, atol=1e-9)
+
+
+def test_the_column_linear_is_true_and_complete():
+    tried = {}
+    for expr, values in instances():
+        for i, arg in enumerate(expr.args):
+            if arg.kind != "bool" and expr.op.vjp(i) is not None and expr.size:
+                linear = tried.setdefault((expr.op.name, i), [])
+                linear.append(additive(expr, values, i))
+    found = {key for key, linear in tried.items() if all(linear) and key[0] not in BY_RULE}
+    said = {(op.name, i) for op in OPS.values() for i in op.linear}
+    assert found == said
