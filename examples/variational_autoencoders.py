@@ -1,4 +1,4 @@
-"""Four autoencoders on handwritten digits: what the latent variables are decides the estimator.
+"""Five autoencoders on handwritten digits: what the latent variables are decides the estimator.
 
 Run it with ``python examples/variational_autoencoders.py [epochs]``. The plan is chosen per node:
 nothing here names an estimator.
@@ -8,7 +8,7 @@ import sys
 
 import scg
 from scg.data import load_digits
-from scg.models import bernoulli_vae, categorical_vae, gaussian_vae, mixture
+from scg.models import bernoulli_vae, categorical_vae, fdarn, gaussian_vae, mixture
 
 
 def main(epochs=20):
@@ -17,6 +17,7 @@ def main(epochs=20):
     models = {
         "normal, 8": gaussian_vae(means),
         "Bernoulli, 32": bernoulli_vae(means, layers=(64,)),
+        "Bernoulli, fDARN": fdarn(means),
         "categorical, 10 × 5": categorical_vae(means, layers=(64,)),
         "mixture, 10": mixture(means),
     }
