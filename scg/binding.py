@@ -34,50 +34,92 @@ def bind(
     needed : set of str, optional
         Names that must be there; all declared ones by default.
     """
-    values: dict[str, np.ndarray] = {}
-    declared = {name: p.node for name, p in graph.parameters.items()}
-    for name, node in _matched("parameter", declared, params, needed).items():
-        values[name] = _array(f"parameter {name!r}", params[name], node, dtype)
-        if values[name].shape != node.shape:
-            raise CallError(
-                f"parameter {name!r}: expected shape {node.shape}, got {values[name].shape}"
-            )
-        if graph.parameters[name].constraint is not None:
-            values[name] = graph.unconstrained({name: params[name]})[name].astype(dtype)
-    sizes = {plate: plate.length for plate in graph.plates if plate.length is not None}
-    origin = {plate: "its declared length" for plate in sizes}
-    for name, node in _matched("data", graph.data_nodes, data or {}, needed).items():
-        array = _array(f"data {name!r}", (data or {})[name], node, dtype)
-        if array.ndim != len(node.plates) + node.ndim or (
-            array.shape[len(node.plates) :] != node.shape
-        ):
-            axes = [*(plate.name for plate in node.plates), *map(str, node.shape)]
-            raise CallError(f"data {name!r}: expected shape ({', '.join(axes)}), got {array.shape}")
-        for plate, n in zip(node.plates, array.shape, strict=False):
-            if sizes.setdefault(plate, n) != n:
+    return Binder(graph, dtype)(params, data, needed)
+
+
+class Binder:
+    """What a graph declares, made ready to check calls.
+
+    Parameters
+    ----------
+    graph : Graph
+        The declared graph, as it is now.
+    dtype : numpy dtype
+        Type of all floats.
+    """
+
+    def __init__(self, graph: Graph, dtype: Any):
+        self.graph, self.dtype = graph, np.dtype(dtype)
+        self.declared = len(graph.roles)
+        self._params = {name: p.node for name, p in graph.parameters.items()}
+        self._data = dict(graph.data_nodes)
+        self._constrained = [n for n, p in graph.parameters.items() if p.constraint is not None]
+        self._plates = graph.plates
+        self._sizes = {p: p.length for p in self._plates if p.length is not None}
+
+    def __call__(
+        self,
+        params: Mapping[str, Any],
+        data: Mapping[str, Any] | None,
+        needed: set[str] | None = None,
+    ) -> tuple[dict[str, np.ndarray], dict[Plate, int]]:
+        """Return what a call brings as checked arrays, and the size of every plate."""
+        dtype = self.dtype
+        values: dict[str, np.ndarray] = {}
+        for name, node in _matched("parameter", self._params, params, needed).items():
+            array = _array("parameter", name, params[name], node, dtype)
+            if array.shape != node.shape:
                 raise CallError(
-                    f"data {name!r} has {n} elements on plate {plate.name!r}, but "
-                    f"{origin[plate]} has {sizes[plate]}"
+                    f"parameter {name!r}: expected shape {node.shape}, got {array.shape}"
                 )
-            origin.setdefault(plate, f"data {name!r}")
-        values[name] = array
-    for plate in graph.plates:
-        if plate not in sizes and needed is None:
+            values[name] = array
+        for name in self._constrained:
+            if name in values:
+                numbers = self.graph.unconstrained({name: params[name]})
+                values[name] = numbers[name].astype(dtype)
+        sizes: dict[Plate, int] = dict(self._sizes)
+        origin = dict.fromkeys(sizes, "its declared length")
+        given = {} if data is None else data
+        for name, node in _matched("data", self._data, given, needed).items():
+            values[name] = array = _array("data", name, given[name], node, dtype)
+            _measure(name, node, array, sizes, origin)
+        if needed is None:
+            for plate in self._plates:
+                if plate not in sizes:
+                    raise CallError(
+                        f"plate {plate.name!r} has no size: no data lie on it. "
+                        f"Write scg.Plate({plate.name!r}, length=...)"
+                    )
+        check_given(self.graph, values)
+        return values, sizes
+
+
+def _measure(
+    name: str, node: Expr, array: np.ndarray, sizes: dict[Plate, int], origin: dict[Plate, str]
+) -> None:
+    """Check the shape of data, and add the sizes of their plates to `sizes`."""
+    plates = node.plates
+    if array.ndim != len(plates) + node.ndim or array.shape[len(plates) :] != node.shape:
+        axes = [*(plate.name for plate in plates), *map(str, node.shape)]
+        raise CallError(f"data {name!r}: expected shape ({', '.join(axes)}), got {array.shape}")
+    for plate, n in zip(plates, array.shape, strict=False):
+        if sizes.setdefault(plate, n) != n:
             raise CallError(
-                f"plate {plate.name!r} has no size: no data lie on it. "
-                f"Write scg.Plate({plate.name!r}, length=...)"
+                f"data {name!r} has {n} elements on plate {plate.name!r}, but "
+                f"{origin[plate]} has {sizes[plate]}"
             )
-    check_given(graph, values)
-    return values, sizes
+        origin.setdefault(plate, f"data {name!r}")
 
 
 def _matched(
-    what: str, declared: Mapping[str, Expr], given: Mapping[str, Any], needed: set[str] | None
+    what: str, declared: dict[str, Expr], given: Mapping[str, Any], needed: set[str] | None
 ) -> dict[str, Expr]:
     if not isinstance(given, Mapping):
         raise CallError(
             f"{what}: expected a mapping from names to arrays, got {type(given).__name__}"
         )
+    if given.keys() == declared.keys():
+        return declared
     known = ", ".join(map(repr, declared)) or "none"
     for name in given:
         if name not in declared:
@@ -89,16 +131,21 @@ def _matched(
     return {name: node for name, node in declared.items() if name in given}
 
 
-def _array(what: str, value: Any, node: Expr, dtype: Any) -> np.ndarray:
+def _array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.ndarray:
+    """Return a value as an array of the type that its node asks for, itself where it is one."""
+    if type(value) is np.ndarray and value.dtype is dtype and node.kind == "float":
+        return value
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise CallError(f"{what}: expected an array of numbers, got {value!r}") from error
+        raise CallError(f"{what} {name!r}: expected an array of numbers, got {value!r}") from error
     if array.dtype.kind not in "fiub":
-        raise CallError(f"{what}: expected numbers, got an array of dtype {array.dtype}")
+        raise CallError(f"{what} {name!r}: expected numbers, got an array of dtype {array.dtype}")
     if node.kind == "int":
         if array.dtype.kind == "f":
-            raise CallError(f"{what}: declared as integers, got an array of dtype {array.dtype}")
+            raise CallError(
+                f"{what} {name!r}: declared as integers, got an array of dtype {array.dtype}"
+            )
         return array.astype(np.int64, copy=False)
     return array.astype(dtype, copy=False)
 

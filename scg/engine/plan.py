@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from scg.engine.kernels import Axis, Word
 from scg.expr import Expr, Plate
 from scg.passes.fuse import Axes, Gemm, Loop
 from scg.passes.lower import Product, elements_of
+
+if TYPE_CHECKING:
+    from scg.engine.connection import Ports
 
 Sizes = Mapping[Plate, int]
 
@@ -27,17 +30,36 @@ class Call(NamedTuple):
     addresses: list[tuple[int, Expr, int]]  # position, array, offset in bytes
 
 
+#: What the driver is called with: where it may return something, twice, and its operands.
+Operands = tuple[int, int, int]
+
+
 class Frame(NamedTuple):
-    """What one running call owns: an arena, and a table whose addresses point into it."""
+    """What one running call owns: an arena, and a table whose addresses point into it.
+
+    Attributes
+    ----------
+    arena, words : ndarray
+        The arrays that do not leave the call; the operands of all rows.
+    drawing, reading : list of (operands of the driver, op that NumPy computes next or None)
+        How to walk the table, with or without the rows that draw noise, which come first.
+    keys, first_run : ndarray
+        What those rows draw: the keys of the leaves (low half first, high half second), and the
+        first run.
+    noise_at : ndarray
+        Addresses of the noise leaves.
+    owned : tuple
+        Memory that the operands lie in.
+    """
 
     arena: np.ndarray
     words: np.ndarray
-    code: np.ndarray
-    code_at: int
-    header: np.ndarray  # operands of the driver, and room for what it returns
-    header_at: int
-    noise: np.ndarray  # operands of the rows that draw, which come first
-    noise_at: np.ndarray  # addresses of the noise leaves
+    drawing: list[tuple[Operands, Any]]
+    reading: list[tuple[Operands, Any]]
+    keys: np.ndarray
+    first_run: np.ndarray
+    noise_at: np.ndarray
+    owned: tuple[np.ndarray, ...]
 
 
 class Plan:
@@ -49,8 +71,8 @@ class Plan:
         What runs, in order; None marks an op that NumPy computes.
     order : list of Uses
         What each step uses.
-    outside : dict
-        Arrays that come from outside or go there, and their slots.
+    ports : Ports
+        Arrays that come from outside or go there.
     noise : mapping
         The kernel that fills each noise leaf.
     sizes : mapping
@@ -63,15 +85,16 @@ class Plan:
         self,
         steps: list[tuple[Any, int | None, tuple[Word, ...]]],
         order: list[Uses],
-        outside: dict[Expr, int],
+        ports: Ports,
         noise: Mapping[Expr, int],
         sizes: Sizes,
         real: np.dtype,
     ):
-        self.sizes, self.real, self.outside = sizes, real, outside
+        self.sizes, self.real, self.ports = sizes, real, ports
+        self._steps = steps
         bases = dict.fromkeys(b for use in order for b in (*use.read, *use.written))
         lengths = {base: bytes_of(base, sizes, real) for base in bases}
-        self.offsets, self.bytes = place(order, outside, lengths)
+        self.offsets, self.bytes = place(order, ports.slots, lengths)
         rows: list[Call] = []
         #: Runs of rows between ops that NumPy computes: (first, last + 1, op that follows). The
         #: rows that draw noise come before all.
@@ -90,9 +113,10 @@ class Plan:
             self.origin += [number] * (len(rows) - len(self.origin))
         self.segments.append((first, ahead + len(rows), None))
         self._flatten(rows)
-        self.shapes = [full(leaf, sizes) for leaf in noise]
+        self._noise_slots = [ports.slots[leaf] for leaf in noise]
+        self._shapes = [full(leaf, sizes) for leaf in noise]
         lifted = [bool(leaf.plates) and leaf.plates[0].rank == 0 for leaf in noise]
-        self._noise = streams.table(list(noise.values()), self.shapes, lifted, real.itemsize)
+        self._noise = streams.table(list(noise.values()), self._shapes, lifted, real.itemsize)
         self.frames: list[Frame] = []
 
     # --- rows -----------------------------------------------------------------------------------
@@ -111,7 +135,7 @@ class Plan:
     def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
         values, addresses = [], []
         for word in words:
-            value = 0
+            value = word.value
             if word.kind == "size":
                 value = 1
                 for axis in word.along:
@@ -184,8 +208,8 @@ class Plan:
         inner, outer = [], []
         for row, start in zip(rows, self.starts, strict=False):
             for position, base, offset in row.addresses:
-                if base in self.outside:
-                    outer.append((start + position, self.outside[base], offset))
+                if base in self.ports.slots:
+                    outer.append((start + position, self.ports.slots[base], offset))
                 else:
                     inner.append((start + position, self.offsets[base] + offset))
         self._inner = np.array(inner, np.int64).reshape(-1, 2)
@@ -213,8 +237,43 @@ class Plan:
         code = np.empty((len(fill) + len(self.functions), 2), np.int64)
         code[:, 0] = [*functions, *self.functions]
         code[:, 1] = [*fill_at, *words_at]
-        header = np.zeros(4, np.int64)
-        return Frame(arena, words, code, code.ctypes.data, header, header.ctypes.data, fill, at)
+        (_, last, entry), *later = self.segments
+        drawing, first = _walk(code, [(0, last, entry), *later])
+        reading, second = _walk(code, self.segments)
+        keys = fill.view(np.uint32).reshape(len(fill), 2 * fill.shape[1])[:, 1::-1]
+        owned = (code, fill, first, second)
+        return Frame(arena, words, drawing, reading, keys, fill[:, 1], at, owned)
+
+    def noise_arrays(self, frame: Frame) -> list[tuple[int, np.ndarray]]:
+        """Return slots and arrays of the noise that a frame draws."""
+        start = frame.arena.ctypes.data
+        return [
+            (slot, np.ndarray(shape, self.real, frame.arena, int(at) - start))
+            for slot, shape, at in zip(self._noise_slots, self._shapes, frame.noise_at, strict=True)
+        ]
+
+    def singly(self, frame: Frame) -> tuple[list[tuple[Operands, Any]], list[int], Any]:
+        """Return how to walk the table row by row without drawing noise.
+
+        Returns
+        -------
+        calls : list
+            As in a frame.
+        numbers : list of int
+            The step that each call belongs to.
+        owned
+            Memory that the operands lie in.
+        """
+        rows: list[tuple[int, int, Any]] = []
+        numbers = []
+        for first, last, entry in self.segments:
+            rows += [(row, row + 1, None) for row in range(first, last)]
+            numbers += [self.origin[row - len(self._shapes)] for row in range(first, last)]
+            if entry is not None:
+                rows.append((last, last, entry))
+                numbers.append(next(i for i, (e, *_) in enumerate(self._steps) if e is entry))
+        calls, headers = _walk(frame.owned[0], rows)
+        return calls, numbers, headers
 
     def connect(self, frame: Frame, addresses: np.ndarray) -> None:
         """Write the addresses of the outside arrays, by slot, to the table of a frame."""
@@ -224,6 +283,19 @@ class Plan:
         """Return the array of an expression that lies in the arena."""
         shape, dtype = full(base, self.sizes), type_of(base, self.real)
         return np.ndarray(shape, dtype, frame.arena, self.offsets[base])
+
+
+def _walk(
+    code: np.ndarray, segments: list[tuple[int, int, Any]]
+) -> tuple[list[tuple[Operands, Any]], np.ndarray]:
+    """Return the calls of the driver that walk segments of a table, and the memory they use."""
+    headers = np.zeros((len(segments), 4), np.int64)
+    calls = []
+    for header, (first, last, entry) in zip(headers, segments, strict=True):
+        header[:2] = last - first, code.ctypes.data + 16 * first
+        at = header.ctypes.data
+        calls.append(((at + 16, at + 24, at), entry))
+    return calls, headers
 
 
 def _shape(

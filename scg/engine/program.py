@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -28,12 +28,16 @@ class Engine(Protocol):
 
     leaves: dict[Expr, int]
 
-    def run(self, leaves: Mapping[Expr, Any], sizes: Sizes, *draws: Any) -> dict[Any, Any]:
-        """Compute the outputs, given an array for each leaf and the sizes of plates.
-
-        A compiled engine draws the noise itself where `draws` is a seed and the first run.
-        """
+    def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
+        """Compute the outputs, given an array for each leaf and the sizes of plates."""
         ...
+
+
+class Moments(NamedTuple):
+    """Means of outputs over runs, and summed squared deviations from them, by key."""
+
+    means: dict[Any, Any]
+    squares: dict[Any, Any]
 
 
 def _engine(backend: str) -> Callable[..., Any]:
@@ -61,7 +65,7 @@ class Program:
     outputs: dict[Any, Expr]
     dtype: Any = np.float64
     backend: str = "numpy"
-    _engines: dict[Any, Engine] = field(default_factory=dict, repr=False)
+    _engines: dict[Any, Any] = field(default_factory=dict, repr=False)
     _elements: dict[Any, int] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -108,7 +112,7 @@ class Program:
         return "\n".join(lines)
 
     # --- running ----------------------------------------------------------------------------------
-    def engine(self, plate: Plate | None = None, kinds: tuple[str, ...] = ("noise",)) -> Engine:
+    def engine(self, plate: Plate | None = None, kinds: tuple[str, ...] = ("noise",)) -> Any:
         """Return what computes the outputs, lifted over `plate` in the leaves of these kinds."""
         key = (plate, kinds)
         if key not in self._engines:
@@ -131,12 +135,16 @@ class Program:
         """The text of all compiled kernels; empty where NumPy computes everything."""
         return getattr(self.engine(), "source", "")
 
-    def blocks(self, runs: int, sizes: Sizes) -> Iterator[range]:
-        """Split runs into ranges of bounded memory."""
+    def block_length(self, sizes: Sizes) -> int:
+        """Return how many runs a block of bounded memory may hold."""
         key = tuple(sizes.items())
         if key not in self._elements:
             self._elements[key] = sum(math.prod(full(e, sizes)) for e in self.operations)
-        length = max(1, BLOCK_ELEMENTS // max(self._elements[key], 1))
+        return max(1, BLOCK_ELEMENTS // max(self._elements[key], 1))
+
+    def blocks(self, runs: int, sizes: Sizes) -> Iterator[range]:
+        """Split runs into ranges of bounded memory."""
+        length = self.block_length(sizes)
         for start in range(0, runs, length):
             yield range(start, min(start + length, runs))
 
@@ -164,8 +172,7 @@ class Program:
         """Run once on the noise of a seed, for a range of runs; see :meth:`run`."""
         if self.backend == "numpy":
             return self.run(values, self.draw_noise(seed, runs, sizes), sizes)
-        noise = dict.fromkeys(self.noise)  # drawn by the engine
-        return self._run(values, noise, sizes, len(runs) if noise else 1, (seed, runs.start))
+        return self._run(values, dict.fromkeys(self.noise), sizes, len(runs), (seed, runs.start))
 
     def profile(self, values: Mapping[str, Any], seed: Any, sizes: Sizes, rounds: int) -> Profile:
         """Time every entry of a compiled program in single runs."""
@@ -175,22 +182,38 @@ class Program:
         noise = {k: v[0] for k, v in self.draw_noise(seed, range(1), sizes).items()}
         return profile(engine, engine.profile(_by_name(engine, values, noise), sizes, rounds))
 
-    def averages(
-        self, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
-    ) -> dict[Any, tuple[Any, Any]]:
-        """Return the mean and the summed squared deviations of every output over a range of runs.
+    def sampler(
+        self, values: Mapping[str, Any], sizes: Sizes, runs: int
+    ) -> Callable[[Any, int], Moments]:
+        """Return what computes moments of every output from a seed and the first of `runs` runs.
 
-        A compiled engine reduces where it computes, instead of handing out every run.
+        A compiled engine is tied to the arrays here, once; it reduces runs where it computes
+        them, and every call overwrites the results of the last one.
         """
-        key = ("averages",)
+        if self.backend == "numpy":
+            return lambda seed, first: moments(
+                self.sample(values, seed, range(first, first + runs), sizes)
+            )
+        engine = self.engine() if runs == 1 else self._reducing()
+        leaves = _by_name(engine, values, dict.fromkeys(self.noise))
+        connection = engine.connect(leaves, {**sizes, RUNS: runs}, drawing=True)
+        if runs == 1:
+            return lambda seed, first: Moments(connection(seed, first), {})
+
+        def reduced(seed: Any, first: int) -> Moments:
+            out = connection(seed, first)
+            means = {key: out[key, "mean"] for key in self.outputs}
+            return Moments(means, {key: out.get((key, "spread"), 0.0) for key in self.outputs})
+
+        return reduced
+
+    def _reducing(self) -> Any:
+        """Return the engine of means and summed squared deviations over runs."""
+        key = ("moments",)
         if key not in self._engines:
             lifted = lift(self.outputs, RUNS, lambda leaf: leaf.op.name == "noise")
             self._engines[key] = _engine(self.backend)(moments_over(lifted, RUNS), self.dtype)
-        engine = self._engines[key]
-        noise = dict.fromkeys(self.noise)
-        draws = (seed, runs.start)
-        out = _compute(engine, values, noise, {**sizes, RUNS: len(runs)}, draws)
-        return {key: (out[key, "mean"], out.get((key, "spread"), 0.0)) for key in self.outputs}
+        return self._engines[key]
 
     def _run(
         self,
@@ -200,13 +223,18 @@ class Program:
         runs: int,
         draws: tuple[Any, int] | None,
     ) -> dict[Any, Any]:
-        if noise and runs == 1:
-            engine = self.engine()
-            single = {name: array if array is None else array[0] for name, array in noise.items()}
-            out = _compute(engine, values, single, sizes, draws)
+        single = bool(noise) and runs == 1
+        engine = self.engine(RUNS if noise and not single else None)
+        if single:
+            noise = {name: a if a is None else a[0] for name, a in (noise or {}).items()}
+        leaves = _by_name(engine, values, noise or {})
+        own = {**sizes, RUNS: runs}
+        if draws is None:
+            out = engine.run(leaves, own)
+        else:
+            out = engine.connect(leaves, own, drawing=True)(*draws)
+        if single:
             return {key: _own(value)[None] for key, value in out.items()}
-        engine = self.engine(RUNS if noise else None)
-        out = _compute(engine, values, noise or {}, {**sizes, RUNS: runs}, draws)
         return {
             key: np.broadcast_to(value, (runs, *full(self.outputs[key], sizes)))
             for key, value in out.items()
@@ -219,15 +247,16 @@ def _own(value: Any) -> np.ndarray:
     return array if array.flags.owndata else array.copy()
 
 
-def _compute(
-    engine: Engine,
-    values: Mapping[str, Any],
-    noise: Mapping[str, Any],
-    sizes: Sizes,
-    draws: tuple[Any, int] | None,
-) -> dict[Any, Any]:
-    leaves = _by_name(engine, values, noise)
-    return engine.run(leaves, sizes) if draws is None else engine.run(leaves, sizes, draws)
+def moments(out: Mapping[Any, np.ndarray]) -> Moments:
+    """Reduce outputs with a leading axis of runs."""
+    means, squares = {}, {}
+    for key, value in out.items():
+        if len(value) == 1:  # a copy: an output may be a view of what the user gave
+            means[key], squares[key] = value[0].copy(), 0.0
+            continue
+        means[key] = mean = value.mean(axis=0)
+        squares[key] = ((value - mean) ** 2).sum(axis=0)
+    return Moments(means, squares)
 
 
 def _by_name(

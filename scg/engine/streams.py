@@ -70,7 +70,7 @@ def source(law: str, code: str) -> str:
 
 
 def keys(seed: Any, leaves: Sequence[bytes]) -> np.ndarray:
-    """Return the stream keys of :func:`scg.engine.noise.stream_key`, one word for each leaf."""
+    """Return the stream keys of :func:`scg.engine.noise.stream_key`, one row for each leaf."""
     seed = check_seed(seed)
     text = f"({','.join(f'{s:x}' for s in seed)})" if isinstance(seed, tuple) else f"{seed:x}"
     start = hashlib.blake2b(f"{text}\n".encode(), digest_size=8)
@@ -79,8 +79,7 @@ def keys(seed: Any, leaves: Sequence[bytes]) -> np.ndarray:
         state = start.copy()
         state.update(leaf)
         digests.append(state.digest())
-    words = np.frombuffer(b"".join(digests), "<u4").astype(np.uint64).reshape(-1, 2)
-    return words[:, 0] << np.uint64(32) | words[:, 1]
+    return np.frombuffer(b"".join(digests), "<u4").reshape(-1, 2)
 
 
 def encoded(leaf: Expr) -> bytes:

@@ -12,7 +12,8 @@ import numpy as np
 
 from scg.engine.noise import check_seed
 from scg.errors import CheckpointError
-from scg.step import Nested, Step
+from scg.result import Nested
+from scg.step import Step
 from scg.train import checkpoint as files
 from scg.train.batches import Batches, Transform
 from scg.train.metrics import JsonLines

@@ -152,13 +152,13 @@ def _sampled(
 ) -> Check:
     from scipy.special import ndtri
 
-    sample = Sample(step, step.bound(params, data, state), seed, runs)
+    sample = Sample(step, step.checked(params, data, state), seed, runs)
     if truth is not None:
         reference, wanted, doubt = "the exact gradient", flat(truth.grads), np.zeros(())
     else:
         other = _other(step)
         seeds = (*seed, 1) if isinstance(seed, tuple) else (seed, 1)  # independent of the step's
-        against = Sample(other, other.bound(params, data, None), seeds, runs)
+        against = Sample(other, other.checked(params, data, None), seeds, runs)
         reference = type(next(iter(other.plan.estimators.values()))).__name__
         wanted, doubt = against.mean, against.stderr
     difference, stderr = sample.mean - wanted, np.hypot(sample.stderr, doubt)

@@ -221,7 +221,7 @@ def compare(
         count = evaluations[name] = step.explain().evaluations
         samples[name] = Sample(
             step,
-            step.bound(params, data, (state or {}).get(name)),
+            step.checked(params, data, (state or {}).get(name)),
             seed,
             runs // count if equal == "evaluations" else runs,
         )

@@ -21,7 +21,8 @@ from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import EnumerationError
 from scg.expr import Expr, Plate
-from scg.step import Step, nest
+from scg.result import nest
+from scg.step import Step
 from scg.verify.boxes import stand_in
 from scg.verify.cells import Thresholds, Uses, cells, uses
 
@@ -115,7 +116,7 @@ def moments(
     >>> m.mean["theta"].item(), round(m.variance["theta"].item(), 12)
     (0.125, 0.0244140625)
     """
-    values, sizes, memory = step.bound(params, data, state)
+    values, sizes, memory = step.checked(params, data, state)
     outputs = {**step.program.outputs, **(step.curvature.outputs if step.curvature else {})}
     walk = Walk(outputs, values, sizes, _couplings(step))
     rule = _FIRST_RULE

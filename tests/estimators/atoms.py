@@ -56,7 +56,7 @@ def product(*groups):
 
 def moments(step, params, noise, weights, name, data=None):
     """Exact mean and variance of a gradient over given atoms of the noise."""
-    values, sizes, _ = step.bound(params, data, None)
+    values, sizes, _ = step.checked(params, data, None)
     out = step.outcomes(values, noise, sizes, len(weights))["grads", name]
     mean = np.tensordot(weights, out, 1)
     return mean, np.tensordot(weights, out**2, 1) - mean**2

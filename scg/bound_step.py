@@ -1,0 +1,81 @@
+"""A bound step: a step with its arguments, which takes a seed and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from scg.engine.noise import check_seed
+from scg.engine.program import Moments
+from scg.expr import Plate
+from scg.result import Nested, Result
+
+if TYPE_CHECKING:
+    from scg.step import Step
+
+
+class BoundStep:
+    """A step tied to parameters, data and state, as :meth:`scg.step.Step.bind` returns it.
+
+    One thread at a time may call it: a call overwrites the arrays of the last result. Several
+    threads take one each, of the same step.
+
+    Attributes
+    ----------
+    step : Step
+        The step.
+    runs : int
+        The number of runs of each call.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        values: Mapping[str, Any],
+        sizes: Mapping[Plate, int],
+        memory: Nested,
+        runs: int,
+    ):
+        self.step, self.runs = step, runs
+        self._values, self._sizes, self._memory = values, sizes, memory
+        self._length = runs if runs == 1 else min(runs, step.program.block_length(sizes))
+        self._first = step.sampler(values, sizes, self._length)
+
+    def __call__(self, seed: int | tuple[int, ...]) -> Result:
+        """Estimate the cost and its gradients.
+
+        Parameters
+        ----------
+        seed : int or tuple of int
+            The seed.
+
+        Returns
+        -------
+        Result
+            Its arrays are overwritten by the next call: copy what is to be kept.
+        """
+        check_seed(seed)
+        single = self.runs == self._length
+        found = self._first(seed, 0) if single else self._in_blocks(seed)
+        return self.step.result(found, self._memory, self.runs)
+
+    def _in_blocks(self, seed: Any) -> Moments:
+        """Merge the moments of blocks of runs.
+
+        Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
+        The American Statistician 37(3), equation 2.1.
+        """
+        means: dict[Any, Any] = {}
+        squares: dict[Any, Any] = {}
+        for block in self.step.program.blocks(self.runs, self._sizes):
+            sampler = self._first
+            if len(block) < self._length:
+                sampler = self.step.sampler(self._values, self._sizes, len(block))
+            found = sampler(seed, block.start)
+            share = len(block) / block.stop
+            for key, mean in found.means.items():
+                delta = mean - means.get(key, 0.0)
+                spread = found.squares.get(key, 0.0)
+                squares[key] = squares.get(key, 0.0) + spread + delta**2 * (block.start * share)
+                means[key] = means.get(key, 0.0) + delta * share
+        return Moments(means, squares)

@@ -1,0 +1,65 @@
+"""The state of a step's estimators: where it starts, and what a call must bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.engine.noise import check_seed, stream_key
+from scg.errors import CallError
+from scg.passes.memory import NodeMemory
+from scg.result import Nested
+
+
+def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -> Nested:
+    """Return the initial state and own parameters of the estimators: node, then name."""
+    check_seed(seed)
+    state: Nested = {}
+    for memory in memories:
+        state[memory.node] = {}
+        for name, init in memory.initial.items():
+            words = stream_key(seed, f"memory:{memory.node}@{name}")
+            value = init(np.random.default_rng([int(word) for word in words]))
+            state[memory.node][name] = np.asarray(value, dtype=float)
+    return state
+
+
+def checked_state(memories: Iterable[NodeMemory], given: Mapping[str, Mapping[str, Any]]) -> Nested:
+    """Return a state that a call brings as arrays.
+
+    Raises
+    ------
+    CallError
+        If an entry is missing, unknown, or of another shape.
+    """
+    if not isinstance(given, Mapping):
+        raise CallError(f"state: expected a mapping from node names, got {given!r}")
+    found: Nested = {}
+    for memory in memories:
+        entries = given.get(memory.node)
+        found[memory.node] = {}
+        for name, leaf in memory.leaves.items():
+            if entries is None or name not in entries:
+                raise CallError(
+                    f"state of node {memory.node!r} lacks {name!r}; start with "
+                    "state = step.init(seed=0)"
+                )
+            value = np.asarray(entries[name], dtype=float)
+            if value.shape != leaf.shape:
+                raise CallError(
+                    f"state {name!r} of node {memory.node!r}: expected shape {leaf.shape}, "
+                    f"got {value.shape}"
+                )
+            found[memory.node][name] = value
+    for node, entries in given.items():
+        if node not in found:
+            raise CallError(f"state of node {node!r}: its estimator keeps none")
+        for name in entries:
+            if name not in found[node]:
+                raise CallError(
+                    f"state of node {node!r} has an unknown entry {name!r}; its estimator "
+                    f"keeps {', '.join(map(repr, found[node]))}"
+                )
+    return found
