@@ -16,6 +16,7 @@ from scg.graph import Graph
 from scg.passes.analyse import Influence
 from scg.passes.differentiate import erase, gradients
 from scg.passes.objective import check_reductions
+from scg.passes.one_coordinate import one_coordinate
 from scg.passes.plan import make_plan
 from scg.passes.simplify import simplify
 from scg.passes.surrogate import Surrogate
@@ -135,8 +136,9 @@ def _squared_norm(grads: list[Expr]) -> Expr:
 
 
 def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "numpy") -> Program:
-    """Simplify, and return the program."""
-    simple = simplify(list(outputs.values()))
+    """Simplify, take products of one changed coordinate apart, and return the program."""
+    known: dict[Expr, Expr] = {}
+    simple = simplify(one_coordinate(simplify(list(outputs.values()), known)), known)
     return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
 
 
