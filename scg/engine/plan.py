@@ -135,7 +135,7 @@ class Plan:
     def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
         values, addresses = [], []
         for word in words:
-            value = word.value
+            value = 0
             if word.kind == "size":
                 value = 1
                 for axis in word.along:
