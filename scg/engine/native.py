@@ -19,7 +19,7 @@ import llvmlite.binding as llvm
 from scg.engine import cache
 
 #: What a generated kernel may call lives in these modules; object code depends on their text.
-_HELPERS = ("intrinsics.py", "math.py", "random.py", "native.py")
+_HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
 
 _addresses: dict[str, int] = {}
 _lock = threading.RLock()
@@ -89,11 +89,12 @@ def _namespace() -> dict[str, Any]:
     """Return the names that generated source may use."""
     import numpy as np
 
-    from scg.engine import intrinsics, random
+    from scg.engine import intrinsics
     from scg.engine.math import FUNCTIONS
+    from scg.engine.random import DRAWS
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
-    names |= {k: v for k, v in vars(random).items() if not k.startswith("_")}
+    names |= {f"draw_{law}_{code}_{along}_{n}": f for (law, code, along, n), f in DRAWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}
     return names | {

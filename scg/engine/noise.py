@@ -19,6 +19,7 @@ import math
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from scg.engine.normal import to_normal
 from scg.errors import CallError
 
 Seed = int | tuple[int, ...]
@@ -191,11 +192,13 @@ def _fill(key: Key, runs: range, out: NDArray) -> None:
 
 
 def normal(seed: Seed, leaf: str, runs: range, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
-    """Draw independent standard normals: the inverse CDF of `uniform` with the same arguments.
+    """Draw independent standard normals: the quantiles of `uniform` with the same arguments.
 
-    The antithetic twin is the mirror image, bit for bit: ``ndtri(1 - u) = -ndtri(u)``.
+    They are those of :mod:`scg.engine.normal`, so that compiled kernels draw the same bits. The
+    antithetic twin is the mirror image, bit for bit: the quantile of 1 - u is minus that of u.
     """
-    from scipy.special import ndtri  # importing scg is to stay fast
-
-    u = uniform(seed, leaf, runs, shape, dtype)
-    return ndtri(u, out=u)
+    out = uniform(seed, leaf, runs, shape, dtype)
+    flat = out.reshape(-1)
+    for start in range(0, flat.size, _TILE):
+        to_normal(flat[start : start + _TILE])
+    return out

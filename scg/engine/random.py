@@ -1,75 +1,146 @@
-"""The noise of :mod:`scg.engine.noise` for compiled kernels: the same twenty rounds, same bits."""
+"""The noise of :mod:`scg.engine.noise` for compiled kernels: the same operations, the same bits.
+
+A block of threefry is one chain of dependent instructions; 16 of them at once keep a processor
+busy whose vectors have 8 lanes. Fast-math is off: an operation that is fused or reordered would
+change the bits.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from scg.engine.lanes import FLOATS, INTEGERS, Lanes
+from scg.engine.normal import FITS, FORMATS, SPLIT, centre, tail
+from scg.engine.streams import LANES
 
 _PARITY = 0x1BD11BDA
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
-@intrinsic
-def threefry(typingctx, key, run, block):
-    """Return threefry2x32(key, (run, block)) as one word: the first half in the upper bits.
+def threefry(builder: Any, key: Any, x0: Lanes, x1: Lanes) -> tuple[Lanes, Lanes]:
+    """Return threefry2x32(key, (x0, x1)); `key` has the first word in its upper half."""
 
-    `key` holds the two words of the stream's key in the same order. In LLVM's 32-bit integers,
-    since numba widens all integer arithmetic to 64 bits, which halves the speed of vectors.
-    """
+    def spread(word: Any) -> Lanes:
+        empty = ir.Constant(x0.value.type, ir.Undefined)
+        one = builder.insert_element(empty, word, _I32(0))
+        mask = ir.Constant(ir.VectorType(_I32, x0.value.type.count), None)
+        return Lanes(builder, builder.shuffle_vector(one, empty, mask))
 
-    def codegen(context, builder, signature, args):
-        key, run, block = args
-        k1 = builder.trunc(key, _I32)
-        k0 = builder.trunc(builder.lshr(key, _I64(32)), _I32)
-        k2 = builder.xor(builder.xor(k0, k1), _I32(_PARITY))
-        schedule = (k0, k1, k2)
-        x0 = builder.add(builder.trunc(run, _I32), k0)
-        x1 = builder.add(builder.trunc(block, _I32), k1)
-        for r in range(20):
-            left = _ROTATIONS[r % 8]
-            x0 = builder.add(x0, x1)
-            high, low = builder.shl(x1, _I32(left)), builder.lshr(x1, _I32(32 - left))
-            x1 = builder.xor(builder.or_(high, low), x0)
-            if r % 4 == 3:
-                i = r // 4 + 1
-                x0 = builder.add(x0, schedule[i % 3])
-                x1 = builder.add(builder.add(x1, schedule[(i + 1) % 3]), _I32(i))
-        return builder.or_(builder.shl(builder.zext(x0, _I64), _I64(32)), builder.zext(x1, _I64))
-
-    return types.uint64(types.uint64, types.uint64, types.uint64), codegen
+    k0 = spread(builder.trunc(builder.lshr(key, _I64(32)), _I32))
+    k1 = spread(builder.trunc(key, _I32))
+    schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
+    x0, x1 = x0 + k0, x1 + k1
+    for r in range(20):
+        left = _ROTATIONS[r % 8]
+        x0 = x0 + x1
+        x1 = ((x1 << left) | (x1 >> (32 - left))) ^ x0
+        if r % 4 == 3:
+            i = r // 4 + 1
+            x0 = x0 + schedule[i % 3]
+            x1 = x1 + schedule[(i + 1) % 3] + i
+    return x0, x1
 
 
-@intrinsic
-def uniform_f8(typingctx, bits):
-    """Return (k + 1/2) 2^-52, where k is the upper 20 bits of the first word, then the second."""
-
-    def codegen(context, builder, signature, args):
-        first = builder.shl(builder.lshr(args[0], _I64(44)), _I64(32))
-        k = builder.or_(first, builder.and_(args[0], _I64(0xFFFFFFFF)))
-        one_and = builder.bitcast(builder.or_(k, _I64(0x3FF << 52)), ir.DoubleType())
-        return builder.fsub(one_and, ir.DoubleType()(1 - 2.0**-53))
-
-    return types.float64(types.uint64), codegen
+def _uniform(code: str, x0: Lanes, x1: Lanes) -> list[Lanes]:
+    """Return the open uniforms of blocks: two of float32, or one of float64."""
+    if code == "f4":
+        bits = [(x >> 9) | (0x7F << 23) for x in (x0, x1)]
+    else:
+        high = (x0 >> 12).to("zext", _I64) << 32
+        bits = [high | x1.to("zext", _I64) | (0x3FF << 52)]
+    fraction, _ = FORMATS[code]
+    return [b.to("bitcast", FLOATS[code]) - (1 - 2.0 ** -(fraction + 1)) for b in bits]
 
 
-def _half(shift: int) -> Any:
-    @intrinsic
-    def uniform(typingctx, bits):
-        """Return (k + 1/2) 2^-23, where k is the upper 23 bits of one of the words."""
+class _Machine:
+    """LLVM as the machine of :mod:`scg.engine.normal`."""
 
+    def __init__(self, code: str):
+        self.code = code
+
+    def sqrt(self, x: Lanes) -> Lanes:
+        """Square root of lanes."""
+        return x.known("sqrt")
+
+    def split(self, x: Lanes) -> tuple[Lanes, Lanes]:
+        """See :class:`scg.engine.normal.Machine`."""
+        fraction, half_root = FORMATS[self.code]
+        bits = x.to("bitcast", INTEGERS[self.code])
+        e = (bits - half_root).do("ashr", fraction)
+        m = (bits - (e << fraction)).to("bitcast", FLOATS[self.code])
+        if self.code == "f8":  # 32 bits convert in every vector extension, 64 in few
+            e = e.to("trunc", _I32)
+        return e.to("sitofp", FLOATS[self.code]), m
+
+
+def _normal(code: str, u: Lanes) -> Lanes:
+    """Return the normal quantiles of open uniforms; see :func:`scg.engine.normal.to_normal`."""
+    fit = FITS[code]
+    q = u - 0.5
+    upper = q.above(0.0)
+    size = upper.where(q, -q)
+    far = size.above(SPLIT)
+    inner, outer = centre(size, fit), tail(size, fit, _Machine(code))
+    z = far.where(outer[0], inner[0]) / far.where(outer[1], inner[1])
+    return upper.where(z, -z)
+
+
+def _drawer(law: str, code: str, lanes: int, over_runs: bool) -> Any:
+    def emit(typingctx, key, run, block, address):
         def codegen(context, builder, signature, args):
-            word = builder.trunc(builder.lshr(args[0], _I64(shift)), _I32)
-            k = builder.lshr(word, _I32(9))
-            one_and = builder.bitcast(builder.or_(k, _I32(0x7F << 23)), ir.FloatType())
-            return builder.fsub(one_and, ir.FloatType()(1 - 2.0**-24))
+            key, run, block, address = args
+            counter = ir.VectorType(_I32, lanes)
+            steps = ir.Constant(counter, [_I32(i) for i in range(lanes)])
 
-        return types.float32(types.uint64), codegen
+            def counted(start: Any, moves: bool) -> Lanes:
+                first = builder.insert_element(
+                    ir.Constant(counter, ir.Undefined), builder.trunc(start, _I32), _I32(0)
+                )
+                mask = ir.Constant(ir.VectorType(_I32, lanes), None)
+                same = Lanes(builder, builder.shuffle_vector(first, first, mask))
+                return same + Lanes(builder, steps) if moves else same
 
-    return uniform
+            words = threefry(builder, key, counted(run, over_runs), counted(block, not over_runs))
+            drawn = _uniform(code, *words)
+            if over_runs:
+                drawn = drawn[:1]
+            if law == "normal":
+                drawn = [_normal(code, u) for u in drawn]
+            value = drawn[0].value
+            if len(drawn) == 2:
+                order = [k for i in range(lanes) for k in (i, lanes + i)]
+                mask = ir.Constant(ir.VectorType(_I32, 2 * lanes), [_I32(k) for k in order])
+                value = builder.shuffle_vector(value, drawn[1].value, mask)
+            pointer = builder.inttoptr(address, value.type.as_pointer())
+            builder.store(value, pointer, align=4 if code == "f4" else 8)
+            return context.get_dummy_value()
+
+        return types.void(*[types.uint64] * 4), codegen
+
+    write: Any = intrinsic(emit)  # numba calls it without its first argument
+
+    @numba.njit(  # pyright: ignore[reportCallIssue]
+        forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )
+    def draw(key, run, block, address):
+        write(key, run, block, address)
+
+    return draw
 
 
-first_f4, second_f4 = _half(32), _half(0)
+#: (law, type code, "runs" or "blocks", lanes) to a helper of kernels; it takes a key, a run and a
+#: block, and writes what they give to an address. Lanes run over runs, of whose blocks the first
+#: element alone is taken, or over blocks.
+DRAWS = {
+    (law, code, along, lanes): _drawer(law, code, lanes, along == "runs")
+    for law in ("uniform", "normal")
+    for code in ("f4", "f8")
+    for lanes in (1, LANES)
+    for along in ("runs", "blocks")
+}

@@ -11,62 +11,47 @@ import numpy as np
 from scg.engine.noise import check_seed
 from scg.expr import Expr
 
-#: Fills one leaf: key, first run, runs, elements a run, address, bytes a run.
-_FILL = {
-    # One block of random bits an element.
-    "f8": """def kernel(table):
+#: Fills one leaf: key, first run, runs, elements a run, address, bytes a run. Vectors that would
+#: stick out begin earlier: what they draw again is the same.
+_FILL = """def kernel(table):
     key = word(table, 0)
     first = word(table, 1)
+    runs = word(table, 2)
+    each = word(table, 3)
     out = word(table, 4)
-    n = word(table, 3)
-    if n == u8(1):
-        for i in range(word(table, 2)):
-            u = uniform_f8(threefry(key, first + i, u8(0)))
-            store_f8(out, i, {law}, 0, 1)
+    blocks = each // u8({width})
+    if each == u8(1):
+        if runs < u8({lanes}):
+            for i in range(runs):
+                {draw}_runs_1(key, first + i, u8(0), out + i * u8({item}))
+        else:
+            for i in range(u8(0), runs, u8({lanes})):
+                at = min(i, runs - u8({lanes}))
+                {draw}_runs_{lanes}(key, first + at, u8(0), out + at * u8({item}))
     else:
-        for i in range(word(table, 2)):
+        for i in range(runs):
+            run = first + i
             row = out + i * word(table, 5)
-            for j in range(n):
-                u = uniform_f8(threefry(key, first + i, j))
-                store_f8(row, j, {law}, 0, 1)
-""",
-    # Two elements a block; the last block of an odd number gives one.
-    "f4": """def kernel(table):
-    key = word(table, 0)
-    first = word(table, 1)
-    out = word(table, 4)
-    half = word(table, 3) >> u8(1)
-    odd = word(table, 3) & u8(1)
-    if half == u8(0):
-        for i in range(word(table, 2)):
-            u = first_f4(threefry(key, first + i, u8(0)))
-            store_f4(out, i, {law}, 0, 1)
-    else:
-        for i in range(word(table, 2)):
-            row = out + i * word(table, 5)
-            for j in range(half):
-                bits = threefry(key, first + i, j)
-                u = first_f4(bits)
-                store_f4(row, j + j, {law}, 0, 1)
-                u = second_f4(bits)
-                store_f4(row, j + j + u8(1), {law}, 0, 1)
-            for j in range(odd):
-                u = first_f4(threefry(key, first + i, half))
-                store_f4(row, half + half, {law}, 0, 1)
-""",
-}
-_LAWS = {
-    ("uniform", "f8"): "u",
-    ("uniform", "f4"): "u",
-    ("normal", "f8"): "ndtri_f8(u)",
-    ("normal", "f4"): "f4(ndtri_f8(f8(u)))",  # as the interpreter: rounded from double precision
-}
+            if blocks < u8({lanes}):
+                for j in range(blocks):
+                    {draw}_blocks_1(key, run, j, row + j * u8({step}))
+            else:
+                for j in range(u8(0), blocks, u8({lanes})):
+                    at = min(j, blocks - u8({lanes}))
+                    {draw}_blocks_{lanes}(key, run, at, row + at * u8({step}))
+            if blocks * u8({width}) < each:
+                {draw}_runs_1(key, run, blocks, row + blocks * u8({step}))
+"""
 WORDS = 6
+#: Blocks of random bits that :mod:`scg.engine.random` computes at once.
+LANES = 16
 
 
 def source(law: str, code: str) -> str:
     """Return the kernel that fills a leaf of a law ("uniform", "normal") and float type."""
-    return _FILL[code].replace("{law}", _LAWS[law, code])
+    item, width = {"f4": (4, 2), "f8": (8, 1)}[code]
+    names = {"draw": f"draw_{law}_{code}", "item": item, "step": item * width, "width": width}
+    return _FILL.format(**names, lanes=LANES)
 
 
 def keys(seed: Any, leaves: Sequence[bytes]) -> np.ndarray:

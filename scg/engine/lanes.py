@@ -1,0 +1,86 @@
+"""Vectors of LLVM with the operators of NumPy's arrays, so that one text can build either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+INTEGERS = {"f4": ir.IntType(32), "f8": ir.IntType(64)}
+FLOATS = {"f4": ir.FloatType(), "f8": ir.DoubleType()}
+
+
+class Lanes:
+    """A vector under construction. Shifts to the right fill with zeros."""
+
+    def __init__(self, builder: Any, value: Any):
+        self.builder, self.value = builder, value
+
+    def like(self, other: Any) -> Any:
+        """Return a number as a constant of this type, or the value of other lanes."""
+        if isinstance(other, Lanes):
+            return other.value
+        kind = self.value.type
+        return ir.Constant(kind, [kind.element(other)] * kind.count)
+
+    def do(self, instruction: str, *operands: Any) -> Lanes:
+        """Return what an instruction gives, on these lanes and the operands."""
+        values = [self.like(operand) for operand in operands]
+        return Lanes(self.builder, getattr(self.builder, instruction)(self.value, *values))
+
+    def to(self, instruction: str, element: Any) -> Lanes:
+        """Return lanes of another type by an instruction of conversion."""
+        kind = ir.VectorType(element, self.value.type.count)
+        return Lanes(self.builder, getattr(self.builder, instruction)(self.value, kind))
+
+    def known(self, name: str) -> Lanes:
+        """Return what an intrinsic function of LLVM makes of each lane."""
+        kind, module = self.value.type, self.builder.module
+        name = f"llvm.{name}.v{kind.count}{kind.element.intrinsic_name}"
+        function = module.globals.get(name)
+        if function is None:
+            function = ir.Function(module, ir.FunctionType(kind, [kind]), name)
+        return Lanes(self.builder, self.builder.call(function, [self.value]))
+
+    @property
+    def _f(self) -> str:
+        return "" if isinstance(self.value.type.element, ir.IntType) else "f"
+
+    def __add__(self, other: Any) -> Lanes:
+        return self.do(f"{self._f}add", other)
+
+    def __sub__(self, other: Any) -> Lanes:
+        return self.do(f"{self._f}sub", other)
+
+    def __rsub__(self, other: Any) -> Lanes:
+        return Lanes(self.builder, self.like(other)) - self
+
+    def __mul__(self, other: Any) -> Lanes:
+        # LLVM's code generator joins a product and a sum to one instruction, unless fenced.
+        return self.do(f"{self._f}mul", other).known("arithmetic.fence")
+
+    def __truediv__(self, other: Any) -> Lanes:
+        return self.do("fdiv", other)
+
+    def __neg__(self) -> Lanes:
+        return self.do("fneg")
+
+    def __xor__(self, other: Any) -> Lanes:
+        return self.do("xor", other)
+
+    def __or__(self, other: Any) -> Lanes:
+        return self.do("or_", other)
+
+    def __lshift__(self, count: int) -> Lanes:
+        return self.do("shl", count)
+
+    def __rshift__(self, count: int) -> Lanes:
+        return self.do("lshr", count)
+
+    def above(self, other: Any) -> Lanes:
+        """Whether floats are above others."""
+        return Lanes(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other)))
+
+    def where(self, x: Lanes, y: Lanes) -> Lanes:
+        """Return `x` where these lanes are true, `y` elsewhere."""
+        return self.do("select", x, y)
