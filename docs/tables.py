@@ -1,18 +1,21 @@
-"""Write the tables of the reference from the code: ops, distributions, estimators.
+"""Write the tables of the reference from the code, and the formulas of the estimators' pages.
 
 python docs/tables.py            write docs/reference/*.md
 python docs/tables.py --check    exit with 1 if a page is not what the code says
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import scg
 from scg.declaration.notation import functions
 from scg.distributions import DISTRIBUTIONS
 from scg.estimators import ESTIMATORS
+from scg.explain import notation
 from scg.expr import FUNCTIONS, UFUNCS
 from scg.ops.base import OPS
 
@@ -56,7 +59,7 @@ def line(documented: object) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
-def numpy_name(function: object) -> str:
+def numpy_name(function: Any) -> str:
     """Return a NumPy function as a user writes it."""
     module = getattr(function, "__module__", None) or "numpy"
     inside = ".linalg" if module.startswith("numpy.linalg") else ""
@@ -122,7 +125,7 @@ def estimators() -> Iterator[str]:
     )
     yield from table("estimator", "what it is", "unbiased", "order", "evaluations", "source")
     for cls in ESTIMATORS:
-        page = REFERENCE / "estimators" / f"{cls.__module__.rpartition('.')[2]}.md"
+        page = page_of(cls)
         name = f"`{cls.__name__}`"
         shown = f"[{name}](estimators/{page.name})" if page.exists() else name
         unbiased = "no" if cls.unbiased is False else "yes" if cls.unbiased is True else "depends"
@@ -132,16 +135,44 @@ def estimators() -> Iterator[str]:
         sources = ", ".join(cls.cites) if isinstance(cls.cites, tuple) else "depends"
         yield row(shown, line(cls), unbiased, orders, evaluations, sources)
 
+    yield "\n## Notation\n"
+    yield (
+        "The formula on a page is the one that `explain()` prints and that the tests evaluate on "
+        "noise. $f$ is the cost, $x$ the draw and $x_i$ the $i$-th of $K$, $p$ the law, $\\mu$ its "
+        "mean, $\\theta$ its parameters, $\\varepsilon$ and $u$ noise, $\\sigma$ the logistic "
+        "function.\n"
+    )
+    yield inspect.cleandoc(notation.__doc__ or "").partition("\n\n")[2].partition("\n\n")[2]
+
+
+def page_of(cls: type) -> Path:
+    """Return where the page of an estimator is."""
+    return REFERENCE / "estimators" / f"{cls.__module__.rpartition('.')[2]}.md"
+
+
+def with_formula(cls: type) -> str:
+    """Return the page of an estimator with its formula as the first one of its section."""
+    before, heading, after = page_of(cls).read_text(encoding="utf-8").partition("## Formula\n\n")
+    shown = f"$${notation.read(cls.formula).tex()}$$"
+    after = re.sub(r"\$\$.*?\$\$", lambda _: shown, after, count=1, flags=re.DOTALL)
+    return before + heading + after
+
 
 PAGES = {"ops": ops, "distributions": distributions, "estimators": estimators}
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yield every page that is made here, and its text."""
+    for name, lines in PAGES.items():
+        yield REFERENCE / f"{name}.md", f"{MADE}\n\n" + "\n".join(lines()).rstrip() + "\n"
+    for cls in ESTIMATORS:
+        yield page_of(cls), with_formula(cls)
 
 
 def main() -> int:
     """Write the pages, or compare them with what is there."""
     stale = []
-    for name, lines in PAGES.items():
-        path = REFERENCE / f"{name}.md"
-        text = f"{MADE}\n\n" + "\n".join(lines()).rstrip() + "\n"
+    for path, text in pages():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path.name)

@@ -25,7 +25,7 @@ class ARM(Estimator):
     credit = "along"
     joint = "layer"
     samples = 2
-    formula = "(f(1[u > σ(−α)]) − f(1[u < σ(α)])) (u − 1/2) ∇θ α(θ)"
+    formula = "(f(1[u > σ(−α)]) − f(1[u < σ(α)])) (u − 1/2)ᵀ ∇θ α(θ)"
     cites = ("yin2019",)
 
     def draw(self, dist: Any, noise: Sampler) -> Draw:

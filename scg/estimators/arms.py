@@ -32,7 +32,10 @@ class ARMS(Estimator):
     requires = ("binary values",)
     credit = "along"
     joint = "layer"
-    formula = "pq/(m − C(m, m)) · 1/K Σᵢ (f(bᵢ) − 1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)"
+    formula = (
+        "1/K Σᵢ (f(bᵢ) − 1/(K−1) Σⱼ≠ᵢ f(bⱼ)) (w (bᵢ − μ))ᵀ ∇θ α(θ),"
+        " w = (μ (1 − μ))/(m − C(m, m)), m = min(μ, 1 − μ)"
+    )
     cites = ("dimitriev2021arms",)
 
     def __init__(self, samples: int = 4, copula: str = "dirichlet"):

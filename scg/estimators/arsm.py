@@ -30,7 +30,7 @@ class ARSM(Estimator):
     evaluations = "1 + C(C−1)/2"
     requires = ("classes",)
     credit = "along"
-    formula = "Σ_c Σⱼ (f(z^{c⇌j}) − 1/C Σₘ f(z^{m⇌j})) (1/C − πⱼ) ∇θ φ_c(θ)"
+    formula = "Σ_c Σⱼ (f(z(c, j)) − 1/C Σₘ f(z(m, j))) (1/C − πⱼ) ∇θ φ_c(θ)"
     cites = ("yin2019arsm",)
 
     def draws(self, dist: Any) -> int:

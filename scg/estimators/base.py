@@ -194,7 +194,8 @@ class Estimator:
         Whether nodes that are given one instance share one sample plate. With "layer" those do
         that do not depend on each other: coupled draws need one law for all draws of a plate.
     formula : str
-        The gradient estimate, in the notation of Mohamed et al. (2020).
+        The gradient estimate, in the notation of Mohamed et al. (2020); the page of the estimator
+        and :func:`scg.explain.notation.read` take it from here.
     cites : tuple of str
         Keys of ``references.bib``.
     suggested : bool
@@ -216,6 +217,10 @@ class Estimator:
     def draws(self, dist: Distribution) -> int:
         """Return the number of draws on the sample plate of a node."""
         return self.samples
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide: numbers, text, or a baseline."""
+        return {"K": self.samples} if "K" in self.formula else {}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw the node."""

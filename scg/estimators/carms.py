@@ -48,7 +48,9 @@ class CARMS(Estimator):
     requires = ("classes",)
     credit = "along"
     joint = "layer"
-    formula = "1/K(K−1) Σᵢ<ⱼ p(xᵢ)p(xⱼ)/P(xᵢ, xⱼ) (f(xᵢ) − f(xⱼ)) ∇θ (log p(xᵢ; θ) − log p(xⱼ; θ))"
+    formula = (
+        "1/(K (K−1)) Σᵢ<ⱼ (p(xᵢ) p(xⱼ))/P(xᵢ, xⱼ) (f(xᵢ) − f(xⱼ)) ∇θ (log p(xᵢ; θ) − log p(xⱼ; θ))"
+    )
     cites = ("dimitriev2021carms",)
 
     def __init__(

@@ -43,8 +43,8 @@ class CategoricalDisARM(Estimator):
     joint = "layer"
     samples = 2
     formula = (
-        "1/2 Σₙ (f(z) − f(z̃)) (aₙãₙ (bₙ − b̃ₙ) σ(|φₙ|) + aₙ(1 − ãₙ)(bₙ − σ(φₙ))"
-        " − ãₙ(1 − aₙ)(b̃ₙ − σ(φₙ))) ∇θ φₙ(θ)"
+        "1/2 (f(z) − f(z̃)) Σₙ (aₙ ãₙ (bₙ − b̃ₙ) σ(|φₙ|) + aₙ (1 − ãₙ) (bₙ − σ(φₙ))"
+        " − ãₙ (1 − aₙ) (b̃ₙ − σ(φₙ))) ∇θ φₙ(θ)"
     )
     cites = ("dong2021",)
 

@@ -31,7 +31,7 @@ class DARN(Estimator):
     orders = 0
     requires = ("coordinates", "differentiable costs")
     credit = "pathwise"
-    formula = "∇x f(x)ᵀ(x − x̄) ∇θ log p(x; θ)"
+    formula = "Σᵢ gᵢ (xᵢ − x̄ᵢ) ∇θ log pᵢ(xᵢ; θ), g = f′(x)"
     cites = ("gregor2014",)
 
     def __init__(self, *, allow_biased: bool = False):

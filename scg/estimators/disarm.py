@@ -26,7 +26,7 @@ class DisARM(Estimator):
     credit = "along"
     joint = "layer"
     samples = 2
-    formula = "1/2 (f(b) − f(b̃)) (−1)^b̃ 1[b ≠ b̃] σ(|α|) ∇θ α(θ)"
+    formula = "1/2 (f(b) − f(b̃)) ((−1)^b̃ 1[b ≠ b̃] σ(|α|))ᵀ ∇θ α(θ)"
     cites = ("dong2020", "yin2020")
 
     def draw(self, dist: Any, noise: Sampler) -> Draw:

@@ -46,7 +46,10 @@ class DoubleCV(Estimator):
     evaluations = "K"
     requires = ("mean field", "differentiable costs")
     joint = True
-    formula = "1/K Σₖ (f(xₖ) + α bₖ − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α bⱼ)) ∇θ log p(xₖ; θ) − α ḡₖᵀ ∇θ μ(θ)"
+    formula = (
+        "1/K Σₖ ((f(xₖ) + α bₖ − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α bⱼ)) ∇θ log p(xₖ; θ)"
+        " − α ḡₖᵀ ∇θ μ(θ)), bₖ = ḡₖᵀ(xₖ − μ), ḡₖ = 1/(K−1) Σⱼ≠ₖ f′(xⱼ)"
+    )
     cites = ("titsias2022",)
 
     def __init__(self, samples: int = 2, scale: float | None = None):
@@ -54,6 +57,10 @@ class DoubleCV(Estimator):
             raise EstimatorError(f"DoubleCV: samples must be an integer ≥ 2, got {samples!r}")
         self.samples = samples
         self.scale = scale
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"K": self.samples} | ({} if self.scale is None else {"α": self.scale})
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw K stopped values on the sample plate."""

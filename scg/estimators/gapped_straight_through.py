@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.estimators.base import Draw, Estimator, Sampler
@@ -35,7 +37,7 @@ class GappedStraightThrough(Estimator):
     orders = 0
     requires = ("relaxation", "differentiable costs")
     credit = "pathwise"
-    formula = "∇x f(x) ∇θ softmax((log p(θ) + m(x))/τ)"
+    formula = "f′(x)ᵀ ∇θ softmax((log p(θ) + m(x))/τ)"
     cites = ("fan2022",)
 
     def __init__(
@@ -53,6 +55,10 @@ class GappedStraightThrough(Estimator):
         self.temperature = checked("GappedStraightThrough", temperature)
         self.gap = gap
         self.allow_biased = allow_biased
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"τ": self.temperature}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw the discrete value with the derivative of the separated softmax."""

@@ -36,7 +36,7 @@ class GradientPredictor(Estimator):
     orders = 0
     requires = ("binary values", "mean field", "differentiable costs")
     credit = "along"
-    formula = "(wᵢ₀ + wᵢ₁ f′(x)ᵢ pᵢ (1 − pᵢ) + wᵢ₂ xᵢ) ∇θ αᵢ(θ)"
+    formula = "Σᵢ (wᵢ₀ + wᵢ₁ gᵢ μᵢ (1 − μᵢ) + wᵢ₂ xᵢ) ∇θ αᵢ(θ), g = f′(x)"
     cites = ("bengio2013",)
 
     def __init__(self, decay: float = 0.9, *, allow_biased: bool = False):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.distributions.base import Distribution
 from scg.estimators.base import Draw, Estimator, Sampler
 from scg.estimators.temperature import Temperature, checked, temperature_of
@@ -35,7 +37,7 @@ class GumbelSoftmax(Estimator):
     orders = 0
     requires = ("relaxation", "differentiable costs")
     credit = "pathwise"
-    formula = "∇y f(y) ∇θ y(θ, ε), y = softmax((log p(θ) + ε)/τ)"
+    formula = "f′(h)ᵀ ∇θ y(θ, ε), y(θ, ε) = softmax((log p(θ) + ε)/τ)"
     cites = ("jang2017", "maddison2017")
 
     def __init__(
@@ -50,6 +52,11 @@ class GumbelSoftmax(Estimator):
         self.hard = hard
         self.learn = learn
         self.allow_biased = allow_biased
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        tau = {} if self.learn else {"τ": self.temperature}
+        return {"h": "x" if self.hard else "y", **tau}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw the relaxed value, or the discrete one with the derivative of the relaxed."""

@@ -27,7 +27,7 @@ class LAX(Estimator):
 
     orders = ANY_ORDER
     requires = ("latent density",)
-    formula = "(f(x) − c(x)) ∇θ log p(x; θ) + ∇θ c(x(θ, ε))"
+    formula = "(f(x) − c(x)) ∇θ log p(x; θ) + ∇θ c(T(θ, ε)), x = T(θ, ε)"
     cites = ("grathwohl2018",)
 
     def __init__(self, hidden: tuple[int, ...] = (10,)):

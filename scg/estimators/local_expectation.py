@@ -24,7 +24,7 @@ class LocalExpectation(Estimator):
     evaluations = "n |values| + 1"
     requires = ("coordinates", "surviving plates", "densities below")
     credit = "along"
-    formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) p(xᵢ = v | mbᵢ) / p(xᵢ = v; θ) ∇θ p(xᵢ = v; θ)"
+    formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) qᵢ(v)/pᵢ(v) ∇θ pᵢ(v; θ)"
     cites = ("titsias2015",)
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

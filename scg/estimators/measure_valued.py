@@ -28,7 +28,7 @@ class MeasureValued(Estimator):
     evaluations = "2 n |parameters| + 1"
     requires = ("weak derivatives", "surviving plates")
     credit = "along"
-    formula = "Σᵢ c(θᵢ) (f(x₍ᵢ₌ₓ⁺₎) − f(x₍ᵢ₌ₓ⁻₎)) ∇θ θᵢ"
+    formula = "Σᵢ cᵢ (f(x⁺ᵢ) − f(x⁻ᵢ)) ∇θ θᵢ"
     cites = ("pflug1989", "mohamed2020")
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.baselines.base import Baseline
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
@@ -46,7 +48,7 @@ class MuProp(Estimator):
 
     orders = ANY_ORDER
     evaluations = "2"
-    formula = "(f(x) − f(x̄) − f′(x̄)ᵀ(x − x̄)) ∇θ log p(x; θ) + f′(x̄)ᵀ ∇θ μ(θ)"
+    formula = "(f(x) − a (f(x̄) + f′(x̄)ᵀ(x − x̄)) − b) ∇θ log p(x; θ) + a f′(x̄)ᵀ ∇θ μ(θ)"
     cites = ("gu2016",)
 
     def __init__(
@@ -81,6 +83,10 @@ class MuProp(Estimator):
             "differentiable costs",
             *(self.baseline.requires if self.baseline else ()),
         )
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"a": self.scale, "b": self.baseline or 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw a stopped value."""

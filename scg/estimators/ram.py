@@ -23,7 +23,7 @@ class RAM(Estimator):
     evaluations = "n |values| + 1"
     requires = ("coordinates", "surviving plates")
     credit = "along"
-    formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ p(xᵢ = v; θ)"
+    formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ pᵢ(v; θ)"
     cites = ("tokui2017",)
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

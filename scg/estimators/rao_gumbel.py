@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.estimators.base import Draw, Estimator, Sampler
@@ -33,7 +35,7 @@ class RaoGumbel(Estimator):
     orders = 0
     requires = ("relaxation", "differentiable costs")
     credit = "pathwise"
-    formula = "∇x f(x) 1/K Σₖ ∇θ softmax((log p(θ) + εₖ)/τ), εₖ ~ p(ε | x)"
+    formula = "f′(x)ᵀ 1/K Σₖ ∇θ softmax((log p(θ) + εₖ)/τ), εₖ ~ p(ε | x)"
     cites = ("paulus2021",)
 
     def __init__(
@@ -50,6 +52,10 @@ class RaoGumbel(Estimator):
         self.temperature = checked("RaoGumbel", temperature)
         self.resamples = resamples
         self.allow_biased = allow_biased
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"K": self.resamples, "τ": self.temperature}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw the discrete value with the derivative of the averaged relaxed ones."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scg.distributions.base import Distribution
@@ -37,7 +39,9 @@ class REBAR(Estimator):
     orders = ANY_ORDER
     evaluations = "3"
     requires = ("relaxation", "smooth relaxations", "differentiable costs")
-    formula = "(f(x) − η f(y(z̃))) ∇θ log p(x; θ) + η ∇θ f(y(z)) − η ∇θ f(y(z̃)), y(z) = softmax(z/τ)"
+    formula = (
+        "(f(x) − η f(y(z̃))) ∇θ log p(x; θ) + η ∇θ (f(y(z(θ))) − f(y(z̃(θ)))), y(z) = softmax(z/τ)"
+    )
     cites = ("tucker2017",)
 
     def __init__(
@@ -52,6 +56,10 @@ class REBAR(Estimator):
         self.scale = scale
         self.learn = learn
         self.coupled = coupled
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {} if self.learn else {"τ": self.temperature, "η": self.scale}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw a stopped value and the two latents."""

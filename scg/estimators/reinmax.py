@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.distributions.base import Distribution
 from scg.estimators.base import Draw, Estimator, Sampler
 from scg.estimators.gumbel_softmax import straight
@@ -30,12 +32,16 @@ class ReinMax(Estimator):
     orders = 0
     requires = ("relaxation", "differentiable costs")
     credit = "pathwise"
-    formula = "∇x f(x) (2 J(π₁) − ½ J(π)) ∇θ log p(θ), π₁ = (x + softmax(log p(θ)/τ))/2"
+    formula = "f′(x)ᵀ (2 J(ρ) − 1/2 J(π))ᵀ ∇θ log p(θ), π = p(θ), ρ = (x + softmax(log p(θ)/τ))/2"
     cites = ("liu2023",)
 
     def __init__(self, temperature: Temperature = 1.0, *, allow_biased: bool = False):
         self.temperature = checked("ReinMax", temperature)
         self.allow_biased = allow_biased
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"τ": self.temperature}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw the discrete value with the derivative of Heun's step."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.distributions.base import Distribution
 from scg.estimators.base import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
 from scg.estimators.latent import checked_hidden, latent_control, latent_draw, latent_network
@@ -34,7 +36,7 @@ class RELAX(Estimator):
     """
 
     orders = ANY_ORDER
-    formula = "(f(x) − c(z̃)) ∇θ log p(x; θ) + ∇θ c(z) − ∇θ c(z̃), c(z) = f(softmax(z/τ)) + r(z)"
+    formula = "(f(x) − c(z̃)) ∇θ log p(x; θ) + ∇θ (c(z(θ)) − c(z̃(θ)))"
     cites = ("grathwohl2018",)
 
     def __init__(
@@ -60,6 +62,12 @@ class RELAX(Estimator):
         """A latent; and a cost with a slope where it is relaxed."""
         relaxed = ("smooth relaxations", "differentiable costs")
         return ("relaxation", *(() if self.temperature is None else relaxed))
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        if self.temperature is None:
+            return {"c(z)": "r(z)"}
+        return {"c(z)": "f(softmax(z/τ)) + r(z)"} | ({} if self.learn else {"τ": self.temperature})
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw a stopped value and the two latents."""

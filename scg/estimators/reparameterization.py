@@ -17,7 +17,7 @@ class Reparameterization(Estimator):
     orders = ANY_ORDER
     requires = ("reparameterized distribution", "continuous paths")
     credit = "pathwise"
-    formula = "∇x f(x) ∇θ T(θ, ε), x = T(θ, ε)"
+    formula = "f′(x)ᵀ ∇θ T(θ, ε), x = T(θ, ε)"
     cites = ("kingma2014", "figurnov2018")
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

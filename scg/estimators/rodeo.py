@@ -49,7 +49,7 @@ class RODEO(Estimator):
     evaluations = "K"
     requires = ("binary values", "mean field", "differentiable costs")
     joint = True
-    formula = "1/K Σₖ (f(xₖ) − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α (A hⱼ)(xⱼ))) ∇θ log p(xₖ; θ) + β (A h̃ₖ)(xₖ)"
+    formula = "1/K Σₖ ((f(xₖ) − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α uⱼ)) ∇θ log p(xₖ; θ) + β ũₖ)"
     cites = ("shi2022",)
 
     def __init__(self, samples: int = 2, hidden: int = 100):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.baselines.base import Baseline
 from scg.distributions.base import Distribution
 from scg.estimators.base import (
@@ -60,6 +62,10 @@ class ScoreFunction(Estimator):
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
         """What the baseline requires."""
         return self.baseline.requires if self.baseline else ()
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"b": self.baseline or 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw a stopped value."""

@@ -29,7 +29,7 @@ class StraightThrough(Estimator):
     unbiased = False
     orders = 0
     credit = "pathwise"
-    formula = "f′(x)ᵀ ∇θ μ(θ)"
+    formula = "f′(x)ᵀ ∇θ m(θ)"
     cites = ("bengio2013",)
 
     def __init__(self, through: str = "mean", *, allow_biased: bool = False):
@@ -44,6 +44,10 @@ class StraightThrough(Estimator):
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
         """A mean or logits to differentiate, and costs that have a slope."""
         return "mean" if self.through == "mean" else "binary values", "differentiable costs"
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"m(θ)": "μ(θ)" if self.through == "mean" else "α(θ)"}
 
     def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw a value with the derivative of the mean or of the logits."""

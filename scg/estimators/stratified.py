@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from scg.baselines.base import Baseline
@@ -41,7 +43,7 @@ class Stratified(Estimator):
 
     orders = ANY_ORDER
     evaluations = "K"
-    formula = "1/K Σᵢ (f(xᵢ) − b) ∇θ log p(xᵢ; θ), xᵢ = F⁻¹((i − 1 + uᵢ)/K)"
+    formula = "1/K Σᵢ (f(xᵢ) − b) ∇θ log p(xᵢ; θ), xᵢ = F⁻¹((i + uᵢ)/K)"
     cites = ("owen2013",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
@@ -53,6 +55,10 @@ class Stratified(Estimator):
         """A finite support, each element's on its own, and what the baseline requires."""
         own = ("finite support", "surviving plates")
         return (*own, *(self.baseline.requires if self.baseline else ()))
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"K": self.samples, "b": self.baseline or 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw one value in each stratum."""

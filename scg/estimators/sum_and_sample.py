@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scg.baselines.base import Baseline
 from scg.distributions.base import Distribution
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
@@ -32,7 +34,7 @@ class SumAndSample(Estimator):
 
     evaluations = "K"
     credit = "weight"
-    formula = "Σ_{z∈T} (f(z) − b) ∇θ p(z; θ) + (1 − p(T)) (f(v) − b) ∇θ log p(v; θ)"
+    formula = "Σ_{z∈T} (f(z) − b) ∇θ p(z; θ) + (1 − Σ_{z∈T} p(z)) (f(v) − b) ∇θ log p(v; θ)"
     cites = ("liu2019",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
@@ -44,6 +46,10 @@ class SumAndSample(Estimator):
         """A support with enough values, each element's on its own, and what the baseline needs."""
         own = ("finite support", "enough values", "surviving plates")
         return (*own, *(self.baseline.requires if self.baseline else ()))
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"b": self.baseline or 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Take the most probable values, then draw one; weights are p(z) and, for it, 1 − p(T)."""

@@ -41,7 +41,7 @@ class UnorderedSet(Estimator):
     evaluations = "K"
     requires = ("finite support", "enough values", "surviving plates")
     credit = "weight"
-    formula = "Σ_{s∈S} ∇θ p(s; θ) R(S, s) (f(s) − Σ_{s′∈S} p(s′) R^{D∖s}(S, s′) f(s′))"
+    formula = "Σ_{s∈S} R(S, s) (f(s) − b(s)) ∇θ p(s; θ)"
     cites = ("kool2020",)
 
     def __init__(self, samples: int = 2, baseline: bool = True):
@@ -49,6 +49,10 @@ class UnorderedSet(Estimator):
         if samples > _MOST:
             raise EstimatorError(f"UnorderedSet: samples must be at most {_MOST}, got {samples}")
         self.baseline = baseline
+
+    def where(self) -> dict[str, Any]:
+        """Return the symbols of the formula that options decide."""
+        return {"b(s)": "Σ_{t∈S} p(t) R₋ₛ(S, t) f(t)" if self.baseline else 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw one value after the other, and weight them with p(s) R(S, s)."""

@@ -118,6 +118,7 @@ def explain(step: Step) -> Explanation:
     b ~ Bernoulli(logits)
       estimator  LeaveOneOut(samples=4): unbiased; chosen by the user
       estimate   1/K Σᵢ (f(xᵢ) − 1/(K−1) Σⱼ≠ᵢ f(xⱼ)) ∇θ log p(xᵢ; θ)
+      where      f = loss, K = 4
       credit     by its score: ℓ(b) = log p(b)
       cost       loss
       draws      4
@@ -149,6 +150,11 @@ def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
         for reach in influence.downstream[node]
         for i in bits(reach.members)
     }
+    credited = tuple(
+        _credit(influence, node, name, reaches[name])
+        for name, _ in influence.costs
+        if name in reaches and reaches[name].open
+    )
     return NodeExplanation(
         name=node.name or "",
         distribution=f"{node.attrs['family'].__name__}({', '.join(node.dist.parameters)})",
@@ -157,13 +163,13 @@ def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
         estimator=repr(estimator),
         reason=surrogate.plan.reasons[node],
         formula=estimator.formula,
+        where={
+            "f": " + ".join(credit.cost for credit in credited) or "0",
+            **{symbol: str(what) for symbol, what in estimator.where().items()},
+        },
         unbiased=estimator.unbiased,
         credit=estimator.credit,
-        credited=tuple(
-            _credit(influence, node, name, reaches[name])
-            for name, _ in influence.costs
-            if name in reaches and reaches[name].open
-        ),
+        credited=credited,
         stopped=tuple(
             name for name, _ in influence.costs if name in reaches and not reaches[name].open
         ),

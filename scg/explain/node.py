@@ -46,6 +46,8 @@ class NodeExplanation:
         Event shape and names of the user's plates.
     estimator, reason, formula : str
         The estimator, why it was chosen, and the gradient estimate.
+    where : dict
+        Symbols of the formula and what they are here: f the costs, and what options decide.
     unbiased : bool
         Whether the expected gradient is the true one.
     credit : {"score", "pathwise", "weight", "along"}
@@ -71,6 +73,7 @@ class NodeExplanation:
     estimator: str
     reason: str
     formula: str
+    where: dict[str, str]
     unbiased: bool
     credit: str
     credited: tuple[Credit, ...]
@@ -94,6 +97,7 @@ class NodeExplanation:
         rows = [
             ("estimator", f"{self.estimator}: {bias}; {self.reason}"),
             ("estimate", self.formula),
+            ("where", ", ".join(f"{symbol} = {what}" for symbol, what in self.where.items())),
             ("credit", _CREDIT[self.credit].format(name=self.name)),
             *(("cost", text) for text in self._costs()),
         ]
