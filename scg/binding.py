@@ -11,7 +11,7 @@ from scg.engine.interpreter import full
 from scg.errors import CallError
 from scg.expr import Expr, Plate
 from scg.graph import Graph
-from scg.guard import check_given
+from scg.guard import check_empty, check_given
 
 
 def bind(
@@ -90,6 +90,8 @@ class Binder:
                         f"plate {plate.name!r} has no size: no data lie on it. "
                         f"Write scg.Plate({plate.name!r}, length=...)"
                     )
+            if 0 in sizes.values():
+                check_empty(self.graph, sizes)
         check_given(self.graph, values)
         return values, sizes
 

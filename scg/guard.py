@@ -14,10 +14,11 @@ from scg.distributions.independent import Independent
 from scg.distributions.mixture import Mixture
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.expr import Expr, describe, ordered, topological
+from scg.expr import Expr, Plate, describe, ordered, topological
 from scg.graph import Graph
-from scg.ops.base import DATA, PARAMETER
-from scg.ops.reductions import expand
+from scg.ops.base import DATA, PARAMETER, PLATE_SIZE
+from scg.ops.reductions import NEED_ELEMENTS, expand
+from scg.passes.objective import reduction
 
 if TYPE_CHECKING:
     from scg.step import Step
@@ -82,6 +83,31 @@ def checks(graph: Graph) -> list[Check]:
 
 def _same_place(mask: Expr, node: Expr) -> bool:
     return mask.op in (PARAMETER, DATA) and mask.plates == node.plates
+
+
+# --- what depends on the sizes of plates ----------------------------------------------------------
+def check_empty(graph: Graph, sizes: Mapping[Plate, int]) -> None:
+    """Raise where the costs need a mean or a maximum over a plate that has no elements.
+
+    A sum over it is zero.
+    """
+    for name, cost in graph.costs.items():
+        for plate in cost.plates:
+            if sizes[plate] == 0 and (plate.size or reduction(plate, cost) == "mean"):
+                raise CallError(
+                    f"plate {plate.name!r} has no elements, so that cost {name!r} has no mean over "
+                    "it. Leave the call out, or sum the costs: "
+                    f'scg.Plate({plate.name!r}, reduce="sum")'
+                )
+    for expr in topological(graph.costs.values()):
+        mean = expr.op is PLATE_SIZE  # sizes are there to be divided by
+        plates = (expr.attrs["plate"],) if mean else expr.attrs.get("over", ())
+        for plate in plates if mean or expr.op in NEED_ELEMENTS else ():
+            if sizes[plate] == 0:
+                raise CallError(
+                    f"plate {plate.name!r} has no elements, so that there is no "
+                    f"{'mean' if mean else expr.op.name} over it. Leave the call out"
+                )
 
 
 _direct: WeakKeyDictionary[Graph, tuple[int, list[Check]]] = WeakKeyDictionary()

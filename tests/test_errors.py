@@ -226,6 +226,43 @@ DECLARE = {
         D,
         "an index must be integers, got node 'b' of shape () on batch (float)",
     ),
+    "mean of nothing": (
+        lambda g: np.mean(g.named("x")[:0]),
+        D,
+        "mean: an event of shape (0,) has no elements to average",
+    ),
+    "maximum of nothing": (
+        lambda g: np.max(g.named("x")[:0]),
+        D,
+        "max: an axis of length 0 has no largest element (arguments: node slice(...) of shape (0,) "
+        "on batch)",
+    ),
+    "position of the maximum of nothing": (
+        lambda g: np.argmax(g.named("x")[:0]),
+        D,
+        "argmax: an axis of length 0 has no largest element (arguments: node reshape(...) of shape "
+        "(0,) on batch)",
+    ),
+    "variance of one": (
+        lambda g: np.var(g.named("x")[:1], ddof=1),
+        D,
+        "var: 1 elements, which with ddof=1 leave no divisor",
+    ),
+    "a shape of booleans": (
+        lambda g: g.data("v", shape=(True, 2)),
+        D,
+        "data 'v': a shape is a tuple of integers, got (True, 2)",
+    ),
+    "constant of complex numbers": (
+        lambda g: g.named("x") + 1j,
+        D,
+        "a constant must be an array of numbers, got complex of dtype complex128",
+    ),
+    "observation of no law": (
+        lambda g: g.observe("v", scg.Normal, 0.0),
+        D,
+        "node 'v': expected a distribution such as scg.Bernoulli(logits=...), got type",
+    ),
     "reduction over a plate that is not there": (
         lambda g: scg.plate_mean(g.named("w"), scg.Plate("p")),
         D,
@@ -317,7 +354,7 @@ DECLARE = {
     "mean that does not exist": (
         lambda g: scg.Cauchy(0.0, 1.0).mean(),
         scg.UnsupportedError,
-        "Cauchy has no mean",
+        "Cauchy has no mean: its integral diverges",
     ),
 }
 
@@ -476,6 +513,58 @@ CALL = {
         "a seed is an integer or a tuple of integers, got 1.5 with a float; write e.g. seed=1 or "
         "seed=(1, step)",
     ),
+    "empty seed": (
+        lambda: call(seed=()),
+        C,
+        "the seed is an empty tuple; write e.g. seed=(1, step)",
+    ),
+    "seed of initial parameters": (
+        lambda: graph().init(seed=None),
+        C,
+        "a seed is an integer or a tuple of integers, got None with a NoneType; write e.g. seed=1 "
+        "or seed=(1, step)",
+    ),
+    "mean of an empty batch": (
+        lambda: call(data={"x": np.ones((0, 2))}),
+        C,
+        "plate 'batch' has no elements, so that cost 'loss' has no mean over it. Leave the call "
+        "out, or sum the costs: scg.Plate('batch', reduce=\"sum\")",
+    ),
+    "batch statistic of an empty batch": (
+        lambda: of_nothing(scg.plate_mean),
+        C,
+        "plate 'batch' has no elements, so that there is no mean over it. Leave the call out",
+    ),
+    "bound of no particles": (
+        lambda: of_nothing(scg.iwae),
+        C,
+        "plate 'batch' has no elements, so that there is no logsumexp over it. Leave the call out",
+    ),
+    "data of complex numbers": (
+        lambda: call(data={"x": 1j * np.ones((3, 2))}),
+        C,
+        "data 'x': expected numbers, got an array of dtype complex128",
+    ),
+    "data of another size": (
+        lambda: two_data(x=np.ones(3), y=np.ones(2)),
+        C,
+        "data 'y' has 2 elements on plate 'batch', but data 'x' has 3",
+    ),
+    "floats for integers": (
+        lambda: two_data(x=np.ones(3), y=np.ones(3), k=np.ones(3)),
+        C,
+        "data 'k': declared as integers, got an array of dtype float64",
+    ),
+    "plate without data": (
+        lambda: scg.compile(nowhere())({"s": 1.0}, seed=1),
+        C,
+        "plate 'batch' has no size: no data lie on it. Write scg.Plate('batch', length=...)",
+    ),
+    "parameter outside its constraint": (
+        lambda: scg.compile(nowhere(3))({"s": -1.0}, seed=1),
+        C,
+        "parameter 's' must be positive, got -1.",
+    ),
     "no runs": (lambda: call(runs=0), C, "runs must be a positive integer, got 0"),
     "parameter missing": (
         lambda: call({}),
@@ -582,6 +671,29 @@ CALL = {
 }
 
 
+def of_nothing(reduce):
+    g = scg.Graph("statistic")
+    batch = scg.Plate("batch", reduce="sum")
+    g.cost("loss", reduce(g.parameter("w", 1.0) * g.data("x", plates=batch), batch))
+    return scg.compile(g)({"w": 1.0}, seed=1, x=[])
+
+
+def two_data(**data):
+    g = scg.Graph("two")
+    batch = scg.Plate("batch")
+    x, y = (g.data(name, plates=batch) for name in "xy")
+    k = g.data("k", kind="int", plates=batch)
+    g.cost("loss", x + y + k)
+    return scg.compile(g)({}, seed=1, data={"k": [0, 1, 2]} | data)
+
+
+def nowhere(length=None):
+    g = scg.Graph("nowhere")
+    s = g.parameter("s", 1.0, constraint=scg.positive)
+    g.cost("loss", g.sample("z", scg.Normal(0.0, s), plates=scg.Plate("batch", length=length)))
+    return g
+
+
 def not_finite(params):
     g = scg.Graph("ratio")
     ratio = g.deterministic("ratio", np.log(g.parameter("v", 1.0)))
@@ -613,6 +725,17 @@ def test_a_mask_hides_what_lies_outside_the_support():
         out = positive_definite(seen=[1.0, 0.5], there=[True, False], check_finite=check_finite)
         alone = positive_definite(seen=[1.0], there=[True], check_finite=check_finite)
         assert out.cost == alone.cost
+
+
+def test_a_sum_over_an_empty_batch_is_zero():
+    g = scg.Graph("toy")
+    batch = scg.Plate("batch", reduce="sum")
+    w = g.parameter("w", np.ones(2))
+    b = g.sample("b", scg.Bernoulli(logits=g.data("x", shape=2, plates=batch) @ w))
+    g.cost("loss", scg.plate_sum(b, batch) ** 2 + 1.0)
+    g.cost("each", (b - 0.4) ** 2)
+    out = scg.compile(g, scg.ScoreFunction())({"w": np.ones(2)}, seed=1, x=np.ones((0, 2)))
+    assert out.cost == 1.0 and not out.grads["w"].any()
 
 
 def test_check_finite_changes_no_value():

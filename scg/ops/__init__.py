@@ -15,6 +15,7 @@ from scg.ops import (
     decompositions,
     einsum,
     elementary,
+    elementwise,
     gradient,
     linalg,
     reductions,
@@ -23,23 +24,22 @@ from scg.ops import (
     special,
     statistics,
 )
-from scg.ops import elementwise as _e
 
-_e_by_ufunc = {
-    np.add: _e.add,
-    np.subtract: _e.subtract,
-    np.multiply: _e.multiply,
-    np.true_divide: _e.divide,
-    np.negative: _e.negative,
-    np.power: _e.power,
-    np.float_power: _e.power,
-    np.square: _e.square,
-    np.sqrt: _e.sqrt,
-    np.exp: _e.exp,
-    np.expm1: _e.expm1,
-    np.log: _e.log,
-    np.log1p: _e.log1p,
-    np.tanh: _e.tanh,
+_by_ufunc = {
+    np.add: elementwise.add,
+    np.subtract: elementwise.subtract,
+    np.multiply: elementwise.multiply,
+    np.true_divide: elementwise.divide,
+    np.negative: elementwise.negative,
+    np.power: elementwise.power,
+    np.float_power: elementwise.power,
+    np.square: elementwise.square,
+    np.sqrt: elementwise.sqrt,
+    np.exp: elementwise.exp,
+    np.expm1: elementwise.expm1,
+    np.log: elementwise.log,
+    np.log1p: elementwise.log1p,
+    np.tanh: elementwise.tanh,
     np.exp2: elementary.exp2,
     np.log2: elementary.log2,
     np.log10: elementary.log10,
@@ -52,19 +52,19 @@ _e_by_ufunc = {
     np.floor: elementary.floor,
     np.ceil: elementary.ceil,
     np.rint: elementary.rint,
-    np.absolute: _e.absolute,
-    np.sign: _e.sign,
-    np.greater: _e.greater,
-    np.greater_equal: _e.greater_equal,
-    np.less: _e.less,
-    np.less_equal: _e.less_equal,
-    np.equal: _e.equal,
-    np.not_equal: _e.not_equal,
-    np.logical_and: _e.logical_and,
-    np.logical_or: _e.logical_or,
-    np.logical_not: _e.logical_not,
-    np.minimum: _e.minimum,
-    np.maximum: _e.maximum,
+    np.absolute: elementwise.absolute,
+    np.sign: elementwise.sign,
+    np.greater: elementwise.greater,
+    np.greater_equal: elementwise.greater_equal,
+    np.less: elementwise.less,
+    np.less_equal: elementwise.less_equal,
+    np.equal: elementwise.equal,
+    np.not_equal: elementwise.not_equal,
+    np.logical_and: elementwise.logical_and,
+    np.logical_or: elementwise.logical_or,
+    np.logical_not: elementwise.logical_not,
+    np.minimum: elementwise.minimum,
+    np.maximum: elementwise.maximum,
     np.matmul: linalg.matmul,
 }
 
@@ -72,7 +72,7 @@ _e_by_ufunc = {
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if x is None or y is None:
         raise DeclarationError("np.where on nodes needs three arguments: np.where(condition, a, b)")
-    return _e.where(condition, x, y)
+    return elementwise.where(condition, x, y)
 
 
 _by_function = {
@@ -129,7 +129,7 @@ _by_function = {
     "stop": gradient.stop,
 }
 
-expr.UFUNCS.update(_e_by_ufunc)
+expr.UFUNCS.update(_by_ufunc)
 expr.FUNCTIONS.update(_by_function)
 
 __all__ = [

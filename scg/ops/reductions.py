@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,12 @@ from scg.ops.shape import reshape
 
 def _drop(shape: tuple[int, ...], axes: tuple[int, ...], over: Plates = ()) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape, -len(shape)) if i not in axes)
+
+
+def _drop_some(shape: tuple[int, ...], axes: tuple[int, ...], over: Plates = ()) -> tuple[int, ...]:
+    if any(shape[i] == 0 for i in axes):
+        raise ValueError("an axis of length 0 has no largest element")
+    return _drop(shape, axes)
 
 
 def _keep(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -53,7 +60,7 @@ _sum = Op(
 _max = Op(
     "max",
     lambda x, axes, over=(): np.max(x, axis=axes + over),
-    _drop,
+    _drop_some,
     (lambda g, y, x, axes, over: _shared_by_ties(g, y, x, axes, over),),
     kind="same",
     smooth=False,
@@ -62,7 +69,7 @@ _max = Op(
 _lse = Op(
     "logsumexp",
     _logsumexp,
-    _drop,
+    _drop_some,
     (
         lambda g, y, x, axes, over: (
             _unreduced(g, x, axes) * exp(subtract(x, _unreduced(y, x, axes)))
@@ -71,6 +78,8 @@ _lse = Op(
     plates=_without,
 )
 REDUCTIONS = (_sum, _max, _lse)
+#: Reductions that have no value where there are no elements.
+NEED_ELEMENTS = (_max, _lse)
 
 
 def _shared_by_ties(g: Expr, y: Expr, x: Expr, axes: Any, over: Plates) -> Expr:
@@ -152,7 +161,9 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean over event axes."""
     shape = np.shape(x)
-    count = int(np.prod([shape[i] for i in normal_axes(axis, len(shape))]))
+    count = math.prod(shape[i] for i in normal_axes(axis, len(shape)))
+    if count == 0:
+        raise DeclarationError(f"mean: an event of shape {shape} has no elements to average")
     return divide(sum(x, axis, keepdims), float(count))
 
 

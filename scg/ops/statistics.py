@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,11 +76,17 @@ def cumprod(x: Any, axis: int | None = -1) -> Any:
 
 
 # --- position of the extreme ------------------------------------------------------------------
+def _some(x: Axes) -> Axes:
+    if x[-1] == 0:
+        raise ValueError("an axis of length 0 has no largest element")
+    return x
+
+
 def _position(name: str, rule: Any) -> Op:
     return Op(
         name,
         lambda x: rule(x, axis=-1),
-        lambda x: x[:-1],
+        lambda x: _some(x)[:-1],
         (None,),
         kind="int",
         continuous=False,
@@ -109,7 +116,9 @@ def _arg(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """Variance over event axes; the divisor is the count minus `ddof`."""
     shape = np.shape(x)
-    count = int(np.prod([shape[i] for i in normal_axes(axis, len(shape))], dtype=int))
+    count = math.prod(shape[i] for i in normal_axes(axis, len(shape)))
+    if count <= ddof:
+        raise DeclarationError(f"var: {count} elements, which with ddof={ddof} leave no divisor")
     deviation = x - mean(x, axis, keepdims=True)
     return sum(square(deviation), axis, keepdims) / float(count - ddof)
 
@@ -168,7 +177,7 @@ def _on_support(g: Expr, y: Expr, x: Expr) -> Expr:
     return inside * (g - mean_inside)
 
 
-_sparsemax = Op("sparsemax", _project, lambda x: x, (_on_support,), smooth=False)
+_sparsemax = Op("sparsemax", _project, _some, (_on_support,), smooth=False)
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
