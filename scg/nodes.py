@@ -89,7 +89,7 @@ class Nodes:
         by_expr: dict[Expr, str] = {}
         for name, (node, role) in self.roles.items():
             if role != "cost":
-                by_expr[node] = name
+                by_expr.setdefault(node, name)
         sources: dict[Expr, frozenset[str]] = {}
         for expr in topological(node for node, _ in self.roles.values()):
             below = frozenset().union(*(sources[arg] for arg in expr.args))
@@ -97,8 +97,9 @@ class Nodes:
             if own is not None:
                 digraph.add_edges_from((source, own) for source in sorted(below))
             sources[expr] = below if own is None else frozenset((own,))
-        for name, node in self.costs.items():
-            digraph.add_edges_from((source, name) for source in sorted(sources[node]))
+        for name, (node, role) in self.roles.items():
+            if role == "cost" or by_expr[node] != name:  # a cost, or a further name of a node
+                digraph.add_edges_from((source, name) for source in sorted(sources[node]))
         return digraph
 
     def __repr__(self) -> str:

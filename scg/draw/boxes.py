@@ -98,7 +98,7 @@ def _homes(graph: Graph) -> dict[str, tuple[Plate, ...]]:
 
 
 def _details(node: Expr, role: str) -> list[str]:
-    family = node.attrs["family"].__name__ if isinstance(node, StochasticNode) else ""
+    family = node.attrs["family"].__name__ if role == "stochastic" else ""
     shape = str(node.shape) if node.shape else ""
     line = f"{family} {shape}".strip()
     return [line] if line else []

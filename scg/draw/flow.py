@@ -45,7 +45,11 @@ def edges(
     flows along each: from a parameter or a pathwise draw by a derivative, from any other draw by
     its score, its weight or its term, through a deterministic node by whatever flows into it.
     """
-    names = {node: name for name, (node, role) in graph.roles.items() if role != "cost"}
+    names: dict[Expr, str] = {}
+    further: dict[str, Expr] = {}  # names of nodes that have one already
+    for name, (node, role) in graph.roles.items():
+        if role != "cost" and names.setdefault(node, name) != name:
+            further[name] = node
     arriving: dict[Expr, dict[str, Edge]] = {}
     found: dict[tuple[str, str], Edge] = {}
     for expr in topological(node for node, _ in graph.roles.values()):
@@ -59,7 +63,7 @@ def edges(
             found |= {(source, names[expr]): edge for source, edge in into.items()}
             kinds = _started(expr, into, estimators)
             arriving[expr] = {names[expr]: Edge(kinds)}
-    for name, node in graph.costs.items():
+    for name, node in (*further.items(), *graph.costs.items()):
         found |= {(source, name): edge for source, edge in arriving[node].items()}
     return found
 

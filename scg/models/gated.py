@@ -63,7 +63,7 @@ def gated(
     else:
         gates = scg.noisy_rectifier(g, "gate", scores - 1.0)
         active = scg.ndtr(scores - 1.0)
-    logits = linear(g, "output", hidden * g.deterministic("gates", gates), classes)
+    logits = linear(g, "output", hidden * gates, classes)
     chosen = scg.one_hot(labels, classes)
     g.cost("cross_entropy", -np.sum(chosen * scg.log_softmax(g.deterministic("scores", logits))))
     activity = g.deterministic("activity", scg.plate_mean(active, batch))
