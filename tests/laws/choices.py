@@ -119,6 +119,16 @@ CHOICES = {
             families=("Bernoulli",),
         ),
         Choice("rebar", scg.REBAR, samples=6, families=("Bernoulli",), linear=True, smooth=True),
+        Choice("arm", scg.ARM, samples=6, families=("Bernoulli",), smooth=True),
+        Choice(
+            "relax",
+            lambda: scg.RELAX(hidden=(3,)),
+            samples=12,
+            families=("Bernoulli",),
+            linear=True,
+            smooth=True,
+        ),
+        Choice("arsm", scg.ARSM, samples=6, families=CLASSES, smooth=True),
         Choice("automatic", lambda: None, samples=4, enumerates=True),
     )
 }
