@@ -128,7 +128,6 @@ CHOICES = {
             linear=True,
             smooth=True,
         ),
-        Choice("arsm", scg.ARSM, samples=6, families=CLASSES, smooth=True),
         Choice("automatic", lambda: None, samples=4, enumerates=True),
     )
 }
