@@ -8,6 +8,29 @@ from llvmlite import ir
 
 INTEGERS = {"f4": ir.IntType(32), "f8": ir.IntType(64)}
 FLOATS = {"f4": ir.FloatType(), "f8": ir.DoubleType()}
+_I32 = ir.IntType(32)
+
+
+def spread(builder: Any, value: Any, count: int) -> Lanes:
+    """Return lanes that all hold a value."""
+    kind = ir.VectorType(value.type, count)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _I32(0))
+    order = ir.Constant(ir.VectorType(_I32, count), None)
+    return Lanes(builder, builder.shuffle_vector(one, one, order))
+
+
+def numbered(builder: Any, count: int, element: Any = _I32) -> Lanes:
+    """Return the numbers of the lanes."""
+    kind = ir.VectorType(element, count)
+    return Lanes(builder, ir.Constant(kind, [element(i) for i in range(count)]))
+
+
+def interleaved(x: Lanes, y: Lanes) -> Lanes:
+    """Return the lanes of both by turns."""
+    count = x.value.type.count
+    order = [_I32(k) for i in range(count) for k in (i, count + i)]
+    mask = ir.Constant(ir.VectorType(_I32, 2 * count), order)
+    return Lanes(x.builder, x.builder.shuffle_vector(x.value, y.value, mask))
 
 
 class Lanes:
@@ -41,6 +64,26 @@ class Lanes:
         if function is None:
             function = ir.Function(module, ir.FunctionType(kind, [kind]), name)
         return Lanes(self.builder, self.builder.call(function, [self.value]))
+
+    def store(self, address: Any, count: Any) -> None:
+        """Write the first `count` lanes, or all if there are fewer, to an address (64 bits)."""
+        builder, kind = self.builder, self.value.type
+        pointer = builder.inttoptr(address, kind.as_pointer())
+        size = 4 if kind.element == FLOATS["f4"] else 8
+        full = builder.icmp_unsigned(">=", count, count.type(kind.count))
+        with builder.if_else(full) as (all_lanes, some):
+            with all_lanes:
+                builder.store(self.value, pointer, align=size)
+            with some:
+                left = spread(builder, builder.trunc(count, _I32), kind.count)
+                mask = builder.icmp_unsigned("<", numbered(builder, kind.count).value, left.value)
+                name = f"llvm.masked.store.v{kind.count}{kind.element.intrinsic_name}.p0"
+                function = builder.module.globals.get(name)
+                if function is None:
+                    types = [kind, pointer.type, _I32, mask.type]
+                    known = ir.FunctionType(ir.VoidType(), types)
+                    function = ir.Function(builder.module, known, name)
+                builder.call(function, [self.value, pointer, _I32(size), mask])
 
     @property
     def _f(self) -> str:

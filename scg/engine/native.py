@@ -94,7 +94,7 @@ def _namespace() -> dict[str, Any]:
     from scg.engine.random import DRAWS
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
-    names |= {f"draw_{law}_{code}_{along}_{n}": f for (law, code, along, n), f in DRAWS.items()}
+    names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}
     return names | {

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from scg.engine.lanes import FLOATS, INTEGERS, Lanes
+from scg.engine.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
 from scg.engine.normal import FITS, FORMATS, SPLIT, centre, tail
 from scg.engine.streams import LANES
 
@@ -25,15 +25,9 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 def threefry(builder: Any, key: Any, x0: Lanes, x1: Lanes) -> tuple[Lanes, Lanes]:
     """Return threefry2x32(key, (x0, x1)); `key` has the first word in its upper half."""
-
-    def spread(word: Any) -> Lanes:
-        empty = ir.Constant(x0.value.type, ir.Undefined)
-        one = builder.insert_element(empty, word, _I32(0))
-        mask = ir.Constant(ir.VectorType(_I32, x0.value.type.count), None)
-        return Lanes(builder, builder.shuffle_vector(one, empty, mask))
-
-    k0 = spread(builder.trunc(builder.lshr(key, _I64(32)), _I32))
-    k1 = spread(builder.trunc(key, _I32))
+    count = x0.value.type.count
+    k0 = spread(builder, builder.trunc(builder.lshr(key, _I64(32)), _I32), count)
+    k1 = spread(builder, builder.trunc(key, _I32), count)
     schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
     x0, x1 = x0 + k0, x1 + k1
     for r in range(20):
@@ -91,56 +85,43 @@ def _normal(code: str, u: Lanes) -> Lanes:
     return upper.where(z, -z)
 
 
-def _drawer(law: str, code: str, lanes: int, over_runs: bool) -> Any:
-    def emit(typingctx, key, run, block, address):
+def _drawer(law: str, code: str, over_runs: bool) -> Any:
+    def emit(typingctx, key, run, block, address, count):
         def codegen(context, builder, signature, args):
-            key, run, block, address = args
-            counter = ir.VectorType(_I32, lanes)
-            steps = ir.Constant(counter, [_I32(i) for i in range(lanes)])
-
-            def counted(start: Any, moves: bool) -> Lanes:
-                first = builder.insert_element(
-                    ir.Constant(counter, ir.Undefined), builder.trunc(start, _I32), _I32(0)
-                )
-                mask = ir.Constant(ir.VectorType(_I32, lanes), None)
-                same = Lanes(builder, builder.shuffle_vector(first, first, mask))
-                return same + Lanes(builder, steps) if moves else same
-
-            words = threefry(builder, key, counted(run, over_runs), counted(block, not over_runs))
-            drawn = _uniform(code, *words)
+            key, run, block, address, count = args
+            x0, x1 = (spread(builder, builder.trunc(x, _I32), LANES) for x in (run, block))
+            if over_runs:
+                x0 += numbered(builder, LANES)
+            else:
+                x1 += numbered(builder, LANES)
+            drawn = _uniform(code, *threefry(builder, key, x0, x1))
             if over_runs:
                 drawn = drawn[:1]
             if law == "normal":
                 drawn = [_normal(code, u) for u in drawn]
-            value = drawn[0].value
-            if len(drawn) == 2:
-                order = [k for i in range(lanes) for k in (i, lanes + i)]
-                mask = ir.Constant(ir.VectorType(_I32, 2 * lanes), [_I32(k) for k in order])
-                value = builder.shuffle_vector(value, drawn[1].value, mask)
-            pointer = builder.inttoptr(address, value.type.as_pointer())
-            builder.store(value, pointer, align=4 if code == "f4" else 8)
+            value = interleaved(*drawn) if len(drawn) == 2 else drawn[0]
+            value.store(address, count)
             return context.get_dummy_value()
 
-        return types.void(*[types.uint64] * 4), codegen
+        return types.void(*[types.uint64] * 5), codegen
 
     write: Any = intrinsic(emit)  # numba calls it without its first argument
 
     @numba.njit(  # pyright: ignore[reportCallIssue]
         forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
     )
-    def draw(key, run, block, address):
-        write(key, run, block, address)
+    def draw(key, run, block, address, count):
+        write(key, run, block, address, count)
 
     return draw
 
 
-#: (law, type code, "runs" or "blocks", lanes) to a helper of kernels; it takes a key, a run and a
-#: block, and writes what they give to an address. Lanes run over runs, of whose blocks the first
-#: element alone is taken, or over blocks.
+#: (law, type code, "runs" or "blocks") to a helper of kernels. It takes a key, a run and a block,
+#: and writes what these and the next ones draw to an address, `count` elements at most: 16 runs,
+#: of whose block the first element is taken, or 16 blocks.
 DRAWS = {
-    (law, code, along, lanes): _drawer(law, code, lanes, along == "runs")
+    (law, code, along): _drawer(law, code, along == "runs")
     for law in ("uniform", "normal")
     for code in ("f4", "f8")
-    for lanes in (1, LANES)
     for along in ("runs", "blocks")
 }

@@ -11,38 +11,25 @@ import numpy as np
 from scg.engine.noise import check_seed
 from scg.expr import Expr
 
-#: Fills one leaf: key, first run, runs, elements a run, address, bytes a run. Vectors that would
-#: stick out begin earlier: what they draw again is the same.
+#: Fills one leaf: key, first run, runs, elements a run, address, bytes a run, first block.
 _FILL = """def kernel(table):
     key = word(table, 0)
     first = word(table, 1)
     runs = word(table, 2)
     each = word(table, 3)
     out = word(table, 4)
-    blocks = each // u8({width})
+    block = word(table, 6)
     if each == u8(1):
-        if runs < u8({lanes}):
-            for i in range(runs):
-                {draw}_runs_1(key, first + i, u8(0), out + i * u8({item}))
-        else:
-            for i in range(u8(0), runs, u8({lanes})):
-                at = min(i, runs - u8({lanes}))
-                {draw}_runs_{lanes}(key, first + at, u8(0), out + at * u8({item}))
+        for i in range(u8(0), runs, u8({lanes})):
+            draw_{law}_{code}_runs(key, first + i, block, out + i * u8({item}), runs - i)
     else:
         for i in range(runs):
-            run = first + i
             row = out + i * word(table, 5)
-            if blocks < u8({lanes}):
-                for j in range(blocks):
-                    {draw}_blocks_1(key, run, j, row + j * u8({step}))
-            else:
-                for j in range(u8(0), blocks, u8({lanes})):
-                    at = min(j, blocks - u8({lanes}))
-                    {draw}_blocks_{lanes}(key, run, at, row + at * u8({step}))
-            if blocks * u8({width}) < each:
-                {draw}_runs_1(key, run, blocks, row + blocks * u8({step}))
+            for j in range(u8(0), each, u8({elements})):
+                at, left = row + j * u8({item}), each - j
+                draw_{law}_{code}_blocks(key, first + i, block + j // u8({width}), at, left)
 """
-WORDS = 6
+WORDS = 7
 #: Blocks of random bits that :mod:`scg.engine.random` computes at once.
 LANES = 16
 
@@ -50,8 +37,8 @@ LANES = 16
 def source(law: str, code: str) -> str:
     """Return the kernel that fills a leaf of a law ("uniform", "normal") and float type."""
     item, width = {"f4": (4, 2), "f8": (8, 1)}[code]
-    names = {"draw": f"draw_{law}_{code}", "item": item, "step": item * width, "width": width}
-    return _FILL.format(**names, lanes=LANES)
+    numbers = {"lanes": LANES, "item": item, "width": width, "elements": LANES * width}
+    return _FILL.format(law=law, code=code, **numbers)
 
 
 def keys(seed: Any, leaves: Sequence[bytes]) -> np.ndarray:

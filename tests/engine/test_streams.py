@@ -65,7 +65,7 @@ def test_threefry_gives_the_known_answers(key, counter, answer):
     source = (
         "def kernel(table):\n"
         "    key, run, block = word(table, 0), word(table, 1), word(table, 2)\n"
-        "    draw_uniform_f8_blocks_1(key, run, block, word(table, 3))\n"
+        "    draw_uniform_f8_blocks(key, run, block, word(table, 3), u8(1))\n"
     )
     out, scratch = np.zeros(1), np.zeros(2, np.int64)
     words = np.array([key[0] << 32 | key[1], *counter, out.ctypes.data], np.uint64)
