@@ -48,7 +48,9 @@ def order(model: str, worse: str, better: str) -> Claim:
         if found is None:
             return Verdict(None)
         met = separated(figures, model, worse, better)
-        return Verdict(met, f"The means differ by {found:.1f} nats.")
+        seeds = min(len(figures[model].test[name]) for name in (worse, better))
+        alone = " One seed alone." if seeds == 1 else ""
+        return Verdict(met, f"The means differ by {found:.1f} nats.{alone}")
 
     return Claim(f"{model}: {worse} ends above {better} with every seed", check)
 
@@ -89,6 +91,8 @@ CLAIMS = {
             order(model, "LR-C-VN-IDB", "MuProp-C-VN"),
             order(model, "MuProp-C", "MuProp-C-VN"),
             order(model, "MuProp-C-VN", "ST"),
+            order(model, "MuProp-C", "1/2"),
+            order(model, "1/2", "ST"),
             less_variance(model, "LR-C", "MuProp-C"),
             less_variance(model, "LR-C-IDB", "MuProp-C"),
         )
@@ -104,6 +108,7 @@ CLAIMS = {
         for claim in (
             order(model, "ST", "LR-C-VN-IDB"),
             order(model, "ST", "MuProp-C"),
+            order(model, "ST", "1/2"),
             order(model, "MuProp-C", "LR-C-VN-IDB"),
             less_variance(model, "LR-C-IDB", "MuProp-C-IDB"),
             less_variance(model, "LR-C", "MuProp-C"),

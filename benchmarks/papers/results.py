@@ -55,7 +55,7 @@ def section(task: str, table: Any, records: Records, folder: Path) -> str:
             text += [f"### {model}", "", "Not run yet.", ""]
         for steps in lengths:
             same = at_best_rate([r for r in mine if r["steps"] == steps])
-            found = figures.setdefault(steps, {})[model] = collect(same)
+            found = figures.setdefault(steps, {})[model] = collect(same, in_order(mine))
             text += [f"### {model}: {steps} updates", "", *rows(table, model, same, found)]
             picture = f"{task}_{model}_{steps}.svg"
             plot_curves(folder / picture, model, table.unit, same, found)
@@ -97,14 +97,19 @@ def at_best_rate(records: Records) -> Records:
     return [r for r in records if r["kind"] == "run" or r["rate"] == rates[r["kind"]](r)]
 
 
-def collect(records: Records) -> Figures:
+def in_order(records: Records) -> list[str]:
+    """Return the estimators in one order for all lengths of training."""
+    return list(dict.fromkeys(r["estimator"] for r in records))
+
+
+def collect(records: Records, names: list[str]) -> Figures:
     """Return the figures of one model."""
-    test: dict[str, list[float]] = {}
-    for r in records:
-        if r["kind"] == "test":
-            test.setdefault(r["estimator"], []).append(r["test"])
+    test = {
+        name: sorted(r["test"] for r in records if (r["kind"], r["estimator"]) == ("test", name))
+        for name in names
+    }
     variance = {r["estimator"]: r["variance"] for r in records if r["kind"] == "variance"}
-    return Figures({name: sorted(values) for name, values in test.items()}, variance)
+    return Figures({name: values for name, values in test.items() if values}, variance)
 
 
 def rows(table: Any, model: str, records: Records, figures: Figures) -> list[str]:
