@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from scg.engine.noise import check_seed
 from scg.engine.program import Moments
 from scg.expr import Plate
 from scg.result import Nested, Result
@@ -54,7 +53,6 @@ class BoundStep:
         Result
             Its arrays are overwritten by the next call: copy what is to be kept.
         """
-        check_seed(seed)
         single = self.runs == self._length
         found = self._first(seed, 0) if single else self._in_blocks(seed)
         return self.step.result(found, self._memory, self.runs)

@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.engine import streams
 from scg.engine.buffers import ALIGNMENT, bytes_of, type_of
-from scg.engine.interpreter import KERNELS, Sizes, _general, full
+from scg.engine.interpreter import KERNELS, Interpreter, Sizes, _general, full
 from scg.expr import Expr
 from scg.passes.lower import View, is_whole
 
@@ -57,22 +57,19 @@ class Ports:
             (executable.slots[base], full(base, sizes), type_of(base, real), start)
             for base, start in zip(executable.results, ends, strict=False)
         ]
-        self._result_slots = [slot for slot, *_ in self.results]
-        self._starts = np.array(ends[:-1], np.int64)
+        self._starts = np.array(ends[:-1], np.int64)  # results have the last slots
 
     def open(
         self, leaves: Mapping[Expr, Any], drawing: bool
-    ) -> tuple[list[np.ndarray | Any], np.ndarray]:
+    ) -> tuple[dict[int, np.ndarray], np.ndarray]:
         """Return arrays by slot, new ones for the results, and their addresses."""
-        arrays: list[Any] = [None] * len(self.slots)
-        for slot, array in self.fixed.items():
-            arrays[slot] = array
-        at = self.at.copy()
+        arrays, at = self.fixed.copy(), self.at.copy()
         for leaf, slot, dtype, shape, is_noise in self.inputs:
             if drawing and is_noise:
                 continue
             array = np.asarray(leaves[leaf], dtype)
-            if not (array.flags.c_contiguous and array.flags.aligned):
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned):
                 array = np.array(array, order="C")
             if array.shape != shape:
                 raise ValueError(f"a leaf has shape {array.shape}, expected {shape}")
@@ -83,7 +80,7 @@ class Ports:
         skip = -start % ALIGNMENT
         for slot, shape, dtype, offset in self.results:
             arrays[slot] = np.ndarray(shape, dtype, memory, skip + offset)
-        at[self._result_slots] = self._starts + (start + skip)
+        np.add(self._starts, start + skip, at[len(at) - len(self._starts) :])
         return arrays, at
 
 
@@ -121,7 +118,9 @@ class Connection:
                 self.arrays[slot] = array
         plan.connect(frame, self.at)
         calls = frame.drawing if drawing else frame.reading
-        self._calls = [(call, entry and Python(self, entry.expr)) for call, entry in calls]
+        if executable.fallbacks:
+            calls = [(call, entry and Python(self, entry.expr)) for call, entry in calls]
+        self._calls = calls
         self.outputs: dict[Any, Any] = {}
         self._views: list[tuple[Any, np.ndarray]] = []
         for key, (expr, slot) in executable.finals.items():
@@ -139,13 +138,24 @@ class Connection:
                 frame.first_run[...] = self._first = first_run
         driver = self._executable.driver
         for call, fallback in self._calls:
-            driver(*call)
+            if driver(*call):
+                self._fail()
             if fallback is not None:
                 fallback()
         # Not to be handed out: what shows arrays of the caller's, or noise of a frame.
         for key, array in self._views:
             self.outputs[key] = array.copy()
         return self.outputs
+
+    def _fail(self) -> None:
+        """Raise what the interpreter raises: kernels only know that an index is out of bounds."""
+        if self._drawing:
+            for slot, array in self.plan.noise_arrays(self.frame):
+                self.arrays[slot] = array
+        executable = self._executable
+        leaves = {leaf: self.arrays[slot] for leaf, slot in executable.leaves.items()}
+        Interpreter(executable.declared, executable.dtype).run(leaves, self.plan.sizes)
+        raise IndexError("an index is out of bounds")
 
     def view(self, expr: Expr) -> np.ndarray:
         """Return the array of an expression."""

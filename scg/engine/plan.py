@@ -213,7 +213,7 @@ class Plan:
                 else:
                     inner.append((start + position, self.offsets[base] + offset))
         self._inner = np.array(inner, np.int64).reshape(-1, 2)
-        self._outer = np.array(outer, np.int64).reshape(-1, 3)
+        self._outer = tuple(np.array(outer, np.int64).reshape(-1, 3).T.copy())
 
     def frame(self) -> Frame:
         """Return a frame that no other call uses."""
@@ -277,7 +277,8 @@ class Plan:
 
     def connect(self, frame: Frame, addresses: np.ndarray) -> None:
         """Write the addresses of the outside arrays, by slot, to the table of a frame."""
-        frame.words[self._outer[:, 0]] = addresses[self._outer[:, 1]] + self._outer[:, 2]
+        where, slots, offsets = self._outer
+        frame.words[where] = addresses[slots] + offsets
 
     def array(self, frame: Frame, base: Expr) -> np.ndarray:
         """Return the array of an expression that lies in the arena."""

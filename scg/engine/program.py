@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
-from scg.engine.noise import normal, uniform
+from scg.engine.noise import check_seed, normal, uniform
 from scg.expr import Expr, Plate, topological
 from scg.passes.lift import lift, moments_over
 
@@ -124,6 +124,7 @@ class Program:
 
     def draw_noise(self, seed: Any, runs: range, sizes: Sizes) -> dict[str, np.ndarray]:
         """Draw every noise leaf for a range of runs; the leading axis is the runs."""
+        check_seed(seed)
         laws = {"uniform": uniform, "normal": normal}
         return {
             name: laws[leaf.attrs["law"]](seed, name, runs, full(leaf, sizes), self.dtype)
@@ -254,8 +255,9 @@ def moments(out: Mapping[Any, np.ndarray]) -> Moments:
         if len(value) == 1:  # a copy: an output may be a view of what the user gave
             means[key], squares[key] = value[0].copy(), 0.0
             continue
-        means[key] = mean = value.mean(axis=0)
-        squares[key] = ((value - mean) ** 2).sum(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
+            means[key] = mean = value.mean(axis=0)
+            squares[key] = ((value - mean) ** 2).sum(axis=0)
     return Moments(means, squares)
 
 
