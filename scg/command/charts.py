@@ -44,7 +44,7 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_
         path = "L".join(f"{a:.1f} {b:.1f}" for a, b in (place(*point) for point in curve))
         parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         parts.append(_text(across, 16, name, "start", color))
-        across += 9 * len(name) + 16
+        across += 7 * len(name) + 24
     parts.append(_text((LEFT + WIDTH) / 2, HEIGHT - 6, f"{y_label} against {x_label}", "middle"))
     return _svg(parts, HEIGHT, f"{y_label} against {x_label}")
 

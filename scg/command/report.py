@@ -55,21 +55,21 @@ def report(
     originals, reconstructions, fantasies : ndarray, shape (images, 64)
         Held-out digits, what the best network makes of them, and what it dreams.
     """
-    first = next(iter(contenders.values()))
+    name, first = next(iter(contenders.items()))
     learned = {
-        name: [
+        label: [
             (record["epoch"], record["test_elbo"])
             for record in contender.run.history
             if "test_elbo" in record and (record["epoch"] > 1 or result["epochs"] < 3)
         ]
-        for name, contender in contenders.items()
+        for label, contender in contenders.items()
     }
-    variances = {name: contender.variance for name, contender in contenders.items()}
+    variances = {label: contender.variance for label, contender in contenders.items()}
     sections = {
         "Result": _table(contenders) + _verdict(result),
         "Held-out bound while learning": curves(learned, "epoch", "ELBO in nats an image"),
-        "Gradient variance": "<p>At the same parameters and on the same batch: mean over all "
-        "elements of the gradient.</p>" + bars(variances, "variance"),
+        "Gradient variance": f"<p>At the parameters with which {html.escape(name)} ended, on one "
+        "batch: mean over all elements of the gradient.</p>" + bars(variances, "variance"),
         "Reconstructions": "<p>Held-out digits, and their pixel probabilities after one draw of "
         "the hidden units.</p>"
         + image_grid(originals, 8, "held-out digits")

@@ -18,7 +18,7 @@ def structured(
     Cost = −log p(lower | h), h drawn from the upper half: its mean bounds the NLL from above, and
     ``scg.evaluate`` with K samples gives the estimate of the NLL with K samples. With the 784
     pixels of MNIST and ``hidden=(200, 200)`` it is the network 392-200-200-392 of Gu et al. (2016,
-    sec. 8.1).
+    sec. 8.1), with ``hidden=(20, 20), classes=10`` the categorical one of Jang et al. (2017).
 
     Parameters
     ----------
