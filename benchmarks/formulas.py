@@ -1,4 +1,4 @@
-"""The peers' surrogates, written once for PyTorch and JAX.
+"""The surrogates of the peers, written once for PyTorch and JAX.
 
 `o` holds the library's functions (sigmoid, softplus, stop, ...); a surrogate's *value* is the cost
 and its gradient the estimator's, so that each library differentiates as its users would.
@@ -75,6 +75,21 @@ def vae(o, t, x, noise):
     return (kl - log_prob(o, x, logits)).mean()
 
 
+def categorical_vae(o, t, x, u):
+    hidden = o.relu(x @ t["W1"] + t["b1"])
+    log_q = o.log_softmax((hidden @ t["W2"] + t["b2"]).reshape(-1, 20, 10))
+    q = o.exp(log_q)
+    classes = o.integer(u > o.cumsum(q)[..., :-1]).sum(-1)
+    z = o.stop(o.one_hot(classes, 10))
+    hidden = o.relu(z.reshape(*z.shape[:2], 200) @ t["V1"] + t["d1"])
+    kl = (q * log_q).sum((-1, -2)) + 20 * 2.302585092994046
+    cost = kl - log_prob(o, x, hidden @ t["V2"] + t["d2"])
+    fixed = o.stop(cost)
+    others = (fixed.sum(0) - fixed) / (len(u) - 1)
+    score = (z * log_q).sum((-1, -2))
+    return as_surrogate(o, cost.mean(), (score * (fixed - others)).mean())
+
+
 def toy(o, t, u):
     b = o.stop(o.real(u < o.sigmoid(t["theta"])))
     cost = (b - 0.499) ** 2
@@ -111,6 +126,7 @@ PEERS = {
     "W1a": (sbn_leave_one_out, "uniform", [(K, B, H)] * 2, ["h1/u", "h2/u"]),
     "W1b": (sbn_muprop, "uniform", [(B, H)] * 2, ["h1/u", "h2/u"]),
     "W2": (vae, "normal", [(128, 20)], ["z/n"]),
+    "W3": (categorical_vae, "uniform", [(K, B, 20, 1)], ["z/u"]),
     "W4a": (toy, "uniform", [(1,)], ["b/u"]),
     "W4b": (toy, "uniform", [(10**6,)], ["b/u"]),
     "W5": (chain, "uniform", [(64, 16)] * 200, [f"h{t}/u" for t in range(200)]),

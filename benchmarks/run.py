@@ -1,121 +1,124 @@
-"""Time scg and its peers side by side: interleaved rounds, medians, gradients checked.
+"""Time scg and its peers side by side, and print Markdown tables.
 
-    python benchmarks/run.py W1a W1b W2 --rounds 15
+    python benchmarks/run.py                      # everything, for docs/explanation/engine.md
+    python benchmarks/run.py W1a W2 --rounds 5 --threads 1 --clock cpu --no-first
 
-Each peer runs in this process with its own defaults. Rounds are interleaved, because a shared
-machine drifts; a ratio is one of medians. State the environment with every number.
+Every workload runs in a process of its own, its rounds interleaved among the libraries, because a
+shared machine drifts; a ratio is one of medians. Where the environment sets OPENBLAS_CORETYPE,
+everything is measured with it and without it. `--record FILE` appends what was measured as a line
+of JSON and says what changed since the last line of this machine.
 """
 
 import argparse
-import itertools
+import json
 import os
 import platform
+import tempfile
 import time
+from pathlib import Path
 
-import numpy as np
-from formulas import PEERS
-from peers import ALL
-from workloads import WORKLOADS
+from options import add_options, child, number, table
 
-import scg
-
-#: Seconds of processor time tell more where other programs run at the same time.
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+WORKLOADS = ("W1a", "W1b", "W2", "W3", "W4a", "W4b", "W5", "W6a", "W6b")
+LIBRARIES = ("torch eager", "torch.compile", "JAX jit", "Storchastic")
+FIRST = ("scg cold", "scg warm", *LIBRARIES)
 
 
-def scg_call(workload, backend):
-    step = scg.compile(workload.graph, workload.estimator, backend=backend, dtype="float32")
-    params, seeds = workload.params(), itertools.count()
-    data, runs = workload.data, workload.runs
-
-    def call():
-        return step(params, seed=next(seeds), runs=runs, data=data)
-
-    return step, call
+def environments():
+    """Return names of environments, and what they change."""
+    kind = os.environ.get("OPENBLAS_CORETYPE")
+    unset = {"OPENBLAS_CORETYPE unset": {"OPENBLAS_CORETYPE": None}}
+    return {f"OPENBLAS_CORETYPE={kind}, as found": {}} | unset if kind else unset
 
 
-def error(found, expected):
-    """Largest difference of gradients, relative to the largest gradient."""
-    scale = max(float(np.abs(g).max()) for g in expected.values())
-    return max(float(np.abs(found[n] - g).max()) for n, g in expected.items()) / scale
+def steps(options, changes):
+    """Return what `rounds.py` measured, by workload."""
+    words = ["--rounds", options.rounds, "--seconds", options.seconds, "--clock", options.clock]
+    words += ["--threads", options.threads] if options.threads else []
+    found = {n: child("rounds.py", n, *words, environment=changes) for n in options.names}
+    return {name: result for name, result in found.items() if result}
 
 
-def bench(name, rounds, seconds, clock):
-    workload = WORKLOADS[name]()
-    params = workload.params()
-    start = time.perf_counter()
-    step, call = scg_call(workload, "numba")
-    call()
-    first = time.perf_counter() - start
-    calls = {"scg numba": call, "scg numpy": scg_call(workload, "numpy")[1]}
-    checked = {}
-    small = min(workload.runs, 1000)
-    noise = step.noise(seed=0, runs=small, data=workload.data)
-    reference = step(params, noise=noise, data=workload.data).grads
-    _, _, shapes, leaves = PEERS[name]
-    for peer, make in ALL.items():
-        try:
-            check, calls[peer] = make(name, params, workload.data)
-        except ImportError:
-            continue
-        given = [
-            noise[leaf].reshape(-1 if workload.runs > 1 else shape)
-            for leaf, shape in zip(leaves, shapes, strict=True)
-        ]
-        checked[peer] = error(check(given), reference)
-    times = {who: [] for who in calls}
-    for who in calls:
-        calls[who]()
-    begin = time.perf_counter()
-    for _ in range(rounds):
-        for who, function in calls.items():
-            start = clock()
-            function()
-            times[who].append(clock() - start)
-        if time.perf_counter() - begin > seconds:
-            break
-    medians = {who: float(np.median(t)) * 1e6 for who, t in times.items()}
-    fastest = {who: float(np.min(t)) * 1e6 for who, t in times.items()}
-    peers = {who: t for who, t in medians.items() if not who.startswith("scg")}
-    best = min(peers.values(), default=float("nan"))
-    shown = "  ".join(f"{who} {t:.0f}" for who, t in medians.items())
-    off = "  ".join(f"{who} {e:.0e}" for who, e in checked.items())
-    print(f"{name}: {shown} µs | scg / best peer {medians['scg numba'] / best:.2f}")
-    least = "  ".join(f"{who} {t:.0f}" for who, t in fastest.items())
-    rest = min((t for who, t in fastest.items() if who in peers), default=float("nan"))
-    print(f"     fastest round: {least} | {fastest['scg numba'] / rest:.2f}")
-    print(f"     first gradient {first:.2f} s | gradients differ by {off}", flush=True)
+def step_table(results):
+    """Return medians in µs, and their ratios to the best peer and to the bare matrix products."""
+    columns = ("scg numba", "scg numpy", *LIBRARIES)
+    rows = []
+    for name, result in results.items():
+        median = result["median"]
+        own, floor = median["scg numba"], median.get("floor")
+        best = min((t for who, t in median.items() if who in LIBRARIES), default=None)
+        ratios = [f"{own / other:.2f}" if other else "–" for other in (best, floor)]
+        shown = [number(median.get(who)) for who in columns]
+        rows.append([name, *shown, ratios[0], number(floor), ratios[1]])
+    return table(["µs a step", *columns, "scg / best peer", "floor", "scg / floor"], rows)
 
 
-def limit(threads):
-    """Give every library this number of threads; before JAX is imported."""
-    scg.set_threads(threads)
-    if threads == 1:
-        os.environ["XLA_FLAGS"] = (
-            "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        )
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(threads)
+def remarks(results):
+    """Return how far gradients differ, and who did not take part."""
+    worst = max((e for r in results.values() for e in r["errors"].values()), default=0.0)
+    lines = [f"Gradients differ from the peers' by at most {worst:.0e} of the largest one.", ""]
+    absent = {}
+    for name, result in results.items():
+        for who, reason in result["missing"].items():
+            absent.setdefault((who, reason), []).append(name)
+    lines += [f"- {who}, {', '.join(names)}: {why}" for (who, why), names in absent.items()]
+    return "\n".join(lines)
+
+
+def first_table(names, absent):
+    """Return seconds to the first gradient and peak megabytes, one process for each cell."""
+    rows = []
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            inputs, kernels = Path(folder) / "inputs.npz", {"SCG_CACHE_DIR": f"{folder}/kernels"}
+            child("first.py", name, "inputs", inputs)
+            cells = []
+            for who in FIRST:
+                found = None
+                if (name, who) not in absent:
+                    found = child("first.py", name, who, inputs, environment=kernels)
+                both = f"{found['seconds']:.2f} / {found['megabytes']:.0f}" if found else "–"
+                cells.append(both)
+            rows.append([name, *cells])
+    return table(["seconds / MB", *FIRST], rows)
+
+
+def record(path, results):
+    """Append the medians to a file, and print how they changed on this machine."""
+    machine = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
+    medians = {name: result["median"] for name, result in results.items()}
+    line = {"time": time.strftime("%F %T"), "machine": machine, "medians": medians}
+    lines = path.read_text().splitlines() if path.exists() else []
+    before = [old for old in map(json.loads, lines) if old["machine"] == machine]
+    for name, median in medians.items() if before else ():
+        if name in before[-1]["medians"]:
+            ratio = median["scg numba"] / before[-1]["medians"][name]["scg numba"]
+            print(f"{name}: {ratio:.2f} of {before[-1]['time']}")
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list(WORKLOADS))
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=60, help="most time for one workload")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--threads", type=int, help="for everyone; their defaults without")
+    parser.add_argument("names", nargs="*", default=WORKLOADS)
+    add_options(parser)
+    parser.add_argument("--no-first", action="store_true", help="leave out the first gradients")
+    parser.add_argument("--record", type=Path, help="append what was measured to this file")
     options = parser.parse_args()
-    if options.threads:
-        limit(options.threads)
-    variables = ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    found = ", ".join(f"{v}={os.environ.get(v, 'unset')}" for v in variables)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {found}")
-    for name in options.names:
-        bench(name, options.rounds, options.seconds, CLOCKS[options.clock])
+    threads = options.threads or "every library's default"
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+        f"threads: {threads}, {options.clock} clock, medians of up to {options.rounds} rounds"
+    )
+    results = {}
+    for name, changes in environments().items():
+        results = steps(options, changes)
+        print(f"\n{name}\n\n{step_table(results)}\n\n{remarks(results)}", flush=True)
+    if not options.no_first:
+        absent = {(name, who) for name, r in results.items() for who in r["missing"]}
+        print(f"\n{first_table(options.names, absent)}")
+    if options.record:
+        record(options.record, results)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,16 @@ VAE = {
     "V2": (400, 784),
     "d2": (784,),
 }
+CATEGORICAL = {
+    "W1": (784, 512),
+    "b1": (512,),
+    "W2": (512, 200),
+    "b2": (200,),
+    "V1": (200, 512),
+    "d1": (512,),
+    "V2": (512, 784),
+    "d2": (784,),
+}
 
 
 @dataclass
@@ -81,6 +91,20 @@ def vae():
     return Workload(g, scg.Reparameterization(), pixels(128))
 
 
+def categorical_vae():
+    """Categorical variational autoencoder 784-512-(20 of 10 classes), leave-one-out."""
+    g = scg.Graph("categorical vae")
+    t = {name: g.parameter(name, shape=shape) for name, shape in CATEGORICAL.items()}
+    x = g.data("x", shape=(784,), plates=scg.Plate("batch"))
+    logits = (scg.relu(x @ t["W1"] + t["b1"]) @ t["W2"] + t["b2"]).reshape(20, 10)
+    z = g.sample("z", scg.OneHotCategorical(logits=logits))
+    hidden = scg.relu(z.reshape(200) @ t["V1"] + t["d1"])
+    log_p = scg.Bernoulli(logits=hidden @ t["V2"] + t["d2"]).log_prob(x)
+    kl = np.log(10.0) * 20 - z.dist.entropy()
+    g.cost("bound", kl - log_p)
+    return Workload(g, scg.LeaveOneOut(samples=4), pixels(100))
+
+
 def toy(runs):
     """One Bernoulli variable, score function."""
     g = scg.Graph("toy")
@@ -121,6 +145,7 @@ WORKLOADS = {
     "W1a": lambda: sbn(scg.LeaveOneOut(samples=4)),
     "W1b": lambda: sbn(scg.MuProp()),
     "W2": vae,
+    "W3": categorical_vae,
     "W4a": lambda: toy(1),
     "W4b": lambda: toy(10**6),
     "W5": chain,

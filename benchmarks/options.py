@@ -1,0 +1,51 @@
+"""What the programs of this folder have in common: options, child processes, Markdown."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+#: Seconds of processor time tell more where other programs run at the same time.
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def add_options(parser):
+    """Add the options that say how to measure."""
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=60, help="most time for one workload")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--threads", type=int, help="for everyone; their defaults without")
+
+
+def child(program, *words, environment=None):
+    """Run a program of this folder and return the JSON of its last line, or None if it fails.
+
+    `environment` changes variables; None takes one away.
+    """
+    variables = dict(os.environ) | (environment or {})
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name(program)), *map(str, words)],
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in variables.items() if value is not None},
+    )
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1:]
+        print(program, *words, *reason, file=sys.stderr)
+        return None
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(head, rows):
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in lines)
+
+
+def number(value):
+    """Return three digits of a number, or a dash for None."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
