@@ -12,7 +12,6 @@ import numpy as np
 from scg import init
 from scg.declaration.words import INITIALIZERS, SCHEMA, constraint_name
 from scg.distributions.base import Distribution
-from scg.distributions.independent import Independent
 from scg.errors import DeclarationError
 from scg.expr import Expr, Plate, StochasticNode, as_plates, describe, topological
 from scg.graph import Graph
@@ -91,7 +90,7 @@ class _Writer:
     def _sample(self, node: Expr, name: str) -> dict[str, Any]:
         assert isinstance(node, StochasticNode)
         law = {
-            "family": _family(node.attrs["family"]),
+            "family": node.attrs["family"].__name__,
             "static": _attribute(node.attrs["static"], name),
             "args": [self.tokens[arg] for arg in node.args],
         }
@@ -150,10 +149,6 @@ def _initializer(name: str, start: Any) -> Any:
     return word
 
 
-def _family(family: type[Distribution]) -> str:
-    return (Independent if issubclass(family, Independent) else family).__name__
-
-
 def _attribute(value: Any, name: str) -> Any:
     match value:
         case bool() | int() | str() | None:
@@ -167,5 +162,5 @@ def _attribute(value: Any, name: str) -> Any:
         case Plate():
             return {"plate": value.name}
         case type() if issubclass(value, Distribution):
-            return {"family": _family(value)}
+            return {"family": value.__name__}
     raise DeclarationError(f"node {name!r}: {value!r} cannot be written as JSON")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, numeric
+from scg.distributions.base import Distribution, Noise, numeric, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.errors import DeclarationError
 from scg.expr import Expr
@@ -35,6 +36,18 @@ class Autoregressive(Distribution):
     """
 
     support = sets.boolean
+    mean = unsupported("mean", "it is a sum over all values")
+    variance = unsupported("variance", "it is a sum over all values")
+    mode = unsupported("mode", "it is a search among all values")
+    entropy_elementwise = unsupported("entropy in closed form", "it is a sum over all values")
+    kl_elementwise = unsupported(
+        "Kullback-Leibler divergence in closed form", "it is a sum over all values"
+    )
+    coordinate_values = unsupported(
+        "independent coordinates with finitely many values", "its elements depend on each other"
+    )
+    coordinate_probs = coordinate_values
+    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(weights=sets.real, bias=sets.real)
 
     def __init__(self, family: type[Bernoulli], weights: Any, bias: Any):
@@ -70,14 +83,21 @@ class Autoregressive(Distribution):
 
     def sample(self, noise: Noise) -> Any:
         """Draw 1[p_i > u_i] for i = 0, 1, ..."""
+        # one leaf an element: its threshold is random
+        return self._in_turn(lambda i: noise.uniform((), f"u{i}"))
+
+    def coupling(self, u: Any) -> Any:
+        """The same of a vector of uniforms."""
+        return self._in_turn(lambda i: getitem(u, i))
+
+    def _in_turn(self, uniform: Callable[[int], Any]) -> Any:
         drawn: list[Any] = []
         for i in range(self.shape[0]):
             logit = getitem(self.bias, i)
             if drawn:
                 before = concatenate(*drawn, axis=-1) if i > 1 else drawn[0]
                 logit = logit + matmul(getitem(self.weights, (i, slice(0, i))), before)
-            u = noise.uniform((), f"u{i}")  # one leaf an element: its threshold is random
-            value = where(greater(sigmoid(logit), u), 1.0, 0.0)
+            value = where(greater(sigmoid(logit), uniform(i)), 1.0, 0.0)
             drawn.append(reshape(value, shape=(1,)))
         return concatenate(*drawn, axis=-1)
 

@@ -26,14 +26,18 @@ class Noise(Protocol):
         ...
 
 
-def unsupported(what: str) -> Callable[..., Any]:
-    """Declare an optional method that a distribution lacks; that it lacks it is a trait."""
+def unsupported(what: str, why: str = "") -> Callable[..., Any]:
+    """Declare an optional method that a distribution lacks, and why; that is a trait."""
 
     def method(self: Distribution, *args: Any, **kwargs: Any) -> Any:
-        raise UnsupportedError(f"{type(self).__name__} has no {what}")
+        reason = f": {why}" if why else ""
+        raise UnsupportedError(f"{type(self).__name__} has no {what}{reason}")
 
-    method.unsupported = True  # type: ignore[attr-defined]
+    method.unsupported = why or what  # type: ignore[attr-defined]
     return method
+
+
+_NOT_RELAXED = unsupported("relaxation", "only laws of a step or an argmax of a latent have one")
 
 
 class Distribution:
@@ -100,11 +104,28 @@ class Distribution:
     @classmethod
     def supports(cls, method: str) -> bool:
         """Whether an optional method is there."""
-        return not getattr(getattr(cls, method), "unsupported", False)
+        return not cls.lacks(method)
+
+    @classmethod
+    def lacks(cls, method: str) -> str:
+        """Say why an optional method is not there; an empty string if it is."""
+        return getattr(getattr(cls, method), "unsupported", "")
+
+    @property
+    def uniforms(self) -> tuple[int, ...]:
+        """Shape of the uniforms that `coupling` takes."""
+        return self.shape
+
+    def coupling(self, u: Any) -> Any:
+        """Return the draw that uniforms make: the quantile; for vectors, one value after the other.
+
+        Two laws whose draws are made of the same uniforms are coupled.
+        """
+        return self.quantile(u)
 
     def sample(self, noise: Noise) -> Any:
-        """Draw a value as a deterministic function of noise: the quantile of a uniform."""
-        return self.quantile(noise.uniform(self.shape))
+        """Draw a value as a deterministic function of noise: the coupling of uniforms."""
+        return self.coupling(noise.uniform(self.uniforms))
 
     def log_prob(self, x: Any, elementwise: bool = False) -> Any:
         """Log of the density or probability at `x`, summed over the event."""
@@ -127,36 +148,43 @@ class Distribution:
         return values if elementwise else sum(values)
 
     #: The inverse of the distribution function, elementwise.
-    quantile = unsupported("quantile function")
+    quantile = unsupported("quantile function", "vectors are not ordered; see `coupling`")
     mean = unsupported("mean")
     variance = unsupported("variance")
     mode = unsupported("mode")
     entropy_elementwise = unsupported("entropy in closed form")
     kl_elementwise = unsupported("Kullback-Leibler divergence in closed form")
     #: All values of the event, stacked on a leading axis; needs a finite support.
-    enumerate_support = unsupported("finite support")
+    enumerate_support = unsupported("finite support", "infinitely many values")
     #: Number of values of the event.
-    cardinality = unsupported("finite support")
-    #: Signed parts (parameter, constant, positive draw, negative draw) of the law's derivatives.
-    weak_derivatives = unsupported("measure-valued derivative")
+    cardinality = unsupported("finite support", "infinitely many values")
+    #: Signed parts (parameter, constant, positive draw, negative draw) of the law's derivatives in
+    #: the parameters `weak_parameters`, given the draw x.
+    weak_derivatives = unsupported("measure-valued derivative", "no decomposition is published")
+    #: The parameters whose derivatives have such parts.
+    weak_parameters: tuple[str, ...] = ()
     #: All values of one coordinate, stacked on a leading axis; the coordinates are independent.
-    coordinate_values = unsupported("independent coordinates with finitely many values")
+    coordinate_values = unsupported(
+        "independent coordinates with finitely many values", "infinitely many values"
+    )
     #: The probabilities of those values for each coordinate, values on the last axis.
-    coordinate_probs = unsupported("independent coordinates with finitely many values")
+    coordinate_probs = unsupported(
+        "independent coordinates with finitely many values", "infinitely many values"
+    )
     # A relaxation: x = H(z) for a latent z = location + perturbation, H a step or an argmax.
     #: ``location(probs=None)``: the latent without its perturbation, or that of other `probs`.
-    location = unsupported("relaxation")
+    location = _NOT_RELAXED
     #: ``perturbation(x, noise)``: parameter-free in law; x is what `sample` makes of the noise.
-    perturbation = unsupported("relaxation")
+    perturbation = _NOT_RELAXED
     #: ``condition(x, noise, like=None)``: the latent given x, on noise of its own; or with the
     #: value of the latent `like`, as a function of the parameters at fixed conditional noise.
-    condition = unsupported("relaxation")
+    condition = _NOT_RELAXED
     #: ``relax(z, temperature)``: a smooth H.
-    relax = unsupported("relaxation")
+    relax = _NOT_RELAXED
     #: ``separate(x, gap)``: the location moved so that x leads by `gap` at least.
-    separate = unsupported("relaxation")
+    separate = _NOT_RELAXED
     #: The law of the latent, a distribution.
-    latent = unsupported("relaxation")
+    latent = _NOT_RELAXED
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())

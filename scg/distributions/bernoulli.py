@@ -74,6 +74,10 @@ class Bernoulli(Distribution):
         """Draw 1[p > u]."""
         return where(greater(self.probs, noise.uniform(self.shape)), 1.0, 0.0)
 
+    def quantile(self, u: Any) -> Any:
+        """1[u > 1 − p], the smallest value x with P(X ≤ x) ≥ u."""
+        return where(greater(u, 1.0 - self.probs), 1.0, 0.0)
+
     def log_prob_elementwise(self, x: Any) -> Any:
         """x log p + (1 − x) log(1 − p)."""
         if self._given_logits:

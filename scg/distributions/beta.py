@@ -8,18 +8,12 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
+from scg.distributions.gamma import gamma_shape_divergence
 from scg.ops.elementary import open_unit
-from scg.ops.elementwise import (
-    greater,
-    less_equal,
-    log,
-    log1p,
-    logical_and,
-    sigmoid,
-    where,
-)
-from scg.ops.proportions import log_over_mean, log_rest_over_mean
-from scg.ops.special import HALF_LOG_2PI, betaln, digamma, log_gammaincinv, stirling
+from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, sigmoid, where
+from scg.ops.proportions import beta_log_density
+from scg.ops.quantiles import logit_betaincinv
+from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 
 
 class Beta(Distribution):
@@ -53,14 +47,13 @@ class Beta(Distribution):
         b = log_gammaincinv(self.concentration0, noise.uniform(self.shape, "b"))
         return open_unit(sigmoid(a - b))
 
+    def quantile(self, u: Any) -> Any:
+        """I⁻¹(u; α, β), by its log-odds, with an implicit derivative in both shapes."""
+        return open_unit(sigmoid(logit_betaincinv(self.concentration1, self.concentration0, u)))
+
     def log_prob_elementwise(self, x: Any) -> Any:
         """(α − 1) log(x/p) + (β − 1) log((1 − x)/q) + Stirling's remainder, p = α/(α+β) = 1−q."""
-        a, b = self.concentration1, self.concentration0
-        n = a + b
-        remainder = stirling(n, order=0) - stirling(a, order=0) - stirling(b, order=0)
-        scale = 0.5 * (log(n) + log1p(b / a) + log1p(a / b)) + remainder - HALF_LOG_2PI
-        left = (a - 1.0) * log_over_mean(x, a, b)
-        return left + (b - 1.0) * log_rest_over_mean(x, a, b) + scale
+        return beta_log_density(x, self.concentration1, self.concentration0)
 
     def mean(self) -> Any:
         """α / (α + β)."""
@@ -81,19 +74,24 @@ class Beta(Distribution):
         return where(inside, interior, where(both, np.nan, end))
 
     def entropy_elementwise(self) -> Any:
-        """log B(α, β) − (α − 1) ψ(α) − (β − 1) ψ(β) + (α + β − 2) ψ(α + β)."""
+        """log B(α, β) − (α − 1) ψ(α) − (β − 1) ψ(β) + (α + β − 2) ψ(α + β), by Stirling."""
         a, b = self.concentration1, self.concentration0
-        total = digamma(a + b)
-        return betaln(a, b) - (a - 1.0) * (digamma(a) - total) - (b - 1.0) * (digamma(b) - total)
+        n = a + b
+        spread = -0.5 * (log(n) + log1p(b / a) + log1p(a / b)) + HALF_LOG_2PI
+        return spread + entropy_part(a, 1.0) + entropy_part(b, 1.0) - entropy_part(n, 2.0)
 
     def kl_elementwise(self, other: Any) -> Any:
         """Divergence from Beta(a, b)."""
         alpha, beta = self.concentration1, self.concentration0
         a, b = other.concentration1, other.concentration0
-        total = digamma(alpha + beta)
-        return (
-            betaln(a, b)
-            - betaln(alpha, beta)
-            + (alpha - a) * (digamma(alpha) - total)
-            + (beta - b) * (digamma(beta) - total)
-        )
+        shapes = gamma_shape_divergence(alpha, a) + gamma_shape_divergence(beta, b)
+        return shapes - gamma_shape_divergence(alpha + beta, a + b)
+
+
+def entropy_part(a: Any, count: float) -> Any:
+    """Return δ(a) − (a − n) (ψ(a) − log a) with Stirling's remainder δ and n = count.
+
+    The entropy of a beta or Dirichlet law is made of such parts.
+    """
+    gap = stirling(a, order=1) - 0.5 / a
+    return stirling(a, order=0) - (a - count) * gap

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,15 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise, check_same, one_of
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.counts import POINTS, spread
 from scg.errors import DeclarationError, UnsupportedError
 from scg.expr import Expr
 from scg.ops.elementary import clip, floor
-from scg.ops.elementwise import exp, greater, where
+from scg.ops.elementwise import exp, greater, less, less_equal, sqrt, where
+from scg.ops.proportions import beta_log_density
 from scg.ops.reductions import sum
 from scg.ops.shape import cumsum, getitem
-from scg.ops.special import betaln, binomial_quantile
+from scg.ops.special import binomial_quantile
 
 #: Up to this many trials a draw is found by comparison with the whole distribution function.
 _TABLE = 256
@@ -40,6 +44,7 @@ class Binomial(Distribution):
     """
 
     extends_to_mean = True
+    weak_parameters = ("logits", "probs")
     constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
 
     def __init__(self, total_count: int, logits: Any = None, *, probs: Any = None):
@@ -71,18 +76,30 @@ class Binomial(Distribution):
         """Probability of a success."""
         return self.trial.probs
 
-    def _log_table(self) -> Any:
-        """Log-probabilities of 0, ..., n on a new last axis."""
+    def _log_probs(self, k: Any) -> Any:
+        """Log-probabilities of numbers on a new last axis."""
         ((name, value),) = self.parameters.items()
         stretched = Binomial(self.total_count, **{name: getitem(value, (Ellipsis, None))})
-        return stretched.log_prob_elementwise(np.arange(self.total_count + 1.0))
+        return stretched.log_prob_elementwise(k)
+
+    def expect(self, function: Callable[[Any, Any], Any]) -> Any:
+        """Return E f(K, log p(K)) for a function of counts on a last axis."""
+        k, stride = np.arange(self.total_count + 1.0), 1.0
+        if len(k) > POINTS:
+            k, stride = spread(self.mean(), sqrt(self.variance()))
+        inside = less_equal(k, float(self.total_count))
+        k = where(inside, k, 0.0)
+        logp = self._log_probs(k)
+        p = where(inside, exp(logp), 0.0)
+        possible = greater(p, 0.0)
+        return sum(where(possible, stride * p * where(possible, function(k, logp), 0.0), 0.0), -1)
 
     def sample(self, noise: Noise) -> Any:
         """The number of k with P(K ≤ k) < u."""
         u = noise.uniform(self.shape)
         if self.total_count > _TABLE:
             return self.quantile(u)
-        below = getitem(cumsum(exp(self._log_table())), (Ellipsis, slice(0, self.total_count)))
+        below = getitem(cumsum(self.coordinate_probs()), (Ellipsis, slice(0, self.total_count)))
         return sum(where(greater(getitem(u, (Ellipsis, None)), below), 1.0, 0.0), -1)
 
     def quantile(self, u: Any) -> Any:
@@ -90,9 +107,17 @@ class Binomial(Distribution):
         return binomial_quantile(float(self.total_count), self.probs, u)
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """n times the trial's log-probability of k / n, and log C(n, k)."""
+        """In p, the log-density of a beta value of shapes k + 1 and n − k + 1, over n + 1."""
+        ((name, value),) = self.parameters.items()
         n = float(self.total_count)
-        return n * self.trial.log_prob_elementwise(x / n) + log_choose(n, x)
+        density = beta_log_density(value, x + 1.0, n + 1.0 - x, logit=name == "logits")
+        return density - math.log(n + 1.0)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In p: n − 1 trials with a success more against without; one of the n is taken away."""
+        n = float(self.total_count)
+        rest = x - where(less(noise.uniform(self.shape, "which") * n, x), 1.0, 0.0)
+        return [(self.probs, n, rest + 1.0, rest)]
 
     def mean(self) -> Any:
         """n p."""
@@ -108,14 +133,20 @@ class Binomial(Distribution):
 
     def entropy_elementwise(self) -> Any:
         """−Σ p(k) log p(k)."""
-        logp = self._log_table()
-        p = exp(logp)
-        return -sum(where(greater(p, 0.0), p * logp, 0.0), -1)
+        return self.expect(lambda k, logp: -logp)
 
     def kl_elementwise(self, other: Any) -> Any:
         """n times the divergence of a trial; the numbers of trials must agree."""
         check_same_total(self, other)
         return self.total_count * self.trial.kl_elementwise(other.trial)
+
+    def coordinate_values(self) -> np.ndarray:
+        """0 to n."""
+        return np.arange(self.total_count + 1.0)
+
+    def coordinate_probs(self) -> Any:
+        """p(0), ..., p(n), on a last axis."""
+        return exp(self._log_probs(self.coordinate_values()))
 
     def cardinality(self) -> int:
         """(n + 1) to the number of elements."""
@@ -137,11 +168,6 @@ def whole_number(family: str, value: Any) -> int:
             f"declared, got {value!r}"
         )
     return int(value)
-
-
-def log_choose(n: float, k: Any) -> Any:
-    """Return log C(n, k) = −log(n + 1) − log B(k + 1, n − k + 1)."""
-    return -betaln(k + 1.0, n + 1.0 - k) - float(np.log(n + 1.0))
 
 
 def check_same_total(this: Any, other: Any) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.base import Distribution, Noise, one_of, unsupported
 from scg.distributions.gumbel import Gumbel
 from scg.errors import DeclarationError
+from scg.expr import Expr
 from scg.ops.elementwise import (
     cast,
     equal,
@@ -55,14 +56,15 @@ class _Classes(Distribution):
         """Normalised log-probabilities, classes last."""
         if "logits" in self.parameters:
             return log_softmax(self.parameters["logits"])
-        return log(self.parameters["probs"])
+        return log(self.probs)
 
     @property
     def probs(self) -> Any:
-        """Probabilities, classes last."""
-        if "probs" in self.parameters:
-            return self.parameters["probs"]
-        return softmax(self.parameters["logits"])
+        """Probabilities, classes last; those of a node over their sum."""
+        if "logits" in self.parameters:
+            return softmax(self.parameters["logits"])
+        p = self.parameters["probs"]
+        return p / sum(p, axis=-1, keepdims=True) if isinstance(p, Expr) else p
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -74,15 +76,18 @@ class _Classes(Distribution):
         raise NotImplementedError
 
     def _index(self, noise: Noise) -> Any:
-        """Draw by search on the CDF: the number of classes whose cumulative probability is < u."""
+        """Draw by search on the CDF."""
+        return self._search(noise.uniform((*self._batch, 1)))
+
+    def _search(self, u: Any) -> Any:
+        """Count the classes whose cumulative probability is below `u`, which has a last axis."""
         below = getitem_last(cumsum(self.probs), slice(0, self.classes - 1))
-        u = noise.uniform((*self._batch, 1))
         return sum(where(greater(u, below), 1, 0), axis=-1)
 
     def _weighted(self, x: Any) -> Any:
         """x_c log p_c, zero where x_c is zero, also for an impossible class; linear in x."""
         if "probs" in self.parameters:
-            return xlogy(x, self.parameters["probs"])
+            return xlogy(x, self.probs)
         logp = self.log_probs
         return x * where(logical_and(equal(x, 0.0), equal(logp, -np.inf)), 0.0, logp)
 
@@ -121,7 +126,9 @@ class OneHotCategorical(_Classes):
     logits : array_like or node, optional
         Unnormalised log-probabilities, shape (..., C): the event shape.
     probs : array_like or node, optional
-        Probabilities, shape (..., C), summing to one on the last axis; give one of the two.
+        Probabilities, shape (..., C), summing to one on the last axis; give one of the two. The law
+        is that of a node over its sum: gradients then lie along the simplex, as log p must have
+        them for E[∇ log p] = 0 and every baseline to be free.
 
     Notes
     -----
@@ -137,6 +144,15 @@ class OneHotCategorical(_Classes):
     def sample(self, noise: Noise) -> Any:
         """One-hot vector of a class drawn by search on the CDF."""
         return one_hot(self._index(noise), self.classes)
+
+    @property
+    def uniforms(self) -> tuple[int, ...]:
+        """One a variable."""
+        return self._batch
+
+    def coupling(self, u: Any) -> Any:
+        """One-hot vector of the class at which the cumulative probability reaches `u`."""
+        return one_hot(self._search(getitem(u, (Ellipsis, None))), self.classes)
 
     def of_index(self, index: Any) -> Any:
         """One-hot vector."""
@@ -218,10 +234,15 @@ class Categorical(_Classes):
     logits : array_like or node, optional
         Unnormalised log-probabilities, shape (..., C); the event shape is (...).
     probs : array_like or node, optional
-        Probabilities, shape (..., C); give one of the two.
+        Probabilities, shape (..., C); give one of the two. A node is divided by its sum, as for
+        :class:`OneHotCategorical`.
     """
 
     kind = "int"
+    mean = unsupported("mean", "classes are names, not numbers; OneHotCategorical has one")
+    variance = unsupported("variance", "classes are names, not numbers; OneHotCategorical has one")
+    relax = unsupported("relaxation", "a relaxed class is a vector; OneHotCategorical has one")
+    condition = relax
 
     @property
     def support(self) -> sets.Constraint:
@@ -235,6 +256,10 @@ class Categorical(_Classes):
     def sample(self, noise: Noise) -> Any:
         """Integer drawn by search on the CDF."""
         return self._index(noise)
+
+    def quantile(self, u: Any) -> Any:
+        """The class at which the cumulative probability reaches `u`."""
+        return self._search(getitem(u, (Ellipsis, None)))
 
     def of_index(self, index: Any) -> Any:
         """The integer itself."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.location_scale import Symmetric, no_mean, no_variance
+from scg.distributions.student_t import log1p_square
 from scg.ops.elementary import tan
-from scg.ops.elementwise import log, log1p, square
+from scg.ops.elementwise import exp, expm1, log1p, sqrt, square
 
 
-class Cauchy(Distribution):
+class Cauchy(Symmetric):
     """Independent Cauchy values; mean and variance do not exist.
 
     Parameters
@@ -26,29 +26,22 @@ class Cauchy(Distribution):
     log p(x) = −log(1 + ((x − μ) / γ)²) − log πγ.
     """
 
-    reparameterized = True
-    constraints = sets.of(loc=sets.real, scale=sets.positive)
-    support = sets.real
+    extends_to_mean = False
+    standard_entropy = math.log(4.0 * math.pi)
+    mean = no_mean
+    variance = no_variance
 
-    def __init__(self, loc: Any = 0.0, scale: Any = 1.0):
-        self.declare(loc=loc, scale=scale)
-        self.loc, self.scale = self.parameters.values()
+    def standard_quantile(self, u: Any) -> Any:
+        """tan(π (u − 1/2))."""
+        return tan(math.pi * (u - 0.5))
 
-    def quantile(self, u: Any) -> Any:
-        """μ + γ tan(π (u − 1/2))."""
-        return self.loc + self.scale * tan(math.pi * (u - 0.5))
+    def standard_log_density(self, z: Any) -> Any:
+        """−log(1 + z²) − log π."""
+        return -log1p_square(z, 1.0) - math.log(math.pi)
 
-    def log_prob_elementwise(self, x: Any) -> Any:
-        """−log(1 + ((x − μ) / γ)²) − log πγ."""
-        return -log1p(square((x - self.loc) / self.scale)) - log(self.scale) - math.log(math.pi)
-
-    def mode(self) -> Any:
-        """μ, of the event shape."""
-        return self.full(self.loc)
-
-    def entropy_elementwise(self) -> Any:
-        """log 4πγ."""
-        return self.full(log(self.scale) + math.log(4.0 * math.pi))
+    def outward(self, z: Any, log_v: Any) -> Any:
+        """√((1 + z²) / v − 1)."""
+        return sqrt((square(z) - expm1(log_v)) * exp(-log_v))
 
     def kl_elementwise(self, other: Any) -> Any:
         """log of ((γ + c)² + (μ − m)²) / 4γc against Cauchy(m, c); Chyzak and Nielsen (2019)."""

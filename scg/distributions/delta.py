@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, unsupported
 from scg.ops.elementwise import equal, where
 
 
@@ -25,6 +25,16 @@ class Delta(Distribution):
     """
 
     reparameterized = True
+    extends_to_mean = False
+    cardinality = unsupported("finite support", "its one value may be a parameter")
+    enumerate_support = cardinality
+    coordinate_values = unsupported(
+        "independent coordinates with finitely many values", "its one value may be a parameter"
+    )
+    coordinate_probs = coordinate_values
+    weak_derivatives = unsupported(
+        "measure-valued derivative", "the derivative of a point mass is no measure"
+    )
     support = sets.real
     constraints = sets.of(value=sets.real)
 

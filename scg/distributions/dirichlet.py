@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution, unsupported
+from scg.distributions.beta import entropy_part
+from scg.distributions.gamma import gamma_shape_divergence
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_unit
 from scg.ops.elementwise import greater, log, where
-from scg.ops.proportions import log_over_means
+from scg.ops.proportions import dirichlet_core
 from scg.ops.reductions import softmax, sum
-from scg.ops.special import HALF_LOG_2PI, digamma, log_gammaincinv, stirling
+from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 from scg.ops.statistics import min
 
 
@@ -34,6 +36,7 @@ class Dirichlet(Distribution):
     reparameterized = True
     extends_to_mean = True
     support = sets.simplex
+    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(concentration=sets.positive)
 
     def __init__(self, concentration: Any):
@@ -49,21 +52,21 @@ class Dirichlet(Distribution):
     def _total(self) -> Any:
         return sum(self.concentration, -1, keepdims=True)
 
-    def sample(self, noise: Noise) -> Any:
+    def coupling(self, u: Any) -> Any:
         """Softmax of the logarithms of gamma values."""
-        return open_unit(softmax(log_gammaincinv(self.concentration, noise.uniform(self.shape))))
+        return open_unit(softmax(log_gammaincinv(self.concentration, u)))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ (α − 1) log(x / p) + Stirling's remainder with p = α / Σ α; one value a vector."""
-        a = self.concentration
-        return sum((a - 1.0) * log_over_means(x, a) - 0.5 * log(self.mean()), -1) - self._scale()
+        a, n = self.concentration, sum(self.concentration, -1)
+        remainder = stirling(n, order=0) - sum(stirling(a, order=0), -1)
+        return dirichlet_core(x, a) + remainder - self._spread()
 
-    def _scale(self) -> Any:
-        """log B(α) − Σ (α − ½) log p."""
-        n = sum(self.concentration, -1)
+    def _spread(self) -> Any:
+        """½ Σ log p + (K − 1) (½ log 2π − ½ log Σ α)."""
         spare = float(self.shape[-1] - 1)
-        remainder = sum(stirling(self.concentration, order=0), -1) - stirling(n, order=0)
-        return remainder - spare * (0.5 * log(n) - HALF_LOG_2PI)
+        log_n = log(sum(self.concentration, -1))
+        return 0.5 * sum(log(self.mean()), -1) + spare * (HALF_LOG_2PI - 0.5 * log_n)
 
     def mean(self) -> Any:
         """p = α / Σ α."""
@@ -80,19 +83,14 @@ class Dirichlet(Distribution):
         inside = greater(min(a, -1, keepdims=True), 0.0)
         return where(inside, a / where(inside, sum(a, -1, keepdims=True), 1.0), np.nan)
 
-    def _log_normalizer(self) -> Any:
-        p = self.mean()
-        return sum((self.concentration - 0.5) * log(p), -1) + self._scale()
-
-    def _expected_log(self) -> Any:
-        return digamma(self.concentration) - digamma(self._total)
-
     def entropy_elementwise(self) -> Any:
-        """log B(α) − Σ (α − 1) (ψ(α) − ψ(Σ α))."""
-        return self._log_normalizer() - sum((self.concentration - 1.0) * self._expected_log(), -1)
+        """log B(α) − Σ (α − 1) (ψ(α) − ψ(Σ α)), by Stirling's formula."""
+        a, n = self.concentration, sum(self.concentration, -1)
+        whole = entropy_part(n, float(self.shape[-1]))
+        return self._spread() + sum(entropy_part(a, 1.0), -1) - whole
 
     def kl_elementwise(self, other: Any) -> Any:
         """log B(a) − log B(α) + Σ (α − a) (ψ(α) − ψ(Σ α)) against Dirichlet(a)."""
-        gap = self.concentration - other.concentration
-        normalizers = other._log_normalizer() - self._log_normalizer()
-        return normalizers + sum(gap * self._expected_log(), -1)
+        alpha, a = self.concentration, other.concentration
+        whole = gamma_shape_divergence(sum(alpha, -1), sum(a, -1))
+        return sum(gamma_shape_divergence(alpha, a), -1) - whole

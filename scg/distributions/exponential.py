@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, Noise
 from scg.ops.elementary import open_positive
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where, xlogy
 from scg.ops.special import barrier, gammaln
@@ -28,6 +28,7 @@ class Exponential(Distribution):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("rate",)
     constraints = sets.of(rate=sets.positive)
     support = sets.nonnegative
 
@@ -38,6 +39,11 @@ class Exponential(Distribution):
     def quantile(self, u: Any) -> Any:
         """−log(1 − u) / λ."""
         return open_positive(-log1p(-u) / self.rate)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In λ: the draw against a sum of two (Mohamed et al. 2020)."""
+        more = -log(noise.uniform(self.shape, "more")) / self.rate
+        return [(self.rate, 1.0 / self.rate, x, x + more)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log λ − λ x; −∞ below zero."""
@@ -82,6 +88,7 @@ class Weibull(Distribution):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("scale",)
     constraints = sets.of(scale=sets.positive, concentration=sets.positive)
     support = sets.nonnegative
 
@@ -92,6 +99,12 @@ class Weibull(Distribution):
     def quantile(self, u: Any) -> Any:
         """λ (−log(1 − u))^(1/k)."""
         return open_positive(self.scale * exp(log(-log1p(-u)) / self.concentration))
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In λ: z^k is exponential; a sum of two against the draw (Mohamed et al. 2020)."""
+        k, more = self.concentration, -log(noise.uniform(self.shape, "more"))
+        both = exp(k * log(x / self.scale)) + more
+        return [(self.full(self.scale), k / self.scale, self.scale * exp(log(both) / k), x)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log k − log λ + (k − 1) log z − z^k."""

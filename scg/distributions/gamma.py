@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, Noise
 from scg.ops.elementary import open_positive
-from scg.ops.elementwise import exp, log, maximum, square, xlogy
-from scg.ops.special import HALF_LOG_2PI, digamma, gammaln, log_gammaincinv, stirling
+from scg.ops.elementwise import exp, log, log1p, maximum, square
+from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
+from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 
 
 class Gamma(Distribution):
@@ -30,7 +31,7 @@ class Gamma(Distribution):
 
     reparameterized = True
     extends_to_mean = True
-
+    weak_parameters = ("rate",)
     constraints = sets.of(concentration=sets.positive, rate=sets.positive)
     support = sets.nonnegative
 
@@ -42,9 +43,14 @@ class Gamma(Distribution):
         """P⁻¹(α, u) / β, by its logarithm, which does not underflow for small α."""
         return open_positive(exp(log_gammaincinv(self.concentration, u)) / self.rate)
 
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In β: the draw against one of α + 1, an exponential value more (Mohamed et al. 2020)."""
+        more = -log(noise.uniform(self.shape, "more")) / self.rate
+        return [(self.full(self.rate), self.concentration / self.rate, x, x + more)]
+
     def log_prob_elementwise(self, x: Any) -> Any:
         """α log β + (α − 1) log x − β x − log Γ(α), arranged around the mean."""
-        return log_density(self.concentration, self.rate, x)
+        return gamma_log_density(x, self.concentration, self.rate)
 
     def mean(self) -> Any:
         """α / β."""
@@ -67,21 +73,12 @@ class Gamma(Distribution):
     def kl_elementwise(self, other: Any) -> Any:
         """Divergence from Gamma(a, b)."""
         alpha, beta, a, b = self.concentration, self.rate, other.concentration, other.rate
-        return (
-            (alpha - a) * digamma(alpha)
-            - gammaln(alpha)
-            + gammaln(a)
-            + a * (log(beta) - log(b))
-            + alpha * (b - beta) / beta
-        )
+        shapes = gamma_shape_divergence(alpha, a)
+        return shapes + alpha / beta * relative_entropy(beta, b) + (a - alpha) * log_ratio(beta, b)
 
 
-def log_density(a: Any, b: Any, x: Any) -> Any:
-    """Return the log-density of Gamma(a, b) without the cancellation of large terms.
-
-    With t = b x / a and the remainder δ of Stirling's formula it is
-    (a − 1) log t − a (t − 1) + log b − ½ log 2πa − δ(a).
-    """
-    t = b * x / a
-    scale = log(b) - 0.5 * log(a) - stirling(a, order=0) - HALF_LOG_2PI
-    return xlogy(a - 1.0, t) - a * (t - 1.0) + scale
+def gamma_shape_divergence(alpha: Any, a: Any) -> Any:
+    """Return log Γ(a) − log Γ(α) − ψ(α) (a − α), by Stirling's formula."""
+    gap = a - alpha
+    rest = stirling(a, order=0) - stirling(alpha, order=0) - gap * stirling(alpha, order=1)
+    return relative_entropy(a, alpha) - 0.5 * log1p(gap / alpha) + 0.5 * gap / alpha + rest

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
-from scg.ops.elementwise import exp, log, square
+from scg.distributions.base import Noise
+from scg.distributions.location_scale import LocationScale
+from scg.ops.elementwise import exp, log
 from scg.ops.special import gammaln
 
 
-class Gumbel(Distribution):
+class Gumbel(LocationScale):
     """Independent Gumbel (extreme value) values.
 
     Parameters
@@ -28,39 +28,24 @@ class Gumbel(Distribution):
     log p(x) = −z − exp(−z) − log β with z = (x − μ) / β.
     """
 
-    reparameterized = True
-    extends_to_mean = True
-    constraints = sets.of(loc=sets.real, scale=sets.positive)
-    support = sets.real
+    standard_mean = np.euler_gamma
+    standard_variance = math.pi**2 / 6.0
+    standard_entropy = 1.0 + np.euler_gamma
+    weak_parameters = ("loc",)
 
-    def __init__(self, loc: Any = 0.0, scale: Any = 1.0):
-        self.declare(loc=loc, scale=scale)
-        self.loc, self.scale = self.parameters.values()
+    def standard_quantile(self, u: Any) -> Any:
+        """−log(−log u)."""
+        return -log(-log(u))
 
-    def quantile(self, u: Any) -> Any:
-        """μ − β log(−log u)."""
-        return self.loc - self.scale * log(-log(u))
+    def standard_log_density(self, z: Any) -> Any:
+        """−z − exp(−z)."""
+        return -z - exp(-z)
 
-    def log_prob_elementwise(self, x: Any) -> Any:
-        """−z − exp(−z) − log β."""
-        z = (x - self.loc) / self.scale
-        return -z - exp(-z) - log(self.scale)
-
-    def mean(self) -> Any:
-        """μ + γ β, with γ Euler's constant."""
-        return self.full(self.loc + np.euler_gamma * self.scale)
-
-    def variance(self) -> Any:
-        """β² π² / 6."""
-        return self.full(square(self.scale) * (math.pi**2 / 6.0))
-
-    def mode(self) -> Any:
-        """μ, of the event shape."""
-        return self.full(self.loc)
-
-    def entropy_elementwise(self) -> Any:
-        """log β + γ + 1."""
-        return self.full(log(self.scale) + (1.0 + np.euler_gamma))
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In μ: exp(−z) is exponential; the draw against the value for an exponential more."""
+        more = -log(noise.uniform(self.shape, "more"))
+        later = self.loc - self.scale * log(exp(-self.standardize(x)) + more)
+        return [(self.full(self.loc), 1.0 / self.scale, x, later)]
 
     def kl_elementwise(self, other: Any) -> Any:
         """Divergence from Gumbel(m, b); E[exp(−(x − m) / b)] is a gamma function."""

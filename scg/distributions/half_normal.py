@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, Noise
 from scg.ops.elementary import open_positive
-from scg.ops.elementwise import log, square
+from scg.ops.elementwise import log, sqrt, square
 from scg.ops.special import barrier, erfinv
 
 
@@ -27,6 +27,7 @@ class HalfNormal(Distribution):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("scale",)
     constraints = sets.of(scale=sets.positive)
     support = sets.nonnegative
 
@@ -37,6 +38,11 @@ class HalfNormal(Distribution):
     def quantile(self, u: Any) -> Any:
         """σ √2 erf⁻¹(u)."""
         return open_positive(self.scale * (math.sqrt(2.0) * erfinv(u)))
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In σ: a Maxwell deviate against the draw, as for a normal law."""
+        further = square(self.scale) * (-2.0 * log(noise.uniform(self.shape, "out")))
+        return [(self.scale, 1.0 / self.scale, sqrt(square(x) + further), x)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """½ log(2/π) − log σ − x² / (2σ²); −∞ below zero."""

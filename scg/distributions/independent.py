@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution, Noise, unsupported
 from scg.errors import DeclarationError
 from scg.ops.reductions import sum
 
-_TRAITS = ("kind", "reparameterized", "extends_to_mean", "constraints")
+_TRAITS = ("kind", "reparameterized", "extends_to_mean", "constraints", "weak_parameters")
 _OPTIONAL = (
     *("mean", "variance", "mode", "quantile", "enumerate_support", "cardinality"),
+    *("weak_derivatives", "coordinate_values", "coordinate_probs"),
     *("location", "perturbation", "condition", "relax", "separate", "latent"),
 )
 
@@ -61,6 +62,15 @@ class Independent(Distribution):
         """That of the base law."""
         return self.base.support
 
+    @property
+    def uniforms(self) -> tuple[int, ...]:
+        """Those of the base law."""
+        return self.base.uniforms
+
+    def coupling(self, u: Any) -> Any:
+        """That of the base law."""
+        return self.base.coupling(u)
+
     def sample(self, noise: Noise) -> Any:
         """Draw of the base law."""
         return self.base.sample(noise)
@@ -72,26 +82,32 @@ class Independent(Distribution):
         """Log-probability of each block."""
         return self._block(self.base.log_prob_elementwise(x))
 
-    def entropy_elementwise(self) -> Any:
+    def _block_entropy(self) -> Any:
         """Entropy of each block."""
         return self._block(self.base.entropy_elementwise())
 
-    def kl_elementwise(self, other: Any) -> Any:
+    def _block_divergence(self, other: Any) -> Any:
         """Divergence of each block."""
         return self._block(self.base.kl_elementwise(other.base))
+
+
+_BLOCKWISE = {
+    "entropy_elementwise": Independent._block_entropy,
+    "kl_elementwise": Independent._block_divergence,
+}
+for _name in (*_OPTIONAL, *_BLOCKWISE):
+    setattr(Independent, _name, unsupported(_name, "it has what the law of its elements has"))
 
 
 @functools.cache
 def _of(family: type[Distribution]) -> type[Independent]:
     """Return the Independent of a family, with its traits."""
     members: dict[str, Any] = {name: getattr(family, name) for name in _TRAITS}
-    for name in _OPTIONAL:
-        members[name] = _delegate(name) if family.supports(name) else getattr(Distribution, name)
-    for name in ("entropy", "kl"):
-        if not family.supports(f"{name}_elementwise"):
-            members[f"{name}_elementwise"] = getattr(Distribution, f"{name}_elementwise")
+    for name in (*_OPTIONAL, *_BLOCKWISE):
+        there = _BLOCKWISE.get(name) or _delegate(name)
+        members[name] = there if family.supports(name) else getattr(family, name)
     members["__doc__"] = f"Independent blocks of {family.__name__} elements."
-    return type(f"Independent{family.__name__}", (Independent,), members)
+    return type(Independent.__name__, (Independent,), members)
 
 
 def _delegate(name: str) -> Any:

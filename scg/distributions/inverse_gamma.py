@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
-from scg.distributions.gamma import Gamma, log_density
+from scg.distributions.base import Distribution, Noise
+from scg.distributions.gamma import Gamma
 from scg.ops.elementary import open_positive
 from scg.ops.elementwise import exp, greater, log, square, where
 from scg.ops.special import digamma, log_gammaincinv
@@ -31,6 +31,7 @@ class InverseGamma(Distribution):
     """
 
     reparameterized = True
+    weak_parameters = ("rate",)
     extends_to_mean = True
     support = sets.positive
     constraints = sets.of(concentration=sets.positive, rate=sets.positive)
@@ -50,7 +51,12 @@ class InverseGamma(Distribution):
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Density of 1 / x, times 1 / x²."""
-        return log_density(self.concentration, self.rate, 1.0 / x) - 2.0 * log(x)
+        return self.reciprocal.log_prob_elementwise(1.0 / x) - 2.0 * log(x)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """Those of 1 / x."""
+        parts = self.reciprocal.weak_derivatives(1.0 / x, noise)
+        return [(theta, c, 1.0 / plus, 1.0 / minus) for theta, c, plus, minus in parts]
 
     def mean(self) -> Any:
         """β / (α − 1) for α > 1, otherwise infinite."""

@@ -1,16 +1,30 @@
-"""The logistic family."""
+"""The logistic family, and expectations under it."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
-from scg.ops.elementwise import absolute, log, log1p, softplus, square
+import numpy as np
+
+from scg.distributions.location_scale import Symmetric
+from scg.ops.elementwise import (
+    absolute,
+    expm1,
+    greater,
+    log,
+    log1p,
+    minimum,
+    sigmoid,
+    softplus,
+    sqrt,
+    where,
+)
+from scg.ops.reductions import sum
+from scg.ops.shape import getitem
 
 
-class Logistic(Distribution):
+class Logistic(Symmetric):
     """Independent logistic values.
 
     Parameters
@@ -25,36 +39,62 @@ class Logistic(Distribution):
     log p(x) = −z − 2 log(1 + exp(−z)) − log s with z = |x − μ| / s.
     """
 
-    reparameterized = True
-    extends_to_mean = True
-    constraints = sets.of(loc=sets.real, scale=sets.positive)
-    support = sets.real
+    standard_variance = math.pi**2 / 3.0
+    standard_entropy = 2.0
 
-    def __init__(self, loc: Any = 0.0, scale: Any = 1.0):
-        self.declare(loc=loc, scale=scale)
-        self.loc, self.scale = self.parameters.values()
+    def standard_quantile(self, u: Any) -> Any:
+        """log u − log(1 − u)."""
+        return log(u) - log1p(-u)
 
-    def quantile(self, u: Any) -> Any:
-        """μ + s (log u − log(1 − u))."""
-        return self.loc + self.scale * (log(u) - log1p(-u))
+    def standard_log_density(self, z: Any) -> Any:
+        """−|z| − 2 log(1 + exp(−|z|))."""
+        z = absolute(z)
+        return -z - 2.0 * softplus(-z)
 
-    def log_prob_elementwise(self, x: Any) -> Any:
-        """−z − 2 log(1 + exp(−z)) − log s."""
-        z = absolute((x - self.loc) / self.scale)
-        return -z - 2.0 * softplus(-z) - log(self.scale)
+    def outward(self, z: Any, log_v: Any) -> Any:
+        """2 artanh √(1 − 4p) for a height p, which is 4p = 1 − tanh²(y / 2)."""
+        log_height = self.standard_log_density(z) + log_v + math.log(4.0)
+        return 2.0 * log1p(sqrt(-expm1(log_height))) - log_height
 
-    def mean(self) -> Any:
-        """μ, of the event shape."""
-        return self.full(self.loc)
+    def kl_elementwise(self, other: Any) -> Any:
+        """log(c / s) − 2 + E[2 log(1 + exp z) − z] with z = (x − m) / c, against Logistic(m, c)."""
+        ratio = self.scale / other.scale
+        distance = (self.loc - other.loc) / other.scale
+        return 2.0 * mean_softplus(distance, ratio) - distance - log(ratio) - 2.0
 
-    def variance(self) -> Any:
-        """s² π² / 3."""
-        return self.full(square(self.scale) * (math.pi**2 / 3.0))
 
-    def mode(self) -> Any:
-        """μ, of the event shape."""
-        return self.mean()
+# The trapezoidal rule for an integrand that is analytic within π of the real line has an error of
+# exp(−2π²/h), 1e-17 for this step; the rest lies beyond 40, with a weight of exp(−40).
+_STEP = 0.5
+_NODES = _STEP * np.arange(-80, 81)
+_WEIGHTS = _STEP / (4.0 * np.cosh(0.5 * _NODES) ** 2)
 
-    def entropy_elementwise(self) -> Any:
-        """2 + log s."""
-        return self.full(log(self.scale) + 2.0)
+
+def _inward(d: Any, r: Any) -> tuple[Any, Any, Any]:
+    """Return s = max(r, 1), and d + r L for logistic nodes L on a last axis, divided by s.
+
+    With L − L′/r for two logistic values, E f(d + r L) is an expectation at (d/r, 1/r) for every
+    f whose second derivative is their density: poles stay at a distance of π.
+    """
+    wide = greater(r, 1.0)
+    s = where(wide, r, 1.0)
+    inner = minimum(r, 1.0 / r)
+    return s, getitem(d / s, (Ellipsis, None)) + getitem(inner, (Ellipsis, None)) * _NODES
+
+
+def mean_softplus(d: Any, r: Any) -> Any:
+    """Return E log(1 + exp(d + r L)) for a standard logistic L, r > 0, to rounding."""
+    s, z = _inward(d, r)
+    return s * sum(softplus(z) * _WEIGHTS, -1)
+
+
+def mean_sigmoid(d: Any, r: Any) -> Any:
+    """Return E σ(d + r L), the derivative of `mean_softplus` in d."""
+    _, z = _inward(d, r)
+    return sum(sigmoid(z) * _WEIGHTS, -1)
+
+
+def mean_slope(d: Any, r: Any) -> Any:
+    """Return E σ′(d + r L), the derivative of `mean_sigmoid` in d."""
+    s, z = _inward(d, r)
+    return sum(sigmoid(z) * sigmoid(-z) * _WEIGHTS, -1) / s

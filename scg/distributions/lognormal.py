@@ -29,6 +29,7 @@ class LogNormal(Distribution):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("loc", "scale")
     constraints = sets.of(loc=sets.real, scale=sets.positive)
     support = sets.positive
 
@@ -48,6 +49,14 @@ class LogNormal(Distribution):
     def quantile(self, u: Any) -> Any:
         """exp(μ + σ Φ⁻¹(u))."""
         return open_positive(exp(self.loc + self.scale * ndtri(u)))
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """Those of log x."""
+        parts = self.logarithm.weak_derivatives(log(x), noise)
+        return [
+            (theta, factor, open_positive(exp(plus)), open_positive(exp(minus)))
+            for theta, factor, plus, minus in parts
+        ]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log N(log x; μ, σ²) − log x."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.base import Distribution, Noise, one_of, unsupported
 from scg.distributions.categorical import Categorical
-from scg.errors import DeclarationError
+from scg.errors import DeclarationError, UnsupportedError
 from scg.ops.elementwise import equal, square, where
 from scg.ops.reductions import logsumexp
 from scg.ops.shape import concatenate, getitem, reshape
@@ -43,11 +47,30 @@ class Mixture(Distribution):
 
     Notes
     -----
-    log p(x) = log Σ_k w_k p_k(x). A draw jumps between components, so that it is not pathwise.
+    log p(x) = log Σ_k w_k p_k(x). A draw jumps between components, so that it is not pathwise. Its
+    mean and variance are there if all components have one; its values can be enumerated if those
+    of a component can and all are of one family. Each tuple of families has a Mixture of its own.
     """
 
     extends_to_mean = True
+    quantile = unsupported("quantile function", "a sum has no closed inverse; see `coupling`")
+    mode = unsupported("mode", "a sum of densities has no closed maximum")
+    entropy_elementwise = unsupported("entropy in closed form", "the logarithm of a sum has none")
+    kl_elementwise = unsupported(
+        "Kullback-Leibler divergence in closed form", "the logarithm of a sum has none"
+    )
+    coordinate_values = unsupported(
+        "independent coordinates with finitely many values", "its elements depend on each other"
+    )
+    coordinate_probs = coordinate_values
+    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
+
+    def __new__(
+        cls, components: Sequence[Distribution], logits: Any = None, *, probs: Any = None
+    ) -> Mixture:
+        """Make an instance of the Mixture that belongs to the families of the components."""
+        return object.__new__(_of(tuple(type(law) for law in components)))
 
     def __init__(
         self, components: Sequence[Distribution], logits: Any = None, *, probs: Any = None
@@ -87,7 +110,7 @@ class Mixture(Distribution):
         for family, options, count in parts:
             components.append(family.rebuild(values[start : start + count], options))
             start += count
-        return cls(components, **{name: values[0]})
+        return Mixture(components, **{name: values[0]})
 
     @property
     def support(self) -> Any:
@@ -98,10 +121,19 @@ class Mixture(Distribution):
         """A draw of the chosen component; every component draws with noise of its own."""
         index = self.choice.sample(Tagged(noise, "choice/"))
         draws = [law.sample(Tagged(noise, f"{k}/")) for k, law in enumerate(self.components)]
-        value = draws[0]
-        for k, draw in enumerate(draws[1:], 1):
-            value = where(equal(index, k), draw, value)
-        return value
+        return _chosen(index, draws)
+
+    @property
+    def uniforms(self) -> tuple[int, ...]:
+        """One for the choice, and as many as a component takes."""
+        return (1 + max(math.prod(law.uniforms) for law in self.components),)
+
+    def coupling(self, u: Any) -> Any:
+        """The coupling of the component that the first uniform chooses, with the others."""
+        index = self.choice.quantile(getitem(u, 0))
+        own = [getitem(u, (slice(1, 1 + math.prod(law.uniforms)),)) for law in self.components]
+        pairs = zip(self.components, own, strict=True)
+        return _chosen(index, [law.coupling(reshape(v, shape=law.uniforms)) for law, v in pairs])
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log Σ w p(x), one value for the event."""
@@ -124,3 +156,42 @@ class Mixture(Distribution):
         return self._average(
             [law.variance() + square(law.mean() - mean) for law in self.components]
         )
+
+    def cardinality(self) -> int:
+        """That of the components."""
+        counts = {law.cardinality() for law in self.components}
+        if len(counts) > 1:
+            raise UnsupportedError(
+                f"Mixture: its components have {' and '.join(map(str, sorted(counts)))} values, "
+                "and no common support"
+            )
+        return counts.pop()
+
+    def enumerate_support(self) -> np.ndarray:
+        """The values of the first component, which the others share."""
+        return self.components[0].enumerate_support()
+
+
+def _chosen(index: Any, draws: Sequence[Any]) -> Any:
+    value = draws[0]
+    for k, draw in enumerate(draws[1:], 1):
+        value = where(equal(index, k), draw, value)
+    return value
+
+
+@functools.cache
+def _of(families: tuple[type[Distribution], ...]) -> type[Mixture]:
+    """Return the Mixture of some families, with the traits that they leave it."""
+    members: dict[str, Any] = {
+        "__doc__": Mixture.__doc__,
+        "extends_to_mean": all(family.extends_to_mean for family in families),
+        "kind": families[0].kind if families else "float",
+    }
+    for name in ("mean", "variance", "cardinality", "enumerate_support"):
+        lacking = next((family for family in families if not family.supports(name)), None)
+        if lacking is not None:
+            members[name] = getattr(lacking, name)
+    if len(set(families)) > 1:
+        for name in ("cardinality", "enumerate_support"):
+            members[name] = unsupported("finite support", "its components have different ones")
+    return type(Mixture.__name__, (Mixture,), members)

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of
-from scg.distributions.binomial import check_same_total, whole_number
+from scg.distributions.base import Distribution, Noise, one_of, unsupported
+from scg.distributions.binomial import Binomial, check_same_total, whole_number
 from scg.distributions.categorical import OneHotCategorical
 from scg.errors import DeclarationError
-from scg.ops.elementwise import greater, where
+from scg.ops.elementary import floor
+from scg.ops.elementwise import greater, less, minimum, where
+from scg.ops.proportions import gamma_log_density
 from scg.ops.reductions import sum
-from scg.ops.shape import cumsum, getitem, one_hot
-from scg.ops.special import gammaln
+from scg.ops.shape import concatenate, cumsum, getitem, one_hot, reshape
+from scg.ops.special import binomial_quantile, gammaln
+from scg.ops.statistics import argmax
 
 
 class Multinomial(Distribution):
@@ -38,6 +41,11 @@ class Multinomial(Distribution):
     """
 
     extends_to_mean = True
+    coordinate_values = unsupported(
+        "independent coordinates with finitely many values", "its elements sum to a constant"
+    )
+    coordinate_probs = coordinate_values
+    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
     def __init__(self, total_count: int, logits: Any = None, *, probs: Any = None):
@@ -82,6 +90,23 @@ class Multinomial(Distribution):
         index = sum(where(greater(u, below), 1, 0), -1)
         return sum(one_hot(index, classes), 0)
 
+    @property
+    def uniforms(self) -> tuple[int, ...]:
+        """One a class, without the last."""
+        return (self.shape[0] - 1,)
+
+    def coupling(self, u: Any) -> Any:
+        """Counts class by class: the quantile of a binomial law, given those before."""
+        p, left, counts = self.probs, float(self.total_count), []
+        for k in range(self.shape[0] - 1):
+            rest = sum(getitem(p, (slice(k, None),)))
+            possible = greater(rest, 0.0)
+            share = where(possible, getitem(p, k) / where(possible, rest, 1.0), 0.0)
+            count = binomial_quantile(left, minimum(share, 1.0), getitem(u, k))
+            left = left - count
+            counts.append(reshape(count, shape=(1,)))
+        return concatenate(*counts, reshape(left, shape=(1,)), axis=-1)
+
     def log_prob_elementwise(self, x: Any) -> Any:
         """log n! − Σ log k! + Σ k log p; one value for the vector."""
         return (
@@ -97,6 +122,23 @@ class Multinomial(Distribution):
     def variance(self) -> Any:
         """n p (1 − p), elementwise."""
         return self.total_count * self.single.variance()
+
+    def mode(self) -> Any:
+        """⌊n p⌋, and what is missing to n where p / (k + 1) is largest (Finucan 1964)."""
+        p, classes = self.probs, self.shape[0]
+        k = floor(self.total_count * p)
+        for _ in range(classes - 1):
+            best = one_hot(argmax(p / (k + 1.0), -1), classes)
+            k = k + where(less(sum(k, -1, keepdims=True), float(self.total_count)), best, 0.0)
+        return k
+
+    def entropy_elementwise(self) -> Any:
+        """log Pois(n; n) − Σ E log Pois(K; n p): a multinomial vector is Poisson, given its sum."""
+        n = float(self.total_count)
+        each = Binomial(self.total_count, probs=self.probs)
+        rate = getitem(n * self.probs, (Ellipsis, None))
+        unlikely = each.expect(lambda k, _: -gamma_log_density(rate, k + 1.0, 1.0))
+        return sum(unlikely, -1) + float(gamma_log_density(n, n + 1.0, 1.0))
 
     def kl_elementwise(self, other: Any) -> Any:
         """n times the divergence of one draw; the numbers of draws must agree."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, numeric
+from scg.distributions.base import Distribution, Noise, numeric, unsupported
 from scg.errors import DeclarationError
 from scg.expr import Expr
 from scg.ops.arrange import diag, diagonal
@@ -16,7 +16,7 @@ from scg.ops.elementwise import log, sqrt, square
 from scg.ops.linalg import matmul
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
-from scg.ops.special import HALF_LOG_2PI
+from scg.ops.special import HALF_LOG_2PI, ndtri
 
 
 class MultivariateNormal(Distribution):
@@ -49,6 +49,8 @@ class MultivariateNormal(Distribution):
         cov_factor=sets.real,
         cov_diag=sets.positive,
     )
+
+    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
 
     def __init__(
         self,
@@ -109,6 +111,10 @@ class MultivariateNormal(Distribution):
         rank = np.shape(values["cov_factor"])[-1]
         low = matmul(values["cov_factor"], noise.normal((rank,), "f"))
         return self.loc + low + sqrt(values["cov_diag"]) * n
+
+    def coupling(self, u: Any) -> Any:
+        """μ + L Φ⁻¹(u) with the Cholesky factor L: quantiles given the elements before."""
+        return self.loc + matmul(self._tril(), ndtri(u))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """−½ (x − μ)ᵀ Σ⁻¹ (x − μ) − ½ log det 2πΣ; one value for the vector."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, one_of
+from scg.distributions.base import Distribution, Noise, one_of
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.counts import log_gamma_gap
 from scg.ops.elementary import ceil, floor
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
-from scg.ops.special import betaln, negative_binomial_quantile
+from scg.ops.proportions import beta_log_density
+from scg.ops.special import negative_binomial_quantile
 
 
 class Geometric(Distribution):
@@ -28,6 +30,7 @@ class Geometric(Distribution):
     """
 
     extends_to_mean = True
+    weak_parameters = ("logits", "probs")
     support = sets.natural
     constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
 
@@ -50,6 +53,11 @@ class Geometric(Distribution):
         """⌈log(1 − u) / log(1 − p)⌉ − 1."""
         log_failure = self.trial.log_prob_elementwise(0.0)
         return maximum(ceil(log1p(-u) / log_failure) - 1.0, 0.0)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In p: the draw against one with a failure more, and the failures after it."""
+        more = 1.0 + self.quantile(noise.uniform(self.shape, "more"))
+        return [(self.trial.probs, 1.0 / self.trial.probs, x, x + more)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """k log(1 − p) + log p."""
@@ -96,6 +104,7 @@ class NegativeBinomial(Distribution):
     """
 
     extends_to_mean = True
+    weak_parameters = ("logits", "probs")
     support = sets.natural
     constraints = sets.of(total_count=sets.positive, logits=sets.real, probs=sets.unit_interval)
 
@@ -116,11 +125,18 @@ class NegativeBinomial(Distribution):
         """The smallest k with P(K ≤ k) ≥ u."""
         return negative_binomial_quantile(self.total_count, self.trial.logits, u)
 
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In p: one with a success more, and those until another failure, against the draw."""
+        successes = Geometric(logits=-self.trial.logits)
+        more = 1.0 + successes.quantile(noise.uniform(self.shape, "more"))
+        rate = self.total_count * (1.0 + self._odds)
+        return [(self.full(self.trial.probs), rate, x + more, x)]
+
     def log_prob_elementwise(self, x: Any) -> Any:
-        """k log p + r log(1 − p) − log((k + r) B(k + 1, r))."""
-        r, trial = self.total_count, self.trial
-        trials = x * trial.log_prob_elementwise(1.0) + r * trial.log_prob_elementwise(0.0)
-        return trials - log(x + r) - betaln(x + 1.0, r)
+        """In p, the log-density of a beta value of shapes k + 1 and r, times (1 − p) / (k + r)."""
+        r, ((name, value),) = self.total_count, self.trial.parameters.items()
+        density = beta_log_density(value, x + 1.0, r, logit=name == "logits")
+        return density + self.trial.log_prob_elementwise(0.0) - log(x + r)
 
     def mean(self) -> Any:
         """r p / (1 − p)."""
@@ -135,3 +151,19 @@ class NegativeBinomial(Distribution):
         """⌊(r − 1) p / (1 − p)⌋ for r > 1, otherwise 0."""
         r = self.total_count
         return where(greater(r, 1.0), floor((r - 1.0) * self._odds), 0.0)
+
+    def _log_trials(self, successes: Any, failures: Any) -> Any:
+        log_p, log_q = (self.trial.log_prob_elementwise(x) for x in (1.0, 0.0))
+        return successes * log_p + failures * log_q
+
+    def entropy_elementwise(self) -> Any:
+        """−E[K log p + r log(1 − p) + log Γ(K + r) − log Γ(r) − log K!], to rounding."""
+        r = self.total_count
+        ways = log_gamma_gap(r, self._odds, r, 1.0)
+        return -(self._log_trials(self.mean(), r) + ways)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """E of the difference of the log-probabilities, to rounding."""
+        r, s, mean = self.total_count, other.total_count, self.mean()
+        ways = log_gamma_gap(r, self._odds, r, s)
+        return self._log_trials(mean, r) - other._log_trials(mean, s) + ways

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, numeric
+from scg.distributions.base import Distribution, numeric
 from scg.errors import DeclarationError
 from scg.expr import Expr
-from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, where
+from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
 from scg.ops.reductions import sum
 from scg.ops.select import take_along_axis
 from scg.ops.shape import concatenate, getitem, take_slice
@@ -78,16 +78,25 @@ class OrderedLogistic(Distribution):
         """Probabilities, classes last."""
         return exp(self.log_probs)
 
-    def sample(self, noise: Noise) -> Any:
+    def quantile(self, u: Any) -> Any:
         """The number of thresholds with σ(c − η) < u."""
-        u = noise.uniform((*self.shape, 1))
-        return sum(where(greater(u, sigmoid(self._thresholds)), 1, 0), -1)
+        below = greater(getitem(u, (Ellipsis, None)), sigmoid(self._thresholds))
+        return sum(where(below, 1, 0), -1)
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Log of the probability between the thresholds at x − 1 and x."""
         index = getitem(x, (Ellipsis, None)) if isinstance(x, Expr) else np.asarray(x)[..., None]
         chosen = take_along_axis(self.log_probs, index, -1)
         return sum(chosen, -1)
+
+    def mean(self) -> Any:
+        """Σ k p_k, of the ranks 0, ..., K − 1."""
+        return sum(self.probs * np.arange(float(self.classes)), -1)
+
+    def variance(self) -> Any:
+        """Σ p_k (k − m)² with m the mean."""
+        gap = np.arange(float(self.classes)) - getitem(self.mean(), (Ellipsis, None))
+        return sum(self.probs * square(gap), -1)
 
     def mode(self) -> Any:
         """The most probable class, the first of equals."""
@@ -102,6 +111,14 @@ class OrderedLogistic(Distribution):
         """Σ p (log p − log q)."""
         logp = self.log_probs
         return sum(exp(logp) * (logp - other.log_probs), -1)
+
+    def coordinate_values(self) -> np.ndarray:
+        """0 to K − 1."""
+        return np.arange(self.classes)
+
+    def coordinate_probs(self) -> Any:
+        """p."""
+        return self.probs
 
     def cardinality(self) -> int:
         """K to the number of elements."""

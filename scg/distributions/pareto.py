@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, Noise
 from scg.ops.elementwise import exp, greater, greater_equal, log, log1p, square, where
 from scg.ops.special import barrier
 
@@ -29,6 +29,7 @@ class Pareto(Distribution):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("scale", "concentration")
     constraints = sets.of(scale=sets.positive, concentration=sets.positive)
 
     def __init__(self, scale: Any, concentration: Any):
@@ -43,6 +44,12 @@ class Pareto(Distribution):
     def quantile(self, u: Any) -> Any:
         """m (1 − u)^(−1/α)."""
         return self.scale * exp(-log1p(-u) / self.concentration)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In m the draw against m itself; in α, the rate of log(x / m), against a product."""
+        m, a = self.full(self.scale), self.full(self.concentration)
+        more = exp(-log(noise.uniform(self.shape, "more")) / a)
+        return [(m, a / m, x, m), (a, 1.0 / a, x, x * more)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log α − log m − (α + 1) log(x / m); −∞ below m."""

@@ -6,9 +6,13 @@ from typing import Any
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution
+from scg.distributions.counts import spread
 from scg.ops.elementary import floor
-from scg.ops.elementwise import log, xlogy
-from scg.ops.special import HALF_LOG_2PI, poisson_quantile, stirling
+from scg.ops.elementwise import exp, sqrt
+from scg.ops.proportions import gamma_log_density, relative_entropy
+from scg.ops.reductions import sum
+from scg.ops.shape import getitem
+from scg.ops.special import poisson_quantile
 
 
 class Poisson(Distribution):
@@ -25,6 +29,7 @@ class Poisson(Distribution):
     """
 
     extends_to_mean = True
+    weak_parameters = ("rate",)
     support = sets.natural
     constraints = sets.of(rate=sets.positive)
 
@@ -37,11 +42,8 @@ class Poisson(Distribution):
         return poisson_quantile(self.rate, u)
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """k log λ − λ − log k!, by Stirling's formula for k + 1."""
-        n = x + 1.0
-        remainder = 0.5 * log(n) + stirling(n, order=0) + HALF_LOG_2PI
-        ratio = self.rate / n  # rounded once: what it is wrong by cancels between the two terms
-        return xlogy(x, ratio) + n * (1.0 - ratio) - remainder
+        """k log λ − λ − log k!: in λ, the log-density of a gamma value of shape k + 1."""
+        return gamma_log_density(self.rate, x + 1.0, 1.0)
 
     def weak_derivatives(self, x: Any, noise: Any) -> list[tuple[Any, Any, Any, Any]]:
         """In λ: x + 1 against x."""
@@ -59,6 +61,12 @@ class Poisson(Distribution):
         """⌊λ⌋."""
         return floor(self.rate)
 
+    def entropy_elementwise(self) -> Any:
+        """−Σ p(k) log p(k), over the points of `spread`."""
+        k, stride = spread(self.rate, sqrt(self.rate))
+        logp = Poisson(getitem(self.rate, (Ellipsis, None))).log_prob_elementwise(k)
+        return -sum(stride * exp(logp) * logp, -1)
+
     def kl_elementwise(self, other: Any) -> Any:
         """λ log(λ / l) − λ + l against Poisson(l)."""
-        return self.rate * log(self.rate / other.rate) - self.rate + other.rate
+        return relative_entropy(self.rate, other.rate)

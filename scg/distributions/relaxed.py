@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.base import Distribution, Noise, one_of, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import OneHotCategorical
+from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_softplus
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_unit
 from scg.ops.elementwise import absolute, log, log1p, sigmoid, softplus, subtract
@@ -36,7 +37,9 @@ class RelaxedBernoulli(Distribution):
     """
 
     reparameterized = True
+    weak_parameters = ("temperature", "logits", "probs")
     support = sets.unit_interval
+    mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")
     constraints = sets.of(temperature=sets.positive, logits=sets.real, probs=sets.unit_interval)
 
     def __init__(self, temperature: Any, logits: Any = None, *, probs: Any = None):
@@ -50,11 +53,47 @@ class RelaxedBernoulli(Distribution):
         noisy = self.hard.logits + (log(u) - log1p(-u))
         return open_unit(sigmoid(noisy / self.temperature))
 
+    @property
+    def log_odds(self) -> Logistic:
+        """The law of log x − log(1 − x)."""
+        return Logistic(self.hard.logits / self.temperature, 1.0 / self.temperature)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """Those of the log-odds."""
+        parts = self.log_odds.weak_derivatives(subtract(log(x), log1p(-x)), noise)
+        return [
+            (theta, factor, open_unit(sigmoid(plus)), open_unit(sigmoid(minus)))
+            for theta, factor, plus, minus in parts
+        ]
+
+    def mean(self) -> Any:
+        """E σ(z) of the log-odds z, to rounding."""
+        return mean_sigmoid(*_joint(self.log_odds))
+
+    def variance(self) -> Any:
+        """E σ(z) − E σ(z) σ(−z) − (E σ(z))²."""
+        z = _joint(self.log_odds)
+        mean = mean_sigmoid(*z)
+        return mean * (1.0 - mean) - mean_slope(*z)
+
+    def entropy_elementwise(self) -> Any:
+        """Entropy of the log-odds z, plus E log σ(z) σ(−z) = E[z − 2 log(1 + exp z)]."""
+        loc, scale = _joint(self.log_odds)
+        return self.log_odds.entropy_elementwise() + loc - 2.0 * mean_softplus(loc, scale)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Divergence of the log-odds."""
+        return self.log_odds.kl_elementwise(other.log_odds)
+
     def log_prob_elementwise(self, x: Any) -> Any:
         """Logistic log-density at z = τ (log x − log(1 − x)) − logits, and log τ − log x(1 − x)."""
         log_x, log_rest = log(x), log1p(-x)
         z = absolute(self.temperature * subtract(log_x, log_rest) - self.hard.logits)
         return log(self.temperature) - log_x - log_rest - z - 2.0 * softplus(-z)
+
+
+def _joint(law: Logistic) -> tuple[Any, Any]:
+    return law.full(law.loc), law.full(law.scale)
 
 
 class RelaxedOneHotCategorical(Distribution):
@@ -77,6 +116,16 @@ class RelaxedOneHotCategorical(Distribution):
 
     reparameterized = True
     support = sets.simplex
+    mean = unsupported("mean", "it is an integral without a closed form")
+    variance = unsupported("variance", "it is an integral without a closed form")
+    mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")
+    entropy_elementwise = unsupported(
+        "entropy in closed form", "it is an integral without a closed form"
+    )
+    kl_elementwise = unsupported(
+        "Kullback-Leibler divergence in closed form", "it is an integral without a closed form"
+    )
+    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(temperature=sets.positive, logits=sets.real, probs=sets.simplex)
 
     def __init__(self, temperature: Any, logits: Any = None, *, probs: Any = None):
@@ -91,9 +140,9 @@ class RelaxedOneHotCategorical(Distribution):
         self.hard = OneHotCategorical(**chosen)
         self.classes = self.hard.classes
 
-    def sample(self, noise: Noise) -> Any:
+    def coupling(self, u: Any) -> Any:
         """softmax((log p − log(−log u)) / τ)."""
-        gumbel = -log(-log(noise.uniform(self.shape)))
+        gumbel = -log(-log(u))
         return open_unit(softmax((self.hard.log_probs + gumbel) / self.temperature))
 
     def log_prob_elementwise(self, x: Any) -> Any:

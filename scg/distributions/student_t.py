@@ -7,12 +7,29 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
-from scg.ops.elementwise import exp, greater, log, log1p, square, where
-from scg.ops.special import betaln, digamma, log_gammaincinv
+from scg.distributions.base import Noise, unsupported
+from scg.distributions.location_scale import Symmetric
+from scg.ops.elementary import open_positive
+from scg.ops.elementwise import (
+    absolute,
+    exp,
+    expm1,
+    greater,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    sqrt,
+    square,
+    where,
+)
+from scg.ops.quantiles import logit_betaincinv
+from scg.ops.special import betaln, log_gammaincinv, stirling
+
+_FAR = 1e9  # a number whose square no type overflows
 
 
-class StudentT(Distribution):
+class StudentT(Symmetric):
     """Independent values of Student's t law.
 
     Parameters
@@ -28,10 +45,10 @@ class StudentT(Distribution):
     The draw is a normal value over the root of a gamma value, μ + s ε √(ν / 2 / g), g ~ Gamma(ν/2).
     """
 
-    reparameterized = True
-    extends_to_mean = True
-    support = sets.real
     constraints = sets.of(df=sets.positive, loc=sets.real, scale=sets.positive)
+    kl_elementwise = unsupported(
+        "Kullback-Leibler divergence in closed form", "E log(1 + z²) has none"
+    )
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0):
         self.declare(df=df, loc=loc, scale=scale)
@@ -41,32 +58,55 @@ class StudentT(Distribution):
         """μ + s ε √(ν / 2 / g)."""
         half = 0.5 * self.df
         log_g = log_gammaincinv(half, noise.uniform(self.shape))
-        return self.loc + self.scale * noise.normal(self.shape) * exp(0.5 * (log(half) - log_g))
+        spread = open_positive(exp(0.5 * (log(half) - log_g)))
+        return self.loc + self.scale * noise.normal(self.shape) * spread
 
-    def log_prob_elementwise(self, x: Any) -> Any:
-        """−(ν + 1)/2 · log(1 + z²/ν) − log B(ν/2, 1/2) − ½ log ν − log s."""
-        df, z = self.df, (x - self.loc) / self.scale
-        power = -0.5 * (df + 1.0) * log1p(square(z) / df)
-        return power - betaln(0.5 * df, 0.5) - 0.5 * log(df) - log(self.scale)
+    def standard_quantile(self, u: Any) -> Any:
+        """±√(ν y / (1 − y)) with y = z² / (ν + z²), which is Beta(1/2, ν/2).
+
+        In the tails 1 − y is the quantile of Beta(ν/2, 1/2), so that nothing rounds to one.
+        """
+        upper = greater(u, 0.5)
+        rest = where(upper, 1.0 - u, u)  # P(Z > |z|)
+        tail, half = greater(0.25, rest), 0.5 * self.df
+        centre = logit_betaincinv(0.5, half, where(tail, 0.5, 1.0 - 2.0 * rest))
+        far = logit_betaincinv(half, 0.5, where(tail, 2.0 * rest, 0.5))
+        distance = exp(0.5 * (log(self.df) + where(tail, -far, centre)))
+        return where(upper, 1.0, -1.0) * open_positive(distance)
+
+    def standard_log_density(self, z: Any) -> Any:
+        """−(ν + 1)/2 · log(1 + z²/ν) − log B(ν/2, 1/2) − ½ log ν."""
+        power = -0.5 * (self.df + 1.0) * log1p_square(z, self.df)
+        return power - betaln(0.5 * self.df, 0.5) - 0.5 * log(self.df)
+
+    def outward(self, z: Any, log_v: Any) -> Any:
+        """√(ν ((1 + z²/ν) v^(−2/(ν + 1)) − 1))."""
+        power = log1p_square(z, self.df) - 2.0 * log_v / (self.df + 1.0)
+        return sqrt(self.df * expm1(power))
 
     def mean(self) -> Any:
         """μ for ν > 1, otherwise NaN: there is none."""
         return where(greater(self.df, 1.0), self.full(self.loc), np.nan)
 
-    def variance(self) -> Any:
-        """s² ν / (ν − 2) for ν > 2, infinite for ν > 1, otherwise NaN."""
+    @property
+    def standard_variance(self) -> Any:
+        """ν / (ν − 2) for ν > 2, infinite for ν > 1, otherwise NaN."""
         finite = greater(self.df, 2.0)
         df = where(finite, self.df, 3.0)
-        value = self.full(square(self.scale) * (df / (df - 2.0)))
-        return where(finite, value, where(greater(self.df, 1.0), np.inf, np.nan))
+        return where(finite, df / (df - 2.0), where(greater(self.df, 1.0), np.inf, np.nan))
 
-    def mode(self) -> Any:
-        """μ, of the event shape."""
-        return self.full(self.loc)
-
-    def entropy_elementwise(self) -> Any:
-        """(ν + 1)/2 · (ψ((ν + 1)/2) − ψ(ν/2)) + log B(ν/2, 1/2) + ½ log ν + log s."""
+    @property
+    def standard_entropy(self) -> Any:
+        """(ν + 1)/2 · (ψ((ν + 1)/2) − ψ(ν/2)) + log B(ν/2, 1/2) + ½ log ν."""
         half = 0.5 * self.df
-        gap = digamma(half + 0.5) - digamma(half)
-        value = (half + 0.5) * gap + betaln(half, 0.5) + 0.5 * log(self.df) + log(self.scale)
-        return self.full(value)
+        # ψ(h + ½) − ψ(h) by Stirling's formula, ψ(a) = log a − 1/(2a) + δ′(a)
+        gap = log1p(0.5 / half) + 0.5 / half - 0.5 / (half + 0.5)
+        gap = gap + stirling(half + 0.5, order=1) - stirling(half, order=1)
+        return (half + 0.5) * gap + betaln(half, 0.5) + 0.5 * log(self.df)
+
+
+def log1p_square(z: Any, over: Any) -> Any:
+    """Return log(1 + z² / over), also where z² overflows; continuous in z."""
+    distance = absolute(z)
+    beyond = 2.0 * log(maximum(distance, _FAR) / _FAR)
+    return log1p(square(minimum(distance, _FAR)) / over) + beyond

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, Noise
 from scg.errors import DeclarationError
 from scg.expr import Expr
 from scg.ops.elementwise import greater_equal, less_equal, log, logical_and, square, where
@@ -29,6 +29,7 @@ class Uniform(Distribution):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("low", "high")
     constraints = sets.of(low=sets.real, high=sets.real)
 
     def __init__(self, low: Any = 0.0, high: Any = 1.0):
@@ -51,6 +52,11 @@ class Uniform(Distribution):
         """low + (high − low) u."""
         return self.low + self._width * u
 
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """The bound itself against the draw, and the reverse for the lower one."""
+        low, high = self.full(self.low), self.full(self.high)
+        return [(low, 1.0 / self._width, x, low), (high, 1.0 / self._width, high, x)]
+
     def log_prob_elementwise(self, x: Any) -> Any:
         """−log(high − low); −∞ outside."""
         return barrier(x - self.low) + barrier(self.high - x) - log(self._width)
@@ -62,6 +68,10 @@ class Uniform(Distribution):
     def variance(self) -> Any:
         """(high − low)² / 12."""
         return square(self._width) / 12.0
+
+    def mode(self) -> Any:
+        """(low + high) / 2: all points are equally likely, and this is in the middle."""
+        return self.mean()
 
     def entropy_elementwise(self) -> Any:
         """log(high − low)."""

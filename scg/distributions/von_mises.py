@@ -15,6 +15,7 @@ from scg.ops.special import (
     log_i0e,
     von_mises_log_density,
     von_mises_quantile,
+    von_mises_variance,
 )
 
 
@@ -58,6 +59,10 @@ class VonMises(Distribution):
     def mean(self) -> Any:
         """μ, of the event shape."""
         return self.full(self.loc)
+
+    def variance(self) -> Any:
+        """E (x − μ)² within π of μ, the linear variance; the circular one is 1 − A(κ)."""
+        return self.full(von_mises_variance(self.concentration, order=0))
 
     def mode(self) -> Any:
         """μ, of the event shape."""

@@ -121,3 +121,30 @@ def log_i0e(kappa: ArrayLike, order: int = 0) -> NDArray[np.float64]:
     if order == 3:
         return m[2] - 3 * m[0] * m[1] + 2 * m[0] ** 3
     raise ValueError(f"log I₀ has derivatives of order 0 to 3, not {order!r}")
+
+
+def von_mises_variance(kappa: ArrayLike, order: int = 0) -> NDArray[np.float64]:
+    """Differentiate E x² in κ: a joint cumulant of x² and, `order` times, cos x − 1.
+
+    Raises
+    ------
+    ValueError
+        If `order` is not 0, 1, 2 or 3.
+    """
+    if order not in (0, 1, 2, 3):
+        raise ValueError(f"the variance has derivatives of order 0 to 3 in κ, not {order!r}")
+    kappa = np.asarray(kappa, np.float64)[..., None]
+    t = _reach(kappa, np.zeros_like(kappa)) * _POINTS
+    versine = -2 * np.sin(0.5 * t) ** 2
+    weight = np.exp(kappa * versine) * _WEIGHTS
+    weight = weight / weight.sum(axis=-1, keepdims=True)
+    mean = (weight * t**2).sum(axis=-1, keepdims=True)
+    if order == 0:
+        return mean[..., 0]
+    square = t**2 - mean
+    versine = versine - (weight * versine).sum(axis=-1, keepdims=True)
+    joint = (weight * square * versine**order).sum(axis=-1)
+    if order < 3:
+        return joint
+    pairs = (weight * square * versine).sum(axis=-1), (weight * versine**2).sum(axis=-1)
+    return joint - 3 * pairs[0] * pairs[1]

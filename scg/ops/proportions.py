@@ -1,7 +1,8 @@
-"""Logarithms of proportions over their means, in double precision inside.
+"""Log-densities around their means, in double precision inside.
 
-Beta and Dirichlet log-densities multiply them with concentrations: what a mean, rounded to single
-precision, would be wrong by counts a million times.
+Gamma, beta and Dirichlet log-densities multiply the logarithm of a value over the mean with a
+concentration: what a mean, rounded to single precision, would be wrong by counts a million times.
+Their derivatives are written out, because those of the factors cancel.
 """
 
 from __future__ import annotations
@@ -12,46 +13,179 @@ import numpy as np
 
 from scg.expr import Expr
 from scg.ops.base import Op
-from scg.ops.elementwise import elementwise
+from scg.ops.elementwise import elementwise, log, log1p, sigmoid, square
 from scg.ops.reductions import sum
+from scg.ops.shape import getitem
+from scg.ops.special import HALF_LOG_2PI, stirling
 
 
 def _wide(x: Any) -> Any:
     return np.asarray(x, np.float64)
 
 
-def _over_mean(x: Any, a: Any, b: Any) -> Any:
-    return np.log(_wide(x)) + np.log1p(_wide(b) / a)
+def _times(c: Any, log_x: Any) -> Any:
+    """Return c log x, zero where c is zero."""
+    return np.where(c == 0, 0.0, c) * np.where(c == 0, 0.0, log_x)
 
 
-def _rest_over_mean(x: Any, a: Any, b: Any) -> Any:
-    return np.log1p(-_wide(x)) + np.log1p(_wide(a) / b)
+# --- the gamma law ----------------------------------------------------------------------------
+def _log_ratio(x: Any, y: Any) -> Any:
+    x, y = _wide(x), _wide(y)
+    with np.errstate(divide="ignore"):
+        return np.where(np.abs(x - y) < 0.5 * y, np.log1p((x - y) / y), np.log(x / y))
 
 
-#: log(x / p) and log((1 − x) / (1 − p)) with p = a / (a + b).
+def _log_over_gamma_mean(x: Any, a: Any, b: Any) -> Any:
+    return _log_ratio(_wide(x) * b, a)
+
+
+def _gamma_core(x: Any, a: Any, b: Any) -> Any:
+    y = _wide(x) * b
+    return _times(_wide(a) - 1.0, _log_over_gamma_mean(x, a, b)) + (a - y)
+
+
+def _gamma_slope(x: Any, c: Any, b: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.where(_wide(c) == 0, 0.0, c) / np.where(_wide(c) == 0, 1.0, x) - b
+
+
+#: log(b x / a).
+log_over_gamma_mean = elementwise(
+    "log_over_gamma_mean",
+    _log_over_gamma_mean,
+    lambda g, y, x, a, b: g / x,
+    lambda g, y, x, a, b: -g / a,
+    lambda g, y, x, a, b: g / b,
+)
+#: c / x − b, the derivative of c log x − b x.
+gamma_slope = elementwise(
+    "gamma_slope",
+    _gamma_slope,
+    lambda g, y, x, c, b: -(g * c / square(x)),
+    lambda g, y, x, c, b: g / x,
+    lambda g, y, x, c, b: -g,
+)
+#: (a − 1) log(b x / a) − (b x − a).
+gamma_core = elementwise(
+    "gamma_core",
+    _gamma_core,
+    lambda g, y, x, a, b: g * gamma_slope(x, a - 1.0, b),
+    lambda g, y, x, a, b: g * (log_over_gamma_mean(x, a, b) + 1.0 / a),
+    lambda g, y, x, a, b: g * gamma_slope(b, a - 1.0, x),
+)
+
+
+def gamma_log_density(x: Any, a: Any, b: Any) -> Any:
+    """Return a log b + (a − 1) log x − b x − log Γ(a), by Stirling's formula."""
+    scale = log(b) - 0.5 * log(a) - stirling(a, order=0) - HALF_LOG_2PI
+    return gamma_core(x, a, b) + scale
+
+
+# --- the beta law, of a proportion or of its log-odds -----------------------------------------
+def _logs(x: Any, logit: bool) -> tuple[Any, Any]:
+    x = _wide(x)
+    if logit:
+        return -np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)
+    with np.errstate(divide="ignore"):
+        return np.log(x), np.log1p(-x)
+
+
+def _log_over_mean(x: Any, a: Any, b: Any, logit: bool) -> Any:
+    return _logs(x, logit)[0] + np.log1p(_wide(b) / a)
+
+
+def _log_rest_over_mean(x: Any, a: Any, b: Any, logit: bool) -> Any:
+    return _logs(x, logit)[1] + np.log1p(_wide(a) / b)
+
+
+def _beta_core(x: Any, a: Any, b: Any, logit: bool) -> Any:
+    a, b = _wide(a), _wide(b)
+    left = _times(a - 1.0, _log_over_mean(x, a, b, logit))
+    return left + _times(b - 1.0, _log_rest_over_mean(x, a, b, logit))
+
+
+def _beta_slope(x: Any, c: Any, d: Any, logit: bool) -> Any:
+    x, c, d = _wide(x), _wide(c), _wide(d)
+    if logit:
+        left, right = (np.exp(-np.logaddexp(0.0, s)) for s in (x, -x))
+        return c * left - d * right
+    with np.errstate(divide="ignore"):
+        return c / np.where(c == 0, 1.0, x) - d / np.where(d == 0, 1.0, 1.0 - x)
+
+
+def _in_x(x: Any, logit: bool) -> Any:
+    """Derivatives of log p in x, and minus those of log(1 − p), for the proportion p."""
+    return (sigmoid(-x), sigmoid(x)) if logit else (1.0 / x, 1.0 / (1.0 - x))
+
+
+def _beta_curvature(x: Any, c: Any, d: Any, logit: bool) -> Any:
+    left, right = _in_x(x, logit)
+    return -(c + d) * left * right if logit else -(c * square(left) + d * square(right))
+
+
+#: log(p / m) and log((1 − p) / (1 − m)) with m = a / (a + b); p is x, or σ(x) for a logit x.
 log_over_mean = elementwise(
     "log_over_mean",
-    _over_mean,
-    lambda g, y, x, a, b: g / x,
-    lambda g, y, x, a, b: -(g * (b / a)) / (a + b),
-    lambda g, y, x, a, b: g / (a + b),
+    _log_over_mean,
+    lambda g, y, x, a, b, logit: g * _in_x(x, logit)[0],
+    lambda g, y, x, a, b, logit: -(g * (b / a)) / (a + b),
+    lambda g, y, x, a, b, logit: g / (a + b),
 )
 log_rest_over_mean = elementwise(
     "log_rest_over_mean",
-    _rest_over_mean,
-    lambda g, y, x, a, b: -g / (1.0 - x),
-    lambda g, y, x, a, b: g / (a + b),
-    lambda g, y, x, a, b: -(g * (a / b)) / (a + b),
+    _log_rest_over_mean,
+    lambda g, y, x, a, b, logit: -(g * _in_x(x, logit)[1]),
+    lambda g, y, x, a, b, logit: g / (a + b),
+    lambda g, y, x, a, b, logit: -(g * (a / b)) / (a + b),
+)
+#: The derivative of c log p + d log(1 − p) in x.
+beta_slope = elementwise(
+    "beta_slope",
+    _beta_slope,
+    lambda g, y, x, c, d, logit: g * _beta_curvature(x, c, d, logit),
+    lambda g, y, x, c, d, logit: g * _in_x(x, logit)[0],
+    lambda g, y, x, c, d, logit: -(g * _in_x(x, logit)[1]),
+)
+#: (a − 1) log(p / m) + (b − 1) log((1 − p) / (1 − m)).
+beta_core = elementwise(
+    "beta_core",
+    _beta_core,
+    lambda g, y, x, a, b, logit: g * beta_slope(x, a - 1.0, b - 1.0, logit=logit),
+    lambda g, y, x, a, b, logit: (
+        g * (log_over_mean(x, a, b, logit=logit) + (1.0 / a - 2.0 / (a + b)))
+    ),
+    lambda g, y, x, a, b, logit: (
+        g * (log_rest_over_mean(x, a, b, logit=logit) + (1.0 / b - 2.0 / (a + b)))
+    ),
 )
 
 
+def beta_log_density(x: Any, a: Any, b: Any, logit: bool = False) -> Any:
+    """Return (a − 1) log p + (b − 1) log(1 − p) − log B(a, b) with p = x, or σ(x) for a logit."""
+    n = a + b
+    remainder = stirling(n, order=0) - stirling(a, order=0) - stirling(b, order=0)
+    scale = 0.5 * (log(n) + log1p(b / a) + log1p(a / b)) + remainder - HALF_LOG_2PI
+    return beta_core(x, a, b, logit=logit) + scale
+
+
+# --- the Dirichlet law ------------------------------------------------------------------------
 def _over_means(x: Any, a: Any) -> Any:
     a = _wide(a)
-    return np.log(_wide(x)) + np.log(a.sum(axis=-1, keepdims=True)) - np.log(a)
+    with np.errstate(divide="ignore"):
+        return np.log(_wide(x)) + np.log(a.sum(axis=-1, keepdims=True)) - np.log(a)
 
 
 def _shared(g: Expr, y: Expr, x: Expr, a: Expr) -> Expr:
     return sum(g, -1, keepdims=True) / sum(a, -1, keepdims=True) - g / a
+
+
+def _dirichlet_core(x: Any, a: Any) -> Any:
+    return _times(_wide(a) - 1.0, _over_means(x, a)).sum(axis=-1)
+
+
+def _in_concentration(g: Expr, y: Expr, x: Expr, a: Expr) -> Expr:
+    spare = float(a.shape[-1]) / sum(a, -1, keepdims=True)
+    return getitem(g, (Ellipsis, None)) * (log_over_means(x, a) + (1.0 / a - spare))
 
 
 #: log(x / p) with p = a / Σ a along the last axis.
@@ -60,4 +194,39 @@ log_over_means = Op(
     _over_means,
     lambda x, a: np.broadcast_shapes(x, a),
     (lambda g, y, x, a: g / x, _shared),
+)
+#: Σ (a − 1) log(x / p) along the last axis.
+dirichlet_core = Op(
+    "dirichlet_core",
+    _dirichlet_core,
+    lambda x, a: np.broadcast_shapes(x, a)[:-1],
+    (lambda g, y, x, a: getitem(g, (Ellipsis, None)) * (a - 1.0) / x, _in_concentration),
+)
+
+
+# --- divergences ------------------------------------------------------------------------------
+def _relative_entropy(x: Any, y: Any) -> Any:
+    x, y = _wide(x), _wide(y)
+    t = (x - y) / y
+    near = np.abs(t) < 0.1
+    small = np.where(near, t, 0.0)
+    # (1 + t) log(1 + t) − t = Σ (−t)^n / (n (n − 1)), n ≥ 2
+    series = np.zeros_like(small)
+    for n in range(18, 1, -1):
+        series = 1.0 / (n * (n - 1)) - small * series
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = _times(x, np.log(np.where(x == 0, 1.0, x / y))) - (x - y)
+    return np.where(near, y * small * small * series, far)
+
+
+#: log(x / y), to the last digit also where the two are near.
+log_ratio = elementwise(
+    "log_ratio", _log_ratio, lambda g, out, x, y: g / x, lambda g, out, x, y: -g / y
+)
+#: x log(x / y) − x + y: the divergence of two Poisson laws, and the large part of many.
+relative_entropy = elementwise(
+    "relative_entropy",
+    _relative_entropy,
+    lambda g, out, x, y: g * log_ratio(x, y),
+    lambda g, out, x, y: g * ((y - x) / y),
 )

@@ -194,6 +194,13 @@ von_mises_quantile = elementwise(
     lambda g, y, k, u: g / _von_mises_density(k, y, 0),
 )
 
+#: Derivative of some order in κ of E x² on (−π, π).
+von_mises_variance = elementwise(
+    "von_mises_variance",
+    _kernel("von_mises", "von_mises_variance"),
+    lambda g, y, k, order: g * von_mises_variance(k, order=order + 1),
+)
+
 
 def von_mises_log_density(k: Any, x: Any) -> Any:
     """Return κ (cos x − 1) − log(2π exp(−κ) I₀(κ))."""

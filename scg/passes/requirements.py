@@ -9,6 +9,7 @@ from scg.distributions import Bernoulli, Categorical, OneHotCategorical
 from scg.errors import EstimatorError
 from scg.estimators.base import Estimator
 from scg.expr import Expr, StochasticNode
+from scg.ops.base import PARAMETER
 from scg.ops.custom import continuous
 from scg.ops.gradient import stop
 from scg.passes.analyse import Influence, bits, continuous_in
@@ -196,9 +197,34 @@ def _coordinates(node: StochasticNode, view: View) -> str | None:
 
 def _weak_derivatives(node: StochasticNode, view: View) -> str | None:
     family = node.attrs["family"]
-    if family.supports("coordinate_values") or family.supports("weak_derivatives"):
-        return None
-    return f"{family_of(node)} has no measure-valued derivative here"
+    if not family.supports("weak_derivatives"):
+        if family.supports("coordinate_values"):
+            return None
+        return f"{family_of(node)} has no measure-valued derivative here"
+    for name, value in node.dist.parameters.items():
+        if name not in family.weak_parameters and _learned(value, view):
+            return (
+                f"{family_of(node)} has a measure-valued derivative in "
+                f"{' and '.join(map(repr, family.weak_parameters))}, not in {name!r} "
+                "(stop its gradient if it is not to be learned)"
+            )
+    return None
+
+
+def _learned(expr: Expr, view: View) -> bool:
+    """Whether a parameter, or a draw that passes its derivative on, lies above through no stop."""
+    seen, stack = {expr}, [expr]
+    while stack:
+        at = stack.pop()
+        if isinstance(at, StochasticNode):
+            if view.estimators[at].credit == "pathwise":
+                return True
+        elif at.op is PARAMETER:
+            return True
+        elif at.op is not stop:
+            stack.extend(arg for arg in at.args if arg not in seen)
+            seen.update(at.args)
+    return False
 
 
 def _densities_below(node: StochasticNode, view: View) -> str | None:

@@ -94,10 +94,10 @@ def test_gradients_of_log_prob(row):
     ((name, value),) = parameters.items()
 
     def on_values(x):
-        # as a function of the probabilities, which are not held to the simplex here
+        # as a function of what is divided by its sum
         if name == "probs" and family is not scg.Bernoulli:
             hot = x if family is scg.OneHotCategorical else np.eye(3)[x]
-            return lambda v: np.sum(hot * np.log(v))
+            return lambda v: np.sum(hot * np.log(v / np.sum(v, axis=-1, keepdims=True)))
         return lambda v: family(**{name: v}).log_prob(x)
 
     for x in atoms:
@@ -125,7 +125,7 @@ def test_statistics_are_sums_over_the_support(row):
             d.variance(), np.tensordot(p, (atoms - mean) ** 2, axes=1), rtol=1e-12
         )
     else:
-        with pytest.raises(scg.UnsupportedError, match=r"^Categorical has no mean$"):
+        with pytest.raises(scg.UnsupportedError, match=r"^Categorical has no mean: classes are names"):
             d.mean()
     q = family(**other(parameters))
     p_of_q = np.exp([q.log_prob(x) for x in atoms])
@@ -227,12 +227,26 @@ def test_impossible_classes_do_not_poison(family):
         x = k if family is scg.Categorical else np.eye(3)[k]
         out = law.log_prob_and_gradients(family, {"probs": np.array([0.3, 0.7, 0.0])}, x)
         np.testing.assert_allclose(out["value"], np.log([0.3, 0.7][k]))
-        np.testing.assert_allclose(out["probs"], np.eye(3)[k] / [0.3, 0.7, 1.0])
+        np.testing.assert_allclose(out["probs"], np.eye(3)[k] / [0.3, 0.7, 1.0] - 1.0)
     d = family(probs=[0.3, 0.7, 0.0])
     q = family(probs=[0.5, 0.5, 0.0])
     np.testing.assert_allclose(d.entropy(), stats.bernoulli(0.3).entropy())
     np.testing.assert_allclose(d.kl(q), 0.3 * np.log(0.6) + 0.7 * np.log(1.4))
     assert q.kl(family(probs=[0.0, 0.5, 0.5])) == np.inf
+
+
+@pytest.mark.parametrize("family", [scg.Categorical, scg.OneHotCategorical])
+def test_every_baseline_is_free_for_probabilities_that_are_a_parameter(family):
+    """The gradient is that of probs over their sum, along the simplex; baselines do not move it."""
+    p, f = np.array([0.2, 0.5, 0.3]), np.array([1.0, 4.0, 0.25])
+    g = scg.Graph("free")
+    x = g.sample("x", family(probs=g.parameter("p", p)))
+    g.cost("loss", f @ (x if family is scg.OneHotCategorical else scg.one_hot(x, 3)))
+    expected = f - p @ f
+    np.testing.assert_allclose(scg.exact(g, {"p": p}).grads["p"], expected)
+    for baseline in (None, scg.baselines.Constant(3.0)):
+        step = scg.compile(g, scg.ScoreFunction(baseline))
+        np.testing.assert_allclose(scg.moments(step, {"p": p}).mean["p"], expected)
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0])

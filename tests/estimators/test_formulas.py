@@ -330,8 +330,7 @@ def ram(noise, _):
 
 def parts(noise, _):
     x = LOC + SCALE * noise["x/n"]
-    (u,) = (leaf for name, leaf in noise.items() if name != "x/n")
-    weibull = np.sqrt(-2 * np.log(u))  # how far the two parts are from the mean
+    weibull = np.sqrt(-2 * np.log(noise["x/side"]))  # how far the two parts are from the mean
 
     def moved(sign):
         return np.where(np.eye(2) == 1, LOC + sign * SCALE * weibull, x)

@@ -45,9 +45,9 @@ def test_equals_the_published_formula_on_the_same_noise():
     for run in range(10):
         e = {name.split("/")[1]: value[run] for name, value in noise.items()}
         x = LOC + s * e["n"]
-        weibull = np.sqrt(-2 * np.log(e["weibull"]))
-        maxwell = np.sqrt(e["maxwell0"] ** 2 + e["maxwell1"] ** 2 + e["maxwell2"] ** 2)
-        maxwell = np.where(e["sign"] > 0.5, maxwell, -maxwell)
+        weibull = np.sqrt(-2 * np.log(e["side"]))
+        # a squared normal value and an exponential one of mean 2: three squared normal values
+        maxwell = np.sign(e["n"]) * np.sqrt(e["n"] ** 2 - 2 * np.log(e["out"]))
         by_loc, by_scale = np.zeros(2), np.zeros(2)
         for i in range(2):
 
@@ -59,8 +59,7 @@ def test_equals_the_published_formula_on_the_same_noise():
             up, down = LOC[i] + s[i] * weibull[i], LOC[i] - s[i] * weibull[i]
             by_loc[i] = (at(up) - at(down)) / (s[i] * np.sqrt(2 * np.pi))
             far = LOC[i] + s[i] * maxwell[i]
-            near = LOC[i] + s[i] * maxwell[i] * e["shrink"][i]
-            by_scale[i] = (at(far) - at(near)) / s[i]
+            by_scale[i] = (at(far) - loss(x)) / s[i]
         out = step(params_of(step.graph), noise={n: v[run : run + 1] for n, v in noise.items()})
         np.testing.assert_allclose(out.grads["m"], by_loc, atol=1e-10)
         np.testing.assert_allclose(out.grads["log_s"], by_scale * s, atol=1e-10)
@@ -132,7 +131,20 @@ def test_replays_use_the_same_noise_below():
 
 def test_other_laws_are_refused():
     g = scg.Graph("gamma")
-    x = g.sample("x", scg.Gamma(g.parameter("a", 2.0), 1.0))
-    g.cost("loss", x)
-    with pytest.raises(scg.EstimatorError, match="Gamma has no measure-valued derivative"):
+    a = g.parameter("a", 2.0)
+    g.cost("loss", g.sample("x", scg.Beta(a, 1.0)))
+    with pytest.raises(scg.EstimatorError, match="Beta has no measure-valued derivative"):
         scg.compile(g, scg.MeasureValued())
+
+
+def test_a_parameter_without_parts_is_refused_unless_it_is_stopped():
+    for stopped in (False, True):
+        g = scg.Graph("gamma")
+        a, b = g.parameter("a", 2.0), g.parameter("b", 1.5)
+        shape = scg.stop_gradient(a) if stopped else a
+        g.cost("loss", g.sample("x", scg.Gamma(shape, b)))
+        if stopped:
+            assert scg.compile(g, scg.MeasureValued())(params_of(g), seed=0).grads["a"] == 0
+            continue
+        with pytest.raises(scg.EstimatorError, match=r"derivative in 'rate', not in 'concentrat"):
+            scg.compile(g, scg.MeasureValued())

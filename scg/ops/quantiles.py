@@ -1,0 +1,65 @@
+"""The quantile of the beta law in log-odds, with its implicit VJP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scg.ops.elementwise import elementwise, exp, sigmoid, softplus
+from scg.ops.proportions import beta_log_density
+from scg.ops.special import digamma, polygamma
+
+
+def _beta_implicit(a: Any, b: Any, s: Any, order: tuple[int, int]) -> Any:
+    from scg.engine.incomplete_beta import beta_implicit
+
+    return beta_implicit(a, b, s, order)
+
+
+def _logit_betaincinv(a: Any, b: Any, u: Any) -> Any:
+    from scg.engine.incomplete_beta import logit_betaincinv
+
+    return logit_betaincinv(a, b, u)
+
+
+def _scores(a: Any, b: Any, s: Any) -> tuple[Any, Any]:
+    """Return the derivatives of the log-density f of s in a and b."""
+    total = digamma(a + b)
+    return total - digamma(a) - softplus(-s), total - digamma(b) - softplus(s)
+
+
+def _more(g: Any, out: Any, a: Any, b: Any, s: Any, order: tuple[int, int], in_b: int) -> Any:
+    higher = (order[0] + 1 - in_b, order[1] + in_b)
+    return g * (beta_implicit(a, b, s, order=higher) - out * _scores(a, b, s)[in_b])
+
+
+def _along(g: Any, out: Any, a: Any, b: Any, s: Any, order: tuple[int, int]) -> Any:
+    first, second = _scores(a, b, s)
+    density = {
+        (1, 0): lambda: first,
+        (0, 1): lambda: second,
+        (2, 0): lambda: first * first - polygamma(a, order=1) + polygamma(a + b, order=1),
+        (1, 1): lambda: first * second + polygamma(a + b, order=1),
+        (0, 2): lambda: second * second - polygamma(b, order=1) + polygamma(a + b, order=1),
+    }[order]()
+    return g * (density - out * (a * sigmoid(-s) - b * sigmoid(s)))
+
+
+#: G_ij(a, b, s) = ∂_a^i ∂_b^j I_x(a, b) / f(s) with s = log x − log(1 − x) and its density f.
+beta_implicit = elementwise(
+    "beta_implicit",
+    _beta_implicit,
+    lambda g, out, a, b, s, order: _more(g, out, a, b, s, order, 0),
+    lambda g, out, a, b, s, order: _more(g, out, a, b, s, order, 1),
+    _along,
+)
+#: s with I_x(a, b) = u (Figurnov et al. 2018, eq. 5): neither end of (0, 1) is rounded to.
+logit_betaincinv = elementwise(
+    "logit_betaincinv",
+    _logit_betaincinv,
+    lambda g, s, a, b, u: -(g * beta_implicit(a, b, s, order=(1, 0))),
+    lambda g, s, a, b, u: -(g * beta_implicit(a, b, s, order=(0, 1))),
+    # f(s) is the density of the proportion times its derivative σ(s) σ(−s)
+    lambda g, s, a, b, u: (
+        g * exp(softplus(-s) + softplus(s) - beta_log_density(s, a, b, logit=True))
+    ),
+)
