@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from scg.engine import streams
 from scg.engine.buffers import ALIGNMENT, bytes_of, type_of
 from scg.engine.interpreter import KERNELS, Interpreter, Sizes, _general, full
+from scg.engine.parts import Cut
 from scg.expr import Expr
 from scg.passes.lower import View, is_whole
 
@@ -118,9 +119,7 @@ class Connection:
                 self.arrays[slot] = array
         plan.connect(frame, self.at)
         calls = frame.drawing if drawing else frame.reading
-        if executable.fallbacks:
-            calls = [(call, entry and Python(self, entry.expr)) for call, entry in calls]
-        self._calls = calls
+        self._calls = [(call, self.after(entry)) for call, entry in calls]
         self.outputs: dict[Any, Any] = {}
         self._views: list[tuple[Any, np.ndarray]] = []
         for key, (expr, slot) in executable.finals.items():
@@ -137,11 +136,9 @@ class Connection:
             if first_run != self._first:
                 frame.first_run[...] = self._first = first_run
         driver = self._executable.driver
-        for call, fallback in self._calls:
-            if driver(*call):
+        for call, after in self._calls:
+            if driver(*call) or (after is not None and after()):
                 self._fail()
-            if fallback is not None:
-                fallback()
         # Not to be handed out: what shows arrays of the caller's, or noise of a frame.
         for key, array in self._views:
             self.outputs[key] = array.copy()
@@ -156,6 +153,14 @@ class Connection:
         leaves = {leaf: self.arrays[slot] for leaf, slot in executable.leaves.items()}
         Interpreter(executable.declared, executable.dtype).run(leaves, self.plan.sizes)
         raise IndexError("an index is out of bounds")
+
+    def after(self, entry: Any) -> Callable[[], Any] | None:
+        """Return what follows a segment of the table; it returns what is true if it failed."""
+        if entry is None:
+            return None
+        if isinstance(entry, Cut):
+            return self.plan.parts(self.frame, entry)
+        return Python(self, entry.expr)
 
     def view(self, expr: Expr) -> np.ndarray:
         """Return the array of an expression."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from scg.engine import blas, native, streams, table
 from scg.engine.buffers import type_of, uses
-from scg.engine.connection import Connection, Ports, Python
+from scg.engine.connection import Connection, Ports
 from scg.engine.interpreter import Sizes, elements
 from scg.engine.kernels import Word, generate
 from scg.engine.plan import Plan
@@ -23,7 +23,8 @@ from scg.passes.lower import lower
 DRIVER = """def kernel(table):
     code = word(table, 1)
     for i in range(word(table, 0)):
-        call(load_i8(code, i + i, 0, 0), load_i8(code, i + i + u8(1), 0, 0))
+        if call(load_i8(code, i + i, 0, 0), load_i8(code, i + i + u8(1), 0, 0)):
+            raise IndexError("an index is out of bounds")
 """
 #: Tables that are kept, one for each combination of plate sizes.
 PLANS = 8
@@ -44,19 +45,17 @@ class Executable:
     Attributes
     ----------
     entries : list
-        Loop nests, matrix products and ops that NumPy computes, in order.
+        Loop nests, matrix products and the user's own ops, in order.
     fallbacks : list of str
-        Names of the ops that NumPy computes in Python.
+        Names of the user's own ops, which Python computes.
     """
 
     def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64):
         self.dtype = np.dtype(dtype)
         self.code = "f4" if self.dtype == np.float32 else "f8"
-        self.outputs, self.views = lower(outputs)
-        entries = fuse(self.outputs, self.views)
-        if not blas.check():
-            entries = [Fallback(e.expr) if isinstance(e, Gemm) else e for e in entries]
-        self.entries = entries
+        self.declared = dict(outputs)
+        self.outputs, self.views = lower(outputs, products=blas.check())
+        self.entries = entries = fuse(self.outputs, self.views)
         self.fallbacks = [e.expr.op.name for e in entries if isinstance(e, Fallback)]
         self.order = [uses(entry, self.views) for entry in entries]
         self._leaves_and_results()
@@ -148,14 +147,14 @@ class Executable:
         """Return, for each entry, the median seconds and the number of its rows in the table."""
         connection = self.connect(leaves, sizes, drawing=False)
         calls, numbers, _owned = connection.plan.singly(connection.frame)
-        steps = [(call, entry and Python(connection, entry.expr)) for call, entry in calls]
+        steps = [(call, connection.after(entry)) for call, entry in calls]
         seconds = np.zeros((rounds, len(self.entries)))
         for turn in range(rounds):
-            for number, (call, fallback) in zip(numbers, steps, strict=True):
+            for number, (call, after) in zip(numbers, steps, strict=True):
                 start = time.perf_counter()
                 self.driver(*call)
-                if fallback is not None:
-                    fallback()
+                if after is not None:
+                    after()
                 seconds[turn, number] += time.perf_counter() - start
         median = np.median(seconds, axis=0).tolist()
         return {i: (s, numbers.count(i)) for i, s in enumerate(median)}

@@ -79,6 +79,40 @@ load_f4, load_f8, load_i8, load_b1 = map(_loader, ("f4", "f8", "i8", "b1"))
 store_f4, store_f8, store_i8, store_b1 = map(_storer, ("f4", "f8", "i8", "b1"))
 
 
+def _getter(code: str) -> Any:
+    @intrinsic
+    def get(typingctx, address, index):
+        """Read an element of which nothing is known."""
+
+        def codegen(context, builder, signature, args):
+            value = builder.load(_element(builder, code, *args))
+            return builder.trunc(value, ir.IntType(1)) if code == "b1" else value
+
+        return _NUMBA[code](types.uint64, types.uint64), codegen
+
+    return get
+
+
+def _putter(code: str) -> Any:
+    @intrinsic
+    def put(typingctx, address, index, value):
+        """Write an element of which nothing is known."""
+
+        def codegen(context, builder, signature, args):
+            address, index, value = args
+            value = builder.zext(value, _LLVM["b1"]) if code == "b1" else value
+            builder.store(value, _element(builder, code, address, index))
+            return context.get_dummy_value()
+
+        return types.void(types.uint64, types.uint64, _NUMBA[code]), codegen
+
+    return put
+
+
+get_f4, get_f8, get_i8, get_b1 = map(_getter, ("f4", "f8", "i8", "b1"))
+put_f4, put_f8, put_i8, put_b1 = map(_putter, ("f4", "f8", "i8", "b1"))
+
+
 @intrinsic(prefer_literal=True)
 def word(typingctx, table, position):
     """Return word `position` of the operand table at the address `table`."""
@@ -170,7 +204,7 @@ sin, cos, exp2, log2, log10 = map(_known, ("sin", "cos", "exp2", "log2", "log10"
 # --- calls ------------------------------------------------------------------------------------
 @intrinsic
 def call(typingctx, address, operands):
-    """Call the kernel at an address: numba's calling convention, a table of operands, no result."""
+    """Call the kernel at an address, in numba's calling convention; return whether it failed."""
     pointer = ir.IntType(8).as_pointer()
     function = ir.FunctionType(ir.IntType(32), [pointer.as_pointer()] * 2 + [_WORD])
 
@@ -178,10 +212,10 @@ def call(typingctx, address, operands):
         with builder.goto_entry_block():
             result, exception = builder.alloca(pointer), builder.alloca(pointer)
         kernel = builder.inttoptr(args[0], function.as_pointer())
-        builder.call(kernel, [result, exception, args[1]])
-        return context.get_dummy_value()
+        status = builder.call(kernel, [result, exception, args[1]])
+        return builder.icmp_unsigned("!=", status, status.type(0))
 
-    return types.void(types.uint64, types.uint64), codegen
+    return types.boolean(types.uint64, types.uint64), codegen
 
 
 def _product(code: str) -> Any:

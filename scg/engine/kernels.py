@@ -7,18 +7,20 @@ name or number of a user's gets into the source, but for a few common constants.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
+
+import numpy as np
 
 from scg.expr import Expr, Plate
 from scg.passes.fuse import Axes, Item, Loop, Space
+from scg.passes.rows import ROWS
 from scg.passes.statements import STATEMENTS
 
 #: Constants that are written into a kernel; all others are operands.
 INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
 
-#: Functions of :mod:`scg.engine.math`, which exist once for each float type.
-_POLYNOMIAL = re.compile(r"\b(exp|expm1|log|log1p|tanh|sigmoid|softplus|ndtri)\(")
+#: What the maximum of nothing is.
+LEAST = {"f4": "-inf", "f8": "-inf", "i8": str(np.iinfo(np.int64).min)}
 
 Axis = Plate | int  # a plate, or the position of an event axis in the space
 
@@ -27,12 +29,13 @@ class Word(NamedTuple):
     """What one word of an operand table holds.
 
     ``kind`` is "size" of merged axes, "address" of an operand, its "step" along an axis in bytes
-    or its "stride" in elements, or the "count" of elements of its whole array.
+    or its "stride" in elements, the "count" of elements of its whole array, or a "number".
     """
 
     kind: str
     axes: Axes | None
     along: tuple[Axis, ...]
+    value: int = 0
 
 
 class Kernel(NamedTuple):
@@ -102,7 +105,7 @@ class _Writer:
             axes
             for item in loop.items
             for k, axes in enumerate(item.args)
-            if not self._is_value(item, k) and self._literal(axes) is None
+            if item.kind == "row" or not (self._is_value(item, k) or self._literal(axes))
         ]
         self.operands = [*self.written, *dict.fromkeys(read)]
         self.number = {axes: i for i, axes in enumerate(self.operands)}
@@ -212,6 +215,9 @@ class _Writer:
 
     def _statement(self, item: Item) -> None:
         inner = self.start[self.depth]
+        if item.kind == "row":
+            self._row(item)
+            return
         if item.kind != "map":
             value = self._argument(item, 0, item.expr.kind)
             if item.kind == "join":
@@ -222,12 +228,43 @@ class _Writer:
         name = self.inside[item.expr]
         kinds = _argument_kinds(item.expr)
         args = [self._argument(item, k, kind) for k, kind in enumerate(kinds)]
-        text = STATEMENTS[item.expr.op.name]
-        text = _POLYNOMIAL.sub(rf"\1_{self.real}(", text)
+        text = STATEMENTS[item.expr.kind][item.expr.op.name]
         code = type_code(item.expr.kind, self.real)
-        inner.append(f"{name} = {text.format(*args, zero=f'{code}(0)', one=f'{code}(1)')}")
+        terms = {"code": code, "zero": f"{code}(0)", "one": f"{code}(1)", **item.expr.attrs}
+        inner.append(f"{name} = {text.format(*args, **terms)}")
         if item in self.loop.stored:
             self._write(item.to, name)
+
+    def _row(self, item: Item) -> None:
+        """Call a row function; its loads and stores are not said to be apart from others."""
+        row = ROWS[item.expr.op.name]
+        if row.from_zero:
+            self._begin(item.to, "0")
+        code = type_code(item.expr.args[0].kind, self.real)
+        arguments = [self._here(axes) for axes in (item.to, *item.args)]
+        for number in item.numbers:
+            self.words.append(Word("number", None, (), number))
+            arguments.append(f"c{len(self.words) - 1}")
+            line = f"{arguments[-1]} = word(table, {len(self.words) - 1})"
+            self.start[0].append(line)
+        call = f"row_{row.function}_{code}({', '.join(arguments)})"
+        self.start[self.depth].append(call)
+
+    def _here(self, axes: Axes) -> str:
+        """Return the address of an operand's element inside all loops."""
+        item = int(type_code(axes.base.kind, self.real)[1])
+        pointer, index = self._pointer(axes, self.depth), self._index(axes)
+        return pointer if index == "u8(0)" else f"{pointer} + {index} * u8({item})"
+
+    def _begin(self, to: Axes, unit: str) -> None:
+        """Fill the whole array of a result before all loops."""
+        code, k = type_code(to.base.kind, self.real), self.number[to]
+        whole = self._word("address", Axes(to.base, to.base.plates, (), 0), ())
+        self.start[0] += [
+            f"b{k} = {whole}",
+            f"for j in range({self._word('count', to, ())}):",
+            f"    store_{code}(b{k}, j, {code}({unit}), {self._tail(to)})",
+        ]
 
     def _write(self, to: Axes, value: str) -> None:
         code = type_code(to.base.kind, self.real)
@@ -238,7 +275,7 @@ class _Writer:
         to, depth = item.to, self.depth
         k, at = self.number[to], self._at(to, depth)
         code, tail = type_code(to.base.kind, self.real), self._tail(to)
-        unit = f"{code}(0)" if item.expr.op.name == "sum" else f"{code}(-inf)"
+        unit = "0" if item.expr.op.name == "sum" else LEAST[code]
 
         def joined(old: str, new: str) -> str:
             if item.expr.op.name == "sum":
@@ -250,10 +287,7 @@ class _Writer:
             self._write(to, value)
             return
         if reduced != [depth - 1]:  # results are visited more than once: begin with the unit
-            self.start[0] += [
-                f"for j in range({self._word('count', to, ())}):",
-                f"    store_{code}(a{k}, j, {unit}, {tail})",
-            ]
+            self._begin(to, unit)
         if reduced[-1] != depth - 1:
             new = joined(f"load_{code}({at}, {tail})", value)
             if item.expr.op.name == "max":
@@ -264,7 +298,7 @@ class _Writer:
         # A plate may have millions of elements: their sum is kept in double precision.
         wide = bool(item.expr.attrs["over"]) and code == "f4"
         total = f"t{k}"
-        self.start[depth - 1].append(f"{total} = {f'f8({unit})' if wide else unit}")
+        self.start[depth - 1].append(f"{total} = {'f8' if wide else code}({unit})")
         value = f"f8({value})" if wide else value
         self.start[depth].append(f"{total} = {joined(total, value)}")
         at = f"{self._pointer(to, depth - 1)}, u8(0)"

@@ -240,7 +240,23 @@ def _define(code: str) -> None:
         tail = -tail if q < zero else tail
         return centre if abs(q) <= F(0.425) else tail
 
+    last = one - F(info.epsneg)
+
+    @helper
+    def open_unit(x):
+        x = tiny if x < tiny else x
+        return last if x > last else x
+
+    largest = F(info.max)
+
+    @helper
+    def open_positive(x):
+        x = tiny if x < tiny else x
+        return largest if x > largest else x
+
     named = {
+        "open_unit": open_unit,
+        "open_positive": open_positive,
         "ndtri": ndtri,
         "exp": exp,
         "expm1": expm1,

@@ -16,42 +16,46 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from scg.engine import cache
+from scg.engine import cache, symbols
 
 #: What a generated kernel may call lives in these modules; object code depends on their text.
 _HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
+_HELPERS += ("calls.py", "rows.py", "scalars.py", "symbols.py")
+_HELPERS += ("special.py", "quantiles.py", "von_mises.py")  # their constants
 
 _addresses: dict[str, int] = {}
 _lock = threading.RLock()
 
 
-def address(source: str) -> int:
+def address(source: str, codes: tuple[str, ...] = ()) -> int:
     """Return the address of the kernel that `source` defines, compiling it where needed.
 
     Parameters
     ----------
     source : str
         Text of one function ``kernel(table)`` of the address of an operand table.
+    codes : tuple of str, optional
+        The types of its arguments where it is a function of numbers; the first is the result's.
 
     Returns
     -------
     int
         Address of a function of numba's calling convention: ``int32 (void**, void**, uint64)``.
     """
-    key = identity(source)
+    key = identity(source, codes)
     with _lock:
         if key not in _addresses:
             payload = cache.read(key)
             if payload is None:
-                payload = _compile(source, f"scg_{key[:32]}")
+                payload = _compile(source, f"scg_{key[:32]}", codes)
                 cache.write(key, payload)
             _addresses[key] = _load(payload)
         return _addresses[key]
 
 
-def identity(source: str) -> str:
+def identity(source: str, codes: tuple[str, ...] = ()) -> str:
     """Return the content address of a kernel: the hash of its source and of what compiles it."""
-    return hashlib.sha256(f"{_environment()}\n{source}".encode()).hexdigest()
+    return hashlib.sha256(f"{_environment()}\n{codes}\n{source}".encode()).hexdigest()
 
 
 @functools.cache
@@ -76,8 +80,11 @@ def _engine() -> Any:
 
 
 def _load(payload: bytes) -> int:
-    """Load object code; `payload` is the kernel's symbol, a zero byte, and the code."""
-    symbol, _, code = payload.partition(b"\0")
+    """Load object code; `payload` is the kernel's symbol, those it needs, a zero byte, the code."""
+    head, _, code = payload.partition(b"\0")
+    symbol, *needed = head.split()
+    for name in needed:
+        symbols.register(name.decode().removeprefix(symbols.PREFIX))
     engine = _engine()
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -89,12 +96,16 @@ def _namespace() -> dict[str, Any]:
     """Return the names that generated source may use."""
     import numpy as np
 
-    from scg.engine import intrinsics
+    from scg.engine import intrinsics, scalars
+    from scg.engine.calls import CALLS
     from scg.engine.math import FUNCTIONS
     from scg.engine.random import DRAWS
+    from scg.engine.rows import ROWS
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
     names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
+    names |= CALLS | {"scalars": scalars}
+    names |= {f"row_{name}_{code}": function for (name, code), function in ROWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}
     return names | {
@@ -106,9 +117,10 @@ def _namespace() -> dict[str, Any]:
     }
 
 
-def _compile(source: str, name: str) -> bytes:
+def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
     """Compile with numba; no wrapper for Python or C is made, as kernels call kernels."""
     import numba
+    import numpy as np
 
     scope = dict(_namespace())
     exec(source.replace("def kernel(", f"def {name}(", 1), scope)
@@ -118,7 +130,11 @@ def _compile(source: str, name: str) -> bytes:
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
     }
-    compiled = numba.njit(numba.void(numba.uint64), **options)(scope[name])
+    types = [numba.from_dtype(np.dtype(code)) for code in codes]
+    signature = types[0](*types) if types else numba.void(numba.uint64)
+    compiled = numba.njit(signature, **options)(scope[name])
     (result,) = compiled.overloads.values()
     _, _, (code, _) = result.library.serialize_using_object_code()
-    return result.fndesc.llvm_func_name.encode() + b"\0" + code
+    declared = (f.name for f in result.library._final_module.functions if f.is_declaration)
+    needed = [name for name in declared if name.startswith(symbols.PREFIX)]
+    return " ".join([result.fndesc.llvm_func_name, *needed]).encode() + b"\0" + code

@@ -12,6 +12,7 @@ from scg.engine import blas, streams
 from scg.engine.buffers import ALIGNMENT, Uses, bytes_of, place, type_of
 from scg.engine.interpreter import full
 from scg.engine.kernels import Axis, Word
+from scg.engine.parts import Cut, Parts, cut_of
 from scg.expr import Expr, Plate
 from scg.passes.fuse import Axes, Gemm, Loop
 from scg.passes.lower import Product, elements_of
@@ -96,8 +97,8 @@ class Plan:
         lengths = {base: bytes_of(base, sizes, real) for base in bases}
         self.offsets, self.bytes = place(order, ports.slots, lengths)
         rows: list[Call] = []
-        #: Runs of rows between ops that NumPy computes: (first, last + 1, op that follows). The
-        #: rows that draw noise come before all.
+        #: Runs of rows that a driver walks: (first, last + 1, what follows: an op that NumPy
+        #: computes, a row that is cut, or None). The rows that draw noise come before all.
         self.segments: list[tuple[int, int, Any]] = []
         self.origin: list[int] = []  # the step of each row
         first = ahead = len(noise)
@@ -108,6 +109,11 @@ class Plan:
                 continue
             if isinstance(entry, Loop):
                 rows.append(self._loop(function, words, entry))
+                at = ahead + len(rows) - 1
+                cut = cut_of(at, entry, words, rows[-1].words, self._stride, sizes, real)
+                if cut is not None:
+                    self.segments.append((first, at, cut))
+                    first = at + 1
             else:
                 rows += self._products(function, entry)
             self.origin += [number] * (len(rows) - len(self.origin))
@@ -117,6 +123,11 @@ class Plan:
         self._shapes = [full(leaf, sizes) for leaf in noise]
         lifted = [bool(leaf.plates) and leaf.plates[0].rank == 0 for leaf in noise]
         self._noise = streams.table(list(noise.values()), self._shapes, lifted, real.itemsize)
+        fill = enumerate(self._noise[1].tolist())
+        cuts = [cut for row, words in fill if (cut := streams.cut(row, words, real.itemsize))]
+        begins = [0, *(cut.row + 1 for cut in cuts)]
+        self._ahead = [(begin, cut.row, cut) for begin, cut in zip(begins, cuts, strict=False)]
+        self._begin = begins[-1]
         self.frames: list[Frame] = []
 
     # --- rows -----------------------------------------------------------------------------------
@@ -135,7 +146,7 @@ class Plan:
     def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
         values, addresses = [], []
         for word in words:
-            value = 0
+            value = word.value
             if word.kind == "size":
                 value = 1
                 for axis in word.along:
@@ -238,7 +249,7 @@ class Plan:
         code[:, 0] = [*functions, *self.functions]
         code[:, 1] = [*fill_at, *words_at]
         (_, last, entry), *later = self.segments
-        drawing, first = _walk(code, [(0, last, entry), *later])
+        drawing, first = _walk(code, [*self._ahead, (self._begin, last, entry), *later])
         reading, second = _walk(code, self.segments)
         keys = fill.view(np.uint32).reshape(len(fill), 2 * fill.shape[1])[:, 1::-1]
         owned = (code, fill, first, second)
@@ -271,9 +282,20 @@ class Plan:
             numbers += [self.origin[row - len(self._shapes)] for row in range(first, last)]
             if entry is not None:
                 rows.append((last, last, entry))
-                numbers.append(next(i for i, (e, *_) in enumerate(self._steps) if e is entry))
+                cut = isinstance(entry, Cut)
+                number = self.origin[last - len(self._shapes)] if cut else None
+                numbers.append(
+                    next(i for i, (e, *_) in enumerate(self._steps) if number == i or e is entry)
+                )
         calls, headers = _walk(frame.owned[0], rows)
         return calls, numbers, headers
+
+    def parts(self, frame: Frame, cut: Cut) -> Parts:
+        """Return a row of a frame's table as its parts."""
+        code, fill, *_ = frame.owned
+        row = cut.row - len(fill)
+        words = fill[cut.row] if row < 0 else frame.words[self.starts[row] : self.starts[row + 1]]
+        return Parts(int(code[cut.row, 0]), words, cut)
 
     def connect(self, frame: Frame, addresses: np.ndarray) -> None:
         """Write the addresses of the outside arrays, by slot, to the table of a frame."""

@@ -11,15 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from scg.expr import Expr, Plates, topological
+import numpy as np
+
+from scg.expr import Expr, Plates, ordered, topological
 from scg.passes.lower import Product, View, contiguous, matrix_product
+from scg.passes.rows import ROWS, operands
 from scg.passes.statements import fusible
 
 #: Statements of one loop nest; compile time grows faster than linearly with them.
 LARGEST = 48
 
 #: Kinds and names of reductions that run in a nest.
-REDUCED = (("float", "sum"), ("float", "max"), ("int", "sum"))
+REDUCED = (("float", "sum"), ("float", "max"), ("int", "sum"), ("int", "max"))
 
 
 class Space(NamedTuple):
@@ -40,15 +43,16 @@ class Axes(NamedTuple):
 
 @dataclass(eq=False)
 class Item:
-    """One statement of a loop nest: an elementwise op, a reduction, or a part of a join."""
+    """One statement of a loop nest: an elementwise op, a reduction, a part of a join, or a row."""
 
     expr: Expr
-    kind: str  # "map", "reduce" or "join"
+    kind: str  # "map", "reduce", "join" or "row"
     args: tuple[Axes, ...]
     space: Space
     to: Axes
     level: int = 0
     fused: tuple[int, ...] = ()  # positions of arguments that may be values of this nest
+    numbers: tuple[int, ...] = ()  # what a row function takes besides addresses
 
 
 @dataclass(eq=False)
@@ -75,7 +79,7 @@ class Gemm:
 
 @dataclass(eq=False)
 class Fallback:
-    """An op that is computed by its NumPy rule."""
+    """An op of the user's, which Python computes."""
 
     expr: Expr
 
@@ -116,7 +120,7 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
     """Return an expression as statements of loop nests, or None where it is no such thing."""
     views_of_args = [views[arg] for arg in expr.args]
     own = views[expr]
-    if expr.op.elementwise and fusible(expr):
+    if fusible(expr):
         space = space_of(expr.plates, expr.shape)
         args = tuple(
             along(view, arg.shape, expr.shape)
@@ -131,6 +135,13 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
         strides = tuple(k for k, n in zip(kept, arg.shape, strict=True) if n != 1)
         to = Axes(expr, expr.plates, strides, 0)
         return [Item(expr, "reduce", (along(views_of_args[0], arg.shape, arg.shape),), space, to)]
+    if expr.op.name in ROWS:
+        outside, numbers = operands(expr, views)
+        shape = np.broadcast_shapes(*(shape for _, shape in outside))
+        plates = ordered(plate for e in (expr, *expr.args) for plate in e.plates)
+        to, *args = (along(view, own, shape) for view, own in outside)
+        space = space_of(plates, shape)
+        return [Item(expr, "row", tuple(args), space, to, numbers=numbers)]
     if expr.op.name == "concatenate":
         parts, start, axis = [], 0, expr.attrs["axis"]
         for arg, view in zip(expr.args, views_of_args, strict=True):
@@ -194,7 +205,7 @@ def _place(item: Item, made: Mapping[Expr, list[Item]], level: Mapping[Expr, int
     fused = []
     for k, axes in enumerate(item.args):
         producer = made.get(axes.base)
-        of_a_nest = producer is not None and producer[0].kind == "map"
+        of_a_nest = producer is not None and producer[0].kind == "map" and item.kind != "row"
         if of_a_nest and made[axes.base][0].space == item.space and covers(axes, item.space):
             fused.append(k)
             item.level = max(item.level, level[axes.base])

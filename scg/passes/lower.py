@@ -1,7 +1,8 @@
 """Lower: bring a program into the few shapes that compiled kernels know.
 
 What remains is elementwise ops, sums and maxima, matrix products of contiguous operands, joins,
-and *views*: ops that move no element (:class:`View`). Anything else keeps its NumPy rule.
+ops that a kernel computes row by row, and *views*: ops that move no element (:class:`View`). A
+user's own op, a Python function, keeps it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,20 @@ import numpy as np
 
 from scg.expr import Expr, Plate, Plates, topological
 from scg.ops.base import Op, broadcast_shapes
-from scg.ops.elementwise import absolute, exp, less, log, multiply, square, where
+from scg.ops.elementwise import (
+    absolute,
+    cast,
+    exp,
+    less,
+    log,
+    multiply,
+    not_equal,
+    square,
+    where,
+)
 from scg.ops.reductions import REDUCTIONS, _keep
 from scg.ops.shape import reshape, transpose
+from scg.passes.rewritten import RULES
 
 _sum, _max, _logsumexp = REDUCTIONS
 
@@ -67,10 +79,16 @@ def is_whole(view: View, expr: Expr) -> bool:
 def view_of(expr: Expr, views: Mapping[Expr, View]) -> View | None:
     """Return an expression as a view of its argument's array, or None where it needs its own."""
     name = expr.op.name
-    if name not in ("reshape", "expand", "transpose", "slice"):
+    if name not in ("reshape", "expand", "transpose", "slice", "windows", "continuous"):
         return None
     (arg,) = expr.args
     view = views[arg]
+    if name == "continuous":
+        return view
+    if name == "windows":
+        moved = zip(view.strides[-2:], expr.attrs["stride"], strict=True)
+        between = tuple(step * stride for step, stride in moved)
+        return view._replace(strides=(*view.strides[:-2], *between, *view.strides[-2:]))
     if name == "reshape":
         strides = _reshaped(arg.shape, view.strides, expr.shape)
         return None if strides is None else view._replace(strides=strides)
@@ -102,15 +120,21 @@ def _reshaped(
     return None
 
 
-def lower(outputs: Mapping[Any, Expr]) -> tuple[dict[Any, Expr], dict[Expr, View]]:
-    """Return the outputs in lowered form, and the view that every expression is."""
+def lower(
+    outputs: Mapping[Any, Expr], products: bool = True
+) -> tuple[dict[Any, Expr], dict[Expr, View]]:
+    """Return the outputs in lowered form, and the view that every expression is.
+
+    Without `products` there are no matrix products to call.
+    """
     env: dict[Expr, Expr] = {}
     views: dict[Expr, View] = {}
+    rules = _RULES if products else _RULES | {"contract": _by_elements}
     for expr in topological(outputs.values()):
         args = tuple(env[arg] for arg in expr.args)
         same = all(a is b for a, b in zip(args, expr.args, strict=True))
         now = expr if same else expr.op.build(expr.graph, args, expr.attrs)
-        rule = _RULES.get(now.op.name)
+        rule = rules.get(now.op.name)
         if rule is not None:
             now = rule(now, views)
         _look(now, views)
@@ -143,6 +167,11 @@ def _lower_sum(e: Expr, views: dict[Expr, View]) -> Expr:
     return _sum(where(x, 1, 0), **e.attrs) if x.kind == "bool" else e
 
 
+def _lower_max(e: Expr, views: dict[Expr, View]) -> Expr:
+    (x,) = e.args
+    return not_equal(_max(where(x, 1, 0), **e.attrs), 0) if x.kind == "bool" else e
+
+
 def _lower_power(e: Expr, views: dict[Expr, View]) -> Expr:
     x, exponent = e.args  # a product is many times faster than libm's pow
     if exponent.value is None or exponent.shape or x.kind != "float":
@@ -173,19 +202,20 @@ def _lower_contract(e: Expr, views: dict[Expr, View]) -> Expr:
                 labels[axis] = label
             attrs[side], arg = tuple(labels), arg.args[0]
         a, b = (arg, b) if side == "left" else (a, arg)
-    if e.kind != "float" or a.kind != "float" or b.kind != "float":
-        return e
+    a, b = (x if x.kind == "float" else cast(x) for x in (a, b))
+    e = e.op.build(e.graph, (a, b), attrs)
     if matrix_product(a, b, e.plates, attrs) is None:
-        return _by_elements(a, b, e, attrs)
+        return _by_elements(e, views)
     for arg in (a, b):
         _look(arg, views)
     a, b = (x if is_whole(views[x], x) else copy(x) for x in (a, b))
     return e.op.build(e.graph, (a, b), attrs)
 
 
-def _by_elements(a: Expr, b: Expr, e: Expr, attrs: Mapping[str, Any]) -> Expr:
+def _by_elements(e: Expr, views: dict[Expr, View]) -> Expr:
     """Write a contraction as a product and a sum, which fuse with their neighbours."""
-    left, right, out = attrs["left"], attrs["right"], attrs["out"]
+    a, b = (x if x.kind == "float" else cast(x) for x in e.args)
+    left, right, out = e.attrs["left"], e.attrs["right"], e.attrs["out"]
     labels = [*out, *(x for x in dict.fromkeys(left + right) if x not in out)]
 
     def arranged(x: Expr, own: tuple[Any, ...]) -> Expr:
@@ -201,9 +231,10 @@ def _by_elements(a: Expr, b: Expr, e: Expr, attrs: Mapping[str, Any]) -> Expr:
     return _sum(product, axes=axes, over=over) if axes or over else product
 
 
-_RULES = {
+_RULES = RULES | {
     "power": _lower_power,
     "sum": _lower_sum,
+    "max": _lower_max,
     "reshape": _lower_reshape,
     "logsumexp": _lower_logsumexp,
     "contract": _lower_contract,
