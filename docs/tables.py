@@ -9,14 +9,13 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import scg
 from scg.declaration.notation import functions
+from scg.dispatch import FUNCTIONS, UFUNCS, numpy_name
 from scg.distributions import DISTRIBUTIONS
 from scg.estimators import ESTIMATORS
 from scg.explain import notation
-from scg.expr import FUNCTIONS, UFUNCS
 from scg.ops.base import OPS
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -59,18 +58,11 @@ def line(documented: object) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
-def numpy_name(function: Any) -> str:
-    """Return a NumPy function as a user writes it."""
-    module = getattr(function, "__module__", None) or "numpy"
-    inside = ".linalg" if module.startswith("numpy.linalg") else ""
-    return f"np{inside}.{function.__name__}"
-
-
 def ops() -> Iterator[str]:
     """Yield the page of the ops."""
     yield "# Ops\n"
     yield "What takes nodes: NumPy functions, operators, and the functions of scg.\n"
-    known = {numpy_name(f) for f in (*UFUNCS, *FUNCTIONS) if callable(f)}
+    known = {f"np.{numpy_name(f)}" for f in (*UFUNCS, *FUNCTIONS) if callable(f)}
     yield "**NumPy**: " + ", ".join(f"`{name}`" for name in sorted(known)) + ".\n"
     own = {
         name: value

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg import dispatch
 from scg.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -108,11 +109,6 @@ def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
     return ordered(group)
 
 
-#: NumPy ufuncs and functions, and what they build on nodes; filled by ``scg.ops``.
-UFUNCS: dict[Any, Callable[..., Expr]] = {}
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-
-
 class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     """A node of a graph: an operation, its arguments, an event shape and plates.
 
@@ -159,19 +155,19 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def T(self) -> Expr:
         """The node with its event axes reversed."""
-        return FUNCTIONS[np.transpose](self)
+        return dispatch.FUNCTIONS[np.transpose](self)
 
     def reshape(self, *shape: Any) -> Expr:
         """Give the event another shape."""
-        return FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+        return dispatch.FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Expr:
         """Sum over event axes."""
-        return FUNCTIONS[np.sum](self, axis=axis, keepdims=keepdims)
+        return dispatch.FUNCTIONS[np.sum](self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Expr:
         """Mean over event axes."""
-        return FUNCTIONS[np.mean](self, axis=axis, keepdims=keepdims)
+        return dispatch.FUNCTIONS[np.mean](self, axis=axis, keepdims=keepdims)
 
     # A node is immutable: x += y binds the name to another node.
     __iadd__ = np.lib.mixins.NDArrayOperatorsMixin.__add__
@@ -182,38 +178,22 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     __imatmul__ = np.lib.mixins.NDArrayOperatorsMixin.__matmul__
 
     def __getitem__(self, index: Any) -> Expr:
-        return FUNCTIONS["getitem"](self, index)
+        return dispatch.FUNCTIONS["getitem"](self, index)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs:
-            extra = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}"
-            raise TypeError(f"np.{ufunc.__name__}{extra} is not supported on nodes")
-        if ufunc not in UFUNCS:
-            raise TypeError(_unsupported(ufunc.__name__, UFUNCS))
-        return UFUNCS[ufunc](*inputs)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return dispatch.ufunc(ufunc, method, inputs, options)
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func not in FUNCTIONS:
-            raise TypeError(_unsupported(func.__name__, FUNCTIONS))
-        return FUNCTIONS[func](*args, **kwargs)
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return dispatch.function(function, args, options)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        raise TypeError(
-            f"{describe(self)} holds no values. For samples call "
-            "g.simulate(params, nodes=[...], seed=1); inside a model write NumPy functions on it"
-        )
+        raise TypeError(describe(self) + dispatch.NO_VALUES)
 
     def __bool__(self) -> bool:
-        raise TypeError(
-            f"{describe(self)} has no truth value while a graph is declared. "
-            "Write np.where(condition, a, b) instead of `if`"
-        )
+        raise TypeError(describe(self) + dispatch.NO_TRUTH)
 
     def __iter__(self) -> Any:
-        raise TypeError(
-            f"{describe(self)} cannot be iterated. Write np.sum(node), node[i], "
-            "or [node[i] for i in range(node.shape[0])]"
-        )
+        raise TypeError(describe(self) + dispatch.NO_ITEMS)
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{describe(self)} cannot be pickled; keep the function that declares it")
@@ -249,17 +229,9 @@ class StochasticNode(Expr):
         """
         dist = self.dist
         if stop_params:
-            stop = FUNCTIONS["stop"]
+            stop = dispatch.FUNCTIONS["stop"]
             dist = dist.rebuild(tuple(stop(arg) for arg in self.args), self.attrs["static"])
         return dist.log_prob(self, elementwise=elementwise)
-
-
-def _unsupported(name: str, table: Mapping[Any, Any]) -> str:
-    import difflib
-
-    known = sorted(key.__name__ for key in table if callable(key))
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    return f"np.{name} is not supported on nodes; the nearest supported function is np.{close[0]}"
 
 
 def describe(expr: Expr) -> str:

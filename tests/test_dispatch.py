@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import scg
-from scg.expr import FUNCTIONS, UFUNCS, Expr
+from scg.dispatch import _NEAREST, FUNCTIONS, UFUNCS, numpy_name
+from scg.expr import Expr
 
 
 @pytest.fixture
@@ -147,13 +148,26 @@ NO_VALUES = (
         ),
         (
             lambda b: np.fmax(b, b),
-            r"^np.fmax is not supported on nodes; the nearest supported function is np\.",
+            r"^np.fmax is not supported on nodes; the nearest supported function is np\.maximum$",
         ),
-        (np.add.reduce, r"^np.add.reduce is not supported on nodes"),
+        (
+            np.add.reduce,
+            r"^np.add.reduce is not supported on nodes; the nearest .* is np\.sum$",
+        ),
+        (
+            np.multiply.accumulate,
+            r"^np.multiply.accumulate is not supported on nodes; the nearest .* is np\.cumprod$",
+        ),
+        (np.median, r"^np.median is not supported on nodes; the nearest .* is np\.sort$"),
+        (np.linalg.eigvalsh, r"^np.linalg.eigvalsh is not .* is np\.linalg\.\w+$"),
         (lambda b: np.add(b, 1, out=np.zeros(2)), "^np.add with out is not supported on nodes"),
         (lambda b: np.add(b, 1, where=True), "^np.add with where is not supported on nodes"),
         (lambda b: b // 2, "^np.floor_divide is not supported on nodes; the nearest"),
-        (lambda b: np.sum(b, dtype=int), "dtype"),
+        (
+            lambda b: np.sum(b, dtype=int),
+            r"^np.sum on nodes takes \(x, axis, keepdims\): got an unexpected keyword argument",
+        ),
+        (lambda b: np.linalg.inv(b, 1), r"^inv\(\) takes 1 positional argument but 2 were given$"),
         (float, "real number, not 'StochasticNode'"),
         (len, "has no len"),
     ],
@@ -186,6 +200,16 @@ def test_nodes_of_two_graphs_do_not_mix(x):
         "Declare the model in one graph$",
     ):
         _ = x + scg.Graph("other").data("x", 3)
+
+
+def test_what_is_named_instead_is_supported():
+    known = {f"np.{numpy_name(f)}" for f in (*UFUNCS, *FUNCTIONS) if callable(f)}
+    assert set(_NEAREST.values()) - known == {"scg.logsumexp"}
+    for name in _NEAREST:
+        found = np
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert found not in UFUNCS and found not in FUNCTIONS
 
 
 def test_the_tables_hold_numpy_functions():

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from scg.dispatch import FUNCTIONS, UFUNCS
 from scg.errors import DeclarationError
-from scg.expr import FUNCTIONS, UFUNCS, Expr
+from scg.expr import Expr
 from scg.ops.base import Op
 
 #: Characters of one expression, and the largest integer in it: a text is no way to fill a machine.

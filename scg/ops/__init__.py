@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scg import expr
+from scg.dispatch import FUNCTIONS, UFUNCS
 from scg.errors import DeclarationError
 from scg.ops import (
     activations,
@@ -129,8 +129,8 @@ _by_function = {
     "stop": gradient.stop,
 }
 
-expr.UFUNCS.update(_by_ufunc)
-expr.FUNCTIONS.update(_by_function)
+UFUNCS.update(_by_ufunc)
+FUNCTIONS.update(_by_function)
 
 __all__ = [
     "activations",

@@ -1,0 +1,116 @@
+"""NumPy on nodes (NEP 13 and 18): what ufuncs and functions build, and what to write instead."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+#: NumPy ufuncs and functions, and what they build on nodes; filled by ``scg.ops``.
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+#: What a node lacks, after its description.
+NO_VALUES = (
+    " holds no values. For samples call g.simulate(params, nodes=[...], seed=1); inside a model "
+    "write NumPy functions on it"
+)
+NO_TRUTH = (
+    " has no truth value while a graph is declared. Write np.where(condition, a, b) instead of `if`"
+)
+NO_ITEMS = (
+    " cannot be iterated. Write np.sum(node), node[i], or [node[i] for i in range(node.shape[0])]"
+)
+
+#: What is nearest in meaning, where the spelling does not tell; else the spelling decides.
+_NEAREST = {
+    "add.reduce": "np.sum",
+    "add.accumulate": "np.cumsum",
+    "multiply.reduce": "np.prod",
+    "multiply.accumulate": "np.cumprod",
+    "multiply.outer": "np.outer",
+    "maximum.reduce": "np.max",
+    "minimum.reduce": "np.min",
+    "logaddexp": "scg.logsumexp",
+    "hypot": "np.linalg.norm",
+    "reciprocal": "np.divide",
+    "cbrt": "np.power",
+    "floor_divide": "np.floor",
+    "remainder": "np.floor",
+    "fmod": "np.floor",
+    "fabs": "np.absolute",
+    "fmax": "np.maximum",
+    "fmin": "np.minimum",
+    "heaviside": "np.where",
+    "average": "np.mean",
+    "median": "np.sort",
+    "percentile": "np.sort",
+    "quantile": "np.sort",
+    "inner": "np.dot",
+    "vdot": "np.dot",
+    "tensordot": "np.einsum",
+    "kron": "np.einsum",
+    "vstack": "np.concatenate",
+    "hstack": "np.concatenate",
+    "dstack": "np.stack",
+    "ptp": "np.max",
+    "any": "np.max",
+    "all": "np.min",
+    "linalg.lstsq": "np.linalg.solve",
+    "linalg.qr": "np.linalg.cholesky",
+    "linalg.eigh": "np.linalg.cholesky",
+    "linalg.svd": "np.linalg.cholesky",
+}
+
+
+def ufunc(called: Any, method: str, inputs: tuple[Any, ...], options: Any) -> Any:
+    """Build what a call of a ufunc builds.
+
+    Raises
+    ------
+    TypeError
+        If nodes do not support it; the message names the nearest that they do.
+    """
+    if method != "__call__":
+        raise TypeError(_unsupported(f"{called.__name__}.{method}", UFUNCS))
+    if called not in UFUNCS:
+        raise TypeError(_unsupported(called.__name__, UFUNCS))
+    if options:
+        raise TypeError(
+            f"np.{called.__name__} with {', '.join(options)} is not supported on nodes; it takes "
+            "nodes and arrays alone"
+        )
+    return UFUNCS[called](*inputs)
+
+
+def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """Build what a call of a NumPy function builds; raises as :func:`ufunc` does."""
+    if called not in FUNCTIONS:
+        raise TypeError(_unsupported(numpy_name(called), FUNCTIONS))
+    rule = FUNCTIONS[called]
+    try:
+        return rule(*args, **options)
+    except TypeError:
+        signature = inspect.signature(rule)
+        try:
+            signature.bind(*args, **options)
+        except TypeError as error:
+            takes = ", ".join(signature.parameters)
+            raise TypeError(f"np.{numpy_name(called)} on nodes takes ({takes}): {error}") from None
+        raise
+
+
+def numpy_name(function: Any) -> str:
+    """Return the name of a NumPy function below ``np``, such as "linalg.inv"."""
+    inside = str(getattr(function, "__module__", "")).startswith("numpy.linalg")
+    return f"linalg.{function.__name__}" if inside else function.__name__
+
+
+def _unsupported(name: str, table: Mapping[Any, Any]) -> str:
+    near = _NEAREST.get(name)
+    if near is None:
+        import difflib
+
+        known = sorted(numpy_name(key) for key in table if callable(key))
+        near = f"np.{difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]}"
+    return f"np.{name} is not supported on nodes; the nearest supported function is {near}"
