@@ -93,9 +93,14 @@ class Step:
         if by_name:
             data = {**(data or {}), **by_name}
         values, sizes, memory = self.checked(params, data, state)
-        _check_source(seed, noise)
-        if noise is None:
+        if seed is not None and noise is None:
             return BoundStep(self, values, sizes, memory, as_runs(runs))(seed)
+        if noise is None or seed is not None:
+            raise CallError(
+                "a step needs a seed and has no default: step(params, seed=1)"
+                if noise is None
+                else "give either seed= or noise=, not both"
+            )
         out = self._guarded(values, self.outcomes.given(noise, sizes), sizes, 1)
         return self.result(moments(out), memory, len(out["cost",]))
 
@@ -288,12 +293,3 @@ def as_runs(runs: Any) -> int:
             f"one seed has 2**32 runs, got runs={runs}; take several seeds, e.g. seed=(1, 0)"
         )
     return int(runs)
-
-
-def _check_source(seed: Any, noise: Any) -> None:
-    if (seed is None) == (noise is None):
-        raise CallError(
-            "a step needs a seed and has no default: step(params, seed=1)"
-            if seed is None
-            else "give either seed= or noise=, not both"
-        )

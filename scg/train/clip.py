@@ -4,8 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+RULES: set[Callable[..., Any]] = set()
+
+
+def rule(function: Function) -> Function:
+    """Declare that an optimizer's ``update``, or a clip's ``__call__``, is a rule.
+
+    A rule consists of NumPy functions and operators on its arguments alone - no ``if`` on their
+    values, no conversion to ``float``, no random numbers of its own - and a slot that is absent
+    counts as zeros. A compiled step makes updates by rules in the same call as the gradients.
+
+    Examples
+    --------
+    >>> import scg
+    >>> class SignDescent(scg.optim.Optimizer):
+    ...     @scg.optim.rule
+    ...     def update(self, value, grad, slots, rate, count):
+    ...         return value - rate * np.sign(grad), slots
+    >>> SignDescent(0.1).is_rule
+    True
+    """
+    RULES.add(function)
+    return function
+
 
 Clip = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -25,10 +52,11 @@ class ClipNorm:
 
     limit: float
 
-    def __call__(self, grads: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    @rule
+    def __call__(self, grads: Mapping[str, Any]) -> dict[str, Any]:
         """Return the scaled gradients."""
-        norm = np.sqrt(sum(float(np.sum(np.square(grad))) for grad in grads.values()))
-        scale = min(1.0, self.limit / norm) if norm else 1.0
+        norm = np.sqrt(sum(np.sum(np.square(grad)) for grad in grads.values()))
+        scale = self.limit / np.maximum(norm, self.limit)
         return {name: grad * scale for name, grad in grads.items()}
 
 
@@ -38,6 +66,7 @@ class ClipValue:
 
     limit: float
 
-    def __call__(self, grads: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    @rule
+    def __call__(self, grads: Mapping[str, Any]) -> dict[str, Any]:
         """Return the clipped gradients."""
         return {name: np.clip(grad, -self.limit, self.limit) for name, grad in grads.items()}

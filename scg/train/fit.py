@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,34 +20,9 @@ from scg.train.metrics import JsonLines
 from scg.train.optim import Adam, Optimizer, OptimizerState
 from scg.train.progress import progress_bar
 from scg.train.settings import compare, settings
+from scg.train.update import Params, Snapshot, make_update
 
-Params = dict[str, np.ndarray]
 Callback = Callable[["Run"], Mapping[str, Any] | None]
-
-
-class Snapshot(NamedTuple):
-    """All that changes from update to update; replaced as a whole, so it is never half new.
-
-    Attributes
-    ----------
-    count : int
-        Number of updates made: the position in the noise and in the data.
-    params : dict
-        Parameters by name.
-    state : dict
-        The estimators' state and own parameters: node, then name.
-    optimizer, own : OptimizerState
-        Of the parameters, and of the estimators' own parameters.
-    cost : float
-        Sum of the cost estimates of the epoch that is under way.
-    """
-
-    count: int
-    params: Params
-    state: Nested
-    optimizer: OptimizerState
-    own: OptimizerState
-    cost: float = 0.0
 
 
 @dataclass
@@ -111,6 +86,9 @@ def fit(
 
     Update `count` draws its noise from ``seed=(*seed, count)``, its batch from the epoch's own
     shuffling: what happens depends on the arguments alone, and a resumed run repeats it bit by bit.
+    With ``backend="numba"`` one call samples, differentiates and updates, if the optimizers are
+    rules (:func:`scg.optim.rule`, as those of ``scg.optim`` are); parameters and what optimizers
+    keep are then of the step's type.
 
     Parameters
     ----------
@@ -168,6 +146,7 @@ def fit(
         OptimizerState(),
     )
     run = Run(step, start)
+    update = make_update(step, optimizer, own_optimizer)
     path = Path(checkpoint) if checkpoint is not None else None
     if resume and path is None:
         raise CheckpointError("resume=True needs checkpoint=, the file to continue from")
@@ -192,7 +171,8 @@ def fit(
         with progress_bar(last, run.now.count, progress) as advance:
             started = time.perf_counter()
             while run.now.count < last and not run.stop:
-                run.now = _updated(run, batches, base, optimizer, own_optimizer)
+                count = run.now.count
+                run.now = update(run.now, batches[count], (*base, count))
                 advance(run)
                 due = checkpoint_every is not None and run.now.count % checkpoint_every == 0
                 if run.now.count % batches.per_epoch == 0:
@@ -208,28 +188,6 @@ def fit(
             _save(run, path, made_with)
         raise
     return run
-
-
-def _updated(
-    run: Run,
-    batches: Batches,
-    seed: tuple[int, ...],
-    optimizer: Optimizer,
-    own_optimizer: Optimizer,
-) -> Snapshot:
-    """Make one update."""
-    now = run.now
-    out = run.step(now.params, seed=(*seed, now.count), data=batches[now.count], state=now.state)
-    graph = run.step.graph
-    numbers, optimizer_state = optimizer.apply(
-        graph.unconstrained(now.params), out.grads, now.optimizer
-    )
-    params = graph.constrained(numbers)
-    state, own = out.state, now.own
-    if out.estimator_grads:
-        flat, own = own_optimizer.apply(_flat(state), _flat(out.estimator_grads), own)
-        state = {n: {k: flat[f"{n}@{k}"] for k in entries} for n, entries in state.items()}
-    return Snapshot(now.count + 1, params, state, optimizer_state, own, now.cost + out.cost)
 
 
 def _finish_epoch(
@@ -282,7 +240,3 @@ def _restore(run: Run, path: Path, made_with: Mapping[str, Any]) -> None:
         about["cost"],
     )
     run.history = about["history"]
-
-
-def _flat(nested: Nested) -> Params:
-    return {f"{node}@{name}": v for node, entries in nested.items() for name, v in entries.items()}

@@ -16,14 +16,16 @@ one method:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from scg.errors import CallError
 from scg.train import schedules
-from scg.train.clip import Clip, ClipNorm, ClipValue
+from scg.train.clip import RULES, Clip, ClipNorm, ClipValue, rule
 from scg.train.schedules import Schedule
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Optimizer",
     "OptimizerState",
     "RMSprop",
+    "rule",
     "schedules",
 ]
 
@@ -131,14 +134,38 @@ class Optimizer:
                     f"{state.count} updates; lower the learning rate or clip the gradients: "
                     "clip=scg.optim.ClipNorm(5.0)"
                 )
-        clipped = self.clip(grads) if self.clip else grads
         rate, count = self.rate_at(state.count), state.count + 1
-        new, slots = dict(params), dict(state.slots)
-        for name, grad in clipped.items():
-            new[name], slots[name] = self.update(
-                np.asarray(params[name]), np.asarray(grad), slots.get(name, {}), rate, count
+        arrays = {name: np.asarray(params[name]) for name in grads}
+        new, slots = self.move(arrays, grads, state.slots, rate, count)
+        return {**params, **new}, OptimizerState(count, {**state.slots, **slots})
+
+    def move(
+        self,
+        values: Mapping[str, Any],
+        grads: Mapping[str, Any],
+        slots: Mapping[str, dict[str, Any]],
+        rate: Any,
+        count: Any,
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Clip and update: arrays, or the expressions of a program."""
+        new, kept = {}, {}
+        for name, grad in (self.clip(grads) if self.clip else grads).items():
+            new[name], kept[name] = self.update(
+                values[name], grad, slots.get(name, {}), rate, count
             )
-        return new, OptimizerState(count, slots)
+        return new, kept
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether a compiled step may make the updates, see :func:`rule`."""
+        clip = self.clip is None or type(self.clip).__call__ in RULES
+        return clip and type(self).update in RULES
+
+    def slots_of(self, shape: tuple[int, ...]) -> Slots:
+        """Return the slots of a parameter of this shape after an update with zeros."""
+        zeros = np.zeros(shape)
+        with np.errstate(all="ignore"):
+            return self.update(zeros, zeros, {}, 0.0, 1)[1]
 
 
 @dataclass(frozen=True)
@@ -165,6 +192,7 @@ class SGD(Optimizer):
         if self.nesterov and not self.momentum:
             raise CallError("SGD: nesterov=True needs momentum, for instance momentum=0.9")
 
+    @rule
     def update(
         self, value: np.ndarray, grad: np.ndarray, slots: Slots, rate: float, count: int
     ) -> tuple[np.ndarray, Slots]:
@@ -200,6 +228,7 @@ class RMSprop(Optimizer):
     def __post_init__(self) -> None:
         _fraction("RMSprop", decay=self.decay, momentum=self.momentum)
 
+    @rule
     def update(
         self, value: np.ndarray, grad: np.ndarray, slots: Slots, rate: float, count: int
     ) -> tuple[np.ndarray, Slots]:
@@ -235,14 +264,15 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         _fraction(type(self).__name__, beta1=self.beta1, beta2=self.beta2)
 
+    @rule
     def update(
         self, value: np.ndarray, grad: np.ndarray, slots: Slots, rate: float, count: int
     ) -> tuple[np.ndarray, Slots]:
         """Make one step."""
         first = self.beta1 * slots.get("first", 0.0) + (1.0 - self.beta1) * grad
         second = self.beta2 * slots.get("second", 0.0) + (1.0 - self.beta2) * grad**2
-        root = np.sqrt(second / (1.0 - self.beta2**count))
-        step = first / (1.0 - self.beta1**count) / (root + self.epsilon)
+        root = np.sqrt(second / _shortfall(self.beta2, count))
+        step = first / _shortfall(self.beta1, count) / (root + self.epsilon)
         return value - rate * step, {"first": first, "second": second}
 
 
@@ -260,11 +290,17 @@ class AdamW(Adam):
 
     decay: float = 1e-2
 
+    @rule
     def update(
         self, value: np.ndarray, grad: np.ndarray, slots: Slots, rate: float, count: int
     ) -> tuple[np.ndarray, Slots]:
         """Make one step."""
         return super().update((1.0 - rate * self.decay) * value, grad, slots, rate, count)
+
+
+def _shortfall(decay: float, count: int) -> Any:
+    """Return 1 - decayᵗ; in single precision, too, it does not cancel."""
+    return -np.expm1(count * math.log(decay)) if decay else 1.0
 
 
 def _fraction(name: str, **given: float) -> None:

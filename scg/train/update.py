@@ -1,0 +1,206 @@
+"""One update of a training run: sample, differentiate, and move the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.compile import finish
+from scg.expr import Expr, intern
+from scg.graph import Graph
+from scg.ops.base import STATE, constant
+from scg.result import Nested, nest
+from scg.step import Step
+from scg.train.optim import Optimizer, OptimizerState
+
+Params = dict[str, np.ndarray]
+
+
+class Snapshot(NamedTuple):
+    """All that changes from update to update; replaced as a whole, so it is never half new.
+
+    Attributes
+    ----------
+    count : int
+        Number of updates made: the position in the noise and in the data.
+    params : dict
+        Parameters by name.
+    state : dict
+        The estimators' state and own parameters: node, then name.
+    optimizer, own : OptimizerState
+        Of the parameters, and of the estimators' own parameters.
+    cost : float
+        Sum of the cost estimates of the epoch that is under way.
+    """
+
+    count: int
+    params: Params
+    state: Nested
+    optimizer: OptimizerState
+    own: OptimizerState
+    cost: float = 0.0
+
+
+class Update:
+    """Makes updates of a step, with one call for the gradients and NumPy for the optimizers.
+
+    Parameters
+    ----------
+    step : Step
+        What is trained.
+    optimizer, own_optimizer : Optimizer
+        Of the parameters, and of the estimators' own parameters.
+    """
+
+    def __init__(self, step: Step, optimizer: Optimizer, own_optimizer: Optimizer):
+        self.step, self.optimizer, self.own_optimizer = step, optimizer, own_optimizer
+
+    def __call__(self, now: Snapshot, batch: Mapping[str, Any], seed: Any) -> Snapshot:
+        """Return what follows `now`."""
+        out = self.step(now.params, seed=seed, data=batch, state=now.state)
+        graph = self.step.graph
+        numbers, optimizer = self.optimizer.apply(
+            graph.unconstrained(now.params), out.grads, now.optimizer
+        )
+        state, own = out.state, now.own
+        if out.estimator_grads:
+            grads = _flat(out.estimator_grads)
+            flat, own = self.own_optimizer.apply(_flat(state), grads, own)
+            state = {n: {k: flat[f"{n}@{k}"] for k in entries} for n, entries in state.items()}
+        params = graph.constrained(numbers)
+        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + out.cost)
+
+
+class FusedUpdate(Update):
+    """The same in one call of one program: the optimizers' rules are expressions of it.
+
+    What the rules need besides parameters and gradients - rates, counts, slots - are leaves.
+    """
+
+    def __init__(self, step: Step, optimizer: Optimizer, own_optimizer: Optimizer):
+        super().__init__(step, optimizer, own_optimizer)
+        outputs, graph = step.program.outputs, step.graph
+        self.params = _Part(
+            "params",
+            optimizer,
+            {name: parameter.node for name, parameter in graph.parameters.items()},
+            {key[1]: grad for key, grad in outputs.items() if key[0] == "grads"},
+            graph,
+        )
+        leaves = {
+            f"{memory.node}@{name}": leaf
+            for memory in step.surrogate.memory.values()
+            for name, leaf in memory.leaves.items()
+        }
+        own = {f"{key[1]}@{key[2]}": grad for key, grad in outputs.items() if key[0] == "own"}
+        self.own = _Part("own", own_optimizer, leaves, own, graph)
+        kept = {key: e for key, e in outputs.items() if key[0] in ("cost", "state")}
+        grads = [*self.params.grads.values(), *own.values()]
+        size: Expr = sum((np.sum(np.abs(grad)) for grad in grads), constant(graph, 0.0))
+        program = step.program
+        self.program = finish(
+            {**kept, **self.params.outputs, **self.own.outputs, ("size",): size},
+            program.dtype,
+            program.backend,
+        )
+
+    def __call__(self, now: Snapshot, batch: Mapping[str, Any], seed: Any) -> Snapshot:
+        """Return what follows `now`."""
+        values, sizes, memory = self.step.checked(now.params, batch, now.state)
+        values |= self.params.inputs(now.optimizer) | self.own.inputs(now.own)
+        out = self.program.sampler(values, sizes, 1)(seed, 0).means
+        if not np.isfinite(out["size",]):
+            return super().__call__(now, batch, seed)  # which says what is not finite
+        params = self.step.graph.constrained(self.params.values(out))
+        state = nest(memory, out, "state")
+        for name, value in self.own.values(out).items():
+            node, _, entry = name.partition("@")
+            state[node][entry] = value
+        cost = now.cost + float(out["cost",])
+        optimizer, own = self.params.state(out, now.optimizer), self.own.state(out, now.own)
+        return Snapshot(now.count + 1, params, state, optimizer, own, cost)
+
+
+def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> Update:
+    """Return what makes updates: one program where a compiled step can hold the optimizers."""
+    compiled = step.program.backend != "numpy"
+    plain = step.curvature is None and not step.check_finite
+    if compiled and plain and optimizer.is_rule and own_optimizer.is_rule:
+        return FusedUpdate(step, optimizer, own_optimizer)
+    return Update(step, optimizer, own_optimizer)
+
+
+class _Part:
+    """An optimizer as a part of a program.
+
+    Parameters
+    ----------
+    kind : str
+        First word of the keys of its outputs, and of its leaves.
+    optimizer : Optimizer
+        The rule.
+    values, grads : mapping
+        Leaves and their gradients by name; a leaf without gradient is left alone.
+    graph : Graph
+        Where new leaves live.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        optimizer: Optimizer,
+        values: Mapping[str, Expr],
+        grads: Mapping[str, Expr],
+        graph: Graph,
+    ):
+        self.kind, self.optimizer, self.grads = kind, optimizer, grads
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+        def leaf(name: str, shape: tuple[int, ...] = ()) -> Expr:
+            # No node's name is empty, so that no other leaf's name begins so.
+            full = f"@{kind}/{name}"
+            self._shapes[full] = shape
+            return intern(graph, STATE, (), {"name": full}, (shape, (), "float"))
+
+        slots = {
+            name: {
+                slot: leaf(f"{name}/{slot}", np.shape(array))
+                for slot, array in optimizer.slots_of(grad.shape).items()
+            }
+            for name, grad in grads.items()
+        }
+        used = {name: values[name] for name in grads}
+        new, new_slots = optimizer.move(used, grads, slots, leaf("rate"), leaf("count"))
+        self.outputs: dict[Any, Expr] = {(kind, name): value for name, value in new.items()}
+        for name, entries in new_slots.items():
+            self.outputs |= {(f"{kind} slots", name, slot): e for slot, e in entries.items()}
+
+    def inputs(self, state: OptimizerState) -> dict[str, Any]:
+        """Return the values of the leaves."""
+        given: dict[str, Any] = {
+            f"@{self.kind}/rate": self.optimizer.rate_at(state.count),
+            f"@{self.kind}/count": state.count + 1,
+        }
+        for name, entries in state.slots.items():
+            given |= {f"@{self.kind}/{name}/{slot}": array for slot, array in entries.items()}
+        for name, shape in self._shapes.items():
+            if name not in given:
+                given[name] = np.zeros(shape)
+        return given
+
+    def values(self, out: Mapping[Any, Any]) -> Params:
+        """Return what was updated."""
+        return {name: out[self.kind, name] for name in self.grads}
+
+    def state(self, out: Mapping[Any, Any], before: OptimizerState) -> OptimizerState:
+        """Return the optimizer's new state."""
+        if not self.grads:
+            return before
+        found = nest(before.slots, out, f"{self.kind} slots")
+        return OptimizerState(before.count + 1, {n: found.get(n, {}) for n in self.grads})
+
+
+def _flat(nested: Nested) -> Params:
+    return {f"{node}@{name}": v for node, entries in nested.items() for name, v in entries.items()}
