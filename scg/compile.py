@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg import collector
 from scg.curvature import directional
 from scg.engine.program import Program
 from scg.errors import DeclarationError, EstimatorError
@@ -26,6 +27,7 @@ BACKENDS = ("numpy", "numba")
 DTYPES = ("float64", "float32")
 
 
+@collector.paused()
 def compile(
     graph: Graph,
     estimator: Estimator | Mapping[str, Estimator] | None = None,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scg import collector
 from scg.engine import blas, native, streams, table
 from scg.engine.buffers import type_of, uses
 from scg.engine.connection import Connection, Ports
@@ -50,6 +51,7 @@ class Executable:
         Names of the user's own ops, which Python computes.
     """
 
+    @collector.paused()
     def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64):
         self.dtype = np.dtype(dtype)
         self.code = "f4" if self.dtype == np.float32 else "f8"
