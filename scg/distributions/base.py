@@ -37,6 +37,8 @@ def unsupported(what: str, why: str = "") -> Callable[..., Any]:
     return method
 
 
+#: What laws say of which each coordinate has finitely many values, independently of the others.
+by_values = unsupported("measure-valued derivative", "a part at each value of a coordinate instead")
 _NOT_RELAXED = unsupported("relaxation", "only laws of a step or an argmax of a latent have one")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.base import Distribution, Noise, by_values, one_of
 from scg.distributions.logistic import Logistic
 from scg.ops.elementwise import (
     exp,
@@ -48,6 +48,7 @@ class Bernoulli(Distribution):
     """
 
     extends_to_mean = True
+    weak_derivatives = by_values
     constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
     support = sets.boolean
 

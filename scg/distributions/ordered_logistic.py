@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, numeric
+from scg.distributions.base import Distribution, by_values, numeric
 from scg.errors import DeclarationError
 from scg.expr import Expr
 from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
@@ -35,6 +35,7 @@ class OrderedLogistic(Distribution):
     """
 
     kind = "int"
+    weak_derivatives = by_values
     constraints = sets.of(predictor=sets.real, cutpoints=sets.ordered_vector)
 
     def __init__(self, predictor: Any, cutpoints: Any):

@@ -74,22 +74,36 @@ def von_mises_cdf(kappa: ArrayLike, x: ArrayLike, order: int = 0) -> NDArray[np.
 def von_mises_quantile(kappa: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
     """Return x for CDF(x) = u, by Newton's method on the logarithm of the tail."""
     kappa, u = np.broadcast_arrays(np.asarray(kappa, np.float64), np.asarray(u, np.float64))
-    tail = 2 * np.minimum(u, 1 - u)  # of |x|
-    low, high = np.zeros(u.shape), np.full(u.shape, np.pi)
+    valid = (kappa >= 0) & np.isfinite(kappa) & (u > 0) & (u < 1)
+    out = np.full(u.shape, np.nan)
+    inside = np.flatnonzero(valid)
+    kappa, u = kappa.ravel()[inside], u.ravel()[inside]
+    z = _newton(kappa, 2 * np.minimum(u, 1 - u))
+    out.flat[inside] = np.where(u < 0.5, -z, z)
+    return out
+
+
+def _newton(kappa: NDArray, tail: NDArray) -> NDArray:
+    """Return z with P(|X| > z) = tail, by steps on those that still move."""
+    mass = _mass(kappa)
+    low, high = np.zeros(tail.shape), np.full(tail.shape, np.pi)
     z = 0.5 * _reach(kappa / 10, low)
-    with np.errstate(all="ignore"):
-        for _ in range(100):
-            ((part,), _) = _tail(kappa, z, 0)
-            excess = np.log(part / tail)
-            low, high = np.where(excess > 0, z, low), np.where(excess > 0, high, z)
-            slope = np.exp(-2 * kappa * np.sin(0.5 * z) ** 2) / _mass(kappa) / part
-            new = z + excess / slope
-            new = np.where((new > low) & (new < high), new, 0.5 * (low + high))
-            done = np.abs(new - z) <= 4e-16 * z
-            z = np.where(done, z, new)
-            if done.all():
-                break
-    return np.where(np.isfinite(kappa + u), np.where(u < 0.5, -z, z), np.nan)
+    moving = np.arange(len(z))
+    for _ in range(100):
+        k, at = kappa[moving], z[moving]
+        (part,) = _integrals(k, at, _reach(k, at), 0)
+        excess = np.log(part / mass[moving] / tail[moving])
+        low[moving] = np.where(excess > 0, at, low[moving])
+        high[moving] = np.where(excess > 0, high[moving], at)
+        new = at + excess * part * np.exp(2 * k * np.sin(0.5 * at) ** 2)
+        inside = (new > low[moving]) & (new < high[moving])
+        z[moving] = np.where(inside, new, 0.5 * (low[moving] + high[moving]))
+        # the error of a Newton step is about the square of its length
+        short = np.maximum(1e-9 * np.minimum(at, np.pi - at), 4e-16 * at)
+        moving = moving[~(inside & (np.abs(new - at) <= short)) & (low < high)[moving]]
+        if not moving.size:
+            break
+    return z
 
 
 def _mass(kappa: NDArray) -> NDArray:

@@ -142,15 +142,6 @@ def test_statistics(name):
         np.testing.assert_array_equal(support, values)
 
 
-@pytest.mark.statistical
-@pytest.mark.parametrize("name", ROWS)
-def test_draws(name, seed):
-    make, parameters, frozen, values, _ = ROWS[name]
-    x = law.draws(make(**parameters), seed)
-    law.check_discrete_draws(x, frozen.pmf, values)
-    law.check_moments(x, frozen.mean(), frozen.var())
-
-
 def test_quantiles_of_large_laws():
     """Smallest k with F(k) ≥ u, also where the mean is large or the law is heavy."""
     u = np.array([1e-12, 1e-3, 0.5, 0.9, 1 - 1e-12])

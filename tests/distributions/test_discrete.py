@@ -125,7 +125,9 @@ def test_statistics_are_sums_over_the_support(row):
             d.variance(), np.tensordot(p, (atoms - mean) ** 2, axes=1), rtol=1e-12
         )
     else:
-        with pytest.raises(scg.UnsupportedError, match=r"^Categorical has no mean: classes are names"):
+        with pytest.raises(
+            scg.UnsupportedError, match=r"^Categorical has no mean: classes are names"
+        ):
             d.mean()
     q = family(**other(parameters))
     p_of_q = np.exp([q.log_prob(x) for x in atoms])

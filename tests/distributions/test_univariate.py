@@ -141,16 +141,6 @@ def test_pathwise_derivative(name):
     law.check_pathwise(family, {key: np.full(3, value) for key, value in parameters.items()})
 
 
-@pytest.mark.statistical
-@pytest.mark.parametrize("name", ROWS)
-def test_draws(name, seed):
-    family, parameters, frozen, _ = ROWS[name]
-    x = law.draws(family(**parameters), seed)
-    law.check_continuous_draws(x, frozen.cdf)
-    if name not in ("Cauchy", "Pareto", "InverseGamma", "StudentT", "VonMises"):
-        law.check_moments(x, frozen.mean(), frozen.var())
-
-
 # --- extremes -------------------------------------------------------------------------------------
 EXTREMES = [
     ("Gamma", dict(concentration=1e-3, rate=1.0), stats.gamma(1e-3), [1e-30, 1e-5, 3.0]),

@@ -56,16 +56,6 @@ def test_multivariate_normal(form):
     law.check_pathwise(normal_vector, parameters)
 
 
-@pytest.mark.statistical
-@pytest.mark.parametrize("form", GAUSSIANS)
-def test_multivariate_normal_draws(form, seed):
-    parameters, covariance = GAUSSIANS[form]
-    x = law.draws(scg.MultivariateNormal(**parameters), seed)
-    whitened = np.linalg.solve(np.linalg.cholesky(covariance), (x - MU).T)
-    law.check_continuous_draws(whitened.ravel(), stats.norm().cdf)
-    law.check_continuous_draws((whitened**2).sum(axis=0), stats.chi2(3).cdf)
-
-
 def test_dirichlet():
     frozen = stats.dirichlet(A)
     law.check_log_prob(scg.Dirichlet, {"concentration": A}, SIMPLEX, frozen.logpdf(SIMPLEX))
@@ -143,17 +133,6 @@ def test_mixture():
         scg.Mixture([scg.Normal(), scg.Normal(np.zeros(2))], probs=[0.5, 0.5])
 
 
-@pytest.mark.statistical
-def test_mixture_draws(seed):
-    weights = np.exp(MIXED["w"]) / np.exp(MIXED["w"]).sum()
-    parts = [stats.norm(-1.0, 0.6), stats.norm(1.5, 1.1)]
-
-    def cdf(x):
-        return sum(w * p.cdf(x) for w, p in zip(weights, parts, strict=True))
-
-    law.check_continuous_draws(law.draws(mixture(**MIXED), seed), cdf)
-
-
 W, B = rng.normal(size=(3, 3)), rng.normal(size=3)
 
 
@@ -181,14 +160,6 @@ def test_autoregressive():
         scg.Autoregressive(scg.Normal, W, B)
     with pytest.raises(scg.DeclarationError, match="do not fit"):
         autoregressive(W, B[:2])
-
-
-@pytest.mark.statistical
-def test_autoregressive_draws(seed):
-    d = autoregressive(W, B)
-    law.check_discrete_draws(
-        law.draws(d, seed), lambda x: np.exp(d.log_prob(x)), d.enumerate_support()
-    )
 
 
 def test_autoregressive_moments_are_exact():
