@@ -6,11 +6,12 @@ from scg.errors import CallError
 
 
 def set_threads(count: int) -> None:
-    """Set the number of threads of matrix products, for the whole process.
+    """Set the number of threads of matrix products and of large loops, for the whole process.
 
-    Loops run in the calling thread, and so do products that are too small to gain. Without a call
-    the environment decides, as for NumPy: ``OPENBLAS_NUM_THREADS`` or all cores. Results do not
-    depend on it beyond the rounding of matrix products.
+    Loops below some 10⁵ elements run in the calling thread, and so do products that are too small
+    to gain. Without a call the environment decides, as for NumPy: ``OPENBLAS_NUM_THREADS`` or all
+    cores. Results do not depend on it beyond the rounding of matrix products: loops are cut by
+    their size, not by the number of threads.
 
     Parameters
     ----------

@@ -7,13 +7,16 @@ are computed by ``np.matmul`` in Python, and counted as such.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import os
+from typing import Any
 
 import numpy as np
 
 _SYMBOLS = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
-_THREADS = ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_")
+_THREADS = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_")
 
 #: Runs ``table[0]`` products of row-major matrices: function, shape, three operands and steps.
 SOURCE = """def kernel(table):
@@ -58,14 +61,31 @@ def gemm_address(code: str) -> int | None:
     return None
 
 
+_chosen: list[int] = []
+
+
 def set_threads(count: int) -> None:
     """Set the number of threads of NumPy's matrix products."""
+    _chosen[:] = [count]
+    function = _threads("set")
+    if function is not None:
+        function(ctypes.c_int(count))
+
+
+def threads() -> int:
+    """Return the number of threads of NumPy's matrix products; it heeds the environment."""
+    function = _threads("get")
+    if function is not None:
+        return int(function())
+    return _chosen[0] if _chosen else os.cpu_count() or 1
+
+
+@functools.cache
+def _threads(verb: str) -> Any:
     for symbol in _THREADS:
-        try:
-            getattr(_library(), symbol)(ctypes.c_int(count))
-        except AttributeError:
-            continue
-        return
+        with contextlib.suppress(AttributeError):
+            return getattr(_library(), symbol.format(verb))
+    return None
 
 
 def check() -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.engine.noise import check_seed
+from scg.engine.parts import Cut, ends
 from scg.expr import Expr
 
 #: Fills one leaf: key, first run, runs, elements a run, address, bytes a run, first block.
@@ -75,3 +76,21 @@ def table(
         words[row, 2:6] = runs, each, 0, each * item
         lengths[row] = runs * each * item
     return np.array(functions, np.int64), words, lengths
+
+
+def cut(row: int, words: Sequence[int], item: int) -> Cut | None:
+    """Return how a row of the table is cut in parts: along runs, or along the elements of one."""
+    _, _, runs, each, _, step, _ = words
+    over_runs = runs > 1
+    at = ends(runs if over_runs else each, runs * each)
+    if at is None:
+        return None
+    shift = np.zeros((len(at) - 1, WORDS), np.int64)
+    if over_runs:
+        shift[:, 1], shift[:, 2], shift[:, 4] = at[:-1], np.diff(at) - runs, at[:-1] * step
+    else:
+        at[:-1] -= at[:-1] % (2 * LANES)
+        width = 8 // item
+        shift[:, 3], shift[:, 4] = np.diff(at) - each, at[:-1] * item
+        shift[:, 6] = at[:-1] // width
+    return Cut(row, shift, ())

@@ -1,0 +1,170 @@
+"""Large loops in parts: the same bits for every number of threads, and the interpreter's values."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import scg
+from scg.engine import blas, parts
+from scg.engine.executable import Executable
+from scg.engine.interpreter import Interpreter
+from scg.ops import elementwise, reductions
+
+pytest.importorskip("numba")
+
+PLATE, OTHER = scg.Plate("batch"), scg.Plate("other")
+SIZE = 5 * parts.LEAST // 12 + 7
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    """These tests set the number of threads."""
+    before = blas.threads()
+    yield
+    blas.set_threads(before)
+
+
+def outputs():
+    graph = scg.Graph("large")
+    x = graph.data("x", shape=(3, 4), plates=PLATE)
+    w = graph.data("w", shape=(4,))
+    y = elementwise.exp(x) * w
+    whole = elementwise.where(x > 0, 2, 3)
+    return {
+        "map": y,
+        "rows": reductions.sum(y, axis=-1),
+        "middle": reductions.sum(y, axis=0),
+        "columns": reductions.plate_sum(y, PLATE),
+        "total": reductions.sum(reductions.plate_sum(y, PLATE)),
+        "largest": reductions.plate_max(x, PLATE),
+        "count": reductions.sum(reductions.plate_sum(whole, PLATE)),
+        "joined": np.concatenate([y, x], axis=0),
+        "transposed": y.T + 1.0,
+    }
+
+
+def run(engine, values):
+    return engine.run({leaf: values[leaf.attrs["name"]] for leaf in engine.leaves}, {PLATE: SIZE})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parts_agree_with_the_interpreter_and_do_not_depend_on_threads(dtype):
+    rng = np.random.default_rng(0)
+    values = {
+        "x": rng.normal(size=(SIZE, 3, 4)).astype(dtype),
+        "w": rng.normal(size=4).astype(dtype),
+    }
+    values["x"][11, 2, 1] = np.nan  # a maximum shows it
+    declared = outputs()
+    engine = Executable(declared, dtype)
+    plan = engine.plan({PLATE: SIZE})
+    assert any(isinstance(after, parts.Cut) for _, _, after in plan.segments)
+    expected = run(Interpreter(declared, dtype), values)
+    found = []
+    for threads in (1, 2, 5):
+        scg.set_threads(threads)
+        found.append(run(engine, values))
+    for key, value in expected.items():
+        rtol = 1e-12 if dtype == np.float64 else 2e-5
+        np.testing.assert_allclose(found[0][key], value, rtol=rtol, atol=rtol, err_msg=key)
+        for other in found[1:]:
+            np.testing.assert_array_equal(other[key], found[0][key], err_msg=key)
+
+
+def test_a_loop_is_cut_by_its_size():
+    assert parts.ends(10**6, parts.LARGE - 1) is None
+    assert parts.ends(1, 10**9) is None
+    assert parts.ends(3, 10**9).tolist() == [0, 1, 2, 3]
+    assert len(parts.ends(10**9, 10**9)) == parts.MOST + 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_noise_in_parts_is_that_of_the_interpreter(dtype):
+    elements = parts.LARGE + 5001  # odd: the last block gives one element
+    g = scg.Graph("noise")
+    x = g.sample("x", scg.Normal(np.zeros(elements), np.ones(elements)))
+    g.cost("loss", np.sum(x * x * g.parameter("a", 1.0)))
+    step = scg.compile(g, backend="numba", dtype=dtype)
+    reference = scg.compile(g, backend="numpy", dtype=dtype)
+    params = g.init(seed=0)
+    ours = [step(params, seed=3, runs=runs).cost for runs in (1, 2)]
+    theirs = [reference(params, seed=3, runs=runs).cost for runs in (1, 2)]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6 if dtype == "float32" else 1e-12)
+
+
+def toy():
+    g = scg.Graph("toy")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+    g.cost("loss", (b - 0.499) ** 2)
+    return scg.compile(g, estimator=scg.ScoreFunction(), backend="numba"), g.init(seed=0)
+
+
+def test_several_threads_share_the_helpers():
+    scg.set_threads(2)
+    step, params = toy()
+    expected = [step(params, seed=i, runs=500_000).cost for i in range(4)]
+    found = [None] * 4
+
+    def work(i):
+        for _ in range(3):
+            found[i] = step(params, seed=i, runs=500_000).cost
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == expected
+
+
+def test_a_failing_part_is_reported_and_all_parts_end():
+    scg.set_threads(3)
+    seen = []
+
+    def function(_return, _error, table):
+        seen.append(table)
+        return int(table == 7)
+
+    assert parts.share(function, range(20)) == 1
+    assert sorted(seen) == list(range(20))
+    assert parts.share(function, range(5)) == 0
+
+
+def test_an_interrupted_call_waits_for_its_parts_and_begins_no_more():
+    scg.set_threads(2)
+    running, most = [0], threading.Event()
+
+    def function(_return, _error, table):
+        running[0] += 1
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        most.wait(0.01)
+        running[0] -= 1
+        return 0
+
+    with pytest.raises(KeyboardInterrupt):
+        parts.share(function, range(10**6))
+    assert running[0] == 1  # the one that was interrupted
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_starts_helpers_of_its_own():
+    code = """
+import os, signal
+import scg
+from scg.engine import parts
+scg.set_threads(2)
+assert parts.share(lambda *_: 0, range(9)) == 0
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    assert parts.share(lambda *_: 0, range(9)) == 0
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    warning = ["-W", "ignore::DeprecationWarning"]
+    subprocess.run([sys.executable, *warning, "-c", code], check=True, timeout=60)
