@@ -13,7 +13,7 @@ from pathlib import Path
 import scg
 from scg.declaration.notation import functions
 from scg.dispatch import FUNCTIONS, UFUNCS, numpy_name
-from scg.distributions import DISTRIBUTIONS
+from scg.distributions import DISTRIBUTIONS, Distribution
 from scg.estimators import ESTIMATORS
 from scg.explain import notation
 from scg.ops.base import OPS
@@ -87,25 +87,45 @@ def ops() -> Iterator[str]:
         yield row(f"`{name}`", slopes, continuous, smooth, tick(op.elementwise))
 
 
+def able_cell(family: type[Distribution], method: str, reasons: dict[str, int]) -> str:
+    """Return a tick, the parameters of weak derivatives, or the number of the reason why not."""
+    reason = family.lacks(method)
+    if reason:
+        return str(reasons.setdefault(reason, len(reasons) + 1))
+    if method == "weak_derivatives":
+        return ", ".join(f"`{name}`" for name in family.weak_parameters)
+    return tick(True)
+
+
 def distributions() -> Iterator[str]:
     """Yield the page of the distributions."""
     yield "# Distributions\n"
     yield (
         "*Pathwise*: a draw is differentiable in the parameters. *Mean field*: log p extends to "
         "the mean. *Enumerate*: finitely many values. *Coordinates*: independent ones with "
-        "finitely many values. *Relax* and *condition*: what REBAR and RELAX need.\n"
+        "finitely many values. *Relax* and *condition*: what REBAR and RELAX need. *Weak "
+        "derivative*: the parameters in which the law has a measure-valued one.\n"
     )
     yield from table("distribution", "what it is", "parameters")
     for family in DISTRIBUTIONS:
         parameters = ", ".join(f"`{name}`" for name in inspect.signature(family).parameters)
         yield row(f"`scg.{family.__name__}`", line(family), parameters)
     yield "\n## Capabilities\n"
-    yield "`Independent` has those of the law that it is made of.\n"
+    yield (
+        "Every law has a support, constraints of its parameters that are checked, and a coupling: "
+        "its draw as a function of uniforms, for univariate laws the quantile. `Mixture` has a "
+        "mean, a variance and a finite support if all its components have. A number says below why "
+        "a law lacks something.\n"
+    )
+    reasons: dict[str, int] = {}
     yield from table("distribution", "pathwise", "mean field", *CAPABILITIES)
     for family in DISTRIBUTIONS:
-        able = (tick(family.supports(method)) for method in CAPABILITIES.values())
+        able = (able_cell(family, method, reasons) for method in CAPABILITIES.values())
         pathwise, field = tick(family.reparameterized), tick(family.extends_to_mean)
         yield row(f"`{family.__name__}`", pathwise, field, *able)
+    yield ""
+    for reason, number in reasons.items():
+        yield f"{number}. {reason}"
 
 
 def estimators() -> Iterator[str]:

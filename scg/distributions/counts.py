@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions.base import numeric
 from scg.ops.elementary import floor
 from scg.ops.elementwise import exp, expm1, greater, log1p, maximum, minimum, where
 from scg.ops.reductions import sum
@@ -53,4 +54,4 @@ def log_gamma_gap(shape: Any, odds: Any, above: Any, below: Any) -> Any:
 
 
 def _deep(x: Any) -> Any:
-    return getitem(x if np.ndim(x) or not isinstance(x, float) else np.asarray(x), (Ellipsis, None))
+    return getitem(numeric(x), (Ellipsis, None))

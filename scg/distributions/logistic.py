@@ -70,7 +70,7 @@ _NODES = _STEP * np.arange(-80, 81)
 _WEIGHTS = _STEP / (4.0 * np.cosh(0.5 * _NODES) ** 2)
 
 
-def _inward(d: Any, r: Any) -> tuple[Any, Any, Any]:
+def _inward(d: Any, r: Any) -> tuple[Any, Any]:
     """Return s = max(r, 1), and d + r L for logistic nodes L on a last axis, divided by s.
 
     With L − L′/r for two logistic values, E f(d + r L) is an expectation at (d/r, 1/r) for every
