@@ -8,6 +8,7 @@ at the same time.
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from scg.passes.fuse import Entry, Loop
 from scg.passes.lower import View
 
 ALIGNMENT = 64
+_TYPES = {"int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
 
 
 class Uses(NamedTuple):
@@ -44,12 +46,12 @@ def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
 
 def type_of(expr: Expr, real: np.dtype) -> np.dtype:
     """Return the type of an expression's array."""
-    return {"float": real, "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[expr.kind]
+    return real if expr.kind == "float" else _TYPES[expr.kind]
 
 
 def bytes_of(expr: Expr, sizes: Mapping[Plate, int], real: np.dtype) -> int:
     """Return the bytes of an expression's array, rounded up to the alignment."""
-    exact = int(np.prod(full(expr, sizes), dtype=np.int64)) * type_of(expr, real).itemsize
+    exact = math.prod(full(expr, sizes)) * type_of(expr, real).itemsize
     return -(-max(exact, 1) // ALIGNMENT) * ALIGNMENT
 
 

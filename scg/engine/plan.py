@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -141,7 +142,7 @@ class Plan:
             return axes.strides[axis]
         plates = axes.plates
         later = plates[plates.index(axis) + 1 :]
-        return axes.base.size * int(np.prod([elements_of(p, self.sizes, {}) for p in later]))
+        return axes.base.size * math.prod(elements_of(p, self.sizes, {}) for p in later)
 
     def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
         values, addresses = [], []
@@ -156,7 +157,7 @@ class Plan:
                 if word.kind == "address":
                     addresses.append((len(values), word.axes.base, word.axes.offset * itemsize))
                 elif word.kind == "count":
-                    value = int(np.prod(full(word.axes.base, self.sizes), dtype=np.int64))
+                    value = math.prod(full(word.axes.base, self.sizes))
                 else:
                     value = self._stride(word.axes, word.along[-1])
                     value *= itemsize if word.kind == "step" else 1
@@ -177,7 +178,7 @@ class Plan:
             return elements_of(label, self.sizes, lengths)
 
         def total(group: tuple[Any, ...]) -> int:
-            return int(np.prod([size(x) for x in group], dtype=np.int64))
+            return math.prod(map(size, group))
 
         def stride(own: tuple[Any, ...], label: Any) -> int:
             return total(own[own.index(label) + 1 :]) if label in own else 0

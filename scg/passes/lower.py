@@ -7,6 +7,7 @@ user's own op, a Python function, keeps it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -55,6 +56,7 @@ class View(NamedTuple):
     offset: int
 
 
+@functools.cache
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the strides of a contiguous event, in elements."""
     strides, step = [], 1
