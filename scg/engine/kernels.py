@@ -22,6 +22,9 @@ INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
 #: What the maximum of nothing is.
 LEAST = {"f4": "-inf", "f8": "-inf", "i8": str(np.iinfo(np.int64).min)}
 
+#: Elements of a row that are added in single precision before a total of double precision.
+STRETCH = 1024
+
 Axis = Plate | int  # a plate, or the position of an event axis in the space
 
 
@@ -116,6 +119,7 @@ class _Writer:
         self.start: list[list[str]] = [[] for _ in range(self.depth + 1)]
         self.end: list[list[str]] = [[] for _ in range(self.depth + 1)]
         self.loaded: dict[Axes, str] = {}
+        self.wide: list[int] = []  # operands whose totals are kept in double precision
 
     def kernel(self) -> Kernel:
         for d, axes in enumerate(self.loops):
@@ -125,13 +129,33 @@ class _Writer:
         for item in self.loop.items:
             self._statement(item)
         lines = ["def kernel(table):"]
-        for d in range(self.depth + 1):
-            lines += ["    " * (d + 1) + line for line in self.start[d]]
-            if d < self.depth:
+        for d in range(self.depth):
+            lines += _indented(d + 1, self.start[d])
+            if d < self.depth - 1 or not self.wide:
                 lines.append("    " * (d + 1) + f"for i{d} in range(n{d}):")
+        if self.wide:
+            lines += self._in_stretches()
+        else:
+            lines += _indented(self.depth + 1, self.start[self.depth])
         for d in reversed(range(self.depth + 1)):
-            lines += ["    " * (d + 1) + line for line in self.end[d]]
+            lines += _indented(d + 1, self.end[d])
         return Kernel("\n".join(lines) + "\n", tuple(self.words))
+
+    def _in_stretches(self) -> list[str]:
+        """Return the innermost loop where it adds to totals of double precision.
+
+        They are added to once in a stretch only: single precision fits twice into a vector.
+        """
+        d = self.depth - 1
+        begin = [f"c{k} = f4(0)" for k in self.wide]
+        end = [f"t{k} = t{k} + f8(c{k})" for k in self.wide]
+        stretch = f"range(j{d}, min(j{d} + u8({STRETCH}), n{d}))"
+        return [
+            *_indented(d + 1, [f"for j{d} in range(u8(0), n{d}, u8({STRETCH})):"]),
+            *_indented(d + 2, [*begin, f"for i{d} in {stretch}:"]),
+            *_indented(d + 3, self.start[d + 1]),
+            *_indented(d + 2, end),
+        ]
 
     # --- operands -------------------------------------------------------------------------------
     def _word(self, kind: str, axes: Axes | None, along: tuple[Axis, ...]) -> str:
@@ -296,17 +320,23 @@ class _Writer:
             self.start[depth].append(f"store_{code}({at}, {new}, {tail})")
             return
         # A plate may have millions of elements: their sum is kept in double precision.
-        wide = bool(item.expr.attrs["over"]) and code == "f4"
+        wide = bool(item.expr.attrs["over"]) and code == "f4" and item.expr.op.name == "sum"
         total = f"t{k}"
         self.start[depth - 1].append(f"{total} = {'f8' if wide else code}({unit})")
-        value = f"f8({value})" if wide else value
-        self.start[depth].append(f"{total} = {joined(total, value)}")
+        if wide:
+            self.wide.append(k)
+        part = f"c{k}" if wide else total
+        self.start[depth].append(f"{part} = {joined(part, value)}")
         at = f"{self._pointer(to, depth - 1)}, u8(0)"
         result = total = f"{code}({total})" if wide else total
         if reduced != [depth - 1]:
             self.end[depth - 1].append(f"o{k} = load_{code}({at}, {tail})")
             result = joined(f"o{k}", total)
         self.end[depth - 1].append(f"store_{code}({at}, {result}, {tail})")
+
+
+def _indented(depth: int, lines: list[str]) -> list[str]:
+    return ["    " * depth + line for line in lines]
 
 
 def _argument_kinds(expr: Expr) -> list[str | None]:

@@ -16,7 +16,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -169,8 +169,8 @@ class Parts:
         failed = share(self._function, [start + width * i for i in range(len(tables))])
         for joined, partial in zip(self._cut.joined, self._partial, strict=True):
             memory = ctypes.c_char * (joined.count * joined.dtype.itemsize)
-            at = int(self._words[joined.words[0]])
-            whole = np.ndarray((joined.count,), joined.dtype, memory.from_address(at))
+            place: Any = memory.from_address(int(self._words[joined.words[0]]))
+            whole = np.ndarray((joined.count,), joined.dtype, place)
             wide = np.float64 if joined.dtype == np.float32 else joined.dtype
             with np.errstate(all="ignore"):
                 whole[...] = joined.join.reduce(partial, axis=0, dtype=wide)
