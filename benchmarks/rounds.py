@@ -22,15 +22,16 @@ SHORTEST = 2e-3
 
 
 def scg_call(workload, backend):
-    """Return a step, and a call of it with the next seed."""
+    """Return a step, a call of it with the next seed, and the same of the bound step."""
     step = scg.compile(workload.graph, workload.estimator, backend=backend, dtype="float32")
     params, seeds = workload.params(), itertools.count()
     data, runs = workload.data, workload.runs
 
     def call():
-        return step(params, seed=next(seeds), runs=runs, data=data)
+        return step(params, seed=next(seeds), runs=runs, data=data).grads
 
-    return step, call
+    fast = step.bind(params, runs=runs, data=data)
+    return step, call, lambda: fast(next(seeds)).grads
 
 
 def error(found, expected):
@@ -43,8 +44,8 @@ def contenders(name, threads):
     """Return every call by name, errors of gradients on the same noise, and reasons of absence."""
     workload = WORKLOADS[name]()
     params = workload.params()
-    step, call = scg_call(workload, "numba")
-    calls = {"scg numba": call, "scg numpy": scg_call(workload, "numpy")[1]}
+    step, call, bound = scg_call(workload, "numba")
+    calls = {"scg numba": call, "scg bound": bound, "scg numpy": scg_call(workload, "numpy")[1]}
     small = min(workload.runs, 1000)
     noise = step.noise(seed=0, runs=small, data=workload.data)
     reference = step(params, noise=noise, data=workload.data).grads

@@ -40,17 +40,22 @@ def steps(options, changes):
 
 
 def step_table(results):
-    """Return medians in µs, and their ratios to the best peer and to the bare matrix products."""
-    columns = ("scg numba", "scg numpy", *LIBRARIES)
+    """Return medians in µs, and ratios to the best peer and to the bare matrix products.
+
+    "scg bound" is ``step.bind(params, ...)``, called with seeds alone.
+    """
+    columns = ("scg numba", "scg bound", "scg numpy", *LIBRARIES)
     rows = []
     for name, result in results.items():
         median = result["median"]
         own, floor = median["scg numba"], median.get("floor")
         best = min((t for who, t in median.items() if who in LIBRARIES), default=None)
-        ratios = [f"{own / other:.2f}" if other else "–" for other in (best, floor)]
+        pairs = ((own, best), (median["scg bound"], best), (own, floor))
+        ratios = [f"{time / other:.2f}" if other else "–" for time, other in pairs]
         shown = [number(median.get(who)) for who in columns]
-        rows.append([name, *shown, ratios[0], number(floor), ratios[1]])
-    return table(["µs a step", *columns, "scg / best peer", "floor", "scg / floor"], rows)
+        rows.append([name, *shown, *ratios[:2], number(floor), ratios[2]])
+    ratios = ("scg / best peer", "bound / best peer", "floor", "scg / floor")
+    return table(["µs a step", *columns, *ratios], rows)
 
 
 def remarks(results):

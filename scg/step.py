@@ -243,7 +243,11 @@ class Step:
     def result(self, found: Moments, memory: Nested, runs: int) -> Result:
         """Return moments of the outputs as what a user gets."""
         hessian = assemble(self.graph, found.means) if self.curvature else {}
-        return Result(found.means, found.squares, runs, memory, self.plan.unbiased, hessian)
+        return Result(found.means, found.squares, runs, memory, self._unbiased, hessian)
+
+    @cached_property
+    def _unbiased(self) -> bool:
+        return self.plan.unbiased
 
     def sampler(
         self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int

@@ -132,7 +132,7 @@ class Connection:
         """Run, on the noise of a seed if the connection draws; return :attr:`outputs`."""
         if self._drawing:
             frame = self.frame
-            frame.keys[...] = streams.keys(seed, self._executable.noise_names)
+            frame.keys[:] = streams.keys(seed, self._executable.noise_names)
             if first_run != self._first:
                 frame.first_run[...] = self._first = first_run
         driver = self._executable.driver

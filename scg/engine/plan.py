@@ -45,9 +45,10 @@ class Frame(NamedTuple):
         The arrays that do not leave the call; the operands of all rows.
     drawing, reading : list of (operands of the driver, op that NumPy computes next or None)
         How to walk the table, with or without the rows that draw noise, which come first.
-    keys, first_run : ndarray
-        What those rows draw: the keys of the leaves (low half first, high half second), and the
-        first run.
+    keys : memoryview
+        Bytes of the keys of what those rows draw.
+    first_run : ndarray
+        The first run that they draw.
     noise_at : ndarray
         Addresses of the noise leaves.
     owned : tuple
@@ -58,7 +59,7 @@ class Frame(NamedTuple):
     words: np.ndarray
     drawing: list[tuple[Operands, Any]]
     reading: list[tuple[Operands, Any]]
-    keys: np.ndarray
+    keys: memoryview
     first_run: np.ndarray
     noise_at: np.ndarray
     owned: tuple[np.ndarray, ...]
@@ -243,6 +244,8 @@ class Plan:
         words[self._inner[:, 0]] = self._inner[:, 1] + arena.ctypes.data
         at = arena.ctypes.data + self.bytes + ends - (-(-lengths // ALIGNMENT) * ALIGNMENT)
         fill = fill.copy()
+        keys = memoryview(bytearray(8 * len(fill)))
+        fill[:, 0] = np.frombuffer(keys, np.uint8).ctypes.data + 8 * np.arange(len(fill))
         fill[:, 4] = at
         fill_at = fill.ctypes.data + 8 * streams.WORDS * np.arange(len(fill))
         words_at = words.ctypes.data + 8 * self.starts[:-1]
@@ -252,7 +255,6 @@ class Plan:
         (_, last, entry), *later = self.segments
         drawing, first = _walk(code, [*self._ahead, (self._begin, last, entry), *later])
         reading, second = _walk(code, self.segments)
-        keys = fill.view(np.uint32).reshape(len(fill), 2 * fill.shape[1])[:, 1::-1]
         owned = (code, fill, first, second)
         return Frame(arena, words, drawing, reading, keys, fill[:, 1], at, owned)
 

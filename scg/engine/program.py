@@ -199,7 +199,13 @@ class Program:
         leaves = _by_name(engine, values, dict.fromkeys(self.noise))
         connection = engine.connect(leaves, {**sizes, RUNS: runs}, drawing=True)
         if runs == 1:
-            return lambda seed, first: Moments(connection(seed, first), {})
+            single = Moments(connection.outputs, {})
+
+            def sample(seed: Any, first: int) -> Moments:
+                connection(seed, first)
+                return single
+
+            return sample
 
         def reduced(seed: Any, first: int) -> Moments:
             out = connection(seed, first)

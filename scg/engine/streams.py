@@ -12,9 +12,11 @@ from scg.engine.noise import check_seed
 from scg.engine.parts import Cut, ends
 from scg.expr import Expr
 
-#: Fills one leaf: key, first run, runs, elements a run, address, bytes a run, first block.
+#: Fills one leaf. Its words: address of the key, first run, runs, elements a run, address, bytes a
+#: run, first block.
 _FILL = """def kernel(table):
-    key = word(table, 0)
+    halves = word(word(table, 0), 0)
+    key = halves << u8(32) | halves >> u8(32)
     first = word(table, 1)
     runs = word(table, 2)
     each = word(table, 3)
@@ -42,17 +44,21 @@ def source(law: str, code: str) -> str:
     return _FILL.format(law=law, code=code, **numbers)
 
 
-def keys(seed: Any, leaves: Sequence[bytes]) -> np.ndarray:
-    """Return the stream keys of :func:`scg.engine.noise.stream_key`, one row for each leaf."""
-    seed = check_seed(seed)
-    text = f"({','.join(f'{s:x}' for s in seed)})" if isinstance(seed, tuple) else f"{seed:x}"
-    start = hashlib.blake2b(f"{text}\n".encode(), digest_size=8)
+def keys(seed: Any, leaves: Sequence[bytes]) -> bytes:
+    """Return the stream keys of :func:`scg.engine.noise.stream_key`, eight bytes for each leaf."""
+    if type(seed) is int and seed >= 0:  # needs no check
+        text = b"%x\n" % seed
+    elif isinstance(seed := check_seed(seed), tuple):
+        text = f"({','.join(f'{s:x}' for s in seed)})\n".encode()
+    else:
+        text = b"%x\n" % seed
+    start = hashlib.blake2b(text, digest_size=8)
     digests = []
     for leaf in leaves:
         state = start.copy()
         state.update(leaf)
         digests.append(state.digest())
-    return np.frombuffer(b"".join(digests), "<u4").reshape(-1, 2)
+    return b"".join(digests)
 
 
 def encoded(leaf: Expr) -> bytes:
