@@ -106,6 +106,16 @@ def page(explanation: Explanation) -> str:
     )
 
 
+def fragment(explanation: Explanation) -> str:
+    """Return the terms as a part of another page, whose looks stay as they are; for notebooks."""
+    shown = terms(explanation, identifiers(explanation.step.graph))
+    return (
+        f'<div class="scg-terms"><style>.scg-terms {{ {STYLE} }}</style>'
+        f"<p><b>{html.escape(explanation.graph)}</b>: {html.escape(explanation.head)}</p>"
+        f"{shown}</div>"
+    )
+
+
 def inline_svg(picture: Picture) -> tuple[str, float]:
     """Return a drawing as an element of a page, and its natural width in points."""
     svg = picture.render("svg").decode("utf-8")

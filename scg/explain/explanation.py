@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -100,7 +99,9 @@ class Explanation:
         return "\n\n".join([f"{self.graph!r}: {self.head}", *map(str, self.nodes), "\n".join(law)])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        from scg.draw.page import fragment
+
+        return fragment(self)
 
 
 def explain(step: Step) -> Explanation:
