@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.declaration.parts import bounded
 from scg.dispatch import FUNCTIONS, UFUNCS
 from scg.errors import DeclarationError
 from scg.expr import Expr
@@ -97,13 +98,13 @@ class Expression:
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Return what the expression is, with `values` for the names that it uses."""
         try:
-            return self._of(self.body, values)
+            return bounded(self._of(self.body, values))
         except RecursionError:
             raise _too_deep(self.text) from None
 
     def _of(self, node: ast.expr, values: Mapping[str, Any]) -> Any:
         def of(inner: ast.expr) -> Any:
-            return self._of(inner, values)
+            return bounded(self._of(inner, values))
 
         match node:
             case ast.Constant(value=bool() | int() | float()):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.expr import Expr, describe
 
 #: Nodes of one declaration, and characters of its text: more is no model but an attack.
 NODES = 100_000
 CHARACTERS = 1 << 28
+
+#: Elements of one event, and of all elements of its plates where their number is fixed.
+EVENT = 1 << 27
+ELEMENTS = 1 << 31
 
 _INFINITIES = {"inf": np.inf, "-inf": -np.inf}
 
@@ -104,4 +110,16 @@ def numbers(what: str, value: Any) -> Any:
         finite = False
     if not finite:
         raise DeclarationError(f"{what}: expected finite numbers, got {value!r:.60}")
+    return value
+
+
+def bounded(value: Any) -> Any:
+    """Return a node, or what else it is; a node of absurdly many elements is refused."""
+    if isinstance(value, Expr):
+        repeats = math.prod(plate.length for plate in value.plates if plate.length is not None)
+        if value.size > EVENT or value.size * repeats > ELEMENTS:
+            raise DeclarationError(
+                f"{describe(value)} has {value.size * repeats} elements, more than a declaration "
+                f"may ask for ({EVENT} an event)"
+            )
     return value

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
 from collections.abc import Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from scg.declaration.attributes import check_application
 from scg.declaration.notation import Expression
-from scg.declaration.parts import NODES, known, mapping, numbers, parse, strings, without_words
+from scg.declaration.order import declaration_order
+from scg.declaration.parts import (
+    NODES,
+    bounded,
+    known,
+    mapping,
+    numbers,
+    parse,
+    strings,
+    without_words,
+)
 from scg.declaration.words import CONSTRAINTS, INITIALIZERS, SCHEMA
 from scg.distributions import DISTRIBUTIONS
 from scg.errors import DeclarationError
@@ -106,7 +115,7 @@ class _Reader:
             name: self._guarded(f"node {name!r}", self._examine, name, entry)
             for name, entry in entries.items()
         }
-        for name in self._order(uses):
+        for name in declaration_order(what, uses):
             declare = getattr(self, f"_{self.roles[name]}")
             entry = entries[name]
             value = self._guarded(f"node {name!r}", declare, name, entry[self.roles[name]], entry)
@@ -115,7 +124,7 @@ class _Reader:
     def _guarded(self, where: str, declare: Any, *args: Any) -> Any:
         """Declare; whatever a wrong attribute makes a rule raise, it is the declaration's fault."""
         try:
-            return declare(*args)
+            return bounded(declare(*args))
         except RecursionError:
             raise DeclarationError(f"{self.what}: {where}: nested too deeply") from None
         except Exception as error:
@@ -149,30 +158,6 @@ class _Reader:
         if not isinstance(given, Mapping):
             raise DeclarationError(f"expected an expression in quotes, got {given!r:.60}")
         return frozenset(strings("node", [mapping(role, given, {"node"}).get("node")]))
-
-    def _order(self, uses: Mapping[str, frozenset[str]]) -> list[str]:
-        """Sort topologically; of nodes that are ready, the one that stands first comes first."""
-        for name, used in uses.items():
-            for other in sorted(other for other in used if other not in uses):
-                raise DeclarationError(
-                    f"{self.what}: node {name!r} uses {other!r}, which is not declared"
-                )
-        sorter = TopologicalSorter(uses)
-        try:
-            sorter.prepare()
-        except CycleError as error:
-            cycle = error.args[1]
-            shown = cycle if len(cycle) <= 9 else [*cycle[:4], "…", *cycle[-4:]]
-            raise DeclarationError(f"{self.what}: a cycle: {' → '.join(shown)}") from error
-        place = {name: i for i, name in enumerate(uses)}
-        ready: list[tuple[int, str]] = []
-        order: list[str] = []
-        while sorter.is_active():
-            for name in sorter.get_ready():
-                heapq.heappush(ready, (place[name], name))
-            order.append(heapq.heappop(ready)[1])
-            sorter.done(order[-1])
-        return order
 
     # --- named nodes ------------------------------------------------------------------------------
     def _plate(self, name: str, options: Any) -> Plate:
@@ -242,9 +227,9 @@ class _Reader:
             raise DeclarationError(f"op {given!r} is not for declarations")
         attrs = mapping("attrs", entry.get("attrs", {}))
         args = self._args(entry["args"])
-        if not args:
-            raise DeclarationError(f"{given}: expected arguments, got none")
-        return op.build(self.graph, args, {k: self._attribute(v) for k, v in attrs.items()})
+        attrs = {key: self._attribute(value) for key, value in attrs.items()}
+        check_application(op, args, attrs)
+        return op.build(self.graph, args, attrs)
 
     def _custom(self, name: str, given: Any, entry: Any) -> Expr:
         function = known("custom op", given, self.custom, "; hand it over: custom={...}")

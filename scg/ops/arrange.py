@@ -9,9 +9,10 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.expr import Expr
-from scg.ops.base import normal_axes
+from scg.ops.base import constant, normal_axes
+from scg.ops.elementwise import greater_equal, where
 from scg.ops.reductions import expand
-from scg.ops.shape import concatenate, getitem, reshape, take_slice, transpose, unslice
+from scg.ops.shape import concatenate, reshape, take_slice, transpose, unslice
 
 
 def _whole(shape: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -156,20 +157,28 @@ def trace(x: Any) -> Any:
     return sum(diagonal(x), -1)
 
 
+def _lower(x: Any, k: int) -> Any:
+    """Whether column − row ≤ k in the last two event axes: of a node an expression, no array."""
+    rows, columns = np.shape(x)[-2:]
+    row, column = np.arange(rows)[:, None] + k, np.arange(columns)
+    if isinstance(x, Expr):
+        row, column = constant(x.graph, row), constant(x.graph, column)
+    return greater_equal(row, column)
+
+
 def tril(x: Any, k: int = 0) -> Any:
     """Lower triangle of the last two event axes."""
-    rows, columns = np.shape(x)[-2:]
-    return x * np.tri(rows, columns, k)
+    return where(_lower(x, k), x, 0.0)
 
 
 def triu(x: Any, k: int = 0) -> Any:
     """Upper triangle of the last two event axes."""
-    rows, columns = np.shape(x)[-2:]
-    return x * (1.0 - np.tri(rows, columns, k - 1))
+    return where(_lower(x, k - 1), 0.0, x)
 
 
 def diag(x: Any) -> Any:
     """Diagonal matrix of a vector; of a matrix its diagonal."""
     if np.ndim(x) != 1:
         return diagonal(x)
-    return getitem(x, (slice(None), None)) * np.eye(np.shape(x)[0])
+    n = np.shape(x)[0]
+    return triu(tril(broadcast_to(reshape(x, shape=(n, 1)), (n, n))))

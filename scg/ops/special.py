@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.errors import UnsupportedError
 from scg.ops.elementary import sin
 from scg.ops.elementwise import absolute, elementwise, equal, exp, log, log1p, sign, square, where
 
@@ -35,6 +36,21 @@ def _polygamma(a: Any, order: int) -> Any:
     return scipy.special.polygamma(order, a)
 
 
+def _of_order(order: int, *values: Any) -> Any:
+    """Return one of the values for order 0, 1, ...; what lies beyond is not known."""
+    if order >= len(values):
+        raise UnsupportedError(
+            f"a special function has no derivative of order {len(values) + 1} here: its law can be "
+            "differentiated less often"
+        )
+    return values[order]
+
+
+def _next(order: int) -> int:
+    """Return the order of one more derivative, of which the kernels know three."""
+    return _of_order(order, 1, 2, 3)
+
+
 gammaln = elementwise("gammaln", _scipy("gammaln"), lambda g, y, a: g * digamma(a))
 digamma = elementwise("digamma", _scipy("digamma"), lambda g, y, a: g * polygamma(a, order=1))
 polygamma = elementwise(
@@ -53,7 +69,7 @@ def gamma_density(a: Any, x: Any) -> Any:
 def _density_derivative(a: Any, x: Any, order: int) -> Any:
     """Return the derivative in `a` of the gamma density, of order 0, 1 or 2."""
     score = log(x) - digamma(a)
-    factor = (1.0, score, square(score) - polygamma(a, order=1))[order]
+    factor = _of_order(order, 1.0, score, square(score) - polygamma(a, order=1))
     return gamma_density(a, x) * factor
 
 
@@ -61,7 +77,7 @@ def _density_derivative(a: Any, x: Any, order: int) -> Any:
 gammainc_da = elementwise(
     "gammainc_da",
     _gammainc_da,
-    lambda g, y, a, x, order: g * gammainc_da(a, x, order=order + 1),
+    lambda g, y, a, x, order: g * gammainc_da(a, x, order=_next(order)),
     lambda g, y, a, x, order: g * _density_derivative(a, x, order),
 )
 gammainc = elementwise(
@@ -95,7 +111,7 @@ gamma_implicit = elementwise(
     "gamma_implicit",
     _kernel("special", "gamma_implicit"),
     lambda g, out, a, y, order: (
-        g * (gamma_implicit(a, y, order=order + 1) - out * (y - digamma(a)))
+        g * (gamma_implicit(a, y, order=_next(order)) - out * (y - digamma(a)))
     ),
     lambda g, out, a, y, order: g * (_score_power(a, y, order) - out * (a - exp(y))),
 )
@@ -104,7 +120,7 @@ gamma_implicit = elementwise(
 def _score_power(a: Any, y: Any, order: int) -> Any:
     """Return ∂_a^k of the density of y over that density, k = 1 or 2."""
     score = y - digamma(a)
-    return (score, square(score) - polygamma(a, order=1))[order - 1]
+    return _of_order(order - 1, score, square(score) - polygamma(a, order=1))
 
 
 #: log x with P(a, x) = u: a gamma variate in logarithms does not underflow for small a.
@@ -160,7 +176,7 @@ log_ndtr = elementwise("log_ndtr", _scipy("log_ndtr"), lambda g, y, a: g * _norm
 log_i0e = elementwise(
     "log_i0e",
     _kernel("von_mises", "log_i0e"),
-    lambda g, y, k, order: g * log_i0e(k, order=order + 1),
+    lambda g, y, k, order: g * log_i0e(k, order=_next(order)),
 )
 # I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels; I₁(x) / x is 1/2 at 0
 i0e = elementwise(
@@ -184,7 +200,7 @@ i1e = elementwise(
 von_mises_cdf = elementwise(
     "von_mises_cdf",
     _kernel("von_mises", "von_mises_cdf"),
-    lambda g, y, k, x, order: g * von_mises_cdf(k, x, order=order + 1),
+    lambda g, y, k, x, order: g * von_mises_cdf(k, x, order=_next(order)),
     lambda g, y, k, x, order: g * _von_mises_density(k, x, order),
 )
 von_mises_quantile = elementwise(
@@ -198,7 +214,7 @@ von_mises_quantile = elementwise(
 von_mises_variance = elementwise(
     "von_mises_variance",
     _kernel("von_mises", "von_mises_variance"),
-    lambda g, y, k, order: g * von_mises_variance(k, order=order + 1),
+    lambda g, y, k, order: g * von_mises_variance(k, order=_next(order)),
 )
 
 
@@ -210,7 +226,7 @@ def von_mises_log_density(k: Any, x: Any) -> Any:
 def _von_mises_density(k: Any, x: Any, order: int) -> Any:
     """Return the derivative in κ of the density, of order 0, 1 or 2."""
     score = -2.0 * square(sin(0.5 * x)) - log_i0e(k, order=1)
-    factor = (1.0, score, square(score) - log_i0e(k, order=2))[order]
+    factor = _of_order(order, 1.0, score, square(score) - log_i0e(k, order=2))
     return exp(von_mises_log_density(k, x)) * factor
 
 

@@ -4,8 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import scg
 from scg.declaration import read
@@ -149,7 +147,7 @@ NODES = [
     ({"#1": {"op": "exq", "args": []}}, "node '#1': unknown op 'exq'; did you mean 'exp'?"),
     ({"#1": {"op": "noise", "args": []}}, "node '#1': op 'noise' is not for declarations"),
     ({"#1": {"op": "exp", "args": 3}}, "node '#1': args: expected names, got 3"),
-    ({"#1": {"op": "exp", "args": []}}, "node '#1': exp: expected arguments, got none"),
+    ({"#1": {"op": "exp", "args": []}}, "node '#1': exp: expected 1 argument, got 0"),
     (
         {"#1": {"custom": "reward", "args": []}},
         "node '#1': unknown custom op 'reward'; hand it over: custom={...}",
@@ -246,53 +244,3 @@ def test_texts_that_are_refused(text, message):
         read(text, what="m.json")
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
-
-
-def whole():
-    g = scg.Graph("whole")
-    batch = scg.Plate("batch", length=2)
-    x = g.data("x", shape=3, plates=batch)
-    W = g.parameter("W", shape=(3, 2), init=scg.init.normal(0.3))
-    z = g.sample("z", scg.Normal(np.tanh(x @ W), g.parameter("s", 0.5, constraint=scg.positive)))
-    g.cost("loss", np.sum(np.cumsum(z[::-1])[:1] ** 2) / scg.plate_mean(x[0] ** 2, batch))
-    return json.loads(g.to_json())
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 3)
-    | st.floats()
-    | st.sampled_from(["x", "#1", "W"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=4,
-)
-
-
-def places(value, path=()):
-    yield path
-    keys = (
-        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    )
-    for key in keys:
-        yield from places(value[key], (*path, key))
-
-
-@settings(max_examples=100)
-@given(st.data())
-def test_any_change_is_a_graph_or_a_declaration_error(data):
-    declaration = whole()
-    *path, last = data.draw(st.sampled_from([p for p in places(declaration) if p]))
-    inner = declaration
-    for key in path:
-        inner = inner[key]
-    if data.draw(st.booleans()):
-        inner[last] = data.draw(JSON)
-    else:
-        del inner[last]
-    try:
-        g = scg.Graph.from_json(declaration)
-    except scg.DeclarationError as error:
-        assert str(error).startswith("declaration: ") and "\n" not in str(error)
-    else:
-        assert isinstance(g, scg.Graph)

@@ -213,3 +213,19 @@ def test_an_index_out_of_range_is_an_error_where_it_is_known():
 def test_the_density_of_a_gamma_law_at_zero():
     out = evaluate(lambda x: special.gamma_density(2.0, x), 1e-300)
     assert out["value"] == pytest.approx(1e-300, rel=1e-12)
+
+
+def test_a_derivative_that_no_kernel_knows_is_an_error():
+    """Rather than a number: the kernels know three orders."""
+    for function, args in (
+        (lambda a: special.gammainc(a, 0.7), (1.3,)),
+        (lambda a: special.log_gammaincinv(a, 0.7), (1.3,)),
+        (lambda k: special.log_i0e(k, order=0), (1.3,)),
+        (lambda k: special.von_mises_cdf(k, 0.7, order=0), (1.3,)),
+    ):
+        y = x = scg.Graph().parameter("x", args[0])
+        y = function(y)
+        for _ in range(3):
+            (y,) = gradients(y, [x])
+        with pytest.raises(scg.UnsupportedError, match="no derivative of order"):
+            gradients(y, [x])
