@@ -42,11 +42,14 @@ def _call(name: str) -> Any:
 
 def _caller(name: str) -> Any:
     """Return an intrinsic; what it calls is looked up when it is first compiled."""
-    if len(symbols.FUNCTIONS[name].codes) == 1:
-        return intrinsic(lambda typingctx, x: _call(name))
-    if len(symbols.FUNCTIONS[name].codes) == 2:
-        return intrinsic(lambda typingctx, x, y: _call(name))
-    return intrinsic(lambda typingctx, x, y, z: _call(name))
+    rules = (
+        lambda typingctx, x: _call(name),
+        lambda typingctx, x, y: _call(name),
+        lambda typingctx, x, y, z: _call(name),
+        lambda typingctx, x, y, z, i: _call(name),
+        lambda typingctx, x, y, z, i, j: _call(name),
+    )
+    return intrinsic(rules[len(symbols.FUNCTIONS[name].codes) - 1])
 
 
 #: Name to what calls it.

@@ -20,8 +20,8 @@ from scg.engine import cache, symbols
 
 #: What a generated kernel may call lives in these modules; object code depends on their text.
 _HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
-_HELPERS += ("calls.py", "rows.py", "scalars.py", "symbols.py")
-_HELPERS += ("special.py", "quantiles.py", "von_mises.py")  # their constants
+_HELPERS += ("calls.py", "densities.py", "rows.py", "scalars.py", "symbols.py")
+_HELPERS += ("special.py", "quantiles.py", "von_mises.py", "incomplete_beta.py")  # constants
 
 _addresses: dict[str, int] = {}
 _lock = threading.RLock()
@@ -98,13 +98,14 @@ def _namespace() -> dict[str, Any]:
 
     from scg.engine import intrinsics, scalars
     from scg.engine.calls import CALLS
+    from scg.engine.densities import DENSITIES
     from scg.engine.math import FUNCTIONS
     from scg.engine.random import DRAWS
     from scg.engine.rows import ROWS
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
     names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
-    names |= CALLS | {"scalars": scalars}
+    names |= CALLS | DENSITIES | {"scalars": scalars}
     names |= {f"row_{name}_{code}": function for (name, code), function in ROWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}

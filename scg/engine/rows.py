@@ -154,7 +154,35 @@ def _projections(code: str) -> dict[str, Any]:
             value = get(x, i * sx) - threshold
             put(out, i * so, value if value > F(0) or value != value else F(0))
 
-    return {"sparsemax": sparsemax}
+    @row
+    def log_mean(a, sa, n):
+        total = 0.0
+        for i in range(n):
+            total += np.float64(get(a, i * sa))
+        return log(total)
+
+    @row
+    def log_over_means(out, x, a, so, sx, sa, n):
+        mean = log_mean(a, sa, n)
+        for i in range(n):
+            ratio = log(np.float64(get(x, i * sx))) + mean - log(np.float64(get(a, i * sa)))
+            put(out, i * so, F(ratio))
+
+    @row
+    def dirichlet_core(out, x, a, sx, sa, n):
+        mean, total = log_mean(a, sa, n), 0.0
+        for i in range(n):
+            shape = np.float64(get(a, i * sa))
+            if shape != 1.0:
+                ratio = log(np.float64(get(x, i * sx))) + mean - log(shape)
+                total += (shape - 1.0) * ratio
+        put(out, zero, F(total))
+
+    return {
+        "sparsemax": sparsemax,
+        "log_over_means": log_over_means,
+        "dirichlet_core": dirichlet_core,
+    }
 
 
 def _matrices(code: str) -> dict[str, Any]:

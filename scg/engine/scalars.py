@@ -18,16 +18,37 @@ from numba.extending import intrinsic
 
 from scg.engine import intrinsics
 from scg.engine.calls import CALLS
+from scg.engine.incomplete_beta import _NODES as _BETA_NODES
 from scg.engine.math import helper, polynomial
 from scg.engine.quantiles import _LOG_SMALL
 from scg.engine.special import _BERNOULLI, _NODES, _SERIES, _SHIFT, _STEP
 from scg.engine.von_mises import _DECAY, _POINTS, _WEIGHTS
 
-exp, log, log1p = math.exp, math.log, math.log1p  # calls: to inline ours takes long to compile
-betainc, expit, gamma, gammaincc, gammaincinv, gammaln, i0e, psi = (
+exp, expm1, log, log1p = (
+    math.exp,
+    math.expm1,
+    math.log,
+    math.log1p,
+)  # calls: to inline ours takes long to compile
+(
+    betainc,
+    betainccinv,
+    betaincinv,
+    betaln,
+    expit,
+    gamma,
+    gammaincc,
+    gammaincinv,
+    gammaln,
+    i0e,
+    psi,
+) = (
     CALLS[name]
     for name in (
         "betainc",
+        "betainccinv",
+        "betaincinv",
+        "betaln",
         "expit",
         "gamma",
         "gammaincc",
@@ -46,7 +67,8 @@ sqrt: Any = intrinsics.sqrt
 scalar: Any = numba.njit(  # pyright: ignore[reportCallIssue]
     fastmath={"contract"}, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
-_inf, _nan, _largest = math.inf, math.nan, float(np.finfo(np.float64).max)
+_inf, _nan = math.inf, math.nan
+_largest, _tiny = float(np.finfo(np.float64).max), float(np.finfo(np.float64).tiny)
 
 
 # --- the polygamma functions ----------------------------------------------------------------------
@@ -254,27 +276,53 @@ def von_mises_cdf(kappa, x, order):
 @scalar
 def von_mises_quantile(kappa, u):
     """Twin of :func:`scg.engine.von_mises.von_mises_quantile`."""
-    tail = 2.0 * min(u, 1.0 - u)
+    if not (kappa >= 0.0 and kappa < _inf and u > 0.0 and u < 1.0):
+        return _nan
+    tail = 2.0 * min(u, 1.0 - u) * math.pi * i0e(kappa)
     low, high = 0.0, math.pi
     z = 0.5 * reach(kappa / 10.0, 0.0)
-    whole = mass(kappa, 0.0, reach(kappa, 0.0), 0)
-    if not (abs(kappa + u) < _inf):
-        return _nan
     for _ in range(100):
-        part = mass(kappa, z, reach(kappa, z), 0) / whole
+        at = z
+        part = mass(kappa, at, reach(kappa, at), 0)
         excess = log(part / tail)
         if excess > 0.0:
-            low = z
+            low = at
         else:
-            high = z
-        slope = exp(-2.0 * kappa * sin(0.5 * z) ** 2) / (math.pi * i0e(kappa)) / part
-        new = z + excess / slope
-        if not (new > low and new < high):
-            new = 0.5 * (low + high)
-        if abs(new - z) <= 4e-16 * z:
+            high = at
+        new = at + excess * part * exp(2.0 * kappa * sin(0.5 * at) ** 2)
+        inside = new > low and new < high
+        z = new if inside else 0.5 * (low + high)
+        short = max(1e-9 * min(at, math.pi - at), 4e-16 * at)
+        if (inside and abs(new - at) <= short) or not low < high:
             break
-        z = new
     return -z if u < 0.5 else z
+
+
+@scalar
+def von_mises_variance(kappa, order):
+    """Twin of :func:`scg.engine.von_mises.von_mises_variance`."""
+    end = reach(kappa, 0.0)
+    total, mean, angle = 0.0, 0.0, 0.0
+    for k in range(64):
+        t = end * _point(k)
+        versine = -2.0 * sin(0.5 * t) ** 2
+        weight = exp(kappa * versine) * _weight(k)
+        total, mean, angle = total + weight, mean + weight * t * t, angle + weight * versine
+    mean, angle = mean / total, angle / total
+    if order == 0:
+        return mean
+    joint, single, square = 0.0, 0.0, 0.0
+    for k in range(64):
+        t = end * _point(k)
+        versine = -2.0 * sin(0.5 * t) ** 2
+        weight = exp(kappa * versine) * _weight(k) / total
+        versine -= angle
+        term = weight * (t * t - mean) * versine
+        single, square = single + term, square + weight * versine * versine
+        for _ in range(order - 1):
+            term *= versine
+        joint += term
+    return joint if order < 3 else joint - 3.0 * single * square
 
 
 @scalar
@@ -291,6 +339,64 @@ def log_i0e(kappa, order):
     if order == 2:
         return m2 - m1 * m1
     return mass(kappa, 0.0, end, 3) / whole - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1
+
+
+# --- the beta law ---------------------------------------------------------------------------------
+@scalar
+def logit_betaincinv(a, b, u):
+    """Twin of :func:`scg.engine.incomplete_beta.logit_betaincinv`."""
+    u = _tiny if u == 0.0 else u
+    log_beta = betaln(a, b)
+    low, high = (log(u) + log(a) + log_beta) / a, (log1p(-u) + log(b) + log_beta) / b
+    log_x = low if low < _LOG_SMALL else log(betaincinv(a, b, u))
+    log_rest = high if high < _LOG_SMALL else log(betainccinv(b, a, u))
+    return log_x - log_rest
+
+
+@helper
+def log1pexp(x):
+    """log(1 + exp(x))."""
+    return max(x, 0.0) + log1p(exp(-abs(x)))
+
+
+@helper
+def mean_log(a, n):
+    """ψ(a) − ψ(n), by Stirling's formula."""
+    return log(a / n) - 0.5 / a + 0.5 / n + stirling(a, 1) - stirling(n, 1)
+
+
+@scalar
+def beta_implicit(a, b, s, in_a, in_b):
+    """Twin of :func:`scg.engine.incomplete_beta.beta_implicit`."""
+    if not (a > 0.0 and b > 0.0 and abs(a + b + s) < _inf):
+        return _nan
+    above = s > log(a) - log(b)
+    lower, upper = (b, a) if above else (a, b)
+    s, n = -s if above else s, a + b
+    p = exp(-log1pexp(-s))
+    rate = lower - n * p
+    width = 1.0 / (rate + sqrt(n * p * exp(-log1pexp(s))) + 1e-3 * lower)
+    h = (log((45.0 + n * log1pexp(s)) / lower / width) + 4.0) / _BETA_NODES
+    of_lower, of_upper = mean_log(lower, n), mean_log(upper, n)
+    rest = 0.0
+    if in_a + in_b == 2:
+        own = 0.0 if in_a == in_b else polygamma(a if in_a == 2 else b, 1)
+        rest = own - polygamma(n, 1)
+    total = 0.0
+    for k in range(_BETA_NODES):
+        y = h * (k + 0.5) - 4.0
+        decay = exp(-y)
+        v = width * exp(y - decay)
+        term = exp(-n * log1p(p * expm1(-v)) - lower * v) * v * (1.0 + decay)
+        first, second = -log1pexp(v - s) - of_lower, -log1pexp(s - v) - of_upper
+        first, second = (second, first) if above else (first, second)
+        score = (first if in_a > 0 else 1.0) * (second if in_b > 0 else 1.0)
+        if in_a == 2:
+            score *= first
+        if in_b == 2:
+            score *= second
+        total += term * (score - rest)
+    return -h * total if above else h * total
 
 
 # --- quantiles of counts --------------------------------------------------------------------------

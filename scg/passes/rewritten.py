@@ -156,6 +156,8 @@ RULES = {
     "one_hot": _one_hot,
     "norm": _norm,
     "sparsemax": _floats,
+    "log_over_means": _floats,
+    "dirichlet_core": _floats,
     "cholesky": _floats,
     "solve_triangular": _floats,
     "solve": _solve,

@@ -71,6 +71,10 @@ ROWS = {
     "argmax": _last("argmax"),
     "argmin": _last("argmin"),
     "sparsemax": Row("sparsemax", lambda e: ((-1,), (-1,)), lambda e: (e.shape[-1],)),
+    "log_over_means": Row("log_over_means", lambda e: ((-1,),) * 3, lambda e: (e.shape[-1],)),
+    "dirichlet_core": Row(
+        "dirichlet_core", lambda e: ((), (-1,), (-1,)), lambda e: (e.args[0].shape[-1],)
+    ),
     "cholesky": Row("cholesky", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
     "lu": Row("lu", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
     "sign_of_lu": Row("sign_det", lambda e: ((), _MATRIX), lambda e: (e.args[0].shape[-1],)),

@@ -1,0 +1,69 @@
+"""Every family in kernels alone, on the noise of the interpreter: draws, densities, gradients."""
+
+import numpy as np
+import pytest
+
+import scg
+from scg.engine.executable import Executable
+from scg.engine.interpreter import Interpreter
+from scg.passes.differentiate import gradients
+from scg.passes.simplify import simplify
+
+from .law import Leaves
+from .test_capabilities import LAWS
+
+pytest.importorskip("numba")
+
+P = scg.Plate("p")
+
+
+def program(laws):
+    """A draw and its log-density of every law, and their gradients in the parameters."""
+    graph, outputs, values = scg.Graph("laws"), {}, {}
+    for number, (name, (d, _)) in enumerate(laws.items()):
+        own = {}
+        for key, value in d.parameters.items():
+            value = np.asarray(value)
+            kind = "int" if value.dtype.kind == "i" else "float"
+            own[key] = graph.data(f"p{len(values)}", value.shape, kind=kind)
+            values[own[key]] = value
+        law = type(d).rebuild(tuple(own.values()), d.static)
+        noise = Tagged(graph, number)
+        draw = outputs[name, "draw"] = law.sample(noise)
+        values |= noise.values
+        density = outputs[name, "log_prob"] = law.log_prob(draw)
+        wrt = {key: node for key, node in own.items() if node.kind == "float"}
+        for key, slope in zip(wrt, gradients(density, list(wrt.values())), strict=True):
+            outputs[name, key] = slope
+    return dict(zip(outputs, simplify(list(outputs.values())), strict=True)), values
+
+
+class Tagged(Leaves):
+    """Noise leaves of one law among many, and their values, for three elements of a plate."""
+
+    def __init__(self, graph, number):
+        super().__init__(graph)
+        self.number, self.values = number, {}
+        self.rng = np.random.default_rng(number)
+
+    def _leaf(self, law, shape, tag):
+        node = self.graph.data(f"{law} {tag} {self.number}".replace("/", " "), shape, plates=P)
+        size = (3, *shape)
+        self.values[node] = self.rng.random(size) if law == "u" else self.rng.normal(size=size)
+        return node
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_family_is_native_and_agrees(dtype):
+    outputs, values = program(LAWS)
+    engine, oracle = Executable(outputs, dtype), Interpreter(outputs, dtype)
+    assert engine.fallbacks == []
+    given = {x: v.astype(dtype) if x.kind == "float" else v for x, v in values.items()}
+    found = engine.run(given, {P: 3})
+    expected = oracle.run(given, {P: 3})
+    for key, value in expected.items():
+        rtol = 1e-10 if dtype == "float64" else 1e-4
+        scale = np.max(np.abs(value[np.isfinite(value)]), initial=0.0)
+        np.testing.assert_allclose(
+            found[key], value, rtol=rtol, atol=rtol * scale, err_msg=str(key)
+        )
