@@ -14,6 +14,7 @@ from scg.errors import DeclarationError, EstimatorError
 from scg.estimators.base import Estimator
 from scg.expr import Expr
 from scg.graph import Graph
+from scg.origin import Origin
 from scg.passes.analyse import Influence
 from scg.passes.differentiate import erase, gradients
 from scg.passes.objective import check_reductions
@@ -109,6 +110,7 @@ def compile(
         outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
     program = finish(outputs, dtype, backend)
     curvature = finish(directional(graph, grads), dtype, backend) if order == 2 else None
+    graph.origin = Origin()
     return Step(graph, plan, surrogate, program, curvature, check_finite)
 
 

@@ -20,6 +20,7 @@ from scg.errors import DeclarationError
 if TYPE_CHECKING:
     from scg.graph import Graph
     from scg.ops.base import Op
+    from scg.origin import Origin
 
 _serial = itertools.count()
 KINDS = ("bool", "int", "float")
@@ -125,7 +126,8 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
         What its values are.
     """
 
-    __slots__ = ("__weakref__", "args", "attrs", "graph", "kind", "op", "plates", "shape", "value")
+    __slots__ = ("__weakref__", "args", "attrs", "graph", "kind", "op")
+    __slots__ += ("origin", "plates", "shape", "value")
     __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
 
     op: Op
@@ -135,6 +137,7 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     plates: Plates
     kind: str
     graph: Graph
+    origin: Origin
     value: np.ndarray | None
 
     @property
@@ -258,6 +261,7 @@ def intern(
     expr = object.__new__(StochasticNode if op.name == "sample" else Expr)
     expr.op, expr.args, expr.attrs, expr.graph, expr.value = op, args, attrs, graph, value
     expr.shape, expr.plates, expr.kind = signature
+    expr.origin = graph.origin
     return graph.table.setdefault(key, expr)
 
 
@@ -293,5 +297,6 @@ def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
         if expr not in env:
             args = tuple(env[arg] for arg in expr.args)
             same = all(new is old for new, old in zip(args, expr.args, strict=True))
+            expr.graph.origin = expr.origin
             env[expr] = expr if same else expr.op.build(expr.graph, args, expr.attrs)
     return env

@@ -97,7 +97,7 @@ class Graph(Nodes):
         if constraint is not None:
             node = constrained_node(full, leaf, constraint)
             self.names[node] = full
-        self.roles[full] = node, "parameter"
+        self._enter(full, node, "parameter")
         self.parameters[full] = Parameter(leaf, first, constraint)
         return node
 
@@ -128,7 +128,7 @@ class Graph(Nodes):
         signature = (as_shape(shape, f"data {full!r}"), as_plates(plates), kind)
         self._check_plates(full, signature[1])
         node = intern(self, base.DATA, (), {"name": full}, signature)
-        self.roles[full] = node, "data"
+        self._enter(full, node, "data")
         self.data_nodes[full] = node
         return node
 
@@ -148,7 +148,7 @@ class Graph(Nodes):
         signature = (dist.shape, every, dist.kind)
         node = intern(self, SAMPLE, args, attrs, signature)
         assert isinstance(node, StochasticNode)
-        self.roles[full] = node, "stochastic"
+        self._enter(full, node, "stochastic")
         self.stochastic[full] = node
         return node
 
@@ -156,7 +156,7 @@ class Graph(Nodes):
         """Name a deterministic node, for drawings, messages and ``simulate``."""
         full = self._register(name)
         node = self._node(value, full)
-        self.roles[full] = node, "deterministic"
+        self._enter(full, node, "deterministic")
         self.deterministics[full] = node
         self.names.setdefault(node, full)
         return node
@@ -182,7 +182,7 @@ class Graph(Nodes):
         cost = cost_of(full, self._node(value, full), there)
         self._check_plates(full, cost.plates)
         self.costs[full] = cost
-        self.roles[full] = cost, "cost"
+        self._enter(full, cost, "cost")
 
     def observe(self, name: str, dist: Distribution, value: Any, *, mask: Any = None) -> None:
         """Declare the cost −log p(value): an observation, summed over its plates by default.
@@ -217,7 +217,7 @@ class Graph(Nodes):
         self._check_plates(full, cost.plates)
         self.observations[full] = seen
         self.costs[full] = cost
-        self.roles[full] = cost, "cost"
+        self._enter(full, cost, "cost")
 
     # --- using ----------------------------------------------------------------------------------
     def init(self, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:

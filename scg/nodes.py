@@ -11,6 +11,7 @@ import numpy as np
 from scg.errors import CallError, DeclarationError
 from scg.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, topological
 from scg.ops import base
+from scg.origin import Origin, caller
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -34,10 +35,13 @@ class Nodes:
         The name of each expression that has one without being a leaf or a draw.
     table : dict
         The interned expressions: they live and die with the graph.
+    origin : Origin
+        What the next expression is built for.
     """
 
     def __init__(self, name: str = "graph"):
         self.name = name
+        self.origin = Origin()
         self.table: dict[Any, Expr] = {}
         self.names: dict[Expr, str] = {}
         self.parameters: dict[str, Parameter] = {}
@@ -120,6 +124,13 @@ class Nodes:
                 "choose another name or a scope: with g.scope(...):"
             )
         return full
+
+    def _enter(self, full: str, node: Expr, role: str) -> None:
+        """Note a new node; what was built since the last one was built for it."""
+        self.roles[full] = node, role
+        if self.origin.name is None:
+            self.origin.name, self.origin.line = full, caller()
+        self.origin = Origin()
 
     def _node(self, value: Any, name: str) -> Expr:
         """Return a value, which the node `name` uses, as an expression of this graph."""

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One entry: what runs, over which axes, and what it reads and writes."""
+    """One entry: what runs, over which axes, what it reads and writes, and for which nodes."""
 
     kernel: str
     space: str
     ops: str
     reads: str
     writes: str
+    origins: tuple[str, ...]
 
     def __str__(self) -> str:
-        return (
-            f"{self.kernel:<9} {self.space:<24} {self.ops}\n{'':>16}{self.reads} -> {self.writes}"
+        lines = (f"{self.reads} -> {self.writes}", f"for {', '.join(self.origins)}")
+        return "".join(
+            [f"{self.kernel:<9} {self.space:<24} {self.ops}", *(f"\n{'':>16}{x}" for x in lines)]
         )
 
 
@@ -60,13 +62,16 @@ def rows(executable: Executable) -> list[Row]:
             ops = " ".join(item.expr.op.name for item in entry.items)
             where = [p.name for p in entry.space.plates] + [str(n) for n in entry.space.lengths]
             space = f"[{', '.join(where)}]"
+            built = [item.expr for item in entry.items]
         else:
             kernel = "gemm" if isinstance(entry, Gemm) else "NumPy"
             space = _shape(entry.expr)
             ops = entry.expr.op.name
+            built = [entry.expr]
         reads = ", ".join(_name(base, names) for base in use.read)
         writes = ", ".join(_name(base, names) for base in use.written)
-        out.append(Row(kernel, space, ops, reads, writes))
+        origins = dict.fromkeys(str(expr.origin) for expr in built if expr.origin.name)
+        out.append(Row(kernel, space, ops, reads, writes, tuple(origins)))
     return out
 
 

@@ -39,6 +39,7 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
         parts = waiting.pop(expr, None)
         if parts is None:
             continue
+        expr.graph.origin = expr.origin
         g = parts[0]
         for part in parts[1:]:
             g = g + part

@@ -37,6 +37,7 @@ def moments_over(outputs: Mapping[object, Expr], plate: Plate) -> dict[object, E
     sum_over = REDUCTIONS[0]
     moments: dict[object, Expr] = {}
     for key, value in outputs.items():
+        value.graph.origin = value.origin
         moments[key, "mean"] = value
         if plate in value.plates:
             mean = sum_over(value, axes=(), over=(plate,)) / plate_size(value.graph, plate)

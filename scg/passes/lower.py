@@ -135,6 +135,7 @@ def lower(
     for expr in topological(outputs.values()):
         args = tuple(env[arg] for arg in expr.args)
         same = all(a is b for a, b in zip(args, expr.args, strict=True))
+        expr.graph.origin = expr.origin
         now = expr if same else expr.op.build(expr.graph, args, expr.attrs)
         rule = rules.get(now.op.name)
         if rule is not None:

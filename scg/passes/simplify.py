@@ -210,6 +210,7 @@ def _on(expr: Expr, env: dict[Expr, Expr]) -> Expr:
 def _simplify_one(expr: Expr, env: dict[Expr, Expr]) -> None:
     """Simplify one expression whose arguments are done."""
     trail = [expr]
+    expr.graph.origin = expr.origin
     now = _on(expr, env)
     while True:
         if now in env:

@@ -129,6 +129,7 @@ class Surrogate:
         self.terms, self.memory, total = {}, {}, list(self.costs.values())
         losses: list[Expr] = []
         for node in self.influence.nodes:
+            self.graph.origin = node.origin
             draw, estimator = self.draws[node], self.plan.estimators[node]
             memory = self.noises[node].memory
             down: Any = NodeDownstream(self, node)
@@ -153,6 +154,7 @@ class Surrogate:
     # --- draws ------------------------------------------------------------------------------------
     def _draw_all(self) -> None:
         for expr in self.influence.order:
+            self.graph.origin = expr.origin
             if isinstance(expr, StochasticNode):
                 self._draw(expr)
             else:
@@ -252,6 +254,7 @@ class Surrogate:
 
     def boxed(self, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
+        self.graph.origin = node.origin
         value = contribution(node, self.env[node])
         score = self.score(self.influence.ancestors[node])
         boxed = value if score is None else box(score) * value

@@ -11,6 +11,7 @@ from scg.compile import finish
 from scg.expr import Expr, intern
 from scg.graph import Graph
 from scg.ops.base import STATE, constant
+from scg.origin import Origin
 from scg.result import Nested, nest
 from scg.step import Step
 from scg.train.optim import Optimizer, OptimizerState
@@ -157,6 +158,8 @@ class _Part:
     ):
         self.kind, self.optimizer, self.grads = kind, optimizer, grads
         self._shapes: dict[str, tuple[int, ...]] = {}
+
+        graph.origin = Origin(f"optimizer of {kind}")
 
         def leaf(name: str, shape: tuple[int, ...] = ()) -> Expr:
             # No node's name is empty, so that no other leaf's name begins so.
