@@ -1,7 +1,11 @@
 """The kernel cache: private, content-addressed, never trusted."""
 
 import multiprocessing
+import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -91,7 +95,7 @@ def test_writers_at_once_leave_one_whole_entry(folder):
     assert [p.name for p in folder.iterdir()] == ["shared"]
 
 
-def test_a_writer_killed_half_way_leaves_nothing_that_counts(folder, monkeypatch):
+def test_a_writer_that_fails_half_way_leaves_nothing_that_counts(folder, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
@@ -99,6 +103,144 @@ def test_a_writer_killed_half_way_leaves_nothing_that_counts(folder, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         cache.write("k", b"code")
     assert cache.read("k") is None
+
+
+#: Writes half of an entry in place of the whole, says so, and waits to be killed; or is killed
+#: between the finished file and its new name.
+_KILLED = """
+import sys, time
+from scg.engine import cache
+
+def wait(*_):
+    print("now", flush=True)
+    time.sleep(60)
+
+if sys.argv[1] == "in the file":
+    real = cache.os.fdopen
+    class File:
+        def __init__(self, descriptor, mode):
+            self.file = real(descriptor, mode)
+        def __enter__(self):
+            return self
+        def __exit__(self, *_):
+            self.file.close()
+        def write(self, content):
+            self.file.write(content[: len(content) // 2])
+            self.file.flush()
+            wait()
+    cache.os.fdopen = File
+else:
+    cache.Path.replace = wait
+cache.write("k", b"code" * 1000)
+"""
+
+
+@pytest.mark.parametrize("place", ["in the file", "before the name"])
+@pytest.mark.parametrize("old", [None, b"older code"])
+def test_a_writer_killed_half_way_leaves_what_was_there(folder, place, old):
+    if old is not None:
+        cache.write("k", old)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _KILLED, place], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None and writer.stdout.readline() == "now\n"
+    writer.send_signal(signal.SIGKILL)
+    assert writer.wait() == -signal.SIGKILL
+    writer.stdout.close()
+    left = [path for path in folder.iterdir() if path.name != "k"]
+    assert left, "the writer was killed before it wrote anything"
+    assert cache.read("k") == old
+    assert all(cache.read(path.name) is None for path in left)
+    cache.write("k", b"code")
+    assert cache.read("k") == b"code"
+
+
+def test_a_directory_of_somebody_else_is_not_used(folder, monkeypatch):
+    cache.write("k", b"code")
+    monkeypatch.setattr(cache.os, "getuid", lambda: folder.stat().st_uid + 1)
+    assert cache.directory() is None and cache.read("k") is None
+    cache.write("other", b"code")
+    monkeypatch.undo()
+    assert [path.name for path in folder.iterdir()] == ["k"]
+
+
+def test_an_entry_of_somebody_else_is_not_read(folder, monkeypatch):
+    """In a directory of our own: it was put there while the directory was another's."""
+    cache.write("k", b"code")
+    real = os.fstat
+
+    def of_another(descriptor):
+        values = list(real(descriptor))
+        values[stat.ST_UID] += 1
+        return os.stat_result(values)
+
+    monkeypatch.setattr(cache.os, "fstat", of_another)
+    assert cache.read("k") is None
+
+
+def test_a_directory_that_cannot_be_written_is_read(folder, monkeypatch):
+    cache.write("k", b"code")
+
+    def refused(*_, **__):  # the administrator may write to a directory of mode 0500
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    folder.chmod(0o500)
+    monkeypatch.setattr(cache.tempfile, "mkstemp", refused)
+    cache.write("other", b"code")
+    assert cache.read("k") == b"code" and cache.read("other") is None
+    folder.chmod(0o700)
+
+
+def test_a_full_disk_leaves_no_half_entry(folder, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.Path, "replace", full)
+    cache.write("k", b"code")
+    assert cache.read("k") is None and not list(folder.iterdir())
+
+
+_TWO = """
+import ctypes, sys
+import numpy as np
+from scg.engine import native
+
+source = "def kernel(table):\\n    store_f8(word(table, 0), u8(0), f8(2.0), 0, 1)\\n"
+print("ready", flush=True)
+sys.stdin.readline()
+out, scratch = np.zeros(1), np.zeros(2, np.int64)
+words, at = np.array([out.ctypes.data]), scratch.ctypes.data
+ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(native.address(source))(
+    at, at + 8, words.ctypes.data
+)
+print(out[0])
+"""
+
+
+def test_two_processes_compile_one_kernel_at_once(folder):
+    pytest.importorskip("numba")
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", _TWO],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    answers = []
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in both:
+        answers.append(process.communicate()[0])
+        assert process.returncode == 0
+    assert answers == ["2.0\n", "2.0\n"]
+    (entry,) = folder.iterdir()
+    assert cache.read(entry.name) is not None
 
 
 def test_a_damaged_kernel_is_compiled_again(folder):
