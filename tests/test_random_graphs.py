@@ -1,17 +1,20 @@
 """Random graphs from the tables of ops and distributions, against the same recipe on plain numbers.
 
 A recipe is run twice: on nodes, which declares a graph, and on numbers, where each draw is given.
-The second run needs neither plates nor a compiler: the cost of each plate element is a number.
+The second run needs no compiler: what lies on the plate is a list, one number for each element.
 """
 
 import warnings
 
 import numpy as np
 import pytest
+import scipy.special as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import scg
+from scg.distributions.base import Distribution
+from scg.expr import Expr, topological
 from scg.ops import elementwise as e
 
 POSITIVE = 0.4
@@ -155,47 +158,129 @@ ANY = FINITE | {
     ),
 }
 FUNCTIONS = SMOOTH | KINKED
+
+# --- what mixes the elements of a plate: of nodes and the plate, and of the list of elements ------
+MIXING = {
+    "plate_mean": (scg.plate_mean, np.mean),
+    "plate_sum": (lambda x, p: np.tanh(scg.plate_sum(x, p)), lambda x: np.tanh(np.sum(x))),
+    "plate_logsumexp": (scg.plate_logsumexp, sp.logsumexp),
+    "batch statistic": (lambda x, p: x - scg.plate_mean(x, p), lambda x: list(x - np.mean(x))),
+}
+KINKED_MIXING = {"plate_max": (scg.plate_max, np.max)}
+GATHER = "gather"  # of three values, by an index on the plate
 PLATE = 2
+X, INDEX, MASK = np.array([0.35, -0.8]), np.array([2, 0]), np.array([1.0, 0.0])
+DATA = {"x": X, "k": INDEX, "m": MASK}
+PARAMS = {"p": np.array(0.45), "q": np.array(-0.65)}
 
 
 @st.composite
 def recipes(draw, functions, laws, draws):
-    """Draw up to 30 steps (what, arguments); the last step's value, with others, is the cost."""
+    """Draw up to 30 steps (law?, what, arguments); the last values are the costs."""
     size = draw(st.integers(4, 30))
     at = draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=draws))
+    mixing = MIXING if functions is SMOOTH else MIXING | KINKED_MIXING
+    known = [*sorted(functions), *[*sorted(mixing), GATHER] * 3]
     steps = []
     for i in range(size):
-        table = laws if i in at else functions
-        what = draw(st.sampled_from(sorted(table)))
+        what = draw(st.sampled_from(sorted(laws) if i in at else known))
         # 0 and 1 are parameters, 2 is data on a plate, 3 + k is the value of step k
         args = tuple(draw(st.integers(max(0, i - 6), 2 + i)) for _ in range(3))
         steps.append((i in at, what, args))
     return tuple(steps)
 
 
-def run(steps, start, sample):
-    """Run a recipe; `sample` says what a law's draw is."""
-    values = list(start)
+class OnNodes:
+    """What a recipe does on nodes: it declares a graph."""
+
+    def __init__(self, graph, batch):
+        self.batch, self.sample, self.on_plate = batch, graph.sample, []
+        self.start = (graph.parameter("p", 0.0), graph.parameter("q", 0.0))
+        self.start += (graph.data("x", plates=batch),)
+        self.index = graph.data("k", kind="int", plates=batch)
+
+    def apply(self, function, args):
+        value = function(*args)
+        parts = value.parameters.values() if isinstance(value, Distribution) else [value]
+        self.on_plate.append(any(isinstance(x, Expr) and x.plates != () for x in parts))
+        return value
+
+    def mix(self, what, x):
+        return (MIXING | KINKED_MIXING)[what][0](x, self.batch) if x.plates else x
+
+    def gather(self, args):
+        return triple(*args)[self.index]
+
+
+class OnNumbers:
+    """What it does on numbers: each element of the plate for itself, with draws that are given.
+
+    Which values lie on the plate, whatever the arguments, is what the nodes said.
+    """
+
+    def __init__(self, params, draw, on_plate):
+        self.draw, self.laws, self.on_plate = draw, {}, iter(on_plate)
+        self.start = (float(params["p"]), float(params["q"]), list(X))
+
+    def apply(self, function, args):
+        rows = [[arg[i] if isinstance(arg, list) else arg for arg in args] for i in range(PLATE)]
+        return [function(*row) for row in rows] if next(self.on_plate) else function(*rows[0])
+
+    def sample(self, name, law):
+        self.laws[name] = law
+        if isinstance(law, list):
+            return [self.draw(name, i, one) for i, one in enumerate(law)]
+        return self.draw(name, 0, law)
+
+    def mix(self, what, x):
+        return (MIXING | KINKED_MIXING)[what][1](x) if isinstance(x, list) else x
+
+    def gather(self, args):
+        rows = [[arg[i] if isinstance(arg, list) else arg for arg in args] for i in range(PLATE)]
+        return [row[k] for row, k in zip(rows, INDEX, strict=True)]
+
+
+def run(steps, world):
+    """Run a recipe; return its two costs."""
+    values = list(world.start)
     for i, (stochastic, what, args) in enumerate(steps):
         given_values = [values[k] for k in args]
         if stochastic:
             make, read = ANY[what]
-            values.append(read(sample(f"s{i}", make(*given_values))))
+            drawn = world.sample(f"s{i}", world.apply(make, given_values))
+            values.append(world.apply(read, [drawn]))
+        elif what == GATHER:
+            values.append(world.gather(given_values))
+        elif what in FUNCTIONS:
+            values.append(world.apply(FUNCTIONS[what], given_values))
         else:
-            values.append(FUNCTIONS[what](*given_values))
-    return values[-1] + 0.3 * values[-2] * values[-3]
+            values.append(world.mix(what, given_values[0]))
+    loss = world.apply(lambda a, b, c: a + 0.3 * b * c, values[:-4:-1])
+    return loss, world.apply(lambda a: a * a, [values[-2]])
 
 
-X = np.array([0.35, -0.8])
-PARAMS = {"p": np.array(0.45), "q": np.array(-0.65)}
-
-
-def declare(steps):
+def declare(steps, reduce):
+    """Declare a recipe's graph, and say what lies on the plate; a cost there is masked."""
     g = scg.Graph("random")
-    batch = scg.Plate("batch", length=PLATE)
-    start = (g.parameter("p", 0.0), g.parameter("q", 0.0), g.data("x", plates=batch))
-    g.cost("loss", run(steps, start, g.sample))
-    return g
+    batch = scg.Plate("batch", length=PLATE, reduce=reduce)
+    mask, world = g.data("m", plates=batch), OnNodes(g, batch)
+    for name, cost in zip(COSTS, run(steps, world), strict=True):
+        g.cost(name, cost, mask=mask if cost.plates and name == "loss" else None)
+    return g, world.on_plate
+
+
+COSTS = ("loss", "square")
+
+
+def contributions(costs, reduce):
+    """What each element of each cost adds to the objective: (cost, element, number)."""
+    for name, cost in zip(COSTS, costs, strict=True):
+        if isinstance(cost, list):
+            for i, x in enumerate(cost):
+                there = MASK[i] if name == "loss" else 1.0
+                yield name, i, there * x / (PLATE if reduce == "mean" else 1)
+        else:
+            yield name, 0, cost
 
 
 def compiled(g):
@@ -204,49 +289,38 @@ def compiled(g):
         return scg.compile(g, scg.ScoreFunction())
 
 
-def on_numbers(steps, params, x, draws):
-    """Cost of one element, and the law of each draw."""
-    laws = {}
-
-    def sample(name, law):
-        laws[name] = law
-        return draws[name]
-
-    return float(run(steps, (params["p"], params["q"], x), sample)), laws
-
-
-def expectation(steps, x):
-    """Σ over all draws of their probability times the cost, by brute force."""
+def expectation(steps, reduce, on_plate):
+    """Σ over all draws of their probability times the objective, by brute force."""
 
     def descend(draws):
         found = []
 
-        def sample(name, law):
-            if name in draws:
-                return draws[name]
-            found.append((name, law))
-            raise StopIteration
+        def draw(name, i, law):
+            if (name, i) not in draws:
+                found.append((name, i, law))
+                raise StopIteration
+            return draws[name, i]
 
         try:
-            return float(run(steps, (PARAMS["p"], PARAMS["q"], x), sample))
+            costs = run(steps, OnNumbers(PARAMS, draw, on_plate))
         except StopIteration:
-            ((name, law),) = found
+            ((name, i, law),) = found
             return sum(
-                np.exp(law.log_prob(value)) * descend({**draws, name: value})
+                np.exp(law.log_prob(value)) * descend({**draws, (name, i): value})
                 for value in law.enumerate_support()
             )
+        return sum(x for _, _, x in contributions(costs, reduce))
 
     return descend({})
 
 
-def check_expectation(steps):
+def check_expectation(steps, reduce="mean"):
     """Exact truth, exact moments and brute force agree."""
-    g = declare(steps)
-    truth = scg.exact(g, PARAMS, {"x": X})
-    np.testing.assert_allclose(
-        truth.cost, np.mean([expectation(steps, x) for x in X]), rtol=1e-9, atol=1e-11
-    )
-    moments = scg.moments(compiled(g), PARAMS, {"x": X})
+    g, on_plate = declare(steps, reduce)
+    truth = scg.exact(g, PARAMS, DATA)
+    expected = expectation(steps, reduce, on_plate)
+    np.testing.assert_allclose(truth.cost, expected, rtol=1e-9, atol=1e-11)
+    moments = scg.moments(compiled(g), PARAMS, DATA)
     np.testing.assert_allclose(moments.cost, truth.cost, rtol=1e-9, atol=1e-11)
     for name in PARAMS:
         np.testing.assert_allclose(moments.mean[name], truth.grads[name], rtol=1e-8, atol=1e-9)
@@ -256,26 +330,55 @@ COEFFICIENTS = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
 STEP = 2e-3
 
 
-def check_run(steps, seed):
-    """One run is c + Σ stop(c) log p: its value, and its derivative by differences."""
-    g = declare(steps)
-    out = compiled(g)(PARAMS, seed=seed, x=X)
+def credit(g):
+    """For each cost the draws that act on it, and whether every element acts on every element."""
+    reached = {}
+    for expr in topological(g.costs.values()):
+        found = {}
+        for arg in expr.args:
+            for name, mixed in reached[arg].items():
+                found[name] = found.get(name, False) or mixed or bool(expr.attrs.get("over"))
+        if expr.name in g.stochastic:
+            found[expr.name] = False
+        reached[expr] = found
+    return {name: reached[cost] for name, cost in g.costs.items()}
+
+
+def check_run(steps, seed, reduce="mean"):
+    """One run is Σ c + stop(c) log p: its value, and its derivative by differences."""
+    g, on_plate = declare(steps, reduce)
     names = list(g.stochastic)
-    drawn = g.simulate(PARAMS, nodes=names, seed=seed, data={"x": X})
-    ancestors = {name for name in names if reaches_cost(g, name)}
-    rows = [
-        {name: drawn[name][0][i] if g.stochastic[name].plates else drawn[name][0] for name in names}
-        for i in range(PLATE)
-    ]
-    costs = [on_numbers(steps, PARAMS, x, row)[0] for x, row in zip(X, rows, strict=True)]
-    np.testing.assert_allclose(out.cost, np.mean(costs), rtol=1e-8, atol=1e-10)
+    out = compiled(g)(PARAMS, seed=seed, data=DATA)
+    drawn = g.simulate(PARAMS, nodes=names, seed=seed, data=DATA)
+    acts = credit(g)
+
+    def at(params):
+        def draw(name, i, law):
+            return drawn[name][0][i] if g.stochastic[name].plates else drawn[name][0]
+
+        world = OnNumbers(params, draw, on_plate)
+        costs = run(steps, world)
+        logp = {
+            name: [
+                float(one.log_prob(draw(name, i, one)))
+                for i, one in enumerate(law if isinstance(law, list) else [law])
+            ]
+            for name, law in world.laws.items()
+        }
+        return list(contributions(costs, reduce)), logp
+
+    fixed, _ = at(PARAMS)
+    np.testing.assert_allclose(out.cost, sum(x for _, _, x in fixed), rtol=1e-8, atol=1e-10)
 
     def surrogate(params):
+        now, logp = at(params)
         total = 0.0
-        for x, row, fixed in zip(X, rows, costs, strict=True):
-            cost, laws = on_numbers(steps, params, x, row)
-            score = sum(float(laws[name].log_prob(row[name])) for name in ancestors)
-            total += (cost + fixed * score) / PLATE
+        for (cost, i, x), (_, _, weight) in zip(now, fixed, strict=True):
+            score = sum(
+                sum(logp[name]) if mixed or len(logp[name]) == 1 else logp[name][i]
+                for name, mixed in acts[cost].items()
+            )
+            total += x + weight * score
         return total
 
     for name, value in PARAMS.items():
@@ -293,12 +396,6 @@ def check_run(steps, seed):
         np.testing.assert_allclose(out.grads[name], slope, rtol=1e-6, atol=1e-7)
 
 
-def reaches_cost(g, name):
-    import networkx as nx
-
-    return nx.has_path(g.to_networkx(), name, "loss")
-
-
 #: The third draw acts on the cost, but simplification leaves nothing of it.
 VANISHING = (
     *((True, "Bernoulli", (k, 0, 0)) for k in (0, 0, 2)),
@@ -306,17 +403,20 @@ VANISHING = (
 )
 
 
-@settings(max_examples=60)
-@given(recipes(FUNCTIONS, FINITE, 3))
-@example(VANISHING)
-def test_exact_moments_and_brute_force_agree(steps):
-    check_expectation(steps)
+REDUCE = st.sampled_from(["mean", "sum"])
 
 
 @settings(max_examples=60)
-@given(recipes(SMOOTH, ANY, 6), st.integers(0, 999))
-def test_the_interpreter_computes_the_recipe_and_its_score(steps, seed):
-    check_run(steps, seed)
+@given(recipes(FUNCTIONS, FINITE, 2), REDUCE)
+@example(VANISHING, "mean")
+def test_exact_moments_and_brute_force_agree(steps, reduce):
+    check_expectation(steps, reduce)
+
+
+@settings(max_examples=60)
+@given(recipes(SMOOTH, ANY, 6), st.integers(0, 999), REDUCE)
+def test_the_interpreter_computes_the_recipe_and_its_score(steps, seed, reduce):
+    check_run(steps, seed, reduce)
 
 
 # --- what chance may leave out: each entry once, between other nodes ------------------------------
@@ -329,3 +429,18 @@ def test_each_law(law):
 def test_each_function(function):
     steps = ((True, "Bernoulli", (0, 1, 2)), (False, function, (3, 2, 1)))
     check_expectation((*steps, (False, "add", (4, 0, 0))))
+
+
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+@pytest.mark.parametrize("what", [*MIXING, *KINKED_MIXING, GATHER])
+def test_each_mixing_of_a_plate(what, reduce):
+    """Below a draw on the plate, and above one: the credit of every element is right."""
+    steps = (
+        (False, what, (2, 0, 1)),
+        (True, "Bernoulli", (2, 3, 1)),
+        (False, what, (4, 2, 0)),
+        (True, "Bernoulli", (5, 2, 1)),
+        (False, "add", (4, 6, 0)),
+    )
+    check_expectation(steps, reduce)
+    check_run(steps, 3, reduce)
