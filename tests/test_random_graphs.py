@@ -436,11 +436,13 @@ def test_each_function(function):
 def test_each_mixing_of_a_plate(what, reduce):
     """Below a draw on the plate, and above one: the credit of every element is right."""
     steps = (
-        (False, what, (2, 0, 1)),
-        (True, "Bernoulli", (2, 3, 1)),
-        (False, what, (4, 2, 0)),
-        (True, "Bernoulli", (5, 2, 1)),
-        (False, "add", (4, 6, 0)),
+        (False, "add", (0, 2, 1)),
+        (False, what, (3, 0, 1)),
+        (True, "Bernoulli", (3, 0, 0)),
+        (False, what, (5, 4, 3)),
+        (False, "subtract", (6, 1, 0)),
+        (True, "Bernoulli", (7, 0, 0)),
+        (False, "add", (5, 8, 0)),
     )
     check_expectation(steps, reduce)
     check_run(steps, 3, reduce)
