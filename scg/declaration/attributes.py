@@ -238,6 +238,10 @@ def _of_logits(*args: Expr, logit: Any) -> None:
     _say(isinstance(logit, bool), "logit", logit, "true or false")
 
 
+def _of_reciprocals(*args: Expr, reciprocal: Any) -> None:
+    _say(isinstance(reciprocal, bool), "reciprocal", reciprocal, "true or false")
+
+
 def _mark(x: Expr, *, label: Any) -> None:
     _say(isinstance(label, str), "label", label, "a string")
 
@@ -268,5 +272,6 @@ CHECKS: dict[str, Callable[..., None]] = {
     "solve_triangular": _solve_triangular,
     "mark": _mark,
     **dict.fromkeys(("beta_core", "beta_slope", "log_over_mean", "log_rest_over_mean"), _of_logits),
+    **dict.fromkeys(("log_over_gamma_mean", "gamma_core", "gamma_slope"), _of_reciprocals),
     **dict.fromkeys(("log_over_means", "dirichlet_core"), _vectors),
 }

@@ -11,6 +11,7 @@ from scg.distributions.base import Distribution, Noise
 from scg.distributions.gamma import Gamma
 from scg.ops.elementary import open_positive
 from scg.ops.elementwise import exp, greater, log, square, where
+from scg.ops.proportions import gamma_log_density
 from scg.ops.special import digamma, log_gammaincinv
 
 
@@ -51,7 +52,7 @@ class InverseGamma(Distribution):
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Density of 1 / x, times 1 / x²."""
-        return self.reciprocal.log_prob_elementwise(1.0 / x) - 2.0 * log(x)
+        return gamma_log_density(x, self.concentration, self.rate, reciprocal=True) - 2.0 * log(x)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """Those of 1 / x."""

@@ -26,22 +26,22 @@ def log_ratio(x, y):
 
 
 @helper
-def log_over_gamma_mean(x, a, b):
+def log_over_gamma_mean(x, a, b, reciprocal):
     """Twin of the op of this name."""
-    return log_ratio(x * b, a)
+    return log_ratio(b / x if reciprocal else b * x, a)
 
 
 @helper
-def gamma_core(x, a, b):
+def gamma_core(x, a, b, reciprocal):
     """Twin of the op of this name."""
-    y = x * b
-    return times(a - 1.0, log_ratio(y, a)) + (a - y)
+    y = b / x if reciprocal else b * x
+    return times(a - 1.0, log_ratio(y, a)) + (a - y) + log(b)
 
 
 @helper
-def gamma_slope(x, c, b):
+def gamma_slope(x, c, b, reciprocal):
     """Twin of the op of this name."""
-    return (0.0 if c == 0.0 else c / x) - b
+    return (0.0 if c == 0.0 else c / x) - (1.0 / b if reciprocal else b)
 
 
 @helper

@@ -28,57 +28,69 @@ def _times(c: Any, log_x: Any) -> Any:
     return np.where(c == 0, 0.0, c) * np.where(c == 0, 0.0, log_x)
 
 
-# --- the gamma law ----------------------------------------------------------------------------
+# --- the gamma law, of a value or of its reciprocal -------------------------------------------
 def _log_ratio(x: Any, y: Any) -> Any:
     x, y = _wide(x), _wide(y)
     with np.errstate(divide="ignore"):
         return np.where(np.abs(x - y) < 0.5 * y, np.log1p((x - y) / y), np.log(x / y))
 
 
-def _log_over_gamma_mean(x: Any, a: Any, b: Any) -> Any:
-    return _log_ratio(_wide(x) * b, a)
+def _log_over_gamma_mean(x: Any, a: Any, b: Any, reciprocal: bool) -> Any:
+    return _log_ratio(_wide(b) / x if reciprocal else _wide(b) * x, a)
 
 
-def _gamma_core(x: Any, a: Any, b: Any) -> Any:
-    y = _wide(x) * b
-    return _times(_wide(a) - 1.0, _log_over_gamma_mean(x, a, b)) + (a - y)
+def _gamma_core(x: Any, a: Any, b: Any, reciprocal: bool) -> Any:
+    y = _wide(b) / x if reciprocal else _wide(b) * x
+    return _times(_wide(a) - 1.0, _log_ratio(y, a)) + (a - y) + np.log(_wide(b))
 
 
-def _gamma_slope(x: Any, c: Any, b: Any) -> Any:
+def _gamma_slope(x: Any, c: Any, b: Any, reciprocal: bool) -> Any:
+    b = 1.0 / _wide(b) if reciprocal else _wide(b)
     with np.errstate(divide="ignore"):
         return np.where(_wide(c) == 0, 0.0, c) / np.where(_wide(c) == 0, 1.0, x) - b
 
 
-#: log(b x / a).
+def _core_in_x(g: Any, y: Any, x: Any, a: Any, b: Any, reciprocal: bool) -> Any:
+    if reciprocal:
+        return -(g * b / x) * gamma_slope(b, a - 1.0, x, reciprocal=True)
+    return g * gamma_slope(x, a - 1.0, b, reciprocal=False)
+
+
+#: log(b x / a), or log(b / (x a)) of a reciprocal.
 log_over_gamma_mean = elementwise(
     "log_over_gamma_mean",
     _log_over_gamma_mean,
-    lambda g, y, x, a, b: g / x,
-    lambda g, y, x, a, b: -g / a,
-    lambda g, y, x, a, b: g / b,
+    lambda g, y, x, a, b, reciprocal: (-g if reciprocal else g) / x,
+    lambda g, y, x, a, b, reciprocal: -g / a,
+    lambda g, y, x, a, b, reciprocal: g / b,
 )
-#: c / x − b, the derivative of c log x − b x.
+#: c / x − b, the derivative of c log x − b x; of a reciprocal b, c / x − 1 / b.
 gamma_slope = elementwise(
     "gamma_slope",
     _gamma_slope,
-    lambda g, y, x, c, b: -(g * c / square(x)),
-    lambda g, y, x, c, b: g / x,
-    lambda g, y, x, c, b: -g,
+    lambda g, y, x, c, b, reciprocal: -(g * c / square(x)),
+    lambda g, y, x, c, b, reciprocal: g / x,
+    lambda g, y, x, c, b, reciprocal: g / square(b) if reciprocal else -g,
 )
-#: (a − 1) log(b x / a) − (b x − a).
+#: (a − 1) log(y / a) − (y − a) + log b for y = b x, or b / x of a reciprocal.
 gamma_core = elementwise(
     "gamma_core",
     _gamma_core,
-    lambda g, y, x, a, b: g * gamma_slope(x, a - 1.0, b),
-    lambda g, y, x, a, b: g * (log_over_gamma_mean(x, a, b) + 1.0 / a),
-    lambda g, y, x, a, b: g * gamma_slope(b, a - 1.0, x),
+    _core_in_x,
+    lambda g, y, x, a, b, reciprocal: (
+        g * (log_over_gamma_mean(x, a, b, reciprocal=reciprocal) + 1.0 / a)
+    ),
+    lambda g, y, x, a, b, reciprocal: g * gamma_slope(b, a, x, reciprocal=reciprocal),
 )
 
 
-def gamma_log_density(x: Any, a: Any, b: Any) -> Any:
-    """Return a log b + (a − 1) log x − b x − log Γ(a), by Stirling's formula."""
-    scale = log(b) - 0.5 * log(a) - stirling(a, order=0) - HALF_LOG_2PI
-    return gamma_core(x, a, b) + scale
+def gamma_log_density(x: Any, a: Any, b: Any, reciprocal: bool = False) -> Any:
+    """Return a log b + (a − 1) log x − b x − log Γ(a), by Stirling's formula.
+
+    Of a reciprocal, that is the log-density at 1 / x.
+    """
+    scale = 0.5 * log(a) + stirling(a, order=0) + HALF_LOG_2PI
+    return gamma_core(x, a, b, reciprocal=reciprocal) - scale
 
 
 # --- the beta law, of a proportion or of its log-odds -----------------------------------------

@@ -23,6 +23,14 @@ def beta_core(x, a, b):
     return (a - 1) * np.log(x / m) + (b - 1) * np.log((1 - x) / (1 - m))
 
 
+def gamma_core(x, a, b):
+    return (a - 1) * np.log(b * x / a) - (b * x - a) + np.log(b)
+
+
+def of_reciprocal(op, reciprocal):
+    return lambda x, a, b: op(x, a, b, reciprocal=reciprocal)
+
+
 def with_logit(op, logit):
     return lambda x, a, b: op(x, a, b, logit=logit)
 
@@ -35,15 +43,25 @@ ROWS = {
         sp.kl_div,
     ),
     "log_over_gamma_mean": (
-        proportions.log_over_gamma_mean,
+        of_reciprocal(proportions.log_over_gamma_mean, False),
         [P, Q, P[::-1]],
         lambda x, a, b: np.log(b * x / a),
     ),
-    "gamma_slope": (proportions.gamma_slope, [P, Q, X], lambda x, c, b: c / x - b),
-    "gamma_core": (
-        proportions.gamma_core,
+    "gamma_slope": (
+        of_reciprocal(proportions.gamma_slope, False),
+        [P, Q, X],
+        lambda x, c, b: c / x - b,
+    ),
+    "gamma_slope of a reciprocal": (
+        of_reciprocal(proportions.gamma_slope, True),
+        [P, Q, X],
+        lambda x, c, b: c / x - 1 / b,
+    ),
+    "gamma_core": (of_reciprocal(proportions.gamma_core, False), [P, Q, P[::-1]], gamma_core),
+    "gamma_core of a reciprocal": (
+        of_reciprocal(proportions.gamma_core, True),
         [P, Q, P[::-1]],
-        lambda x, a, b: (a - 1) * np.log(b * x / a) - (b * x - a),
+        lambda x, a, b: gamma_core(1 / x, a, b),
     ),
     "gamma_log_density": (
         proportions.gamma_log_density,
