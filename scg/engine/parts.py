@@ -27,8 +27,8 @@ from scg.engine.kernels import Axis, Word, moves
 from scg.expr import Expr, Plate
 from scg.passes.fuse import Axes, Loop
 
-#: Elements of a loop that is cut, and of a part at least.
-LARGE, LEAST = 1 << 17, 1 << 16
+#: Operations of a loop that is cut, and of a part at least: 100 and 25 microseconds.
+LARGE, LEAST = 1 << 19, 1 << 17
 #: Parts of a loop at most.
 MOST = 16
 
@@ -62,18 +62,18 @@ class Cut(NamedTuple):
     joined: Sequence[Joined]
 
 
-def ends(length: int, elements: int) -> np.ndarray | None:
+def ends(length: int, operations: int) -> np.ndarray | None:
     """Return where the parts of an axis begin and end, or None where one is enough.
 
     Parameters
     ----------
     length : int
         Of the outermost axis.
-    elements : int
+    operations : int
         Of the whole loop.
     """
-    parts = min(length, elements // LEAST, MOST)
-    if elements < LARGE or parts < 2:
+    parts = min(length, operations // LEAST, MOST)
+    if operations < LARGE or parts < 2:
         return None
     return np.arange(parts + 1) * length // parts
 
@@ -109,7 +109,7 @@ def cut_of(
         return None
     axis, length = words[0].along[-1], values[0]
     lengths = [v for word, v in zip(words, values, strict=True) if word.kind == "size"]
-    at = ends(length, math.prod(lengths))
+    at = ends(length, math.prod(lengths) * len(loop.items))
     if at is None:
         return None
     shift = np.zeros((len(at) - 1, len(words)), np.int64)

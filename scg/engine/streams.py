@@ -33,6 +33,8 @@ _FILL = """def kernel(table):
                 draw_{law}_{code}_blocks(key, first + i, block + j // u8({width}), at, left)
 """
 WORDS = 7
+#: What a draw counts for where loops are cut, and the elements between which they may be.
+OPERATIONS, ALIGNED = 8, 32
 #: Blocks of random bits that :mod:`scg.engine.random` computes at once.
 LANES = 16
 
@@ -88,15 +90,15 @@ def cut(row: int, words: Sequence[int], item: int) -> Cut | None:
     """Return how a row of the table is cut in parts: along runs, or along the elements of one."""
     _, _, runs, each, _, step, _ = words
     over_runs = runs > 1
-    at = ends(runs if over_runs else each, runs * each)
+    at = ends(runs if over_runs else each // ALIGNED, runs * each * OPERATIONS)
     if at is None:
         return None
     shift = np.zeros((len(at) - 1, WORDS), np.int64)
     if over_runs:
         shift[:, 1], shift[:, 2], shift[:, 4] = at[:-1], np.diff(at) - runs, at[:-1] * step
     else:
-        at[:-1] -= at[:-1] % (2 * LANES)
-        width = 8 // item
+        at[:-1] *= ALIGNED
+        at[-1], width = each, 8 // item
         shift[:, 3], shift[:, 4] = np.diff(at) - each, at[:-1] * item
         shift[:, 6] = at[:-1] // width
     return Cut(row, shift, ())

@@ -84,7 +84,7 @@ def test_a_loop_is_cut_by_its_size():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_noise_in_parts_is_that_of_the_interpreter(dtype):
-    elements = parts.LARGE + 5001  # odd: the last block gives one element
+    elements = parts.LARGE // 8 + 5001  # odd: the last block gives one element
     g = scg.Graph("noise")
     x = g.sample("x", scg.Normal(np.zeros(elements), np.ones(elements)))
     g.cost("loss", np.sum(x * x * g.parameter("a", 1.0)))
