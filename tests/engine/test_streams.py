@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
+from scipy import special
 
 from scg.engine import native, noise, streams
 
@@ -76,3 +77,44 @@ def test_threefry_gives_the_known_answers(key, counter, answer):
     function(native.address(source))(at, at + 8, words.ctypes.data)
     k = (answer[0] >> 12) << 32 | answer[1]
     assert out[0] == (k + 0.5) * 2.0**-52
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize(("dtype", "bits"), [(np.float32, 23), (np.float64, 52)])
+def test_a_hundred_million_uniforms_are_open_on_the_grid_and_fair(seed, dtype, bits):
+    """All points of the float32 grid, and as many cells of the float64 one: a false alarm in 1e9.
+
+    Every u is an odd multiple of half a step, so that neither 0 nor 1 is drawn; the counts of the
+    2^23 cells have the mean 12, and their chi-square is normal to 1e-3.
+    """
+    count = np.zeros(2**23, np.int64)
+    block, blocks = 2_000_000, 50
+    for i in range(blocks):
+        (u,) = filled("uniform", dtype, seed, "many/u", range(i, i + 1), (block,))
+        u *= dtype(2.0 ** (bits + 1))
+        odd = u.astype(np.int64)
+        assert (odd == u).all() and (odd & 1).all()
+        assert odd.min() > 0 and odd.max() < 2 ** (bits + 1)
+        count += np.bincount(odd >> (bits - 22), minlength=len(count))
+    mean = block * blocks / len(count)
+    chi2 = np.sum((count - mean) ** 2) / mean
+    z = (chi2 - (len(count) - 1)) / np.sqrt(2 * (len(count) - 1))
+    assert abs(z) < 6.2
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ten_million_normals_have_the_moments_and_tails_of_the_law(seed, dtype):
+    """Moments against their own standard errors, and six tails: fails by chance below 1e-8."""
+    count, shape = 20, (500_000,)
+    sums, beyond, edges = np.zeros(4), np.zeros(6), np.array([-4.0, -3.0, -1.0, 1.0, 3.0, 4.0])
+    for i in range(count):
+        (z,) = filled("normal", dtype, seed, "many/n", range(i, i + 1), shape).astype(np.float64)
+        square = z * z
+        sums += [np.sum(z), np.sum(square), np.dot(square, z), np.dot(square, square)]
+        beyond += [np.count_nonzero(z > edge) for edge in edges]
+    n = count * shape[0]
+    mean, variance = np.array([0.0, 1.0, 0.0, 3.0]), np.array([1.0, 2.0, 15.0, 96.0])
+    assert (np.abs(sums / n - mean) < 6.3 * np.sqrt(variance / n)).all()
+    p = special.ndtr(-edges)
+    assert (np.abs(beyond / n - p) < 6.3 * np.sqrt(p * (1 - p) / n)).all()
