@@ -224,7 +224,12 @@ def _fold(g: Expr, *, shape: Any, stride: Any) -> None:
     _say(holds, "shape", shape, f"an image whose windows have the shape {g.shape}")
 
 
+def _solve(a: Expr, b: Expr) -> None:
+    _say(a.ndim == b.ndim, "arguments", (a.shape, b.shape), "matrices with equally many axes")
+
+
 def _solve_triangular(a: Expr, b: Expr, *, lower: Any, transposed: Any) -> None:
+    _solve(a, b)
     _say(isinstance(lower, bool), "lower", lower, "true or false")
     _say(isinstance(transposed, bool), "transposed", transposed, "true or false")
 
@@ -269,6 +274,7 @@ CHECKS: dict[str, Callable[..., None]] = {
     "contract": _contract,
     "windows": _windows,
     "fold": _fold,
+    "solve": _solve,
     "solve_triangular": _solve_triangular,
     "mark": _mark,
     **dict.fromkeys(("beta_core", "beta_slope", "log_over_mean", "log_rest_over_mean"), _of_logits),

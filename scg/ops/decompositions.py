@@ -145,23 +145,27 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = True, transposed: bool = F
     lower, transposed : bool
         Which triangle is read, and whether the transposed system is solved.
     """
-    return _with_vector(
-        lambda rhs: _solve_triangular(a, rhs, lower=bool(lower), transposed=bool(transposed)), b
-    )
+    return _on_matrices(_solve_triangular, a, b, lower=bool(lower), transposed=bool(transposed))
 
 
 def solve(a: Any, b: Any) -> Any:
     """Solve a x = b for a vector (n,) or matrices (..., n, m)."""
-    return _with_vector(lambda rhs: _solve(a, rhs), b)
+    return _on_matrices(_solve, a, b)
 
 
-def _with_vector(rule: Any, b: Any) -> Any:
+def _on_matrices(rule: Op, a: Any, b: Any, **attrs: Any) -> Any:
+    """Apply a rule to events of one rank: a vector as a column, with batch axes of length 1."""
     if np.ndim(b) == 0:
         raise DeclarationError("solve: the right side is a vector or a matrix, got a scalar")
-    if np.ndim(b) > 1:
-        return rule(b)
-    x = rule(reshape(b, shape=(*np.shape(b), 1)))
-    return reshape(x, shape=np.shape(x)[:-1])
+    vector = np.ndim(b) == 1
+    b = reshape(b, shape=(*np.shape(b), 1)) if vector else b
+    rank = max(np.ndim(a), np.ndim(b))
+    a, b = (
+        x if np.ndim(x) == rank else reshape(x, shape=(1,) * (rank - np.ndim(x)) + np.shape(x))
+        for x in (a, b)
+    )
+    x = rule(a, b, **attrs)
+    return reshape(x, shape=np.shape(x)[:-1]) if vector else x
 
 
 def inverse(a: Any) -> Any:

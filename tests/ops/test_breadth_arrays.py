@@ -146,6 +146,21 @@ ROWS = {
     "solve": (np.linalg.solve, [SQUARE, M], np.linalg.solve),
     "solve for a vector": (np.linalg.solve, [SQUARE, V[:3]], np.linalg.solve),
     "solve batches": (np.linalg.solve, [BATCH, matrices(2, 3, 2)], np.linalg.solve),
+    "solve one matrix for a batch": (
+        np.linalg.solve,
+        [SQUARE, matrices(2, 3, 2)],
+        np.linalg.solve,
+    ),
+    "solve a batch for a vector": (
+        lambda a, b: decompositions.solve(a, b),
+        [BATCH, V[:3]],
+        lambda a, b: np.stack([np.linalg.solve(one, b) for one in a]),
+    ),
+    "solve_triangular for a batch": (
+        decompositions.solve_triangular,
+        [SQUARE, matrices(4, 3, 2)],
+        lambda a, b: np.linalg.solve(np.tril(a), b),
+    ),
     "solve_triangular": (
         decompositions.solve_triangular,
         [SQUARE, M],
