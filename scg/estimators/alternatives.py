@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import Downstream
+from scg.estimators.base import Downstream, along
 from scg.expr import Expr, Plate
 from scg.ops.base import constant
 from scg.ops.elementwise import where
@@ -36,6 +36,12 @@ class Alternatives:
         """Move what is on the plate to event axes (coordinates..., values)."""
         here = np.eye(self.probs.size, dtype=bool).reshape(-1, *self.probs.shape)
         return plate_sum(where(constant(x.graph, here, (self.plate,)), x, 0.0), self.plate)
+
+
+def marginalized(dist: Distribution, value: Expr, downstream: Downstream) -> Expr:
+    """Inject the costs of all alternatives along their probabilities; below, the same noise."""
+    every = alternatives(dist, value, downstream)
+    return along(every.arranged(downstream.at(every.value, below="same").cost), every.probs)
 
 
 def alternatives(dist: Distribution, value: Expr, downstream: Downstream) -> Alternatives:

@@ -3,7 +3,8 @@
 An estimator builds expressions and never sees the engine. It has two questions to answer: how the
 node is sampled (:meth:`Estimator.draw`) and which term of value 0 joins the surrogate
 (:meth:`Estimator.term`). Everything it may ask about the rest of the graph is in
-:class:`Downstream`; what it keeps from call to call is in :class:`Memory`.
+:class:`Downstream`; what it keeps from call to call is in :class:`Memory`. The answers of the base
+class, a draw with a score and no term, are the score function's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from scg.distributions.base import Distribution
+from scg.errors import EstimatorError
 from scg.expr import Expr, Plate, Plates
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import sum
@@ -223,8 +225,10 @@ class Estimator:
         return {"K": self.samples} if "K" in self.formula else {}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw the node."""
-        raise NotImplementedError
+        """Draw the node: stopped values, with a score where it carries the credit."""
+        if self.credit != "score":
+            return Draw(stop(dist.sample(noise)))
+        return score_draw(dist, noise, noise.plate(self.samples) if self.samples > 1 else None)
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
@@ -246,6 +250,13 @@ def score_draw(dist: Distribution, noise: Sampler, plate: Plate | None = None) -
     x = stop(dist.sample(noise.on(plate) if plate else noise))
     elements = dist.log_prob(x, elementwise=True)
     return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
+
+
+def at_least(owner: str, value: Any, least: int, word: str = "samples") -> int:
+    """Return a number that an estimator was given, or say what is wrong with it."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise EstimatorError(f"{owner}: {word} must be an integer ≥ {least}, got {value!r}")
+    return int(value)
 
 
 def control_variate(draw: Draw, a: Expr, correction: Expr | None = None) -> Expr:

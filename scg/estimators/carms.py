@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from scg.errors import EstimatorError
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
-from scg.estimators.couplings import at_least, copula_named, rarer_first, times, upside_down
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.estimators.class_orders import in_random_order
+from scg.estimators.couplings import copula_named, times
 from scg.expr import Expr, Plate
-from scg.ops.elementwise import cast, greater, log, logical_and, maximum, minimum, where
+from scg.ops.elementwise import greater, log, maximum, minimum, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum, sum
-from scg.ops.shape import cumsum, getitem, np_expand_dims, one_hot
+from scg.ops.shape import np_expand_dims, one_hot
 from scg.ops.statistics import argmax
 
 _MONTE_CARLO = 100  # copies of the draws from which the published code takes the joint law
@@ -99,41 +100,9 @@ class CARMS(Estimator):
         return along(signal, dist.log_prob(draw.value, elementwise=True))
 
     def _by_order(self, dist: Any, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
-        coupling, count = copula_named("CARMS", self.copula), self.samples
-        p, batch = dist.probs, dist.batch_shape
-        orders, before = _orders(dist.classes)
-        first, last = (times(np.eye(dist.classes)[orders[:, end]], p) for end in (0, -1))
-        flip = rarer_first(coupling, first, last, count)
-        coupled = u = coupling.uniforms(noise, plate, (*batch, 1))
-
-        # The joint law: the mass of rectangles, averaged over the orders.
-        low = times(before, np_expand_dims(p, -2))
-        high = low + np_expand_dims(p, -2)
-        if flip is not None:
-            turned = np_expand_dims(flip, -1)
-            low, high = where(turned, 1.0 - high, low), where(turned, 1.0 - low, high)
-
-        def mass(a: Any, b: Any) -> Any:
-            return coupling.cdf(np_expand_dims(a, -1), np_expand_dims(b, -2), count)
-
-        rectangles = mass(high, high) + mass(low, low) - mass(low, high) - mass(high, low)
-        joint = sum(rectangles, axis=-3) / float(len(orders))
-
-        # The draws: search on the CDF in the order chosen.
-        table = np.eye(dist.classes)[orders]
-        if len(orders) > 1:
-            place = noise.uniform((*batch, 1), "order") * float(len(orders))
-            steps = np.arange(len(orders))
-            picked = cast(logical_and(greater(place, steps), place <= steps + 1.0))
-            table = sum(np_expand_dims(np_expand_dims(picked, -1), -1) * table, axis=-3)
-            flip = None if flip is None else greater(sum(picked * cast(flip), -1, True), 0.5)
-        else:
-            table = table[0]
-        u = u if flip is None else upside_down(u, flip)
-        below = getitem(cumsum(times(table, p)), (..., slice(0, dist.classes - 1)))
-        place = one_hot(sum(where(greater(u, below), 1, 0), axis=-1), dist.classes)
-        index = argmax(sum(table * np_expand_dims(place, -1), axis=-2), axis=-1)
-        return index, _ratio(p, joint, 0.0), (coupled, coupling)
+        coupling = copula_named("CARMS", self.copula)
+        index, joint, coupled = in_random_order(dist, coupling, noise, plate)
+        return index, _ratio(dist.probs, joint, 0.0), (coupled, coupling)
 
     def _by_gumbel(self, dist: Any, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
         coupling, logp = copula_named("CARMS", self.copula), dist.log_probs
@@ -157,19 +126,3 @@ def _ratio(p: Expr, joint: Expr, smoothing: float) -> Expr:
     else:
         ratio = both / where(greater(joint, 0.0), joint, 1.0)
     return (1.0 - np.eye(p.shape[-1])) * ratio
-
-
-def _orders(classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The orders, one for each pair of classes at its ends, the later class first.
-
-    Also, for each order, which classes [c, d] have d before c.
-    """
-    orders = []
-    for first in range(1, classes):
-        cycle = [(first + k) % classes for k in range(1, classes)]
-        for last in range(first):
-            cut = cycle.index(last) + 1
-            orders.append([first, *cycle[cut:], *cycle[:cut]])
-    table = np.array(orders or [[0]])
-    rank = np.argsort(table, axis=1)
-    return table, (rank[:, None, :] < rank[:, :, None]) * 1.0

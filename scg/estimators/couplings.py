@@ -238,10 +238,3 @@ def copula_named(caller: str, name: str) -> Coupling:
         known = ", ".join(map(repr, COPULAS))
         raise EstimatorError(f"{caller}: copula must be one of {known}, got {name!r}")
     return COPULAS[name]
-
-
-def at_least(caller: str, samples: Any, least: int) -> int:
-    """Return a number of samples, or say what is wrong with it."""
-    if not isinstance(samples, (int, np.integer)) or isinstance(samples, bool) or samples < least:
-        raise EstimatorError(f"{caller}: samples must be an integer ≥ {least}, got {samples!r}")
-    return int(samples)

@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
 from scg.estimators.base import (
     ANY_ORDER,
     Downstream,
     Draw,
     Estimator,
     Memory,
-    Sampler,
+    at_least,
     control_variate,
-    score_draw,
 )
 from scg.expr import Expr
 from scg.ops.gradient import stop
@@ -53,18 +51,12 @@ class DoubleCV(Estimator):
     cites = ("titsias2022",)
 
     def __init__(self, samples: int = 2, scale: float | None = None):
-        if not isinstance(samples, int) or samples < 2:
-            raise EstimatorError(f"DoubleCV: samples must be an integer ≥ 2, got {samples!r}")
-        self.samples = samples
+        self.samples = at_least("DoubleCV", samples, 2)
         self.scale = scale
 
     def where(self) -> dict[str, Any]:
         """Return the symbols of the formula that options decide."""
         return {"K": self.samples} | ({} if self.scale is None else {"α": self.scale})
-
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw K stopped values on the sample plate."""
-        return score_draw(dist, noise, noise.plate(self.samples))
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

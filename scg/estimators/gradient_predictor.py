@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.baselines.per_unit import PerUnit
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, along
 from scg.expr import Expr
 from scg.ops.elementwise import square
 from scg.ops.gradient import stop
@@ -42,10 +42,6 @@ class GradientPredictor(Estimator):
     def __init__(self, decay: float = 0.9, *, allow_biased: bool = False):
         self.decay = PerUnit(decay).decay
         self.allow_biased = allow_biased
-
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
-        """Draw a stopped value."""
-        return Draw(stop(dist.sample(noise)))
 
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the prediction, and learn it by least squares."""

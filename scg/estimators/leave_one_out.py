@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
 from scg.estimators.base import (
     ANY_ORDER,
     Downstream,
     Draw,
     Estimator,
     Memory,
-    Sampler,
+    at_least,
     control_variate,
-    score_draw,
 )
 from scg.expr import Expr
 
@@ -39,13 +37,7 @@ class LeaveOneOut(Estimator):
     cites = ("mnih2016", "kool2019")
 
     def __init__(self, samples: int = 2):
-        if not isinstance(samples, int) or samples < 2:
-            raise EstimatorError(f"LeaveOneOut: samples must be an integer ≥ 2, got {samples!r}")
-        self.samples = samples
-
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw K stopped values on the sample plate."""
-        return score_draw(dist, noise, noise.plate(self.samples))
+        self.samples = at_least("LeaveOneOut", samples, 2)
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

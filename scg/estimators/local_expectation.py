@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from scg.distributions.base import Distribution
 from scg.estimators.alternatives import alternatives
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, along
 from scg.expr import Expr
 from scg.ops.elementwise import exp
-from scg.ops.gradient import stop
 from scg.ops.reductions import max, sum
 
 
@@ -26,10 +25,6 @@ class LocalExpectation(Estimator):
     credit = "along"
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) qᵢ(v)/pᵢ(v) ∇θ pᵢ(v; θ)"
     cites = ("titsias2015",)
-
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw a stopped value."""
-        return Draw(stop(dist.sample(noise)))
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.alternatives import alternatives
+from scg.estimators.alternatives import marginalized
 from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.expr import Expr
 from scg.ops.base import constant
@@ -42,9 +42,7 @@ class MeasureValued(Estimator):
     ) -> Expr | None:
         """Inject the differences along the parameters."""
         if draw.aux["parts"] is None:
-            every = alternatives(dist, draw.value, downstream)
-            replay = downstream.at(every.value, below="same")
-            return along(every.arranged(replay.cost), every.probs)
+            return marginalized(dist, draw.value, downstream)
         x = draw.value
         plate = downstream.plate(x.size)
         own = np.eye(x.size, dtype=bool).reshape(-1, *x.shape)

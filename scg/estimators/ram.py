@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.alternatives import alternatives
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.estimators.alternatives import marginalized
+from scg.estimators.base import Downstream, Draw, Estimator, Memory
 from scg.expr import Expr
-from scg.ops.gradient import stop
 
 
 class RAM(Estimator):
@@ -26,14 +25,8 @@ class RAM(Estimator):
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ pᵢ(v; θ)"
     cites = ("tokui2017",)
 
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw a stopped value."""
-        return Draw(stop(dist.sample(noise)))
-
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr | None:
         """Inject the costs of all alternatives along their probabilities."""
-        every = alternatives(dist, draw.value, downstream)
-        replay = downstream.at(every.value, below="same")
-        return along(every.arranged(replay.cost), every.probs)
+        return marginalized(dist, draw.value, downstream)

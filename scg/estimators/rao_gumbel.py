@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
-from scg.estimators.base import Draw, Estimator, Sampler
+from scg.estimators.base import Draw, Estimator, Sampler, at_least
 from scg.estimators.gumbel_softmax import straight
 from scg.estimators.temperature import Temperature, checked, temperature_of
 from scg.ops.gradient import stop
@@ -45,12 +44,8 @@ class RaoGumbel(Estimator):
         *,
         allow_biased: bool = False,
     ):
-        if not isinstance(resamples, int) or resamples < 1:
-            raise EstimatorError(
-                f"RaoGumbel: resamples must be a positive integer, got {resamples!r}"
-            )
         self.temperature = checked("RaoGumbel", temperature)
-        self.resamples = resamples
+        self.resamples = at_least("RaoGumbel", resamples, 1, "resamples")
         self.allow_biased = allow_biased
 
     def where(self) -> dict[str, Any]:

@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from scg.errors import EstimatorError
 from scg.estimators.base import (
     Downstream,
     Draw,
     Estimator,
     Memory,
-    Sampler,
     along,
+    at_least,
     control_variate,
-    score_draw,
 )
 from scg.expr import Expr
 from scg.ops.activations import leaky_relu
@@ -53,15 +51,8 @@ class RODEO(Estimator):
     cites = ("shi2022",)
 
     def __init__(self, samples: int = 2, hidden: int = 100):
-        for word, value, least in (("samples", samples, 2), ("hidden", hidden, 1)):
-            if not isinstance(value, int) or value < least:
-                raise EstimatorError(f"RODEO: {word} must be an integer ≥ {least}, got {value!r}")
-        self.samples = samples
-        self.hidden = hidden
-
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
-        """Draw K stopped values on the sample plate."""
-        return score_draw(dist, noise, noise.plate(self.samples))
+        self.samples = at_least("RODEO", samples, 2)
+        self.hidden = at_least("RODEO", hidden, 1, "hidden")
 
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Subtract the others' corrected costs, and inject the second control variate."""

@@ -12,9 +12,7 @@ from scg.estimators.base import (
     Draw,
     Estimator,
     Memory,
-    Sampler,
     control_variate,
-    score_draw,
 )
 from scg.estimators.signal import learning_signal
 from scg.expr import Expr
@@ -66,10 +64,6 @@ class ScoreFunction(Estimator):
     def where(self) -> dict[str, Any]:
         """Return the symbols of the formula that options decide."""
         return {"b": self.baseline or 0}
-
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw a stopped value."""
-        return score_draw(dist, noise)
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

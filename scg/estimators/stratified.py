@@ -15,9 +15,9 @@ from scg.estimators.base import (
     Estimator,
     Memory,
     Sampler,
+    at_least,
     control_variate,
 )
-from scg.estimators.couplings import at_least
 from scg.estimators.signal import learning_signal
 from scg.estimators.support import Support
 from scg.expr import Expr

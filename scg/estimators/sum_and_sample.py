@@ -6,8 +6,8 @@ from typing import Any
 
 from scg.baselines.base import Baseline
 from scg.distributions.base import Distribution
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
-from scg.estimators.couplings import at_least, spread
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.estimators.couplings import spread
 from scg.estimators.signal import learning_signal
 from scg.estimators.support import Support
 from scg.expr import Expr

@@ -10,8 +10,8 @@ import numpy as np
 
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
-from scg.estimators.couplings import at_least, spread
+from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.estimators.couplings import spread
 from scg.estimators.support import Support
 from scg.expr import Expr
 from scg.ops.elementwise import exp, greater, where

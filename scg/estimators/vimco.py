@@ -10,9 +10,7 @@ from scg.estimators.base import (
     Draw,
     Estimator,
     Memory,
-    Sampler,
     control_variate,
-    score_draw,
 )
 from scg.expr import Expr, Plate
 
@@ -51,10 +49,6 @@ class VIMCO(Estimator):
             )
         self.plate = plate
         self.impute = impute
-
-    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw a stopped value for every particle."""
-        return score_draw(dist, noise)
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
