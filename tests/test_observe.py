@@ -84,3 +84,31 @@ def test_an_observation_survives_writing_and_reading():
 def test_explain_says_how_an_observation_enters():
     g = normal(scg.Plate("batch"))
     assert "sum over batch" in str(scg.compile(g).explain())
+
+
+def test_a_masked_mean_divides_by_all_or_by_what_is_there():
+    """Three sequences of lengths 1, 2, 3: as declared, and as the docstring of cost says."""
+    there = np.tril(np.ones((3, 3)))
+    f = np.arange(9.0).reshape(3, 3)
+
+    def gradient(observed_only):
+        g = scg.Graph("ragged")
+        both = (scg.Plate("batch"), scg.Plate("time"))
+        mask, weight = g.data("there", plates=both), g.data("f", plates=both)
+        b = g.sample("b", scg.Bernoulli(probs=g.parameter("p", 0.3)), plates=both)
+        value = weight * b
+        if observed_only:
+            value = value / scg.plate_mean(mask, both)
+        g.cost("loss", value, mask=mask)
+        truth = scg.exact(g, {"p": 0.3}, {"there": there, "f": f})
+        step = scg.compile(g, scg.ScoreFunction())
+        moments = scg.moments(step, {"p": 0.3}, {"there": there, "f": f})
+        np.testing.assert_allclose(moments.mean["p"], truth.grads["p"])
+        return truth.grads["p"], moments.variance["p"]
+
+    every, _ = gradient(False)
+    present, variance = gradient(True)
+    np.testing.assert_allclose(every, np.sum(f * there) / 9)
+    np.testing.assert_allclose(present, np.mean(f[there > 0]))
+    # each draw is credited with its own element alone: Σ Var(w b (b − p) / (p (1 − p)))
+    np.testing.assert_allclose(variance, np.sum((f[there > 0] / 6) ** 2) * (1 / 0.3 - 1))
