@@ -170,11 +170,11 @@ class Step:
 
         return explain(self)
 
-    def draw(self, path: str | None = None) -> Any:
-        """Draw the surrogate; see :func:`scg.draw.dot.draw_step`."""
-        from scg.draw.dot import draw_step
+    def draw(self, path: str | None = None, *, level: str = "surrogate") -> Any:
+        """Draw the "surrogate" or the "schedule"; see :mod:`scg.draw.dot` and `schedule`."""
+        from scg.draw.schedule import draw
 
-        return draw_step(self, path)
+        return draw(self, path, level)
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()

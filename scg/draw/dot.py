@@ -22,7 +22,7 @@ from scg.step import Step
 if TYPE_CHECKING:
     import graphviz
 
-_FONT = "DejaVu Sans,Verdana,sans-serif"
+FONT = "DejaVu Sans,Verdana,sans-serif"
 _SHAPES = {
     "parameter": {"shape": "plaintext"},
     "data": {"shape": "box", "style": "filled", "fillcolor": "#e8e8e8"},
@@ -70,7 +70,7 @@ def draw_graph(graph: Graph, path: str | PathLike[str] | None = None) -> Picture
     digraph {
     ...
     """
-    return _finish(_sketch(graph, None), path)
+    return finished(_sketch(graph, None), path)
 
 
 def draw_step(step: Step, path: str | PathLike[str] | None = None) -> Picture:
@@ -93,7 +93,7 @@ def draw_step(step: Step, path: str | PathLike[str] | None = None) -> Picture:
     ScgError
         If the suffix is unknown, or nothing that draws is installed.
     """
-    return _finish(_sketch(step.graph, step), path)
+    return finished(_sketch(step.graph, step), path)
 
 
 def identifiers(graph: Graph) -> dict[str, str]:
@@ -107,7 +107,8 @@ def _numbered(shown: Mapping[str, Box]) -> dict[str, str]:
     return {key: f"n{i}" for i, key in enumerate(shown)}
 
 
-def _finish(dot: graphviz.Digraph, path: str | PathLike[str] | None) -> Picture:
+def finished(dot: graphviz.Digraph, path: str | PathLike[str] | None) -> Picture:
+    """Return a drawing as a picture, written to a file if a path is given."""
     picture = Picture(dot.source)
     if path is not None:
         picture.save(path)
@@ -128,9 +129,9 @@ def _sketch(graph: Graph, step: Step | None) -> graphviz.Digraph:
             joined[ends] = joined[ends] | edge if ends in joined else edge
 
     dot = graphviz.Digraph()
-    dot.attr(fontname=_FONT, fontsize="11", labeljust="l", nodesep="0.35", ranksep="0.45")
-    dot.attr("node", fontname=_FONT, fontsize="12", margin="0.08,0.04", height="0.4")
-    dot.attr("edge", fontname=_FONT, fontsize="10", arrowsize="0.7")
+    dot.attr(fontname=FONT, fontsize="11", labeljust="l", nodesep="0.35", ranksep="0.45")
+    dot.attr("node", fontname=FONT, fontsize="12", margin="0.08,0.04", height="0.4")
+    dot.attr("edge", fontname=FONT, fontsize="10", arrowsize="0.7")
     dot.attr(label=_legend(graph, joined.values() if step else ()), labelloc="b")
     _place(dot, shown, ids, step, ())
     for (tail, head), edge in joined.items():
@@ -153,7 +154,7 @@ def _place(
     for name, box in shown.items():
         if box.groups == inside:
             style = _SHAPES.get(box.role, {"shape": "folder"})
-            dot.node(ids[name], _text(box.lines), id=ids[name], **style)
+            dot.node(ids[name], plain(box.lines), id=ids[name], **style)
             if step is not None and box.role == "stochastic":
                 _note(dot, ids[name], box.node, step)
         elif box.groups[:depth] == inside:
@@ -163,7 +164,7 @@ def _place(
         plate = isinstance(group, Plate)
         label = _plate_label(group) if plate else f"{group}/"
         cluster = graphviz.Digraph(f"cluster_{depth}_{number}")
-        cluster.attr(label=_text([label]), labelloc="t", color="#888888")
+        cluster.attr(label=plain([label]), labelloc="t", color="#888888")
         cluster.attr(style="rounded" if plate else "dashed")
         _place(cluster, shown, ids, step, (*inside, group))
         dot.subgraph(cluster)
@@ -180,7 +181,7 @@ def _note(dot: graphviz.Digraph, id: str, node: Any, step: Step) -> None:
         if not estimator.unbiased:
             lines, color = ["BIASED", *lines], _BIASED
     dot.node(
-        f"{id}t", _text(lines), id=f"{id}t", shape="plaintext", fontsize="9.5", fontcolor=color
+        f"{id}t", plain(lines), id=f"{id}t", shape="plaintext", fontsize="9.5", fontcolor=color
     )
     dot.edge(id, f"{id}t", style="dotted", arrowhead="none", color=color, weight="20")
 
@@ -196,7 +197,7 @@ def _edge_style(edge: Edge) -> dict[str, str]:
         return {"color": ":".join(colors)}
     if edge.blocked:
         label = ", ".join(edge.blocked)
-        return {"color": _BLOCKED, "style": "dashed", "arrowhead": "tee", "label": _text([label])}
+        return {"color": _BLOCKED, "style": "dashed", "arrowhead": "tee", "label": plain([label])}
     return {"color": _NEUTRAL}
 
 
@@ -213,12 +214,12 @@ def _legend(graph: Graph, drawn: Iterable[Edge]) -> str:
     return f"<{'   '.join(words)}>" if words else ""
 
 
-def _text(lines: Iterable[str]) -> str:
+def plain(lines: Iterable[str]) -> str:
     """A label of plain lines: nothing in it is taken for markup, an escape or an entity."""
     from graphviz import escape, nohtml
 
-    plain = (escape(_printable(line).replace("&", "&amp;")) for line in lines)
-    return nohtml("\\n".join(plain))
+    escaped = (escape(_printable(line).replace("&", "&amp;")) for line in lines)
+    return nohtml("\\n".join(escaped))
 
 
 def _printable(text: str) -> str:

@@ -68,8 +68,8 @@ def rows(executable: Executable) -> list[Row]:
             space = _shape(entry.expr)
             ops = entry.expr.op.name
             built = [entry.expr]
-        reads = ", ".join(_name(base, names) for base in use.read)
-        writes = ", ".join(_name(base, names) for base in use.written)
+        reads = ", ".join(name_of(base, names) for base in use.read)
+        writes = ", ".join(name_of(base, names) for base in use.written)
         origins = dict.fromkeys(str(expr.origin) for expr in built if expr.origin.name)
         out.append(Row(kernel, space, ops, reads, writes, tuple(origins)))
     return out
@@ -88,7 +88,7 @@ def _shape(expr: Expr) -> str:
     return f"[{', '.join([p.name for p in expr.plates] + list(map(str, expr.shape)))}]"
 
 
-def _name(base: Expr, names: dict[Expr, str]) -> str:
+def name_of(base: Expr, names: dict[Expr, str]) -> str:
     """Return the declared name of an array, or a number in order of appearance, with its shape."""
     if base not in names:
         if base.value is not None and base.value.size == 1:

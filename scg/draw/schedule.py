@@ -1,0 +1,149 @@
+"""The schedule as DOT: entries in the order in which they run, and the arrays between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from scg.draw.dot import FONT, draw_step, finished, plain
+from scg.draw.render import Picture
+from scg.errors import CallError
+from scg.expr import Expr
+from scg.passes.fuse import Gemm, Loop
+
+if TYPE_CHECKING:
+    import graphviz
+
+    from scg.engine.executable import Executable
+    from scg.engine.table import Row
+    from scg.step import Step
+
+#: Up to so many entries each has a box; of more, those of one kernel share one, without leaves.
+SINGLY = 150
+_WORDS, _ARRAYS = 6, 4  # that are named in a line of a box, and on an arrow
+_COLORS = {Loop: "#e3eefa", Gemm: "#fbe8d3"}
+_OWN = "#f6d5d5"  # the user's own ops, in Python
+
+
+def draw(step: Step, path: str | PathLike[str] | None, level: str) -> Picture:
+    """Draw a step at a level: its "surrogate", or its "schedule".
+
+    Raises
+    ------
+    CallError
+        If the level is another one.
+    """
+    levels = {"surrogate": draw_step, "schedule": draw_schedule}
+    if level not in levels:
+        raise CallError(f"draw: level must be one of {', '.join(levels)}, got {level!r}")
+    return levels[level](step, path)
+
+
+def draw_schedule(step: Step, path: str | PathLike[str] | None = None) -> Picture:
+    """Draw the table of a compiled step: entries, their kernels, and the arrays between them.
+
+    Parameters
+    ----------
+    step : Step
+        A step with ``backend="numba"``.
+    path : str or path, optional
+        Where to write it: .svg, .png, .pdf, or .dot for the text.
+
+    Returns
+    -------
+    Picture
+        Its ``source`` is the DOT text.
+
+    Raises
+    ------
+    CallError
+        With ``backend="numpy"``, which has no table.
+    ScgError
+        If the suffix is unknown, or nothing that draws is installed.
+    """
+    if step.program.backend == "numpy":
+        raise CallError('only a compiled step has a schedule: scg.compile(g, backend="numba")')
+    return finished(_sketch(step.program.engine()), path)
+
+
+def _sketch(executable: Executable) -> graphviz.Digraph:
+    import graphviz
+
+    from scg.engine.table import name_of, rows
+
+    dot = graphviz.Digraph()
+    dot.attr(fontname=FONT, fontsize="11", nodesep="0.3", ranksep="0.4")
+    dot.attr("node", fontname=FONT, fontsize="11", margin="0.1,0.05", height="0.3")
+    dot.attr("edge", fontname=FONT, fontsize="9", arrowsize="0.6", color="#555555")
+    described = rows(executable)
+    singly = len(executable.entries) <= SINGLY
+    box_of = (_boxes if singly else _shared)(dot, executable, described)
+    names: dict[Expr, str] = {}
+    for use in executable.order:  # numbers as in the printed table
+        for base in (*use.read, *use.written):
+            name_of(base, names)
+    writer: dict[Expr, str] = {}
+    arrows: dict[tuple[str, str], dict[str, None]] = {}  # from, to: what is handed over
+    for i, use in enumerate(executable.order):
+        for base in use.read:
+            if base in writer:
+                if writer[base] != box_of[i]:
+                    arrows.setdefault((writer[base], box_of[i]), {})[names[base]] = None
+            elif singly and base.value is None and base.op.name != "plate_size":
+                leaf = f"l{executable.slots[base]}"
+                style = {"shape": "ellipse"} if base in executable.noise else {"shape": "plaintext"}
+                dot.node(leaf, plain([names[base]]), **style)
+                arrows[leaf, box_of[i]] = {}
+        for base in use.written:
+            writer[base] = box_of[i]
+    for k, (key, expr) in enumerate(executable.outputs.items()):
+        base = executable.views[expr].base
+        if base in writer:
+            dot.node(f"o{k}", plain([_output(key)]), shape="diamond", margin="0.02,0.02")
+            arrows[writer[base], f"o{k}"] = {}
+    for (tail, head), labels in arrows.items():
+        lines = list(labels) if len(labels) <= _ARRAYS else [f"{len(labels)} arrays"]
+        dot.edge(tail, head, label=plain(lines) if lines else "")
+    return dot
+
+
+def _boxes(dot: graphviz.Digraph, executable: Executable, described: list[Row]) -> dict[int, str]:
+    """Add a box for every entry; return the box of each."""
+    for i, (entry, row) in enumerate(zip(executable.entries, described, strict=True)):
+        lines = [f"{i}: {row.kernel} {row.space}", _short(row.ops.split())]
+        lines += [f"for {origin}" for origin in row.origins]
+        dot.node(f"e{i}", plain(lines), **_style(entry))
+    return {i: f"e{i}" for i in range(len(described))}
+
+
+def _shared(dot: graphviz.Digraph, executable: Executable, described: list[Row]) -> dict[int, str]:
+    """Add a box for every kernel; return the box of each entry."""
+    groups: dict[str, list[int]] = {}
+    for i, row in enumerate(described):
+        groups.setdefault(row.kernel, []).append(i)
+    box_of = {}
+    for k, (kernel, members) in enumerate(groups.items()):
+        ops = dict.fromkeys(op for i in members for op in described[i].ops.split())
+        origins = dict.fromkeys(origin for i in members for origin in described[i].origins)
+        lines = [f"{kernel}: {len(members)} entries", _short(ops), f"for {_short(origins)}"]
+        dot.node(f"g{k}", plain(lines), **_style(executable.entries[members[0]]))
+        box_of |= dict.fromkeys(members, f"g{k}")
+    return box_of
+
+
+def _style(entry: Any) -> dict[str, str]:
+    return {"shape": "box", "style": "filled", "fillcolor": _COLORS.get(type(entry), _OWN)}
+
+
+def _short(words: Iterable[str]) -> str:
+    every = list(words)
+    rest = len(every) - _WORDS
+    return ", ".join(every[:_WORDS]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _output(key: Any) -> str:
+    """Say which output a key means."""
+    before = {"cost": "objective", "costs": "cost ", "grads": "∂/∂", "own": "∂/∂"}
+    kind, *names = key
+    return before.get(kind, f"{kind} ") + "@".join(map(str, names))
