@@ -24,7 +24,7 @@ that only what is computed counts. What exceeds the range of the type is left ou
 smallest normal number an error is relative to that number.
 
 An absolute error of log p is a relative one of p: a log p below 1 is held to 1, and its derivative
-in a parameter θ to 1 / max(|θ|, 1).
+in a parameter θ to 1 / max(|θ|, 1). So are entropies and divergences.
 
 {exact}
 
@@ -77,6 +77,13 @@ def head():
     return HEAD.format(exact=exact, alike=alike)
 
 
+def summary_rows():
+    """Measure entropies and divergences, and their derivatives in the parameters."""
+    for name, (quantity, reference, points) in laws.SUMMARIES.items():
+        arguments = range(len(points[0]))
+        yield name, errors(quantity, reference, points, arguments, logarithm=True)
+
+
 def main():
     """Measure everything, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -85,7 +92,12 @@ def main():
     warnings.simplefilter("ignore", RuntimeWarning)
     lines = [head()]
     print(lines[0])
-    for title, rows in (("op", op_rows()), ("law: log p", law_rows())):
+    tables = {
+        "op": op_rows(),
+        "law: log p": law_rows(),
+        "entropy, divergence": summary_rows(),
+    }
+    for title, rows in tables.items():
         for line in [*table(title, rows), ""]:
             lines.append(line)
             print(line)

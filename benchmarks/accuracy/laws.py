@@ -45,6 +45,7 @@ def row(make, log_density, points, kind="float"):
     return make, log_density, points, kind
 
 
+NEAR_THE_MEAN = [(1.2e6, 1e6, 0.83), (1005.0, 1e6, 1e3), (0.0499, 50.0, 1e3)]
 THREE = [(0.3, -1.2, 0.8), (800.0, -800.0, 3.0), (-800.0, 0.0, 1.0), (1e-8, 0.0, 60.0)]
 SIMPLEX = (0.2, 0.5, 0.3)
 TRIANGLE = np.array([[1.2, 0.0], [0.3, 0.7]])
@@ -88,11 +89,11 @@ ROWS = {
         "int",
     ),
     "Normal": row(scg.Normal, normal, grid(REALS, REALS, SCALES)),
-    "Gamma": row(scg.Gamma, gamma, grid((3e-6, 0.8, 91.0), SHAPES, SCALES)),
+    "Gamma": row(scg.Gamma, gamma, [*grid((3e-6, 0.8, 91.0), SHAPES, SCALES), *NEAR_THE_MEAN]),
     "Beta": row(
         scg.Beta,
         lambda x, a, b: (a - 1) * mp.log(x) + (b - 1) * mp.log1p(-x) - betaln(a, b),
-        grid((1e-6, 0.3, 1 - 2.0**-10), SHAPES, SHAPES),
+        [*grid((1e-6, 0.3, 1 - 2.0**-10), SHAPES, SHAPES), (0.2501, 1e6, 3e6), (0.7, 7e5, 3e5)],
     ),
     "Dirichlet": row(
         three(scg.Dirichlet),
@@ -100,7 +101,10 @@ ROWS = {
             mp.fsum((v - 1) * mp.log(p) - mp.loggamma(v) for v, p in zip(a, x, strict=True))
             + mp.loggamma(mp.fsum(a))
         ),
-        [(SIMPLEX, *a) for a in itertools.product((1e-3, 0.7, 1e6), repeat=3)],
+        [
+            *((SIMPLEX, *a) for a in itertools.product((1e-3, 0.7, 1e6), repeat=3)),
+            (SIMPLEX, 2e6, 5e6, 3e6),
+        ],
     ),
     "Poisson": row(
         scg.Poisson,
@@ -111,6 +115,11 @@ ROWS = {
         lambda t: scg.Binomial(9, logits=t),
         lambda x, t: binomial(9, x) + x * t - 9 * softplus(t),
         grid((0.0, 4.0, 9.0), LOGITS),
+    ),
+    "Binomial (10⁶ trials)": row(
+        lambda t: scg.Binomial(10**6, logits=t),
+        lambda x, t: binomial(mp.mpf(10**6), x) + x * t - 10**6 * softplus(t),
+        grid((0.0, 4.0, 2e5, 200700.0, 1e6), (-800.0, -12.4, -1.386, 2.0)),
     ),
     "Geometric": row(
         lambda t: scg.Geometric(logits=t),
@@ -126,7 +135,10 @@ ROWS = {
             - r * softplus(t)
             - x * softplus(-t)
         ),
-        grid((0.0, 3.0, 200.0), (1e-3, 0.7, 30.0, 1e6), (-30.0, -0.4, 2.0)),
+        [
+            *grid((0.0, 3.0, 200.0), (1e-3, 0.7, 30.0, 1e6), (-30.0, -0.4, 2.0)),
+            *grid((2e5, 201000.0), (1e6,), (-1.792,)),
+        ],
     ),
     "Exponential": row(
         scg.Exponential, lambda x, r: mp.log(r) - r * x, grid((3e-6, 0.8, 91.0), SHAPES)
@@ -175,7 +187,10 @@ ROWS = {
     "InverseGamma": row(
         scg.InverseGamma,
         lambda x, a, b: gamma(1 / x, a, b) - 2 * mp.log(x),
-        grid((1e-3, 0.8, 90.0), SHAPES, SCALES),
+        [
+            *grid((1e-3, 0.8, 90.0), SHAPES, SCALES),
+            *((1 / x, a, b) for x, a, b in NEAR_THE_MEAN),
+        ],
     ),
     "Pareto": row(
         scg.Pareto,
@@ -236,5 +251,93 @@ ROWS = {
         lambda m, s: scg.Independent(scg.Normal(np.stack([m, m]), s)),
         lambda x, m, s: normal(x[0], m, s) + normal(x[1], m, s),
         [((v, 0.2), m, s) for v, m, s in grid(REALS, (-0.5, 3.0), SCALES)],
+    ),
+}
+
+
+# --- entropies and divergences --------------------------------------------------------------------
+def gamma_entropy(a, b):
+    return a - mp.log(b) + mp.loggamma(a) + (1 - a) * mp.digamma(a)
+
+
+def dirichlet_entropy(*a):
+    n = mp.fsum(a)
+    logs = mp.fsum((v - 1) * (mp.digamma(v) - mp.digamma(n)) for v in a)
+    return mp.fsum(map(mp.loggamma, a)) - mp.loggamma(n) - logs
+
+
+def shape_divergence(a, c):
+    return mp.loggamma(c) - mp.loggamma(a) - mp.digamma(a) * (c - a)
+
+
+def gamma_kl(a, b, c, d):
+    return shape_divergence(a, c) + c * mp.log(b / d) + a * (d - b) / b
+
+
+def beta_kl(a, b, c, d):
+    return shape_divergence(a, c) + shape_divergence(b, d) - shape_divergence(a + b, c + d)
+
+
+def student_entropy(v, m, s):
+    half = v / 2
+    gap = mp.digamma(half + mp.mpf(0.5)) - mp.digamma(half)
+    return (half + mp.mpf(0.5)) * gap + betaln(half, mp.mpf(0.5)) + mp.log(v) / 2 + mp.log(s)
+
+
+def poisson_entropy(r):
+    """Of small rates: a thousand terms."""
+    logs = [k * mp.log(r) - r - mp.loggamma(k + 1) for k in range(1000)]
+    return -mp.fsum(mp.exp(v) * v for v in logs)
+
+
+def binomial_entropy(t):
+    logs = [binomial(mp.mpf(9), k) + k * t - 9 * softplus(t) for k in range(10)]
+    return -mp.fsum(mp.exp(v) * v for v in logs)
+
+
+PAIRS = [(0.3, 0.7, 0.4, 0.6), (1e6, 3e6, 1.001e6, 2.999e6), (50.0, 1e6, 49.0, 1.1e6)]
+FAR = [(1e-3, 2.0, 5.0, 0.7), (1e6, 0.3, 1e-3, 40.0), (2.0, 1e-3, 1e6, 1e3)]
+#: name: quantity of the parameters, the same in mpmath, points.
+SUMMARIES = {
+    "Gamma: entropy": (lambda a, b: scg.Gamma(a, b).entropy(), gamma_entropy, grid(SHAPES, SCALES)),
+    "Beta: entropy": (
+        lambda a, b: scg.Beta(a, b).entropy(),
+        dirichlet_entropy,
+        grid(SHAPES, SHAPES),
+    ),
+    "Dirichlet: entropy": (
+        lambda *a: scg.Dirichlet(np.stack(a)).entropy(),
+        dirichlet_entropy,
+        list(itertools.product((1e-3, 0.7, 1e6), repeat=3)),
+    ),
+    "StudentT: entropy": (
+        lambda v, m, s: scg.StudentT(v, m, s).entropy(),
+        student_entropy,
+        grid((0.3, 2.0, 50.0, 1e6), (0.5,), SCALES),
+    ),
+    "Poisson: entropy": (
+        lambda r: scg.Poisson(r).entropy(),
+        poisson_entropy,
+        [(r,) for r in (1e-6, 0.4, 30.0, 300.0)],
+    ),
+    "Binomial: entropy": (
+        lambda t: scg.Binomial(9, logits=t).entropy(),
+        binomial_entropy,
+        [(t,) for t in LOGITS],
+    ),
+    "Gamma: KL": (
+        lambda a, b, c, d: scg.Gamma(a, b).kl(scg.Gamma(c, d)),
+        gamma_kl,
+        [*PAIRS, *FAR],
+    ),
+    "Beta: KL": (
+        lambda a, b, c, d: scg.Beta(a, b).kl(scg.Beta(c, d)),
+        beta_kl,
+        [*PAIRS, *FAR],
+    ),
+    "Poisson: KL": (
+        lambda r, q: scg.Poisson(r).kl(scg.Poisson(q)),
+        lambda r, q: r * mp.log(r / q) - r + q,
+        [(0.3, 0.31), (1e6, 1.0001e6), (1e-3, 50.0), (1e6, 1e-3)],
     ),
 }

@@ -8,10 +8,10 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
-from scg.distributions.gamma import gamma_shape_divergence
+from scg.distributions.gamma import shape_remainder
 from scg.ops.elementary import open_unit
 from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, sigmoid, where
-from scg.ops.proportions import beta_log_density
+from scg.ops.proportions import beta_log_density, relative_entropy
 from scg.ops.quantiles import logit_betaincinv
 from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 
@@ -84,8 +84,9 @@ class Beta(Distribution):
         """Divergence from Beta(a, b)."""
         alpha, beta = self.concentration1, self.concentration0
         a, b = other.concentration1, other.concentration0
-        shapes = gamma_shape_divergence(alpha, a) + gamma_shape_divergence(beta, b)
-        return shapes - gamma_shape_divergence(alpha + beta, a + b)
+        n, m = alpha + beta, a + b
+        means = relative_entropy(a, m * (alpha / n)) + relative_entropy(b, m * (beta / n))
+        return means + shape_remainder(alpha, a) + shape_remainder(beta, b) - shape_remainder(n, m)
 
 
 def entropy_part(a: Any, count: float) -> Any:

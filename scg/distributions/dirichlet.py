@@ -9,11 +9,11 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, unsupported
 from scg.distributions.beta import entropy_part
-from scg.distributions.gamma import gamma_shape_divergence
+from scg.distributions.gamma import shape_remainder
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_unit
 from scg.ops.elementwise import greater, log, where
-from scg.ops.proportions import dirichlet_core
+from scg.ops.proportions import dirichlet_core, relative_entropy
 from scg.ops.reductions import softmax, sum
 from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 from scg.ops.statistics import min
@@ -92,5 +92,6 @@ class Dirichlet(Distribution):
     def kl_elementwise(self, other: Any) -> Any:
         """log B(a) − log B(α) + Σ (α − a) (ψ(α) − ψ(Σ α)) against Dirichlet(a)."""
         alpha, a = self.concentration, other.concentration
-        whole = gamma_shape_divergence(sum(alpha, -1), sum(a, -1))
-        return sum(gamma_shape_divergence(alpha, a), -1) - whole
+        m = sum(a, -1, keepdims=True)
+        each = relative_entropy(a, m * self.mean()) + shape_remainder(alpha, a)
+        return sum(each, -1) - shape_remainder(sum(alpha, -1), sum(a, -1))

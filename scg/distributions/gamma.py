@@ -7,7 +7,7 @@ from typing import Any
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.ops.elementary import open_positive
-from scg.ops.elementwise import exp, log, log1p, maximum, square
+from scg.ops.elementwise import exp, log, maximum, square
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
 from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 
@@ -73,12 +73,12 @@ class Gamma(Distribution):
     def kl_elementwise(self, other: Any) -> Any:
         """Divergence from Gamma(a, b)."""
         alpha, beta, a, b = self.concentration, self.rate, other.concentration, other.rate
-        shapes = gamma_shape_divergence(alpha, a)
+        shapes = relative_entropy(a, alpha) + shape_remainder(alpha, a)
         return shapes + alpha / beta * relative_entropy(beta, b) + (a - alpha) * log_ratio(beta, b)
 
 
-def gamma_shape_divergence(alpha: Any, a: Any) -> Any:
-    """Return log Γ(a) − log Γ(α) − ψ(α) (a − α), by Stirling's formula."""
+def shape_remainder(alpha: Any, a: Any) -> Any:
+    """Return log Γ(a) − log Γ(α) − ψ(α) (a − α), without a log(a / α) − a + α, by Stirling."""
     gap = a - alpha
     rest = stirling(a, order=0) - stirling(alpha, order=0) - gap * stirling(alpha, order=1)
-    return relative_entropy(a, alpha) - 0.5 * log1p(gap / alpha) + 0.5 * gap / alpha + rest
+    return rest - 0.5 * log_ratio(a, alpha) + 0.5 * gap / alpha
