@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,13 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from scg.explain.typeset import typeset
+
 _STEP = 1e-30  # of the derivatives, which are imaginary parts
 NOT_EQUAL = "=\u0338"  # as two characters, like accented letters
-_GREEK = {
-    "α": "alpha", "β": "beta", "ε": "varepsilon", "η": "eta", "θ": "theta", "μ": "mu",
-    "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi",
-}  # fmt: skip
-_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}
 _SIGNS = {NOT_EQUAL: r"\ne", "−": "-"}
 
 Scope = Mapping[str, Any]
@@ -75,17 +71,7 @@ class Symbol(Node):
 
     def tex(self) -> str:
         """Return LaTeX."""
-        base = re.match(r"[A-Za-zα-ω]+", self.name)
-        assert base
-        word, marks = base[0], self.name[base.end() :]
-        text = rf"\{_GREEK[word]}" if word in _GREEK else word
-        text = rf"\operatorname{{{word}}}" if len(word) > 1 else text
-        for mark in marks:
-            text = rf"\{_ACCENTS[mark]}{{{text}}}" if mark in _ACCENTS else text
-        above = "".join({"⁺": "+", "⁻": "-", "¹": "1"}.get(mark, "") for mark in marks)
-        below = ("-" if "₋" in marks else "") + " ".join(self.indices)
-        text += "'" * marks.count("′") + (f"^{{{above}}}" if above else "")
-        text += f"_{{{below}}}" if below else ""
+        text = typeset(self.name, self.indices)
         if self.args is None:
             return text
         words = [self.args[0].tex()] if self.args else []
