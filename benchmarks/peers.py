@@ -4,6 +4,7 @@ PyTorch eager, torch.compile and JAX jit differentiate the surrogates of `formul
 lacks the estimator of a workload, or is not installed, raises :class:`Missing` with the reason.
 """
 
+import itertools
 import os
 import warnings
 from types import SimpleNamespace
@@ -131,17 +132,13 @@ def jax_jit(name, params, data, threads):
         noise = [draw(k, shape) for k, shape in zip(keys, shapes, strict=True)]
         return jax.value_and_grad(lambda t: surrogate(o, t, *inputs, *noise))(t)
 
-    # A key a call, made beforehand: to fold a counter into a key would cost a call of its own.
-    keys = list(jax.random.split(jax.random.key(0), 4096))
+    # Keys are made beforehand: to fold a counter into a key would cost a call of its own.
+    keys = itertools.cycle(list(jax.random.split(jax.random.key(0), 16)))
 
     def check(noise):
         return {n: np.asarray(g) for n, g in on_noise(t, noise)[1].items()}
 
-    def call():
-        keys.insert(0, keys.pop())
-        return jax.block_until_ready(on_key(t, keys[0]))
-
-    return check, call
+    return check, lambda: jax.block_until_ready(on_key(t, next(keys)))
 
 
 def storchastic(name, params, data, threads):
