@@ -1,0 +1,180 @@
+"""Write docs/howto/choose_an_estimator.md from the traits and from what was measured.
+
+python benchmarks/estimators/page.py            write the page
+python benchmarks/estimators/page.py --check    exit with 1 if it is not what the files say
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from claims import CLAIMS, Claim
+from rivals import RIVALS
+
+import scg
+from scg.estimators import ESTIMATORS
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = DOCS / "howto" / "choose_an_estimator.md"
+FILE = DOCS / "results" / "estimators.jsonl"
+MADE = "<!-- made by benchmarks/estimators/page.py; do not edit -->"
+TASKS = {
+    "toy": ("f(b) = (b − t)²", "t", "leave-one-out, K=2", (
+        "One Bernoulli variable with logit 1. Own parameters learned for 5000 updates."
+    )),
+    "classes": ("The toy of CARMS", "a", "leave-one-out, K=3", (
+        "Three variables of three classes, a cost that is linear in them, probabilities drawn from "
+        "Dirichlet(a, a, a): medians over 30 draws. Own parameters learned for 300 updates."
+    )),
+    "bernoulli": ("Linear autoencoder, 200 Bernoulli units", "data", "leave-one-out, K=2", (
+        "Trained for 3000 updates of Adam at 10⁻³ with DisARM, then frozen: the gradient of the "
+        "encoder on one batch of 50 validation images. Own parameters and baselines learned for "
+        "300 updates on other batches."
+    )),
+    "categorical": ("Linear autoencoder, 20 × 10 classes", "data", "leave-one-out, K=3", (
+        "Likewise, trained with leave-one-out of four draws."
+    )),
+}  # fmt: skip
+Records = dict[tuple[str, str, str], dict[str, Any]]
+
+
+def page(records: Records) -> Iterator[str]:
+    """Yield the page."""
+    yield f"{MADE}\n\n# Choose an estimator\n"
+    yield (
+        "`scg.compile(g)` chooses for you, one estimator a node, never a biased one, and "
+        "`step.explain()` says why. To choose yourself, see what fits (a wrong choice is an error "
+        "that names what fits), then measure *your* graph at your parameters:\n"
+    )
+    yield from ("```python", *_EXAMPLE, "```\n")
+    yield "## What fits\n"
+    yield (
+        "From the traits. *Needs*: of the distribution and of the paths to the costs. *Order*: the "
+        "highest derivative that stays unbiased. *Evaluations* of the costs for one gradient.\n"
+    )
+    yield from _table(
+        ("estimator", "needs", "unbiased", "order", "evaluations"), map(_traits, ESTIMATORS)
+    )
+    yield "\n## What was measured\n"
+    yield (
+        "Variance is one thing throughout: of the mean estimator of one run, on a fixed batch, "
+        "summed over the components of the gradient. A cell has two ratios to leave-one-out, which "
+        "has 1 · 1: variance × evaluations (the variance at equal evaluations of the cost), and "
+        "variance × time. Less is better. Times are processor seconds of compiled programs. Biased "
+        "estimators are in italics: their variance is not their error. The figures are in "
+        "`docs/results/estimators.jsonl`; "
+        "`python benchmarks/estimators/measure.py` makes them.\n"
+    )
+    for task in TASKS:
+        yield from _measured(task, records)
+    yield "## Orders that the papers state\n"
+    yield (
+        "The ratio of the two variances for one run of each, or *at equal evaluations*. An order "
+        "was seen where the ratio is below 1 by more than two standard errors.\n"
+    )
+    rows = [row for claim in CLAIMS for row in _claim(claim, records)]
+    yield from _table(("source", "smaller variance", "than", "where", "ratios", "seen"), rows)
+
+
+_EXAMPLE = (
+    ">>> import numpy as np",
+    ">>> import scg",
+    '>>> g = scg.Graph("toy")',
+    '>>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", [0.4, -0.7])))',
+    '>>> g.cost("loss", np.exp(b[0] - 0.6 * b[1]))',
+    '>>> choice = {"loo": scg.LeaveOneOut(samples=2), "disarm": scg.DisARM(), "ram": scg.RAM()}',
+    '>>> table = scg.compare(g, choice, g.init(seed=0), runs=20_000, seed=0, equal="evaluations")',
+    ">>> rows = table.rows",
+    '>>> rows["ram"].variance < rows["disarm"].variance < rows["loo"].variance',
+    "True",
+)
+
+
+def _table(head: tuple[str, ...], rows: Any) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|---" * len(head) + "|"
+    for row in rows:
+        yield "| " + " | ".join(str(cell).replace("|", "∣") for cell in row) + " |"
+
+
+def _traits(cls: type) -> tuple[str, ...]:
+    made = cls(scg.Plate("particles", length=2)) if cls is scg.VIMCO else cls()
+    name = f"[{cls.__name__}](../reference/estimators/{cls.__module__.rpartition('.')[2]}.md)"
+    order = "any" if math.isinf(made.orders) else str(made.orders)
+    return name, ", ".join(made.requires), "yes" if made.unbiased else "no", order, made.evaluations
+
+
+def _measured(task: str, records: Records) -> Iterator[str]:
+    title, case, base, about = TASKS[task]
+    yield f"### {title}\n\n{about}\n"
+    cases = list(dict.fromkeys(key[1] for key in records if key[0] == task))
+    rows = []
+    for name in RIVALS[task]:
+        found = [records.get((task, c, name)) for c in cases]
+        bases = [records.get((task, c, base)) for c in cases]
+        cells = [_cell(r, b) for r, b in zip(found, bases, strict=True)]
+        known = [r for r in found if r]
+        if known:
+            title = name if known[0]["unbiased"] else f"*{name}*"
+            rows.append((title, known[0]["evaluations"], *cells))
+    yield from _table(("estimator", "evaluations", *(f"{case} = {c}" for c in cases)), rows)
+    yield ""
+
+
+def _cell(record: dict[str, Any] | None, base: dict[str, Any] | None) -> str:
+    if record is None or base is None:
+        return "not measured"
+    ratio = record["variance"] / base["variance"]
+    by_cost = ratio * record["evaluations"] / base["evaluations"]
+    return f"{_short(by_cost)} · {_short(ratio * record['seconds'] / base['seconds'])}"
+
+
+def _short(x: float) -> str:
+    return "0" if x < 1e-12 else f"{x:.2g}" if x < 100 else f"{x:.1e}"
+
+
+def _claim(claim: Claim, records: Records) -> Iterator[tuple[str, ...]]:
+    for task in claim.tasks:
+        ratios, seen = [], []
+        for (of, case, name), less in records.items():
+            more = records.get((task, case, claim.more))
+            if of != task or name != claim.less or more is None:
+                continue
+            ratio = less["variance"] / more["variance"]
+            if claim.equal == "evaluations":
+                ratio *= less["evaluations"] / more["evaluations"]
+            doubt = 2 * ratio * math.hypot(*(_relative(side) for side in (less, more)))
+            seen.append("yes" if ratio + doubt < 1 else "no" if ratio - doubt > 1 else "undecided")
+            ratios.append(f"{case}: {_short(ratio)}")
+        if ratios:
+            rival = f"{claim.more}, at equal evaluations" * (claim.equal != "runs") or claim.more
+            verdict = seen[0] if len(set(seen)) == 1 else ", ".join(seen)
+            yield claim.source, claim.less, rival, TASKS[task][0], ", ".join(ratios), verdict
+
+
+def _relative(record: dict[str, Any]) -> float:
+    """The relative error of a variance; a median over many models has none of its own."""
+    if "each" in record or not record["variance"]:
+        return 0.0
+    return record["error"] / record["variance"]
+
+
+def main() -> int:
+    """Write the page, or compare it with what is there."""
+    lines = FILE.read_text(encoding="utf-8").splitlines()
+    records = {(r["task"], r["case"], r["estimator"]): r for r in map(json.loads, lines)}
+    text = "\n".join(page(records)).rstrip() + "\n"
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    if "--check" in sys.argv:
+        sys.stderr.write(f"{PAGE.name}: not what the files say; run {Path(__file__).name}\n")
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
