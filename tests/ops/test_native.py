@@ -26,7 +26,7 @@ def test_no_op_is_left_to_python(plates):
 
 def test_every_op_agrees():
     outputs, values = native.program(native.MIXED)
-    native.compare(native.novel(outputs), values, "float64")
+    native.compare(native.novel(outputs), values, "float64", native.SIZES, 1e-11)
 
 
 def test_ops_with_a_precision_of_their_own_agree_in_single_precision():
@@ -35,7 +35,7 @@ def test_ops_with_a_precision_of_their_own_agree_in_single_precision():
     def own(name):
         return name in ROWS or "code" in FLOATS.get(name, "")
 
-    native.compare(native.novel(outputs, own), values, "float32")
+    native.compare(native.novel(outputs, own), values, "float32", native.SIZES, 2e-5)
 
 
 def test_functions_of_scipy_have_the_declared_signature():
