@@ -16,7 +16,7 @@ import numpy as np
 
 from scg.engine.interpreter import full
 from scg.expr import Expr, Plate
-from scg.passes.fuse import Entry, Loop
+from scg.passes.fuse import Entry, Loop, below, reads
 from scg.passes.lower import View
 
 ALIGNMENT = 64
@@ -33,15 +33,10 @@ class Uses(NamedTuple):
 def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
     """Return the arrays that an entry reads and writes."""
     if isinstance(entry, Loop):
-        inside = {item.expr for item in entry.items if item.kind == "map"}
-        read = (
-            axes.base
-            for item in entry.items
-            for k, axes in enumerate(item.args)
-            if k not in item.fused or axes.base not in inside
-        )
-        return Uses(tuple(dict.fromkeys(read)), tuple({i.to.base: 0 for i in entry.stored}))
-    return Uses(tuple(views[arg].base for arg in entry.expr.args), (entry.expr,))
+        written = tuple({item.to.base: 0 for item in entry.stored})
+    else:
+        written = (entry.expr, *(one.expr for one in below(entry)))
+    return Uses(reads(entry, views), written)
 
 
 def type_of(expr: Expr, real: np.dtype) -> np.dtype:
@@ -50,13 +45,20 @@ def type_of(expr: Expr, real: np.dtype) -> np.dtype:
 
 
 def bytes_of(expr: Expr, sizes: Mapping[Plate, int], real: np.dtype) -> int:
-    """Return the bytes of an expression's array, rounded up to the alignment."""
-    exact = math.prod(full(expr, sizes)) * type_of(expr, real).itemsize
-    return -(-max(exact, 1) // ALIGNMENT) * ALIGNMENT
+    """Return the bytes of an expression's array."""
+    return math.prod(full(expr, sizes)) * type_of(expr, real).itemsize
+
+
+def aligned(length: int) -> int:
+    """Return a length in bytes, rounded up to the alignment; nothing takes some room, too."""
+    return -(-max(length, 1) // ALIGNMENT) * ALIGNMENT
 
 
 def place(
-    order: Sequence[Uses], outside: Iterable[Expr], lengths: Mapping[Expr, int]
+    order: Sequence[Uses],
+    outside: Iterable[Expr],
+    lengths: Mapping[Expr, int],
+    groups: Sequence[tuple[Expr, ...]] = (),
 ) -> tuple[dict[Expr, int], int]:
     """Give every array of the arena its offset; return the offsets and the arena's size.
 
@@ -68,9 +70,18 @@ def place(
         Arrays that do not lie in the arena.
     lengths : mapping
         Bytes of each array.
+    groups : sequence of tuples of Expr
+        Arrays of one length that follow each other without a gap.
     """
     elsewhere = set(outside)
-    last = {base: i for i, entry in enumerate(order) for base in (*entry.read, *entry.written)}
+    group_of = {base: group for group in groups for base in group}
+    rounded = {
+        base: aligned(length * len(group_of.get(base, (base,)))) for base, length in lengths.items()
+    }
+    last: dict[Expr, int] = {}  # of a group: of its first array
+    for i, entry in enumerate(order):
+        for base in (*entry.read, *entry.written):
+            last[group_of.get(base, (base,))[0]] = i
     dying: dict[int, list[Expr]] = {}
     for base, i in last.items():
         dying.setdefault(i, []).append(base)
@@ -81,15 +92,18 @@ def place(
         for base in entry.written:
             if base in elsewhere or base in offsets:
                 continue
-            need = lengths[base]
+            need = rounded[base]
             at = bisect.bisect_left(free, (need, 0))
             if at < len(free):
-                found, offsets[base] = free.pop(at)
+                found, offset = free.pop(at)
                 if found > need:
-                    bisect.insort(free, (found - need, offsets[base] + need))
+                    bisect.insort(free, (found - need, offset + need))
             else:
-                offsets[base], end = end, end + need
+                offset, end = end, end + need
+            for one in group_of.get(base, (base,)):
+                offsets[one] = offset
+                offset += lengths[base]
         for base in dying.get(i, ()):
             if base in offsets:
-                bisect.insort(free, (lengths[base], offsets[base]))
+                bisect.insort(free, (rounded[base], offsets[base]))
     return offsets, end

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scg.engine import streams
-from scg.engine.buffers import ALIGNMENT, bytes_of, type_of
+from scg.engine.buffers import ALIGNMENT, aligned, bytes_of, type_of
 from scg.engine.interpreter import KERNELS, Interpreter, Sizes, _general, full
 from scg.engine.parts import Cut
 from scg.expr import Expr
@@ -51,7 +51,7 @@ class Ports:
         self.at = np.zeros(len(self.slots), np.int64)
         for slot, array in self.fixed.items():
             self.at[slot] = address(array)
-        lengths = [bytes_of(base, sizes, real) for base in executable.results]
+        lengths = [aligned(bytes_of(base, sizes, real)) for base in executable.results]
         ends = np.cumsum([0, *lengths]).tolist()
         self.bytes = ends[-1]
         self.results = [

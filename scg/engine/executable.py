@@ -19,6 +19,7 @@ from scg.engine.plan import Plan
 from scg.expr import Expr, topological
 from scg.passes.fuse import Fallback, Gemm, Loop, fuse
 from scg.passes.lower import lower
+from scg.passes.stack import stack
 
 #: Walks rows of (function, operands): threaded code.
 DRIVER = """def kernel(table):
@@ -57,7 +58,7 @@ class Executable:
         self.code = "f4" if self.dtype == np.float32 else "f8"
         self.declared = dict(outputs)
         self.outputs, self.views = lower(outputs, products=blas.check())
-        self.entries = entries = fuse(self.outputs, self.views)
+        self.entries = entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
         self.fallbacks = [e.expr.op.name for e in entries if isinstance(e, Fallback)]
         self.order = [uses(entry, self.views) for entry in entries]
         self._leaves_and_results()

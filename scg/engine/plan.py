@@ -17,6 +17,7 @@ from scg.engine.parts import Cut, Parts, cut_of
 from scg.expr import Expr, Plate
 from scg.passes.fuse import Axes, Gemm, Loop
 from scg.passes.lower import Product, elements_of
+from scg.passes.stack import groups
 
 if TYPE_CHECKING:
     from scg.engine.connection import Ports
@@ -97,7 +98,8 @@ class Plan:
         self._steps = steps
         bases = dict.fromkeys(b for use in order for b in (*use.read, *use.written))
         lengths = {base: bytes_of(base, sizes, real) for base in bases}
-        self.offsets, self.bytes = place(order, ports.slots, lengths)
+        together = groups([entry for entry, _, _ in steps])
+        self.offsets, self.bytes = place(order, ports.slots, lengths, together)
         rows: list[Call] = []
         #: Runs of rows that a driver walks: (first, last + 1, what follows: an op that NumPy
         #: computes, a row that is cut, or None). The rows that draw noise come before all.
@@ -194,6 +196,7 @@ class Plan:
         *outer, (count, steps) = merged or [(1, [0, 0, 0])]
         letter = "f4" if self.real == np.float32 else "f8"
         rows, inner, columns = (total(x) for x in (product.rows, product.inner, product.columns))
+        rows *= 1 + len(entry.below)
         item = self.real.itemsize
         calls = []
         for index in itertools.product(*(range(n) for n, _ in outer)):

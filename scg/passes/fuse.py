@@ -68,13 +68,15 @@ class Loop:
 class Gemm:
     """A contraction that is a loop of matrix products; `lengths` are of its integer labels.
 
-    The operands are the arrays that its arguments are whole views of.
+    The operands are the arrays that its arguments are whole views of; `below` are products of the
+    same right-hand factor, whose rows follow those of this one in memory.
     """
 
     expr: Expr
     product: Product
     lengths: dict[int, int]
     operands: tuple[Expr, Expr]
+    below: tuple[Gemm, ...] = ()
 
 
 @dataclass(eq=False)
@@ -85,6 +87,27 @@ class Fallback:
 
 
 Entry = Loop | Gemm | Fallback
+
+
+def below(entry: Entry) -> tuple[Gemm, ...]:
+    """Return the products that an entry computes besides its first."""
+    return entry.below if isinstance(entry, Gemm) else ()
+
+
+def reads(entry: Entry, views: Mapping[Expr, View]) -> tuple[Expr, ...]:
+    """Return the arrays that an entry reads."""
+    if isinstance(entry, Loop):
+        inside = {item.expr for item in entry.items if item.kind == "map"}
+        read = (
+            axes.base
+            for item in entry.items
+            for k, axes in enumerate(item.args)
+            if k not in item.fused or axes.base not in inside
+        )
+    else:
+        exprs = (entry.expr, *(one.expr for one in below(entry)))
+        read = (views[arg].base for expr in exprs for arg in expr.args)
+    return tuple(dict.fromkeys(read))
 
 
 def space_of(plates: Plates, shape: tuple[int, ...]) -> Space:
