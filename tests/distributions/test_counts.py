@@ -87,14 +87,14 @@ ROWS = {
         dict(total_count=2.5, logits=LOGIT),
         stats.nbinom(2.5, 1 - P),
         np.arange(90.0),
-        None,
+        dict(total_count=1.7, logits=0.4),
     ),
     "NegativeBinomial probs": (
         scg.NegativeBinomial,
         dict(total_count=0.3, probs=P),
         stats.nbinom(0.3, 1 - P),
         np.arange(90.0),
-        None,
+        dict(total_count=4.0, probs=0.3),
     ),
     "OrderedLogistic": (
         lambda predictor: scg.OrderedLogistic(predictor, CUTS),

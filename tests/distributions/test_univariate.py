@@ -41,7 +41,12 @@ ROWS = {
         stats.laplace(0.7, 1.3),
         dict(loc=-0.2, scale=2.1),
     ),
-    "Logistic": (scg.Logistic, dict(loc=0.7, scale=1.3), stats.logistic(0.7, 1.3), None),
+    "Logistic": (
+        scg.Logistic,
+        dict(loc=0.7, scale=1.3),
+        stats.logistic(0.7, 1.3),
+        dict(loc=-0.2, scale=2.1),
+    ),
     "Gumbel": (
         scg.Gumbel,
         dict(loc=0.7, scale=1.3),
@@ -116,7 +121,7 @@ def test_statistics(name):
     d = family(**parameters)
     if family.supports("mean") and name != "VonMises":
         np.testing.assert_allclose(d.mean(), frozen.mean(), rtol=1e-12)
-    if family.supports("variance"):
+    if family.supports("variance") and name != "VonMises":  # of the line, and slow
         np.testing.assert_allclose(d.variance(), frozen.var(), rtol=1e-12)
     if family.supports("entropy_elementwise"):
         np.testing.assert_allclose(d.entropy(), frozen.entropy(), rtol=1e-10)
@@ -128,7 +133,7 @@ def test_statistics(name):
         assert np.all(at >= d.log_prob(points(name), elementwise=True) - 1e-12)
     if other is not None:
         q = family(**other)
-        np.testing.assert_allclose(d.kl(q), law.divergence(d, q, frozen.ppf), rtol=1e-6)
+        np.testing.assert_allclose(d.kl(q), law.divergence(d, q, d.quantile), rtol=1e-6)
         np.testing.assert_allclose(d.kl(d), 0.0, atol=1e-12)
     support = d.support
     assert support.contains(points(name)).all()
