@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from scg.errors import DeclarationError
 from scg.expr import Expr, Plate, StochasticNode, describe, topological
@@ -29,9 +30,9 @@ def elbo(log_p: Expr, log_q: Expr) -> Expr:
     >>> g.cost("bound", scg.elbo(scg.Normal(0.5, 1.0).log_prob(z), z.log_prob()))
     """
     for name, value in (("log_p", log_p), ("log_q", log_q)):
-        if value.shape != ():
+        if not isinstance(value, Expr) or value.shape != ():
             raise DeclarationError(
-                f"scg.elbo: {name} is {describe(value)}, expected a scalar per plate element; "
+                f"scg.elbo: {name} is {_shown(value)}, expected a scalar per plate element; "
                 "sum log-probabilities over their events"
             )
     return log_q - log_p
@@ -132,18 +133,29 @@ def _normalised(log_w: Expr, plate: Plate) -> Expr:
     return graft(share, zeros(share))
 
 
+def _shown(value: Any) -> str:
+    return describe(value) if isinstance(value, Expr) else repr(value)
+
+
+def _check_plate(plate: Any, caller: str) -> None:
+    if not isinstance(plate, Plate):
+        raise DeclarationError(f"scg.{caller}: expected a scg.Plate of particles, got {plate!r}")
+
+
 def _check_weights(log_w: Expr, plate: Plate, caller: str) -> None:
-    if log_w.shape != () or plate not in log_w.plates:
+    _check_plate(plate, caller)
+    if not isinstance(log_w, Expr) or log_w.shape != () or plate not in log_w.plates:
         raise DeclarationError(
-            f"scg.{caller}: log_w is {describe(log_w)}, expected a scalar for each element of "
+            f"scg.{caller}: log_w is {_shown(log_w)}, expected a scalar for each element of "
             f"plate {plate.name!r}; sum log-probabilities over their events"
         )
 
 
 def _check_node(z: Expr, plate: Plate, caller: str) -> StochasticNode:
+    _check_plate(plate, caller)
     if not isinstance(z, StochasticNode) or plate not in z.plates:
         raise DeclarationError(
-            f"scg.{caller}: expected a stochastic node on plate {plate.name!r}, got {describe(z)}"
+            f"scg.{caller}: expected a stochastic node on plate {plate.name!r}, got {_shown(z)}"
         )
     for expr in topological(z.args):
         if isinstance(expr, StochasticNode):

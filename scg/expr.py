@@ -54,7 +54,8 @@ class Plate:
         if not isinstance(name, str) or not name:
             raise DeclarationError(f"a plate needs a name (a non-empty string), got {name!r}")
         for word, value in (("length", length), ("size", size)):
-            if value is not None and (not isinstance(value, int) or value < 1):
+            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            if value is not None and (not whole or value < 1):
                 raise DeclarationError(
                     f"plate {name!r}: {word} must be a positive integer or None, got {value!r}"
                 )
@@ -68,8 +69,8 @@ class Plate:
                 'leave out reduce="mean" or leave out size'
             )
         self.name = name
-        self.length = length
-        self.size = size
+        self.length = None if length is None else int(length)
+        self.size = None if size is None else int(size)
         self.reduce = reduce
         self.rank = 2  # lifted axes (0) come first, then an estimator's (1), then a user's (2)
         self.serial = next(_serial)

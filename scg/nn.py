@@ -13,7 +13,7 @@ from scg.errors import DeclarationError
 from scg.expr import Expr, describe
 from scg.graph import Graph
 from scg.init import glorot_uniform
-from scg.ops.convolution import Pair
+from scg.ops.convolution import Pair, pair
 from scg.ops.convolution import conv2d as convolve
 from scg.ops.elementwise import relu, sigmoid, sqrt, square, tanh
 from scg.ops.reductions import mean
@@ -73,6 +73,8 @@ def mlp(
 
     The layers' scopes are ``name/0``, ``name/1``, ...
     """
+    if not isinstance(widths, Sequence) or not widths:
+        raise DeclarationError(f"nn.mlp: widths is a list such as [20, 1], got {widths!r}")
     with g.scope(name):
         for i, width in enumerate(widths):
             x = linear(g, str(i), x if i == 0 else activation(x), width, init=init)
@@ -97,7 +99,7 @@ def conv2d(
     See :func:`scg.conv2d` for `stride` and `padding`.
     """
     _check(x, 3, "conv2d", "an image (channels, H, W)")
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = pair(size, "nn.conv2d", 1)
     channels = x.shape[0]
 
     def filter_init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -40,6 +40,8 @@ class Nodes:
     """
 
     def __init__(self, name: str = "graph"):
+        if not isinstance(name, str):
+            raise DeclarationError(f"the name of a graph is a string, got {name!r}")
         self.name = name
         self.origin = Origin()
         self.table: dict[Any, Expr] = {}

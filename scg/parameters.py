@@ -48,6 +48,10 @@ def start(
             f"parameter {name!r}: give an initial value or a shape (with init=...), not "
             f"{'both' if shape is not None else 'neither'}"
         )
+    if init is not None and not callable(init):
+        raise DeclarationError(
+            f"parameter {name!r}: init is an initializer such as scg.init.zeros, got {init!r}"
+        )
     if value is None:
         event = as_shape(shape, f"parameter {name!r}")
         _check_axes(name, event, constraint)

@@ -263,6 +263,102 @@ DECLARE = {
         D,
         "node 'v': expected a distribution such as scg.Bernoulli(logits=...), got type",
     ),
+    "axis that is no integer": (
+        lambda g: np.sum(g.named("x"), axis=0.5),
+        D,
+        "an axis is an integer or a tuple of integers, got 0.5",
+    ),
+    "axis given twice": (
+        lambda g: np.sum(np.outer(g.named("x"), g.named("x")), axis=(0, -2)),
+        D,
+        "an axis is given twice in (0, -2)",
+    ),
+    "several axes for one": (
+        lambda g: np.sort(g.named("x"), axis=()),
+        D,
+        "expected one axis, got ()",
+    ),
+    "negative width of a border": (
+        lambda g: np.pad(g.named("x"), -1),
+        D,
+        "pad: expected a width, a pair, or a pair for each of 1 axes, not negative, got -1",
+    ),
+    "negative repetition": (
+        lambda g: np.tile(g.named("x"), -1),
+        D,
+        "tile: reps must not be negative, got (-1,)",
+    ),
+    "repetition of each its own": (
+        lambda g: np.repeat(g.named("x"), [1, 2]),
+        D,
+        "repeat: repeats: expected an integer, at least 0, got [1, 2]",
+    ),
+    "two unknown lengths": (
+        lambda g: g.named("x").reshape(-1, -1),
+        D,
+        "reshape: at most one entry may be -1, got (-1, -1)",
+    ),
+    "shape of floats": (
+        lambda g: g.named("x").reshape(2.0),
+        D,
+        "reshape: a shape is an integer or a tuple of integers, got 2.0",
+    ),
+    "triangle of a vector": (
+        lambda g: np.tril(g.named("x")),
+        D,
+        "expected a matrix, got an event of shape (2,)",
+    ),
+    "one-hot of no classes": (
+        lambda g: scg.one_hot(g.data("k", kind="int"), 0),
+        D,
+        "scg.one_hot: depth: expected an integer, at least 1, got 0",
+    ),
+    "order of a derivative": (
+        lambda g: scg.polygamma(g.named("x"), order=-1),
+        D,
+        "polygamma: order: expected an integer, at least 0, got -1",
+    ),
+    "too many arguments": (
+        lambda g: scg.sigmoid(g.named("x"), 1.0),
+        D,
+        "sigmoid: expected 1 argument, got 2",
+    ),
+    "derivative in no node": (
+        lambda g: scg.grad(g.named("b"), [3]),
+        D,
+        "scg.grad: expected nodes, got 3",
+    ),
+    "plate of true length": (
+        lambda g: scg.Plate("p", length=True),
+        D,
+        "plate 'p': length must be a positive integer or None, got True",
+    ),
+    "initializer that is none": (
+        lambda g: g.parameter("v", shape=2, init=3),
+        D,
+        "parameter 'v': init is an initializer such as scg.init.zeros, got 3",
+    ),
+    "graph named by a number": (
+        lambda g: scg.Graph(3),
+        D,
+        "the name of a graph is a string, got 3",
+    ),
+    "layers without widths": (
+        lambda g: scg.nn.mlp(g, "m", g.named("x"), 3),
+        D,
+        "nn.mlp: widths is a list such as [20, 1], got 3",
+    ),
+    "bound of a number": (
+        lambda g: scg.elbo(1.0, g.named("b")),
+        D,
+        "scg.elbo: log_p is 1.0, expected a scalar per plate element; sum log-probabilities over "
+        "their events",
+    ),
+    "particles that are no plate": (
+        lambda g: scg.iwae(g.named("b"), "batch"),
+        D,
+        "scg.iwae: expected a scg.Plate of particles, got 'batch'",
+    ),
     "reduction over a plate that is not there": (
         lambda g: scg.plate_mean(g.named("w"), scg.Plate("p")),
         D,
@@ -401,7 +497,7 @@ COMPILE = {
     "unknown backend": (
         lambda: scg.compile(graph(), backend="torch"),
         D,
-        "scg.compile: backend must be one of 'numpy', 'numba', got 'torch'",
+        "scg.compile: backend must be one of 'numba', 'numpy', got 'torch'",
     ),
     "unknown dtype": (
         lambda: scg.compile(graph(), dtype="float16"),

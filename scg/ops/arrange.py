@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.expr import Expr
-from scg.ops.base import constant, normal_axes
+from scg.ops.base import constant, integer, integers, normal_axes, one_axis
 from scg.ops.elementwise import greater_equal, where
 from scg.ops.reductions import expand
 from scg.ops.shape import concatenate, reshape, take_slice, transpose, unslice
@@ -47,8 +47,11 @@ def squeeze(x: Any, axis: Any = None) -> Any:
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """Move event axes to other positions; the others keep their order."""
     n = np.ndim(x)
-    sources = [source] if isinstance(source, (int, np.integer)) else list(source)
-    targets = [destination] if isinstance(destination, (int, np.integer)) else list(destination)
+    sources, targets = (integers(axes, "moveaxis: an axis") for axes in (source, destination))
+    if len(sources) != len(targets):
+        raise DeclarationError(f"moveaxis: {source!r} and {destination!r} are not equally many")
+    for axes in (sources, targets):
+        normal_axes(axes, n)  # they exist, and once
     placed = {t % n: s % n for s, t in zip(sources, targets, strict=True)}
     rest = iter(i for i in range(n) if i not in placed.values())
     order = [placed[i] if i in placed else next(rest) for i in range(n)]
@@ -58,7 +61,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Exchange two event axes."""
     order = list(range(-np.ndim(x), 0))
-    (a,), (b,) = normal_axes(axis1, np.ndim(x)), normal_axes(axis2, np.ndim(x))
+    a, b = one_axis(axis1, np.ndim(x)), one_axis(axis2, np.ndim(x))
     order[a], order[b] = order[b], order[a]
     return transpose(x, axes=tuple(order))
 
@@ -71,12 +74,18 @@ def flip(x: Any, axis: Any = None) -> Any:
     return take_slice(x, index=tuple(index))
 
 
-def roll(x: Any, shift: int, axis: int | None = None) -> Any:
-    """Move elements along an event axis cyclically (along the flattened event by default)."""
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Move elements along event axes cyclically (along the flattened event by default)."""
     shape = np.shape(x)
+    shifts = integers(shift, "roll: shift")
+    if axis is not None and len(normal_axes(axis, len(shape))) > 1:
+        for one, a in zip(np.broadcast_to(shifts, len(axis)).tolist(), axis, strict=True):
+            x = roll(x, one, a)
+        return x
+    (shift,) = shifts
     if axis is None:
         return reshape(roll(reshape(x, shape=(int(np.prod(shape)),)), shift, -1), shape=shape)
-    (i,) = normal_axes(axis, len(shape))
+    i = one_axis(axis, len(shape))
     cut = -shift % shape[i] if shape[i] else 0
     if cut == 0:
         return x
@@ -99,7 +108,16 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
             f"constant_values={constant_values!r}. Write np.concatenate for other borders"
         )
     shape = np.shape(x)
-    widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
+    try:
+        given = np.broadcast_to(np.asarray(pad_width), (len(shape), 2))
+    except ValueError:
+        given = np.array([-1])
+    if given.dtype.kind not in "iu" or np.any(given < 0):
+        raise DeclarationError(
+            f"pad: expected a width, a pair, or a pair for each of {len(shape)} axes, "
+            f"not negative, got {pad_width!r}"
+        )
+    widths = given.tolist()
     index = tuple((before, before + n, 1) for n, (before, _) in zip(shape, widths, strict=True))
     padded = tuple(n + before + after for n, (before, after) in zip(shape, widths, strict=True))
     return x if padded == shape else unslice(x, index=index, shape=padded)
@@ -107,7 +125,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
 
 def tile(x: Any, reps: Any) -> Any:
     """Repeat the whole event `reps` times along each axis, as in NumPy."""
-    reps = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
+    reps = integers(reps, "tile: reps")
+    if min(reps, default=0) < 0:
+        raise DeclarationError(f"tile: reps must not be negative, got {reps}")
     if not isinstance(x, Expr):
         return np.tile(x, reps)
     n = max(len(reps), x.ndim)
@@ -122,14 +142,15 @@ def tile(x: Any, reps: Any) -> Any:
 
 def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     """Repeat each element along an event axis (of the flattened event by default)."""
+    repeats = integer(repeats, "repeat: repeats", 0)
     if not isinstance(x, Expr):
         return np.repeat(x, repeats, axis)
     if axis is None:
         return repeat(reshape(x, shape=(x.size,)), repeats, -1)
-    (i,) = normal_axes(axis, x.ndim)
+    i = one_axis(axis, x.ndim)
     at = i + x.ndim + 1
     apart = reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
-    wide = expand(apart, x.plates, (*x.shape[:at], int(repeats), *x.shape[at:]))
+    wide = expand(apart, x.plates, (*x.shape[:at], repeats, *x.shape[at:]))
     return reshape(wide, shape=(*x.shape[: at - 1], x.shape[at - 1] * repeats, *x.shape[at:]))
 
 
@@ -159,6 +180,8 @@ def trace(x: Any) -> Any:
 
 def _lower(x: Any, k: int) -> Any:
     """Whether column − row ≤ k in the last two event axes: of a node an expression, no array."""
+    if np.ndim(x) < 2:
+        raise DeclarationError(f"expected a matrix, got an event of shape {np.shape(x)}")
     rows, columns = np.shape(x)[-2:]
     row, column = np.arange(rows)[:, None] + k, np.arange(columns)
     if isinstance(x, Expr):

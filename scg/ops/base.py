@@ -83,6 +83,10 @@ class Op:
                 f"{self.name}: nodes of different graphs ({names}) cannot be combined. "
                 "Declare the model in one graph"
             )
+        count = len(self.vjps) if isinstance(self.vjps, tuple) else len(args)
+        if self.elementwise and len(args) != count:
+            wanted = "1 argument" if count == 1 else f"{count} arguments"
+            raise DeclarationError(f"{self.name}: expected {wanted}, got {len(args)}")
         nodes = tuple(arg if isinstance(arg, Expr) else constant(graphs[0], arg) for arg in args)
         return self.build(graphs[0], nodes, attrs)
 
@@ -175,8 +179,34 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return event axes counted from the end, sorted; None means all."""
     if axis is None:
         return tuple(range(-ndim, 0))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    axes = integers(axis, "an axis")
     for a in axes:
         if not -ndim <= a < ndim:
             raise DeclarationError(f"axis {a} is out of range for an event of {ndim} axes")
-    return tuple(sorted({int(a) - ndim if a >= 0 else int(a) for a in axes}))
+    found = tuple(sorted({a - ndim if a >= 0 else a for a in axes}))
+    if len(found) != len(axes):
+        raise DeclarationError(f"an axis is given twice in {axis!r}")
+    return found
+
+
+def one_axis(axis: Any, ndim: int) -> int:
+    """Return one event axis counted from the end."""
+    axes = () if axis is None else normal_axes(axis, ndim)
+    if len(axes) != 1:
+        raise DeclarationError(f"expected one axis, got {axis!r}")
+    return axes[0]
+
+
+def integers(value: Any, what: str) -> tuple[int, ...]:
+    """Return an integer or several as a tuple."""
+    group = (value,) if np.ndim(value) == 0 else tuple(value)
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in group):
+        raise DeclarationError(f"{what} is an integer or a tuple of integers, got {value!r}")
+    return tuple(map(int, group))
+
+
+def integer(value: Any, what: str, least: int) -> int:
+    """Return an integer that is not too small."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise DeclarationError(f"{what}: expected an integer, at least {least}, got {value!r}")
+    return int(value)

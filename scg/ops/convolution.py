@@ -82,7 +82,7 @@ def conv2d(x: Any, weight: Any, *, stride: int | Pair = 1, padding: int | Pair =
             f"width), got shapes {np.shape(x)} and {np.shape(weight)}; a batch is a plate"
         )
     windows = _windows(
-        _padded(x, padding), size=tuple(np.shape(weight)[-2:]), stride=_pair(stride, "conv2d", 1)
+        _padded(x, padding), size=tuple(np.shape(weight)[-2:]), stride=pair(stride, "conv2d", 1)
     )
     return contract(
         weight, windows, left=(0, 1, 4, 5), right=(1, 2, 3, 4, 5), out=(0, 2, 3), over=()
@@ -100,19 +100,20 @@ def avg_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
 
 
 def _pooled(x: Any, size: int | Pair, stride: int | Pair | None, caller: str) -> Any:
-    size = _pair(size, caller, 1)
-    return _windows(x, size=size, stride=size if stride is None else _pair(stride, caller, 1))
+    size = pair(size, caller, 1)
+    return _windows(x, size=size, stride=size if stride is None else pair(stride, caller, 1))
 
 
 def _padded(x: Any, padding: int | Pair) -> Any:
-    height, width = _pair(padding, "conv2d", 0)
+    height, width = pair(padding, "conv2d", 0)
     return pad(x, ((0, 0), (height, height), (width, width)))
 
 
-def _pair(value: int | Pair, caller: str, least: int) -> Pair:
-    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in pair):
+def pair(value: int | Pair, caller: str, least: int) -> Pair:
+    """Return an integer as two of it, and two as they are."""
+    both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in both):
         raise DeclarationError(
             f"{caller}: expected an integer or a pair of integers, at least {least}, got {value!r}"
         )
-    return int(pair[0]), int(pair[1])
+    return int(both[0]), int(both[1])

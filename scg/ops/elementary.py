@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.errors import DeclarationError
 from scg.ops.elementwise import elementwise, maximum, minimum, square
 
 _LN2 = math.log(2.0)
@@ -32,16 +33,18 @@ floor, ceil, rint = (
 
 def round(x: Any, decimals: int = 0) -> Any:
     """Round to the nearest multiple of 10^−decimals, halves to the even one."""
+    if not isinstance(decimals, (int, np.integer)) or abs(decimals) > 300:
+        raise DeclarationError(f"round: decimals is an integer up to 300, got {decimals!r}")
     if decimals == 0:
         return rint(x)
     factor = 10.0 ** abs(decimals)
     return rint(x * factor) / factor if decimals > 0 else rint(x / factor) * factor
 
 
-def clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    """Limit `x` to [low, high]; the derivative is zero outside."""
-    x = x if low is None else maximum(x, low)
-    return x if high is None else minimum(x, high)
+def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    """Limit `x` to [a_min, a_max]; the derivative is zero outside."""
+    x = x if a_min is None else maximum(x, a_min)
+    return x if a_max is None else minimum(x, a_max)
 
 
 # --- rounding into an open set ------------------------------------------------------------------

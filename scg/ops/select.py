@@ -8,7 +8,8 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.expr import Expr
-from scg.ops.base import Op, normal_axes
+from scg.ops.base import Op, one_axis
+from scg.ops.shape import reshape
 
 
 # --- along an axis, as np.take_along_axis; and the adjoint, which adds up ---------------------
@@ -90,23 +91,31 @@ _sort = Op(
 
 
 # --- what users call --------------------------------------------------------------------------
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
-    """Choose elements along an event axis, as ``np.take_along_axis``."""
+def _flat(x: Any) -> Any:
+    return reshape(x, shape=(int(np.prod(np.shape(x), dtype=int)),))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Choose elements along an event axis (of the flattened event with ``axis=None``)."""
     if isinstance(indices, Expr) and indices.kind != "int":
         raise DeclarationError(
             f"take_along_axis: expected an integer node as index, got {indices!r} ({indices.kind})"
         )
-    (axis,) = normal_axes(axis, np.ndim(x))
-    return _take_along(x, indices, axis=axis)
+    if axis is None:
+        x, indices, axis = _flat(x), _flat(indices), -1
+    return _take_along(x, indices, axis=one_axis(axis, np.ndim(x)))
 
 
-def sort(x: Any, axis: int = -1) -> Any:
-    """Sort along an event axis, in ascending order; equal elements keep their order."""
-    (axis,) = normal_axes(axis, np.ndim(x))
-    return _sort(x, axis=axis)
+def sort(x: Any, axis: int | None = -1) -> Any:
+    """Sort along an event axis, in ascending order; equal elements keep their order.
+
+    With ``axis=None`` the event is flattened first, as in NumPy.
+    """
+    x, axis = (_flat(x), -1) if axis is None else (x, axis)
+    return _sort(x, axis=one_axis(axis, np.ndim(x)))
 
 
-def argsort(x: Any, axis: int = -1) -> Any:
+def argsort(x: Any, axis: int | None = -1) -> Any:
     """Permutation that sorts along an event axis; equal elements keep their order."""
-    (axis,) = normal_axes(axis, np.ndim(x))
-    return _argsort(x, axis=axis)
+    x, axis = (_flat(x), -1) if axis is None else (x, axis)
+    return _argsort(x, axis=one_axis(axis, np.ndim(x)))

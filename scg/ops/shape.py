@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.expr import Expr, ordered
-from scg.ops.base import Op, constant, normal_axes
+from scg.ops.base import Op, constant, integer, integers, normal_axes, one_axis
 from scg.ops.elementwise import where
 
 # --- reshape and transpose: the attribute is the new event shape / the permutation ------------
@@ -204,21 +204,23 @@ def one_hot(k: Any, depth: int) -> Any:
     """Return a vector of `depth` entries, one at position `k` and zero elsewhere."""
     if isinstance(k, Expr) and k.kind != "int":
         raise DeclarationError(f"scg.one_hot: expected an integer node, got {k!r} ({k.kind})")
-    return _one_hot(k, depth=int(depth))
+    return _one_hot(k, depth=integer(depth, "scg.one_hot: depth", 1))
 
 
 def cumsum(x: Any, axis: int | None = -1) -> Any:
     """Cumulative sum along one event axis; None means of the flattened event, as in NumPy."""
     if axis is None:
         x, axis = np.reshape(x, -1), 0
-    (axis,) = normal_axes(axis, np.ndim(x))
+    axis = one_axis(axis, np.ndim(x))
     x = where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x  # it counts
     return _cumsum(x, axis=axis, reverse=False)
 
 
 def np_reshape(x: Expr, shape: Any) -> Expr:
     """Give the event another shape; one entry may be -1."""
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    shape = integers(shape, "reshape: a shape")
+    if shape.count(-1) > 1 or min(shape, default=0) < -1:
+        raise DeclarationError(f"reshape: at most one entry may be -1, got {shape}")
     if -1 in shape:
         rest = int(np.prod([n for n in shape if n != -1], dtype=int))
         shape = tuple(x.size // rest if n == -1 and rest else n for n in shape)
@@ -227,17 +229,17 @@ def np_reshape(x: Expr, shape: Any) -> Expr:
 
 def np_transpose(x: Expr, axes: Any = None) -> Expr:
     """Permute event axes; reversed by default."""
-    axes = tuple(range(x.ndim))[::-1] if axes is None else tuple(int(a) for a in axes)
+    axes = tuple(range(x.ndim))[::-1] if axes is None else integers(axes, "transpose: axes")
     if sorted(a % x.ndim if -x.ndim <= a < x.ndim else a for a in axes) != list(range(x.ndim)):
         raise DeclarationError(f"transpose: {axes} is no order of the event axes of {x!r}")
     return transpose(x, axes=tuple(a % x.ndim - x.ndim for a in axes)) if x.ndim > 1 else x
 
 
-def np_expand_dims(x: Expr, axis: int) -> Expr:
-    """Insert an event axis of length 1."""
-    (axis,) = normal_axes(axis, x.ndim + 1)
-    at = axis + x.ndim + 1
-    return reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
+def np_expand_dims(x: Expr, axis: Any) -> Expr:
+    """Insert event axes of length 1."""
+    n = x.ndim + len(integers(axis, "an axis"))
+    fresh, rest = normal_axes(axis, n), iter(x.shape)
+    return reshape(x, shape=tuple(1 if i in fresh else next(rest) for i in range(-n, 0)))
 
 
 def np_concatenate(nodes: Any, axis: int = 0) -> Expr:
@@ -248,8 +250,7 @@ def np_concatenate(nodes: Any, axis: int = 0) -> Expr:
     ndim = next(node.ndim for node in nodes if isinstance(node, Expr))
     if ndim == 0:
         raise DeclarationError("concatenate: scalars have no axis to join; write np.stack([...])")
-    (axis,) = normal_axes(axis, ndim)
-    return concatenate(*nodes, axis=axis)
+    return concatenate(*nodes, axis=one_axis(axis, ndim))
 
 
 def np_stack(nodes: Any, axis: int = 0) -> Expr:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import UnsupportedError
+from scg.ops.base import integer
 from scg.ops.elementary import sin
 from scg.ops.elementwise import absolute, elementwise, equal, exp, log, log1p, sign, square, where
 
@@ -53,9 +54,14 @@ def _next(order: int) -> int:
 
 gammaln = elementwise("gammaln", _scipy("gammaln"), lambda g, y, a: g * digamma(a))
 digamma = elementwise("digamma", _scipy("digamma"), lambda g, y, a: g * polygamma(a, order=1))
-polygamma = elementwise(
+_higher_digamma = elementwise(
     "polygamma", _polygamma, lambda g, y, a, order: g * polygamma(a, order=order + 1)
 )
+
+
+def polygamma(a: Any, order: int) -> Any:
+    """Return the derivative of digamma of some order."""
+    return _higher_digamma(a, order=integer(order, "polygamma: order", 0))
 
 
 def gamma_density(a: Any, x: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.expr import Expr
-from scg.ops.base import Op, normal_axes
+from scg.ops.base import Op, normal_axes, one_axis
 from scg.ops.elementwise import absolute, cast, greater, multiply, negative, sqrt, square, where
 from scg.ops.reductions import _drop, _keep, max, mean, sum
 from scg.ops.shape import concatenate, reshape, take_slice, transpose
@@ -65,7 +65,7 @@ def cumprod(x: Any, axis: int | None = -1) -> Any:
     if axis is None:
         x, axis = reshape(x, shape=(int(np.prod(np.shape(x), dtype=int)),)), -1
     shape = np.shape(x)
-    (axis,) = normal_axes(axis, len(shape))
+    axis = one_axis(axis, len(shape))
     order = (*(i for i in range(-len(shape), 0) if i != axis), axis)
     back = tuple(int(i) - len(shape) for i in np.argsort([i + len(shape) for i in order]))
     out, step, n = transpose(x, axes=order), 1, shape[axis]
@@ -188,7 +188,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     Martins and Astudillo (2016, algorithm 1 and equation 11).
     """
     n = np.ndim(x)
-    (axis,) = normal_axes(axis, n)
+    axis = one_axis(axis, n)
     if axis == -1:
         return _sparsemax(x)
     swap = list(range(-n, 0))

@@ -102,6 +102,9 @@ def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
         If a path from `y` to `x` leads through a stochastic node's sampling.
     """
     nodes = [x] if isinstance(x, Expr) else list(x)
+    for node in (y, *nodes):
+        if not isinstance(node, Expr):
+            raise DeclarationError(f"scg.grad: expected nodes, got {node!r}")
     if y.shape != ():
         raise DeclarationError(
             f"scg.grad: {describe(y)} must be a scalar per plate element; write np.sum(...)"

@@ -110,6 +110,36 @@ ROWS = {
         [M, INDEX.repeat(2, 1) % 3],
         lambda x, k: np.take_along_axis(x, k, 0),
     ),
+    "expand_dims twice": (
+        lambda x: np.expand_dims(x, (0, -1)),
+        [M],
+        lambda x: np.expand_dims(x, (0, -1)),
+    ),
+    "roll both": (
+        lambda x: np.roll(x, (1, -2), (0, 1)),
+        [M],
+        lambda x: np.roll(x, (1, -2), (0, 1)),
+    ),
+    "moveaxis of two": (
+        lambda x: np.moveaxis(x, (0, 1), (-1, 0)),
+        [T],
+        lambda x: np.moveaxis(x, (0, 1), (-1, 0)),
+    ),
+    "sort flattened": (
+        lambda x: np.sort(x, axis=None),
+        [M],
+        lambda x: np.sort(x, axis=None),
+    ),
+    "take_along_axis flattened": (
+        lambda x, k: np.take_along_axis(x, k, axis=None),
+        [M, np.array([7, 0, 7])],
+        lambda x, k: np.take_along_axis(x, k, axis=None),
+    ),
+    "clip by keywords": (
+        lambda x: np.clip(x, a_max=0.7, a_min=-0.9),
+        [M],
+        lambda x: np.clip(x, -0.9, 0.7),
+    ),
     "sort": (lambda x: np.sort(x, axis=0), [M], lambda x: np.sort(x, axis=0)),
     "argsort": (np.argsort, [M], np.argsort),
     "einsum matrix product": (
@@ -197,7 +227,9 @@ ROWS = {
     ),
 }
 # Small steps where elements of near size, or the edge of the simplex, would be crossed
-STEPS = dict.fromkeys(("sort", "min", "max_pool", "sparsemax", "sparsemax of columns"), 3e-4)
+STEPS = dict.fromkeys(
+    ("sort", "sort flattened", "min", "max_pool", "sparsemax", "sparsemax of columns"), 3e-4
+)
 
 
 @pytest.mark.parametrize("name", ROWS)
