@@ -15,7 +15,7 @@ import numpy as np
 from scg.declaration.parts import bounded
 from scg.dispatch import FUNCTIONS, UFUNCS
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.expr import Expr, StochasticNode
 from scg.ops.base import Op
 
 #: Characters of one expression, and the largest integer in it: a text is no way to fill a machine.
@@ -98,7 +98,8 @@ class Expression:
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Return what the expression is, with `values` for the names that it uses."""
         try:
-            return bounded(self._of(self.body, values))
+            with np.errstate(all="ignore"):  # of numbers, which nothing has checked yet
+                return bounded(self._of(self.body, values))
         except RecursionError:
             raise _too_deep(self.text) from None
 
@@ -126,9 +127,9 @@ class Expression:
                 if len(given) == len(node.keywords):
                     return _call(name, self.known[name], list(map(of, node.args)), given)
             case ast.Call(func=ast.Attribute(attr="log_prob", value=owner), args=[], keywords=[]):
-                return of(owner).log_prob()
+                return _law(of(owner)).log_prob()
             case ast.Call(func=ast.Attribute(attr="log_prob", value=owner), args=[x], keywords=[]):
-                return of(owner).log_prob(of(x))
+                return _law(of(owner)).log_prob(of(x))
             case ast.Attribute(attr="T"):
                 return _operand(of(node.value)).T
         raise DeclarationError(f"{_short(ast.unparse(node))} is not allowed in an expression")
@@ -142,8 +143,20 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _law(value: Any) -> Any:
+    from scg.distributions.base import Distribution
+
+    if not isinstance(value, (StochasticNode, Distribution)):
+        raise DeclarationError(f"log_prob: expected a stochastic node or a law, got {value!r:.60}")
+    return value
+
+
 def _operand(value: Any) -> Any:
-    return np.asarray(value) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    if any(isinstance(part, Expr) for part in _leaves(value)):
+        raise DeclarationError("a list of nodes is no array; write stack([...])")
+    return np.asarray(value)
 
 
 def _binary(kind: type, left: Any, right: Any) -> Any:

@@ -169,6 +169,14 @@ NODES = [
         {"a\nb": {"cost": "1.0"}},
         "node 'a\\nb': a node needs a name of printable characters, got 'a\\nb'",
     ),
+    (
+        {"x": {"data": {}}, "a": {"cost": "x.log_prob()"}},
+        "node 'a': log_prob: expected a stochastic node or a law, got node 'x' of shape ()",
+    ),
+    (
+        {"x": {"data": {}}, "a": {"cost": "sum([x, x] * 2)"}},
+        "node 'a': a list of nodes is no array; write stack([...])",
+    ),
     # nothing is executed
     ({"a": {"cost": "open('x')"}}, "node 'a' uses 'open', which is not declared"),
     ({"a": {"cost": "exp.__self__"}}, "node 'a': 'exp.__self__' is not allowed in an expression"),
