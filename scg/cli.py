@@ -126,7 +126,9 @@ def demo(epochs: int | None, out: Path, seed: int, as_json: bool) -> None:
     default="adam",
     show_default=True,
 )
-@click.option("--backend", type=click.Choice(["numpy", "numba"]), help="The engine.")
+@click.option(
+    "--backend", type=click.Choice(["numba", "numpy"]), help="The engine; by default numba."
+)
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Type of all floats.")
 @click.option("--samples", type=click.IntRange(1), default=100, show_default=True, help="K.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")

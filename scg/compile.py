@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,9 @@ from scg.passes.simplify import simplify
 from scg.passes.surrogate import Surrogate
 from scg.step import Step
 
-BACKENDS = ("numpy", "numba")
+#: What computes a step; the first is the default.
+BACKENDS = ("numba", "numpy")
+VARIABLE = "SCG_BACKEND"
 DTYPES = ("float64", "float32")
 
 
@@ -33,7 +36,7 @@ def compile(
     graph: Graph,
     estimator: Estimator | Mapping[str, Estimator] | None = None,
     *,
-    backend: str = "numpy",
+    backend: str | None = None,
     dtype: str = "float64",
     order: int = 1,
     check_finite: bool = False,
@@ -47,8 +50,9 @@ def compile(
     estimator : Estimator, mapping or None
         One estimator for all stochastic nodes, or a mapping from node names; what is not given is
         chosen per node, never a biased one. One instance for several nodes draws them jointly.
-    backend : {"numpy", "numba"}
-        The engine: the NumPy interpreter, or kernels compiled by numba.
+    backend : {"numba", "numpy"}, optional
+        The engine: kernels compiled by numba, or the NumPy interpreter. By default what the
+        environment variable ``SCG_BACKEND`` says, and numba where it is not set.
     dtype : {"float64", "float32"}
         The type of all floats.
     order : {1, 2}
@@ -66,7 +70,8 @@ def compile(
     Raises
     ------
     DeclarationError
-        If the graph has no cost, or does not say how its costs add up.
+        If the graph has no cost, or does not say how its costs add up; if an option or
+        ``SCG_BACKEND`` is unknown.
     EstimatorError
         If an estimator does not fit a node, or does not support the order.
 
@@ -81,7 +86,8 @@ def compile(
     >>> step(g.init(seed=0), seed=1, runs=10).grads["theta"].shape
     ()
     """
-    _check_options(graph, backend, dtype, order)
+    backend = _backend(backend)
+    _check_options(graph, dtype, order)
     influence = Influence(graph)
     check_reductions(influence)
     plan = make_plan(influence, estimator)
@@ -146,17 +152,26 @@ def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "
     return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
 
 
-def _check_options(graph: Any, backend: str, dtype: str, order: int) -> None:
+def _backend(given: str | None) -> str:
+    """Return the chosen backend, or the default one."""
+    what, value = "scg.compile: backend", given
+    if value is None:
+        what, value = f"environment variable {VARIABLE}", os.environ.get(VARIABLE) or BACKENDS[0]
+    if value not in BACKENDS:
+        known = ", ".join(map(repr, BACKENDS))
+        raise DeclarationError(f"{what} must be one of {known}, got {value!r}")
+    return value
+
+
+def _check_options(graph: Any, dtype: str, order: int) -> None:
     if not isinstance(graph, Graph):
         raise DeclarationError(f"scg.compile: expected a scg.Graph, got {type(graph).__name__}")
     if not graph.costs:
         raise DeclarationError(
             f'graph {graph.name!r} declares no cost; write g.cost("loss", ...) before compiling'
         )
-    for what, value, known in (("backend", backend, BACKENDS), ("dtype", dtype, DTYPES)):
-        if value not in known:
-            raise DeclarationError(
-                f"scg.compile: {what} must be one of {', '.join(map(repr, known))}, got {value!r}"
-            )
+    if dtype not in DTYPES:
+        known = ", ".join(map(repr, DTYPES))
+        raise DeclarationError(f"scg.compile: dtype must be one of {known}, got {dtype!r}")
     if order not in (1, 2):
         raise DeclarationError(f"scg.compile: order must be 1 or 2, got {order!r}")

@@ -4,6 +4,8 @@ import os
 
 # Before NumPy is imported: with one test process per core, threaded BLAS only gets in the way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Thousands of small models: the interpreter is ready at once. Tests of the engine name it.
+os.environ.setdefault("SCG_BACKEND", "numpy")
 
 import hypothesis
 import pytest

@@ -29,6 +29,7 @@ def settings(
         "model": step.graph.name,
         "parameters": {name: list(np.shape(value)) for name, value in params.items()},
         "estimators": {str(node.name): _text(chosen) for node, chosen in plan.items()},
+        "backend": step.program.backend,
         "dtype": str(np.dtype(step.program.dtype)),
         "optimizer": _text(optimizer),
         "own optimizer": _text(own_optimizer),
