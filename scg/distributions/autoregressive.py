@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, numeric, unsupported
+from scg.distributions.base import Joint, Noise, numeric, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.errors import DeclarationError
-from scg.expr import Expr
 from scg.ops.elementwise import greater, sigmoid, where
 from scg.ops.linalg import matmul
 from scg.ops.shape import concatenate, getitem, reshape
 
 
-class Autoregressive(Distribution):
+class Autoregressive(Joint):
     """Binary values x_i with logits b_i + Σ_{j<i} W_ij x_j, drawn one after the other.
 
     Parameters
@@ -43,11 +42,6 @@ class Autoregressive(Distribution):
     kl_elementwise = unsupported(
         "Kullback-Leibler divergence in closed form", "it is a sum over all values"
     )
-    coordinate_values = unsupported(
-        "independent coordinates with finitely many values", "its elements depend on each other"
-    )
-    coordinate_probs = coordinate_values
-    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(weights=sets.real, bias=sets.real)
 
     def __init__(self, family: type[Bernoulli], weights: Any, bias: Any):
@@ -63,9 +57,7 @@ class Autoregressive(Distribution):
                 f"Autoregressive: weights of shape {np.shape(self.weights)} and bias of shape "
                 f"{self.shape} do not fit; expected (D, D) and (D,)"
             )
-        for name, value in self.parameters.items():
-            if not isinstance(value, Expr):
-                sets.check("Autoregressive", name, value, self.constraints[name])
+        self.check_numbers()
 
     @property
     def static(self) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -37,8 +39,6 @@ def unsupported(what: str, why: str = "") -> Callable[..., Any]:
     return method
 
 
-#: What laws say of which each coordinate has finitely many values, independently of the others.
-by_values = unsupported("measure-valued derivative", "a part at each value of a coordinate instead")
 _NOT_RELAXED = unsupported("relaxation", "only laws of a step or an argmax of a latent have one")
 
 
@@ -80,10 +80,14 @@ class Distribution:
         """Store the parameters, check those that are numbers, and let the event broadcast."""
         family = type(self).__name__
         self.parameters = {name: numeric(value) for name, value in given.items()}
+        self.check_numbers()
+        self.shape = joint_shape(family, **self.parameters)
+
+    def check_numbers(self) -> None:
+        """Check the parameters that are numbers."""
         for name, value in self.parameters.items():
             if not isinstance(value, Expr):
-                check(family, name, value, self.constraints[name])
-        self.shape = joint_shape(family, **self.parameters)
+                check(type(self).__name__, name, value, self.constraints[name])
 
     def full(self, x: Any) -> Any:
         """Broadcast `x` to the event shape and the plates of the parameters."""
@@ -191,6 +195,42 @@ class Distribution:
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())
         return f"{type(self).__name__}({given})"
+
+
+class Finite(Distribution):
+    """A law of independent coordinates with finitely many values, by default the elements."""
+
+    weak_derivatives = unsupported(
+        "measure-valued derivative", "a part at each value of a coordinate instead"
+    )
+
+    def coordinate_values(self) -> np.ndarray:
+        """All values of one coordinate."""
+        raise NotImplementedError
+
+    def coordinate_probs(self) -> Any:
+        """Their probabilities, on a last axis."""
+        raise NotImplementedError
+
+    def cardinality(self) -> int:
+        """The number of values of a coordinate, to the number of coordinates."""
+        return len(self.coordinate_values()) ** math.prod(self.shape)
+
+    def enumerate_support(self) -> np.ndarray:
+        """All arrays of those values, shape (cardinality, *shape)."""
+        values = self.coordinate_values()
+        rows = list(itertools.product(values, repeat=math.prod(self.shape)))
+        return np.array(rows, dtype=values.dtype).reshape(-1, *self.shape)
+
+
+class Joint(Distribution):
+    """A law whose elements depend on each other."""
+
+    coordinate_values = unsupported(
+        "independent coordinates with finitely many values", "its elements depend on each other"
+    )
+    coordinate_probs = coordinate_values
+    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
 
 
 def numeric(value: Any) -> Any:

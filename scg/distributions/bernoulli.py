@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, by_values, one_of
+from scg.distributions.base import Finite, Noise, one_of
 from scg.distributions.logistic import Logistic
 from scg.ops.elementwise import (
     exp,
@@ -26,7 +25,7 @@ from scg.ops.elementwise import (
 from scg.ops.gradient import stop
 
 
-class Bernoulli(Distribution):
+class Bernoulli(Finite):
     """Independent binary values, 1 with probability p and 0 otherwise.
 
     Parameters
@@ -48,7 +47,6 @@ class Bernoulli(Distribution):
     """
 
     extends_to_mean = True
-    weak_derivatives = by_values
     constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
     support = sets.boolean
 
@@ -116,16 +114,6 @@ class Bernoulli(Distribution):
     def coordinate_probs(self) -> Any:
         """1 − p and p, on a last axis."""
         return np.stack([1.0 - self.probs, self.probs], axis=-1)
-
-    def cardinality(self) -> int:
-        """2 to the number of elements."""
-        return 2 ** int(np.prod(self.shape, dtype=int))
-
-    def enumerate_support(self) -> np.ndarray:
-        """All binary arrays of the event shape, shape (cardinality, *shape)."""
-        n = int(np.prod(self.shape, dtype=int))
-        rows = np.array(list(itertools.product((0.0, 1.0), repeat=n)))
-        return rows.reshape(2**n, *self.shape)
 
     # --- the relaxation: b = 1[z > 0] for z = logits + logistic noise -----------------------------
     def location(self, probs: Any = None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, check_same, one_of
+from scg.distributions.base import Finite, Noise
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.counts import POINTS, spread
-from scg.errors import DeclarationError, UnsupportedError
-from scg.expr import Expr
+from scg.distributions.trials import Trials, check_same_total
 from scg.ops.elementary import clip, floor
 from scg.ops.elementwise import exp, greater, less, less_equal, sqrt, where
 from scg.ops.proportions import beta_log_density
@@ -26,7 +24,7 @@ from scg.ops.special import binomial_quantile
 _TABLE = 256
 
 
-class Binomial(Distribution):
+class Binomial(Trials, Finite):
     """Independent numbers of successes among `total_count` trials (as floats).
 
     Parameters
@@ -46,20 +44,6 @@ class Binomial(Distribution):
     extends_to_mean = True
     weak_parameters = ("logits", "probs")
     constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
-
-    def __init__(self, total_count: int, logits: Any = None, *, probs: Any = None):
-        self.total_count = whole_number("Binomial", total_count)
-        self.declare(**one_of("Binomial", logits=logits, probs=probs))
-
-    @property
-    def static(self) -> tuple[Any, ...]:
-        """Number of trials, and the name of the parameter given."""
-        return (self.total_count, *self.parameters)
-
-    @classmethod
-    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Make the distribution anew on another parameter value."""
-        return cls(static[0], **dict(zip(static[1:], values, strict=True)))
 
     @property
     def support(self) -> sets.Constraint:
@@ -147,34 +131,3 @@ class Binomial(Distribution):
     def coordinate_probs(self) -> Any:
         """p(0), ..., p(n), on a last axis."""
         return exp(self._log_probs(self.coordinate_values()))
-
-    def cardinality(self) -> int:
-        """(n + 1) to the number of elements."""
-        return (self.total_count + 1) ** int(np.prod(self.shape, dtype=int))
-
-    def enumerate_support(self) -> np.ndarray:
-        """All arrays of counts, shape (cardinality, *shape)."""
-        size = int(np.prod(self.shape, dtype=int))
-        rows = np.array(list(itertools.product(range(self.total_count + 1), repeat=size)), float)
-        return rows.reshape(-1, *self.shape)
-
-
-def whole_number(family: str, value: Any) -> int:
-    """Return a number of trials, checked."""
-    whole = isinstance(value, (int, float, np.integer, np.floating)) and value == int(value)
-    if isinstance(value, (bool, Expr)) or not whole or value < 1:
-        raise DeclarationError(
-            f"{family}: total_count must be a positive integer that is known when the graph is "
-            f"declared, got {value!r}"
-        )
-    return int(value)
-
-
-def check_same_total(this: Any, other: Any) -> None:
-    """Raise unless two laws have the same number of trials."""
-    check_same(this, other)
-    if this.total_count != other.total_count:
-        raise UnsupportedError(
-            f"kl: {type(this).__name__} with total_count {this.total_count} and "
-            f"{other.total_count} has no closed form; the numbers of trials must agree"
-        )

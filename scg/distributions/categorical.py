@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, by_values, one_of, unsupported
+from scg.distributions.base import Finite, Noise, one_of, unsupported
 from scg.distributions.gumbel import Gumbel
 from scg.errors import DeclarationError
 from scg.expr import Expr
@@ -31,10 +31,9 @@ from scg.ops.reductions import log_softmax, max, softmax, sum
 from scg.ops.shape import cumsum, getitem, one_hot
 
 
-class _Classes(Distribution):
+class _Classes(Finite):
     """What both laws share: C classes on the last axis of the parameters."""
 
-    weak_derivatives = by_values
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
     def __init__(self, logits: Any = None, *, probs: Any = None):

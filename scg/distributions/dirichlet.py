@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, unsupported
+from scg.distributions.base import Joint
 from scg.distributions.beta import entropy_part
 from scg.distributions.gamma import shape_remainder
 from scg.errors import DeclarationError
@@ -19,7 +19,7 @@ from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 from scg.ops.statistics import min
 
 
-class Dirichlet(Distribution):
+class Dirichlet(Joint):
     """Independent vectors of proportions that sum to one.
 
     Parameters
@@ -36,7 +36,6 @@ class Dirichlet(Distribution):
     reparameterized = True
     extends_to_mean = True
     support = sets.simplex
-    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(concentration=sets.positive)
 
     def __init__(self, concentration: Any):

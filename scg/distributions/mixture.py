@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of, unsupported
+from scg.distributions.base import Distribution, Joint, Noise, one_of, unsupported
 from scg.distributions.categorical import Categorical
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ops.elementwise import equal, square, where
@@ -33,7 +33,7 @@ class Tagged:
         return self.noise.normal(shape, f"{self.prefix}{tag}")
 
 
-class Mixture(Distribution):
+class Mixture(Joint):
     """One of several laws, chosen at random for the whole event.
 
     Parameters
@@ -59,11 +59,6 @@ class Mixture(Distribution):
     kl_elementwise = unsupported(
         "Kullback-Leibler divergence in closed form", "the logarithm of a sum has none"
     )
-    coordinate_values = unsupported(
-        "independent coordinates with finitely many values", "its elements depend on each other"
-    )
-    coordinate_probs = coordinate_values
-    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
     def __new__(

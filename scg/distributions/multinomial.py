@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of, unsupported
-from scg.distributions.binomial import Binomial, check_same_total, whole_number
+from scg.distributions.base import Joint, Noise
+from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import OneHotCategorical
+from scg.distributions.trials import Trials, check_same_total
 from scg.errors import DeclarationError
 from scg.ops.elementary import floor
 from scg.ops.elementwise import greater, less, minimum, where
@@ -22,7 +23,7 @@ from scg.ops.special import binomial_quantile, gammaln
 from scg.ops.statistics import argmax
 
 
-class Multinomial(Distribution):
+class Multinomial(Trials, Joint):
     """Counts of C classes among `total_count` independent draws (as floats).
 
     Parameters
@@ -41,31 +42,15 @@ class Multinomial(Distribution):
     """
 
     extends_to_mean = True
-    coordinate_values = unsupported(
-        "independent coordinates with finitely many values", "its elements sum to a constant"
-    )
-    coordinate_probs = coordinate_values
-    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
     def __init__(self, total_count: int, logits: Any = None, *, probs: Any = None):
-        self.total_count = whole_number("Multinomial", total_count)
-        self.declare(**one_of("Multinomial", logits=logits, probs=probs))
+        super().__init__(total_count, logits, probs=probs)
         if len(self.shape) != 1:
             raise DeclarationError(
                 f"Multinomial: {self.static[1]} must be a vector of classes, got shape "
                 f"{self.shape}; what repeats is a plate"
             )
-
-    @property
-    def static(self) -> tuple[Any, ...]:
-        """Number of draws, and the name of the parameter given."""
-        return (self.total_count, *self.parameters)
-
-    @classmethod
-    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Make the distribution anew on another parameter value."""
-        return cls(static[0], **dict(zip(static[1:], values, strict=True)))
 
     @property
     def support(self) -> sets.Constraint:

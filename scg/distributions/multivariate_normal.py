@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, numeric, unsupported
+from scg.distributions.base import Joint, Noise, numeric
 from scg.errors import DeclarationError
-from scg.expr import Expr
 from scg.ops.arrange import diag, diagonal
 from scg.ops.decompositions import cholesky, solve_triangular, t
 from scg.ops.elementwise import log, sqrt, square
@@ -19,7 +18,7 @@ from scg.ops.shape import getitem
 from scg.ops.special import HALF_LOG_2PI, ndtri
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Joint):
     """A normal vector.
 
     Parameters
@@ -50,8 +49,6 @@ class MultivariateNormal(Distribution):
         cov_diag=sets.positive,
     )
 
-    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
-
     def __init__(
         self,
         loc: Any,
@@ -76,9 +73,7 @@ class MultivariateNormal(Distribution):
         self.parameters = {"loc": numeric(loc)} | {k: numeric(v) for k, v in given.items()}
         self.shape = np.shape(self.parameters["loc"])
         self._check_shapes()
-        for name, value in self.parameters.items():
-            if not isinstance(value, Expr):
-                sets.check("MultivariateNormal", name, value, self.constraints[name])
+        self.check_numbers()
         self.loc = self.parameters["loc"]
 
     def _check_shapes(self) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, by_values, numeric
+from scg.distributions.base import Finite, numeric
 from scg.errors import DeclarationError
 from scg.expr import Expr
 from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
@@ -18,7 +17,7 @@ from scg.ops.shape import concatenate, getitem, take_slice
 from scg.ops.statistics import argmax
 
 
-class OrderedLogistic(Distribution):
+class OrderedLogistic(Finite):
     """Independent ordered classes 0, ..., K − 1.
 
     Parameters
@@ -35,7 +34,6 @@ class OrderedLogistic(Distribution):
     """
 
     kind = "int"
-    weak_derivatives = by_values
     constraints = sets.of(predictor=sets.real, cutpoints=sets.ordered_vector)
 
     def __init__(self, predictor: Any, cutpoints: Any):
@@ -46,9 +44,7 @@ class OrderedLogistic(Distribution):
                 "OrderedLogistic: cutpoints must be a vector of at least one threshold, got shape "
                 f"{np.shape(self.cutpoints)}"
             )
-        for name, value in self.parameters.items():
-            if not isinstance(value, Expr):
-                sets.check("OrderedLogistic", name, value, self.constraints[name])
+        self.check_numbers()
         self.shape = np.shape(self.predictor)
         self.classes = np.shape(self.cutpoints)[0] + 1
 
@@ -120,16 +116,6 @@ class OrderedLogistic(Distribution):
     def coordinate_probs(self) -> Any:
         """p."""
         return self.probs
-
-    def cardinality(self) -> int:
-        """K to the number of elements."""
-        return self.classes ** int(np.prod(self.shape, dtype=int))
-
-    def enumerate_support(self) -> np.ndarray:
-        """All integer arrays, shape (cardinality, *shape)."""
-        size = int(np.prod(self.shape, dtype=int))
-        rows = np.array(list(itertools.product(range(self.classes), repeat=size)), dtype=np.int64)
-        return rows.reshape(-1, *self.shape)
 
 
 def _last(x: Any, start: int, stop: int) -> Any:

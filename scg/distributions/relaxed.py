@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of, unsupported
+from scg.distributions.base import Distribution, Joint, Noise, one_of, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_softplus
@@ -96,7 +96,7 @@ def _joint(law: Logistic) -> tuple[Any, Any]:
     return law.full(law.loc), law.full(law.scale)
 
 
-class RelaxedOneHotCategorical(Distribution):
+class RelaxedOneHotCategorical(Joint):
     """Independent points of the simplex that tend to one-hot vectors with the temperature.
 
     Parameters
@@ -125,7 +125,6 @@ class RelaxedOneHotCategorical(Distribution):
     kl_elementwise = unsupported(
         "Kullback-Leibler divergence in closed form", "it is an integral without a closed form"
     )
-    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
     constraints = sets.of(temperature=sets.positive, logits=sets.real, probs=sets.simplex)
 
     def __init__(self, temperature: Any, logits: Any = None, *, probs: Any = None):
