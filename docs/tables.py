@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import scg
+from scg import errors
 from scg.declaration.notation import functions
 from scg.dispatch import FUNCTIONS, UFUNCS, numpy_name
 from scg.distributions import DISTRIBUTIONS, Distribution
@@ -170,7 +171,27 @@ def with_formula(cls: type) -> str:
     return before + heading + after
 
 
-PAGES = {"ops": ops, "distributions": distributions, "estimators": estimators}
+def failures() -> Iterator[str]:
+    """Yield the page of the errors and warnings."""
+    yield "# Errors\n"
+    yield (
+        "What scg raises on purpose says what is wrong, at which node, and what to write instead. "
+        "`if node`, `list(node)`, `np.asarray(node)` and NumPy functions that nodes lack are a "
+        "`TypeError`, as Python has it.\n"
+    )
+    yield from table("error or warning", "also a", "when")
+    for cls in vars(errors).values():
+        if inspect.isclass(cls):
+            also = ", ".join(f"`{base.__name__}`" for base in cls.__bases__)
+            yield row(f"`scg.{cls.__name__}`", also, line(cls))
+
+
+PAGES = {
+    "ops": ops,
+    "distributions": distributions,
+    "estimators": estimators,
+    "errors": failures,
+}
 
 
 def pages() -> Iterator[tuple[Path, str]]:
