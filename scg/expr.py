@@ -272,20 +272,20 @@ def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> 
     What is in `known` is left out, together with what lies below it alone.
     """
     order: list[Expr] = []
-    seen: set[Expr] = set()
+    entered: set[Expr] = set()
+    left: set[Expr] = set()
     stack = list(roots)[::-1]
     while stack:
         expr = stack[-1]
-        if expr in seen or expr in known:
+        if expr in left or expr in known:
             stack.pop()
-            continue
-        waiting = [arg for arg in expr.args if arg not in seen and arg not in known]
-        if waiting:
-            stack.extend(reversed(waiting))
-        else:
-            seen.add(expr)
+        elif expr in entered:  # its arguments, which lay above it, are done
+            left.add(expr)
             order.append(expr)
             stack.pop()
+        else:
+            entered.add(expr)
+            stack += [arg for arg in expr.args[::-1] if arg not in left]
     return order
 
 
