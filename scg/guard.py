@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.distributions.constraints import Constraint, Interval, Logits, Real
+from scg.distributions.constraints import Constraint, Logits, Real
 from scg.distributions.independent import Independent
 from scg.distributions.mixture import Mixture
 from scg.engine.program import Program
@@ -73,11 +73,8 @@ def checks(graph: Graph) -> list[Check]:
     for name, (law, value, mask) in graph.observations.items():
         found += _of_law(f"observation {name!r}", law)
         support = law.support
-        if isinstance(support, Interval) and any(
-            isinstance(bound, Expr) for bound in (support.low, support.high)
-        ):
-            continue  # a support that moves with the parameters: log p says −∞
-        found.append(Check(f"observation {name!r}: the value", value, support, mask))
+        if support.fixed:  # where it moves with the parameters log p says −∞
+            found.append(Check(f"observation {name!r}: the value", value, support, mask))
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError, UnsupportedError
+from scg.expr import Expr
 from scg.ops.arrange import diagonal, tril
 from scg.ops.elementwise import exp, expm1, log, log1p, sigmoid, softplus, subtract
 from scg.ops.reductions import softmax
@@ -32,11 +33,14 @@ class Constraint:
         Number of trailing axes that one value takes.
     kind : {"real", "integer"}
         Whether a law on the set has a density or probabilities.
+    fixed : bool
+        Whether the set is known without the values of nodes.
     """
 
     name: str = "real"
     axes: int = 0
     kind: str = "real"
+    fixed: bool = True
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Say of each value whether it lies in the set; NaN never does."""
@@ -82,6 +86,7 @@ class Interval(Constraint):
 
     def __init__(self, low: Any, high: Any, *, closed: bool = True, name: str | None = None):
         self.low, self.high, self.closed = low, high, closed
+        self.fixed = not isinstance(low, Expr) and not isinstance(high, Expr)
         self.name = name or f"between {low} and {high}"
 
     def contains(self, x: np.ndarray) -> np.ndarray:
@@ -89,6 +94,25 @@ class Interval(Constraint):
         if self.closed:
             return (x >= self.low) & (x <= self.high)
         return (x > self.low) & (x < self.high)
+
+
+class Union(Constraint):
+    """What lies in one of several sets, each of values of as many axes.
+
+    Parameters
+    ----------
+    parts : Constraint
+        The sets.
+    """
+
+    def __init__(self, *parts: Constraint):
+        self.parts, self.axes, self.kind = parts, parts[0].axes, parts[0].kind
+        self.name = " or ".join(dict.fromkeys(part.name for part in parts))
+        self.fixed = all(part.fixed for part in parts)
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """In any of them."""
+        return np.logical_or.reduce([part.contains(x) for part in self.parts])
 
 
 class Real(Constraint):

@@ -109,8 +109,8 @@ class Mixture(Joint):
 
     @property
     def support(self) -> Any:
-        """That of the first component."""
-        return self.components[0].support
+        """Those of all components."""
+        return sets.Union(*(law.support for law in self.components))
 
     def sample(self, noise: Noise) -> Any:
         """A draw of the chosen component; every component draws with noise of its own."""

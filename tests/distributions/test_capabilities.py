@@ -233,3 +233,16 @@ def test_a_mixture_is_enumerated_exactly():
     np.testing.assert_allclose(truth.cost, expected(0.4), rtol=1e-12)
     slope = (expected(0.4 + 1e-5) - expected(0.4 - 1e-5)) / 2e-5
     np.testing.assert_allclose(truth.grads["a"], slope, rtol=1e-8)
+
+
+def test_a_mixture_is_at_home_where_any_component_is():
+    d = scg.Mixture([scg.Uniform(0.0, 1.0), scg.Uniform(3.0, 4.0)], probs=[0.5, 0.5])
+    np.testing.assert_array_equal(d.support.contains([0.5, 2.0, 3.5]), [True, False, True])
+    assert d.support.complaint(2.0) == "must be between 0.0 and 1.0 or between 3.0 and 4.0, got 2."
+    g = scg.Graph()
+    width = g.parameter("width", 1.0)
+    moving = scg.Mixture([scg.Uniform(0.0, width), scg.Normal()], probs=[0.5, 0.5])
+    assert d.support.fixed and not moving.support.fixed
+    g.observe("x", moving, g.data("y", ()))
+    g.observe("z", scg.Mixture([scg.Gamma(2.0), scg.Exponential(1.0)], probs=[0.5, 0.5]), 1.0)
+    assert np.isfinite(scg.compile(g)({"width": 1.0}, y=-3.0, seed=0).cost)
