@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 Nested = dict[str, dict[str, np.ndarray]]
+
+
+class _Once:
+    """A property that is computed when it is first asked for.
+
+    ``functools.cached_property`` takes a lock in Python 3.11, which costs more than a small step.
+    """
+
+    def __init__(self, compute: Callable[[Any], Any]):
+        self._compute, self.__doc__, self._name = compute, compute.__doc__, compute.__name__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
 
 
 class Result:
@@ -63,22 +78,23 @@ class Result:
         self._means, self._squares, self._memory = means, squares, memory
         self.runs, self.unbiased, self.hessian = runs, unbiased, hessian
 
-    @cached_property
+    @_Once
     def cost(self) -> float:
         """The estimate of the objective."""
         return float(self._means["cost",])
 
-    @cached_property
+    @_Once
     def costs(self) -> dict[str, float]:
         """The contribution of each cost."""
-        return {name: float(value) for name, value in self._of("costs").items()}
+        return {key[1]: float(value) for key, value in self._means.items() if key[0] == "costs"}
 
-    @cached_property
+    @_Once
     def grads(self) -> dict[str, Any]:
         """The gradient estimate, with the keys and shapes of the parameters."""
-        return self._of("grads")
+        # Indexed by nothing, a scalar leaves its array and an array stays one.
+        return {key[1]: value[()] for key, value in self._means.items() if key[0] == "grads"}
 
-    @cached_property
+    @_Once
     def stderr(self) -> dict[str, Any]:
         """Standard errors of `grads` over the runs; NaN for a single run."""
         if self.runs == 1:
@@ -89,19 +105,15 @@ class Result:
             for name, mean in self.grads.items()
         }
 
-    @cached_property
+    @_Once
     def state(self) -> Nested:
         """The estimators' own parameters, unchanged, and their new state: node, then name."""
         return nest(self._memory, self._means, "state")
 
-    @cached_property
+    @_Once
     def estimator_grads(self) -> Nested:
         """Gradients of the estimators' own parameters: node, then name."""
         return nest({}, self._means, "own")
-
-    def _of(self, kind: str) -> dict[str, Any]:
-        # Indexed by nothing, a scalar leaves its array and an array stays one.
-        return {key[1]: value[()] for key, value in self._means.items() if key[0] == kind}
 
     def __repr__(self) -> str:
         return (
