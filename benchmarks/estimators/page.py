@@ -63,8 +63,9 @@ def page(records: Records) -> Iterator[str]:
         "Variance is one thing throughout: of the mean estimator of one run, on a fixed batch, "
         "summed over the components of the gradient. A cell has two ratios to leave-one-out, which "
         "has 1 · 1: variance × evaluations (the variance at equal evaluations of the cost), and "
-        "variance × time. Less is better. Times are processor seconds of compiled programs. Biased "
-        "estimators are in italics: their variance is not their error. The figures are in "
+        "variance × time. Less is better. Replays count as evaluations; times are processor "
+        "seconds of compiled programs. Biased estimators are in italics: their variance is not "
+        "their error. The figures are in "
         "`docs/results/estimators.jsonl`; "
         "`python benchmarks/estimators/measure.py` makes them.\n"
     )
