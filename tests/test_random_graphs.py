@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import scg
+from scg.distributions import DISTRIBUTIONS
 from scg.distributions.base import Distribution
 from scg.expr import Expr, topological
 from scg.ops import elementwise as e
@@ -151,6 +152,16 @@ ANY = FINITE | {
             [scg.Normal(a, 1.0), scg.Laplace(b, positive(c))], logits=np.stack([c, 0.2])
         ),
         np.tanh,
+    ),
+    "Uniform": (lambda a, b, c: scg.Uniform(-1.5, 0.5), lambda x: x),  # what moves jumps
+    "RelaxedBernoulli": (lambda a, b, c: scg.RelaxedBernoulli(positive(b), logits=a), lambda x: x),
+    "RelaxedOneHotCategorical": (
+        lambda a, b, c: scg.RelaxedOneHotCategorical(0.8, logits=triple(a, b, c)),
+        lambda x: x @ W,
+    ),
+    "Autoregressive": (
+        lambda a, b, c: scg.Autoregressive(scg.Bernoulli, np.tril(M, -1), triple(a, b, c)),
+        lambda x: x @ W,
     ),
     "Independent": (
         lambda a, b, c: scg.Independent(scg.Normal(triple(a, b, c), 1.0)),
@@ -423,6 +434,12 @@ def test_the_interpreter_computes_the_recipe_and_its_score(steps, seed, reduce):
 @pytest.mark.parametrize("law", ANY)
 def test_each_law(law):
     check_run(((False, "add", (0, 1, 2)), (True, law, (3, 2, 1)), (False, "sigmoid", (4, 0, 0))), 5)
+
+
+def test_every_law_but_a_certain_one_has_an_entry():
+    made = {type(make(0.1, 0.2, 0.3)).__name__.partition("_")[0] for make, _ in ANY.values()}
+    missing = {law.__name__ for law in DISTRIBUTIONS} - made
+    assert {name for name in missing if name not in ANY} == {"Delta"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
