@@ -37,6 +37,7 @@ class RelaxedBernoulli(Distribution):
     """
 
     reparameterized = True
+    extends_to_mean = True
     weak_parameters = ("temperature", "logits", "probs")
     support = sets.unit_interval
     mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")

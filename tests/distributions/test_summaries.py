@@ -227,3 +227,21 @@ def test_summaries_in_single_precision(name):
     single = law.evaluate(outputs, at, np.float32)
     for key in outputs:
         np.testing.assert_allclose(single[key], double[key], rtol=2e-5, atol=2e-6, err_msg=key)
+
+
+def test_a_mean_field_pass_goes_through_a_relaxed_node():
+    """MuProp above a relaxed Bernoulli: its mean takes the place of its draw."""
+    g = scg.Graph("above")
+    a = g.parameter("a", 0.4)
+    b = g.sample("b", scg.Bernoulli(logits=a))
+    x = g.sample("x", scg.RelaxedBernoulli(0.8, logits=2.0 * b - 1.0))
+    g.cost("c", (x - 0.3) ** 2)
+    step = scg.compile(g, {"b": scg.MuProp(), "x": scg.Reparameterization()})
+
+    def cost(logit):
+        d = scg.RelaxedBernoulli(0.8, logits=logit)
+        return d.variance() + (d.mean() - 0.3) ** 2
+
+    p = expit(0.4)
+    exact = p * (1 - p) * (cost(1.0) - cost(-1.0))
+    np.testing.assert_allclose(scg.moments(step, {"a": 0.4}).mean["a"], exact, rtol=1e-6)
