@@ -170,5 +170,5 @@ def test_messages():
     step = scg.compile(g)
     with pytest.raises(scg.CallError, match="at least two runs"):
         scg.check(step, g.init(seed=0), seed=0, runs=1)
-    with pytest.raises(TypeError, match="seed"):
+    with pytest.raises(scg.CallError, match="seed"):
         scg.check(step, g.init(seed=0), seed=0.5)
