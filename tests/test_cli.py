@@ -294,10 +294,14 @@ def json_nodes(**nodes):
     return written("m.json", json.dumps({"nodes": nodes}), "explain", "m.json")
 
 
-def too_large(tmp_path):
-    nodes = {"a": {"parameter": {"shape": [10**17]}}, "c": {"cost": "a[0]"}}
-    (tmp_path / "m.json").write_text(json.dumps({"nodes": nodes}))
-    return ("train", "m.json", "--out", "o")
+HUGE = """
+import scg
+
+def huge():
+    g = scg.Graph("huge")
+    g.cost("loss", g.parameter("a", shape=10**17)[0])
+    return g
+"""
 
 
 def of_another_model(tmp_path):
@@ -375,8 +379,12 @@ WRONG = {
         "m.py: SystemExit: 0",
     ),
     "too large": (
-        too_large,
-        "not enough memory",
+        json_nodes(a={"parameter": {"shape": [10**17]}}, c={"cost": "a[0]"}),
+        "node 'a': .* more than a declaration may ask for",
+    ),
+    "no memory": (
+        written("m.py", HUGE, "train", "m.py:huge", "--out", "o"),
+        "not enough memory: Unable to allocate",
     ),
     "another model": (of_another_model, "a checkpoint of another run: its model is 'vae'"),
     "damaged checkpoint": (damaged_checkpoint, "checkpoint.safetensors: damaged"),
