@@ -12,7 +12,7 @@ from tests.train.models import nvil, pixels, sbn
 
 @pytest.fixture(scope="module")
 def step():
-    return scg.compile(sbn(), estimator=scg.MuProp())
+    return scg.compile(sbn(), estimator=scg.MuProp(), backend="numpy")
 
 
 def test_fit_is_the_loop_written_by_hand(step):
