@@ -83,3 +83,19 @@ def test_singular_and_indefinite_matrices_give_the_interpreters_nan():
     expected = native.Interpreter(outputs).run(values, {batch: 4})
     for key in outputs:
         np.testing.assert_allclose(found[key], expected[key], rtol=1e-12, err_msg=key)
+
+
+def test_products_without_the_bundled_library_are_loops(monkeypatch):
+    monkeypatch.setattr("scg.engine.blas.check", lambda: False)
+    g = scg.Graph("products")
+    batch = scg.Plate("batch")
+    x, w, k = g.data("x", (3,), plates=batch), g.data("w", (3, 2)), g.data("k", (2,), kind="int")
+    outputs = {"matrix": x @ w, "integers": k @ k, "mixed": w @ k}
+    rng = np.random.default_rng(0)
+    values = {x: rng.normal(size=(4, 3)), w: rng.normal(size=(3, 2)), k: np.array([2, -3])}
+    engine = Executable(outputs)
+    assert engine.fallbacks == []
+    assert "gemm" not in engine.source
+    expected = native.Interpreter(outputs).run(values, {batch: 4})
+    for key, value in engine.run(values, {batch: 4}).items():
+        np.testing.assert_allclose(value, expected[key], rtol=1e-13, err_msg=key)
