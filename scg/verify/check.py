@@ -12,7 +12,7 @@ import numpy as np
 
 from scg.compile import compile
 from scg.engine.noise import check_seed
-from scg.errors import BiasWarning, EnumerationError, StopWarning
+from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
 from scg.estimators import LeaveOneOut, ScoreFunction
 from scg.step import Step
 from scg.verify.exact import Exact, exact
@@ -20,6 +20,8 @@ from scg.verify.moments import moments
 from scg.verify.sampling import Sample, flat, z_scores
 
 LEVEL = 0.999
+#: Sums of fewer runs are not normal where most runs have a gradient of zero: false alarms.
+LEAST_RUNS = 1000
 _TOLERANCE = {"float64": 1e-10, "float32": 1e-4}  # relative to the gradient or its deviation
 
 
@@ -95,7 +97,12 @@ def check(
     seed : int or tuple of int
         The seed of the sampling.
     runs : int
-        Number of runs, where it is sampled.
+        Number of runs, where it is sampled; at least 1000.
+
+    Raises
+    ------
+    CallError
+        If it must sample, and `runs` is too few for the normal law of their mean.
 
     Examples
     --------
@@ -152,6 +159,11 @@ def _sampled(
 ) -> Check:
     from scipy.special import ndtri
 
+    if runs < LEAST_RUNS:
+        raise CallError(
+            f"check: runs={runs} is too few, their mean need not be normal; give at least "
+            f"{LEAST_RUNS}"
+        )
     sample = Sample(step, step.checked(params, data, state), seed, runs)
     if truth is not None:
         reference, wanted, doubt = "the exact gradient", flat(truth.grads), np.zeros(())
