@@ -39,6 +39,7 @@ class BoundStep:
         self._values, self._sizes, self._memory = values, sizes, memory
         self._length = runs if runs == 1 else min(runs, step.program.block_length(sizes))
         self._first = step.sampler(values, sizes, self._length)
+        self._single, self._result = runs == self._length, step.result
 
     def __call__(self, seed: int | tuple[int, ...]) -> Result:
         """Estimate the cost and its gradients.
@@ -53,9 +54,8 @@ class BoundStep:
         Result
             Its arrays are overwritten by the next call: copy what is to be kept.
         """
-        single = self.runs == self._length
-        found = self._first(seed, 0) if single else self._in_blocks(seed)
-        return self.step.result(found, self._memory, self.runs)
+        found = self._first(seed, 0) if self._single else self._in_blocks(seed)
+        return self._result(found, self._memory, self.runs)
 
     def _in_blocks(self, seed: Any) -> Moments:
         """Merge the moments of blocks of runs.

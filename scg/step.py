@@ -242,8 +242,9 @@ class Step:
 
     def result(self, found: Moments, memory: Nested, runs: int) -> Result:
         """Return moments of the outputs as what a user gets."""
-        hessian = assemble(self.graph, found.means) if self.curvature else {}
-        return Result(found.means, found.squares, runs, memory, self._unbiased, hessian)
+        means, squares = found
+        hessian = assemble(self.graph, means) if self.curvature else {}
+        return Result(means, squares, runs, memory, self._unbiased, hessian)
 
     @cached_property
     def _unbiased(self) -> bool:
