@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scg.explain import Explanation
 
 
-@dataclass
+@dataclass(repr=False)
 class Step:
     """A compiled graph: call it with parameters and a seed.
 
@@ -53,8 +53,13 @@ class Step:
     plan: Plan
     surrogate: Surrogate
     program: Program
-    curvature: Program | None = field(default=None, repr=False)
+    curvature: Program | None = None
     check_finite: bool = False
+
+    def __repr__(self) -> str:
+        nodes = [f"{n.name} by {type(e).__name__}" for n, e in self.plan.estimators.items()]
+        size = f"{len(self.program)} operations, backend {self.program.backend!r}"
+        return f"Step({self.graph.name!r}: {', '.join([*nodes, size])})"
 
     def __call__(
         self,

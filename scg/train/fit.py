@@ -25,7 +25,7 @@ from scg.train.update import Params, Snapshot, make_update
 Callback = Callable[["Run"], Mapping[str, Any] | None]
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """A training run: what :func:`fit` returns, and what callbacks see.
 
@@ -60,6 +60,11 @@ class Run:
     def epoch(self) -> int:
         """Number of finished epochs."""
         return len(self.history)
+
+    def __repr__(self) -> str:
+        cost = f", cost {self.history[-1]['cost']:.6g}" if self.history else ""
+        name, done = self.step.graph.name, f"{self.epoch} epochs, {self.now.count} updates"
+        return f"Run({name!r}: {done}{cost})"
 
 
 def fit(
