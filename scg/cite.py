@@ -9,7 +9,7 @@ from typing import Any
 
 from scg.baselines.base import Baseline
 from scg.estimators.base import Estimator
-from scg.step import Step
+from scg.run.step import Step
 
 _LAW = ("schulman2015", "foerster2018")
 _NOISE = ("salmon2011",)

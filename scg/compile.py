@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from scg import collector
-from scg.curvature import directional
 from scg.engine.program import Program
 from scg.errors import DeclarationError, EstimatorError
 from scg.estimators.base import Estimator
@@ -23,7 +22,8 @@ from scg.passes.one_coordinate import one_coordinate
 from scg.passes.plan import make_plan
 from scg.passes.simplify import simplify
 from scg.passes.surrogate import Surrogate
-from scg.step import Step
+from scg.run.curvature import directional
+from scg.run.step import Step
 
 #: What computes a step; the first is the default.
 BACKENDS = ("numba", "numpy")

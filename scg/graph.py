@@ -239,8 +239,8 @@ class Graph(Nodes):
         return constrained(self.parameters, numbers)
 
     def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
-        """Draw values of any nodes; see :func:`scg.simulate.simulate`."""
-        from scg.simulate import simulate
+        """Draw values of any nodes; see :func:`scg.run.simulate.simulate`."""
+        from scg.run.simulate import simulate
 
         return simulate(self, params, **options)
 

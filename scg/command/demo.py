@@ -14,7 +14,7 @@ import scg
 from scg.command.setup import make_folder
 from scg.data import load_digits
 from scg.models import sbn, sbn_prior
-from scg.step import Step
+from scg.run.step import Step
 from scg.train import HeldOut, Run
 from scg.train.checkpoint import write_atomically
 

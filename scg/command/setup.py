@@ -16,7 +16,7 @@ from scg.command.estimators import parse_estimator
 from scg.command.models import build, find_model
 from scg.data import Binarize, Splits, binarize, load
 from scg.errors import CallError, CheckpointError, DataError
-from scg.step import Step
+from scg.run.step import Step
 
 Arrays = dict[str, np.ndarray]
 

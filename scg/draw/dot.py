@@ -17,7 +17,7 @@ from scg.draw.flow import Edge, edges
 from scg.draw.render import Picture
 from scg.expr import Plate
 from scg.graph import Graph
-from scg.step import Step
+from scg.run.step import Step
 
 if TYPE_CHECKING:
     import graphviz

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scg.engine.executable import Executable
     from scg.engine.table import Row
-    from scg.step import Step
+    from scg.run.step import Step
 
 #: Up to so many entries each has a box; of more, those of one kernel share one, without leaves.
 SINGLY = 150

@@ -13,7 +13,7 @@ from scg.expr import Expr, StochasticNode
 from scg.passes.analyse import Influence, Reach, bits
 from scg.passes.plan import most_paths
 from scg.passes.surrogate import Surrogate
-from scg.step import Step
+from scg.run.step import Step
 
 
 @dataclass(frozen=True)

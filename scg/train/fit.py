@@ -12,8 +12,8 @@ import numpy as np
 
 from scg.engine.noise import check_seed
 from scg.errors import CheckpointError
-from scg.result import Nested
-from scg.step import Step
+from scg.run.result import Nested
+from scg.run.step import Step
 from scg.train import checkpoint as files
 from scg.train.batches import Batches, Transform
 from scg.train.metrics import JsonLines

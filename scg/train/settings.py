@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import CheckpointError
-from scg.step import Step
+from scg.run.step import Step
 from scg.train.batches import Batches
 from scg.train.optim import Optimizer
 

@@ -12,8 +12,8 @@ from scg.expr import Expr, intern
 from scg.graph import Graph
 from scg.ops.base import STATE, constant
 from scg.origin import Origin
-from scg.result import Nested, nest
-from scg.step import Step
+from scg.run.result import Nested, nest
+from scg.run.step import Step
 from scg.train.optim import Optimizer, OptimizerState
 
 Params = dict[str, np.ndarray]

@@ -14,7 +14,7 @@ from scg.compile import compile
 from scg.engine.noise import check_seed
 from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
 from scg.estimators import LeaveOneOut, ScoreFunction
-from scg.step import Step
+from scg.run.step import Step
 from scg.verify.exact import Exact, exact
 from scg.verify.moments import moments
 from scg.verify.sampling import Sample, flat, z_scores

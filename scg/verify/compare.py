@@ -15,7 +15,7 @@ import numpy as np
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, ScgError
 from scg.graph import Graph
-from scg.step import Step
+from scg.run.step import Step
 from scg.verify.exact import exact
 from scg.verify.sampling import ROUNDING, Sample, flat, seconds, z_scores
 

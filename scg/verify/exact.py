@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.binding import bind
 from scg.compile import finish
-from scg.curvature import assemble, directional, directions
 from scg.engine.program import Program
 from scg.errors import EnumerationError
 from scg.expr import Expr, Plate, Plates, StochasticNode, intern, rewrite
@@ -28,6 +26,8 @@ from scg.ops.reductions import expand, plate_sum
 from scg.passes.analyse import Influence, bits
 from scg.passes.differentiate import gradients
 from scg.passes.objective import check_reductions, contribution
+from scg.run.binding import bind
+from scg.run.curvature import assemble, directional, directions
 
 LIMIT = 1 << 20
 _BLOCK = 1 << 14

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from scg.compile import finish
-from scg.curvature import assemble
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import EnumerationError
 from scg.expr import Expr, Plate
-from scg.result import nest
-from scg.step import Step
+from scg.run.curvature import assemble
+from scg.run.result import nest
+from scg.run.step import Step
 from scg.verify.boxes import stand_in
 from scg.verify.cells import Thresholds, Uses, cells, uses
 

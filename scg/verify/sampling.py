@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import CallError
-from scg.step import Step
+from scg.run.step import Step
 
 ROUNDING = 1e-10  # relative to the gradient
 _REPEATS = 5  # of each measurement of time

@@ -52,9 +52,12 @@ def assert_close(found, expected, rtol=1e-9):
     assert found.cost == pytest.approx(expected.cost, rel=rtol)
     assert found.optimizer.count == expected.optimizer.count
     assert found.own.count == expected.own.count
-    nested = ("state", found.state, expected.state), *(
-        (kind, getattr(found, kind).slots, getattr(expected, kind).slots)
-        for kind in ("optimizer", "own")
+    nested = (
+        ("state", found.state, expected.state),
+        *(
+            (kind, getattr(found, kind).slots, getattr(expected, kind).slots)
+            for kind in ("optimizer", "own")
+        ),
     )
     for kind, one, other in (("params", {"": found.params}, {"": expected.params}), *nested):
         assert one.keys() == other.keys(), kind

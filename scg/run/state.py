@@ -10,7 +10,7 @@ import numpy as np
 from scg.engine.noise import check_seed, stream_key
 from scg.errors import CallError
 from scg.passes.memory import NodeMemory
-from scg.result import Nested
+from scg.run.result import Nested
 
 
 def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -> Nested:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from scg.engine.program import Moments
 from scg.expr import Plate
-from scg.result import Nested, Result
+from scg.run.result import Nested, Result
 
 if TYPE_CHECKING:
-    from scg.step import Step
+    from scg.run.step import Step
 
 
 class BoundStep:
-    """A step tied to parameters, data and state, as :meth:`scg.step.Step.bind` returns it.
+    """A step tied to parameters, data and state, as :meth:`scg.run.step.Step.bind` returns it.
 
     One thread at a time may call it: a call overwrites the arrays of the last result. Several
     threads take one each, of the same step.

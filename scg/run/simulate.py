@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from scg.binding import bind
 from scg.engine.interpreter import Sizes, full
 from scg.engine.noise import check_seed
 from scg.engine.program import Program
@@ -19,6 +18,7 @@ from scg.ops.gradient import IDENTITIES
 from scg.ops.reductions import expand
 from scg.passes.memory import NodeMemory
 from scg.passes.surrogate import NodeNoise
+from scg.run.binding import bind
 
 
 def simulate(

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.binding import Binder, bind
-from scg.bound_step import BoundStep
-from scg.curvature import assemble
 from scg.engine.noise import check_seed
 from scg.engine.program import Moments, Program, moments
 from scg.errors import CallError
 from scg.expr import Plate
 from scg.graph import Graph
-from scg.guard import Guard
-from scg.outcomes import Outcomes, spread
 from scg.passes.plan import Plan
 from scg.passes.surrogate import Surrogate
-from scg.result import Nested, Result
-from scg.state import checked_state, initial_state
+from scg.run.binding import Binder, bind
+from scg.run.bound_step import BoundStep
+from scg.run.curvature import assemble
+from scg.run.guard import Guard
+from scg.run.outcomes import Outcomes, spread
+from scg.run.result import Nested, Result
+from scg.run.state import checked_state, initial_state
 
 if TYPE_CHECKING:
     from scg.engine.table import Profile

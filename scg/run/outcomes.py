@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from scg.binding import bind_noise
-from scg.curvature import directions
 from scg.engine.program import Program
 from scg.errors import CallError
 from scg.expr import Plate
 from scg.graph import Graph
+from scg.run.binding import bind_noise
+from scg.run.curvature import directions
 
 
 class Outcomes:

@@ -11,7 +11,7 @@ from scg.engine.interpreter import full
 from scg.errors import CallError
 from scg.expr import Expr, Plate
 from scg.graph import Graph
-from scg.guard import check_empty, check_given
+from scg.run.guard import check_empty, check_given
 
 
 def bind(

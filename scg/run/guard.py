@@ -21,7 +21,7 @@ from scg.ops.reductions import NEED_ELEMENTS, expand
 from scg.passes.objective import reduction
 
 if TYPE_CHECKING:
-    from scg.step import Step
+    from scg.run.step import Step
 
 
 class Check(NamedTuple):
