@@ -22,7 +22,7 @@ from rivals import CHECKPOINTS, DIRICHLET, RIVALS, THRESHOLDS
 import scg
 from scg.data import Binarize, binarize, load
 from scg.models.vae import bernoulli_vae, categorical_vae
-from scg.step import Step
+from scg.run.step import Step
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "estimators.jsonl"
 BATCH = 50

@@ -17,7 +17,7 @@ import numpy as np
 
 import scg
 from scg.data import binarize, load
-from scg.step import Step
+from scg.run.step import Step
 from scg.train.batches import Batches
 
 BATCH = 100

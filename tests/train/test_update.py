@@ -171,7 +171,7 @@ def test_what_is_not_finite_is_named_and_nothing_is_updated(steps):
     update = make_update(step, SGD(0.1), SGD(0.1))
     now = start(step)
     now.params["w"][0, 0] = np.nan
-    with pytest.raises(scg.CallError, match="the gradient of '(w|scale)' is not finite"):
+    with pytest.raises(scg.CallError, match=r"the gradient of '(w|scale)' is not finite"):
         update(now, {"x": pixels(5) + 0.5}, 1)
 
 
