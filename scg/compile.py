@@ -10,7 +10,7 @@ import numpy as np
 
 from scg import collector
 from scg.engine.program import Program
-from scg.errors import DeclarationError, EstimatorError
+from scg.errors import DeclarationError
 from scg.estimators.base import Estimator
 from scg.expr import Expr
 from scg.graph import Graph
@@ -19,7 +19,7 @@ from scg.passes.analyse import Influence
 from scg.passes.differentiate import erase, gradients
 from scg.passes.objective import check_reductions
 from scg.passes.one_coordinate import one_coordinate
-from scg.passes.plan import make_plan
+from scg.passes.plan import check_orders, make_plan
 from scg.passes.simplify import simplify
 from scg.passes.surrogate import Surrogate
 from scg.run.curvature import directional
@@ -91,13 +91,8 @@ def compile(
     influence = Influence(graph)
     check_reductions(influence)
     plan = make_plan(influence, estimator)
-    if order > 1:
-        for node, chosen in plan.estimators.items():
-            if chosen.orders < order:
-                raise EstimatorError(
-                    f"node {node.name!r}: {type(chosen).__name__} has no unbiased derivative of "
-                    f"order {order}. Try ScoreFunction(), LeaveOneOut() or MuProp()"
-                )
+    if order > 1:  # the first is a matter of bias, of which the plan warns
+        check_orders(plan, order)
     surrogate = Surrogate(plan)
     params = {name: parameter.node for name, parameter in graph.parameters.items()}
     grads = dict(zip(params, gradients(surrogate.objective, list(params.values())), strict=True))

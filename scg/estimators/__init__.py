@@ -66,4 +66,18 @@ ESTIMATORS = (
     DARN,
 )
 
-__all__ = ["ESTIMATORS", "Estimator", *(cls.__name__ for cls in ESTIMATORS)]
+#: What a node gets that the user gave none: the path, where every path is continuous; the sum over
+#: its values, within a budget; else draws of whole paths.
+PATHWISE, SUMMED, SAMPLED = Reparameterization(), Enumeration(), LeaveOneOut(samples=4)
+#: Unbiased for every node, and so different that one may check the other.
+REFERENCES = (SAMPLED, ScoreFunction())
+
+__all__ = [
+    "ESTIMATORS",
+    "PATHWISE",
+    "REFERENCES",
+    "SAMPLED",
+    "SUMMED",
+    "Estimator",
+    *(cls.__name__ for cls in ESTIMATORS),
+]

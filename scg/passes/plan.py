@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from scg.errors import BiasWarning, EstimatorError, StopWarning
-from scg.estimators import ESTIMATORS, Enumeration, Estimator, LeaveOneOut, Reparameterization
+from scg.estimators import ESTIMATORS, PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.expr import Expr, StochasticNode
 from scg.graph import Graph
 from scg.passes.analyse import Influence, bits
@@ -22,7 +22,6 @@ from scg.passes.requirements import (
 )
 
 ENUMERATION_BUDGET = 256
-AUTOMATIC_SAMPLES = 4
 
 
 @dataclass
@@ -108,21 +107,43 @@ def _given(
     return {node: estimator[node.name or ""] for node in influence.nodes if node.name in estimator}
 
 
+def check_orders(plan: Plan, order: int) -> None:
+    """Raise unless every estimator's derivatives are unbiased up to an order.
+
+    Raises
+    ------
+    EstimatorError
+        If one is not; it names those that fit.
+    """
+    view = View(plan.influence, plan.estimators)
+    for node, estimator in plan.estimators.items():
+        if estimator.orders < order:
+            fitting = _fitting(node, view, order)
+            raise EstimatorError(
+                f"node {node.name!r}: {type(estimator).__name__} has no unbiased derivative of "
+                f"order {order}. Try {', '.join(fitting)}"
+            )
+
+
 def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:
     reason = complaint(node, estimator, view)
     if reason is None:
         return
-    fitting = [cls.__name__ for cls in ESTIMATORS if cls.suggested and _fits(node, cls, view)]
     raise EstimatorError(
         f"node {node.name!r} ({family_of(node)}) uses {type(estimator).__name__}, but {reason}. "
-        f"Try {', '.join(f'{name}()' for name in fitting)}"
+        f"Try {', '.join(_fitting(node, view))}"
     )
 
 
-def _fits(node: StochasticNode, cls: type[Estimator], view: View) -> bool:
-    candidate = cls()
-    others = {**view.estimators, node: candidate}
-    return candidate.unbiased and complaint(node, candidate, View(view.influence, others)) is None
+def _fitting(node: StochasticNode, view: View, order: int = 1) -> list[str]:
+    """Return what to write for the unbiased estimators that fit a node."""
+    found = []
+    for candidate in (cls() for cls in ESTIMATORS if cls.suggested):
+        others = View(view.influence, {**view.estimators, node: candidate})
+        unbiased = candidate.unbiased and candidate.orders >= order
+        if unbiased and complaint(node, candidate, others) is None:
+            found.append(f"{type(candidate).__name__}()")
+    return found
 
 
 # --- the automatic choice -------------------------------------------------------------------------
@@ -131,30 +152,28 @@ def _choose(
 ) -> tuple[dict[StochasticNode, Estimator], dict[StochasticNode, str]]:
     chosen: dict[StochasticNode, Estimator] = dict(given)
     reasons = dict.fromkeys(given, "chosen by the user")
-    pathwise, joint = Reparameterization(), LeaveOneOut(samples=AUTOMATIC_SAMPLES)
 
     def credit(node: StochasticNode, continuous: bool) -> str:
         if node not in chosen and continuous and node.attrs["family"].reparameterized:
-            chosen[node] = pathwise
+            chosen[node] = PATHWISE
             reasons[node] = "automatic: every path to its costs is continuous"
         return chosen[node].credit if node in chosen else "score"
 
     continuity(influence, credit)
     rest = [node for node in influence.nodes if node not in chosen]
-    view = View(influence, {**chosen, **dict.fromkeys((n for n in rest), joint)})
-    enumeration = Enumeration()
-    countable = [node for node in rest if complaint(node, enumeration, view) is None]
+    view = View(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
+    countable = [node for node in rest if complaint(node, SUMMED, view) is None]
     for node in sorted(countable, key=lambda node: node.dist.cardinality()):
-        trial = {**chosen, node: enumeration}
+        trial = {**chosen, node: SUMMED}
         if most_paths(influence, trial) <= ENUMERATION_BUDGET:
-            chosen[node] = enumeration
+            chosen[node] = SUMMED
             reasons[node] = (
                 f"automatic: {node.dist.cardinality()} values, within the budget of "
                 f"{ENUMERATION_BUDGET} paths for the whole graph"
             )
     for node in rest:
         if node not in chosen:
-            chosen[node] = joint
+            chosen[node] = SAMPLED
             blocked = (
                 "a path to its costs is not continuous"
                 if node.attrs["family"].reparameterized
@@ -234,8 +253,8 @@ def _check_paths(plan: Plan) -> None:
         names = sorted({type(e).__name__ for e in plan.estimators.values() if e.joint is True})
         raise EstimatorError(
             f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
-            f"{PATH_LIMIT}. Give one instance of {names[0] if names else 'LeaveOneOut'} to all "
-            "nodes: scg.compile(g, estimator=scg.LeaveOneOut(samples=4)) draws whole paths jointly"
+            f"{PATH_LIMIT}. Give one instance of {names[0] if names else type(SAMPLED).__name__} "
+            f"to all nodes: scg.compile(g, estimator=scg.{SAMPLED!r}) draws whole paths jointly"
         )
 
 

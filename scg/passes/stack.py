@@ -1,8 +1,8 @@
 """Stack: one matrix product for those that share their right-hand factor.
 
-MuProp multiplies sampled and mean rows by the same weights. With the ones below the others in
-memory it is one product of twice the rows, which takes less than twice the time. Nothing is moved
-for it: such arrays are *placed* next to each other.
+A mean-field pass multiplies mean rows by the weights of the sampled ones. With the ones below the
+others in memory it is one product of twice the rows, which takes less than twice the time. Nothing
+is moved for it: such arrays are *placed* next to each other.
 """
 
 from __future__ import annotations

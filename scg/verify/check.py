@@ -13,7 +13,7 @@ import numpy as np
 from scg.compile import compile
 from scg.engine.noise import check_seed
 from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
-from scg.estimators import LeaveOneOut, ScoreFunction
+from scg.estimators import REFERENCES
 from scg.run.step import Step
 from scg.verify.exact import Exact, exact
 from scg.verify.moments import moments
@@ -192,7 +192,8 @@ def _sampled(
 def _other(step: Step) -> Step:
     """Compile the graph with an unbiased estimator of another kind than the step's."""
     used = {type(estimator) for estimator in step.plan.estimators.values()}
-    other = ScoreFunction() if LeaveOneOut in used else LeaveOneOut(samples=4)
+    first, second = REFERENCES
+    other = second if type(first) in used else first
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BiasWarning)
         warnings.simplefilter("ignore", StopWarning)
