@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +19,12 @@ from scg.passes.lower import View, is_whole
 if TYPE_CHECKING:
     from scg.engine.executable import Executable
     from scg.engine.plan import Plan
+
+
+#: Pieces of memory for results that are watched for reuse.
+MEMORIES = 4
+#: References to an array that one variable and the question for their number hold.
+UNSHARED = 2
 
 
 class Input(NamedTuple):
@@ -59,6 +67,7 @@ class Ports:
             for base, start in zip(executable.results, ends, strict=False)
         ]
         self._starts = np.array(ends[:-1], np.int64)  # results have the last slots
+        self._memories: deque[np.ndarray] = deque()
 
     def open(
         self, leaves: Mapping[Expr, Any], drawing: bool
@@ -76,13 +85,30 @@ class Ports:
                 raise ValueError(f"a leaf has shape {array.shape}, expected {shape}")
             arrays[slot] = array
             at[slot] = address(array)
-        memory = np.empty(self.bytes + ALIGNMENT, np.uint8)
+        memory = self._free_memory()
         start = address(memory)
         skip = -start % ALIGNMENT
         for slot, shape, dtype, offset in self.results:
             arrays[slot] = np.ndarray(shape, dtype, memory, skip + offset)
         np.add(self._starts, start + skip, at[len(at) - len(self._starts) :])
+        self._memories.append(memory)  # from here on the results hold it
         return arrays, at
+
+    def _free_memory(self) -> np.ndarray:
+        """Return memory for results: that of earlier ones that nobody holds, or else new.
+
+        Large pieces that are new cost more than many a kernel: the system maps them page by page.
+        """
+        for _ in range(len(self._memories)):
+            try:
+                memory = self._memories.popleft()
+            except IndexError:  # other threads took the rest
+                break
+            if sys.getrefcount(memory) == UNSHARED:
+                return memory
+            if len(self._memories) < MEMORIES:
+                self._memories.append(memory)
+        return np.empty(self.bytes + ALIGNMENT, np.uint8)
 
 
 class Connection:

@@ -1,5 +1,6 @@
 """The compiled engine against its oracle, the interpreter, on the same noise."""
 
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -382,3 +383,41 @@ def test_importing_scg_loads_no_compiler_and_a_warm_start_no_numba(tmp_path):
     )
     assert cold[0] == warm[0]
     assert (cold[1], warm[1]) == ("True", "False")
+
+
+def test_results_that_are_held_stay_and_memory_that_nobody_holds_serves_again():
+    g = scg.Graph("toy")
+    w = g.parameter("w", np.linspace(-1.0, 1.0, 5))
+    z = g.sample("z", scg.Normal(w, 1.0))
+    g.cost("loss", np.sum(z**2))
+    step = scg.compile(g, backend="numba")
+    params = g.init(seed=0)
+    held = [step(params, seed=seed).grads["w"] for seed in range(9)]
+    kept = [array.copy() for array in held]
+    view = held[0][1:]  # a part of a result holds it as well
+    del held[0]
+    at = {array.ctypes.data for array in [*held, view.base]}
+    again = [step(params, seed=seed).grads["w"] for seed in range(9)]
+    assert at.isdisjoint(array.ctypes.data for array in again)
+    for array, copy, same in zip(held, kept[1:], again[1:], strict=True):
+        np.testing.assert_array_equal(array, copy)
+        np.testing.assert_array_equal(array, same)
+    np.testing.assert_array_equal(view, kept[0][1:])
+    places = {step(params, seed=seed).grads["w"].ctypes.data for seed in range(20)}
+    assert len(places) <= 4
+
+
+def test_threads_never_share_the_memory_of_results():
+    g = scg.Graph("toy")
+    w = g.parameter("w", np.linspace(-1.0, 1.0, 300))
+    g.cost("loss", np.sum(g.sample("z", scg.Normal(w, 1.0)) ** 2))
+    step = scg.compile(g, backend="numba")
+    params = g.init(seed=0)
+    wanted = [step(params, seed=seed).grads["w"] for seed in range(40)]
+
+    def work(first):
+        found = [step(params, seed=seed).grads["w"] for seed in range(first, 40, 4)]
+        return all(np.array_equal(a, b) for a, b in zip(found, wanted[first::4], strict=True))
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, [0, 1, 2, 3] * 5))
