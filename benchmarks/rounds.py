@@ -17,6 +17,8 @@ from workloads import WORKLOADS
 
 import scg
 
+#: Threads of a library spin for a while after its turn, in the way of the next one's.
+SETTLING = 0.05
 #: Calls of a round last at least this long.
 SHORTEST = 2e-3
 
@@ -85,6 +87,8 @@ def measure(name, rounds, seconds, clock, threads):
     begin = time.perf_counter()
     for _ in range(rounds):
         for who, call in calls.items():
+            time.sleep(SETTLING)
+            call()  # its own threads are awake, its arrays near
             times[who].append(seconds_of(call, repeats[who], clock))
         if time.perf_counter() - begin > seconds:
             break
