@@ -135,7 +135,21 @@ def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
     signature = types[0](*types) if types else numba.void(numba.uint64)
     compiled = numba.njit(signature, **options)(scope[name])
     (result,) = compiled.overloads.values()
-    _, _, (code, _) = result.library.serialize_using_object_code()
-    declared = (f.name for f in result.library._final_module.functions if f.is_declaration)
-    needed = [name for name in declared if name.startswith(symbols.PREFIX)]
-    return " ".join([result.fndesc.llvm_func_name, *needed]).encode() + b"\0" + code
+    return _object_code(result.library, result.fndesc.llvm_func_name)
+
+
+def _object_code(library: Any, entry: str) -> bytes:
+    """Return a payload for :func:`_load` in which no function but `entry` has a public name.
+
+    numba numbers functions by the order of their compilation. Object code of two processes may
+    therefore call different functions by one name, and the first one loaded would serve both.
+    """
+    module = llvm.parse_bitcode(library._final_module.as_bitcode())
+    needed = []
+    for function in module.functions:
+        if not function.is_declaration and function.name != entry:
+            function.linkage = llvm.Linkage.internal
+        elif function.name.startswith(symbols.PREFIX):
+            needed.append(function.name)
+    code = library.codegen._tm.emit_object(module)
+    return " ".join([entry, *needed]).encode() + b"\0" + code

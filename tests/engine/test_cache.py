@@ -253,3 +253,25 @@ def test_a_damaged_kernel_is_compiled_again(folder):
     native._addresses.pop(native.identity(source))
     assert native.address(source)
     assert cache.read(native.identity(source)) is not None
+
+
+RUNNING_SUMS = """
+import sys
+import numpy as np
+import scg
+from scg.engine.executable import Executable
+from scg.ops import shape
+
+g = scg.Graph("sums")
+x = g.data("x", shape=(3, 4))
+values = {x: np.arange(12.0).reshape(3, 4)}
+for dtype in sys.argv[1:]:
+    found = Executable({"sums": shape.cumsum(x)}, dtype).run(values, {})["sums"]
+    np.testing.assert_array_equal(found, np.cumsum(values[x], axis=-1))
+"""
+
+
+def test_object_code_of_different_processes_shares_no_names():
+    """What a kernel calls is its own, whatever the number that numba gave it in its process."""
+    for types in (["f8"], ["f4"], ["f8", "f4"], ["f4", "f8"]):
+        subprocess.run([sys.executable, "-c", RUNNING_SUMS, *types], check=True)
