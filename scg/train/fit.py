@@ -16,6 +16,7 @@ from scg.run.result import Nested
 from scg.run.step import Step
 from scg.train import checkpoint as files
 from scg.train.batches import Batches, Transform
+from scg.train.interrupt import between_updates
 from scg.train.metrics import JsonLines
 from scg.train.optim import Adam, Optimizer, OptimizerState
 from scg.train.progress import progress_bar
@@ -173,7 +174,7 @@ def fit(
     whole = (run.now, run.epoch)  # the last point at which nothing was half done
 
     try:
-        with progress_bar(last, run.now.count, progress) as advance:
+        with progress_bar(last, run.now.count, progress) as advance, between_updates() as ask:
             started = time.perf_counter()
             while run.now.count < last and not run.stop:
                 count = run.now.count
@@ -186,6 +187,7 @@ def fit(
                 whole = (run.now, run.epoch)
                 if path is not None and due:
                     saved = _save(run, path, made_with)
+                ask()
     except KeyboardInterrupt:
         run.now, finished = whole
         del run.history[finished:]
