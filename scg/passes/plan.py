@@ -137,8 +137,9 @@ def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:
 
 def _fitting(node: StochasticNode, view: View, order: int = 1) -> list[str]:
     """Return what to write for the unbiased estimators that fit a node."""
+    suggested: list[type[Estimator]] = [cls for cls in ESTIMATORS if cls.suggested]
     found = []
-    for candidate in (cls() for cls in ESTIMATORS if cls.suggested):
+    for candidate in (cls() for cls in suggested):
         others = View(view.influence, {**view.estimators, node: candidate})
         unbiased = candidate.unbiased and candidate.orders >= order
         if unbiased and complaint(node, candidate, others) is None:
