@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Pieces of memory for results that are watched for reuse.
 MEMORIES = 4
-#: References to an array that one variable and the question for their number hold.
-UNSHARED = 2
 
 
 class Input(NamedTuple):
@@ -104,11 +102,22 @@ class Ports:
                 memory = self._memories.popleft()
             except IndexError:  # other threads took the rest
                 break
-            if sys.getrefcount(memory) == UNSHARED:
+            if sys.getrefcount(memory) == _UNSHARED:
                 return memory
             if len(self._memories) < MEMORIES:
                 self._memories.append(memory)
         return np.empty(self.bytes + ALIGNMENT, np.uint8)
+
+
+def _unshared() -> int:
+    """Return the references that Python counts where one variable holds an array."""
+    memories = deque([np.empty(0)])
+    memory = memories.popleft()
+    return sys.getrefcount(memory)
+
+
+#: Versions of Python differ: some do not count a variable that asks.
+_UNSHARED = _unshared()
 
 
 class Connection:

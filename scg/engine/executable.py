@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -30,8 +29,6 @@ DRIVER = """def kernel(table):
 """
 #: Tables that are kept, one for each combination of plate sizes.
 PLANS = 8
-
-_call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 
 class Executable:
@@ -75,7 +72,7 @@ class Executable:
             leaf: native.address(streams.source(leaf.attrs["law"], self.code))
             for leaf in self.noise
         }
-        self.driver = _call(native.address(DRIVER))
+        self.driver = native.Kernel(native.address(DRIVER))
         self._plans: dict[tuple[int, ...], Plan] = {}
 
     def _leaves_and_results(self) -> None:

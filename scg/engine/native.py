@@ -6,6 +6,7 @@ that a warm start does not import it.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import hashlib
 import math
@@ -22,6 +23,9 @@ from scg.engine import cache, symbols
 _HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
 _HELPERS += ("calls.py", "densities.py", "rows.py", "scalars.py", "symbols.py")
 _HELPERS += ("special.py", "quantiles.py", "von_mises.py", "incomplete_beta.py")  # constants
+
+#: A kernel at an address, for Python to call: where it may return something, twice, and its table.
+Kernel = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 _addresses: dict[str, int] = {}
 _lock = threading.RLock()

@@ -62,17 +62,25 @@ def _check_word(word: object, seed: object) -> int:
     return int(word)
 
 
+def seed_text(seed: Seed) -> bytes:
+    """Return a seed, checked, as it enters keys before the name of a leaf: a line."""
+    if type(seed) is not int or seed < 0:  # others need no check
+        seed = check_seed(seed)
+    # Injective, as only its end is a newline; hexadecimal, as long decimals are refused.
+    if isinstance(seed, tuple):
+        return f"({','.join(f'{s:x}' for s in seed)})\n".encode()
+    return b"%x\n" % seed
+
+
 def stream_key(seed: Seed, leaf: str) -> Key:
     """Hash a seed (see `check_seed`) and the name of a noise leaf to the leaf's two key words.
 
     The words are the eight bytes of a blake2b digest, read in little-endian order.
     """
-    seed = check_seed(seed)
+    text = seed_text(seed)
     if not isinstance(leaf, str):
         raise TypeError(f"a noise leaf is named by a str, got {leaf!r}")
-    # Injective, as the seed's text holds no newline; hexadecimal, as long decimals are refused.
-    text = f"({','.join(f'{s:x}' for s in seed)})" if isinstance(seed, tuple) else f"{seed:x}"
-    message = f"{text}\n{leaf}".encode("utf-8", "surrogatepass")
+    message = text + leaf.encode("utf-8", "surrogatepass")
     k0, k1 = np.frombuffer(hashlib.blake2b(message, digest_size=8).digest(), "<u4")
     return np.uint32(k0), np.uint32(k1)
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.engine import blas
+from scg.engine import blas, native
 from scg.engine.buffers import type_of
 from scg.engine.interpreter import full
 from scg.engine.kernels import Axis, Word, moves
@@ -31,8 +31,6 @@ from scg.passes.fuse import Axes, Loop
 LARGE, LEAST = 1 << 19, 1 << 17
 #: Parts of a loop at most.
 MOST = 16
-
-_function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 
 class Joined(NamedTuple):
@@ -155,7 +153,7 @@ class Parts:
     """
 
     def __init__(self, function: int, words: np.ndarray, cut: Cut):
-        self._function, self._words, self._cut = _function(function), words, cut
+        self._function, self._words, self._cut = native.Kernel(function), words, cut
         self._partial = [np.empty((len(cut.shift), j.count), j.dtype) for j in cut.joined]
 
     def __call__(self) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scg.engine import blas, streams
-from scg.engine.buffers import ALIGNMENT, Uses, bytes_of, place, type_of
+from scg.engine.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
 from scg.engine.interpreter import full
 from scg.engine.kernels import Axis, Word
 from scg.engine.parts import Cut, Parts, cut_of
@@ -238,14 +238,13 @@ class Plan:
         except IndexError:
             pass
         functions, fill, lengths = self._noise
-        ends = np.cumsum(-(-lengths // ALIGNMENT) * ALIGNMENT)
-        total = self.bytes + int(ends[-1] if len(ends) else 0)
+        *starts, total = np.cumsum([self.bytes, *map(aligned, lengths.tolist())]).tolist()
         memory = np.empty(total + ALIGNMENT, np.uint8)
         start = -memory.ctypes.data % ALIGNMENT
         arena = memory[start : start + total]
         words = self.words.copy()
         words[self._inner[:, 0]] = self._inner[:, 1] + arena.ctypes.data
-        at = arena.ctypes.data + self.bytes + ends - (-(-lengths // ALIGNMENT) * ALIGNMENT)
+        at = arena.ctypes.data + np.array(starts, np.int64)
         fill = fill.copy()
         keys = memoryview(bytearray(8 * len(fill)))
         fill[:, 0] = np.frombuffer(keys, np.uint8).ctypes.data + 8 * np.arange(len(fill))
@@ -283,16 +282,14 @@ class Plan:
         """
         rows: list[tuple[int, int, Any]] = []
         numbers = []
+        origin = [*(None for _ in self._shapes), *self.origin]
         for first, last, entry in self.segments:
             rows += [(row, row + 1, None) for row in range(first, last)]
-            numbers += [self.origin[row - len(self._shapes)] for row in range(first, last)]
+            numbers += origin[first:last]
             if entry is not None:
                 rows.append((last, last, entry))
-                cut = isinstance(entry, Cut)
-                number = self.origin[last - len(self._shapes)] if cut else None
-                numbers.append(
-                    next(i for i, (e, *_) in enumerate(self._steps) if number == i or e is entry)
-                )
+                of_python = (i for i, (e, *_) in enumerate(self._steps) if e is entry)
+                numbers.append(origin[last] if isinstance(entry, Cut) else next(of_python))
         calls, headers = _walk(frame.owned[0], rows)
         return calls, numbers, headers
 

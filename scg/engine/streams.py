@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.noise import check_seed
+from scg.engine.noise import seed_text
 from scg.engine.parts import Cut, ends
 from scg.expr import Expr
 
@@ -48,12 +48,7 @@ def source(law: str, code: str) -> str:
 
 def keys(seed: Any, leaves: Sequence[bytes]) -> bytes:
     """Return the stream keys of :func:`scg.engine.noise.stream_key`, eight bytes for each leaf."""
-    if type(seed) is int and seed >= 0:  # needs no check
-        text = b"%x\n" % seed
-    elif isinstance(seed := check_seed(seed), tuple):
-        text = f"({','.join(f'{s:x}' for s in seed)})\n".encode()
-    else:
-        text = b"%x\n" % seed
+    text = seed_text(seed)
     if len(leaves) == 1:  # the fewest operations count where a step takes microseconds
         return hashlib.blake2b(text + leaves[0], digest_size=8).digest()
     start = hashlib.blake2b(text, digest_size=8)
