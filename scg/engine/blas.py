@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import threading
 from typing import Any
 
 import numpy as np
@@ -61,23 +62,62 @@ def gemm_address(code: str) -> int | None:
     return None
 
 
-_chosen: list[int] = []
+class _OneThread:
+    """While at least one thread is inside, a matrix product runs in the thread that calls it."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.inside, self.outside = 0, os.cpu_count() or 1
+
+    def __enter__(self) -> int:
+        """Return the number of threads that products have outside."""
+        with self.lock:
+            if not self.inside:
+                self.outside = _get()
+                _set(1)
+            self.inside += 1
+            return self.outside
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                _set(self.outside)
+
+    def forget(self) -> None:
+        """In a forked process nobody is inside."""
+        self.lock = threading.Lock()
+        if self.inside:
+            self.inside = 0
+            _set(self.outside)
+
+
+one_thread = _OneThread()
 
 
 def set_threads(count: int) -> None:
-    """Set the number of threads of NumPy's matrix products."""
-    _chosen[:] = [count]
-    function = _threads("set")
-    if function is not None:
-        function(ctypes.c_int(count))
+    """Set the number of threads of matrix products, NumPy's and ours, and of large loops."""
+    with one_thread.lock:
+        one_thread.outside = count
+        if not one_thread.inside:
+            _set(count)
 
 
 def threads() -> int:
     """Return the number of threads of NumPy's matrix products; it heeds the environment."""
+    with one_thread.lock:
+        return one_thread.outside if one_thread.inside else _get()
+
+
+def _get() -> int:
     function = _threads("get")
+    return int(function()) if function is not None else one_thread.outside
+
+
+def _set(count: int) -> None:
+    function = _threads("set")
     if function is not None:
-        return int(function())
-    return _chosen[0] if _chosen else os.cpu_count() or 1
+        function(ctypes.c_int(count))
 
 
 @functools.cache
@@ -91,3 +131,7 @@ def _threads(verb: str) -> Any:
 def check() -> bool:
     """Whether a product through the address is right; a stranger's ABI would show here."""
     return bool(gemm_address("f4") and gemm_address("f8") and np.intp(0).itemsize == 8)
+
+
+if os.name == "posix":
+    os.register_at_fork(after_in_child=one_thread.forget)

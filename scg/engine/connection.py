@@ -12,13 +12,12 @@ import numpy as np
 from scg.engine import streams
 from scg.engine.buffers import ALIGNMENT, aligned, bytes_of, type_of
 from scg.engine.interpreter import KERNELS, Interpreter, Sizes, _general, full
-from scg.engine.parts import Cut
 from scg.expr import Expr
 from scg.passes.lower import View, is_whole
 
 if TYPE_CHECKING:
     from scg.engine.executable import Executable
-    from scg.engine.plan import Plan
+    from scg.engine.plan import Plan, Walk
 
 
 #: Pieces of memory for results that are watched for reuse.
@@ -153,8 +152,7 @@ class Connection:
             for slot, array in plan.noise_arrays(frame) if executable.noise_is_read else ():
                 self.arrays[slot] = array
         plan.connect(frame, self.at)
-        calls = frame.drawing if drawing else frame.reading
-        self._calls = [(call, self.after(entry)) for call, entry in calls]
+        self._calls = [self.caller(w) for w in (frame.drawing if drawing else frame.reading)]
         self.outputs: dict[Any, Any] = {}
         self._views: list[tuple[Any, np.ndarray]] = []
         for key, (expr, slot) in executable.finals.items():
@@ -170,9 +168,8 @@ class Connection:
             frame.keys[:] = streams.keys(seed, self._executable.noise_names)
             if first_run != self._first:
                 frame.first_run[...] = self._first = first_run
-        driver = self._executable.driver
-        for call, after in self._calls:
-            if driver(*call) or (after is not None and after()):
+        for call in self._calls:
+            if call():
                 self._fail()
         # Not to be handed out: what shows arrays of the caller's, or noise of a frame.
         for key, array in self._views:
@@ -189,13 +186,9 @@ class Connection:
         Interpreter(executable.declared, executable.dtype).run(leaves, self.plan.sizes)
         raise IndexError("an index is out of bounds")
 
-    def after(self, entry: Any) -> Callable[[], Any] | None:
-        """Return what follows a segment of the table; it returns what is true if it failed."""
-        if entry is None:
-            return None
-        if isinstance(entry, Cut):
-            return self.plan.parts(self.frame, entry)
-        return Python(self, entry.expr)
+    def caller(self, what: Walk) -> Callable[[], Any]:
+        """Return what runs stages, or an op; it returns what is true where that failed."""
+        return Python(self, what) if isinstance(what, Expr) else what
 
     def view(self, expr: Expr) -> np.ndarray:
         """Return the array of an expression."""

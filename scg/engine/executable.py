@@ -9,25 +9,19 @@ from typing import Any
 import numpy as np
 
 from scg import collector
-from scg.engine import blas, native, streams, table
+from scg.engine import blas, native, streams, table, team
 from scg.engine.buffers import type_of, uses
 from scg.engine.connection import Connection, Ports
 from scg.engine.interpreter import Sizes, elements
 from scg.engine.kernels import Word, generate
+from scg.engine.parts import joins_of
 from scg.engine.plan import Plan
 from scg.expr import Expr, topological
 from scg.passes.fuse import Fallback, Gemm, Loop, fuse
 from scg.passes.lower import lower
 from scg.passes.stack import stack
 
-#: Walks rows of (function, operands): threaded code.
-DRIVER = """def kernel(table):
-    code = word(table, 1)
-    for i in range(word(table, 0)):
-        if call(load_i8(code, i + i, 0, 0), load_i8(code, i + i + u8(1), 0, 0)):
-            raise IndexError("an index is out of bounds")
-"""
-#: Tables that are kept, one for each combination of plate sizes.
+#: Tables that are kept, one for each combination of plate sizes and threads.
 PLANS = 8
 
 
@@ -57,6 +51,7 @@ class Executable:
         self.outputs, self.views = lower(outputs, products=blas.check())
         self.entries = entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
         self.fallbacks = [e.expr.op.name for e in entries if isinstance(e, Fallback)]
+        self._products = any(isinstance(entry, Gemm) for entry in entries)
         self.order = [uses(entry, self.views) for entry in entries]
         self._leaves_and_results()
         self.sources: list[str | None] = []
@@ -72,7 +67,11 @@ class Executable:
             leaf: native.address(streams.source(leaf.attrs["law"], self.code))
             for leaf in self.noise
         }
-        self.driver = native.Kernel(native.address(DRIVER))
+        if any(plate.length is None for plate in self.plates):  # no size compiles anything later
+            loops = [entry for entry in entries if isinstance(entry, Loop)]
+            joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
+            for source in (*team.SOURCES, *sorted(joins)):
+                native.address(source)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
     def _leaves_and_results(self) -> None:
@@ -122,14 +121,15 @@ class Executable:
     # --- running --------------------------------------------------------------------------------
     def plan(self, sizes: Sizes) -> Plan:
         """Return the table for these sizes of the plates."""
-        key = tuple(elements(plate, sizes) for plate in self.plates)
+        threads = blas.threads() if self._products else 1
+        key = (threads, *(elements(plate, sizes) for plate in self.plates))
         found = self._plans.get(key)
         if found is None:
             while len(self._plans) >= PLANS:
                 self._plans.pop(next(iter(self._plans)), None)
-            own = dict(zip(self.plates, key, strict=True))
+            own = dict(zip(self.plates, key[1:], strict=True))
             ports = Ports(self, own)
-            found = Plan(self._steps, self.order, ports, self._fill, own, self.dtype)
+            found = Plan(self._steps, self.order, ports, self._fill, own, self.dtype, threads)
             self._plans[key] = found
         return found
 
@@ -146,18 +146,19 @@ class Executable:
     ) -> dict[int, tuple[float, int]]:
         """Return, for each entry, the median seconds and the number of its rows in the table."""
         connection = self.connect(leaves, sizes, drawing=False)
-        calls, numbers, _owned = connection.plan.singly(connection.frame)
-        steps = [(call, connection.after(entry)) for call, entry in calls]
+        single, _owned = connection.plan.singly(connection.frame)
+        steps = [(number, rows, connection.caller(what)) for number, rows, what in single]
         seconds = np.zeros((rounds, len(self.entries)))
         for turn in range(rounds):
-            for number, (call, after) in zip(numbers, steps, strict=True):
+            for number, _, call in steps:
                 start = time.perf_counter()
-                self.driver(*call)
-                if after is not None:
-                    after()
+                call()
                 seconds[turn, number] += time.perf_counter() - start
+        rows = np.zeros(len(self.entries), int)
+        for number, count, _ in steps:
+            rows[number] += count
         median = np.median(seconds, axis=0).tolist()
-        return {i: (s, numbers.count(i)) for i, s in enumerate(median)}
+        return {i: (s, n) for i, (s, n) in enumerate(zip(median, rows.tolist(), strict=True))}
 
     def __str__(self) -> str:
         return table.text(self)

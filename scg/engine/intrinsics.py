@@ -201,7 +201,55 @@ floor, ceil, rint, sqrt = map(_known, ("floor", "ceil", "rint", "sqrt"))
 sin, cos, exp2, log2, log10 = map(_known, ("sin", "cos", "exp2", "log2", "log10"))
 
 
+# --- what threads share: every operation is seen by all of them in one order ----------------------
+def _shared(address: Any, builder: Any) -> Any:
+    return builder.inttoptr(address, _WORD.as_pointer())
+
+
+@intrinsic
+def atomic_add(typingctx, address, amount):
+    """Add to the word at an address; return what it was before."""
+
+    def codegen(context, builder, signature, args):
+        return builder.atomic_rmw("add", _shared(args[0], builder), args[1], "seq_cst")
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def atomic_read(typingctx, address):
+    """Read the word at an address."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(_shared(args[0], builder), "seq_cst", 8)
+
+    return types.uint64(types.uint64), codegen
+
+
+@intrinsic
+def atomic_write(typingctx, address, value):
+    """Write the word at an address."""
+
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[1], _shared(args[0], builder), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.uint64), codegen
+
+
 # --- calls ------------------------------------------------------------------------------------
+@intrinsic
+def rest(typingctx, address):
+    """Call the function without arguments at an address."""
+    function = ir.FunctionType(ir.IntType(32), [])
+
+    def codegen(context, builder, signature, args):
+        builder.call(builder.inttoptr(args[0], function.as_pointer()), [])
+        return context.get_dummy_value()
+
+    return types.void(types.uint64), codegen
+
+
 @intrinsic
 def call(typingctx, address, operands):
     """Call the kernel at an address, in numba's calling convention; return whether it failed."""

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import math
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from scg.engine import cache, symbols
 
 #: What a generated kernel may call lives in these modules; object code depends on their text.
 _HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
-_HELPERS += ("calls.py", "densities.py", "rows.py", "scalars.py", "symbols.py")
+_HELPERS += ("tasks.py", "calls.py", "densities.py", "rows.py", "scalars.py", "symbols.py")
 _HELPERS += ("special.py", "quantiles.py", "von_mises.py", "incomplete_beta.py")  # constants
 
-#: A kernel at an address, for Python to call: where it may return something, twice, and its table.
-Kernel = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+_Kernel = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+_scratch = (ctypes.c_int64 * 2)()
+_nowhere = ctypes.addressof(_scratch), ctypes.addressof(_scratch) + 8
 
 _addresses: dict[str, int] = {}
 _lock = threading.RLock()
@@ -55,6 +58,19 @@ def address(source: str, codes: tuple[str, ...] = ()) -> int:
                 cache.write(key, payload)
             _addresses[key] = _load(payload)
         return _addresses[key]
+
+
+def caller(source: str, table: int) -> Callable[[], int]:
+    """Return what calls a kernel with a table, and returns what is not 0 where it failed.
+
+    numba's convention begins with two places for what a function returns and raises.
+    """
+    return functools.partial(_function(source), *_nowhere, table)
+
+
+@functools.cache
+def _function(source: str) -> Any:
+    return _Kernel(address(source))
 
 
 def identity(source: str, codes: tuple[str, ...] = ()) -> str:
@@ -106,10 +122,11 @@ def _namespace() -> dict[str, Any]:
     from scg.engine.math import FUNCTIONS
     from scg.engine.random import DRAWS
     from scg.engine.rows import ROWS
+    from scg.engine.tasks import TASKS
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
     names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
-    names |= CALLS | DENSITIES | {"scalars": scalars}
+    names |= CALLS | DENSITIES | TASKS | {"scalars": scalars}
     names |= {f"row_{name}_{code}": function for (name, code), function in ROWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}

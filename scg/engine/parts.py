@@ -1,63 +1,53 @@
-"""Large loops in parts, which a few threads take one after the other.
+"""Large rows of a table in parts, which a few threads take one after the other.
 
 A loop is cut along its outermost axis at points that depend on its size alone, and what is reduced
 over that axis is reduced in each part and then over the parts, in order: the number of threads
-changes no bit of a result. Threads are Python's, which stay outside of its lock in a kernel;
-a hand-over takes tens of microseconds, so that only large loops are cut.
+changes no bit of a result.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import math
-import os
-import queue
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from scg.engine import blas, native
+from scg.engine import native
 from scg.engine.buffers import type_of
 from scg.engine.interpreter import full
 from scg.engine.kernels import Axis, Word, moves
 from scg.expr import Expr, Plate
 from scg.passes.fuse import Axes, Loop
 
-#: Operations of a loop that is cut, and of a part at least: 100 and 25 microseconds.
-LARGE, LEAST = 1 << 19, 1 << 17
+#: Operations of a loop that is cut, and of a part at least: six and three microseconds.
+LARGE, LEAST = 1 << 17, 1 << 16
 #: Parts of a loop at most.
 MOST = 16
 
 
-class Joined(NamedTuple):
-    """An operand that every part reduces to: its words, elements, type, how parts are joined."""
+#: An operand's position, the array that it points into, and bytes from there; without an array they
+#: count from the beginning of the frame.
+Address = tuple[int, Expr | None, int]
 
-    words: tuple[int, ...]
-    count: int
-    dtype: np.dtype
-    join: np.ufunc
+
+class Call(NamedTuple):
+    """A row of the table: a function, its operands, and which of those are addresses."""
+
+    function: int
+    words: list[int]
+    addresses: list[Address]
 
 
 class Cut(NamedTuple):
-    """What the operands of the parts are.
+    """Rows that may run at once, the operations that they share, and the rows that join them.
 
-    Attributes
-    ----------
-    row : int
-        The row of the table that is cut.
-    shift : ndarray of int64, shape (parts, words)
-        What is added to the row's words in each part.
-    joined : list of Joined
-        Operands that have a place of their own in each part.
+    A row that is too small to be cut is alone, and shares none.
     """
 
-    row: int
-    shift: np.ndarray
-    joined: Sequence[Joined]
+    rows: list[Call]
+    work: int = 0
+    joins: Sequence[Call] = ()
 
 
 def ends(length: int, operations: int) -> np.ndarray | None:
@@ -76,42 +66,62 @@ def ends(length: int, operations: int) -> np.ndarray | None:
     return np.arange(parts + 1) * length // parts
 
 
-_JOIN = {"sum": np.add, "max": np.maximum}
-
-
-def cut_of(
-    row: int,
-    loop: Loop,
-    words: Sequence[Word],
-    values: Sequence[int],
-    stride: Callable[[Axes, Axis], int],
-    sizes: Mapping[Plate, int],
-    real: np.dtype,
-) -> Cut | None:
-    """Return how a loop nest is cut, or None where it is small.
+def part(call: Call, shift: Sequence[int], apart: Mapping[int, int] | None = None) -> Call:
+    """Return a part of a row.
 
     Parameters
     ----------
-    row : int
+    call : Call
+        The row.
+    shift : sequence of int
+        What is added to each of its words.
+    apart : mapping, optional
+        Positions of addresses that point elsewhere, to bytes from the beginning of the frame.
+    """
+    apart = apart or {}
+    addresses = [
+        (k, None, apart[k]) if k in apart else (k, base, offset + shift[k])
+        for k, base, offset in call.addresses
+    ]
+    return Call(call.function, [w + s for w, s in zip(call.words, shift, strict=True)], addresses)
+
+
+def loop_parts(
+    call: Call,
+    loop: Loop,
+    words: Sequence[Word],
+    stride: Callable[[Axes, Axis], int],
+    sizes: Mapping[Plate, int],
+    real: np.dtype,
+    room: Callable[[int], int],
+) -> Cut:
+    """Return a loop nest in parts, with rows that join what they reduce.
+
+    Parameters
+    ----------
+    call : Call
         Its row of the table.
-    words, values : sequence
-        The operands of its kernel, and what they are for the sizes at hand.
+    words : sequence
+        What the operands are.
     stride : callable
         The step of an operand along an axis, in elements.
     sizes : mapping
         Elements of each plate.
     real : numpy dtype
         The type of floats.
+    room : callable
+        Gives bytes in the frame a place.
     """
     if not words or words[0].kind != "size" or any(item.kind == "row" for item in loop.items):
-        return None
-    axis, length = words[0].along[-1], values[0]
+        return Cut([call])
+    axis, values = words[0].along[-1], call.words
     lengths = [v for word, v in zip(words, values, strict=True) if word.kind == "size"]
-    at = ends(length, math.prod(lengths) * len(loop.items))
+    operations = math.prod(lengths) * len(loop.items)
+    at = ends(lengths[0], operations)
     if at is None:
-        return None
+        return Cut([call])
     shift = np.zeros((len(at) - 1, len(words)), np.int64)
-    shift[:, 0] = np.diff(at) - length
+    shift[:, 0] = np.diff(at) - lengths[0]
     reduced = {item.to.base: item for item in loop.stored if item.kind == "reduce"}
     apart: dict[Expr, list[int]] = {}
     for k, word in enumerate(words):
@@ -120,129 +130,54 @@ def cut_of(
         base = word.axes.base
         axes = reduced[base].to if base in reduced else word.axes
         step = stride(axes, axis) if moves(axes, axis) else 0
-        dtype = type_of(base, real)
         if word.kind == "address" and step:
-            shift[:, k] = at[:-1] * step * dtype.itemsize
+            shift[:, k] = at[:-1] * step * type_of(base, real).itemsize
         elif word.kind == "address" and base in reduced:
             apart.setdefault(base, []).append(k)
         elif word.kind == "count" and step:
             shift[:, k] = np.diff(at) * step - values[k]
-    joined = [
-        Joined(
-            tuple(positions),
-            math.prod(full(base, sizes)),
-            type_of(base, real),
-            _JOIN[reduced[base].expr.op.name],
-        )
-        for base, positions in apart.items()
+    place: dict[int, int] = {}
+    steps: dict[int, int] = {}
+    joins = []
+    for base, positions in apart.items():
+        count, dtype = math.prod(full(base, sizes)), type_of(base, real)
+        length = count * dtype.itemsize
+        start = room(length * len(shift))
+        place |= dict.fromkeys(positions, start)
+        steps |= dict.fromkeys(positions, length)
+        function = native.address(join_source(dtype.str[1:], reduced[base].expr.op.name))
+        addresses: list[Address] = [(1, base, 0), (2, None, start)]
+        joins.append(Call(function, [count, 0, 0, length, len(shift)], addresses))
+    parts = [
+        part(call, row, {k: start + i * steps[k] for k, start in place.items()})
+        for i, row in enumerate(shift.tolist())
     ]
-    return Cut(row, shift, joined)
+    return Cut(parts, operations, joins)
 
 
-class Parts:
-    """A row of a table that runs in parts.
+def joins_of(loop: Loop, real: np.dtype) -> set[str]:
+    """Return the kernels that may have to join parts of a loop nest."""
+    reduced = [item.expr for item in loop.stored if item.kind == "reduce"]
+    return {join_source(type_of(expr, real).str[1:], expr.op.name) for expr in reduced}
 
-    Parameters
-    ----------
-    function : int
-        Address of the kernel.
-    words : ndarray of int64
-        The row's operands.
-    cut : Cut
-        How they differ in the parts.
+
+def join_source(code: str, op: str) -> str:
+    """Return the kernel that joins the sums or maxima of parts.
+
+    Its words: elements, address of the result, address of the first part, bytes of a part, parts.
+    Elements are the innermost loop, so that it is vectorised; parts that do not exist are the last.
     """
-
-    def __init__(self, function: int, words: np.ndarray, cut: Cut):
-        self._function, self._words, self._cut = native.Kernel(function), words, cut
-        self._partial = [np.empty((len(cut.shift), j.count), j.dtype) for j in cut.joined]
-
-    def __call__(self) -> int:
-        """Run all parts; return what is not 0 where a kernel failed."""
-        tables = self._words + self._cut.shift
-        for joined, partial in zip(self._cut.joined, self._partial, strict=True):
-            step = joined.count * joined.dtype.itemsize
-            at = partial.ctypes.data + step * np.arange(len(partial))
-            tables[:, joined.words] = at[:, None]
-        start, width = tables.ctypes.data, tables.strides[0]
-        failed = share(self._function, [start + width * i for i in range(len(tables))])
-        for joined, partial in zip(self._cut.joined, self._partial, strict=True):
-            memory = ctypes.c_char * (joined.count * joined.dtype.itemsize)
-            place: Any = memory.from_address(int(self._words[joined.words[0]]))
-            whole = np.ndarray((joined.count,), joined.dtype, place)
-            wide = np.float64 if joined.dtype == np.float32 else joined.dtype
-            with np.errstate(all="ignore"):
-                whole[...] = joined.join.reduce(partial, axis=0, dtype=wide)
-        return failed
-
-
-# --- threads ------------------------------------------------------------------------------------
-_waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-_helpers: list[threading.Thread] = []
-_lock = threading.Lock()
-
-
-def share(function: Callable[..., int], tables: Sequence[int]) -> int:
-    """Call a kernel with every table, in this thread and others; return the largest result."""
-    left, results = deque(tables), []
-    helpers = _ready(min(blas.threads(), len(tables)) - 1)
-    unclaimed, ended = deque(range(helpers)), queue.SimpleQueue()
-
-    def work() -> None:
-        scratch = (ctypes.c_int64 * 2)()
-        at = ctypes.addressof(scratch)
-        while True:
-            try:
-                table = left.popleft()
-            except IndexError:
-                return
-            results.append(function(at, at + 8, table))
-
-    def help_out() -> None:
-        try:
-            unclaimed.pop()
-        except IndexError:
-            return  # too late
-        try:
-            work()
-        finally:
-            ended.put(None)
-
-    for _ in range(helpers):
-        _waiting.put(help_out)
-    try:
-        work()
-    finally:  # who is interrupted waits for those that write
-        left.clear()
-        while unclaimed:
-            with contextlib.suppress(IndexError):
-                unclaimed.pop()
-                helpers -= 1
-        for _ in range(helpers):
-            ended.get()
-    return max(results)
-
-
-def _ready(helpers: int) -> int:
-    """Start helpers that are lacking; return their number."""
-    with _lock:
-        while len(_helpers) < helpers:
-            thread = threading.Thread(target=_help, name="scg", daemon=True)
-            thread.start()
-            _helpers.append(thread)
-    return helpers
-
-
-def _help() -> None:
-    while True:
-        _waiting.get()()
-
-
-def _forget() -> None:
-    """A forked process has no threads but the one that forked."""
-    global _waiting, _lock
-    _waiting, _lock = queue.SimpleQueue(), threading.Lock()
-    _helpers.clear()
-
-
-if os.name == "posix":
-    os.register_at_fork(after_in_child=_forget)
+    wide = {"f4": "f8"}.get(code, code)
+    lines = ["def kernel(table):", "    whole, parts = word(table, 1), word(table, 4)"]
+    for i in range(MOST):
+        at = f"min(u8({i}), parts - u8(1))"
+        lines.append(f"    part{i} = word(table, 2) + {at} * word(table, 3)")
+    first = f"{wide}(load_{code}(part0, j, 1, 1))"
+    lines += ["    for j in range(word(table, 0)):", f"        x = {first}"]
+    for i in range(1, MOST):
+        lines.append(f"        y = {wide}(load_{code}(part{i}, j, 1, 1))")
+        if op == "sum":
+            lines.append(f"        x = x + (y if parts > u8({i}) else {wide}(0))")
+        else:
+            lines.append("        x = y if (y > x or y != y) else x")
+    return "\n".join([*lines, f"        store_{code}(whole, j, {code}(x), 0, 1)"]) + "\n"

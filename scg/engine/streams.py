@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scg.engine.noise import seed_text
-from scg.engine.parts import Cut, ends
+from scg.engine.parts import Address, Call, Cut, ends, part
 from scg.expr import Expr
 
-#: Fills one leaf. Its words: address of the key, first run, runs, elements a run, address, bytes a
-#: run, first block.
+#: Fills one leaf. Its words: addresses of the key and of the first run, runs after that one; runs,
+#: elements a run, address, bytes a run, first block.
 _FILL = """def kernel(table):
     halves = word(word(table, 0), 0)
     key = halves << u8(32) | halves >> u8(32)
-    first = word(table, 1)
-    runs = word(table, 2)
-    each = word(table, 3)
-    out = word(table, 4)
-    block = word(table, 6)
+    first = word(word(table, 1), 0) + word(table, 2)
+    runs = word(table, 3)
+    each = word(table, 4)
+    out = word(table, 5)
+    block = word(table, 7)
     if each == u8(1):
         for i in range(u8(0), runs, u8({lanes})):
             draw_{law}_{code}_runs(key, first + i, block, out + i * u8({item}), runs - i)
     else:
         for i in range(runs):
-            row = out + i * word(table, 5)
+            row = out + i * word(table, 6)
             for j in range(u8(0), each, u8({elements})):
                 at, left = row + j * u8({item}), each - j
                 draw_{law}_{code}_blocks(key, first + i, block + j // u8({width}), at, left)
 """
-WORDS = 7
 #: What a draw counts for where loops are cut, and the elements between which they may be.
 OPERATIONS, ALIGNED = 8, 32
 #: Blocks of random bits that :mod:`scg.engine.random` computes at once.
@@ -65,37 +64,34 @@ def encoded(leaf: Expr) -> bytes:
     return leaf.attrs["name"].encode("utf-8", "surrogatepass")
 
 
-def table(
-    functions: Sequence[int], shapes: Sequence[tuple[int, ...]], lifted: Sequence[bool], item: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return code, words and lengths in bytes of a table that fills leaves of these shapes.
+class Places(NamedTuple):
+    """Bytes from the beginning of a frame to what rows that draw noise read and write."""
 
-    A leaf that is lifted has the runs as its first axis. Addresses, keys and the first run are
-    written when the table is used.
-    """
-    words = np.zeros((len(shapes), WORDS), np.int64)
-    lengths = np.zeros(len(shapes), np.int64)
-    for row, (shape, over_runs) in enumerate(zip(shapes, lifted, strict=True)):
-        runs = shape[0] if over_runs else 1
-        each = int(np.prod(shape[1:] if over_runs else shape, dtype=np.int64))
-        words[row, 2:6] = runs, each, 0, each * item
-        lengths[row] = runs * each * item
-    return np.array(functions, np.int64), words, lengths
+    key: int
+    first_run: int
+    out: int
 
 
-def cut(row: int, words: Sequence[int], item: int) -> Cut | None:
-    """Return how a row of the table is cut in parts: along runs, or along the elements of one."""
-    _, _, runs, each, _, step, _ = words
+def row(function: int, runs: int, each: int, item: int, places: Places) -> Call:
+    """Return the row that draws `each` elements of `item` bytes in each run."""
+    addresses: list[Address] = [(k, None, at) for k, at in zip((0, 1, 5), places, strict=True)]
+    return Call(function, [0, 0, 0, runs, each, 0, each * item, 0], addresses)
+
+
+def parts(call: Call, item: int) -> Cut:
+    """Return a row that fills a leaf in parts: along runs, or along the elements of one."""
+    _, _, _, runs, each, _, step, _ = call.words
     over_runs = runs > 1
-    at = ends(runs if over_runs else each // ALIGNED, runs * each * OPERATIONS)
+    operations = runs * each * OPERATIONS
+    at = ends(runs if over_runs else each // ALIGNED, operations)
     if at is None:
-        return None
-    shift = np.zeros((len(at) - 1, WORDS), np.int64)
+        return Cut([call])
+    shift = np.zeros((len(at) - 1, len(call.words)), np.int64)
     if over_runs:
-        shift[:, 1], shift[:, 2], shift[:, 4] = at[:-1], np.diff(at) - runs, at[:-1] * step
+        shift[:, 2], shift[:, 3], shift[:, 5] = at[:-1], np.diff(at) - runs, at[:-1] * step
     else:
-        at[:-1] *= ALIGNED
+        at *= ALIGNED
         at[-1], width = each, 8 // item
-        shift[:, 3], shift[:, 4] = np.diff(at) - each, at[:-1] * item
-        shift[:, 6] = at[:-1] // width
-    return Cut(row, shift, ())
+        shift[:, 4], shift[:, 5] = np.diff(at) - each, at[:-1] * item
+        shift[:, 7] = at[:-1] // width
+    return Cut([part(call, row) for row in shift.tolist()], operations)

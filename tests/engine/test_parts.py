@@ -1,8 +1,5 @@
 """Large loops in parts: the same bits for every number of threads, and the interpreter's values."""
 
-import os
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -62,7 +59,7 @@ def test_parts_agree_with_the_interpreter_and_do_not_depend_on_threads(dtype):
     declared = outputs()
     engine = Executable(declared, dtype)
     plan = engine.plan({PLATE: SIZE})
-    assert any(isinstance(after, parts.Cut) for _, _, after in plan.segments)
+    assert any(stage.work for stage in plan.stages)
     expected = run(Interpreter(declared, dtype), values)
     found = []
     for threads in (1, 2, 5):
@@ -119,52 +116,3 @@ def test_several_threads_share_the_helpers():
     for thread in threads:
         thread.join(60)
     assert found == expected
-
-
-def test_a_failing_part_is_reported_and_all_parts_end():
-    scg.set_threads(3)
-    seen = []
-
-    def function(_return, _error, table):
-        seen.append(table)
-        return int(table == 7)
-
-    assert parts.share(function, range(20)) == 1
-    assert sorted(seen) == list(range(20))
-    assert parts.share(function, range(5)) == 0
-
-
-def test_an_interrupted_call_waits_for_its_parts_and_begins_no_more():
-    scg.set_threads(2)
-    running, most = [0], threading.Event()
-
-    def function(_return, _error, table):
-        running[0] += 1
-        if threading.current_thread() is threading.main_thread():
-            raise KeyboardInterrupt
-        most.wait(0.01)
-        running[0] -= 1
-        return 0
-
-    with pytest.raises(KeyboardInterrupt):
-        parts.share(function, range(10**6))
-    assert running[0] == 1  # the one that was interrupted
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_process_starts_helpers_of_its_own():
-    code = """
-import os, signal
-import scg
-from scg.engine import parts
-scg.set_threads(2)
-assert parts.share(lambda *_: 0, range(9)) == 0
-child = os.fork()
-if child == 0:
-    signal.alarm(20)
-    assert parts.share(lambda *_: 0, range(9)) == 0
-    os._exit(7)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-"""
-    warning = ["-W", "ignore::DeprecationWarning"]
-    subprocess.run([sys.executable, *warning, "-c", code], check=True, timeout=60)

@@ -1,6 +1,6 @@
 """Noise of compiled kernels: the interpreter's bits, and published known answers."""
 
-import ctypes
+import math
 
 import numpy as np
 import pytest
@@ -15,13 +15,12 @@ def filled(law, dtype, seed, leaf, runs, shape):
     """Fill an array by a compiled kernel, as a frame does."""
     code = {np.float32: "f4", np.float64: "f8"}[dtype]
     out = np.full((len(runs), *shape), np.nan, dtype)
-    _, words, _ = streams.table([0], [out.shape], [True], out.itemsize)
+    row = streams.row(0, len(runs), math.prod(shape), out.itemsize, streams.Places(0, 0, 0))
     key = np.frombuffer(streams.keys(seed, [leaf.encode()]), np.uint64)
-    words[:, 0], words[:, 1], words[:, 4] = key.ctypes.data, runs.start, out.ctypes.data
-    scratch = np.zeros(2, np.int64)
-    function = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)
-    at = scratch.ctypes.data
-    function(native.address(streams.source(law, code)))(at, at + 8, words.ctypes.data)
+    words, first = np.array(row.words), np.array(runs.start)
+    for k, array in zip((0, 1, 5), (key, first, out), strict=True):
+        words[k] = array.ctypes.data
+    native.caller(streams.source(law, code), words.ctypes.data)()
     return out
 
 
@@ -70,11 +69,9 @@ def test_threefry_gives_the_known_answers(key, counter, answer):
         "    key, run, block = word(table, 0), word(table, 1), word(table, 2)\n"
         "    draw_uniform_f8_blocks(key, run, block, word(table, 3), u8(1))\n"
     )
-    out, scratch = np.zeros(1), np.zeros(2, np.int64)
+    out = np.zeros(1)
     words = np.array([key[0] << 32 | key[1], *counter, out.ctypes.data], np.uint64)
-    function = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)
-    at = scratch.ctypes.data
-    function(native.address(source))(at, at + 8, words.ctypes.data)
+    native.caller(source, words.ctypes.data)()
     k = (answer[0] >> 12) << 32 | answer[1]
     assert out[0] == (k + 0.5) * 2.0**-52
 

@@ -1,0 +1,179 @@
+"""A team: threads that walk one table together, without a word to Python between its rows.
+
+The table is cut into *tasks*, numbered in the order of their stages. Whoever is free takes the next
+number from a shared counter, waits until all tasks of earlier stages are done, and runs it. Nobody
+has a place in the plan: helpers may come late, or never, and the thread that calls ends when every
+task is done. What a late helper finds is a counter that has run out.
+
+Threads are Python's, which stay outside of its lock while they walk.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.engine import blas, native
+
+#: Walks rows of (function, operands): threaded code. Its words: rows, and where they are.
+SERIAL = """def kernel(table):
+    code = word(table, 1)
+    for i in range(word(table, 0)):
+        if call(load_i8(code, i + i, 0, 0), load_i8(code, i + i + u8(1), 0, 0)):
+            raise IndexError("an index is out of bounds")
+"""
+
+#: Leads a team, or follows. The table's words: the number of tasks, their address, that of a
+#: function that lets other threads run, and what the threads share; see :mod:`scg.engine.tasks`.
+#: The words of a task: function, operands, how many tasks must be done before.
+LEAD = """def kernel(table):
+    if lead(table):
+        raise IndexError("an index is out of bounds")
+"""
+FOLLOW = """def kernel(table):
+    follow(table)
+"""
+SOURCES = (SERIAL, LEAD, FOLLOW)
+
+WORDS, FOLLOWING = 32, 8
+CLOSED = 1 << 62
+#: Operations that are worth waking helpers for.
+WORTH = 1 << 20
+
+
+class Stage(NamedTuple):
+    """Consecutive rows of a table.
+
+    Attributes
+    ----------
+    rows : range
+        The rows; an op that Python computes has none.
+    work : int
+        Operations of rows that may run at once; 0 where they run one after the other.
+    number : int or None
+        The step of the program that they belong to; None draws noise.
+    """
+
+    rows: range
+    work: int
+    number: int | None
+
+
+def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callable[[], int]:
+    """Return what runs stages of a table, and returns what is not 0 where a kernel failed.
+
+    Parameters
+    ----------
+    code : ndarray of int64, shape (rows, 2)
+        Function and operands of each row.
+    stages : sequence of Stage
+        What runs, in order.
+    owned : list
+        What must live as long as a thread may look at the table; more is added.
+    """
+    merged: list[Stage] = []
+    for stage in stages:
+        if merged and not (merged[-1].work or stage.work):
+            merged[-1] = merged[-1]._replace(rows=range(merged[-1].rows.start, stage.rows.stop))
+        else:
+            merged.append(stage)
+    headers = np.zeros((len(merged) + 1, 2), np.int64)
+    owned.append(headers)
+    tasks: list[tuple[int, int, int]] = []
+    for header, stage in zip(headers, merged, strict=False):
+        before = len(tasks)
+        if stage.work:
+            tasks += [(*code[row].tolist(), before) for row in stage.rows]
+        else:
+            header[:] = len(stage.rows), code.ctypes.data + 16 * stage.rows.start
+            tasks.append((native.address(SERIAL), header.ctypes.data, before))
+    shared = [stage for stage in merged if stage.work]
+    if not shared:
+        return native.caller(SERIAL, headers.ctypes.data)
+    enough = sum(stage.work for stage in shared) >= WORTH
+    return Team(tasks, max(len(stage.rows) for stage in shared) if enough else 1, owned)
+
+
+class Team:
+    """Tasks that some threads run together.
+
+    Parameters
+    ----------
+    tasks : sequence of (function, operands, tasks that must be done before)
+        What runs, in order.
+    most : int
+        Threads that find something to do.
+    owned
+        What must live as long as a thread may look at the table.
+    """
+
+    def __init__(self, tasks: Sequence[tuple[int, int, int]], most: int, owned: Any):
+        words = np.array(tasks, np.int64)
+        memory = np.zeros(WORDS + 8, np.int64)
+        start = -memory.ctypes.data % 64 // 8
+        table = memory[start : start + WORDS]
+        table[:3] = len(tasks), words.ctypes.data, _idle()
+        table[FOLLOWING] = CLOSED
+        self._owned, self._most, self._table = (owned, words, memory), most, table.ctypes.data
+        self._lead = native.caller(LEAD, self._table)
+
+    def __call__(self) -> int:
+        """Run all tasks; return what is not 0 where a kernel failed."""
+        with blas.one_thread as threads:
+            helpers = min(threads, self._most) - 1
+            _start(helpers)
+            for _ in range(helpers):
+                _waiting.put(self._follow)
+            return self._lead()
+
+    def _follow(self) -> None:
+        """What a helper calls; it holds the memory of the table while it does."""
+        native.caller(FOLLOW, self._table)()
+
+
+@functools.cache
+def _idle() -> int:
+    """Return the address of a function without arguments that lets other threads run."""
+    windows = getattr(ctypes, "windll", None)
+    function = windows.kernel32.SwitchToThread if windows else ctypes.CDLL(None).sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+# --- threads ------------------------------------------------------------------------------------
+_waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+_helpers: list[threading.Thread] = []
+_lock = threading.Lock()
+
+
+def _start(helpers: int) -> None:
+    """Start helpers that are lacking."""
+    if len(_helpers) >= helpers:
+        return
+    with _lock:
+        while len(_helpers) < helpers:
+            thread = threading.Thread(target=_help, args=(_waiting,), name="scg", daemon=True)
+            thread.start()
+            _helpers.append(thread)
+
+
+def _help(waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        waiting.get()()
+
+
+def _forget() -> None:
+    """A forked process has no threads but the one that forked."""
+    global _waiting, _lock
+    _waiting, _lock = queue.SimpleQueue(), threading.Lock()
+    _helpers.clear()
+
+
+if os.name == "posix":
+    os.register_at_fork(after_in_child=_forget)
