@@ -17,10 +17,11 @@ from workloads import WORKLOADS
 
 import scg
 
-#: Threads of a library spin for a while after its turn, in the way of the next one's.
-SETTLING = 0.05
-#: Calls of a round last at least this long.
-SHORTEST = 2e-3
+#: Threads of a library spin after its turn, those of OpenBLAS for 0.1 s, in the way of the next one's.
+SETTLING = 0.15
+#: Calls of a round last at least this long; as many go before, as after a pause threads wake up and
+#: arrays are far.
+SHORTEST = 2e-2
 
 
 def scg_call(workload, backend):
@@ -88,7 +89,7 @@ def measure(name, rounds, seconds, clock, threads):
     for _ in range(rounds):
         for who, call in calls.items():
             time.sleep(SETTLING)
-            call()  # its own threads are awake, its arrays near
+            seconds_of(call, repeats[who], clock)
             times[who].append(seconds_of(call, repeats[who], clock))
         if time.perf_counter() - begin > seconds:
             break

@@ -19,10 +19,10 @@ word: Any = intrinsics.word
 
 _one, _zero = np.uint64(1), np.uint64(0)
 #: Where the shared words of a table lie, each in a cache line of its own: bytes from its beginning.
-_FOLLOWING, _DONE, _FAILED = np.uint64(64), np.uint64(128), np.uint64(192)
+_FOLLOWING, _DONE, _FAILED, _OPENED, _PRESENT = (np.uint64(64 * i) for i in range(1, 6))
 _TASK = np.uint64(24)
-#: Looks at a counter before another thread of this processor may run.
-_PATIENCE = np.uint64(1023)
+#: Looks at a counter before another thread of this processor may run, and until a helper leaves.
+_PATIENCE, _LOOKS = np.uint64((1 << 16) - 1), np.uint64(1 << 17)
 
 _inlined: Any = numba.njit(  # pyright: ignore[reportCallIssue]
     forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
@@ -55,14 +55,34 @@ def follow(table):
 
 
 @_inlined
+def help_out(job):
+    """Follow in a call of a table, given its number, and in the next ones if they come soon.
+
+    To wake a thread takes as long as many a row.
+    """
+    table, number, turns = word(job, 0), word(job, 1), _zero
+    atomic_add(table + _PRESENT, _one)
+    while turns < _LOOKS:
+        opened = atomic_read(table + _OPENED)
+        if opened >= number:
+            follow(table)
+            number, turns = opened + _one, _zero
+        turns = turns + _one
+        if turns & _PATIENCE == _zero:
+            rest(word(table, 2))
+    atomic_add(table + _PRESENT, -_one)
+
+
+@_inlined
 def lead(table):
     """Open the table, run tasks, and wait for those of the others; return how many failed."""
     atomic_write(table + _FAILED, _zero)
     atomic_write(table + _DONE, _zero)
     atomic_write(table + _FOLLOWING, _zero)
+    atomic_write(table + _OPENED, word(table, 3))
     follow(table)
     _wait(table, word(table, 0))
     return atomic_read(table + _FAILED)
 
 
-TASKS = {"follow": follow, "lead": lead}
+TASKS = {"help_out": help_out, "lead": lead}

@@ -30,19 +30,20 @@ SERIAL = """def kernel(table):
             raise IndexError("an index is out of bounds")
 """
 
-#: Leads a team, or follows. The table's words: the number of tasks, their address, that of a
-#: function that lets other threads run, and what the threads share; see :mod:`scg.engine.tasks`.
-#: The words of a task: function, operands, how many tasks must be done before.
+#: Leads a team. The table's words: the number of tasks, their address, that of a function that lets
+#: other threads run, the number of the call, and what the threads share; see
+#: :mod:`scg.engine.tasks`. Those of a task: function, operands, tasks that must be done before.
 LEAD = """def kernel(table):
     if lead(table):
         raise IndexError("an index is out of bounds")
 """
-FOLLOW = """def kernel(table):
-    follow(table)
+#: Helps; its words are the address of a team's table and the number of the call.
+HELP = """def kernel(table):
+    help_out(table)
 """
-SOURCES = (SERIAL, LEAD, FOLLOW)
+SOURCES = (SERIAL, LEAD, HELP)
 
-WORDS, FOLLOWING = 32, 8
+WORDS, FOLLOWING, PRESENT = 48, 8, 40
 CLOSED = 1 << 62
 #: Operations that are worth waking helpers for.
 WORTH = 1 << 20
@@ -121,21 +122,22 @@ class Team:
         table = memory[start : start + WORDS]
         table[:3] = len(tasks), words.ctypes.data, _idle()
         table[FOLLOWING] = CLOSED
-        self._owned, self._most, self._table = (owned, words, memory), most, table.ctypes.data
-        self._lead = native.caller(LEAD, self._table)
+        self._owned, self._most, self._table = (owned, words, memory), most, table
+        self._lead = native.caller(LEAD, table.ctypes.data)
+        self._calls = 0
 
     def __call__(self) -> int:
         """Run all tasks; return what is not 0 where a kernel failed."""
         with blas.one_thread as threads:
-            helpers = min(threads, self._most) - 1
-            _start(helpers)
-            for _ in range(helpers):
-                _waiting.put(self._follow)
+            self._table[3] = self._calls = self._calls + 1
+            for _ in range(_ready(min(threads, self._most) - 1) - int(self._table[PRESENT])):
+                _waiting.put(functools.partial(self._help, self._calls))
             return self._lead()
 
-    def _follow(self) -> None:
+    def _help(self, number: int) -> None:
         """What a helper calls; it holds the memory of the table while it does."""
-        native.caller(FOLLOW, self._table)()
+        job = (ctypes.c_int64 * 2)(self._table.ctypes.data, number)
+        native.caller(HELP, ctypes.addressof(job))()
 
 
 @functools.cache
@@ -150,17 +152,44 @@ def _idle() -> int:
 _waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 _helpers: list[threading.Thread] = []
 _lock = threading.Lock()
+_apart_from = -1
 
 
-def _start(helpers: int) -> None:
-    """Start helpers that are lacking."""
-    if len(_helpers) >= helpers:
-        return
+def _ready(helpers: int) -> int:
+    """Have helpers that may run beside this thread; return how many.
+
+    Linux likes to wake a thread on the processor of the one that wakes it, which is busy: helpers
+    are therefore kept off it.
+    """
+    global _apart_from
+    if helpers < 1:
+        return 0
+    processor = _processor()
+    if processor == _apart_from and len(_helpers) >= helpers:
+        return helpers
     with _lock:
         while len(_helpers) < helpers:
             thread = threading.Thread(target=_help, args=(_waiting,), name="scg", daemon=True)
             thread.start()
             _helpers.append(thread)
+        if processor >= 0:
+            others = os.sched_getaffinity(0) - {processor}
+            if not others:
+                return 0
+            for thread in _helpers:
+                os.sched_setaffinity(thread.native_id or 0, others)
+        _apart_from = processor
+    return helpers
+
+
+def _processor() -> int:
+    """Return the number of the processor that this thread runs on; -1 where nobody tells."""
+    return _sched_getcpu() if _sched_getcpu is not None else -1
+
+
+_sched_getcpu = None
+if hasattr(os, "sched_setaffinity"):
+    _sched_getcpu = getattr(ctypes.CDLL(None), "sched_getcpu", None)
 
 
 def _help(waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
@@ -170,8 +199,8 @@ def _help(waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
 
 def _forget() -> None:
     """A forked process has no threads but the one that forked."""
-    global _waiting, _lock
-    _waiting, _lock = queue.SimpleQueue(), threading.Lock()
+    global _waiting, _lock, _apart_from
+    _waiting, _lock, _apart_from = queue.SimpleQueue(), threading.Lock(), -1
     _helpers.clear()
 
 

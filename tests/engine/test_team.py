@@ -47,7 +47,7 @@ def test_a_team_computes_what_the_interpreter_does():
 
 def test_products_and_loops_are_shared_and_the_library_gets_its_threads_back(monkeypatch):
     scg.set_threads(2)
-    team._start(1)
+    team._ready(1)
     woken = []
     put = team._waiting.put
     waiting = type("Queue", (), {"put": lambda _, work: (woken.append(blas._get()), put(work))})
@@ -66,7 +66,7 @@ def test_products_and_loops_are_shared_and_the_library_gets_its_threads_back(mon
 
 def test_a_helper_that_comes_late_or_too_early_finds_nothing(monkeypatch):
     scg.set_threads(2)
-    team._start(1)
+    team._ready(1)
     late = []
     monkeypatch.setattr(team, "_waiting", type("Queue", (), {"put": lambda _, x: late.append(x)})())
     step, params, data = network()
@@ -135,7 +135,7 @@ def test_a_failing_part_raises_the_interpreters_error_and_the_next_call_is_right
 
 def test_an_interrupt_before_the_call_leaves_everything_as_it_was(monkeypatch):
     scg.set_threads(2)
-    team._start(1)
+    team._ready(1)
     step, params, data = network()
     expected = step(params, seed=0, data=data).cost
     queue, early = team._waiting, []
