@@ -170,13 +170,18 @@ class Connection:
                 frame.first_run[...] = self._first = first_run
         for call in self._calls:
             if call():
-                self._fail()
+                self.explain()
+                raise IndexError("an index is out of bounds")
+        return self.results() if self._views else self.outputs
+
+    def results(self) -> dict[Any, np.ndarray]:
+        """Return the outputs of the last run."""
         # Not to be handed out: what shows arrays of the caller's, or noise of a frame.
         for key, array in self._views:
             self.outputs[key] = array.copy()
         return self.outputs
 
-    def _fail(self) -> None:
+    def explain(self) -> None:
         """Raise what the interpreter raises: kernels only know that an index is out of bounds."""
         if self._drawing:
             for slot, array in self.plan.noise_arrays(self.frame):
@@ -184,7 +189,6 @@ class Connection:
         executable = self._executable
         leaves = {leaf: self.arrays[slot] for leaf, slot in executable.leaves.items()}
         Interpreter(executable.declared, executable.dtype).run(leaves, self.plan.sizes)
-        raise IndexError("an index is out of bounds")
 
     def caller(self, what: Walk) -> Callable[[], Any]:
         """Return what runs stages, or an op; it returns what is true where that failed."""

@@ -24,6 +24,8 @@ from scg.passes.fuse import Axes, Loop
 LARGE, LEAST = 1 << 17, 1 << 16
 #: Parts of a loop at most.
 MOST = 16
+#: Types that totals of another are kept in.
+WIDE = {"f4": "f8"}
 
 
 #: An operand's position, the array that it points into, and bytes from there; without an array they
@@ -146,8 +148,8 @@ def loop_parts(
         place |= dict.fromkeys(positions, start)
         steps |= dict.fromkeys(positions, length)
         function = native.address(join_source(dtype.str[1:], reduced[base].expr.op.name))
-        addresses: list[Address] = [(1, base, 0), (2, None, start)]
-        joins.append(Call(function, [count, 0, 0, length, len(shift)], addresses))
+        addresses: list[Address] = [(1, base, 0), (2, None, start), (5, None, room(8 * count))]
+        joins.append(Call(function, [count, 0, 0, length, len(shift), 0], addresses))
     parts = [
         part(call, row, {k: start + i * steps[k] for k, start in place.items()})
         for i, row in enumerate(shift.tolist())
@@ -164,20 +166,20 @@ def joins_of(loop: Loop, real: np.dtype) -> set[str]:
 def join_source(code: str, op: str) -> str:
     """Return the kernel that joins the sums or maxima of parts.
 
-    Its words: elements, address of the result, address of the first part, bytes of a part, parts.
-    Elements are the innermost loop, so that it is vectorised; parts that do not exist are the last.
+    Its words: elements, address of the result, address of the first part, bytes of a part, parts,
+    address of a row that is as wide as totals are kept.
     """
-    wide = {"f4": "f8"}.get(code, code)
-    lines = ["def kernel(table):", "    whole, parts = word(table, 1), word(table, 4)"]
-    for i in range(MOST):
-        at = f"min(u8({i}), parts - u8(1))"
-        lines.append(f"    part{i} = word(table, 2) + {at} * word(table, 3)")
-    first = f"{wide}(load_{code}(part0, j, 1, 1))"
-    lines += ["    for j in range(word(table, 0)):", f"        x = {first}"]
-    for i in range(1, MOST):
-        lines.append(f"        y = {wide}(load_{code}(part{i}, j, 1, 1))")
-        if op == "sum":
-            lines.append(f"        x = x + (y if parts > u8({i}) else {wide}(0))")
-        else:
-            lines.append("        x = y if (y > x or y != y) else x")
-    return "\n".join([*lines, f"        store_{code}(whole, j, {code}(x), 0, 1)"]) + "\n"
+    wide = WIDE.get(code, code)
+    joined = "x + y" if op == "sum" else "(y if (y > x or y != y) else x)"
+    return f"""def kernel(table):
+    count, part, row = word(table, 0), word(table, 2), word(table, 5)
+    for j in range(count):
+        store_{wide}(row, j, {wide}(load_{code}(part, j, 1, 1)), 0, 1)
+    for i in range(u8(1), word(table, 4)):
+        part = part + word(table, 3)
+        for j in range(count):
+            x, y = load_{wide}(row, j, 0, 1), {wide}(load_{code}(part, j, 1, 1))
+            store_{wide}(row, j, {joined}, 0, 1)
+    for j in range(count):
+        store_{code}(word(table, 1), j, {code}(load_{wide}(row, j, 1, 1)), 0, 1)
+"""
