@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -56,14 +57,29 @@ class Lanes:
         kind = ir.VectorType(element, self.value.type.count)
         return Lanes(self.builder, getattr(self.builder, instruction)(self.value, kind))
 
-    def known(self, name: str) -> Lanes:
+    def known(self, name: str, *operands: Lanes) -> Lanes:
         """Return what an intrinsic function of LLVM makes of each lane."""
         kind, module = self.value.type, self.builder.module
         name = f"llvm.{name}.v{kind.count}{kind.element.intrinsic_name}"
         function = module.globals.get(name)
         if function is None:
-            function = ir.Function(module, ir.FunctionType(kind, [kind]), name)
-        return Lanes(self.builder, self.builder.call(function, [self.value]))
+            types = [kind] * (1 + len(operands))
+            function = ir.Function(module, ir.FunctionType(kind, types), name)
+        values = [self.value, *(operand.value for operand in operands)]
+        return Lanes(self.builder, self.builder.call(function, values))
+
+    def branch(self, function: Callable[[], Lanes], otherwise: Lanes) -> Lanes:
+        """Return what `function` builds, which runs if any lane is true, or else other lanes."""
+        builder, bits = self.builder, ir.IntType(self.value.type.count)
+        some = builder.icmp_unsigned("!=", builder.bitcast(self.value, bits), bits(0))
+        before = builder.block
+        with builder.if_then(some, likely=False):
+            value = function().value
+            inside = builder.block
+        joined = builder.phi(value.type)
+        joined.add_incoming(otherwise.value, before)
+        joined.add_incoming(value, inside)
+        return Lanes(builder, joined)
 
     def store(self, address: Any, count: Any) -> None:
         """Write the first `count` lanes, or all if there are fewer, to an address (64 bits)."""
@@ -120,8 +136,10 @@ class Lanes:
     def __rshift__(self, count: int) -> Lanes:
         return self.do("lshr", count)
 
-    def above(self, other: Any) -> Lanes:
-        """Whether floats are above others."""
+    def __abs__(self) -> Lanes:
+        return self.known("fabs")
+
+    def __gt__(self, other: Any) -> Lanes:
         return Lanes(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other)))
 
     def where(self, x: Lanes, y: Lanes) -> Lanes:

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from scg.engine.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
-from scg.engine.normal import FITS, FORMATS, SPLIT, centre, tail
+from scg.engine.normal import FORMATS, quantile
 from scg.engine.streams import LANES
 
 _PARITY = 0x1BD11BDA
@@ -62,6 +62,10 @@ class _Machine:
         """Square root of lanes."""
         return x.known("sqrt")
 
+    def copysign(self, x: Lanes, y: Lanes) -> Lanes:
+        """Return lanes with the signs of others."""
+        return x.known("copysign", y)
+
     def split(self, x: Lanes) -> tuple[Lanes, Lanes]:
         """See :class:`scg.engine.normal.Machine`."""
         fraction, half_root = FORMATS[self.code]
@@ -72,17 +76,9 @@ class _Machine:
             e = e.to("trunc", _I32)
         return e.to("sitofp", FLOATS[self.code]), m
 
-
-def _normal(code: str, u: Lanes) -> Lanes:
-    """Return the normal quantiles of open uniforms; see :func:`scg.engine.normal.to_normal`."""
-    fit = FITS[code]
-    q = u - 0.5
-    upper = q.above(0.0)
-    size = upper.where(q, -q)
-    far = size.above(SPLIT)
-    inner, outer = centre(size, fit), tail(size, fit, _Machine(code))
-    z = far.where(outer[0], inner[0]) / far.where(outer[1], inner[1])
-    return upper.where(z, -z)
+    def replaced(self, z: Lanes, where: Lanes, function: Any, x: Lanes) -> Lanes:
+        """See :class:`scg.engine.normal.Machine`; where no lane is meant, nothing is computed."""
+        return where.branch(lambda: where.where(function(x), z), z)
 
 
 def _drawer(law: str, code: str, over_runs: bool) -> Any:
@@ -98,7 +94,7 @@ def _drawer(law: str, code: str, over_runs: bool) -> Any:
             if over_runs:
                 drawn = drawn[:1]
             if law == "normal":
-                drawn = [_normal(code, u) for u in drawn]
+                drawn = [quantile(u, _Machine(code)) for u in drawn]
             value = interleaved(*drawn) if len(drawn) == 2 else drawn[0]
             value.store(address, count)
             return context.get_dummy_value()
