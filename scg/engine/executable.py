@@ -64,8 +64,7 @@ class Executable:
         self.noise_names = [streams.encoded(leaf) for leaf in self.noise]
         self.noise_slots = np.array(list(self.noise.values()), np.intp)
         self._fill = {
-            leaf: native.address(streams.source(leaf.attrs["law"], self.code))
-            for leaf in self.noise
+            leaf: native.address(streams.source_of(leaf, self.code)) for leaf in self.noise
         }
         if any(plate.length is None for plate in self.plates):  # no size compiles anything later
             loops = [entry for entry in entries if isinstance(entry, Loop)]

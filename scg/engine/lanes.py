@@ -81,18 +81,22 @@ class Lanes:
         joined.add_incoming(value, inside)
         return Lanes(builder, joined)
 
-    def store(self, address: Any, count: Any) -> None:
-        """Write the first `count` lanes, or all if there are fewer, to an address (64 bits)."""
+    def store(self, address: Any, begin: Any, end: Any) -> None:
+        """Write lanes `begin` to `end` to an address (64 bits) of lane 0."""
         builder, kind = self.builder, self.value.type
         pointer = builder.inttoptr(address, kind.as_pointer())
         size = 4 if kind.element == FLOATS["f4"] else 8
-        full = builder.icmp_unsigned(">=", count, count.type(kind.count))
+        length = builder.sub(end, begin)
+        full = builder.icmp_unsigned("==", length, length.type(kind.count))
         with builder.if_else(full) as (all_lanes, some):
             with all_lanes:
                 builder.store(self.value, pointer, align=size)
             with some:
-                left = spread(builder, builder.trunc(count, _I32), kind.count)
-                mask = builder.icmp_unsigned("<", numbered(builder, kind.count).value, left.value)
+                first, few = (
+                    spread(builder, builder.trunc(x, _I32), kind.count) for x in (begin, length)
+                )
+                place = numbered(builder, kind.count) - first  # beyond all lengths before it
+                mask = builder.icmp_unsigned("<", place.value, few.value)
                 name = f"llvm.masked.store.v{kind.count}{kind.element.intrinsic_name}.p0"
                 function = builder.module.globals.get(name)
                 if function is None:

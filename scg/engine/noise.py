@@ -1,8 +1,10 @@
 """Counter-based noise: uniforms and normals that are pure functions of what they are drawn for.
 
-One block of noise is ``threefry2x32(stream_key(seed, leaf), (run, element))``. No state is carried
-from draw to draw, so the bits depend neither on the blocking of the runs nor on threads, and every
-engine that computes the same twenty rounds draws the same noise.
+One block of noise is ``threefry2x32(stream_key(seed, leaf), (run, element))``, two words. Float64
+takes a block for each element; float32 a word, so that two elements of a run share a block, or, in
+a leaf without axes, two runs. No state is carried from draw to draw, so the bits depend neither on
+the blocking of the runs nor on threads, and every engine that computes the same twenty rounds draws
+the same noise.
 
 Uniforms are *open*: midpoints ``(k + 1/2) 2**-52`` (float64) or ``(k + 1/2) 2**-23`` (float32). A
 finer grid's last midpoint rounds to 1; on these grids ``1 - u`` is exact.
@@ -147,7 +149,8 @@ def uniform(
     shape
         The leaf's shape within one run, of at most 2**32 elements.
     dtype
-        float64 (one block for an element) or float32 (one block for two).
+        float64 (one block for an element) or float32 (one block for two, which are elements 2i
+        and 2i + 1 of a run, or, if `shape` is empty, runs 2i and 2i + 1).
 
     Returns
     -------
@@ -176,7 +179,9 @@ def uniform(
             f"split the node, or put one of its axes on the runs"
         )
     out = np.empty((len(runs), size), dtype)
-    if out.size:
+    if not shape and dtype == np.float32:
+        _fill_pairs(key, runs, out.reshape(-1))
+    elif out.size:
         _fill(key, runs, out)
     return out.reshape(len(runs), *shape)
 
@@ -197,6 +202,20 @@ def _fill(key: Key, runs: range, out: NDArray) -> None:
             x1[...] = np.arange(column, stop)
             threefry2x32(key, x0.ravel(), x1.ravel())
             convert(x0, x1, out[row : row + rows, column * width : stop * width])
+
+
+def _fill_pairs(key: Key, runs: range, out: NDArray) -> None:
+    """Write one uniform a run to `out`: words 0 and 1 of block i are of runs 2i and 2i + 1."""
+    length = max(_TILE // abs(runs.step), 1)
+    for start in range(0, len(runs), length):
+        run = runs[start : start + length]
+        first, last = (end // 2 for end in sorted((run[0], run[-1])))
+        x0, x1 = np.zeros((2, last + 1 - first), np.uint32)
+        x0[...] = np.arange(first, last + 1)
+        threefry2x32(key, x0, x1)
+        u = np.empty(2 * len(x0), np.float32)
+        open_float32(x0, x1, u)
+        out[start : start + length] = u[run[0] - 2 * first :: run.step][: len(run)]
 
 
 def normal(seed: Seed, leaf: str, runs: range, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:

@@ -1,8 +1,8 @@
 """The noise of :mod:`scg.engine.noise` for compiled kernels: the same operations, the same bits.
 
-A block of threefry is one chain of dependent instructions; 16 of them at once keep a processor
-busy whose vectors have 8 lanes. Fast-math is off: an operation that is fused or reordered would
-change the bits.
+A block of threefry is a chain of dependent instructions, and so is a quantile: 64 of them at once,
+as four or eight vectors of the processor, keep it busy. Fast-math is off: an operation that is
+fused or reordered would change the bits.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from scg.engine.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
 from scg.engine.normal import FORMATS, quantile
-from scg.engine.streams import LANES
 
+#: Blocks that are computed at once: where there are so many, and otherwise.
+MANY, FEW = 64, 16
 _PARITY = 0x1BD11BDA
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -81,43 +83,64 @@ class _Machine:
         return where.branch(lambda: where.where(function(x), z), z)
 
 
-def _drawer(law: str, code: str, over_runs: bool) -> Any:
-    def emit(typingctx, key, run, block, address, count):
+def _writer(law: str, code: str, along: str, lanes: int) -> Any:
+    """Return what draws `lanes` blocks at once and writes elements `begin` to `end` of them."""
+
+    def emit(typingctx, key, run, block, address, begin, end):
         def codegen(context, builder, signature, args):
-            key, run, block, address, count = args
-            x0, x1 = (spread(builder, builder.trunc(x, _I32), LANES) for x in (run, block))
-            if over_runs:
-                x0 += numbered(builder, LANES)
+            key, run, block, address, begin, end = args
+            x0, x1 = (spread(builder, builder.trunc(x, _I32), lanes) for x in (run, block))
+            if along == "blocks":
+                x1 += numbered(builder, lanes)
             else:
-                x1 += numbered(builder, LANES)
+                x0 += numbered(builder, lanes)
             drawn = _uniform(code, *threefry(builder, key, x0, x1))
-            if over_runs:
+            if along == "heads":
                 drawn = drawn[:1]
             if law == "normal":
                 drawn = [quantile(u, _Machine(code)) for u in drawn]
             value = interleaved(*drawn) if len(drawn) == 2 else drawn[0]
-            value.store(address, count)
+            value.store(address, begin, end)
             return context.get_dummy_value()
 
-        return types.void(*[types.uint64] * 5), codegen
+        return types.void(*[types.uint64] * 6), codegen
 
-    write: Any = intrinsic(emit)  # numba calls it without its first argument
+    return intrinsic(emit)  # pyright: ignore[reportArgumentType]
+
+
+def _drawer(law: str, code: str, along: str) -> Any:
+    item = np.uint64(4 if code == "f4" else 8)
+    width = np.uint64(2 if code == "f4" and along != "heads" else 1)  # elements of a block
+    many, few = np.uint64(MANY) * width, np.uint64(FEW) * width
+    at_many, at_few = (_writer(law, code, along, lanes) for lanes in (MANY, FEW))
+    of_run, of_block = np.uint64(along != "blocks"), np.uint64(along == "blocks")
+    none = np.uint64(0)
 
     @numba.njit(  # pyright: ignore[reportCallIssue]
         forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
     )
-    def draw(key, run, block, address, count):
-        write(key, run, block, address, count)
+    def draw(key, run, block, address, begin, end):
+        at = none
+        while at < end:
+            step = at // width
+            r, b, to = run + of_run * step, block + of_block * step, address + at * item
+            if at >= begin and end - at >= many:
+                at_many(key, r, b, to, none, many)
+                at += many
+            else:
+                at_few(key, r, b, to, max(begin, at) - at, min(end - at, few))
+                at += few
 
     return draw
 
 
-#: (law, type code, "runs" or "blocks") to a helper of kernels. It takes a key, a run and a block,
-#: and writes what these and the next ones draw to an address, `count` elements at most: 16 runs,
-#: of whose block the first element is taken, or 16 blocks.
+#: (law, type code, along) to a helper of kernels. It takes a key, a run and a block, and writes
+#: elements `begin` to `end` of what is drawn from there to an address, that of element 0. Along
+#: "blocks" of one run, or along "runs", all elements of each block count; along the "heads" of
+#: runs, the first one of each.
 DRAWS = {
-    (law, code, along): _drawer(law, code, along == "runs")
+    (law, code, along): _drawer(law, code, along)
     for law in ("uniform", "normal")
     for code in ("f4", "f8")
-    for along in ("runs", "blocks")
+    for along in ("blocks", "runs", "heads")
 }

@@ -12,37 +12,44 @@ from scg.engine.noise import seed_text
 from scg.engine.parts import Address, Call, Cut, ends, part
 from scg.expr import Expr
 
-#: Fills one leaf. Its words: addresses of the key and of the first run, runs after that one; runs,
-#: elements a run, address, bytes a run, first block.
-_FILL = """def kernel(table):
+#: Fills one leaf: a scalar, of which a block may hold a run before the first, or an array. Words:
+#: addresses of the key and of the first run, runs after that one; runs, elements a run, address,
+#: bytes a run, first block.
+_HEAD = """def kernel(table):
     halves = word(word(table, 0), 0)
     key = halves << u8(32) | halves >> u8(32)
     first = word(word(table, 1), 0) + word(table, 2)
-    runs = word(table, 3)
-    each = word(table, 4)
-    out = word(table, 5)
-    block = word(table, 7)
+    runs, out = word(table, 3), word(table, 5)
+"""
+_SCALAR = """    before = first % u8({width})
+    at = out - before * u8({item})
+    draw_{law}_{code}_runs(key, first // u8({width}), u8(0), at, before, before + runs)
+"""
+_ARRAY = """    each, block = word(table, 4), word(table, 7)
     if each == u8(1):
-        for i in range(u8(0), runs, u8({lanes})):
-            draw_{law}_{code}_runs(key, first + i, block, out + i * u8({item}), runs - i)
+        draw_{law}_{code}_heads(key, first, block, out, u8(0), runs)
     else:
         for i in range(runs):
-            row = out + i * word(table, 6)
-            for j in range(u8(0), each, u8({elements})):
-                at, left = row + j * u8({item}), each - j
-                draw_{law}_{code}_blocks(key, first + i, block + j // u8({width}), at, left)
+            draw_{law}_{code}_blocks(key, first + i, block, out + i * word(table, 6), u8(0), each)
 """
 #: What a draw counts for where loops are cut, and the elements between which they may be.
 OPERATIONS, ALIGNED = 8, 32
-#: Blocks of random bits that :mod:`scg.engine.random` computes at once.
-LANES = 16
 
 
-def source(law: str, code: str) -> str:
-    """Return the kernel that fills a leaf of a law ("uniform", "normal") and float type."""
+def source(law: str, code: str, scalar: bool) -> str:
+    """Return the kernel that fills a leaf of a law ("uniform", "normal") and float type.
+
+    A scalar has no axis but that of the runs. In float32 two of its runs share a block.
+    """
     item, width = {"f4": (4, 2), "f8": (8, 1)}[code]
-    numbers = {"lanes": LANES, "item": item, "width": width, "elements": LANES * width}
-    return _FILL.format(law=law, code=code, **numbers)
+    text = _HEAD + (_SCALAR if scalar else _ARRAY)
+    return text.format(law=law, code=code, item=item, width=width)
+
+
+def source_of(leaf: Expr, code: str) -> str:
+    """Return the kernel that fills a leaf, whatever the sizes of its plates."""
+    scalar = not leaf.shape and all(plate.rank == 0 for plate in leaf.plates)
+    return source(leaf.attrs["law"], code, scalar)
 
 
 def keys(seed: Any, leaves: Sequence[bytes]) -> bytes:

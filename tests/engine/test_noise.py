@@ -73,6 +73,17 @@ def test_uniforms_are_the_published_blocks_on_the_stated_grids():
             assert Fraction(float(singles[row, i])) == Fraction(2 * k + 1, 2**24)
 
 
+@pytest.mark.parametrize("runs", [range(2**32 - 2, 2**32), range(5, 9), range(1, 2**32, 2**31)])
+def test_runs_of_a_scalar_share_a_block_in_float32(runs):
+    key = tuple(int(k) for k in stream_key(7, "z"))
+    doubles, singles = (uniform(7, "z", runs, (), t) for t in (np.float64, np.float32))
+    for row, run in enumerate(runs):
+        w0, w1 = scalar_threefry(key, (run, 0))
+        assert Fraction(float(doubles[row])) == Fraction(2 * ((w0 >> 12) << 32 | w1) + 1, 2**53)
+        k = scalar_threefry(key, (run // 2, 0))[run % 2] >> 9
+        assert Fraction(float(singles[row])) == Fraction(2 * k + 1, 2**24)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_counters_across_tiles(dtype):
     """Runs and elements far from the first ones, where the work is cut into pieces."""
@@ -96,6 +107,9 @@ def test_streams_never_change():
     assert [hex(k) for k in stream_key((1, 2), "b")] == ["0xe7d89692", "0x34849190"]
     u = uniform(1, "b", range(2), (), np.float64)
     assert u.tolist() == [0.09762937014394002, 0.9657968539484482]
+    u = uniform(1, "b", range(4), (), np.float32)
+    words = [0x18FE3EDB, 0xD07E5B58, 0xF73E7583, 0x66E49CC4]
+    assert u.tolist() == [((word >> 9) + 0.5) / 2**23 for word in words]
 
 
 # ---- the open interval ---------------------------------------------------------------------------
@@ -162,8 +176,9 @@ def test_results_do_not_depend_on_blocking_of_many_runs(dtype):
 def test_the_first_elements_do_not_depend_on_the_size():
     """A plate that grows keeps the noise of the elements that it had."""
     for dtype in (np.float64, np.float32):
-        long, short = (uniform(5, "z", range(4), (n,), dtype) for n in (9, 4))
-        assert (long[:, :4] == short).all()
+        long, *others = (uniform(5, "z", range(4), (n,), dtype) for n in (9, 4, 1))
+        for short in others:
+            assert (long[:, : short.shape[1]] == short).all()
 
 
 # ---- independence --------------------------------------------------------------------------------
@@ -255,6 +270,24 @@ def test_neighbouring_seeds_leaves_and_runs_are_independent(seed):
         assert_uncorrelated(here, other)
     assert_uniform(np.array([draw(s)[0] for s in range(500)]))  # first draws of many seeds
     assert_uniform(np.array([draw((seed, s))[0] for s in range(500)]))  # and of steps
+
+
+@pytest.mark.statistical
+def test_neighbouring_runs_of_float32_scalars_are_independent(seed):
+    """Those of a block, and those of the next one: joint cells, correlations, joint bits."""
+    u = uniform(seed, "pairs", range(2**20), (), np.float32).astype(np.float64)
+    limit = stats.norm.isf(RATE / 2 / 23**2)
+    for a, b in (
+        (u[0::2], u[1::2]),
+        (u[1:-1:2], u[2::2]),
+        (u[:-2:2], u[2::2]),
+        (u[1:-2:2], u[3::2]),
+    ):
+        assert_uniform(a)
+        assert_uncorrelated(a, b)
+        assert_uniform((np.floor(a * 64) + b) / 64)  # uniform if and only if b is given a's cell
+        x, y = (((v * 2**23).astype(np.int64)[:, None] >> np.arange(23) & 1) - 0.5 for v in (a, b))
+        assert np.abs(4 * x.T @ y).max() / math.sqrt(len(a)) < limit
 
 
 @pytest.mark.statistical

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import special
 
+import scg
 from scg.engine import native, noise, streams
+from scg.engine.program import Program
 
 pytest.importorskip("numba")
 
@@ -20,7 +22,7 @@ def filled(law, dtype, seed, leaf, runs, shape):
     words, first = np.array(row.words), np.array(runs.start)
     for k, array in zip((0, 1, 5), (key, first, out), strict=True):
         words[k] = array.ctypes.data
-    native.caller(streams.source(law, code), words.ctypes.data)()
+    native.caller(streams.source(law, code, scalar=not shape), words.ctypes.data)()
     return out
 
 
@@ -29,7 +31,9 @@ SHAPES = [(), (1,), (2,), (5,), (4, 6), (3, 1001)]
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("runs", [range(1), range(3), range(2**32 - 3, 2**32 - 1)])
+@pytest.mark.parametrize(
+    "runs", [range(1), range(3), range(5, 6), range(7, 500), range(2**32 - 3, 2**32 - 1)]
+)
 def test_uniforms_are_those_of_the_interpreter_bit_for_bit(dtype, shape, runs):
     found = filled("uniform", dtype, (3, 2**70), "h/ü", runs, shape)
     expected = noise.uniform((3, 2**70), "h/ü", runs, shape, dtype)
@@ -39,10 +43,40 @@ def test_uniforms_are_those_of_the_interpreter_bit_for_bit(dtype, shape, runs):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(), (5,), (33,), (50_001,)])
 def test_normals_are_those_of_the_interpreter_bit_for_bit(dtype, shape):
-    for runs in (range(4), range(7, 40)):
+    for runs in (range(4), range(7, 40), range(2**32 - 401, 2**32)):
         found = filled("normal", dtype, 7, "z/n", runs, shape)
         expected = noise.normal(7, "z/n", runs, shape, dtype)
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("law", ["uniform", "normal"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_hundred_thousand_scalars_and_heads_are_those_of_the_interpreter(law, dtype):
+    for shape in ((), (1,)):
+        found = filled(law, dtype, 1, "z", range(3, 100_004), shape)
+        expected = getattr(noise, law)(1, "z", range(3, 100_004), shape, dtype)
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "runs", [range(1), range(4, 5), range(5, 6), range(5, 12), range(9, 200_000)]
+)
+def test_programs_draw_the_noise_of_the_interpreter_whatever_the_size_of_a_plate(dtype, runs):
+    """A plate of one element is not a leaf without plates, though both draw one element a run."""
+    g, batch = scg.Graph("mixed"), scg.Plate("batch")
+    x = g.data("x", shape=(), plates=batch)
+    g.cost("c", g.sample("alone", scg.Normal(0.0, 1.0)) * g.sample("each", scg.Normal(x, 1.0)))
+    leaves = scg.compile(g, scg.Reparameterization(), backend="numpy").program.noise
+    program = Program(dict(leaves), dtype, "numba")
+    one, three = ({batch: size} for size in (1, 3))
+    for sizes in (one, three):
+        found, expected = program.sample({}, 3, runs, sizes), program.draw_noise(3, runs, sizes)
+        assert found.keys() == expected.keys() == {"alone/n", "each/n"}
+        for name, array in expected.items():
+            np.testing.assert_array_equal(found[name], array)
+    grown = program.draw_noise(3, runs, three)["each/n"]
+    np.testing.assert_array_equal(program.draw_noise(3, runs, one)["each/n"], grown[:, :1])
 
 
 @pytest.mark.parametrize("seed", [0, 12, (12,), (1, 2)])
@@ -67,7 +101,7 @@ def test_threefry_gives_the_known_answers(key, counter, answer):
     source = (
         "def kernel(table):\n"
         "    key, run, block = word(table, 0), word(table, 1), word(table, 2)\n"
-        "    draw_uniform_f8_blocks(key, run, block, word(table, 3), u8(1))\n"
+        "    draw_uniform_f8_blocks(key, run, block, word(table, 3), u8(0), u8(1))\n"
     )
     out = np.zeros(1)
     words = np.array([key[0] << 32 | key[1], *counter, out.ctypes.data], np.uint64)
