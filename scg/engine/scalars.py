@@ -100,12 +100,14 @@ def hurwitz(s, a):
     """Σ_k (a + k)^-s for an integer s > 1, by Euler and Maclaurin's formula (DLMF 25.11.28)."""
     if a <= 0.0 and floor(a) == a:
         return _inf
+    if a == _inf:
+        return 0.0
     total = 0.0
     while a < 10.0:
         total += a**-s
         a += 1.0
     power = a**-s
-    total += power * (a / (s - 1.0) + 0.5)
+    total += a ** (1.0 - s) / (s - 1.0) + 0.5 * power
     factor = power * s / a
     for n in range(9):
         total += _tail(n) * factor
@@ -173,8 +175,8 @@ def contour(front, a, mu, d, log_x, order):
     for k in range(_NODES):
         y = h * (k + 0.5)
         real, rest = 0.5 * log1p(y * y), arctan_minus(y)  # log(1 + iy) - iy
-        grown = exp(front - 2.0 * a * real - mu * y * y)
-        angle = 2.0 * (mu - a) * y - 2.0 * a * rest
+        grown = exp(front - a * (2.0 * real) - mu * y * y)
+        angle = (mu - a) * (2.0 * y) - a * (2.0 * rest)
         u, v = grown * cos(angle), grown * sin(angle)
         u, v = u - v * y, v + u * y  # times 1 + iy
         below = -(d + y * y)
@@ -410,11 +412,12 @@ def _smallest(cdf: Any) -> Any:
         low = floor(max(mean - 4.0 * deviation - 2.0, -1.0))
         high = ceil(mean + 4.0 * deviation + 2.0)
         step = high - low
-        while low >= 0.0 and cdf(low, a, b) >= u:
+        # No step: neighbouring numbers are further apart than the law is wide.
+        while step > 0.0 and low >= 0.0 and cdf(low, a, b) >= u:
             low, high = max(low - step, -1.0), low
             step *= 2.0
         step = high - low
-        while cdf(high, a, b) < u and high < 2.0**1000:
+        while step > 0.0 and cdf(high, a, b) < u and high < 2.0**1000:
             low, high = high, high + step
             step *= 2.0
         while True:
