@@ -139,19 +139,24 @@ def _projections(code: str) -> dict[str, Any]:
 
     @row
     def sparsemax(out, x, so, sx, n):
-        """Shrink the support until what exceeds the threshold on it sums to one."""
-        threshold, size = F(-np.inf), n + one
-        while True:
-            total, count = F(0), zero
+        """Shrink the support until what exceeds the threshold on it sums to one.
+
+        It lies less than one below the largest element, of which nothing else matters.
+        """
+        top = F(-np.inf)
+        for i in range(n):
+            value = get(x, i * sx)
+            top = value if value > top or value != value else top
+        threshold, size, count = F(-1), zero, n + one
+        while count != size:
+            total, size, count = F(0), count, zero
             for i in range(n):
-                value = get(x, i * sx)
+                value = get(x, i * sx) - top
                 if value > threshold:
                     total, count = total + value, count + one
-            if count == zero or count == size:
-                break
-            threshold, size = (total - F(1)) / F(count), count
+            threshold = (total - F(1)) / F(count)
         for i in range(n):
-            value = get(x, i * sx) - threshold
+            value = get(x, i * sx) - top - threshold
             put(out, i * so, value if value > F(0) or value != value else F(0))
 
     @row

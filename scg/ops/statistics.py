@@ -165,7 +165,7 @@ def _project(x: np.ndarray) -> Any:
     x = x - np.max(x, axis=-1, keepdims=True)  # a shift changes nothing, and the sum is small
     z = -np.sort(-x, axis=-1)
     excess = np.cumsum(z, axis=-1) - 1.0
-    count = np.arange(1, x.shape[-1] + 1)
+    count = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
     size = np.sum(z * count > excess, axis=-1, keepdims=True)
     threshold = np.take_along_axis(excess, size - 1, axis=-1) / size
     return np.maximum(x - threshold, 0.0).astype(x.dtype)
