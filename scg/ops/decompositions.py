@@ -33,9 +33,19 @@ def _each(rule: Any, *xs: Any) -> Any:
         return np.stack([_each(rule, *parts) for parts in zip(*full, strict=True)])
 
 
+def _factor(a: Any) -> Any:
+    factor = _each(np.linalg.cholesky, 0.5 * (a + np.swapaxes(a, -1, -2)))
+    # LAPACK goes on with a pivot that is infinite or NaN.
+    valid = np.all(np.isfinite(factor), axis=(-2, -1), keepdims=True)
+    return np.where(valid, factor, factor.dtype.type(np.nan))
+
+
 def _triangular(a: Any, b: Any, lower: bool, transposed: bool) -> Any:
     from scipy.linalg import solve_triangular as solve
 
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if 0 in lead:  # which SciPy does not take
+        return np.empty(lead + b.shape[-2:], b.dtype)
     return _each(
         lambda a, b: solve(a, b, lower=lower, trans=int(transposed), check_finite=False), a, b
     )
@@ -76,7 +86,7 @@ def _triangular_vjp(g: Expr, y: Expr, a: Expr, b: Expr, lower: bool, transposed:
 #: The lower factor L of a symmetric positive definite matrix, of which both triangles count.
 _cholesky = Op(
     "cholesky",
-    lambda a: _each(np.linalg.cholesky, 0.5 * (a + np.swapaxes(a, -1, -2))),
+    _factor,
     _square,
     (_cholesky_vjp,),
 )

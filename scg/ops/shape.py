@@ -117,7 +117,8 @@ unslice = Op(
 # Plate axes lead in both arguments and broadcast; `rank` and `index_rank` count event axes.
 def _gather_numpy(x: Any, k: Any, rank: int, index_rank: int) -> Any:
     plates = x.ndim - rank
-    rows = k.reshape(k.shape[:plates] + (-1,) + (1,) * (rank - 1))
+    count = math.prod(k.shape[plates:])  # not -1: a plate may be empty
+    rows = k.reshape(k.shape[:plates] + (count,) + (1,) * (rank - 1))
     out = np.take_along_axis(x, rows, axis=plates)
     return out.reshape(out.shape[:plates] + k.shape[plates:] + x.shape[plates + 1 :])
 
@@ -134,7 +135,8 @@ def _scatter_numpy(
     kept = [i for i in range(plates) if i not in over]
     order = [*kept, *over, *range(plates, k.ndim)]
     rest = tuple(lead[i] for i in kept)
-    k = k.transpose(order).reshape(math.prod(rest), -1) % length
+    k = k.transpose(order)
+    k = k.reshape(math.prod(rest), math.prod(k.shape[len(rest) :])) % length
     g = g.transpose([*order, *range(g.ndim - len(tail), g.ndim)])
     place = (k + length * np.arange(len(k))[:, None]).ravel()
     rows, columns = len(k) * length, math.prod(tail)

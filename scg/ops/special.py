@@ -170,7 +170,8 @@ ndtri = elementwise(
 def _hazard(a: Any) -> Any:
     import scipy.special
 
-    return math.sqrt(2.0 / math.pi) / scipy.special.erfcx(-a / math.sqrt(2.0))
+    x = -np.asarray(a, np.float64) / math.sqrt(2.0)  # in single precision erfcx would underflow
+    return math.sqrt(2.0 / math.pi) / scipy.special.erfcx(x)
 
 
 #: φ(a) / Φ(a), the derivative of log Φ.
