@@ -124,6 +124,17 @@ def word(typingctx, table, position):
     return types.uint64(types.uint64, position), codegen
 
 
+# --- sums -------------------------------------------------------------------------------------
+@intrinsic
+def plus(typingctx, total, x):
+    """Add to a total. Its terms may be added in any order, of which vectors need many."""
+
+    def codegen(context, builder, signature, args):
+        return builder.fadd(*args, flags=("reassoc", "contract"))
+
+    return total(total, total), codegen
+
+
 # --- bits of a float ----------------------------------------------------------------------------
 # Of a format: integer type, bits of the fraction, bias, the bits of sqrt(1/2).
 _FORMATS = {

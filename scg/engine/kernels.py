@@ -326,7 +326,10 @@ class _Writer:
         if wide:
             self.wide.append(k)
         part = f"c{k}" if wide else total
-        self.start[depth].append(f"{part} = {joined(part, value)}")
+        # Only here may terms change places: a product that does may overflow.
+        is_float_sum = item.expr.op.name == "sum" and item.expr.kind == "float"
+        text = f"plus({part}, {value})" if is_float_sum else joined(part, value)
+        self.start[depth].append(f"{part} = {text}")
         at = f"{self._pointer(to, depth - 1)}, u8(0)"
         result = total = f"{code}({total})" if wide else total
         if reduced != [depth - 1]:

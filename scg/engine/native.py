@@ -148,7 +148,7 @@ def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
     exec(source.replace("def kernel(", f"def {name}(", 1), scope)
     options = {
         "error_model": "numpy",
-        "fastmath": {"contract", "reassoc"},
+        "fastmath": {"contract"},
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
     }
