@@ -152,34 +152,38 @@ def _idle() -> int:
 _waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 _helpers: list[threading.Thread] = []
 _lock = threading.Lock()
-_apart_from = -1
+_apart_from, _room = -2, 0  # a processor, and the number of others
 
 
 def _ready(helpers: int) -> int:
-    """Have helpers that may run beside this thread; return how many.
+    """Have helpers that may run beside this thread; return how many, of those that are wanted.
 
     Linux likes to wake a thread on the processor of the one that wakes it, which is busy: helpers
     are therefore kept off it.
     """
-    global _apart_from
+    global _apart_from, _room
     if helpers < 1:
         return 0
     processor = _processor()
-    if processor == _apart_from and len(_helpers) >= helpers:
-        return helpers
+    if processor == _apart_from and len(_helpers) >= min(helpers, _room):
+        return min(helpers, _room)
     with _lock:
-        while len(_helpers) < helpers:
+        others = _others(processor)
+        _apart_from, _room = processor, len(others)
+        while len(_helpers) < min(helpers, _room):
             thread = threading.Thread(target=_help, args=(_waiting,), name="scg", daemon=True)
             thread.start()
             _helpers.append(thread)
-        if processor >= 0:
-            others = os.sched_getaffinity(0) - {processor}
-            if not others:
-                return 0
-            for thread in _helpers:
-                os.sched_setaffinity(thread.native_id or 0, others)
-        _apart_from = processor
-    return helpers
+        for thread in _helpers if processor >= 0 and others else ():
+            os.sched_setaffinity(thread.native_id or 0, others)
+    return min(helpers, _room)
+
+
+def _others(processor: int) -> set[int]:
+    """Return the processors beside one that this thread may run on."""
+    if processor < 0:
+        return set(range(1, os.cpu_count() or 1))
+    return os.sched_getaffinity(0) - {processor}
 
 
 def _processor() -> int:
@@ -200,7 +204,7 @@ def _help(waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
 def _forget() -> None:
     """A forked process has no threads but the one that forked."""
     global _waiting, _lock, _apart_from
-    _waiting, _lock, _apart_from = queue.SimpleQueue(), threading.Lock(), -1
+    _waiting, _lock, _apart_from = queue.SimpleQueue(), threading.Lock(), -2
     _helpers.clear()
 
 
