@@ -18,7 +18,7 @@ from scg.engine import intrinsics
 from scg.engine.math import FUNCTIONS
 
 row: Any = numba.njit(  # pyright: ignore[reportCallIssue]
-    fastmath={"contract", "reassoc"},
+    fastmath={"contract"},
     error_model="numpy",
     no_cpython_wrapper=True,
     no_cfunc_wrapper=True,
@@ -31,6 +31,7 @@ zero, one = np.uint64(0), np.uint64(1)
 i8 = np.int64
 get_i8: Any = intrinsics.get_i8
 put_i8: Any = intrinsics.put_i8
+plus: Any = intrinsics.plus
 log: Any = FUNCTIONS["log", "f8"]
 
 
@@ -163,7 +164,7 @@ def _projections(code: str) -> dict[str, Any]:
     def log_mean(a, sa, n):
         total = 0.0
         for i in range(n):
-            total += np.float64(get(a, i * sa))
+            total = plus(total, np.float64(get(a, i * sa)))
         return log(total)
 
     @row
@@ -180,7 +181,7 @@ def _projections(code: str) -> dict[str, Any]:
             shape = np.float64(get(a, i * sa))
             if shape != 1.0:
                 ratio = log(np.float64(get(x, i * sx))) + mean - log(shape)
-                total += (shape - 1.0) * ratio
+                total = plus(total, (shape - 1.0) * ratio)
         put(out, zero, F(total))
 
     return {
@@ -210,7 +211,8 @@ def _matrices(code: str) -> dict[str, Any]:
             for j in range(i + one):
                 total = F(0.5) * (get(a, i * sa + j * ta) + get(a, j * sa + i * ta))
                 for k in range(j):
-                    total -= get(out, i * so + k * to) * get(out, j * so + k * to)
+                    product = get(out, i * so + k * to) * get(out, j * so + k * to)
+                    total = plus(total, -product)
                 if j < i:
                     put(out, i * so + j * to, total / get(out, j * so + j * to))
                 elif total > F(0) and total < F(np.inf):
