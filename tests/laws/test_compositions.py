@@ -110,8 +110,9 @@ def test_runs_average_the_outcomes_that_moments_sum_over():
     out = step(row.params, seed=3, runs=64)
     noise = step.noise(seed=3, runs=64)
     again = step(row.params, noise=noise)
-    np.testing.assert_array_equal(again.grads["theta"], out.grads["theta"])
-    np.testing.assert_array_equal(again.cost, out.cost)
+    # Kernels may average the runs of a seed in another order than NumPy does those of an array.
+    np.testing.assert_allclose(again.grads["theta"], out.grads["theta"], rtol=1e-14)
+    np.testing.assert_allclose(again.cost, out.cost, rtol=1e-14)
     assert set(out.costs) == {"near", "far"}
     assert float(out.cost) == pytest.approx(sum(float(c) for c in out.costs.values()), abs=1e-12)
     theta, phi = row.params["theta"], row.params["phi"]

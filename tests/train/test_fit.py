@@ -184,7 +184,8 @@ def test_the_progress_bar_goes_to_the_error_stream(step, capsys):
 def test_what_a_run_and_its_step_show():
     g = scg.Graph("toy")
     g.cost("loss", g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4))))
-    run = scg.fit(scg.compile(g, scg.MuProp()), seed=0, epochs=2, steps_per_epoch=3)
+    step = scg.compile(g, scg.MuProp(), backend="numpy")
+    run = scg.fit(step, seed=0, epochs=2, steps_per_epoch=3)
     assert repr(run) == f"Run('toy': 2 epochs, 6 updates, cost {run.history[-1]['cost']:.6g})"
     size = len(run.step.program)
     assert repr(run.step) == f"Step('toy': b by MuProp, {size} operations, backend 'numpy')"
