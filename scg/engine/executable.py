@@ -118,9 +118,13 @@ class Executable:
         return "\n\n".join(dict.fromkeys(text for text in self.sources if text))
 
     # --- running --------------------------------------------------------------------------------
+    def threads(self) -> int:
+        """Return the number of threads that tables are made for: that of products, if any."""
+        return blas.threads() if self._products else 1
+
     def plan(self, sizes: Sizes) -> Plan:
         """Return the table for these sizes of the plates."""
-        threads = blas.threads() if self._products else 1
+        threads = self.threads()
         key = (threads, *(elements(plate, sizes) for plate in self.plates))
         found = self._plans.get(key)
         if found is None:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.noise import check_seed, normal, uniform
+from scg.engine.sampler import Moments, Sample, Sampler
 from scg.expr import Expr, Plate, topological
 from scg.passes.lift import lift, moments_over
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Elements of all intermediate arrays of one block of runs.
 BLOCK_ELEMENTS = 1 << 23
+#: Samplers that are kept, one for each combination of plate sizes and number of runs.
+SAMPLERS = 8
 RUNS = Plate.internal("runs", None, rank=0)
 
 
@@ -31,13 +34,6 @@ class Engine(Protocol):
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
         """Compute the outputs, given an array for each leaf and the sizes of plates."""
         ...
-
-
-class Moments(NamedTuple):
-    """Means of outputs over runs, and summed squared deviations from them, by key."""
-
-    means: dict[Any, Any]
-    squares: dict[Any, Any]
 
 
 def _engine(backend: str) -> Callable[..., Any]:
@@ -67,6 +63,7 @@ class Program:
     backend: str = "numpy"
     _engines: dict[Any, Any] = field(default_factory=dict, repr=False)
     _elements: dict[Any, int] = field(default_factory=dict, repr=False)
+    _samplers: dict[Any, Sampler] = field(default_factory=dict, repr=False)
 
     @cached_property
     def operations(self) -> list[Expr]:
@@ -183,36 +180,33 @@ class Program:
         noise = {k: v[0] for k, v in self.draw_noise(seed, range(1), sizes).items()}
         return profile(engine, engine.profile(_by_name(engine, values, noise), sizes, rounds))
 
-    def sampler(
-        self, values: Mapping[str, Any], sizes: Sizes, runs: int
-    ) -> Callable[[Any, int], Moments]:
+    def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sample:
         """Return what computes moments of every output from a seed and the first of `runs` runs.
 
-        A compiled engine is tied to the arrays here, once; it reduces runs where it computes
-        them, and every call overwrites the results of the last one.
+        A compiled engine is tied to the arrays, once, and every call overwrites the results of the
+        last one.
         """
         if self.backend == "numpy":
             return lambda seed, first: moments(
                 self.sample(values, seed, range(first, first + runs), sizes)
             )
-        engine = self.engine() if runs == 1 else self._reducing()
-        leaves = _by_name(engine, values, dict.fromkeys(self.noise))
-        connection = engine.connect(leaves, {**sizes, RUNS: runs}, drawing=True)
-        if runs == 1:
-            single = Moments(connection.outputs, {})
+        return self._sampler(sizes, runs).bind(values)
 
-            def sample(seed: Any, first: int) -> Moments:
-                connection(seed, first)
-                return single
+    def estimate(self, values: Mapping[str, Any], sizes: Sizes, runs: int, seed: Any) -> Moments:
+        """Return moments of every output over `runs` runs of a seed, in new arrays."""
+        if self.backend == "numpy":
+            return self.sampler(values, sizes, runs)(seed, 0)
+        return self._sampler(sizes, runs).estimate(values, seed)
 
-            return sample
-
-        def reduced(seed: Any, first: int) -> Moments:
-            out = connection(seed, first)
-            means = {key: out[key, "mean"] for key in self.outputs}
-            return Moments(means, {key: out.get((key, "spread"), 0.0) for key in self.outputs})
-
-        return reduced
+    def _sampler(self, sizes: Sizes, runs: int) -> Sampler:
+        key = (runs, *sizes.items())
+        found = self._samplers.get(key)
+        if found is None:
+            for old in list(self._samplers)[: 1 - SAMPLERS]:
+                self._samplers.pop(old, None)
+            engine = self.engine() if runs == 1 else self._reducing()
+            found = self._samplers.setdefault(key, Sampler(engine, {**sizes, RUNS: runs}))
+        return found
 
     def _reducing(self) -> Any:
         """Return the engine of means and summed squared deviations over runs."""
@@ -256,15 +250,15 @@ def _own(value: Any) -> np.ndarray:
 
 def moments(out: Mapping[Any, np.ndarray]) -> Moments:
     """Reduce outputs with a leading axis of runs."""
-    means, squares = {}, {}
+    found: Moments = {}
     for key, value in out.items():
         if len(value) == 1:  # a copy: an output may be a view of what the user gave
-            means[key], squares[key] = value[0].copy(), 0.0
+            found[key] = value[0].copy()
             continue
         with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
-            means[key] = mean = value.mean(axis=0)
-            squares[key] = ((value - mean) ** 2).sum(axis=0)
-    return Moments(means, squares)
+            found[key] = mean = value.mean(axis=0)
+            found["spread", key] = ((value - mean) ** 2).sum(axis=0)
+    return found
 
 
 def _by_name(

@@ -31,17 +31,17 @@ def lift(
 def moments_over(outputs: Mapping[object, Expr], plate: Plate) -> dict[object, Expr]:
     """Return means over a plate, and sums of squared deviations from them.
 
-    The keys are ``(key, "mean")`` and ``(key, "spread")``; an output that is not on the plate is
-    its own mean, and has no spread.
+    The keys are those of the outputs, and ``("spread", key)``; an output that is not on the plate
+    is its own mean, and has no spread.
     """
     sum_over = REDUCTIONS[0]
     moments: dict[object, Expr] = {}
     for key, value in outputs.items():
         value.graph.origin = value.origin
-        moments[key, "mean"] = value
+        moments[key] = value
         if plate in value.plates:
             mean = sum_over(value, axes=(), over=(plate,)) / plate_size(value.graph, plate)
-            moments[key, "mean"] = mean
+            moments[key] = mean
             deviation = square(value - mean)
-            moments[key, "spread"] = sum_over(deviation, axes=(), over=(plate,))
+            moments["spread", key] = sum_over(deviation, axes=(), over=(plate,))
     return moments

@@ -11,7 +11,7 @@ from scg.engine.interpreter import full
 from scg.errors import CallError
 from scg.expr import Expr, Plate
 from scg.graph import Graph
-from scg.run.guard import check_empty, check_given
+from scg.run.guard import check_empty, check_given, checks_of_given
 
 
 def bind(
@@ -34,7 +34,7 @@ def bind(
     needed : set of str, optional
         Names that must be there; all declared ones by default.
     """
-    return Binder(graph, dtype)(params, data, needed)
+    return Binder(graph, dtype).bind(params, data, needed)
 
 
 class Binder:
@@ -56,8 +56,9 @@ class Binder:
         self._constrained = [n for n, p in graph.parameters.items() if p.constraint is not None]
         self._plates = graph.plates
         self._sizes = {p: p.length for p in self._plates if p.length is not None}
+        self._checks = checks_of_given(graph)
 
-    def __call__(
+    def bind(
         self,
         params: Mapping[str, Any],
         data: Mapping[str, Any] | None,
@@ -77,12 +78,13 @@ class Binder:
             if name in values:
                 numbers = self.graph.unconstrained({name: params[name]})
                 values[name] = numbers[name].astype(dtype)
-        sizes: dict[Plate, int] = dict(self._sizes)
-        origin = dict.fromkeys(sizes, "its declared length")
+        sizes: dict[Plate, int] = self._sizes.copy()
         given = {} if data is None else data
-        for name, node in _matched("data", self._data, given, needed).items():
-            values[name] = array = _array("data", name, given[name], node, dtype)
-            _measure(name, node, array, sizes, origin)
+        if found := _matched("data", self._data, given, needed):
+            origin = dict.fromkeys(sizes, "its declared length")
+            for name, node in found.items():
+                values[name] = array = _array("data", name, given[name], node, dtype)
+                _measure(name, node, array, sizes, origin)
         if needed is None:
             for plate in self._plates:
                 if plate not in sizes:
@@ -92,7 +94,8 @@ class Binder:
                     )
             if 0 in sizes.values():
                 check_empty(self.graph, sizes)
-        check_given(self.graph, values)
+        if self._checks:
+            check_given(self._checks, values)
         return values, sizes
 
 
@@ -116,7 +119,7 @@ def _measure(
 def _matched(
     what: str, declared: dict[str, Expr], given: Mapping[str, Any], needed: set[str] | None
 ) -> dict[str, Expr]:
-    if not isinstance(given, Mapping):
+    if not isinstance(given, (dict, Mapping)):  # which know a dict at once
         raise CallError(
             f"{what}: expected a mapping from names to arrays, got {type(given).__name__}"
         )

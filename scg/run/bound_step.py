@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from scg.engine.program import Moments
+from scg.engine.sampler import Moments
 from scg.expr import Plate
 from scg.run.result import Nested, Result
 
@@ -39,7 +39,7 @@ class BoundStep:
         self._values, self._sizes, self._memory = values, sizes, memory
         self._length = runs if runs == 1 else min(runs, step.program.block_length(sizes))
         self._first = step.sampler(values, sizes, self._length)
-        self._single, self._result = runs == self._length, step.result
+        self._single, self._layout = runs == self._length, step.layout
 
     def __call__(self, seed: int | tuple[int, ...]) -> Result:
         """Estimate the cost and its gradients.
@@ -55,7 +55,7 @@ class BoundStep:
             Its arrays are overwritten by the next call: copy what is to be kept.
         """
         found = self._first(seed, 0) if self._single else self._in_blocks(seed)
-        return self._result(found, self._memory, self.runs)
+        return Result(found, self.runs, self._memory, self._layout)
 
     def _in_blocks(self, seed: Any) -> Moments:
         """Merge the moments of blocks of runs.
@@ -63,17 +63,16 @@ class BoundStep:
         Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
         The American Statistician 37(3), equation 2.1.
         """
-        means: dict[Any, Any] = {}
-        squares: dict[Any, Any] = {}
+        merged: Moments = {}
         for block in self.step.program.blocks(self.runs, self._sizes):
             sampler = self._first
             if len(block) < self._length:
                 sampler = self.step.sampler(self._values, self._sizes, len(block))
             found = sampler(seed, block.start)
             share = len(block) / block.stop
-            for key, mean in found.means.items():
-                delta = mean - means.get(key, 0.0)
-                spread = found.squares.get(key, 0.0)
-                squares[key] = squares.get(key, 0.0) + spread + delta**2 * (block.start * share)
-                means[key] = means.get(key, 0.0) + delta * share
-        return Moments(means, squares)
+            for key in [key for key in found if key[0] != "spread"]:
+                delta, own = found[key] - merged.get(key, 0.0), ("spread", key)
+                spread = merged.get(own, 0.0) + found.get(own, 0.0)
+                merged[own] = spread + delta**2 * (block.start * share)
+                merged[key] = merged.get(key, 0.0) + delta * share
+        return merged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,13 +34,18 @@ def directional(graph: Graph, grads: Mapping[str, Expr]) -> dict[Any, Expr]:
     return {("hessian", name): row for name, row in zip(params, rows, strict=True)}
 
 
+def shapes_of(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters, in the order of the directions."""
+    return {name: parameter.node.shape for name, parameter in graph.parameters.items()}
+
+
 def _leaf(name: str) -> str:
     return f"direction@{name}"
 
 
 def directions(graph: Graph) -> Iterator[dict[str, np.ndarray]]:
     """Yield every basis direction as values of the direction leaves."""
-    shapes = {name: p.node.shape for name, p in graph.parameters.items()}
+    shapes = shapes_of(graph)
     for chosen in shapes:
         for k in np.ndindex(shapes[chosen]):
             basis = {_leaf(name): np.zeros(shape) for name, shape in shapes.items()}
@@ -47,15 +53,17 @@ def directions(graph: Graph) -> Iterator[dict[str, np.ndarray]]:
             yield basis
 
 
-def assemble(graph: Graph, rows: Mapping[Any, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+def assemble(
+    shapes: Mapping[str, tuple[int, ...]], rows: Mapping[Any, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
     """Arrange rows, one for each direction on the first axis, as hessian[a][b]."""
     hessian: dict[str, dict[str, np.ndarray]] = {}
     start = 0
-    for a, first in graph.parameters.items():
-        stop = start + first.node.size
-        hessian[a] = {}
-        for b, second in graph.parameters.items():
-            shape = first.node.shape + second.node.shape
-            hessian[a][b] = rows["hessian", b][start:stop].reshape(shape)
+    for a, first in shapes.items():
+        stop = start + math.prod(first)
+        hessian[a] = {
+            b: rows["hessian", b][start:stop].reshape(first + second)
+            for b, second in shapes.items()
+        }
         start = stop
     return hessian

@@ -110,8 +110,8 @@ def check_empty(graph: Graph, sizes: Mapping[Plate, int]) -> None:
 _direct: WeakKeyDictionary[Graph, tuple[int, list[Check]]] = WeakKeyDictionary()
 
 
-def check_given(graph: Graph, values: Mapping[str, Any]) -> None:
-    """Check parameters of laws and observations that are themselves parameters or data."""
+def checks_of_given(graph: Graph) -> list[Check]:
+    """Return what must hold of laws' parameters and observations that are parameters or data."""
     known = _direct.get(graph)
     if known is None or known[0] != len(graph.roles):
         given = (PARAMETER, DATA)
@@ -122,7 +122,12 @@ def check_given(graph: Graph, values: Mapping[str, Any]) -> None:
             and (check.mask is None or _same_place(check.mask, check.node))
         ]
         known = _direct[graph] = len(graph.roles), own
-    for check in known[1]:
+    return known[1]
+
+
+def check_given(checks: list[Check], values: Mapping[str, Any]) -> None:
+    """Check values by name."""
+    for check in checks:
         x = values.get(check.node.attrs["name"])
         if x is not None:
             check(x, None if check.mask is None else values.get(check.mask.attrs["name"]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from scg.run.curvature import assemble
 
 Nested = dict[str, dict[str, np.ndarray]]
 
@@ -26,6 +28,25 @@ class _Once:
         return value
 
 
+class Layout(NamedTuple):
+    """What all results of a step have in common.
+
+    Attributes
+    ----------
+    unbiased : bool
+        Whether every estimator is unbiased.
+    costs, grads : list of (name, key of an output)
+        What contributes to the cost, and the gradients of the parameters.
+    second : dict
+        Shapes of the parameters that have second derivatives.
+    """
+
+    unbiased: bool
+    costs: list[tuple[str, Any]]
+    grads: list[tuple[str, Any]]
+    second: dict[str, tuple[int, ...]]
+
+
 class Result:
     """What one call of a step returns, averaged over its runs.
 
@@ -33,16 +54,15 @@ class Result:
 
     Parameters
     ----------
-    means, squares : mapping
-        Means of the outputs of a program, and summed squared deviations from them, by key.
+    found : mapping
+        Means of the outputs of a program by key, and sums of squared deviations from them by
+        ("spread", key).
     runs : int
         The number of runs.
     memory : mapping
         The estimators' state and own parameters that the call was given: node, then name.
-    unbiased : bool
-        Whether every estimator is unbiased.
-    hessian : dict
-        See below.
+    layout : Layout
+        Which outputs are what.
 
     Attributes
     ----------
@@ -68,31 +88,40 @@ class Result:
 
     def __init__(
         self,
-        means: Mapping[Any, Any],
-        squares: Mapping[Any, Any],
+        found: Mapping[Any, Any],
         runs: int,
         memory: Mapping[str, Mapping[str, Any]],
-        unbiased: bool,
-        hessian: Nested,
+        layout: Layout,
     ):
-        self._means, self._squares, self._memory = means, squares, memory
-        self.runs, self.unbiased, self.hessian = runs, unbiased, hessian
+        self.runs, self._found, self._memory, self._layout = runs, found, memory, layout
+        self._grads: dict[str, Any] | None = None
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether every estimator is unbiased."""
+        return self._layout.unbiased
 
     @_Once
     def cost(self) -> float:
         """The estimate of the objective."""
-        return float(self._means["cost",])
+        return float(self._found["cost",])
 
     @_Once
     def costs(self) -> dict[str, float]:
         """The contribution of each cost."""
-        return {key[1]: float(value) for key, value in self._means.items() if key[0] == "costs"}
+        return {name: float(self._found[key]) for name, key in self._layout.costs}
 
-    @_Once
+    @property
     def grads(self) -> dict[str, Any]:
         """The gradient estimate, with the keys and shapes of the parameters."""
-        # Indexed by nothing, a scalar leaves its array and an array stays one.
-        return {key[1]: value[()] for key, value in self._means.items() if key[0] == "grads"}
+        # Every call is asked for them: a property of Python's and a loop are what is cheapest.
+        if self._grads is None:
+            grads, found = {}, self._found
+            for name, key in self._layout.grads:
+                # Indexed by nothing, a scalar leaves its array and an array stays one.
+                grads[name] = found[key][()]
+            self._grads = grads
+        return self._grads
 
     @_Once
     def stderr(self) -> dict[str, Any]:
@@ -100,20 +129,26 @@ class Result:
         if self.runs == 1:
             return {name: np.full(np.shape(mean), np.nan) for name, mean in self.grads.items()}
         scale = 1.0 / (self.runs - 1) / self.runs
-        return {
-            name: np.sqrt(np.broadcast_to(self._squares["grads", name], np.shape(mean)) * scale)
-            for name, mean in self.grads.items()
-        }
+        errors = {}
+        for name, key in self._layout.grads:
+            spread = self._found.get(("spread", key), 0.0)
+            errors[name] = np.sqrt(np.broadcast_to(spread, np.shape(self._found[key])) * scale)
+        return errors
 
     @_Once
     def state(self) -> Nested:
         """The estimators' own parameters, unchanged, and their new state: node, then name."""
-        return nest(self._memory, self._means, "state")
+        return nest(self._memory, self._found, "state")
+
+    @_Once
+    def hessian(self) -> Nested:
+        """With ``order=2``: ``hessian["a"]["b"]`` of shape ``a.shape + b.shape``."""
+        return assemble(self._layout.second, self._found)
 
     @_Once
     def estimator_grads(self) -> Nested:
         """Gradients of the estimators' own parameters: node, then name."""
-        return nest({}, self._means, "own")
+        return nest({}, self._found, "own")
 
     def __repr__(self) -> str:
         return (

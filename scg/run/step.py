@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.engine.noise import check_seed
-from scg.engine.program import Moments, Program, moments
+from scg.engine.program import Program, moments
+from scg.engine.sampler import Sample
 from scg.errors import CallError
 from scg.expr import Plate
 from scg.graph import Graph
@@ -18,11 +19,14 @@ from scg.passes.plan import Plan
 from scg.passes.surrogate import Surrogate
 from scg.run.binding import Binder, bind
 from scg.run.bound_step import BoundStep
-from scg.run.curvature import assemble
+from scg.run.curvature import shapes_of
 from scg.run.guard import Guard
 from scg.run.outcomes import Outcomes, spread
-from scg.run.result import Nested, Result
+from scg.run.result import Layout, Nested, Result
 from scg.run.state import checked_state, initial_state
+
+#: Runs of one seed.
+MOST_RUNS = 2**32
 
 if TYPE_CHECKING:
     from scg.engine.table import Profile
@@ -99,7 +103,11 @@ class Step:
             data = {**(data or {}), **by_name}
         values, sizes, memory = self.checked(params, data, state)
         if seed is not None and noise is None:
-            return BoundStep(self, values, sizes, memory, as_runs(runs))(seed)
+            runs, program = as_runs(runs), self.program
+            if self._is_plain and (runs == 1 or runs <= program.block_length(sizes)):
+                found = program.estimate(values, sizes, runs, seed)
+                return Result(found, runs, memory, self.layout)
+            return BoundStep(self, values, sizes, memory, runs)(seed)
         if noise is None or seed is not None:
             raise CallError(
                 "a step needs a seed and has no default: step(params, seed=1)"
@@ -107,7 +115,7 @@ class Step:
                 else "give either seed= or noise=, not both"
             )
         out = self._guarded(values, self.outcomes.given(noise, sizes), sizes, 1)
-        return self.result(moments(out), memory, len(out["cost",]))
+        return Result(moments(out), len(out["cost",]), memory, self.layout)
 
     def bind(
         self,
@@ -212,6 +220,21 @@ class Step:
 
     # --- inside ----------------------------------------------------------------------------------
     @cached_property
+    def layout(self) -> Layout:
+        """What all results have in common."""
+        keys: dict[str, list[tuple[str, Any]]] = {"costs": [], "grads": []}
+        for key in self.program.outputs:
+            if key[0] in keys:
+                keys[key[0]].append((key[1], key))
+        second = {} if self.curvature is None else shapes_of(self.graph)
+        return Layout(self.plan.unbiased, keys["costs"], keys["grads"], second)
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether a call is one of the program's, which may draw its noise where it runs."""
+        return self.curvature is None and not self.check_finite
+
+    @cached_property
     def outcomes(self) -> Outcomes:
         """What runs the programs on given noise."""
         return Outcomes(self.graph, self.program, self.curvature)
@@ -230,7 +253,7 @@ class Step:
         """Check parameters, data and state; return values by leaf name, plate sizes, and state."""
         if self._binder.declared != len(self.graph.roles):
             self.__dict__["_binder"] = Binder(self.graph, self.program.dtype)
-        values, sizes = self._binder(params, data)
+        values, sizes = self._binder.bind(params, data)
         memories = self.surrogate.memory
         if state is None:
             memory = self.init(seed=0) if memories else {}
@@ -245,24 +268,12 @@ class Step:
     def _binder(self) -> Binder:
         return Binder(self.graph, self.program.dtype)
 
-    def result(self, found: Moments, memory: Nested, runs: int) -> Result:
-        """Return moments of the outputs as what a user gets."""
-        means, squares = found
-        hessian = assemble(self.graph, means) if self.curvature else {}
-        return Result(means, squares, runs, memory, self._unbiased, hessian)
-
-    @cached_property
-    def _unbiased(self) -> bool:
-        return self.plan.unbiased
-
-    def sampler(
-        self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int
-    ) -> Callable[[Any, int], Moments]:
+    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sample:
         """Return what computes moments of every output from a seed and the first of `runs` runs."""
-        if self.curvature is None and not self.check_finite:
+        if self._is_plain:
             return self.program.sampler(values, sizes, runs)
 
-        def guarded(seed: Any, first: int) -> Moments:
+        def guarded(seed: Any, first: int) -> dict[Any, Any]:
             noise = self.outcomes.draw(seed, range(first, first + runs), sizes)
             return moments(self._guarded(values, noise, sizes, runs))
 
@@ -278,7 +289,7 @@ class Step:
         """Yield the outputs of blocks of runs of a seed, each with a leading axis of runs."""
         check_seed(seed)
         for block in self.program.blocks(as_runs(runs), sizes):
-            if self.curvature is None and not self.check_finite:
+            if self._is_plain:
                 yield spread(self.program.sample(values, seed, block, sizes), len(block))
                 continue
             yield self._guarded(values, self.outcomes.draw(seed, block, sizes), sizes, len(block))
@@ -296,9 +307,11 @@ class Step:
 
 def as_runs(runs: Any) -> int:
     """Return a number of runs, checked."""
+    if type(runs) is int and 0 < runs <= MOST_RUNS:
+        return runs
     if not isinstance(runs, (int, np.integer)) or isinstance(runs, bool) or runs < 1:
         raise CallError(f"runs must be a positive integer, got {runs!r}")
-    if runs > 2**32:
+    if runs > MOST_RUNS:
         raise CallError(
             f"one seed has 2**32 runs, got runs={runs}; take several seeds, e.g. seed=(1, 0)"
         )

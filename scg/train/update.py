@@ -111,7 +111,7 @@ class FusedUpdate(Update):
         """Return what follows `now`."""
         values, sizes, memory = self.step.checked(now.params, batch, now.state)
         values |= self.params.inputs(now.optimizer) | self.own.inputs(now.own)
-        out = self.program.sampler(values, sizes, 1)(seed, 0).means
+        out = self.program.estimate(values, sizes, 1, seed)
         if not np.isfinite(out["size",]):
             return super().__call__(now, batch, seed)  # which says what is not finite
         params = self.step.graph.constrained(self.params.values(out))
@@ -195,7 +195,7 @@ class _Part:
 
     def values(self, out: Mapping[Any, Any]) -> Params:
         """Return what was updated."""
-        return {name: out[self.kind, name] for name in self.grads}
+        return {name: np.asarray(out[self.kind, name]) for name in self.grads}
 
     def state(self, out: Mapping[Any, Any], before: OptimizerState) -> OptimizerState:
         """Return the optimizer's new state."""

@@ -27,7 +27,7 @@ from scg.passes.analyse import Influence, bits
 from scg.passes.differentiate import gradients
 from scg.passes.objective import check_reductions, contribution
 from scg.run.binding import bind
-from scg.run.curvature import assemble, directional, directions
+from scg.run.curvature import assemble, directional, directions, shapes_of
 
 LIMIT = 1 << 20
 _BLOCK = 1 << 14
@@ -70,7 +70,7 @@ class Exact:
             for direction in directions(enumeration.graph)
         ]
         stacked = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-        return assemble(enumeration.graph, stacked)
+        return assemble(shapes_of(enumeration.graph), stacked)
 
     def __repr__(self) -> str:
         grads = ", ".join(f"{name}: {value}" for name, value in self.grads.items())

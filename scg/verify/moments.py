@@ -150,7 +150,7 @@ def moments(
         variance={
             name: square["grads", name] - mean["grads", name] ** 2 for name in step.graph.parameters
         },
-        hessian=assemble(step.graph, mean) if step.curvature else {},
+        hessian=assemble(step.layout.second, mean),
         state=nest(memory, mean, "state"),
         estimator_grads=nest({}, mean, "own"),
         outcomes=len(branches.weight),

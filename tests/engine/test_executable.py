@@ -387,7 +387,7 @@ def test_importing_scg_loads_no_compiler_and_a_warm_start_no_numba(tmp_path):
 
 def test_results_that_are_held_stay_and_memory_that_nobody_holds_serves_again():
     g = scg.Graph("toy")
-    w = g.parameter("w", np.linspace(-1.0, 1.0, 5))
+    w = g.parameter("w", np.linspace(-1.0, 1.0, 10_000))  # small ones are copied
     z = g.sample("z", scg.Normal(w, 1.0))
     g.cost("loss", np.sum(z**2))
     step = scg.compile(g, backend="numba")
