@@ -113,6 +113,15 @@ class Executable:
         return None, ()
 
     @property
+    def merges(self) -> bool:
+        """Whether kernels alone compute moments, each to an array of its own, as stretches need."""
+        spread = [key for key in self.finals if ("spread", key) in self.finals]
+        kept = all(
+            self.finals[name][1] is not None for key in spread for name in (key, ("spread", key))
+        )
+        return kept and not self.fallbacks
+
+    @property
     def source(self) -> str:
         """The text of all distinct kernels."""
         return "\n\n".join(dict.fromkeys(text for text in self.sources if text))

@@ -135,10 +135,14 @@ class Program:
 
     def block_length(self, sizes: Sizes) -> int:
         """Return how many runs a block of bounded memory may hold."""
+        return max(1, BLOCK_ELEMENTS // max(self._size(sizes), 1))
+
+    def _size(self, sizes: Sizes) -> int:
+        """Return the elements of all operations of a run."""
         key = tuple(sizes.items())
         if key not in self._elements:
             self._elements[key] = sum(math.prod(full(e, sizes)) for e in self.operations)
-        return max(1, BLOCK_ELEMENTS // max(self._elements[key], 1))
+        return self._elements[key]
 
     def blocks(self, runs: int, sizes: Sizes) -> Iterator[range]:
         """Split runs into ranges of bounded memory."""
@@ -205,8 +209,23 @@ class Program:
             for old in list(self._samplers)[: 1 - SAMPLERS]:
                 self._samplers.pop(old, None)
             engine = self.engine() if runs == 1 else self._reducing()
-            found = self._samplers.setdefault(key, Sampler(engine, {**sizes, RUNS: runs}))
+            block, blocks = self._stretch(runs, sizes)
+            sampler = Sampler(engine, sizes, RUNS, runs, block, blocks)
+            found = self._samplers.setdefault(key, sampler)
         return found
+
+    def _stretch(self, runs: int, sizes: Sizes) -> tuple[int, int]:
+        """Return runs of a block and blocks of a stretch; no blocks if there are no stretches."""
+        if runs == 1 or self.backend == "numpy" or not self._reducing().merges:
+            return runs, 0
+        from scg.engine.stretches import shape
+
+        return shape(runs, self._size(sizes))
+
+    def at_once(self, runs: int, sizes: Sizes) -> int:
+        """Return how many of some runs a sampler takes: all, or a block of bounded memory."""
+        block = self.block_length(sizes)
+        return runs if runs <= block or self._stretch(runs, sizes)[1] else block
 
     def _reducing(self) -> Any:
         """Return the engine of means and summed squared deviations over runs."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scg.engine.interpreter import Sizes
+from scg.expr import Plate
 
 if TYPE_CHECKING:
+    from scg.engine.connection import Connection
     from scg.engine.executable import Executable
 
 #: Means of outputs over runs by key, and sums of squared deviations from them by ("spread", key);
@@ -32,12 +34,22 @@ class Sampler:
     engine : Executable
         What computes the outputs or, with several runs, their moments.
     sizes : mapping
-        Elements of each plate, that of runs included.
+        Elements of each plate but that of runs.
+    plate : Plate
+        The runs.
+    runs : int
+        The number of runs.
+    block, blocks : int
+        Runs of a block and blocks of a stretch, see :func:`scg.engine.stretches.shape`; without
+        blocks all runs are computed at once.
     """
 
-    def __init__(self, engine: Executable, sizes: Sizes):
-        self._engine, self._sizes = engine, sizes
-        inputs = engine.plan(sizes).ports.inputs
+    def __init__(
+        self, engine: Executable, sizes: Sizes, plate: Plate, runs: int, block: int, blocks: int
+    ):
+        self._engine, self._sizes, self._plate = engine, sizes, plate
+        self._runs, self._block, self._blocks = runs, block, blocks
+        inputs = engine.plan({**sizes, plate: block}).ports.inputs
         self._inputs = [(port.leaf.attrs["name"], port) for port in inputs if not port.is_noise]
         lengths = (math.prod(port.shape) * port.dtype.itemsize for _, port in self._inputs)
         self._is_small = sum(lengths) <= SMALL
@@ -47,8 +59,27 @@ class Sampler:
 
     def bind(self, values: Mapping[str, Any]) -> Sample:
         """Return what computes moments of leaves by name; every call overwrites the results."""
+        if not self._blocks:
+            return self._connect(values, self._runs)
+        from scg.engine.stretches import Stretches  # importing scg loads no compiler
+
+        whole = Stretches(
+            lambda: self._connect(values, self._block),
+            self._engine.noise_names,
+            self._block,
+            self._blocks,
+        )
+        if whole.runs == self._runs:
+            return whole
+        rest = self._connect(values, self._runs - whole.runs)
+        spans = ((range(whole.runs), whole), (range(whole.runs, self._runs), rest))
+        return lambda seed, first: merged(
+            (span, sample(seed, first + span.start)) for span, sample in spans
+        )
+
+    def _connect(self, values: Mapping[str, Any], runs: int) -> Connection:
         leaves = {port.leaf: values[name] for name, port in self._inputs}
-        return self._engine.connect(leaves, self._sizes, drawing=True).__call__
+        return self._engine.connect(leaves, {**self._sizes, self._plate: runs}, drawing=True)
 
     def estimate(self, values: Mapping[str, Any], seed: Any) -> Moments:
         """Return moments in new arrays and scalars.
@@ -70,3 +101,20 @@ class Sampler:
             found[key] = array.copy() if array.ndim else array[()]
         free.append((own, sample))
         return found
+
+
+def merged(parts: Iterable[tuple[range, Moments]]) -> Moments:
+    """Merge the moments of consecutive ranges of runs.
+
+    Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
+    The American Statistician 37(3), equation 2.1.
+    """
+    whole: Moments = {}
+    for runs, found in parts:
+        share = len(runs) / runs.stop
+        for key in [key for key in found if key[0] != "spread"]:
+            delta, own = found[key] - whole.get(key, 0.0), ("spread", key)
+            spread = whole.get(own, 0.0) + found.get(own, 0.0)
+            whole[own] = spread + delta**2 * (runs.start * share)
+            whole[key] = whole.get(key, 0.0) + delta * share
+    return whole

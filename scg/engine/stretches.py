@@ -44,8 +44,22 @@ MERGE = """def kernel(table):
         store_f8(mean, j, load_f8(mean, j, 0, 3) + delta * share, 0, 3)
 """
 
-#: Stretches of one call; with more, threads would seldom wait for the last one.
+#: Stretches of one call: so many that threads do not wait long for the last one.
 STRETCHES = 16
+#: Elements of all intermediate arrays of a block, and the fewest runs that make one.
+ELEMENTS, FEWEST = 1 << 17, 64
+
+
+def shape(runs: int, elements: int) -> tuple[int, int]:
+    """Return runs of a block and blocks of a stretch, given the elements of one run.
+
+    There are no blocks where runs are few, or large themselves.
+    """
+    longest = ELEMENTS // max(elements, 1)
+    if longest < FEWEST or runs < STRETCHES * longest:
+        return runs, 0
+    blocks = -(-runs // (STRETCHES * longest))
+    return runs // (STRETCHES * blocks), blocks
 
 
 class Stretches:
@@ -61,6 +75,11 @@ class Stretches:
         Runs of a block.
     blocks : int
         Blocks of a stretch.
+
+    Attributes
+    ----------
+    runs : int
+        The number of runs of a call.
     """
 
     def __init__(
@@ -69,6 +88,7 @@ class Stretches:
         self._names = names
         self._connections = [connect() for _ in range(STRETCHES)]
         self._length = runs * blocks
+        self.runs = STRETCHES * self._length
         outputs = self._connections[0].outputs
         self._keys = [key for key in outputs if ("spread", key) in outputs]
         self._ends = np.cumsum([0, *(outputs[key].size for key in self._keys)]).tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from scg.engine.sampler import Moments
+from scg.engine.sampler import Moments, Sample, merged
 from scg.expr import Plate
 from scg.run.result import Nested, Result
 
@@ -37,7 +37,10 @@ class BoundStep:
     ):
         self.step, self.runs = step, runs
         self._values, self._sizes, self._memory = values, sizes, memory
-        self._length = runs if runs == 1 else min(runs, step.program.block_length(sizes))
+        self._length = step.at_once(runs, sizes)
+        self._blocks = [
+            range(start, min(start + self._length, runs)) for start in range(0, runs, self._length)
+        ]
         self._first = step.sampler(values, sizes, self._length)
         self._single, self._layout = runs == self._length, step.layout
 
@@ -58,21 +61,10 @@ class BoundStep:
         return Result(found, self.runs, self._memory, self._layout)
 
     def _in_blocks(self, seed: Any) -> Moments:
-        """Merge the moments of blocks of runs.
+        """Merge the moments of blocks of runs."""
+        return merged((block, self._sampler(block)(seed, block.start)) for block in self._blocks)
 
-        Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
-        The American Statistician 37(3), equation 2.1.
-        """
-        merged: Moments = {}
-        for block in self.step.program.blocks(self.runs, self._sizes):
-            sampler = self._first
-            if len(block) < self._length:
-                sampler = self.step.sampler(self._values, self._sizes, len(block))
-            found = sampler(seed, block.start)
-            share = len(block) / block.stop
-            for key in [key for key in found if key[0] != "spread"]:
-                delta, own = found[key] - merged.get(key, 0.0), ("spread", key)
-                spread = merged.get(own, 0.0) + found.get(own, 0.0)
-                merged[own] = spread + delta**2 * (block.start * share)
-                merged[key] = merged.get(key, 0.0) + delta * share
-        return merged
+    def _sampler(self, block: range) -> Sample:
+        if len(block) == self._length:
+            return self._first
+        return self.step.sampler(self._values, self._sizes, len(block))

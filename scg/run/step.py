@@ -104,7 +104,7 @@ class Step:
         values, sizes, memory = self.checked(params, data, state)
         if seed is not None and noise is None:
             runs, program = as_runs(runs), self.program
-            if self._is_plain and (runs == 1 or runs <= program.block_length(sizes)):
+            if self._is_plain and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
                 return Result(found, runs, memory, self.layout)
             return BoundStep(self, values, sizes, memory, runs)(seed)
@@ -267,6 +267,12 @@ class Step:
     @cached_property
     def _binder(self) -> Binder:
         return Binder(self.graph, self.program.dtype)
+
+    def at_once(self, runs: int, sizes: Mapping[Plate, int]) -> int:
+        """Return how many of some runs :meth:`sampler` takes."""
+        if self._is_plain:
+            return self.program.at_once(runs, sizes)
+        return min(runs, self.program.block_length(sizes))
 
     def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sample:
         """Return what computes moments of every output from a seed and the first of `runs` runs."""

@@ -78,7 +78,7 @@ def test_time_to_compile_is_linear_in_depth():
 
     seconds(8)  # kernels
     small = min(seconds(30) for _ in range(3))
-    assert seconds(240) < 8 * 2 * small + 0.1
+    assert min(seconds(240) for _ in range(2)) < 8 * 2 * small + 0.1
 
 
 def test_runs_take_bounded_memory():
