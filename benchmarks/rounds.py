@@ -17,7 +17,7 @@ from workloads import WORKLOADS
 
 import scg
 
-#: Threads of a library spin after its turn, those of OpenBLAS for 0.1 s, in the way of the next one's.
+#: Threads of a library spin after its turn, OpenBLAS' for 0.1 s, in the way of the next one's.
 SETTLING = 0.15
 #: Calls of a round last at least this long; as many go before, as after a pause threads wake up and
 #: arrays are far.

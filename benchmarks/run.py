@@ -5,16 +5,14 @@
 
 Every workload runs in a process of its own, its rounds interleaved among the libraries, because a
 shared machine drifts; a ratio is one of medians. Where the environment sets OPENBLAS_CORETYPE,
-everything is measured with it and without it. `--record FILE` appends what was measured as a line
-of JSON and says what changed since the last line of this machine.
+everything is measured with it and without it. From commit to commit scg alone is tracked by `asv`,
+see benchmarks/tracking.
 """
 
 import argparse
-import json
 import os
 import platform
 import tempfile
-import time
 from pathlib import Path
 
 from options import add_options, child, number, table
@@ -92,27 +90,11 @@ def first_table(names, absent, clock):
     return table(["seconds / MB", *FIRST], rows)
 
 
-def record(path, results):
-    """Append the medians to a file, and print how they changed on this machine."""
-    machine = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
-    medians = {name: result["median"] for name, result in results.items()}
-    line = {"time": time.strftime("%F %T"), "machine": machine, "medians": medians}
-    lines = path.read_text().splitlines() if path.exists() else []
-    before = [old for old in map(json.loads, lines) if old["machine"] == machine]
-    for name, median in medians.items() if before else ():
-        if name in before[-1]["medians"]:
-            ratio = median["scg numba"] / before[-1]["medians"][name]["scg numba"]
-            print(f"{name}: {ratio:.2f} of {before[-1]['time']}")
-    with path.open("a") as file:
-        file.write(json.dumps(line) + "\n")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=WORKLOADS)
     add_options(parser)
     parser.add_argument("--no-first", action="store_true", help="leave out the first gradients")
-    parser.add_argument("--record", type=Path, help="append what was measured to this file")
     options = parser.parse_args()
     threads = options.threads or "every library's default"
     print(
@@ -126,8 +108,6 @@ def main():
     if not options.no_first:
         absent = {(name, who) for name, r in results.items() for who in r["missing"]}
         print(f"\n{first_table(options.names, absent, options.clock)}")
-    if options.record:
-        record(options.record, results)
 
 
 if __name__ == "__main__":
