@@ -6,23 +6,16 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine import blas, parts
+from scg.engine import parts
 from scg.engine.executable import Executable
 from scg.engine.interpreter import Interpreter
 from scg.ops import elementwise, reductions
 
 pytest.importorskip("numba")
+pytestmark = pytest.mark.usefixtures("own_threads")
 
 PLATE, OTHER = scg.Plate("batch"), scg.Plate("other")
 SIZE = 5 * parts.LEAST // 12 + 7
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """These tests set the number of threads."""
-    before = blas.threads()
-    yield
-    blas.set_threads(before)
 
 
 def outputs():

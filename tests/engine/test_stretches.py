@@ -4,17 +4,10 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine import blas, program, stretches
+from scg.engine import program, stretches
 
 pytest.importorskip("numba")
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """These tests set the number of threads."""
-    before = blas.threads()
-    yield
-    blas.set_threads(before)
+pytestmark = pytest.mark.usefixtures("own_threads")
 
 
 @pytest.fixture(autouse=True)

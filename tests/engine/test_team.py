@@ -13,14 +13,7 @@ import scg
 from scg.engine import blas, team
 
 pytest.importorskip("numba")
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """These tests set the number of threads."""
-    before = blas.threads()
-    yield
-    blas.set_threads(before)
+pytestmark = pytest.mark.usefixtures("own_threads")
 
 
 def network(rows=300, dtype="float64"):
