@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,34 @@ Sample = Callable[[Any, int], Moments]
 #: Bytes that are copied in less time than it takes to tie a table to their arrays.
 SMALL = 1 << 16
 
+#: Tasks of a call that computes many runs: so many that threads do not wait long for the last one.
+STRETCHES = 16
+#: Elements of all intermediate arrays of a block of runs, the fewest runs that make one, and the
+#: blocks of a stretch at most: a call that lasts too long cannot be interrupted.
+ELEMENTS, FEWEST, MOST = 1 << 17, 64, 64
+
+
+class Shape(NamedTuple):
+    """How many runs are computed: calls of `STRETCHES` stretches of blocks of runs, and a rest.
+
+    Without calls all runs are computed at once.
+    """
+
+    calls: int
+    blocks: int
+    runs: int
+
+
+def shape(runs: int, elements: int) -> Shape:
+    """Return how to compute runs of some elements each: few or large ones without calls."""
+    longest = ELEMENTS // max(elements, 1)
+    if longest < FEWEST or runs < STRETCHES * longest:
+        return Shape(0, 0, runs)
+    blocks = -(-runs // (STRETCHES * longest))
+    calls = -(-blocks // MOST)
+    blocks = -(-blocks // calls)
+    return Shape(calls, blocks, runs // (STRETCHES * calls * blocks))
+
 
 class Sampler:
     """Computes moments of outputs for given sizes of the plates and a number of runs.
@@ -39,17 +68,14 @@ class Sampler:
         The runs.
     runs : int
         The number of runs.
-    block, blocks : int
-        Runs of a block and blocks of a stretch, see :func:`scg.engine.stretches.shape`; without
-        blocks all runs are computed at once.
+    shape : Shape
+        How they are computed.
     """
 
-    def __init__(
-        self, engine: Executable, sizes: Sizes, plate: Plate, runs: int, block: int, blocks: int
-    ):
+    def __init__(self, engine: Executable, sizes: Sizes, plate: Plate, runs: int, shape: Shape):
         self._engine, self._sizes, self._plate = engine, sizes, plate
-        self._runs, self._block, self._blocks = runs, block, blocks
-        inputs = engine.plan({**sizes, plate: block}).ports.inputs
+        self._runs, self._shape = runs, shape
+        inputs = engine.plan({**sizes, plate: shape.runs}).ports.inputs
         self._inputs = [(port.leaf.attrs["name"], port) for port in inputs if not port.is_noise]
         lengths = (math.prod(port.shape) * port.dtype.itemsize for _, port in self._inputs)
         self._is_small = sum(lengths) <= SMALL
@@ -59,20 +85,21 @@ class Sampler:
 
     def bind(self, values: Mapping[str, Any]) -> Sample:
         """Return what computes moments of leaves by name; every call overwrites the results."""
-        if not self._blocks:
+        calls, blocks, block = self._shape
+        if not calls:
             return self._connect(values, self._runs)
         from scg.engine.stretches import Stretches  # importing scg loads no compiler
 
         whole = Stretches(
-            lambda: self._connect(values, self._block),
-            self._engine.noise_names,
-            self._block,
-            self._blocks,
+            lambda: self._connect(values, block), self._engine.noise_names, block, blocks
         )
-        if whole.runs == self._runs:
+        ends = [whole.runs * i for i in range(calls + 1)]
+        spans: list[tuple[range, Sample]] = [(range(*pair), whole) for pair in pairwise(ends)]
+        if ends[-1] < self._runs:
+            rest = range(ends[-1], self._runs)
+            spans.append((rest, self._connect(values, len(rest))))
+        if len(spans) == 1:
             return whole
-        rest = self._connect(values, self._runs - whole.runs)
-        spans = ((range(whole.runs), whole), (range(whole.runs, self._runs), rest))
         return lambda seed, first: merged(
             (span, sample(seed, first + span.start)) for span, sample in spans
         )

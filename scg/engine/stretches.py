@@ -15,6 +15,7 @@ import numpy as np
 
 from scg.engine import native, streams
 from scg.engine.connection import Connection, address
+from scg.engine.sampler import STRETCHES
 from scg.engine.team import SERIAL, Team
 
 #: Runs one stretch. Its words: blocks, runs of a block, the first run and where to write it; the
@@ -43,23 +44,6 @@ MERGE = """def kernel(table):
         store_f8(squares, j, load_f8(squares, j, 1, 3) + spread, 1, 3)
         store_f8(mean, j, load_f8(mean, j, 0, 3) + delta * share, 0, 3)
 """
-
-#: Stretches of one call: so many that threads do not wait long for the last one.
-STRETCHES = 16
-#: Elements of all intermediate arrays of a block, and the fewest runs that make one.
-ELEMENTS, FEWEST = 1 << 17, 64
-
-
-def shape(runs: int, elements: int) -> tuple[int, int]:
-    """Return runs of a block and blocks of a stretch, given the elements of one run.
-
-    There are no blocks where runs are few, or large themselves.
-    """
-    longest = ELEMENTS // max(elements, 1)
-    if longest < FEWEST or runs < STRETCHES * longest:
-        return runs, 0
-    blocks = -(-runs // (STRETCHES * longest))
-    return runs // (STRETCHES * blocks), blocks
 
 
 class Stretches:
