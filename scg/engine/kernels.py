@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scg.expr import Expr, Plate
-from scg.passes.fuse import Axes, Item, Loop, Space
+from scg.engine.nests import Axis, is_unit, merge, moves
+from scg.expr import Expr
+from scg.passes.fuse import Axes, Item, Loop
 from scg.passes.rows import ROWS
 from scg.passes.statements import STATEMENTS
 
@@ -24,8 +25,6 @@ LEAST = {"f4": "-inf", "f8": "-inf", "i8": str(np.iinfo(np.int64).min)}
 
 #: Elements of a row that are added in single precision before a total of double precision.
 STRETCH = 1024
-
-Axis = Plate | int  # a plate, or the position of an event axis in the space
 
 
 class Word(NamedTuple):
@@ -56,44 +55,6 @@ def type_code(kind: str, real: str) -> str:
 def generate(loop: Loop, real: str) -> Kernel:
     """Return the kernel of a loop nest."""
     return _Writer(loop, real).kernel()
-
-
-def moves(axes: Axes, axis: Axis) -> bool:
-    """Whether an operand moves along an axis of the space."""
-    return axis in axes.plates if isinstance(axis, Plate) else axes.strides[axis] != 0
-
-
-def merge(space: Space, operands: list[Axes]) -> list[tuple[Axis, ...]]:
-    """Return the loops of a nest, outermost first: axes along which all operands run through."""
-    axes: list[Axis] = [*space.plates, *range(len(space.lengths))]
-    loops: list[tuple[Axis, ...]] = []
-    for axis in axes:
-        if loops and all(_joined(operand, loops[-1][-1], axis, space) for operand in operands):
-            loops[-1] = (*loops[-1], axis)
-        else:
-            loops.append((axis,))
-    return loops
-
-
-def _joined(operand: Axes, outer: Axis, inner: Axis, space: Space) -> bool:
-    """Whether a step along `outer` is what all steps along `inner` amount to."""
-    if moves(operand, outer) != moves(operand, inner):
-        return False
-    if not moves(operand, outer):
-        return True
-    if isinstance(inner, Plate):
-        plates = operand.plates
-        return plates.index(inner) == plates.index(outer) + 1  # type: ignore[arg-type]
-    step = operand.strides[inner] * space.lengths[inner]
-    if isinstance(outer, Plate):
-        return operand.plates[-1] is outer and step == operand.base.size
-    return operand.strides[outer] == step
-
-
-def _is_unit(operand: Axes, axis: Axis) -> bool:
-    if isinstance(axis, Plate):
-        return operand.plates[-1] is axis and operand.base.size == 1
-    return operand.strides[axis] == 1
 
 
 class _Writer:
@@ -173,7 +134,7 @@ class _Writer:
                 self.start[0].append(f"{step} = {self._word('step', axes, loop[-1:])}")
                 self.start[d + 1].append(f"{name}_{d} = {self._pointer(axes, d)} + i{d} * {step}")
         if self.loops and moves(axes, self.loops[-1][-1]):
-            if not _is_unit(axes, self.loops[-1][-1]):
+            if not is_unit(axes, self.loops[-1][-1]):
                 word = self._word("stride", axes, self.loops[-1][-1:])
                 self.start[0].append(f"s{k} = {word}")
 
@@ -189,7 +150,7 @@ class _Writer:
         if not self.loops or not moves(axes, self.loops[-1][-1]):
             return "u8(0)"
         i = f"i{self.depth - 1}"
-        return i if _is_unit(axes, self.loops[-1][-1]) else f"{i} * s{self.number[axes]}"
+        return i if is_unit(axes, self.loops[-1][-1]) else f"{i} * s{self.number[axes]}"
 
     def _at(self, axes: Axes, depth: int) -> str:
         return f"{self._pointer(axes, depth)}, {self._index(axes)}"

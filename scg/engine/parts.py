@@ -16,7 +16,8 @@ import numpy as np
 from scg.engine import native
 from scg.engine.buffers import type_of
 from scg.engine.interpreter import full
-from scg.engine.kernels import Axis, Word, moves
+from scg.engine.kernels import Word
+from scg.engine.nests import Axis, moves
 from scg.expr import Expr, Plate
 from scg.passes.fuse import Axes, Loop
 

@@ -11,7 +11,8 @@ import numpy as np
 from scg.engine import products, streams
 from scg.engine.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
 from scg.engine.interpreter import full
-from scg.engine.kernels import Axis, Word
+from scg.engine.kernels import Word
+from scg.engine.nests import Axis
 from scg.engine.parts import Call, Cut, loop_parts
 from scg.engine.team import Stage, walk
 from scg.expr import Expr, Plate

@@ -13,6 +13,9 @@ from scg.expr import Expr, Plate
 from scg.graph import Graph
 from scg.run.guard import check_empty, check_given, checks_of_given
 
+#: Runs of one seed.
+MOST_RUNS = 2**32
+
 
 def bind(
     graph: Graph,
@@ -181,3 +184,16 @@ def bind_noise(
                 f"unknown noise {name!r}; the program uses {', '.join(map(repr, leaves)) or 'none'}"
             )
     return checked
+
+
+def as_runs(runs: Any) -> int:
+    """Return a number of runs, checked."""
+    if type(runs) is int and 0 < runs <= MOST_RUNS:
+        return runs
+    if not isinstance(runs, (int, np.integer)) or isinstance(runs, bool) or runs < 1:
+        raise CallError(f"runs must be a positive integer, got {runs!r}")
+    if runs > MOST_RUNS:
+        raise CallError(
+            f"one seed has 2**32 runs, got runs={runs}; take several seeds, e.g. seed=(1, 0)"
+        )
+    return int(runs)

@@ -17,16 +17,13 @@ from scg.expr import Plate
 from scg.graph import Graph
 from scg.passes.plan import Plan
 from scg.passes.surrogate import Surrogate
-from scg.run.binding import Binder, bind
+from scg.run.binding import Binder, as_runs, bind
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import shapes_of
 from scg.run.guard import Guard
 from scg.run.outcomes import Outcomes, spread
 from scg.run.result import Layout, Nested, Result
 from scg.run.state import checked_state, initial_state
-
-#: Runs of one seed.
-MOST_RUNS = 2**32
 
 if TYPE_CHECKING:
     from scg.engine.table import Profile
@@ -309,16 +306,3 @@ class Step:
         if self.check_finite:
             self.guard.after(out, values, noise, sizes)
         return out
-
-
-def as_runs(runs: Any) -> int:
-    """Return a number of runs, checked."""
-    if type(runs) is int and 0 < runs <= MOST_RUNS:
-        return runs
-    if not isinstance(runs, (int, np.integer)) or isinstance(runs, bool) or runs < 1:
-        raise CallError(f"runs must be a positive integer, got {runs!r}")
-    if runs > MOST_RUNS:
-        raise CallError(
-            f"one seed has 2**32 runs, got runs={runs}; take several seeds, e.g. seed=(1, 0)"
-        )
-    return int(runs)
