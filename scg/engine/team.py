@@ -10,6 +10,7 @@ Threads are Python's, which stay outside of its lock while they walk.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -175,7 +176,8 @@ def _ready(helpers: int) -> int:
             thread.start()
             _helpers.append(thread)
         for thread in _helpers if processor >= 0 and others else ():
-            os.sched_setaffinity(thread.native_id or 0, others)
+            with contextlib.suppress(OSError):  # a sandbox may forbid it
+                os.sched_setaffinity(thread.native_id or 0, others)
     return min(helpers, _room)
 
 
