@@ -10,7 +10,7 @@ import numpy as np
 from scg.errors import UnsupportedError
 from scg.ops.base import integer
 from scg.ops.elementary import sin
-from scg.ops.elementwise import absolute, elementwise, equal, exp, log, log1p, sign, square, where
+from scg.ops.elementwise import absolute, elementwise, exp, less, log, log1p, sign, square, where
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ERF = 2.0 / math.sqrt(math.pi)  # derivative of erf at 0
@@ -185,22 +185,22 @@ log_i0e = elementwise(
     _kernel("von_mises", "log_i0e"),
     lambda g, y, k, order: g * log_i0e(k, order=_next(order)),
 )
-# I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels; I₁(x) / x is 1/2 at 0
+
+
+def _half(x: Any, y: Any) -> Any:
+    """exp(−|x|) I₁(x) / x, given exp(−|x|) I₁(x), which is rounded where x is subnormal."""
+    small = less(absolute(x), 1e-30)
+    return where(small, 0.5, y / where(small, 1.0, x))
+
+
+# I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels
 i0e = elementwise(
     "i0e", _scipy("i0e"), lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1))
 )
 i1e = elementwise(
     "i1e",
     _scipy("i1e"),
-    lambda g, y, x: (
-        -(
-            g
-            * (
-                i0e(x) * log_i0e(absolute(x), order=1)
-                + where(equal(x, 0.0), 0.5, y / where(equal(x, 0.0), 1.0, x))
-            )
-        )
-    ),
+    lambda g, y, x: -(g * (i0e(x) * log_i0e(absolute(x), order=1) + _half(x, y))),
 )
 
 #: Derivative of some order in κ of the von Mises CDF, and its inverse with the implicit VJP.
