@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg import collector
-from scg.engine import blas, native, streams, table, team
+from scg.engine import blas, native, streams, stretches, table, team
 from scg.engine.buffers import type_of, uses
 from scg.engine.connection import Connection, Ports
 from scg.engine.interpreter import Sizes, elements
@@ -69,7 +69,8 @@ class Executable:
         if any(plate.length is None for plate in self.plates):  # no size compiles anything later
             loops = [entry for entry in entries if isinstance(entry, Loop)]
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
-            for source in (*team.SOURCES, *sorted(joins)):
+            merges = stretches.sources(self.code) if self.merges else ()
+            for source in (*team.SOURCES, *merges, *sorted(joins)):
                 native.address(source)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
@@ -98,6 +99,11 @@ class Executable:
             key: (expr, self.slots[expr] if expr in written else None)
             for key, expr in self.outputs.items()
         }
+        spread = [key for key in self.finals if ("spread", key) in self.finals]
+        moments = (self.finals[name] for key in spread for name in (key, ("spread", key)))
+        kept = all(slot is not None for _, slot in moments)
+        #: Whether kernels alone compute moments, each to an array of its own, as stretches need.
+        self.merges = bool(spread) and kept and not self.fallbacks
         self.plates = sorted(
             {p for e in topological(self.outputs.values()) for p in e.plates}
             | {e.attrs["plate"] for e in self.leaves if e.op.name == "plate_size"},
@@ -111,15 +117,6 @@ class Executable:
         if isinstance(entry, Gemm):
             return blas.SOURCE.replace("{code}", self.code), ()
         return None, ()
-
-    @property
-    def merges(self) -> bool:
-        """Whether kernels alone compute moments, each to an array of its own, as stretches need."""
-        spread = [key for key in self.finals if ("spread", key) in self.finals]
-        kept = all(
-            self.finals[name][1] is not None for key in spread for name in (key, ("spread", key))
-        )
-        return kept and not self.fallbacks
 
     @property
     def source(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.noise import check_seed, normal, uniform
-from scg.engine.sampler import Moments, Sample, Sampler, Shape, shape
+from scg.engine.sampler import Moments, Sample, Sampler, Shape, shape, spans
 from scg.expr import Expr, Plate, topological
 from scg.passes.lift import lift, moments_over
 
@@ -146,9 +146,7 @@ class Program:
 
     def blocks(self, runs: int, sizes: Sizes) -> Iterator[range]:
         """Split runs into ranges of bounded memory."""
-        length = self.block_length(sizes)
-        for start in range(0, runs, length):
-            yield range(start, min(start + length, runs))
+        return spans(runs, self.block_length(sizes))
 
     def run(
         self, values: Mapping[str, Any], noise: Mapping[str, np.ndarray] | None, sizes: Sizes

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -90,18 +89,17 @@ class Sampler:
             return self._connect(values, self._runs)
         from scg.engine.stretches import Stretches  # importing scg loads no compiler
 
-        whole = Stretches(
-            lambda: self._connect(values, block), self._engine.noise_names, block, blocks
-        )
-        ends = [whole.runs * i for i in range(calls + 1)]
-        spans: list[tuple[range, Sample]] = [(range(*pair), whole) for pair in pairwise(ends)]
-        if ends[-1] < self._runs:
-            rest = range(ends[-1], self._runs)
-            spans.append((rest, self._connect(values, len(rest))))
-        if len(spans) == 1:
+        code, names = self._engine.code, self._engine.noise_names
+        whole = Stretches(lambda: self._connect(values, block), code, names, block, blocks)
+        every = list(spans(self._runs, whole.runs))
+        if len(every) == 1:
             return whole
+        rest = self._runs - calls * whole.runs
+        last = self._connect(values, rest) if rest else whole
+        samples = [whole] * (len(every) - 1) + [last]
         return lambda seed, first: merged(
-            (span, sample(seed, first + span.start)) for span, sample in spans
+            (span, sample(seed, first + span.start))
+            for span, sample in zip(every, samples, strict=True)
         )
 
     def _connect(self, values: Mapping[str, Any], runs: int) -> Connection:
@@ -128,6 +126,12 @@ class Sampler:
             found[key] = array.copy() if array.ndim else array[()]
         free.append((own, sample))
         return found
+
+
+def spans(runs: int, length: int) -> Iterator[range]:
+    """Split runs into ranges of a length."""
+    for start in range(0, runs, length):
+        yield range(start, min(start + length, runs))
 
 
 def merged(parts: Iterable[tuple[range, Moments]]) -> Moments:

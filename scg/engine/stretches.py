@@ -46,6 +46,11 @@ MERGE = """def kernel(table):
 """
 
 
+def sources(code: str) -> tuple[str, str]:
+    """Return the kernels of stretches, given the type code of floats."""
+    return STRETCH, MERGE.format(code=code)
+
+
 class Stretches:
     """Means and summed squared deviations of an executable's outputs over many runs.
 
@@ -53,8 +58,10 @@ class Stretches:
     ----------
     connect : callable
         Ties an executable of moments to a frame of its own, for the runs of a block.
+    code : str
+        The type code of its floats.
     names : sequence of bytes
-        Names of the noise leaves, see :func:`scg.engine.streams.keys`.
+        Names of its noise leaves, see :func:`scg.engine.streams.keys`.
     runs : int
         Runs of a block.
     blocks : int
@@ -67,7 +74,12 @@ class Stretches:
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], names: Sequence[bytes], runs: int, blocks: int
+        self,
+        connect: Callable[[], Connection],
+        code: str,
+        names: Sequence[bytes],
+        runs: int,
+        blocks: int,
     ):
         self._names = names
         self._connections = [connect() for _ in range(STRETCHES)]
@@ -81,19 +93,22 @@ class Stretches:
         self._tables = np.zeros((STRETCHES, 8), np.int64)
         self._tables[:, :2] = blocks, runs
         owned: list[Any] = [self._connections, self._merged, self._counts, self._tables]
+        stretch, merge = map(native.address, sources(code))
+        serial = native.address(SERIAL)
         for i, connection in enumerate(self._connections):
-            walks = self._walks(i, connection, owned)
+            walks = self._walks(i, connection, merge, owned)
             self._tables[i, 3:] = [
                 address(connection.frame.first_run),
-                native.address(SERIAL),
+                serial,
                 address(walks),
                 address(walks[1]),
                 address(self._counts[i]),
             ]
-        stretch = native.address(STRETCH)
         self._team = Team([(stretch, address(row), 0) for row in self._tables], STRETCHES, owned)
 
-    def _walks(self, number: int, connection: Connection, owned: list[Any]) -> np.ndarray:
+    def _walks(
+        self, number: int, connection: Connection, merge: int, owned: list[Any]
+    ) -> np.ndarray:
         """Return what the serial driver walks: the rows of a block, and those that merge it."""
         outputs, rows = connection.outputs, connection.frame.code
         merges = np.zeros((len(self._keys), 6), np.int64)
@@ -108,7 +123,7 @@ class Stretches:
                 address(mean),
                 address(spread),
             ]
-            code[i] = native.address(MERGE.format(code=mean.dtype.str[1:])), address(merges[i])
+            code[i] = merge, address(merges[i])
         walks = np.array([[len(rows), address(rows)], [len(code), address(code)]], np.int64)
         owned += [merges, code, walks]
         return walks

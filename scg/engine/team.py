@@ -89,13 +89,14 @@ def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callabl
     headers = np.zeros((len(merged) + 1, 2), np.int64)
     owned.append(headers)
     tasks: list[tuple[int, int, int]] = []
+    serial = native.address(SERIAL)
     for header, stage in zip(headers, merged, strict=False):
         before = len(tasks)
         if stage.work:
             tasks += [(*code[row].tolist(), before) for row in stage.rows]
         else:
             header[:] = len(stage.rows), code.ctypes.data + 16 * stage.rows.start
-            tasks.append((native.address(SERIAL), header.ctypes.data, before))
+            tasks.append((serial, header.ctypes.data, before))
     shared = [stage for stage in merged if stage.work]
     if not shared:
         return native.caller(SERIAL, headers.ctypes.data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from scg.engine.sampler import Moments, Sample, merged
+from scg.engine.sampler import Moments, Sample, merged, spans
 from scg.expr import Plate
 from scg.run.result import Nested, Result
 
@@ -38,9 +38,6 @@ class BoundStep:
         self.step, self.runs = step, runs
         self._values, self._sizes, self._memory = values, sizes, memory
         self._length = step.at_once(runs, sizes)
-        self._blocks = [
-            range(start, min(start + self._length, runs)) for start in range(0, runs, self._length)
-        ]
         self._first = step.sampler(values, sizes, self._length)
         self._single, self._layout = runs == self._length, step.layout
 
@@ -62,7 +59,8 @@ class BoundStep:
 
     def _in_blocks(self, seed: Any) -> Moments:
         """Merge the moments of blocks of runs."""
-        return merged((block, self._sampler(block)(seed, block.start)) for block in self._blocks)
+        blocks = spans(self.runs, self._length)
+        return merged((block, self._sampler(block)(seed, block.start)) for block in blocks)
 
     def _sampler(self, block: range) -> Sample:
         if len(block) == self._length:

@@ -56,6 +56,7 @@ def test_sizes_seeds_and_runs_never_compile_again(loaded):
     loaded.clear()
     for batch, seed, runs in [(1, 0, 1), (64, 7, 1), (7, (1, 2), 3), (5, 0, 1000), (1000, 3, 50)]:
         call(batch, seed, runs)
+    call(5, 0, 50_000)  # in stretches
     assert not loaded
 
 
