@@ -12,7 +12,7 @@ import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.noise import check_seed, normal, uniform
-from scg.engine.sampler import Moments, Sample, Sampler, Shape, shape, spans
+from scg.engine.sampler import Moments, Sample, Sampler, longest_block, spans
 from scg.expr import Expr, Plate, topological
 from scg.passes.lift import lift, moments_over
 
@@ -207,20 +207,20 @@ class Program:
             for old in list(self._samplers)[: 1 - SAMPLERS]:
                 self._samplers.pop(old, None)
             engine = self.engine() if runs == 1 else self._reducing()
-            sampler = Sampler(engine, sizes, RUNS, runs, self._shape(runs, sizes))
+            sampler = Sampler(engine, sizes, RUNS, runs, self._longest(runs, sizes))
             found = self._samplers.setdefault(key, sampler)
         return found
 
-    def _shape(self, runs: int, sizes: Sizes) -> Shape:
-        """Return how a sampler computes some runs."""
+    def _longest(self, runs: int, sizes: Sizes) -> int:
+        """Return the runs of a block of stretches; 0 if a sampler takes none."""
         if runs == 1 or self.backend == "numpy" or not self._reducing().merges:
-            return Shape(0, 0, runs)
-        return shape(runs, self._size(sizes))
+            return 0
+        return longest_block(runs, self._size(sizes))
 
     def at_once(self, runs: int, sizes: Sizes) -> int:
         """Return how many of some runs a sampler takes: all, or a block of bounded memory."""
         block = self.block_length(sizes)
-        return runs if runs <= block or self._shape(runs, sizes).calls else block
+        return runs if runs <= block or self._longest(runs, sizes) else block
 
     def _reducing(self) -> Any:
         """Return the engine of means and summed squared deviations over runs."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,26 +33,13 @@ STRETCHES = 16
 ELEMENTS, FEWEST, MOST = 1 << 17, 64, 64
 
 
-class Shape(NamedTuple):
-    """How many runs are computed: calls of `STRETCHES` stretches of blocks of runs, and a rest.
+def longest_block(runs: int, elements: int) -> int:
+    """Return the runs of a block of stretches, given the elements of one run.
 
-    Without calls all runs are computed at once.
+    It is 0 where all runs are better computed at once: where they are few, or large themselves.
     """
-
-    calls: int
-    blocks: int
-    runs: int
-
-
-def shape(runs: int, elements: int) -> Shape:
-    """Return how to compute runs of some elements each: few or large ones without calls."""
     longest = ELEMENTS // max(elements, 1)
-    if longest < FEWEST or runs < STRETCHES * longest:
-        return Shape(0, 0, runs)
-    blocks = -(-runs // (STRETCHES * longest))
-    calls = -(-blocks // MOST)
-    blocks = -(-blocks // calls)
-    return Shape(calls, blocks, runs // (STRETCHES * calls * blocks))
+    return 0 if longest < FEWEST or runs < STRETCHES * longest else longest
 
 
 class Sampler:
@@ -67,14 +55,14 @@ class Sampler:
         The runs.
     runs : int
         The number of runs.
-    shape : Shape
-        How they are computed.
+    longest : int
+        Runs of a block at most, if they are computed in stretches; 0 if all at once.
     """
 
-    def __init__(self, engine: Executable, sizes: Sizes, plate: Plate, runs: int, shape: Shape):
+    def __init__(self, engine: Executable, sizes: Sizes, plate: Plate, runs: int, longest: int):
         self._engine, self._sizes, self._plate = engine, sizes, plate
-        self._runs, self._shape = runs, shape
-        inputs = engine.plan({**sizes, plate: shape.runs}).ports.inputs
+        self._runs, self._longest = runs, longest
+        inputs = engine.plan({**sizes, plate: longest or runs}).ports.inputs
         self._inputs = [(port.leaf.attrs["name"], port) for port in inputs if not port.is_noise]
         lengths = (math.prod(port.shape) * port.dtype.itemsize for _, port in self._inputs)
         self._is_small = sum(lengths) <= SMALL
@@ -84,23 +72,38 @@ class Sampler:
 
     def bind(self, values: Mapping[str, Any]) -> Sample:
         """Return what computes moments of leaves by name; every call overwrites the results."""
-        calls, blocks, block = self._shape
-        if not calls:
+        if not self._longest:
             return self._connect(values, self._runs)
+        samples, ends = [], [0]
+        for sample, runs, times in self._pieces(values):
+            samples += [sample] * times
+            ends += [ends[-1] + runs * (i + 1) for i in range(times)]
+        if len(samples) == 1:
+            return samples[0]
+        return lambda seed, first: merged(
+            (range(*ends), sample(seed, first + ends[0]))
+            for ends, sample in zip(pairwise(ends), samples, strict=True)
+        )
+
+    def _pieces(self, values: Mapping[str, Any]) -> Iterator[tuple[Sample, int, int]]:
+        """Yield what computes runs, how many, and how often: long calls, a shorter one, a rest."""
+        unit = STRETCHES * self._longest
+        long, left = divmod(self._runs, unit * MOST)
+        if long:
+            yield self._stretch(values, self._longest, MOST), unit * MOST, long
+        blocks = -(-left // unit)
+        block = left // (STRETCHES * blocks) if blocks else 0
+        if block:
+            yield self._stretch(values, block, blocks), STRETCHES * blocks * block, 1
+        rest = left - STRETCHES * blocks * block
+        if rest:
+            yield self._connect(values, rest), rest, 1
+
+    def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sample:
         from scg.engine.stretches import Stretches  # importing scg loads no compiler
 
         code, names = self._engine.code, self._engine.noise_names
-        whole = Stretches(lambda: self._connect(values, block), code, names, block, blocks)
-        every = list(spans(self._runs, whole.runs))
-        if len(every) == 1:
-            return whole
-        rest = self._runs - calls * whole.runs
-        last = self._connect(values, rest) if rest else whole
-        samples = [whole] * (len(every) - 1) + [last]
-        return lambda seed, first: merged(
-            (span, sample(seed, first + span.start))
-            for span, sample in zip(every, samples, strict=True)
-        )
+        return Stretches(lambda: self._connect(values, block), code, names, block, blocks)
 
     def _connect(self, values: Mapping[str, Any], runs: int) -> Connection:
         leaves = {port.leaf: values[name] for name, port in self._inputs}

@@ -66,11 +66,6 @@ class Stretches:
         Runs of a block.
     blocks : int
         Blocks of a stretch.
-
-    Attributes
-    ----------
-    runs : int
-        The number of runs of a call.
     """
 
     def __init__(
@@ -84,7 +79,6 @@ class Stretches:
         self._names = names
         self._connections = [connect() for _ in range(STRETCHES)]
         self._length = runs * blocks
-        self.runs = STRETCHES * self._length
         outputs = self._connections[0].outputs
         self._keys = [key for key in outputs if ("spread", key) in outputs]
         self._ends = np.cumsum([0, *(outputs[key].size for key in self._keys)]).tolist()

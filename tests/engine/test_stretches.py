@@ -59,9 +59,9 @@ def test_moments_are_those_of_the_interpreter(monkeypatch, dtype, runs):
     ours, theirs, params, data = both(dtype)
     found = ours(params, seed=3, runs=runs, data=data)
     expected = theirs(params, seed=3, runs=runs, data=data)
-    calls = {500: 0, 20_001: 1, 60_000: 3}[runs]
-    assert len(made) == min(calls, 1)
-    assert not calls or runs - calls * sum(made) < 1000
+    pieces = {500: 0, 20_001: 1, 60_000: 2}[runs]  # the second is a shorter one
+    assert len(made) == pieces
+    assert not made or (runs - made[-1]) % made[0] < sampler.STRETCHES * sampler.MOST
     rtol = 1e-11 if dtype == "float64" else 2e-4
     np.testing.assert_allclose(found.cost, expected.cost, rtol=rtol)
     for name, grad in expected.grads.items():
@@ -69,6 +69,29 @@ def test_moments_are_those_of_the_interpreter(monkeypatch, dtype, runs):
         np.testing.assert_allclose(found.stderr[name], expected.stderr[name], rtol=rtol)
         assert found.grads[name].dtype == grad.dtype
     assert found.stderr["free"] == 0.0
+
+
+@pytest.mark.parametrize("runs", [2**17, 12_345_678, 10**9, 2**32])
+@pytest.mark.parametrize("elements", [1, 20, 777, 2048])
+def test_pieces_cover_all_runs_and_are_small(monkeypatch, runs, elements):
+    monkeypatch.undo()
+    longest = sampler.longest_block(runs, elements)
+    if not longest:
+        assert runs * elements < sampler.STRETCHES * sampler.ELEMENTS
+        return
+    one = object.__new__(sampler.Sampler)
+    one._runs, one._longest = runs, longest
+    one._stretch = lambda _, block, blocks: (block, blocks)
+    one._connect = lambda _, rest: (rest, 0)
+    covered = 0
+    for (block, blocks), each, times in one._pieces({}):
+        covered += each * times
+        if blocks:
+            assert each == sampler.STRETCHES * block * blocks
+            assert 0 < block <= longest and blocks <= sampler.MOST
+        else:
+            assert each == block < sampler.STRETCHES * sampler.MOST
+    assert covered == runs
 
 
 def test_threads_change_no_bit_and_calls_keep_their_results():
