@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scg.engine import streams
+from scg.engine import keys
 from scg.engine.buffers import ALIGNMENT, aligned, bytes_of, type_of
 from scg.engine.interpreter import KERNELS, Interpreter, Sizes, _general, full
+from scg.engine.keys import GIVEN
 from scg.expr import Expr
 from scg.passes.lower import View, is_whole
 
@@ -146,6 +147,7 @@ class Connection:
         self.plan = plan = executable.plan(sizes)
         self.arrays, self.at = plan.ports.open(leaves, drawing)
         self.frame = frame = plan.frame()
+        self._seed = frame.seed
         self._executable, self._drawing, self._first = executable, drawing, -1
         if drawing:
             self.at[executable.noise_slots] = frame.noise_at
@@ -157,17 +159,22 @@ class Connection:
         self._views: list[tuple[Any, np.ndarray]] = []
         for key, (expr, slot) in executable.finals.items():
             if slot is None:
-                self._views.append((key, self.view(expr)))
+                view = self.view(expr)
+                self._views.append((key, view))
+                self.outputs[key] = np.empty(view.shape, view.dtype)
             else:
                 self.outputs[key] = self.arrays[slot]
 
-    def __call__(self, seed: Any = None, first_run: int = 0) -> dict[Any, np.ndarray]:
+    def run(self, seed: Any = None, first_run: int = 0) -> dict[Any, np.ndarray]:
         """Run, on the noise of a seed if the connection draws; return :attr:`outputs`."""
         if self._drawing:
-            frame = self.frame
-            frame.keys[:] = streams.keys(seed, self._executable.noise_names)
+            if type(seed) is int and 0 <= seed < GIVEN:
+                self._seed[0] = seed
+            else:
+                self.frame.keys[:] = keys.keys(seed, self._executable.noise_names)
+                self._seed[0] = GIVEN
             if first_run != self._first:
-                frame.first_run[...] = self._first = first_run
+                self.frame.first_run[...] = self._first = first_run
         for call in self._calls:
             if call():
                 self.explain()
@@ -178,7 +185,7 @@ class Connection:
         """Return the outputs of the last run."""
         # Not to be handed out: what shows arrays of the caller's, or noise of a frame.
         for key, array in self._views:
-            self.outputs[key] = array.copy()
+            np.copyto(self.outputs[key], array)
         return self.outputs
 
     def explain(self) -> None:

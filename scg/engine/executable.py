@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg import collector
-from scg.engine import blas, native, streams, stretches, table, team
+from scg.engine import blas, keys, native, streams, stretches, table, team
 from scg.engine.buffers import type_of, uses
 from scg.engine.connection import Connection, Ports
 from scg.engine.interpreter import Sizes, elements
@@ -61,7 +61,7 @@ class Executable:
             self.sources.append(source)
             self._steps.append((entry, native.address(source) if source else None, words))
         self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op.name == "noise"}
-        self.noise_names = [streams.encoded(leaf) for leaf in self.noise]
+        self.noise_names = [keys.encoded(leaf) for leaf in self.noise]
         self.noise_slots = np.array(list(self.noise.values()), np.intp)
         self._fill = {
             leaf: native.address(streams.source_of(leaf, self.code)) for leaf in self.noise
@@ -70,7 +70,7 @@ class Executable:
             loops = [entry for entry in entries if isinstance(entry, Loop)]
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
             merges = stretches.sources(self.code) if self.merges else ()
-            for source in (*team.SOURCES, *merges, *sorted(joins)):
+            for source in (*team.SOURCES, keys.SOURCE, *merges, *sorted(joins)):
                 native.address(source)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
@@ -148,7 +148,7 @@ class Executable:
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
         """Compute the outputs, given an array for each expression of :attr:`leaves`."""
-        return self.connect(leaves, sizes, drawing=False)()
+        return self.connect(leaves, sizes, drawing=False).run()
 
     def profile(
         self, leaves: Mapping[Expr, Any], sizes: Sizes, rounds: int = 20

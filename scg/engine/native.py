@@ -22,13 +22,15 @@ from scg.engine import cache, symbols
 
 #: What a generated kernel may call lives in these modules; object code depends on their text.
 _HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
+_HELPERS += ("blake2b.py", "keys.py")
 _HELPERS += ("tasks.py", "calls.py", "densities.py", "rows.py", "scalars.py", "symbols.py")
 _HELPERS += ("special.py", "quantiles.py", "von_mises.py", "incomplete_beta.py")  # constants
 
-_Kernel = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+_Kernel = ctypes.CFUNCTYPE(ctypes.c_int)  # types of arguments would be checked every time
 
 _scratch = (ctypes.c_int64 * 2)()
-_nowhere = ctypes.addressof(_scratch), ctypes.addressof(_scratch) + 8
+#: Pointers, which a call takes as they are; numbers it would convert every time.
+_nowhere = ctypes.byref(_scratch), ctypes.byref(_scratch, 8)
 
 _addresses: dict[str, int] = {}
 _lock = threading.RLock()
@@ -65,7 +67,8 @@ def caller(source: str, table: int) -> Callable[[], int]:
 
     numba's convention begins with two places for what a function returns and raises.
     """
-    return functools.partial(_function(source), *_nowhere, table)
+    at = ctypes.byref(ctypes.c_char.from_address(table))
+    return functools.partial(_function(source), *_nowhere, at)
 
 
 @functools.cache
@@ -117,6 +120,7 @@ def _namespace() -> dict[str, Any]:
     import numpy as np
 
     from scg.engine import intrinsics, scalars
+    from scg.engine.blake2b import HASHES
     from scg.engine.calls import CALLS
     from scg.engine.densities import DENSITIES
     from scg.engine.math import FUNCTIONS
@@ -126,7 +130,7 @@ def _namespace() -> dict[str, Any]:
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
     names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
-    names |= CALLS | DENSITIES | TASKS | {"scalars": scalars}
+    names |= CALLS | DENSITIES | HASHES | TASKS | {"scalars": scalars}
     names |= {f"row_{name}_{code}": function for (name, code), function in ROWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scg.engine import products, streams
+from scg.engine import keys, products, streams
 from scg.engine.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
 from scg.engine.interpreter import full
 from scg.engine.kernels import Word
@@ -40,8 +40,8 @@ class Frame(NamedTuple):
         Function and operands of each row.
     drawing, reading : list
         How to run the table, with or without the rows that draw noise, which come first.
-    keys : memoryview
-        Bytes of the keys of what those rows draw.
+    seed, keys : memoryview
+        The seed of what those rows draw; if that is ``keys.GIVEN``, the bytes of its keys.
     first_run : ndarray
         The first run that they draw.
     noise_at : ndarray
@@ -55,6 +55,7 @@ class Frame(NamedTuple):
     code: np.ndarray
     drawing: list[Walk]
     reading: list[Walk]
+    seed: memoryview
     keys: memoryview
     first_run: np.ndarray
     noise_at: np.ndarray
@@ -130,12 +131,16 @@ class Plan:
         return start
 
     def _draw(self, noise: Mapping[Expr, int]) -> None:
-        """Begin with rows that fill the noise leaves; parts of all of them may run at once."""
+        """Begin with keys, and rows that fill the leaves; parts of all of them may run at once."""
         self._noise_slots = [self.ports.slots[leaf] for leaf in noise]
         self._shapes = [full(leaf, self.sizes) for leaf in noise]
         item = self.real.itemsize
-        self._keys, self._first = self._room(8 * len(noise)), self._room(8)
+        self._names = names = keys.Names([keys.encoded(leaf) for leaf in noise])
+        self._seed, self._keys, self._first = map(self._room, (8, 8 * len(noise), 8))
         self._noise_at = [self._room(math.prod(shape) * item) for shape in self._shapes]
+        if noise:
+            row = names.row(self._seed, self._room(names.room), self._keys)
+            self._add(Cut([row]), None)
         rows: list[Call] = []
         work = 0
         for i, (leaf, function) in enumerate(noise.items()):
@@ -211,14 +216,15 @@ class Plan:
         code = np.empty((len(self._rows), 2), np.int64)
         code[:, 0] = [row.function for row in self._rows]
         code[:, 1] = words.ctypes.data + 8 * self._starts[:-1]
-        owned = [arena, words, code]
+        owned = [arena, words, code, self._names.table]
         drawing = self._walks(self.stages, code, owned)
-        reading = self._walks(self.stages[1:], code, owned)
-        keys = arena[self._keys : self._keys + 8 * len(self._shapes)].data
+        reading = self._walks([s for s in self.stages if s.number is not None], code, owned)
+        seed = arena[self._seed : self._seed + 8].data.cast("Q")
+        own = arena[self._keys : self._keys + 8 * len(self._shapes)].data
         first_run = arena[self._first : self._first + 8].view(np.int64)
         first_run[...] = 0
         noise_at = at + np.array(self._noise_at, np.int64)
-        return Frame(arena, words, code, drawing, reading, keys, first_run, noise_at, owned)
+        return Frame(arena, words, code, drawing, reading, seed, own, first_run, noise_at, owned)
 
     def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Walk]:
         """Return how to run stages, between ops that Python computes."""

@@ -247,7 +247,7 @@ class Program:
         if draws is None:
             out = engine.run(leaves, own)
         else:
-            out = engine.connect(leaves, own, drawing=True)(*draws)
+            out = engine.connect(leaves, own, drawing=True).run(*draws)
         if single:
             return {key: _own(value)[None] for key, value in out.items()}
         return {

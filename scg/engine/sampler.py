@@ -73,7 +73,7 @@ class Sampler:
     def bind(self, values: Mapping[str, Any]) -> Sample:
         """Return what computes moments of leaves by name; every call overwrites the results."""
         if not self._longest:
-            return self._connect(values, self._runs)
+            return self._connect(values, self._runs).run
         samples, ends = [], [0]
         for sample, runs, times in self._pieces(values):
             samples += [sample] * times
@@ -97,7 +97,7 @@ class Sampler:
             yield self._stretch(values, block, blocks), STRETCHES * blocks * block, 1
         rest = left - STRETCHES * blocks * block
         if rest:
-            yield self._connect(values, rest), rest, 1
+            yield self._connect(values, rest).run, rest, 1
 
     def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sample:
         from scg.engine.stretches import Stretches  # importing scg loads no compiler
@@ -115,7 +115,7 @@ class Sampler:
         Small arrays are copied to those of a table that stays tied, and its results from there.
         """
         if not self._is_small:
-            return self.bind(values)(seed, 0)
+            return {key: array[()] for key, array in self.bind(values)(seed, 0).items()}
         free = self._free[self._engine.threads()]
         try:
             own, sample = free.pop()  # which no other thread has now

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from scg.engine.noise import seed_text
 from scg.engine.parts import Address, Call, Cut, ends, part
 from scg.expr import Expr
 
@@ -34,7 +31,6 @@ _ARRAY = """    each, block = word(table, 4), word(table, 7)
 """
 #: What a draw counts for where loops are cut, and the elements between which they may be.
 OPERATIONS, ALIGNED = 8, 32
-_NOTHING = hashlib.blake2b(digest_size=8)
 
 
 def source(law: str, code: str, scalar: bool) -> str:
@@ -51,26 +47,6 @@ def source_of(leaf: Expr, code: str) -> str:
     """Return the kernel that fills a leaf, whatever the sizes of its plates."""
     scalar = not leaf.shape and all(plate.rank == 0 for plate in leaf.plates)
     return source(leaf.attrs["law"], code, scalar)
-
-
-def keys(seed: Any, leaves: Sequence[bytes]) -> bytes:
-    """Return the stream keys of :func:`scg.engine.noise.stream_key`, eight bytes for each leaf."""
-    start = _NOTHING.copy()  # to copy a hash takes half as long as to make one
-    start.update(seed_text(seed))
-    if len(leaves) == 1:  # the fewest operations count where a step takes microseconds
-        start.update(leaves[0])
-        return start.digest()
-    digests = []
-    for leaf in leaves:
-        state = start.copy()
-        state.update(leaf)
-        digests.append(state.digest())
-    return b"".join(digests)
-
-
-def encoded(leaf: Expr) -> bytes:
-    """Return the name of a noise leaf as it enters its key."""
-    return leaf.attrs["name"].encode("utf-8", "surrogatepass")
 
 
 class Places(NamedTuple):

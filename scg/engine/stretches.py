@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine import native, streams
+from scg.engine import keys, native
 from scg.engine.connection import Connection, address
 from scg.engine.sampler import STRETCHES
 from scg.engine.team import SERIAL, Team
@@ -61,7 +61,7 @@ class Stretches:
     code : str
         The type code of its floats.
     names : sequence of bytes
-        Names of its noise leaves, see :func:`scg.engine.streams.keys`.
+        Names of its noise leaves, see :func:`scg.engine.keys.keys`.
     runs : int
         Runs of a block.
     blocks : int
@@ -125,9 +125,10 @@ class Stretches:
     def __call__(self, seed: Any, first_run: int) -> dict[Any, Any]:
         """Return means by key, and summed squared deviations by ("spread", key), in new arrays."""
         first, *_ = self._connections
-        keys = streams.keys(seed, self._names)
+        found = keys.keys(seed, self._names)
         for connection in self._connections:
-            connection.frame.keys[:] = keys
+            connection.frame.keys[:] = found
+            connection.frame.seed[0] = keys.GIVEN
         self._tables[:, 2] = first_run + self._length * np.arange(STRETCHES)
         self._merged.fill(0.0)
         if self._team():

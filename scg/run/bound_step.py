@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class BoundStep:
     """A step tied to parameters, data and state, as :meth:`scg.run.step.Step.bind` returns it.
 
-    One thread at a time may call it: a call overwrites the arrays of the last result. Several
-    threads take one each, of the same step.
+    One thread at a time may call it: a call overwrites the last result. Several threads take one
+    each, of the same step.
 
     Attributes
     ----------
@@ -39,7 +39,9 @@ class BoundStep:
         self._values, self._sizes, self._memory = values, sizes, memory
         self._length = step.at_once(runs, sizes)
         self._first = step.sampler(values, sizes, self._length)
-        self._single, self._layout = runs == self._length, step.layout
+        self._sample = self._first if runs == self._length else self._in_blocks
+        self._found: Moments | None = None
+        self._result: Result
 
     def __call__(self, seed: int | tuple[int, ...]) -> Result:
         """Estimate the cost and its gradients.
@@ -52,15 +54,22 @@ class BoundStep:
         Returns
         -------
         Result
-            Its arrays are overwritten by the next call: copy what is to be kept.
+            The next call overwrites it: copy what is to be kept.
         """
-        found = self._first(seed, 0) if self._single else self._in_blocks(seed)
-        return Result(found, self.runs, self._memory, self._layout)
+        found = self._sample(seed, 0)
+        if found is not self._found:
+            self._result = Result(found, self.runs, self._memory, self.step.layout)
+            self._found = found
+        return self._result
 
-    def _in_blocks(self, seed: Any) -> Moments:
+    def moments(self, seed: int | tuple[int, ...]) -> Moments:
+        """Return means and spreads of all outputs, which the next call may overwrite."""
+        return self._sample(seed, 0)
+
+    def _in_blocks(self, seed: Any, first: int) -> Moments:
         """Merge the moments of blocks of runs."""
         blocks = spans(self.runs, self._length)
-        return merged((block, self._sampler(block)(seed, block.start)) for block in blocks)
+        return merged((block, self._sampler(block)(seed, first + block.start)) for block in blocks)
 
     def _sampler(self, block: range) -> Sample:
         if len(block) == self._length:

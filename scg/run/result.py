@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,22 +10,6 @@ import numpy as np
 from scg.run.curvature import assemble
 
 Nested = dict[str, dict[str, np.ndarray]]
-
-
-class _Once:
-    """A property that is computed when it is first asked for.
-
-    ``functools.cached_property`` takes a lock in Python 3.11, which costs more than a small step.
-    """
-
-    def __init__(self, compute: Callable[[Any], Any]):
-        self._compute, self.__doc__, self._name = compute, compute.__doc__, compute.__name__
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        if instance is None:
-            return self
-        value = instance.__dict__[self._name] = self._compute(instance)
-        return value
 
 
 class Layout(NamedTuple):
@@ -50,7 +34,8 @@ class Layout(NamedTuple):
 class Result:
     """What one call of a step returns, averaged over its runs.
 
-    Everything is arranged when it is first asked for.
+    Everything is arranged when it is asked for, from arrays that the next call of a bound step
+    overwrites.
 
     Parameters
     ----------
@@ -101,12 +86,12 @@ class Result:
         """Whether every estimator is unbiased."""
         return self._layout.unbiased
 
-    @_Once
+    @property
     def cost(self) -> float:
         """The estimate of the objective."""
         return float(self._found["cost",])
 
-    @_Once
+    @property
     def costs(self) -> dict[str, float]:
         """The contribution of each cost."""
         return {name: float(self._found[key]) for name, key in self._layout.costs}
@@ -118,12 +103,11 @@ class Result:
         if self._grads is None:
             grads, found = {}, self._found
             for name, key in self._layout.grads:
-                # Indexed by nothing, a scalar leaves its array and an array stays one.
-                grads[name] = found[key][()]
+                grads[name] = found[key]
             self._grads = grads
         return self._grads
 
-    @_Once
+    @property
     def stderr(self) -> dict[str, Any]:
         """Standard errors of `grads` over the runs; NaN for a single run."""
         if self.runs == 1:
@@ -135,17 +119,17 @@ class Result:
             errors[name] = np.sqrt(np.broadcast_to(spread, np.shape(self._found[key])) * scale)
         return errors
 
-    @_Once
+    @property
     def state(self) -> Nested:
         """The estimators' own parameters, unchanged, and their new state: node, then name."""
         return nest(self._memory, self._found, "state")
 
-    @_Once
+    @property
     def hessian(self) -> Nested:
         """With ``order=2``: ``hessian["a"]["b"]`` of shape ``a.shape + b.shape``."""
         return assemble(self._layout.second, self._found)
 
-    @_Once
+    @property
     def estimator_grads(self) -> Nested:
         """Gradients of the estimators' own parameters: node, then name."""
         return nest({}, self._found, "own")

@@ -103,8 +103,9 @@ class Step:
             runs, program = as_runs(runs), self.program
             if self._is_plain and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
-                return Result(found, runs, memory, self.layout)
-            return BoundStep(self, values, sizes, memory, runs)(seed)
+            else:
+                found = BoundStep(self, values, sizes, memory, runs).moments(seed)
+            return Result(found, runs, memory, self.layout)
         if noise is None or seed is not None:
             raise CallError(
                 "a step needs a seed and has no default: step(params, seed=1)"
@@ -136,7 +137,7 @@ class Step:
         Returns
         -------
         BoundStep
-            ``fast(seed)`` returns what ``step(params, seed=seed, ...)`` does, in arrays that the
+            ``fast(seed)`` returns what ``step(params, seed=seed, ...)`` does, in a result that the
             next call overwrites.
 
         Raises

@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 import scg
-from scg.engine import native, noise, streams
+from scg.engine import keys, native, noise, streams
 from scg.engine.program import Program
 
 pytest.importorskip("numba")
@@ -18,7 +18,7 @@ def filled(law, dtype, seed, leaf, runs, shape):
     code = {np.float32: "f4", np.float64: "f8"}[dtype]
     out = np.full((len(runs), *shape), np.nan, dtype)
     row = streams.row(0, len(runs), math.prod(shape), out.itemsize, streams.Places(0, 0, 0))
-    key = np.frombuffer(streams.keys(seed, [leaf.encode()]), np.uint64)
+    key = np.frombuffer(keys.keys(seed, [leaf.encode()]), np.uint64)
     words, first = np.array(row.words), np.array(runs.start)
     for k, array in zip((0, 1, 5), (key, first, out), strict=True):
         words[k] = array.ctypes.data
@@ -77,15 +77,6 @@ def test_programs_draw_the_noise_of_the_interpreter_whatever_the_size_of_a_plate
             np.testing.assert_array_equal(found[name], array)
     grown = program.draw_noise(3, runs, three)["each/n"]
     np.testing.assert_array_equal(program.draw_noise(3, runs, one)["each/n"], grown[:, :1])
-
-
-@pytest.mark.parametrize("seed", [0, 12, (12,), (1, 2)])
-def test_keys_are_those_of_the_interpreter(seed):
-    names = ["a", "h/u", "ünicode"]
-    found = streams.keys(seed, [name.encode() for name in names])
-    assert np.frombuffer(found, "<u4").reshape(-1, 2).tolist() == [
-        list(noise.stream_key(seed, name)) for name in names
-    ]
 
 
 #: Key, counter and result of threefry2x32 with 20 rounds, from the authors' Random123 distribution.

@@ -1,5 +1,7 @@
 """Stretches of runs: the interpreter's moments, for every number of runs and of threads."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -82,7 +84,7 @@ def test_pieces_cover_all_runs_and_are_small(monkeypatch, runs, elements):
     one = object.__new__(sampler.Sampler)
     one._runs, one._longest = runs, longest
     one._stretch = lambda _, block, blocks: (block, blocks)
-    one._connect = lambda _, rest: (rest, 0)
+    one._connect = lambda _, rest: SimpleNamespace(run=(rest, 0))
     covered = 0
     for (block, blocks), each, times in one._pieces({}):
         covered += each * times
