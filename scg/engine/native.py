@@ -23,7 +23,8 @@ from scg.engine import cache, symbols
 #: What a generated kernel may call lives in these modules; object code depends on their text.
 _HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
 _HELPERS += ("blake2b.py", "keys.py")
-_HELPERS += ("tasks.py", "calls.py", "densities.py", "rows.py", "scalars.py", "symbols.py")
+_HELPERS += ("tasks.py", "calls.py", "densities.py", "rows.py", "symbols.py")
+_HELPERS += tuple(f"scalars/{n}.py" for n in ("base", "beta", "counts", "gamma", "von_mises"))
 _HELPERS += ("special.py", "quantiles.py", "von_mises.py", "incomplete_beta.py")  # constants
 
 _Kernel = ctypes.CFUNCTYPE(ctypes.c_int)  # types of arguments would be checked every time
@@ -86,8 +87,9 @@ def _environment() -> str:
     """Describe all that object code depends on besides its source."""
     parts = [version("numba"), version("llvmlite"), llvm.get_process_triple()]
     parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    folder = Path(__file__).parent
     for name in _HELPERS:
-        parts.append(hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest())
+        parts.append(hashlib.sha256((folder / name).read_bytes()).hexdigest())
     return "\n".join(parts)
 
 
