@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -20,6 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from scg.engine.keys import START
+from scg.engine.target import jit
 
 _WORD, _BYTE = ir.IntType(64), ir.IntType(8)
 _ORDERS = ir.ArrayType(ir.ArrayType(_BYTE, 16), 12)
@@ -112,9 +112,7 @@ def put_byte(typingctx, address, index, value):
     return types.void(*[types.uint64] * 3), codegen
 
 
-_inlined: Any = numba.njit(  # pyright: ignore[reportCallIssue]
-    forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+_inlined = jit(forceinline=True)
 # numba calls an intrinsic with its typing context, which a type checker does not know.
 _compress: Any = compress
 _get: Any = get_byte

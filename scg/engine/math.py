@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from numba.extending import intrinsic
 
 from scg.engine import intrinsics
+from scg.engine.target import jit
 
 # numba calls an intrinsic with its typing context, which a type checker does not know.
 exponent: Any = intrinsics.exponent
@@ -25,13 +25,7 @@ scale: Any = intrinsics.scale
 significand: Any = intrinsics.significand
 sqrt: Any = intrinsics.sqrt
 
-helper: Any = numba.njit(  # pyright: ignore[reportCallIssue]
-    fastmath={"contract"},
-    forceinline=True,
-    error_model="numpy",
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)
+helper = jit(fastmath={"contract"}, forceinline=True)
 
 #: (function name, type code) to the compiled helper.
 FUNCTIONS: dict[tuple[str, str], Any] = {}

@@ -22,7 +22,7 @@ from scg.engine import cache, symbols
 
 #: What a generated kernel may call lives in these modules; object code depends on their text.
 _HELPERS = ("intrinsics.py", "math.py", "random.py", "lanes.py", "normal.py", "native.py")
-_HELPERS += ("blake2b.py", "keys.py")
+_HELPERS += ("blake2b.py", "keys.py", "target.py")
 _HELPERS += ("tasks.py", "calls.py", "densities.py", "rows.py", "symbols.py")
 _HELPERS += tuple(f"scalars/{n}.py" for n in ("base", "beta", "counts", "gamma", "von_mises"))
 _HELPERS += ("special.py", "quantiles.py", "von_mises.py", "incomplete_beta.py")  # constants
@@ -146,21 +146,17 @@ def _namespace() -> dict[str, Any]:
 
 
 def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
-    """Compile with numba; no wrapper for Python or C is made, as kernels call kernels."""
+    """Compile with numba, for the target that knows what kernels may use and nothing else."""
     import numba
     import numpy as np
 
+    from scg.engine.target import jit
+
     scope = dict(_namespace())
     exec(source.replace("def kernel(", f"def {name}(", 1), scope)
-    options = {
-        "error_model": "numpy",
-        "fastmath": {"contract"},
-        "no_cpython_wrapper": True,
-        "no_cfunc_wrapper": True,
-    }
     types = [numba.from_dtype(np.dtype(code)) for code in codes]
     signature = types[0](*types) if types else numba.void(numba.uint64)
-    compiled = numba.njit(signature, **options)(scope[name])
+    compiled = jit(signature, fastmath={"contract"})(scope[name])
     (result,) = compiled.overloads.values()
     return _object_code(result.library, result.fndesc.llvm_func_name)
 
@@ -171,12 +167,11 @@ def _object_code(library: Any, entry: str) -> bytes:
     numba numbers functions by the order of their compilation. Object code of two processes may
     therefore call different functions by one name, and the first one loaded would serve both.
     """
-    module = llvm.parse_bitcode(library._final_module.as_bitcode())
+    module = library.optimized()
     needed = []
     for function in module.functions:
         if not function.is_declaration and function.name != entry:
             function.linkage = llvm.Linkage.internal
         elif function.name.startswith(symbols.PREFIX):
             needed.append(function.name)
-    code = library.codegen._tm.emit_object(module)
-    return " ".join([entry, *needed]).encode() + b"\0" + code
+    return " ".join([entry, *needed]).encode() + b"\0" + library.object_code(module)

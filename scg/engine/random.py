@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -17,6 +16,7 @@ from numba.extending import intrinsic
 
 from scg.engine.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
 from scg.engine.normal import FORMATS, quantile
+from scg.engine.target import jit
 
 #: Blocks that are computed at once: where there are so many, and otherwise.
 MANY, FEW = 64, 16
@@ -116,9 +116,7 @@ def _drawer(law: str, code: str, along: str) -> Any:
     of_run, of_block = np.uint64(along != "blocks"), np.uint64(along == "blocks")
     none = np.uint64(0)
 
-    @numba.njit(  # pyright: ignore[reportCallIssue]
-        forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )
+    @jit(forceinline=True)
     def draw(key, run, block, address, begin, end):
         at = none
         while at < end:

@@ -11,18 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from scg.engine import intrinsics
 from scg.engine.math import FUNCTIONS
+from scg.engine.target import jit
 
-row: Any = numba.njit(  # pyright: ignore[reportCallIssue]
-    fastmath={"contract"},
-    error_model="numpy",
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)
+row = jit(fastmath={"contract"})
 
 #: (function name, type code) to the compiled function.
 ROWS: dict[tuple[str, str], Any] = {}
@@ -32,6 +27,7 @@ i8 = np.int64
 get_i8: Any = intrinsics.get_i8
 put_i8: Any = intrinsics.put_i8
 plus: Any = intrinsics.plus
+sqrt: Any = intrinsics.sqrt
 log: Any = FUNCTIONS["log", "f8"]
 
 
@@ -216,7 +212,7 @@ def _matrices(code: str) -> dict[str, Any]:
                 if j < i:
                     put(out, i * so + j * to, total / get(out, j * so + j * to))
                 elif total > F(0) and total < F(np.inf):
-                    put(out, i * so + i * to, np.sqrt(total))
+                    put(out, i * so + i * to, sqrt(total))
                 else:
                     fill(out, so, to, n, n, F(np.nan))
                     return

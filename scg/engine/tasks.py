@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from scg.engine import intrinsics
+from scg.engine.target import jit
 
 # numba calls an intrinsic with its typing context, which a type checker does not know.
 atomic_add: Any = intrinsics.atomic_add
@@ -24,9 +24,7 @@ _TASK = np.uint64(24)
 #: Looks at a counter before another thread of this processor may run, and until a helper leaves.
 _PATIENCE, _LOOKS = np.uint64((1 << 16) - 1), np.uint64(1 << 17)
 
-_inlined: Any = numba.njit(  # pyright: ignore[reportCallIssue]
-    forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+_inlined = jit(forceinline=True)
 
 
 @_inlined

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -13,6 +12,7 @@ from numba.extending import intrinsic
 
 from scg.engine import intrinsics
 from scg.engine.calls import CALLS
+from scg.engine.target import jit
 
 # Functions of the system: to inline ours takes long to compile.
 exp, expm1, log, log1p = math.exp, math.expm1, math.log, math.log1p
@@ -31,9 +31,7 @@ sqrt: Any = intrinsics.sqrt
 inf, nan = math.inf, math.nan
 largest, tiny = float(np.finfo(np.float64).max), float(np.finfo(np.float64).tiny)
 
-scalar: Any = numba.njit(  # pyright: ignore[reportCallIssue]
-    fastmath={"contract"}, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+scalar = jit(fastmath={"contract"})
 
 
 def numbers(values: Any) -> Any:

@@ -1,0 +1,158 @@
+"""A target of numba: its CPU for numbers and addresses alone, up to LLVM's optimized module.
+
+On its own target numba links every function with a runtime for arrays and objects, turns it into
+machine code where it may be run, even if it is only called by kernels, and loads NumPy's and
+SciPy's linear algebra when it starts. Kernels need none of that, and compile in half of the time.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from numba.core import codegen, cpu, fastmathpass, typed_passes, untyped_passes
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
+from numba.core.descriptors import TargetDescriptor
+from numba.core.dispatcher import Dispatcher
+from numba.core.target_extension import (
+    CPU,
+    dispatcher_registry,
+    jit_registry,
+    target_override,
+    target_registry,
+)
+from numba.core.typing.context import Context
+
+_NAME = "scg"
+
+
+class Library(codegen.CPUCodeLibrary):
+    """A function and those that it calls; they are optimized together, in a kernel."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+        manager, builder = self._codegen._function_pass_manager()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                manager.run(function, builder)
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return 0: nobody runs a function by itself."""
+        self._ensure_finalized()
+        return 0
+
+    def optimized(self) -> llvm.ModuleRef:
+        """Return the module of a kernel."""
+        super()._optimize_final_module()
+        return self._final_module
+
+    def object_code(self, module: llvm.ModuleRef) -> bytes:
+        """Return a module's machine code."""
+        return self._codegen._tm.emit_object(module)
+
+
+class _Codegen(codegen.JITCPUCodegen):
+    _library_class = Library
+
+    def set_env(self, env_name: str, env: Any) -> None:
+        """Do nothing: kernels hold no objects."""
+
+
+class _Typing(Context):
+    def load_additional_registries(self) -> None:
+        from numba.core.typing import mathdecl
+
+        self.install_registry(mathdecl.registry)
+
+
+class _Context(cpu.CPUContext):
+    def init(self) -> None:
+        super().init()
+        self._internal_codegen = _Codegen(_NAME)
+
+    def load_additional_registries(self) -> None:
+        from numba.cpython import mathimpl, numbers, rangeobj, tupleobj  # noqa: F401
+
+        self.install_registry(mathimpl.registry)
+
+    @functools.cache  # noqa: B019  # there is one context; LLVM parses a module for each answer
+    def get_abi_sizeof(self, ty: Any) -> int:
+        """Return the bytes that a value takes."""
+        return super().get_abi_sizeof(ty)
+
+    def post_lowering(self, mod: Any, library: Library) -> None:
+        """Mark operations as fast-math allows, and link nothing."""
+        if self.fastmath:
+            fastmathpass.rewrite_module(mod, self.fastmath)
+
+
+class _Compiler(CompilerBase):
+    """Numba's passes without those for closures, objects, arrays and parallel loops."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Return the passes."""
+        manager = PassManager(_NAME)
+        for each in (
+            untyped_passes.TranslateByteCode,
+            untyped_passes.FixupArgs,
+            untyped_passes.IRProcessing,
+            untyped_passes.GenericRewrites,  # exceptions
+            untyped_passes.ReconstructSSA,
+            typed_passes.NopythonTypeInference,
+            typed_passes.PreLowerStripPhis,
+            typed_passes.IRLegalization,
+            typed_passes.NativeLowering,
+            typed_passes.NoPythonBackend,
+        ):
+            manager.add_pass(each, each.__name__)
+        manager.finalize()
+        return [manager]
+
+
+class _Target(CPU):
+    pass
+
+
+class _Descriptor(TargetDescriptor):
+    options = cpu.CPUTargetOptions
+
+    @functools.cached_property
+    def typing_context(self) -> _Typing:
+        return _Typing()
+
+    @functools.cached_property
+    def target_context(self) -> _Context:
+        return _Context(self.typing_context, _NAME)
+
+
+class _Dispatcher(Dispatcher):
+    targetdescr = _Descriptor(_NAME)
+
+    def __init__(self, *arguments: Any, **named: Any):
+        super().__init__(*arguments, **named, pipeline_class=_Compiler)
+
+    def compile(self, sig: Any) -> Any:
+        """Compile for argument types; what is overloaded is overloaded for this target."""
+        with target_override(_NAME):
+            return super().compile(sig)
+
+
+def jit(signature: Any = None, **options: Any) -> Any:
+    """Like :func:`numba.jit`, for functions that kernels call, and for kernels."""
+    ours = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    every: Any = numba.jit  # overloads that a type checker takes for all
+    return every(signature, _target=_NAME, **ours | options)
+
+
+target_registry[_NAME] = _Target
+dispatcher_registry[_Target] = _Dispatcher
+jit_registry[_Target] = jit
