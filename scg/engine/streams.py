@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,44 +10,47 @@ import numpy as np
 from scg.engine.parts import Address, Call, Cut, ends, part
 from scg.expr import Expr
 
-#: Fills one leaf: a scalar, of which a block may hold a run before the first, or an array. Words:
-#: addresses of the key and of the first run, runs after that one; runs, elements a run, address,
-#: bytes a run, first block.
+#: Fills one leaf. Words: addresses of the key and of the first run, runs after that one; runs,
+#: elements a run, address, bytes a run, first block.
 _HEAD = """def kernel(table):
     halves = word(word(table, 0), 0)
     key = halves << u8(32) | halves >> u8(32)
     first = word(word(table, 1), 0) + word(table, 2)
-    runs, out = word(table, 3), word(table, 5)
+    runs, each, out, block = word(table, 3), word(table, 4), word(table, 5), word(table, 7)
 """
+#: A scalar, of which a block may hold a run before the first.
 _SCALAR = """    before = first % u8({width})
     at = out - before * u8({item})
     draw_{law}_{code}_runs(key, first // u8({width}), u8(0), at, before, before + runs)
 """
-_ARRAY = """    each, block = word(table, 4), word(table, 7)
-    if each == u8(1):
+#: What goes before an array that may have one element.
+_ONE = """    if each == u8(1):
         draw_{law}_{code}_heads(key, first, block, out, u8(0), runs)
-    else:
-        for i in range(runs):
-            draw_{law}_{code}_blocks(key, first + i, block, out + i * word(table, 6), u8(0), each)
+        return
 """
+_ARRAY = """    for i in range(runs):
+        draw_{law}_{code}_blocks(key, first + i, block, out + i * word(table, 6), u8(0), each)
+"""
+_KINDS = {"scalar": _SCALAR, "any": _ONE + _ARRAY, "many": _ARRAY}
 #: What a draw counts for where loops are cut, and the elements between which they may be.
 OPERATIONS, ALIGNED = 8, 32
 
 
-def source(law: str, code: str, scalar: bool) -> str:
+def source(law: str, code: str, kind: str) -> str:
     """Return the kernel that fills a leaf of a law ("uniform", "normal") and float type.
 
-    A scalar has no axis but that of the runs. In float32 two of its runs share a block.
+    A "scalar" has no axis but that of the runs. In float32 two of its runs share a block. Others
+    have "any" number of elements, or "many", for which half of the code is enough.
     """
     item, width = {"f4": (4, 2), "f8": (8, 1)}[code]
-    text = _HEAD + (_SCALAR if scalar else _ARRAY)
-    return text.format(law=law, code=code, item=item, width=width)
+    return (_HEAD + _KINDS[kind]).format(law=law, code=code, item=item, width=width)
 
 
 def source_of(leaf: Expr, code: str) -> str:
     """Return the kernel that fills a leaf, whatever the sizes of its plates."""
     scalar = not leaf.shape and all(plate.rank == 0 for plate in leaf.plates)
-    return source(leaf.attrs["law"], code, scalar)
+    kind = "scalar" if scalar else "many" if math.prod(leaf.shape) > 1 else "any"
+    return source(leaf.attrs["law"], code, kind)
 
 
 class Places(NamedTuple):

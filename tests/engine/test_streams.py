@@ -13,7 +13,7 @@ from scg.engine.program import Program
 pytest.importorskip("numba")
 
 
-def filled(law, dtype, seed, leaf, runs, shape):
+def filled(law, dtype, seed, leaf, runs, shape, kind="any"):
     """Fill an array by a compiled kernel, as a frame does."""
     code = {np.float32: "f4", np.float64: "f8"}[dtype]
     out = np.full((len(runs), *shape), np.nan, dtype)
@@ -22,7 +22,7 @@ def filled(law, dtype, seed, leaf, runs, shape):
     words, first = np.array(row.words), np.array(runs.start)
     for k, array in zip((0, 1, 5), (key, first, out), strict=True):
         words[k] = array.ctypes.data
-    native.caller(streams.source(law, code, scalar=not shape), words.ctypes.data)()
+    native.caller(streams.source(law, code, kind if shape else "scalar"), words.ctypes.data)()
     return out
 
 
@@ -35,18 +35,20 @@ SHAPES = [(), (1,), (2,), (5,), (4, 6), (3, 1001)]
     "runs", [range(1), range(3), range(5, 6), range(7, 500), range(2**32 - 3, 2**32 - 1)]
 )
 def test_uniforms_are_those_of_the_interpreter_bit_for_bit(dtype, shape, runs):
-    found = filled("uniform", dtype, (3, 2**70), "h/ü", runs, shape)
     expected = noise.uniform((3, 2**70), "h/ü", runs, shape, dtype)
-    np.testing.assert_array_equal(found, expected)
+    for kind in ("any", "many"):
+        found = filled("uniform", dtype, (3, 2**70), "h/ü", runs, shape, kind)
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(), (5,), (33,), (50_001,)])
 def test_normals_are_those_of_the_interpreter_bit_for_bit(dtype, shape):
     for runs in (range(4), range(7, 40), range(2**32 - 401, 2**32)):
-        found = filled("normal", dtype, 7, "z/n", runs, shape)
         expected = noise.normal(7, "z/n", runs, shape, dtype)
-        np.testing.assert_array_equal(found, expected)
+        for kind in ("any", "many"):
+            found = filled("normal", dtype, 7, "z/n", runs, shape, kind)
+            np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("law", ["uniform", "normal"])
