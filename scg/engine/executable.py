@@ -14,6 +14,7 @@ from scg.engine.buffers import type_of, uses
 from scg.engine.connection import Connection, Ports
 from scg.engine.interpreter import Sizes, elements
 from scg.engine.kernels import Word, generate
+from scg.engine.order import order
 from scg.engine.parts import joins_of
 from scg.engine.plan import Plan
 from scg.expr import Expr, topological
@@ -49,7 +50,10 @@ class Executable:
         self.code = "f4" if self.dtype == np.float32 else "f8"
         self.declared = dict(outputs)
         self.outputs, self.views = lower(outputs, products=blas.check())
-        self.entries = entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
+        entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
+        kept = {self.views[expr].base for expr in self.outputs.values()}
+        turns = order([uses(entry, self.views) for entry in entries], kept)
+        self.entries = entries = [entries[turn] for turn in turns]
         self.fallbacks = [e.expr.op.name for e in entries if isinstance(e, Fallback)]
         self._products = any(isinstance(entry, Gemm) for entry in entries)
         self.order = [uses(entry, self.views) for entry in entries]
