@@ -10,7 +10,7 @@ import numpy as np
 
 from scg import collector
 from scg.engine import blas, keys, native, streams, stretches, table, team
-from scg.engine.buffers import type_of, uses
+from scg.engine.buffers import Uses, type_of, uses
 from scg.engine.connection import Connection, Ports
 from scg.engine.interpreter import Sizes, elements
 from scg.engine.kernels import Word, generate
@@ -93,8 +93,9 @@ class Executable:
                     self.constants[slot] = array.reshape(expr.value.shape)
         written = {base for use in self.order for base in use.written}
         bases = dict.fromkeys(self.views[expr].base for expr in self.outputs.values())
-        #: Whether somebody else than kernels reads noise: NumPy, or who asked for the outputs.
-        self.noise_is_read = bool(self.fallbacks) or any(b.op.name == "noise" for b in bases)
+        #: Whether somebody else than kernels reads noise: NumPy, which also explains failures, or
+        #: who asked for the outputs.
+        self.noise_is_read = self._may_fail() or any(b.op.name == "noise" for b in bases)
         self.results = [base for base in bases if base in written]
         for base in self.results:
             self.slots[base] = len(self.slots)
@@ -113,6 +114,10 @@ class Executable:
             | {e.attrs["plate"] for e in self.leaves if e.op.name == "plate_size"},
             key=lambda plate: plate.serial,
         )
+
+    def _may_fail(self) -> bool:
+        loops = [entry for entry in self.entries if isinstance(entry, Loop)]
+        return bool(self.fallbacks) or any(i.kind == "row" for loop in loops for i in loop.items)
 
     def _source(self, entry: Any) -> tuple[str | None, tuple[Word, ...]]:
         if isinstance(entry, Loop):
@@ -142,7 +147,9 @@ class Executable:
                 self._plans.pop(next(iter(self._plans)), None)
             own = dict(zip(self.plates, key[1:], strict=True))
             ports = Ports(self, own)
-            found = Plan(self._steps, self.order, ports, self._fill, own, self.dtype, threads)
+            kept = Uses(tuple(self.noise) if self.noise_is_read else (), ())
+            used = [*self.order, kept]
+            found = Plan(self._steps, used, ports, self._fill, own, self.dtype, threads)
             self._plans[key] = found
         return found
 

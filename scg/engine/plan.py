@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -39,7 +39,7 @@ class Frame(NamedTuple):
     code : ndarray of int64, shape (rows, 2)
         Function and operands of each row.
     drawing, reading : list
-        How to run the table, with or without the rows that draw noise, which come first.
+        How to run the table, with or without the rows that draw noise.
     seed, keys : memoryview
         The seed of what those rows draw; if that is ``keys.GIVEN``, the bytes of its keys.
     first_run : ndarray
@@ -70,7 +70,7 @@ class Plan:
     steps : list of (entry, address of its kernel or None, words of its kernel)
         What runs, in order; None marks an op that Python computes.
     order : list of Uses
-        What each step uses.
+        What each step uses, and last what is read after all of them.
     ports : Ports
         Arrays that come from outside or go there.
     noise : mapping
@@ -95,14 +95,22 @@ class Plan:
     ):
         self.sizes, self.real, self.ports = sizes, real, ports
         self._steps = steps
+        drawn = streams.first_readers(order, noise)
+        order = [
+            Uses(use.read, (*leaves, *use.written))
+            for use, leaves in zip(order, drawn, strict=True)
+        ]
         bases = dict.fromkeys(b for use in order for b in (*use.read, *use.written))
         lengths = {base: bytes_of(base, sizes, real) for base in bases}
         together = groups([entry for entry, _, _ in steps])
-        self.offsets, self._bytes = place(order, ports.slots, lengths, together)
+        outside = ports.slots.keys() - noise.keys()
+        self.offsets, self._bytes = place(order, outside, lengths, together)
         self._rows: list[Call] = []
         self.stages: list[Stage] = []
-        self._draw(noise)
+        self._begin(noise)
         for number, (entry, function, words) in enumerate(steps):
+            for leaf in drawn[number]:
+                self._draw(leaf, noise[leaf])
             if function is None:
                 self._add(Cut([]), number)
             elif isinstance(entry, Loop):
@@ -112,17 +120,19 @@ class Plan:
             else:
                 for call in products.calls(entry, function, sizes, real):
                     self._add(products.product_parts(call, threads, real.itemsize), number)
+        for leaf in drawn[-1]:
+            self._draw(leaf, noise[leaf])
         self._flatten()
         self.frames: list[Frame] = []
 
     # --- rows -----------------------------------------------------------------------------------
-    def _add(self, cut: Cut, number: int | None) -> None:
+    def _add(self, cut: Cut, number: int | None, draws: bool = False) -> None:
         """Append the rows of a step, or of its parts, as stages."""
         stages = [(cut.rows, cut.work), *([(cut.joins, 0)] if cut.joins else ())]
         for rows, work in stages:
             first = len(self._rows)
             self._rows += rows
-            self.stages.append(Stage(range(first, len(self._rows)), work, number))
+            self.stages.append(Stage(range(first, len(self._rows)), work, number, draws))
 
     def _room(self, length: int) -> int:
         """Give bytes a place in the frame."""
@@ -130,28 +140,26 @@ class Plan:
         self._bytes += aligned(length)
         return start
 
-    def _draw(self, noise: Mapping[Expr, int]) -> None:
-        """Begin with keys, and rows that fill the leaves; parts of all of them may run at once."""
+    def _begin(self, noise: Collection[Expr]) -> None:
+        """Begin with the keys of noise leaves; one that nobody reads has no place itself."""
         self._noise_slots = [self.ports.slots[leaf] for leaf in noise]
         self._shapes = [full(leaf, self.sizes) for leaf in noise]
-        item = self.real.itemsize
+        self._noise_at = [self.offsets.get(leaf, 0) for leaf in noise]
         self._names = names = keys.Names([keys.encoded(leaf) for leaf in noise])
         self._seed, self._keys, self._first = map(self._room, (8, 8 * len(noise), 8))
-        self._noise_at = [self._room(math.prod(shape) * item) for shape in self._shapes]
+        self._key_of = {leaf: self._keys + 8 * i for i, leaf in enumerate(noise)}
         if noise:
             row = names.row(self._seed, self._room(names.room), self._keys)
-            self._add(Cut([row]), None)
-        rows: list[Call] = []
-        work = 0
-        for i, (leaf, function) in enumerate(noise.items()):
-            places = streams.Places(self._keys + 8 * i, self._first, self._noise_at[i])
-            over_runs = bool(leaf.plates) and leaf.plates[0].rank == 0
-            runs, *shape = self._shapes[i] if over_runs else (1, *self._shapes[i])
-            row = streams.row(function, runs, math.prod(shape), item, places)
-            cut = streams.parts(row, item)
-            rows += cut.rows
-            work += cut.work
-        self._add(Cut(rows, work), None)
+            self._add(Cut([row]), None, draws=True)
+
+    def _draw(self, leaf: Expr, function: int) -> None:
+        """Append rows that fill a noise leaf."""
+        item, shape = self.real.itemsize, full(leaf, self.sizes)
+        places = streams.Places(self._key_of[leaf], self._first, self.offsets[leaf])
+        over_runs = bool(leaf.plates) and leaf.plates[0].rank == 0
+        runs, *shape = shape if over_runs else (1, *shape)
+        row = streams.row(function, runs, math.prod(shape), item, places)
+        self._add(streams.parts(row, item), None, draws=True)
 
     def _length(self, axis: Axis, loop: Loop) -> int:
         if isinstance(axis, Plate):
@@ -218,7 +226,7 @@ class Plan:
         code[:, 1] = words.ctypes.data + 8 * self._starts[:-1]
         owned = [arena, words, code, self._names.table]
         drawing = self._walks(self.stages, code, owned)
-        reading = self._walks([s for s in self.stages if s.number is not None], code, owned)
+        reading = self._walks([s for s in self.stages if not s.draws], code, owned)
         seed = arena[self._seed : self._seed + 8].data.cast("Q")
         own = arena[self._keys : self._keys + 8 * len(self._shapes)].data
         first_run = arena[self._first : self._first + 8].view(np.int64)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from scg.engine.buffers import Uses
 from scg.engine.parts import Address, Call, Cut, ends, part
 from scg.expr import Expr
 
@@ -51,6 +53,16 @@ def source_of(leaf: Expr, code: str) -> str:
     scalar = not leaf.shape and all(plate.rank == 0 for plate in leaf.plates)
     kind = "scalar" if scalar else "many" if math.prod(leaf.shape) > 1 else "any"
     return source(leaf.attrs["law"], code, kind)
+
+
+def first_readers(order: Sequence[Uses], leaves: Collection[Expr]) -> list[list[Expr]]:
+    """Return, for each entry, the noise leaves that none before it reads: it waits for them."""
+    left = set(leaves)
+    found = []
+    for use in order:
+        found.append([base for base in use.read if base in left])
+        left.difference_update(found[-1])
+    return found
 
 
 class Places(NamedTuple):

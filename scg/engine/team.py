@@ -51,7 +51,7 @@ WORTH = 1 << 20
 
 
 class Stage(NamedTuple):
-    """Consecutive rows of a table.
+    """Rows of a table.
 
     Attributes
     ----------
@@ -60,12 +60,15 @@ class Stage(NamedTuple):
     work : int
         Operations of rows that may run at once; 0 where they run one after the other.
     number : int or None
-        The step of the program that they belong to; None draws noise.
+        The step of the program that they belong to, if any.
+    draws : bool
+        Whether they draw noise.
     """
 
     rows: range
     work: int
     number: int | None
+    draws: bool = False
 
 
 def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callable[[], int]:
@@ -80,14 +83,17 @@ def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callabl
     owned : list
         What must live as long as a thread may look at the table; more is added.
     """
+    code = code[[row for stage in stages for row in stage.rows]]
     merged: list[Stage] = []
+    end = 0
     for stage in stages:
+        start, end = end, end + len(stage.rows)
         if merged and not (merged[-1].work or stage.work):
-            merged[-1] = merged[-1]._replace(rows=range(merged[-1].rows.start, stage.rows.stop))
+            merged[-1] = merged[-1]._replace(rows=range(merged[-1].rows.start, end))
         else:
-            merged.append(stage)
+            merged.append(stage._replace(rows=range(start, end)))
     headers = np.zeros((len(merged) + 1, 2), np.int64)
-    owned.append(headers)
+    owned += [code, headers]
     tasks: list[tuple[int, int, int]] = []
     serial = native.address(SERIAL)
     for header, stage in zip(headers, merged, strict=False):

@@ -82,6 +82,19 @@ def test_time_to_compile_is_linear_in_depth():
     assert min(seconds(240) for _ in range(2)) < 8 * 2 * small + 0.1
 
 
+def test_a_node_takes_the_memory_of_its_state_and_its_probability():
+    """Noise, logits and residuals of all nodes share a place; a key has eight bytes."""
+
+    def length(nodes):
+        step = scg.compile(chain(nodes), scg.ScoreFunction(), backend="numba")
+        step(step.graph.init(seed=0), seed=0, x=np.ones((64, 3)))
+        (plan,) = step.program.engine()._plans.values()
+        return plan._bytes
+
+    array = 64 * 3 * 8
+    assert abs(length(120) - length(60) - 60 * (2 * array + 8)) < array
+
+
 def test_runs_take_bounded_memory():
     """A double for each of thirty million runs would be 240 MB; a program has several."""
     g, runs = scg.Graph("toy"), 30_000_000

@@ -81,6 +81,24 @@ def test_programs_draw_the_noise_of_the_interpreter_whatever_the_size_of_a_plate
     np.testing.assert_array_equal(program.draw_noise(3, runs, one)["each/n"], grown[:, :1])
 
 
+@pytest.mark.parametrize("runs", [1, 3])
+def test_a_failure_is_explained_by_the_noise_that_made_it(runs):
+    """The interpreter finds the index, though other arrays might have had the place of noise."""
+    g, w = scg.Graph("chain"), np.linspace(0.0, 0.3, 6)
+    total = k = g.sample("first", scg.Categorical(logits=w))
+    for t in range(20):
+        k = g.sample(f"k{t}", scg.Categorical(logits=w * k))
+        total = total + k
+    g.cost("loss", g.parameter("table", np.ones(3))[total])
+    found = []
+    for backend in ("numba", "numpy"):
+        step = scg.compile(g, scg.ScoreFunction(), backend=backend)
+        with pytest.raises(IndexError, match="size 3") as error:
+            step(g.init(seed=0), seed=0, runs=runs)
+        found.append(str(error.value))
+    assert found[0] == found[1]
+
+
 #: Key, counter and result of threefry2x32 with 20 rounds, from the authors' Random123 distribution.
 KNOWN = [
     ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
