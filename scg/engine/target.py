@@ -78,16 +78,18 @@ class _Context(cpu.CPUContext):
     def init(self) -> None:
         super().init()
         self._internal_codegen = _Codegen(_NAME)
+        self._sizes: dict[Any, int] = {}  # numba copies this object for every function
 
     def load_additional_registries(self) -> None:
         from numba.cpython import mathimpl, numbers, rangeobj, tupleobj  # noqa: F401
 
         self.install_registry(mathimpl.registry)
 
-    @functools.cache  # noqa: B019  # there is one context; LLVM parses a module for each answer
     def get_abi_sizeof(self, ty: Any) -> int:
-        """Return the bytes that a value takes."""
-        return super().get_abi_sizeof(ty)
+        """Return the bytes that a value takes; LLVM parses a module for each answer."""
+        if ty not in self._sizes:
+            self._sizes[ty] = super().get_abi_sizeof(ty)
+        return self._sizes[ty]
 
     def post_lowering(self, mod: Any, library: Library) -> None:
         """Mark operations as fast-math allows, and link nothing."""
