@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg import collector
-from scg.engine import blas, keys, native, streams, stretches, table, team
+from scg.engine import blas, keys, native, prefetch, streams, stretches, table, team
 from scg.engine.buffers import Uses, type_of, uses
 from scg.engine.connection import Connection, Ports
 from scg.engine.interpreter import Sizes, elements
@@ -74,7 +74,8 @@ class Executable:
             loops = [entry for entry in entries if isinstance(entry, Loop)]
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
             merges = stretches.sources(self.code) if self.merges else ()
-            for source in (*team.SOURCES, keys.SOURCE, *merges, *sorted(joins)):
+            ahead = (prefetch.SOURCE,) if len(entries) >= prefetch.FEWEST else ()
+            for source in (*team.SOURCES, keys.SOURCE, *merges, *ahead, *sorted(joins)):
                 native.address(source)
         self._plans: dict[tuple[int, ...], Plan] = {}
 

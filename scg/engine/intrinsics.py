@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 _WORD = ir.IntType(64)
@@ -122,6 +123,22 @@ def word(typingctx, table, position):
         return builder.load(_element(builder, "i8", args[0], _WORD(at)))
 
     return types.uint64(types.uint64, position), codegen
+
+
+@intrinsic
+def prefetch(typingctx, address):
+    """Ask for the cache line of an address."""
+
+    def codegen(context, builder, signature, args):
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        known = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, known, "llvm.prefetch.p0")
+        reading, all_caches, data = number(0), number(3), number(1)
+        where = builder.inttoptr(args[0], pointer)
+        builder.call(function, [where, reading, all_caches, data])
+        return context.get_dummy_value()
+
+    return types.void(types.uint64), codegen
 
 
 # --- sums -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scg.engine import keys, products, streams
+from scg.engine import keys, prefetch, products, streams
 from scg.engine.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
 from scg.engine.interpreter import full
 from scg.engine.kernels import Word
@@ -108,7 +108,10 @@ class Plan:
         self._rows: list[Call] = []
         self.stages: list[Stage] = []
         self._begin(noise)
+        ahead = prefetch.foresee(order, lengths, self.offsets)
         for number, (entry, function, words) in enumerate(steps):
+            for base in ahead.get(number, ()):
+                self._add(Cut([prefetch.row(base, lengths[base])]), None)
             for leaf in drawn[number]:
                 self._draw(leaf, noise[leaf])
             if function is None:
