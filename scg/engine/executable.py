@@ -52,11 +52,12 @@ class Executable:
         self.outputs, self.views = lower(outputs, products=blas.check())
         entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
         kept = {self.views[expr].base for expr in self.outputs.values()}
-        turns = order([uses(entry, self.views) for entry in entries], kept)
+        used = [uses(entry, self.views) for entry in entries]
+        turns = order(used, kept)
         self.entries = entries = [entries[turn] for turn in turns]
+        self.order = [used[turn] for turn in turns]
         self.fallbacks = [e.expr.op.name for e in entries if isinstance(e, Fallback)]
         self._products = any(isinstance(entry, Gemm) for entry in entries)
-        self.order = [uses(entry, self.views) for entry in entries]
         self._leaves_and_results()
         self.sources: list[str | None] = []
         self._steps: list[tuple[Any, int | None, tuple[Word, ...]]] = []
@@ -75,7 +76,8 @@ class Executable:
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
             merges = stretches.sources(self.code) if self.merges else ()
             ahead = (prefetch.SOURCE,) if len(entries) >= prefetch.FEWEST else ()
-            for source in (*team.SOURCES, keys.SOURCE, *merges, *ahead, *sorted(joins)):
+            hashing = (keys.SOURCE,) if self.noise else ()
+            for source in (*team.SOURCES, *hashing, *merges, *ahead, *sorted(joins)):
                 native.address(source)
         self._plans: dict[tuple[int, ...], Plan] = {}
 
