@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scg.engine import keys
 from scg.engine.buffers import ALIGNMENT, aligned, bytes_of, type_of
 from scg.engine.interpreter import KERNELS, Interpreter, Sizes, _general, full
 from scg.engine.keys import GIVEN
@@ -171,7 +170,7 @@ class Connection:
             if type(seed) is int and 0 <= seed < GIVEN:
                 self._seed[0] = seed
             else:
-                self.frame.keys[:] = keys.keys(seed, self._executable.noise_names)
+                self.frame.keys[:] = self._executable.names.keys(seed)
                 self._seed[0] = GIVEN
             if first_run != self._first:
                 self.frame.first_run[...] = self._first = first_run

@@ -66,7 +66,7 @@ class Executable:
             self.sources.append(source)
             self._steps.append((entry, native.address(source) if source else None, words))
         self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op.name == "noise"}
-        self.noise_names = [keys.encoded(leaf) for leaf in self.noise]
+        self.names = keys.Names([keys.encoded(leaf) for leaf in self.noise])
         self.noise_slots = np.array(list(self.noise.values()), np.intp)
         self._fill = {
             leaf: native.address(streams.source_of(leaf, self.code)) for leaf in self.noise
@@ -152,7 +152,8 @@ class Executable:
             ports = Ports(self, own)
             kept = Uses(tuple(self.noise) if self.noise_is_read else (), ())
             used = [*self.order, kept]
-            found = Plan(self._steps, used, ports, self._fill, own, self.dtype, threads)
+            steps, fill, names = self._steps, self._fill, self.names
+            found = Plan(steps, used, ports, fill, names, own, self.dtype, threads)
             self._plans[key] = found
         return found
 

@@ -45,7 +45,6 @@ START = (
 #: The parameters of a digest of eight bytes, which change the first word of that state.
 EIGHT_BYTES = 0x0101_0008
 _STATE, _BLOCK, _LONGEST_SEED = 64, 128, 17
-_NOTHING = hashlib.blake2b(digest_size=8)
 
 
 def encoded(leaf: Expr) -> bytes:
@@ -53,20 +52,13 @@ def encoded(leaf: Expr) -> bytes:
     return leaf.attrs["name"].encode("utf-8", "surrogatepass")
 
 
-def keys(seed: Any, leaves: Sequence[bytes]) -> bytes:
-    """Return the stream keys of :func:`scg.engine.noise.stream_key`, eight bytes for each leaf."""
-    start = _NOTHING.copy()  # to copy a hash takes half as long as to make one
-    start.update(seed_text(seed))
-    digests = []
-    for leaf in leaves:
-        state = start.copy()
-        state.update(leaf)
-        digests.append(state.digest())
-    return b"".join(digests)
-
-
 class Names:
-    """The names of noise leaves, as the kernel reads them.
+    """The names of noise leaves, from which kernel and Python make keys.
+
+    Parameters
+    ----------
+    leaves : sequence of bytes
+        The names, encoded.
 
     Attributes
     ----------
@@ -77,12 +69,13 @@ class Names:
     """
 
     def __init__(self, leaves: Sequence[bytes]):
+        self._leaves = leaves
         state = np.array(START, np.uint64)
         state[0] ^= np.uint64(EIGHT_BYTES)
         lengths = np.array([len(name) for name in leaves], np.uint64)
         head = _STATE + 16 * len(leaves)
         self.table = np.empty(head + int(lengths.sum()), np.uint8)
-        self._at, self._count = self.table.__array_interface__["data"][0], len(leaves)
+        self._at = self.table.__array_interface__["data"][0]
         starts = np.uint64(self._at + head) + lengths.cumsum() - lengths
         parts = (state, np.stack([starts, lengths], axis=1))
         self.table[:] = np.frombuffer(b"".join([*(p.tobytes() for p in parts), *leaves]), np.uint8)
@@ -92,4 +85,14 @@ class Names:
     def row(self, seed: int, memory: int, keys: int) -> Call:
         """Return the row that computes keys, given places in bytes from a frame's beginning."""
         addresses: list[Address] = [(0, None, seed), (2, None, memory), (3, None, keys)]
-        return Call(native.address(SOURCE), [0, self._at, 0, 0, self._count], addresses)
+        return Call(native.address(SOURCE), [0, self._at, 0, 0, len(self._leaves)], addresses)
+
+    def keys(self, seed: Any) -> bytes:
+        """Return the keys of :func:`scg.engine.noise.stream_key`, eight bytes for each leaf."""
+        start = hashlib.blake2b(seed_text(seed), digest_size=8)
+        digests = []
+        for leaf in self._leaves:
+            state = start.copy()
+            state.update(leaf)
+            digests.append(state.digest())
+        return b"".join(digests)

@@ -67,8 +67,6 @@ def _check_word(word: object, seed: object) -> int:
 def seed_text(seed: Seed) -> bytes:
     """Return a seed, checked, as it enters keys before the name of a leaf: a line."""
     # Injective, as only its end is a newline; hexadecimal, as long decimals are refused.
-    if type(seed) is int and seed >= 0:  # needs no check
-        return b"%x\n" % seed
     if isinstance(seed := check_seed(seed), tuple):
         return f"({','.join(f'{s:x}' for s in seed)})\n".encode()
     return b"%x\n" % seed

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scg.engine import keys, prefetch, products, streams
+from scg.engine import prefetch, products, streams
 from scg.engine.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
 from scg.engine.interpreter import full
 from scg.engine.kernels import Word
+from scg.engine.keys import Names
 from scg.engine.nests import Axis
 from scg.engine.parts import Call, Cut, loop_parts
 from scg.engine.team import Stage, walk
@@ -75,6 +76,8 @@ class Plan:
         Arrays that come from outside or go there.
     noise : mapping
         The kernel that fills each noise leaf.
+    names : Names
+        What the leaves' keys are made from.
     sizes : mapping
         Elements of each plate.
     real : numpy dtype
@@ -89,12 +92,13 @@ class Plan:
         order: list[Uses],
         ports: Ports,
         noise: Mapping[Expr, int],
+        names: Names,
         sizes: Sizes,
         real: np.dtype,
         threads: int,
     ):
         self.sizes, self.real, self.ports = sizes, real, ports
-        self._steps = steps
+        self._steps, self._names = steps, names
         drawn = streams.first_readers(order, noise)
         order = [
             Uses(use.read, (*leaves, *use.written))
@@ -148,11 +152,11 @@ class Plan:
         self._noise_slots = [self.ports.slots[leaf] for leaf in noise]
         self._shapes = [full(leaf, self.sizes) for leaf in noise]
         self._noise_at = [self.offsets.get(leaf, 0) for leaf in noise]
-        self._names = names = keys.Names([keys.encoded(leaf) for leaf in noise])
         self._seed, self._keys, self._first = map(self._room, (8, 8 * len(noise), 8))
         self._key_of = {leaf: self._keys + 8 * i for i, leaf in enumerate(noise)}
         if noise:
-            row = names.row(self._seed, self._room(names.room), self._keys)
+            memory = self._room(self._names.room)
+            row = self._names.row(self._seed, memory, self._keys)
             self._add(Cut([row]), None, draws=True)
 
     def _draw(self, leaf: Expr, function: int) -> None:
@@ -231,11 +235,11 @@ class Plan:
         drawing = self._walks(self.stages, code, owned)
         reading = self._walks([s for s in self.stages if not s.draws], code, owned)
         seed = arena[self._seed : self._seed + 8].data.cast("Q")
-        own = arena[self._keys : self._keys + 8 * len(self._shapes)].data
+        keys = arena[self._keys : self._keys + 8 * len(self._shapes)].data
         first_run = arena[self._first : self._first + 8].view(np.int64)
         first_run[...] = 0
         noise_at = at + np.array(self._noise_at, np.int64)
-        return Frame(arena, words, code, drawing, reading, seed, own, first_run, noise_at, owned)
+        return Frame(arena, words, code, drawing, reading, seed, keys, first_run, noise_at, owned)
 
     def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Walk]:
         """Return how to run stages, between ops that Python computes."""

@@ -102,7 +102,7 @@ class Sampler:
     def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sample:
         from scg.engine.stretches import Stretches  # importing scg loads no compiler
 
-        code, names = self._engine.code, self._engine.noise_names
+        code, names = self._engine.code, self._engine.names
         return Stretches(lambda: self._connect(values, block), code, names, block, blocks)
 
     def _connect(self, values: Mapping[str, Any], runs: int) -> Connection:

@@ -8,13 +8,14 @@ threads changes no bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from scg.engine import keys, native
+from scg.engine import native
 from scg.engine.connection import Connection, address
+from scg.engine.keys import GIVEN, Names
 from scg.engine.sampler import STRETCHES
 from scg.engine.team import SERIAL, Team
 
@@ -60,8 +61,8 @@ class Stretches:
         Ties an executable of moments to a frame of its own, for the runs of a block.
     code : str
         The type code of its floats.
-    names : sequence of bytes
-        Names of its noise leaves, see :func:`scg.engine.keys.keys`.
+    names : Names
+        What the keys of its noise are made from.
     runs : int
         Runs of a block.
     blocks : int
@@ -72,7 +73,7 @@ class Stretches:
         self,
         connect: Callable[[], Connection],
         code: str,
-        names: Sequence[bytes],
+        names: Names,
         runs: int,
         blocks: int,
     ):
@@ -125,10 +126,10 @@ class Stretches:
     def __call__(self, seed: Any, first_run: int) -> dict[Any, Any]:
         """Return means by key, and summed squared deviations by ("spread", key), in new arrays."""
         first, *_ = self._connections
-        found = keys.keys(seed, self._names)
+        keys = self._names.keys(seed)
         for connection in self._connections:
-            connection.frame.keys[:] = found
-            connection.frame.seed[0] = keys.GIVEN
+            connection.frame.keys[:] = keys
+            connection.frame.seed[0] = GIVEN
         self._tables[:, 2] = first_run + self._length * np.arange(STRETCHES)
         self._merged.fill(0.0)
         if self._team():

@@ -38,7 +38,7 @@ def test_keys_are_those_of_the_interpreter(seed, names):
     leaves = [name.encode("utf-8", "surrogatepass") for name in names]
     expected = by_interpreter(seed, names)
     np.testing.assert_array_equal(by_kernel(seed, leaves), expected)
-    np.testing.assert_array_equal(np.frombuffer(keys.keys(seed, leaves), np.uint64), expected)
+    np.testing.assert_array_equal(np.frombuffer(keys.Names(leaves).keys(seed), np.uint64), expected)
 
 
 @pytest.mark.parametrize("length", [0, 1, 109, 110, 111, 125, 126, 127, 237, 238, 254, 255, 1000])
@@ -53,7 +53,7 @@ def test_messages_fill_blocks_exactly_or_not(seed, length):
 @pytest.mark.parametrize("seed", [(12,), (1, 2), 2**64 - 1, 2**64, 2**200])
 def test_seeds_that_are_no_word_are_hashed_by_python(seed):
     names = ["a", "h/u", "ünicode"]
-    found = keys.keys(seed, [name.encode() for name in names])
+    found = keys.Names([name.encode() for name in names]).keys(seed)
     np.testing.assert_array_equal(np.frombuffer(found, np.uint64), by_interpreter(seed, names))
 
 
