@@ -18,6 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from scg.engine import intrinsics
 from scg.engine.keys import START
 from scg.engine.target import jit
 
@@ -89,37 +90,15 @@ def compress(typingctx, before, after, block, count, last):
     return types.void(*[types.uint64] * 5), codegen
 
 
-@intrinsic
-def get_byte(typingctx, address, index):
-    """Read a byte."""
-
-    def codegen(context, builder, signature, args):
-        place = builder.gep(builder.inttoptr(args[0], _BYTE.as_pointer()), [args[1]])
-        return builder.zext(builder.load(place), _WORD)
-
-    return types.uint64(types.uint64, types.uint64), codegen
-
-
-@intrinsic
-def put_byte(typingctx, address, index, value):
-    """Write a byte."""
-
-    def codegen(context, builder, signature, args):
-        place = builder.gep(builder.inttoptr(args[0], _BYTE.as_pointer()), [args[1]])
-        builder.store(builder.trunc(args[2], _BYTE), place)
-        return context.get_dummy_value()
-
-    return types.void(*[types.uint64] * 3), codegen
-
-
 _inlined = jit(forceinline=True)
 # numba calls an intrinsic with its typing context, which a type checker does not know.
 _compress: Any = compress
-_get: Any = get_byte
-_put: Any = put_byte
+_get: Any = intrinsics.get_u1
+_put: Any = intrinsics.put_u1
 _zero, _one, _four, _ten, _sixteen, _block = (np.uint64(n) for n in (0, 1, 4, 10, 16, 128))
 _all = np.uint64(2**64 - 1)
-_nibble, _newline, _digit, _letter = (np.uint64(n) for n in (15, 10, ord("0"), ord("a") - 10))
+_nibble, _digit, _letter = (np.uint64(n) for n in (15, ord("0"), ord("a") - 10))
+_newline, _nothing = np.uint8(ord("\n")), np.uint8(0)
 
 
 @_inlined
@@ -130,7 +109,7 @@ def write_seed(message, seed):
         length = length + _one
     for i in range(length):
         nibble = seed >> (_four * (length - _one - i)) & _nibble
-        _put(message, i, nibble + (_digit if nibble < _ten else _letter))
+        _put(message, i, np.uint8(nibble + (_digit if nibble < _ten else _letter)))
     _put(message, length, _newline)
     return length + _one
 
@@ -142,7 +121,7 @@ def append(message, length, text, more):
         _put(message, length + i, _get(text, i))
     total = length + more
     for i in range(total, (total + _block - _one) // _block * _block):
-        _put(message, i, _zero)
+        _put(message, i, _nothing)
     return total
 
 
