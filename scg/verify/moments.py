@@ -89,6 +89,8 @@ def moments(
     params: Mapping[str, Any],
     data: Mapping[str, Any] | None = None,
     state: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    limit: int = LIMIT,
 ) -> Moments:
     """Compute the exact mean and variance of a step's gradient estimate.
 
@@ -98,11 +100,13 @@ def moments(
         A compiled step in float64.
     params, data, state : mapping
         As for a call of the step.
+    limit : int
+        The largest number of joint outcomes to compute.
 
     Raises
     ------
     EnumerationError
-        If there are more than 2^20 outcomes, or a draw depends on its own noise in a way that
+        If there are more than `limit` outcomes, or a draw depends on its own noise in a way that
         cannot be split.
 
     Examples
@@ -118,7 +122,7 @@ def moments(
     """
     values, sizes, memory = step.checked(params, data, state)
     outputs = {**step.program.outputs, **(step.curvature.outputs if step.curvature else {})}
-    walk = Walk(outputs, values, sizes, _couplings(step))
+    walk = Walk(outputs, values, sizes, _couplings(step), limit)
     rule = _FIRST_RULE
     result = _weighted(step, values, sizes, walk.branches(rule))
     error = 0.0
@@ -173,8 +177,9 @@ class Walk:
         values: Mapping[str, Any],
         sizes: Sizes,
         couplings: Sequence[tuple[Expr, Any, Plate]] = (),
+        limit: int = LIMIT,
     ):
-        self.values, self.sizes = values, sizes
+        self.values, self.sizes, self.limit = values, sizes, limit
         replaced, self.coupled = stand_in(outputs, couplings)
         exprs = list(replaced.values())
         leaves = list(Program(dict(enumerate(exprs))).noise.values())
@@ -214,7 +219,7 @@ class Walk:
                     points, shares = self._points(leaf, split[group[0]], rule)
                     points = points[..., None]
                 points, shares = points[origin], shares[origin]
-                _check_count(len(weight) * points.shape[1])
+                _check_count(len(weight) * points.shape[1], self.limit)
                 product = (weight[:, None] * shares).reshape(-1)
                 kept = np.flatnonzero(product > 0)
                 parent = kept // points.shape[1]
@@ -275,10 +280,10 @@ def _clustered_rule(rule: int) -> tuple[np.ndarray, np.ndarray]:
     return t * (15.0 - 10.0 * t**2 + 3.0 * t**4) / 8.0, w * 15.0 / 8.0 * (1.0 - t**2) ** 2
 
 
-def _check_count(count: int) -> None:
-    if count > LIMIT:
+def _check_count(count: int, limit: int) -> None:
+    if count > limit:
         raise EnumerationError(
-            f"more than {LIMIT} joint outcomes of the noise: too many for exact moments. Use "
+            f"more than {limit} joint outcomes of the noise: too many for exact moments. Use "
             "a smaller graph, or many runs: scg.check(step, params, seed=0)"
         )
 

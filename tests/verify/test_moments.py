@@ -86,6 +86,16 @@ def test_too_many_outcomes_are_refused():
         moments(g, scg.ScoreFunction())
 
 
+def test_the_largest_number_of_outcomes_is_what_the_caller_says():
+    g = scg.Graph("three")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", np.zeros(3))))
+    g.cost("cost", np.sum(b) ** 2)
+    step = scg.compile(g, scg.ScoreFunction())
+    assert scg.moments(step, g.init(seed=0), limit=8).outcomes == 8
+    with pytest.raises(scg.EnumerationError, match="more than 7 joint outcomes"):
+        scg.moments(step, g.init(seed=0), limit=7)
+
+
 def test_implicit_gradient_of_a_gamma():
     """E[x] = α/β: the pathwise mean is 1/β in α and −α/β² in β."""
     g = scg.Graph("gamma")
