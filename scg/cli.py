@@ -1,15 +1,13 @@
 """The ``scg`` command.
 
-Exit codes: 0 success, 1 a check found a bias, 2 wrong input (one line says what and where), 130
-interrupted.
+Exit codes: 0 success, 1 a check found a bias, 2 wrong input (one line says what and where), 3 an
+error of scg itself (with a traceback), 130 interrupted, 141 the reader of the output left.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,40 +15,12 @@ from typing import Any, NoReturn
 
 import click
 
-from scg.errors import ScgError
-
-INTERRUPTED = 130
+from scg.command.process import INTERRUPTED, Commands, fail, run
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code."""
-    warnings.showwarning = _warn
-    try:
-        code = scg.main(args=args, prog_name="scg", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", INTERRUPTED)
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except ScgError as error:
-        _fail(str(error))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}")
-    except MemoryError as error:
-        _fail(f"not enough memory: {error}")
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _warn(message: Warning | str, *_: Any) -> None:
-    print(f"scg: warning: {' '.join(str(message).split())}", file=sys.stderr)
-
-
-def _fail(message: str, code: int = 2) -> NoReturn:
-    print(f"scg: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(code)
+    run(scg, args, "scg")
 
 
 def _together(*decorators: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,6 +38,13 @@ _estimator = click.option(
 )
 _declared = _together(
     click.argument("model"),
+    click.option(
+        "--traceback",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda ctx, _, shown: ctx.meta.update(traceback=shown),
+        help="Print the lines of code that led to an error.",
+    ),
     click.option("--data", default="digits", show_default=True, help="Such as mnist:DIR."),
     click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Model option."),
 )
@@ -84,7 +61,7 @@ _model = _together(
 _seed = click.option("--seed", type=int, default=0, show_default=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scg")
 def scg() -> None:
     """Stochastic computation graphs: train, draw, explain and check gradient estimators.
@@ -100,10 +77,9 @@ def scg() -> None:
 @_json
 def demo(epochs: int | None, out: Path, seed: int, as_json: bool) -> None:
     """Train a network on digits with three estimators and write a report."""
-    from scg.command.demo import EPOCHS
-    from scg.command.demo import demo as run
+    from scg.command import demo
 
-    result = run(out, epochs or EPOCHS, seed, progress=not as_json)
+    result = demo.demo(out, epochs or demo.EPOCHS, seed, progress=not as_json)
     if as_json:
         _print(result, as_json)
         return
@@ -136,12 +112,12 @@ def demo(epochs: int | None, out: Path, seed: int, as_json: bool) -> None:
 @_json
 def train(as_json: bool, **given: Any) -> None:
     """Train MODEL; write checkpoint, metrics and result into a folder."""
-    from scg.command.train import run
+    from scg.command.train import train as run_training
 
     try:
-        result = run(**given, progress=not as_json)
+        result = run_training(**given, progress=not as_json)
     except KeyboardInterrupt:
-        _fail(f"interrupted; the checkpoint is in {given['out']}, go on with --resume", INTERRUPTED)
+        fail(f"interrupted; the checkpoint is in {given['out']}, go on with --resume", INTERRUPTED)
     _print(result, as_json)
 
 
@@ -187,9 +163,9 @@ _batch = _together(
 @_json
 def check(as_json: bool, **given: Any) -> int:
     """Check whether the gradient of MODEL is unbiased; exit code 1 if it is not."""
-    from scg.command.verify import check as run
+    from scg.command import verify
 
-    found = run(**given)
+    found = verify.check(**given)
     _print(asdict(found) if as_json else str(found), as_json)
     return 0 if found.unbiased else 1
 
@@ -202,9 +178,9 @@ def check(as_json: bool, **given: Any) -> int:
 @_json
 def compare(as_json: bool, **given: Any) -> None:
     """Compare estimators on MODEL: bias, variance, time."""
-    from scg.command.verify import compare as run
+    from scg.command import verify
 
-    table = run(**given)
+    table = verify.compare(**given)
     _print(table.to_dict() if as_json else str(table), as_json)
 
 

@@ -1,5 +1,12 @@
 """The errors and warnings of scg: one root, one leaf for each stage of the pipeline."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class ScgError(Exception):
     """Root of all errors that scg raises on purpose."""
@@ -43,3 +50,18 @@ class BiasWarning(UserWarning):
 
 class StopWarning(UserWarning):
     """A node reaches one cost both through ``stop_gradient`` and without it."""
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" if a known name is close to `name`, else no text.
+
+    Examples
+    --------
+    >>> "unknown data 'imges'" + did_you_mean("imges", ["images", "labels"])
+    "unknown data 'imges'; did you mean 'images'?"
+    """
+    import difflib  # importing scg is to stay fast
+
+    names = {key.casefold(): key for key in known}
+    close = difflib.get_close_matches(str(name)[:100].casefold(), names, n=1)
+    return f"; did you mean {names[close[0]]!r}?" if close else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.errors import CallError, DeclarationError
+from scg.errors import CallError, DeclarationError, did_you_mean
 from scg.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, topological
 from scg.ops import base
 from scg.origin import Origin, caller
@@ -70,10 +70,7 @@ class Nodes:
         """Return the node of a declared name."""
         found = self.roles.get(name)
         if found is None:
-            import difflib
-
-            close = difflib.get_close_matches(name, list(self.roles), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(name, self.roles)
             raise CallError(f"graph {self.name!r} has no node {name!r}{hint}")
         return found[0]
 

@@ -304,6 +304,21 @@ def huge():
 """
 
 
+WRONGLY = """import scg
+
+def vector(**more):
+    g = scg.Graph("vector")
+    g.cost("loss", g.parameter("a", [1.0, 2.0]))
+    return g
+
+def constant():
+    g = scg.Graph("constant")
+    b = g.sample("b", scg.Bernoulli(logits=0.4))
+    g.cost("loss", b)
+    return g
+"""
+
+
 def of_another_model(tmp_path):
     (tmp_path / "o").mkdir()
     checkpoint.save(tmp_path / "o" / "checkpoint.safetensors", {}, {"settings": {"model": "vae"}})
@@ -332,9 +347,16 @@ WRONG = {
     "no such file": (lambda p: ("explain", "none.py:f"), "none.py: there is no such file"),
     "no such json": (lambda p: ("explain", "none.json"), "none.json: No such file"),
     "syntax error": (written("m.py", "def f(:\n", "explain", "m.py:f"), r"m.py:1: invalid syntax"),
-    "import error": (written("m.py", "import nope", "explain", "m.py:f"), "m.py: ModuleNotFound"),
-    "no function": (written("m.py", PYTHON, "explain", "m.py:f"), "m.py: has no function 'f'"),
-    "fails": (written("m.py", PYTHON, "explain", "m.py:broken"), "failed: ZeroDivisionError"),
+    "import error": (written("m.py", "import nope", "explain", "m.py:f"), "m.py:1: ModuleNotFound"),
+    "no function": (
+        written("m.py", PYTHON, "explain", "m.py:f"),
+        "has no function 'f'; it has toy",
+    ),
+    "fails": (written("m.py", PYTHON, "explain", "m.py:broken"), "m.py:11: ZeroDivisionError"),
+    "declares wrongly": (
+        written("m.py", WRONGLY, "explain", "m.py:vector"),
+        "m.py:5: cost 'loss' has event shape",
+    ),
     "no graph": (written("m.py", PYTHON, "explain", "m.py:nothing"), "returned int, not a scg"),
     "not json": (written("m.json", "{", "explain", "m.json"), "m.json:1: Expecting property"),
     "json list": (written("m.json", "[]", "explain", "m.json"), "m.json: expected an object"),
@@ -376,7 +398,7 @@ WRONG = {
     ),
     "leaves": (
         written("m.py", "import sys\nsys.exit(0)\n", "explain", "m.py:f"),
-        "m.py: SystemExit: 0",
+        "m.py:2: SystemExit: 0",
     ),
     "too large": (
         json_nodes(a={"parameter": {"shape": [10**17]}}, c={"cost": "a[0]"}),
@@ -409,6 +431,48 @@ WRONG = {
         lambda p: ("explain", "sbn1", "--set", "layers=3"),
         "takes no option 'layers'; it takes hidden",
     ),
+    "misspelt model": (lambda p: ("explain", "sbnn1"), r"did you mean 'sbn1'\?; write file.py"),
+    "misspelt function": (
+        written("m.py", PYTHON, "explain", "m.py:borken"),
+        r"m.py: has no function 'borken'; did you mean 'broken'\?",
+    ),
+    "misspelt option": (
+        lambda p: ("explain", "sbn1", "--set", "hiden=3"),
+        r"no option 'hiden'; did you mean 'hidden'\?; it takes hidden",
+    ),
+    "misspelt estimator": (
+        lambda p: ("explain", "sbn1", "--estimator", "MuProb"),
+        r"no estimator 'MuProb'; did you mean 'MuProp'\?",
+    ),
+    "option of another kind": (
+        lambda p: ("explain", "sbn1", "--set", "hidden=3.5"),
+        r"with hidden=3.5 \(by default \(32,\)\): TypeError",
+    ),
+    "deep brackets": (
+        lambda p: ("explain", "sbn1", "--set", "hidden=" + 100_000 * "["),
+        "--set hidden: its brackets are nested too deeply",
+    ),
+    "deep brackets of an estimator": (
+        lambda p: ("explain", "sbn1", "--estimator", 100_000 * "-" + "1"),
+        "estimator: its brackets are nested too deeply",
+    ),
+    "long nonsense": (lambda p: ("explain", 100_000 * "["), r"no model .\[* \.\.\. .* mixture"),
+    "baseline that is none": (
+        lambda p: ("explain", "sbn1", "--estimator", "MuProp(baseline=3)"),
+        r"MuProp: baseline must be a baseline such as scg.baselines.MovingAverage\(\), got 3",
+    ),
+    "options without names": (
+        lambda p: ("explain", "sbn1", "--estimator", "MuProp(**{})"),
+        r"write it as LeaveOneOut\(samples=4\), or for single nodes as h1=MuProp,h2=ARM",
+    ),
+    "one node twice": (
+        lambda p: ("explain", "sbn1", "--estimator", "h1=MuProp,h1=ARM"),
+        "one node is named twice",
+    ),
+    "nothing to train": (
+        written("m.py", WRONGLY, "train", "m.py:constant", "--out", "o"),
+        "graph 'constant' declares no parameter: nothing to train",
+    ),
     "no option": (lambda p: ("train", "sbn1"), "Missing option '--out'"),
     "unknown command": (lambda p: ("fly",), "No such command 'fly'"),
     "one estimator twice": (
@@ -437,3 +501,45 @@ def test_what_is_wrong_gets_one_line_and_overwrites_nothing(run, tmp_path, name)
     assert re.fullmatch(rf"scg: .*{message}.*\n", err), err
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert all(after[path] == content for path, content in before.items())
+
+
+def test_a_traceback_is_printed_where_it_is_asked_for(run, tmp_path):
+    (tmp_path / "m.py").write_text(PYTHON)
+    code, out, err = run("explain", "m.py:broken", "--traceback")
+    assert (code, out) == (2, "")
+    assert "    return 1 / 0\n" in err
+    assert err.endswith("\nscg: m.py:11: ZeroDivisionError: division by zero\n")
+
+
+def test_a_layer_may_have_no_unit(run):
+    assert run("explain", "sbn1", "--set", "hidden=[0]")[0] == 0
+
+
+def test_an_error_of_scg_itself_is_not_a_bias(run, monkeypatch):
+    monkeypatch.setattr("scg.command.lists.models", lambda: 1 / 0)
+    code, out, err = run("models")
+    assert (code, out) == (3, "")
+    assert "ZeroDivisionError" in err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_output_may_have_any_encoding(encoding):
+    command = [sys.executable, "-m", "scg.cli", "estimators"]
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u03b8" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and /dev/full of POSIX")
+@pytest.mark.parametrize("json", [(), ("--json",)])
+def test_a_reader_may_leave(json):
+    command = [sys.executable, "-m", "scg.cli", "estimators", *json]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (141, b"")
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (2, b"scg: No space left on device\n")

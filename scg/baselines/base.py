@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scg.options import Checked
+
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution
     from scg.estimators.base import Downstream, Draw, Memory
     from scg.expr import Expr
 
 
-class Baseline:
+class Baseline(Checked):
     """A baseline, independent of the draw given the node's inputs.
 
     Attributes
@@ -36,7 +38,3 @@ class Baseline:
             draw: only auxiliary losses and new states may use it.
         """
         raise NotImplementedError
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in sorted(vars(self).items()))
-        return f"{type(self).__name__}({given})"

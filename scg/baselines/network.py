@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.baselines.base import Baseline
-from scg.errors import EstimatorError
 from scg.ops.elementwise import cast, maximum, square, tanh
 from scg.ops.gradient import stop
 from scg.ops.linalg import matmul
 from scg.ops.shape import np_concatenate, np_reshape
+from scg.options import Fraction
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution
@@ -70,9 +70,7 @@ class Network(Baseline):
 
     cites = ("mnih2014",)
 
-    def __init__(self, hidden: tuple[int, ...] = (100,), decay: float = 0.9):
-        if not all(isinstance(n, int) and n > 0 for n in hidden):
-            raise EstimatorError(f"Network: hidden must be positive integers, got {hidden!r}")
+    def __init__(self, hidden: tuple[int, ...] = (100,), decay: Fraction = 0.9):
         self.hidden = tuple(hidden)
         self.decay = decay
 

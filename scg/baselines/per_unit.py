@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from scg.baselines.base import Baseline
 from scg.baselines.squared_score import squared_score
-from scg.errors import EstimatorError
 from scg.ops.elementwise import maximum
 from scg.ops.gradient import stop
+from scg.options import Fraction
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution
@@ -36,9 +36,7 @@ class PerUnit(Baseline):
     requires = ("coordinates",)
     cites = ("bengio2013",)
 
-    def __init__(self, decay: float = 0.9):
-        if not 0 <= decay < 1:
-            raise EstimatorError(f"PerUnit: decay must lie in [0, 1), got {decay!r}")
+    def __init__(self, decay: Fraction = 0.9):
         self.decay = decay
 
     def value(

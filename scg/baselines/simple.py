@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scg.baselines.base import Baseline
-from scg.errors import EstimatorError
 from scg.ops.base import constant
 from scg.ops.elementwise import maximum
+from scg.options import Fraction
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution
@@ -45,9 +45,7 @@ class MovingAverage(Baseline):
         Weight of the past, 0 ≤ decay < 1.
     """
 
-    def __init__(self, decay: float = 0.9):
-        if not 0 <= decay < 1:
-            raise EstimatorError(f"MovingAverage: decay must lie in [0, 1), got {decay!r}")
+    def __init__(self, decay: Fraction = 0.9):
         self.decay = decay
 
     def value(

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from scg import baselines
-from scg.errors import EstimatorError
+from scg.errors import EstimatorError, did_you_mean
 from scg.estimators import ESTIMATORS, Estimator
 
 _BASELINES = [getattr(baselines, name) for name in baselines.__all__ if name != "Baseline"]
@@ -40,7 +40,10 @@ def parse_estimator(text: str) -> Estimator | dict[str, Estimator] | None:
     pieces = split_outside(text, ",")
     per_node = [split_outside(piece, "=", limit=1) for piece in pieces]
     if all(len(pair) == 2 for pair in per_node):
-        return {node.strip(): _one(value) for node, value in per_node}
+        found = {node.strip(): _one(value) for node, value in per_node}
+        if len(found) < len(per_node):
+            raise EstimatorError(f"estimator {text!r}: one node is named twice")
+        return found
     return _one(text)
 
 
@@ -58,14 +61,19 @@ def split_outside(text: str, separator: str, limit: int = -1) -> list[str]:
 def _one(text: str) -> Estimator:
     try:
         made = _build(ast.parse(text.strip(), mode="eval").body)
+    except EstimatorError:
+        raise
     except (SyntaxError, ValueError) as error:
-        if isinstance(error, EstimatorError):
-            raise
-        raise EstimatorError(f"estimator {text!r}: write it as LeaveOneOut(samples=4)") from error
+        raise EstimatorError(
+            f"estimator {text!r}: write it as LeaveOneOut(samples=4), or for single nodes as "
+            "h1=MuProp,h2=ARM"
+        ) from error
     except TypeError as error:
         raise EstimatorError(f"estimator {text!r}: {error}") from error
+    except (MemoryError, RecursionError):
+        raise EstimatorError("estimator: its brackets are nested too deeply") from None
     if not isinstance(made, Estimator):
-        raise EstimatorError(f"estimator {text!r}: {made!r} is none; {_suggestion()}")
+        raise EstimatorError(f"estimator {text!r}: {made!r} is no estimator; {_suggestion()}")
     return made
 
 
@@ -74,13 +82,16 @@ def _build(node: ast.expr) -> Any:
         return _class(node.id)()
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         args = [_build(arg) for arg in node.args]
+        if any(keyword.arg is None for keyword in node.keywords):
+            raise ValueError("**options")
         return _class(node.func.id)(*args, **{str(k.arg): _build(k.value) for k in node.keywords})
     return ast.literal_eval(node)
 
 
 def _class(name: str) -> type:
     if name.lower() not in _KNOWN:
-        raise EstimatorError(f"there is no estimator {name!r}; {_suggestion()}")
+        near = did_you_mean(name, (cls.__name__ for cls in _KNOWN.values()))
+        raise EstimatorError(f"there is no estimator {name!r}{near or f'; {_suggestion()}'}")
     return _KNOWN[name.lower()]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from scg.declaration import read
-from scg.errors import CallError, DeclarationError, ScgError
+from scg.errors import CallError, DeclarationError, ScgError, did_you_mean
 from scg.graph import Graph
 
 
@@ -39,8 +42,8 @@ def find_model(address: str) -> Callable[..., Graph]:
         text = _text(Path(address))
         return lambda: read(text, what=address)
     raise DeclarationError(
-        f"there is no model {address!r}; write file.py:function, file.json, or one of "
-        f"{', '.join(MODELS)}"
+        f"there is no model {address!r}{did_you_mean(address, MODELS)}; write file.py:function, "
+        f"file.json, or one of {', '.join(MODELS)}"
     )
 
 
@@ -52,26 +55,32 @@ def build(make: Callable[..., Graph], means: np.ndarray, options: Mapping[str, A
     CallError
         If the function does not take the options, or returns no graph.
     """
-    taken = inspect.signature(make).parameters
+    every = inspect.signature(make).parameters.values()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    taken = {p.name: p.default for p in every if p.kind in named}
     given = dict(options)
     if "means" in taken:
         given.setdefault("means", means)
     for name in given:
-        if name not in taken:
+        if name not in taken and not any(p.kind is p.VAR_KEYWORD for p in every):
+            known = [n for n in taken if n != "means"]
             raise CallError(
-                f"the model takes no option {name!r}; it takes "
-                f"{', '.join(n for n in taken if n != 'means') or 'none'}"
+                f"the model takes no option {name!r}{did_you_mean(name, known)}; it takes "
+                f"{', '.join(known) or 'none'}"
             )
-    missing = [n for n, p in taken.items() if p.default is p.empty and n not in given]
-    if missing:
-        raise CallError(f"the model needs the option {missing[0]!r}: --set {missing[0]}=...")
+    for name, default in taken.items():
+        if default is inspect.Parameter.empty and name not in given:
+            raise CallError(f"the model needs the option {name!r}: --set {name}=...")
     try:
         graph = make(**given)
     except ScgError:
         raise
-    except (Exception, SystemExit) as error:  # a user's function may raise anything
+    except (Exception, SystemExit) as error:
+        usual = {n: taken[n] for n in options if n in taken}
+        words = [f"{n}={options[n]!r} (by default {value!r})" for n, value in usual.items()]
         raise DeclarationError(
-            f"the model's function failed: {type(error).__name__}: {error}"
+            f"the model cannot be declared with {', '.join(words) or 'its defaults'}: "
+            f"{_said(error)}"
         ) from error
     if not isinstance(graph, Graph):
         raise CallError(f"the model's function returned {type(graph).__name__}, not a scg.Graph")
@@ -84,16 +93,45 @@ def _from_file(path: Path, name: str) -> Callable[..., Graph]:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    try:
+    with _located(path, spec.origin):
         spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise DeclarationError(f"{path}:{error.lineno or 1}: {error.msg}") from error
+    found: Any = vars(module).get(name)
+    if not callable(found) or inspect.isbuiltin(found):
+        functions = [n for n, value in vars(module).items() if inspect.isfunction(value)]
+        raise DeclarationError(
+            f"{path}: has no function {name!r}{did_you_mean(name, functions)}; it has "
+            f"{', '.join(functions) or 'none'}"
+        )
+
+    @functools.wraps(found)
+    def declare(**options: Any) -> Any:
+        with _located(path, spec.origin):
+            return found(**options)
+
+    return declare
+
+
+@contextlib.contextmanager
+def _located(path: Path, origin: str | None) -> Iterator[None]:
+    """Say at which line of a model's file an error arose; a user's code may raise anything."""
+    try:
+        yield
     except (Exception, SystemExit) as error:
-        raise DeclarationError(f"{path}: {type(error).__name__}: {error}") from error
-    found = vars(module).get(name)
-    if not callable(found):
-        raise DeclarationError(f"{path}: has no function {name!r}")
-    return cast(Callable[..., Graph], found)
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == origin
+        ]
+        if isinstance(error, SyntaxError) and error.filename == origin:
+            lines.append(error.lineno)
+        where = f"{path}:{lines[-1]}" if lines else f"{path}"
+        raise DeclarationError(f"{where}: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return error.msg
+    return str(error) if isinstance(error, ScgError) else f"{type(error).__name__}: {error}"
 
 
 def _text(path: Path) -> str:

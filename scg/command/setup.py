@@ -166,5 +166,7 @@ def _options(texts: Iterable[str]) -> dict[str, Any]:
             parsed = json.loads(value)
         except json.JSONDecodeError:
             parsed = value
+        except RecursionError:
+            raise CallError(f"--set {name}: its brackets are nested too deeply") from None
         options[name] = tuple(parsed) if isinstance(parsed, list) else parsed
     return options

@@ -25,7 +25,7 @@ OPTIMIZERS = {
 }
 
 
-def run(
+def train(
     model: str,
     data: str,
     binarize: str,

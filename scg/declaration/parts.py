@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.errors import DeclarationError
+from scg.errors import DeclarationError, did_you_mean
 from scg.expr import Expr, describe
 
 #: Nodes of one declaration, and characters of its text: more is no model but an attack.
@@ -79,10 +79,7 @@ def mapping(what: str, value: Any, known: set[str] | None = None) -> dict[str, A
 def known(what: str, name: Any, table: Mapping[str, Any], hint: str = "") -> Any:
     """Look a name up."""
     if not isinstance(name, str) or name not in table:
-        import difflib
-
-        close = difflib.get_close_matches(str(name)[:100], list(table), n=1)
-        also = f"; did you mean {close[0]!r}?" if close else ""
+        also = did_you_mean(name, table)
         raise DeclarationError(f"unknown {what} {name!r:.60}{also}{hint}")
     return table[name]
 

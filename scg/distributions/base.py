@@ -220,7 +220,7 @@ class Finite(Distribution):
         """All arrays of those values, shape (cardinality, *shape)."""
         values = self.coordinate_values()
         rows = list(itertools.product(values, repeat=math.prod(self.shape)))
-        return np.array(rows, dtype=values.dtype).reshape(-1, *self.shape)
+        return np.array(rows, dtype=values.dtype).reshape(len(rows), *self.shape)
 
 
 class Joint(Distribution):

@@ -110,7 +110,7 @@ class _Classes(Finite):
     def _all_indices(self) -> np.ndarray:
         n = int(np.prod(self._batch, dtype=int))
         rows = np.array(list(itertools.product(range(self.classes), repeat=n)), dtype=np.int64)
-        return rows.reshape(-1, *self._batch)
+        return rows.reshape(len(rows), *self._batch)
 
 
 def getitem_last(x: Any, part: slice) -> Any:

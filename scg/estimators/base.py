@@ -20,6 +20,7 @@ from scg.errors import EstimatorError
 from scg.expr import Expr, Plate, Plates
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import sum
+from scg.options import Checked
 
 
 class Draw(NamedTuple):
@@ -175,7 +176,7 @@ class Memory(Protocol):
         ...
 
 
-class Estimator:
+class Estimator(Checked):
     """A gradient estimator of one stochastic node. Concrete ones are final and only store.
 
     Attributes
@@ -235,11 +236,6 @@ class Estimator:
     ) -> Expr | None:
         """Return the term of value 0 that joins the surrogate, or None."""
         return None
-
-    def __repr__(self) -> str:
-        options = sorted(vars(self).items())
-        given = ", ".join(f"{k}={v!r}" for k, v in options if v is not None and v is not False)
-        return f"{type(self).__name__}({given})"
 
 
 ANY_ORDER = math.inf

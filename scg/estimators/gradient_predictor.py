@@ -12,6 +12,7 @@ from scg.expr import Expr
 from scg.ops.elementwise import square
 from scg.ops.gradient import stop
 from scg.ops.reductions import sum
+from scg.options import Fraction
 
 
 class GradientPredictor(Estimator):
@@ -39,8 +40,8 @@ class GradientPredictor(Estimator):
     formula = "Σᵢ (wᵢ₀ + wᵢ₁ gᵢ μᵢ (1 − μᵢ) + wᵢ₂ xᵢ) ∇θ αᵢ(θ), g = f′(x)"
     cites = ("bengio2013",)
 
-    def __init__(self, decay: float = 0.9, *, allow_biased: bool = False):
-        self.decay = PerUnit(decay).decay
+    def __init__(self, decay: Fraction = 0.9, *, allow_biased: bool = False):
+        self.decay = decay
         self.allow_biased = allow_biased
 
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:

@@ -6,7 +6,6 @@ import numpy as np
 
 from scg.baselines.network import tanh_network
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
 from scg.estimators.base import Downstream, Draw, Memory, Sampler
 from scg.expr import Expr
 from scg.ops.elementwise import cast
@@ -46,10 +45,3 @@ def latent_network(
     inputs = [z, *(stop(cast(x)) for x in downstream.inputs)]
     offset = memory.parameter("offset", (), lambda rng, shape: np.zeros(shape), "variance")
     return (tanh_network(inputs, hidden, memory, "variance") + offset) / downstream.unit
-
-
-def checked_hidden(owner: str, hidden: tuple[int, ...]) -> tuple[int, ...]:
-    """Return widths of hidden layers, or raise."""
-    if not all(isinstance(n, int) and n > 0 for n in hidden):
-        raise EstimatorError(f"{owner}: hidden must be positive integers, got {hidden!r}")
-    return tuple(hidden)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scg.distributions.base import Distribution
 from scg.estimators.base import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
-from scg.estimators.latent import checked_hidden, latent_control, latent_network
+from scg.estimators.latent import latent_control, latent_network
 from scg.expr import Expr
 from scg.ops.gradient import stop
 
@@ -31,7 +31,7 @@ class LAX(Estimator):
     cites = ("grathwohl2018",)
 
     def __init__(self, hidden: tuple[int, ...] = (10,)):
-        self.hidden = checked_hidden("LAX", hidden)
+        self.hidden = tuple(hidden)
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw a stopped value; the credit is that of the continuous variable behind it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from scg.distributions.base import Distribution
 from scg.estimators.base import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
-from scg.estimators.latent import checked_hidden, latent_control, latent_draw, latent_network
+from scg.estimators.latent import latent_control, latent_draw, latent_network
 from scg.estimators.temperature import Temperature, checked, temperature_of
 from scg.expr import Expr
 
@@ -48,7 +48,7 @@ class RELAX(Estimator):
         coupled: bool = False,
     ):
         self.temperature = None if temperature is None else checked("RELAX", temperature)
-        self.hidden = checked_hidden("RELAX", hidden)
+        self.hidden = tuple(hidden)
         self.learn = learn
         self.coupled = coupled
 

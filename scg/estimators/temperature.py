@@ -22,7 +22,7 @@ _SMALL = 0.01
 
 def checked(owner: str, temperature: Temperature, learn: bool = False) -> Temperature:
     """Return `temperature`, or raise if it is neither positive nor a schedule to follow."""
-    if callable(temperature):
+    if callable(temperature) and not isinstance(temperature, type):
         if learn:
             raise EstimatorError(
                 f"{owner}: a temperature is scheduled or learned, not both; give the number at "

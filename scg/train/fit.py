@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scg.engine.noise import check_seed
-from scg.errors import CheckpointError
+from scg.errors import CallError, CheckpointError
 from scg.run.result import Nested
 from scg.run.step import Step
 from scg.train import checkpoint as files
@@ -140,6 +140,8 @@ def fit(
         damaged, or of another run.
     """
     check_seed(seed)
+    if not step.graph.parameters:
+        raise CallError(f"graph {step.graph.name!r} declares no parameter: nothing to train")
     base = tuple(seed) if isinstance(seed, tuple) else (seed,)
     optimizer = optimizer or Adam()
     own_optimizer = own_optimizer or optimizer
