@@ -12,11 +12,11 @@ from pathlib import Path
 
 import scg
 from scg import errors
-from scg.declaration.notation import functions
-from scg.dispatch import FUNCTIONS, UFUNCS, numpy_name
 from scg.distributions import DISTRIBUTIONS, Distribution
 from scg.estimators import ESTIMATORS
 from scg.explain import notation
+from scg.graph.declaration.notation import functions
+from scg.ir.dispatch import FUNCTIONS, UFUNCS, numpy_name
 from scg.ops.base import OPS
 
 REFERENCE = Path(__file__).resolve().parent / "reference"

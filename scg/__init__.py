@@ -4,10 +4,9 @@ Declare a model as a graph in NumPy notation, choose a gradient estimator for ea
 node, compile, and check the gradient against exact truth.
 """
 
-from scg import baselines, init, nn
-from scg.bounds import dreg, elbo, iwae, reweighted_wake_sleep
 from scg.cite import cite
 from scg.compile import compile
+from scg.compiler.differentiate import grad
 from scg.distributions import (
     Autoregressive,
     Bernoulli,
@@ -52,6 +51,7 @@ from scg.distributions.constraints import (
     simplex,
     unit_interval,
 )
+from scg.engine.threads import set_threads
 from scg.errors import (
     BiasWarning,
     CallError,
@@ -97,9 +97,14 @@ from scg.estimators import (
     Stratified,
     SumAndSample,
     UnorderedSet,
+    baselines,
 )
-from scg.expr import Plate
-from scg.graph import Graph
+from scg.graph import init
+from scg.graph.core import Graph
+from scg.ir.expr import Plate
+from scg.layers import nn
+from scg.layers.bounds import dreg, elbo, iwae, reweighted_wake_sleep
+from scg.layers.units import noisy_rectifier, stochastic_times_smooth
 from scg.ops.activations import elu, gelu, leaky_relu, log_sigmoid, logit, silu
 from scg.ops.convolution import avg_pool, conv2d, max_pool
 from scg.ops.custom import continuous, op
@@ -133,10 +138,7 @@ from scg.ops.special import (
     polygamma,
 )
 from scg.ops.statistics import sparsemax
-from scg.passes.differentiate import grad
-from scg.threads import set_threads
 from scg.train import evaluate, fit, optim
-from scg.units import noisy_rectifier, stochastic_times_smooth
 from scg.verify.check import check
 from scg.verify.compare import compare
 from scg.verify.exact import exact

@@ -1,6 +1,6 @@
 """``python -m scg`` is the ``scg`` command."""
 
-from scg.cli import main
+from scg.command.main import main
 
 if __name__ == "__main__":
     main()

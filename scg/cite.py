@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from scg.baselines.base import Baseline
-from scg.estimators.base import Estimator
+from scg.estimators.baselines.base import Baseline
+from scg.estimators.protocol import Estimator
 from scg.run.step import Step
 
 _LAW = ("schulman2015", "foerster2018")

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from scg import collector
+from scg.compiler.analyse import Influence
+from scg.compiler.differentiate import erase, gradients
+from scg.compiler.objective import check_reductions
+from scg.compiler.one_coordinate import one_coordinate
+from scg.compiler.plan import check_orders, make_plan
+from scg.compiler.simplify import simplify
+from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program
 from scg.errors import DeclarationError
-from scg.estimators.base import Estimator
-from scg.expr import Expr
-from scg.graph import Graph
-from scg.origin import Origin
-from scg.passes.analyse import Influence
-from scg.passes.differentiate import erase, gradients
-from scg.passes.objective import check_reductions
-from scg.passes.one_coordinate import one_coordinate
-from scg.passes.plan import check_orders, make_plan
-from scg.passes.simplify import simplify
-from scg.passes.surrogate import Surrogate
+from scg.estimators.protocol import Estimator
+from scg.graph.core import Graph
+from scg.ir import collector
+from scg.ir.expr import Expr
+from scg.ir.origin import Origin
 from scg.run.curvature import directional
 from scg.run.step import Step
 

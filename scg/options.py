@@ -74,7 +74,7 @@ def _widths(value: Any) -> bool:
 
 
 def _baseline(value: Any) -> bool:
-    from scg.baselines.base import Baseline
+    from scg.estimators.baselines.base import Baseline
 
     return value is None or isinstance(value, Baseline)
 

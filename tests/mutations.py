@@ -42,7 +42,7 @@ class Mutation:
 MUTATIONS = [
     Mutation(
         "stop-of-the-draw",
-        "scg/estimators/base.py",
+        "scg/estimators/protocol.py",
         "x = stop(dist.sample(noise.on(plate) if plate else noise))",
         "x = dist.sample(noise.on(plate) if plate else noise)",
         "a scored normal draw also sends its pathwise derivative: credited twice",
@@ -50,7 +50,7 @@ MUTATIONS = [
     ),
     Mutation(
         "leave-one-out-with-itself",
-        "scg/passes/downstream.py",
+        "scg/compiler/downstream.py",
         "return (plate_sum(own, (plate,)) - own) / (plate.length - 1.0)",
         "return plate_sum(own, (plate,)) / float(plate.length)",
         "the baseline of a draw contains the draw's own cost",
@@ -58,7 +58,7 @@ MUTATIONS = [
     ),
     Mutation(
         "moving-average-with-its-own-cost",
-        "scg/baselines/simple.py",
+        "scg/estimators/baselines/simple.py",
         "return total / maximum(weight, 1.0 - self.decay) / downstream.unit",
         "return (self.decay * total + (1 - self.decay) * now) / downstream.unit",
         "the baseline depends on the draw of this call",
@@ -66,7 +66,7 @@ MUTATIONS = [
     ),
     Mutation(
         "self-critical-of-itself",
-        "scg/baselines/simple.py",
+        "scg/estimators/baselines/simple.py",
         'downstream.at(dist.mode(), below="mode").cost',
         "downstream.cost",
         "the baseline is the cost of the draw instead of the mode",
@@ -98,7 +98,7 @@ MUTATIONS = [
     ),
     Mutation(
         "noise-shared-over-samples",
-        "scg/passes/surrogate.py",
+        "scg/compiler/surrogate.py",
         "plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))",
         "plates = node.plates",
         "children of several draws of one parent reuse one uniform",
@@ -106,7 +106,7 @@ MUTATIONS = [
     ),
     Mutation(
         "box-missing-upstream",
-        "scg/passes/surrogate.py",
+        "scg/compiler/surrogate.py",
         "term if upstream is None else box(upstream) * term",
         "term",
         "the second derivative loses ancestors' score times control variate: mean zero, but noise",
@@ -122,7 +122,7 @@ MUTATIONS = [
     ),
     Mutation(
         "score-of-the-last-ancestor-only",
-        "scg/passes/surrogate.py",
+        "scg/compiler/surrogate.py",
         "total = own if total is None else total + own",
         "total = own",
         "prefix sums of scores forget earlier ancestors",
@@ -130,7 +130,7 @@ MUTATIONS = [
     ),
     Mutation(
         "score-not-summed-over-a-plate",
-        "scg/passes/surrogate.py",
+        "scg/compiler/surrogate.py",
         "return plate_sum(logp, mixed)",
         "return logp",
         "a cost that reduces a plate must be boxed with the score of all its elements",
@@ -138,7 +138,7 @@ MUTATIONS = [
     ),
     Mutation(
         "credit-per-element-across-a-batch-statistic",
-        "scg/passes/analyse.py",
+        "scg/compiler/analyse.py",
         "sep = r.sep.intersection(expr.plates)",
         "sep = r.sep",
         "a plate that an op reduced no longer separates",
@@ -146,7 +146,7 @@ MUTATIONS = [
     ),
     Mutation(
         "baseline-per-element-across-a-batch-statistic",
-        "scg/passes/analyse.py",
+        "scg/compiler/analyse.py",
         "sep = r.sep.intersection(arg.plates)",
         "sep = r.sep",
         "the downstream cost of an element misses what it changes elsewhere",
@@ -154,7 +154,7 @@ MUTATIONS = [
     ),
     Mutation(
         "mean-for-sum-over-a-plate",
-        "scg/passes/objective.py",
+        "scg/compiler/objective.py",
         'if reduction(plate, cost) == "mean":',
         "if True:",
         "a summed plate is averaged",
@@ -162,7 +162,7 @@ MUTATIONS = [
     ),
     Mutation(
         "subsampling-not-scaled-up",
-        "scg/passes/objective.py",
+        "scg/compiler/objective.py",
         "value = value * (float(plate.size) / plate_size(value.graph, plate))",
         "value = value * 1.0",
         "a batch stands for itself instead of the full data",
@@ -178,7 +178,7 @@ MUTATIONS = [
     ),
     Mutation(
         "enumeration-credited-through-a-stop",
-        "scg/passes/surrogate.py",
+        "scg/compiler/surrogate.py",
         "if frozen & self.owners[plate]:",
         "if False:",
         "weights are credit too, and a stopped cost gives none",
@@ -186,7 +186,7 @@ MUTATIONS = [
     ),
     Mutation(
         "score-through-a-stop",
-        "scg/passes/surrogate.py",
+        "scg/compiler/surrogate.py",
         "if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None",
         "if (part := self._prefix(reach.sep, reach.members)) is not None",
         "a cost reached only through stops credits its ancestors",
@@ -202,7 +202,7 @@ MUTATIONS = [
     ),
     Mutation(
         "jumps-are-continuous",
-        "scg/passes/analyse.py",
+        "scg/compiler/analyse.py",
         'return expr.op.continuous and arg.kind == "float" and expr.op.vjp(index) is not None',
         "return True",
         "comparisons pass as differentiable and their jump is missed",
@@ -218,7 +218,7 @@ MUTATIONS = [
     ),
     Mutation(
         "learned-baseline-sees-its-own-cost",
-        "scg/baselines/network.py",
+        "scg/estimators/baselines/network.py",
         "centre = average / maximum(weight, 1.0 - self.decay)",
         "centre = now",
         "the centre of NVIL depends on the draw of this call",

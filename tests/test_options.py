@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg import baselines
-from scg.estimators import ESTIMATORS
+from scg.estimators import ESTIMATORS, baselines
 
 CLASSES = [*ESTIMATORS, *(getattr(baselines, n) for n in baselines.__all__ if n != "Baseline")]
 OPTIONS = [(cls, name) for cls in CLASSES for name in inspect.signature(cls).parameters]

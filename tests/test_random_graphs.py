@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import scg
 from scg.distributions import DISTRIBUTIONS
 from scg.distributions.base import Distribution
-from scg.expr import Expr, topological
+from scg.ir.expr import Expr, topological
 from scg.ops import elementwise as e
 
 POSITIVE = 0.4

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scg.declaration.notation import functions
 from scg.distributions import DISTRIBUTIONS
+from scg.graph.declaration.notation import functions
 
 ROOT = Path(__file__).resolve().parents[1]
 

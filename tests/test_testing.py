@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.estimators.base import Draw, control_variate, score_draw
+from scg.estimators.protocol import Draw, control_variate, score_draw
 from scg.ops.base import OPS, Op
 from scg.ops.elementwise import elementwise
 from scg.ops.gradient import stop
@@ -54,9 +54,9 @@ def test_a_wrong_value(broken):
     with pytest.raises(
         AssertionError, match=r"entry \(0,\) of the value is .* on nodes and .* on a"
     ):
-        check_gradient(lambda x: wrong(x) if isinstance(x, scg.expr.Expr) else np.sin(x), [0.3])
+        check_gradient(lambda x: wrong(x) if isinstance(x, scg.ir.expr.Expr) else np.sin(x), [0.3])
     with pytest.raises(AssertionError, match=r"returns shape \(2,\) on nodes and \(\) on arrays"):
-        check_gradient(lambda x: x if isinstance(x, scg.expr.Expr) else 0.3, [0.3, 0.4])
+        check_gradient(lambda x: x if isinstance(x, scg.ir.expr.Expr) else 0.3, [0.3, 0.4])
 
 
 def test_an_undefined_derivative_is_no_number(broken):
@@ -75,7 +75,7 @@ def test_an_op_that_forgets_its_plates(broken):
     greedy = Op("greedy", lambda x: x - np.mean(x), lambda x: x, (lambda g, y, x: g * 0.0,))
     assert greedy.name in OPS
     with pytest.raises(AssertionError, match="derivative of order 1"):
-        check_gradient(lambda x: greedy(x) if isinstance(x, scg.expr.Expr) else x * 0.0, 0.3)
+        check_gradient(lambda x: greedy(x) if isinstance(x, scg.ir.expr.Expr) else x * 0.0, 0.3)
 
 
 # --- estimators -----------------------------------------------------------------------------------

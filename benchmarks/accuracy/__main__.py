@@ -14,7 +14,7 @@ import laws
 import ops
 from measure import errors
 
-from scg.declaration.notation import functions
+from scg.graph.declaration.notation import functions
 
 HEAD = """# Accuracy
 

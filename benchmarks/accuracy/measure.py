@@ -6,8 +6,8 @@ import mpmath as mp
 import numpy as np
 
 import scg
+from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
-from scg.passes.differentiate import gradients
 
 DIGITS = 400
 FLOATS = {"float64": np.float64, "float32": np.float32}

@@ -1,7 +1,7 @@
 """Which estimators are measured on which task; K is the number of draws."""
 
 import scg
-from scg.baselines import MovingAverage, Network
+from scg.estimators.baselines import MovingAverage, Network
 
 THRESHOLDS = (0.45, 0.49, 0.499)
 DIRICHLET = (1, 10, 100, 1000)

@@ -11,7 +11,7 @@ from functools import partial
 from protocol import Task, main
 
 import scg
-from scg.baselines import MovingAverage, Network
+from scg.estimators.baselines import MovingAverage, Network
 from scg.models import sbn
 
 TASK = Task(

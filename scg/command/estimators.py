@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from scg import baselines
 from scg.errors import EstimatorError, did_you_mean
-from scg.estimators import ESTIMATORS, Estimator
+from scg.estimators import ESTIMATORS, Estimator, baselines
 
 _BASELINES = [getattr(baselines, name) for name in baselines.__all__ if name != "Baseline"]
 _KNOWN = {cls.__name__.lower(): cls for cls in (*ESTIMATORS, *_BASELINES)}

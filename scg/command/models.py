@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from scg.declaration import read
 from scg.errors import CallError, DeclarationError, ScgError, did_you_mean
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.graph.declaration import read
 
 
 def find_model(address: str) -> Callable[..., Graph]:

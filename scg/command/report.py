@@ -9,8 +9,8 @@ import numpy as np
 
 from scg.command.charts import bars, curves, image_grid
 from scg.draw.dot import identifiers
-from scg.draw.page import STYLE, inline_svg, terms
 from scg.errors import ScgError
+from scg.explain.page import STYLE, inline_svg, terms
 
 if TYPE_CHECKING:
     from scg.command.demo import Contender

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scg.engine.noise import stream_key
 from scg.errors import DataError
+from scg.seeds.noise import stream_key
 
 
 def binarize(images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from scg.distributions.constraints import Constraint, check
 from scg.errors import DeclarationError, UnsupportedError
-from scg.expr import Expr, ordered
+from scg.ir.expr import Expr, ordered
 from scg.ops.base import constant
 from scg.ops.reductions import expand, sum
 

@@ -11,7 +11,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import Finite, Noise, one_of, unsupported
 from scg.distributions.gumbel import Gumbel
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.elementwise import (
     cast,
     equal,

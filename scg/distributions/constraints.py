@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError, UnsupportedError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.arrange import diagonal, tril
 from scg.ops.elementwise import exp, expm1, log, log1p, sigmoid, softplus, subtract
 from scg.ops.reductions import softmax

@@ -9,7 +9,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Finite, numeric
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
 from scg.ops.reductions import sum
 from scg.ops.select import take_along_axis

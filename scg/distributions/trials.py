@@ -8,7 +8,7 @@ import numpy as np
 
 from scg.distributions.base import Distribution, check_same, one_of
 from scg.errors import DeclarationError, UnsupportedError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 
 
 class Trials(Distribution):

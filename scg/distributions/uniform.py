@@ -9,7 +9,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.elementwise import greater_equal, less_equal, log, logical_and, square, where
 from scg.ops.special import barrier
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scg.estimators.base import Estimator
-from scg.expr import Expr, Plate, StochasticNode
-from scg.graph import Graph
+from scg.estimators.protocol import Estimator
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate, StochasticNode
 
 Estimators = Mapping[StochasticNode, Estimator]
 

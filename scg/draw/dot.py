@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from scg.draw.boxes import Box, boxes
 from scg.draw.flow import Edge, edges
 from scg.draw.render import Picture
-from scg.expr import Plate
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Plate
 from scg.run.step import Step
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scg.estimators.base import Estimator
-from scg.expr import Expr, StochasticNode, topological
-from scg.graph import Graph
+from scg.compiler.analyse import continuous_in
+from scg.estimators.protocol import Estimator
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, StochasticNode, topological
 from scg.ops.base import DATA, PARAMETER
-from scg.passes.analyse import continuous_in
 
 _KIND = {"pathwise": "derivative", "score": "score", "weight": "weight", "along": "along"}
 _NONE: frozenset[str] = frozenset()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from scg.draw.dot import FONT, draw_step, finished, plain
 from scg.draw.render import Picture
 from scg.errors import CallError
-from scg.expr import Expr
-from scg.passes.fuse import Gemm, Loop
+from scg.ir.expr import Expr
+from scg.schedule.fuse import Gemm, Loop
 
 if TYPE_CHECKING:
     import graphviz
 
-    from scg.engine.executable import Executable
-    from scg.engine.table import Row
+    from scg.engine.table.table import Row
+    from scg.engine.walk.executable import Executable
     from scg.run.step import Step
 
 #: Up to so many entries each has a box; of more, those of one kernel share one, without leaves.
@@ -70,7 +70,7 @@ def draw_schedule(step: Step, path: str | PathLike[str] | None = None) -> Pictur
 def _sketch(executable: Executable) -> graphviz.Digraph:
     import graphviz
 
-    from scg.engine.table import name_of, rows
+    from scg.engine.table.table import name_of, rows
 
     dot = graphviz.Digraph()
     dot.attr(fontname=FONT, fontsize="11", nodesep="0.3", ranksep="0.4")

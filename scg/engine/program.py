@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
-from scg.engine.noise import check_seed, normal, uniform
 from scg.engine.sampler import Moments, Sample, Sampler, longest_block, spans
-from scg.expr import Expr, Plate, topological
-from scg.passes.lift import lift, moments_over
+from scg.ir.expr import Expr, Plate, topological
+from scg.schedule.lift import lift, moments_over
+from scg.seeds.noise import check_seed, normal, uniform
 
 if TYPE_CHECKING:
-    from scg.engine.table import Profile
+    from scg.engine.table.table import Profile
 
 #: Elements of all intermediate arrays of one block of runs.
 BLOCK_ELEMENTS = 1 << 23
@@ -39,7 +39,7 @@ class Engine(Protocol):
 def _engine(backend: str) -> Callable[..., Any]:
     if backend == "numpy":
         return Interpreter
-    from scg.engine.executable import Executable  # importing scg loads no compiler
+    from scg.engine.walk.executable import Executable  # importing scg loads no compiler
 
     return Executable
 
@@ -176,7 +176,7 @@ class Program:
 
     def profile(self, values: Mapping[str, Any], seed: Any, sizes: Sizes, rounds: int) -> Profile:
         """Time every entry of a compiled program in single runs."""
-        from scg.engine.table import profile
+        from scg.engine.table.table import profile
 
         engine: Any = self.engine()
         noise = {k: v[0] for k, v in self.draw_noise(seed, range(1), sizes).items()}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.engine.interpreter import Sizes
-from scg.expr import Plate
+from scg.ir.expr import Plate
 
 if TYPE_CHECKING:
-    from scg.engine.connection import Connection
-    from scg.engine.executable import Executable
+    from scg.engine.walk.connection import Connection
+    from scg.engine.walk.executable import Executable
 
 #: Means of outputs over runs by key, and sums of squared deviations from them by ("spread", key);
 #: those that are not there are zero.
@@ -100,7 +100,7 @@ class Sampler:
             yield self._connect(values, rest).run, rest, 1
 
     def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sample:
-        from scg.engine.stretches import Stretches  # importing scg loads no compiler
+        from scg.engine.walk.stretches import Stretches  # importing scg loads no compiler
 
         code, names = self._engine.code, self._engine.names
         return Stretches(lambda: self._connect(values, block), code, names, block, blocks)

@@ -3,7 +3,6 @@
 from scg.estimators.arm import ARM
 from scg.estimators.arms import ARMS
 from scg.estimators.arsm import ARSM
-from scg.estimators.base import Estimator
 from scg.estimators.carms import CARMS
 from scg.estimators.categorical_disarm import CategoricalDisARM
 from scg.estimators.darn import DARN
@@ -18,6 +17,7 @@ from scg.estimators.leave_one_out import LeaveOneOut
 from scg.estimators.local_expectation import LocalExpectation
 from scg.estimators.measure_valued import MeasureValued
 from scg.estimators.muprop import MuProp
+from scg.estimators.protocol import Estimator
 from scg.estimators.ram import RAM
 from scg.estimators.rao_gumbel import RaoGumbel
 from scg.estimators.rebar import REBAR

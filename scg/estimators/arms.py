@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
-from scg.estimators.couplings import Given, copula_named, rarer_first, upside_down
-from scg.expr import Expr
+from scg.estimators.parts.couplings import Given, copula_named, rarer_first, upside_down
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.ir.expr import Expr
 from scg.ops.elementwise import minimum
 from scg.ops.gradient import stop
 

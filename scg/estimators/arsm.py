@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
-from scg.estimators.couplings import times
-from scg.expr import Expr
+from scg.estimators.parts.couplings import times
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, power
 from scg.ops.gradient import stop
 from scg.ops.shape import np_stack

@@ -9,9 +9,9 @@ import numpy as np
 
 from scg.distributions.bernoulli import Bernoulli
 from scg.errors import EstimatorError
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
-from scg.estimators.couplings import antithetic, times
-from scg.expr import Expr
+from scg.estimators.parts.couplings import antithetic, times
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.ir.expr import Expr
 from scg.ops.elementwise import equal, greater, maximum, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import logsumexp, plate_sum

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import Draw, Estimator, Sampler
 from scg.estimators.gumbel_softmax import straight
+from scg.estimators.protocol import Draw, Estimator, Sampler
 from scg.ops.gradient import stop
 from scg.ops.shape import np_reshape
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
-from scg.estimators.couplings import Given, antithetic
-from scg.expr import Expr
+from scg.estimators.parts.couplings import Given, antithetic
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.ir.expr import Expr
 from scg.ops.elementwise import maximum
 from scg.ops.gradient import stop
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import (
+from scg.estimators.protocol import (
     ANY_ORDER,
     Downstream,
     Draw,
@@ -16,7 +16,7 @@ from scg.estimators.base import (
     at_least,
     control_variate,
 )
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 from scg.ops.linalg import dot
 

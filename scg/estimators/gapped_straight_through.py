@@ -6,9 +6,9 @@ from typing import Any
 
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.estimators.base import Draw, Estimator, Sampler
 from scg.estimators.gumbel_softmax import straight
-from scg.estimators.temperature import Temperature, checked, temperature_of
+from scg.estimators.parts.temperature import Temperature, checked, temperature_of
+from scg.estimators.protocol import Draw, Estimator, Sampler
 from scg.ops.gradient import stop
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from scg.baselines.per_unit import PerUnit
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, along
-from scg.expr import Expr
+from scg.estimators.baselines.per_unit import PerUnit
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along
+from scg.ir.expr import Expr
 from scg.ops.elementwise import square
 from scg.ops.gradient import stop
 from scg.ops.reductions import sum

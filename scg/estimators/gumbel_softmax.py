@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import Draw, Estimator, Sampler
-from scg.estimators.temperature import Temperature, checked, temperature_of
-from scg.expr import Expr
+from scg.estimators.parts.temperature import Temperature, checked, temperature_of
+from scg.estimators.protocol import Draw, Estimator, Sampler
+from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
-from scg.estimators.latent import latent_control, latent_network
-from scg.expr import Expr
+from scg.estimators.parts.latent import latent_control, latent_network
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
+from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 
 

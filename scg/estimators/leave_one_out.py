@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import (
+from scg.estimators.protocol import (
     ANY_ORDER,
     Downstream,
     Draw,
@@ -12,7 +12,7 @@ from scg.estimators.base import (
     at_least,
     control_variate,
 )
-from scg.expr import Expr
+from scg.ir.expr import Expr
 
 
 class LeaveOneOut(Estimator):

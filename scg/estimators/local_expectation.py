@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.alternatives import alternatives
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, along
-from scg.expr import Expr
+from scg.estimators.parts.alternatives import alternatives
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along
+from scg.ir.expr import Expr
 from scg.ops.elementwise import exp
 from scg.ops.reductions import max, sum
 

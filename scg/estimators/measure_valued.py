@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.alternatives import marginalized
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along
-from scg.expr import Expr
+from scg.estimators.parts.alternatives import marginalized
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
+from scg.ir.expr import Expr
 from scg.ops.base import constant
 from scg.ops.elementwise import where
 from scg.ops.gradient import stop

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.alternatives import marginalized
-from scg.estimators.base import Downstream, Draw, Estimator, Memory
-from scg.expr import Expr
+from scg.estimators.parts.alternatives import marginalized
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory
+from scg.ir.expr import Expr
 
 
 class RAM(Estimator):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import Draw, Estimator, Sampler, at_least
 from scg.estimators.gumbel_softmax import straight
-from scg.estimators.temperature import Temperature, checked, temperature_of
+from scg.estimators.parts.temperature import Temperature, checked, temperature_of
+from scg.estimators.protocol import Draw, Estimator, Sampler, at_least
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
-from scg.estimators.latent import latent_control, latent_draw, latent_network
-from scg.estimators.temperature import Temperature, checked, temperature_of
-from scg.expr import Expr
+from scg.estimators.parts.latent import latent_control, latent_draw, latent_network
+from scg.estimators.parts.temperature import Temperature, checked, temperature_of
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
+from scg.ir.expr import Expr
 
 
 class RELAX(Estimator):

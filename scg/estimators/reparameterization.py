@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.base import ANY_ORDER, Draw, Estimator, Sampler
+from scg.estimators.protocol import ANY_ORDER, Draw, Estimator, Sampler
 
 
 class Reparameterization(Estimator):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.estimators.base import (
+from scg.estimators.protocol import (
     Downstream,
     Draw,
     Estimator,
@@ -15,7 +15,7 @@ from scg.estimators.base import (
     at_least,
     control_variate,
 )
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.activations import leaky_relu
 from scg.ops.base import constant
 from scg.ops.elementwise import where

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.baselines.base import Baseline
 from scg.distributions.base import Distribution
-from scg.estimators.base import (
+from scg.estimators.baselines.base import Baseline
+from scg.estimators.parts.signal import learning_signal
+from scg.estimators.protocol import (
     ANY_ORDER,
     Downstream,
     Draw,
@@ -14,8 +15,7 @@ from scg.estimators.base import (
     Memory,
     control_variate,
 )
-from scg.estimators.signal import learning_signal
-from scg.expr import Expr
+from scg.ir.expr import Expr
 
 
 class ScoreFunction(Estimator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scg.errors import EstimatorError
-from scg.estimators.base import Draw, Estimator, Sampler
+from scg.estimators.protocol import Draw, Estimator, Sampler
 from scg.ops.gradient import stop
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from scg.baselines.base import Baseline
 from scg.distributions.base import Distribution
-from scg.estimators.base import (
+from scg.estimators.baselines.base import Baseline
+from scg.estimators.parts.signal import learning_signal
+from scg.estimators.parts.support import Support
+from scg.estimators.protocol import (
     ANY_ORDER,
     Downstream,
     Draw,
@@ -18,9 +20,7 @@ from scg.estimators.base import (
     at_least,
     control_variate,
 )
-from scg.estimators.signal import learning_signal
-from scg.estimators.support import Support
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 
 

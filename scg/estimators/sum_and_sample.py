@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.baselines.base import Baseline
 from scg.distributions.base import Distribution
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
-from scg.estimators.couplings import spread
-from scg.estimators.signal import learning_signal
-from scg.estimators.support import Support
-from scg.expr import Expr
+from scg.estimators.baselines.base import Baseline
+from scg.estimators.parts.couplings import spread
+from scg.estimators.parts.signal import learning_signal
+from scg.estimators.parts.support import Support
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, greater, where
 from scg.ops.gradient import stop
 

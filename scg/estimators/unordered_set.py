@@ -10,10 +10,10 @@ import numpy as np
 
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.estimators.base import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
-from scg.estimators.couplings import spread
-from scg.estimators.support import Support
-from scg.expr import Expr
+from scg.estimators.parts.couplings import spread
+from scg.estimators.parts.support import Support
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, greater, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.estimators.base import (
+from scg.estimators.protocol import (
     ANY_ORDER,
     Downstream,
     Draw,
@@ -12,7 +12,7 @@ from scg.estimators.base import (
     Memory,
     control_variate,
 )
-from scg.expr import Expr, Plate
+from scg.ir.expr import Expr, Plate
 
 
 class VIMCO(Estimator):

@@ -7,12 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from scg.compiler.analyse import Influence, Reach, bits
+from scg.compiler.plan import most_paths
+from scg.compiler.surrogate import Surrogate
 from scg.explain.law import replays, summands
 from scg.explain.node import Credit, NodeExplanation
-from scg.expr import Expr, StochasticNode
-from scg.passes.analyse import Influence, Reach, bits
-from scg.passes.plan import most_paths
-from scg.passes.surrogate import Surrogate
+from scg.ir.expr import Expr, StochasticNode
 from scg.run.step import Step
 
 
@@ -88,7 +88,7 @@ class Explanation:
         ScgError
             If nothing that draws is installed.
         """
-        from scg.draw.page import page
+        from scg.explain.page import page
 
         Path(path).write_text(page(self), encoding="utf-8")
 
@@ -99,7 +99,7 @@ class Explanation:
         return "\n\n".join([f"{self.graph!r}: {self.head}", *map(str, self.nodes), "\n".join(law)])
 
     def _repr_html_(self) -> str:
-        from scg.draw.page import fragment
+        from scg.explain.page import fragment
 
         return fragment(self)
 

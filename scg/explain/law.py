@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from scg.expr import Expr, Plate, topological
+from scg.compiler.analyse import Reach, bits
+from scg.compiler.objective import reduction
+from scg.compiler.surrogate import Surrogate
+from scg.ir.expr import Expr, Plate, topological
 from scg.ops.base import is_constant
 from scg.ops.gradient import mark
-from scg.passes.analyse import Reach, bits
-from scg.passes.objective import reduction
-from scg.passes.surrogate import Surrogate
 
 _LONGEST = 8
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.dispatch import FUNCTIONS, UFUNCS
 from scg.errors import DeclarationError
+from scg.ir.dispatch import FUNCTIONS, UFUNCS
 from scg.ops import (
     activations,
     arrange,

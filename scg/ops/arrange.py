@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.base import constant, integer, integers, normal_axes, one_axis
 from scg.ops.elementwise import greater_equal, where
 from scg.ops.reductions import expand

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import KINDS, Expr, Plates, describe, intern, ordered
+from scg.ir.expr import KINDS, Expr, Plates, describe, intern, ordered
 
 
 def _all_plates(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:

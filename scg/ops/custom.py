@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.base import KINDS, Op
 
 _serial = itertools.count()

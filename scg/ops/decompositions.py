@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.arrange import swapaxes, tril
 from scg.ops.base import Op
 from scg.ops.elementwise import exp

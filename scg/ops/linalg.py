@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr, Plates, ordered
+from scg.ir.expr import Expr, Plates, ordered
 from scg.ops.base import Op
 
 Labels = tuple[int, ...]

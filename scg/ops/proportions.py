@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.base import Op
 from scg.ops.elementwise import elementwise, log, log1p, sigmoid, square
 from scg.ops.reductions import sum

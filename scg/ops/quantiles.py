@@ -7,18 +7,7 @@ from typing import Any
 from scg.ops.elementwise import elementwise, exp, sigmoid, softplus
 from scg.ops.proportions import beta_log_density
 from scg.ops.special import digamma, polygamma
-
-
-def _beta_implicit(a: Any, b: Any, s: Any, order: tuple[int, int]) -> Any:
-    from scg.engine.incomplete_beta import beta_implicit
-
-    return beta_implicit(a, b, s, order)
-
-
-def _logit_betaincinv(a: Any, b: Any, u: Any) -> Any:
-    from scg.engine.incomplete_beta import logit_betaincinv
-
-    return logit_betaincinv(a, b, u)
+from scg.special import incomplete_beta
 
 
 def _scores(a: Any, b: Any, s: Any) -> tuple[Any, Any]:
@@ -47,7 +36,7 @@ def _along(g: Any, out: Any, a: Any, b: Any, s: Any, order: tuple[int, int]) -> 
 #: G_ij(a, b, s) = ∂_a^i ∂_b^j I_x(a, b) / f(s) with s = log x − log(1 − x) and its density f.
 beta_implicit = elementwise(
     "beta_implicit",
-    _beta_implicit,
+    incomplete_beta.beta_implicit,
     lambda g, out, a, b, s, order: _more(g, out, a, b, s, order, 0),
     lambda g, out, a, b, s, order: _more(g, out, a, b, s, order, 1),
     _along,
@@ -55,7 +44,7 @@ beta_implicit = elementwise(
 #: s with I_x(a, b) = u (Figurnov et al. 2018, eq. 5): neither end of (0, 1) is rounded to.
 logit_betaincinv = elementwise(
     "logit_betaincinv",
-    _logit_betaincinv,
+    incomplete_beta.logit_betaincinv,
     lambda g, s, a, b, u: -(g * beta_implicit(a, b, s, order=(1, 0))),
     lambda g, s, a, b, u: -(g * beta_implicit(a, b, s, order=(0, 1))),
     # f(s) is the density of the proportion times its derivative σ(s) σ(−s)

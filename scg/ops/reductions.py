@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr, Plate, Plates, as_plates, ordered
+from scg.ir.expr import Expr, Plate, Plates, as_plates, ordered
 from scg.ops.base import Op, constant, normal_axes, plate_size
 from scg.ops.elementwise import cast, divide, equal, exp, log, subtract, where
 from scg.ops.shape import reshape

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr, ordered
+from scg.ir.expr import Expr, ordered
 from scg.ops.base import Op, constant, integer, integers, normal_axes, one_axis
 from scg.ops.elementwise import where
 

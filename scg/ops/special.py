@@ -1,4 +1,4 @@
-"""Special functions; SciPy and our kernels are loaded when a value is first computed."""
+"""Special functions; SciPy is loaded when a value is first computed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scg.errors import UnsupportedError
 from scg.ops.base import integer
 from scg.ops.elementary import sin
 from scg.ops.elementwise import absolute, elementwise, exp, less, log, log1p, sign, square, where
+from scg.special import incomplete_gamma, quantiles, von_mises
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ERF = 2.0 / math.sqrt(math.pi)  # derivative of erf at 0
@@ -26,7 +27,7 @@ def _scipy(name: str) -> Any:
 
 
 def _gammainc_da(a: Any, x: Any, order: int) -> Any:
-    from scg.engine.special import gammainc_da
+    from scg.special.incomplete_gamma import gammainc_da
 
     return gammainc_da(a, x, order)
 
@@ -102,20 +103,11 @@ gammaincinv = elementwise(
 
 
 # --- the gamma law in logarithms --------------------------------------------------------------
-def _kernel(module: str, name: str) -> Any:
-    def rule(*args: Any, **attrs: Any) -> Any:
-        import importlib
-
-        return getattr(importlib.import_module(f"scg.engine.{module}"), name)(*args, **attrs)
-
-    return rule
-
-
 #: G_k(a, y) = ∂_a^k P(a, x) / (x p(x)) at x = exp(y), k = order ≥ 1. Its derivatives follow from
 #: ∂_a x p(x) = s x p(x) with s = y − ψ(a), and ∂_y x p(x) = (a − x) x p(x).
 gamma_implicit = elementwise(
     "gamma_implicit",
-    _kernel("special", "gamma_implicit"),
+    incomplete_gamma.gamma_implicit,
     lambda g, out, a, y, order: (
         g * (gamma_implicit(a, y, order=_next(order)) - out * (y - digamma(a)))
     ),
@@ -132,14 +124,14 @@ def _score_power(a: Any, y: Any, order: int) -> Any:
 #: log x with P(a, x) = u: a gamma variate in logarithms does not underflow for small a.
 log_gammaincinv = elementwise(
     "log_gammaincinv",
-    _kernel("quantiles", "log_gammaincinv"),
+    quantiles.log_gammaincinv,
     lambda g, y, a, u: -(g * gamma_implicit(a, y, order=1)),
     lambda g, y, a, u: g * exp(gammaln(a) + exp(y) - a * y),
 )
 #: Derivative of some order of the remainder δ of Stirling's formula.
 stirling = elementwise(
     "stirling",
-    _kernel("special", "stirling"),
+    incomplete_gamma.stirling,
     lambda g, y, a, order: g * stirling(a, order=order + 1),
 )
 
@@ -182,7 +174,7 @@ log_ndtr = elementwise("log_ndtr", _scipy("log_ndtr"), lambda g, y, a: g * _norm
 #: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 under the von Mises law.
 log_i0e = elementwise(
     "log_i0e",
-    _kernel("von_mises", "log_i0e"),
+    von_mises.log_i0e,
     lambda g, y, k, order: g * log_i0e(k, order=_next(order)),
 )
 
@@ -206,13 +198,13 @@ i1e = elementwise(
 #: Derivative of some order in κ of the von Mises CDF, and its inverse with the implicit VJP.
 von_mises_cdf = elementwise(
     "von_mises_cdf",
-    _kernel("von_mises", "von_mises_cdf"),
+    von_mises.von_mises_cdf,
     lambda g, y, k, x, order: g * von_mises_cdf(k, x, order=_next(order)),
     lambda g, y, k, x, order: g * _von_mises_density(k, x, order),
 )
 von_mises_quantile = elementwise(
     "von_mises_quantile",
-    _kernel("von_mises", "von_mises_quantile"),
+    von_mises.von_mises_quantile,
     lambda g, y, k, u: -(g * von_mises_cdf(k, y, order=1)) / _von_mises_density(k, y, 0),
     lambda g, y, k, u: g / _von_mises_density(k, y, 0),
 )
@@ -220,7 +212,7 @@ von_mises_quantile = elementwise(
 #: Derivative of some order in κ of E x² on (−π, π).
 von_mises_variance = elementwise(
     "von_mises_variance",
-    _kernel("von_mises", "von_mises_variance"),
+    von_mises.von_mises_variance,
     lambda g, y, k, order: g * von_mises_variance(k, order=_next(order)),
 )
 
@@ -241,7 +233,7 @@ def _von_mises_density(k: Any, x: Any, order: int) -> Any:
 poisson_quantile, binomial_quantile, negative_binomial_quantile = (
     elementwise(
         f"{name}_quantile",
-        _kernel("quantiles", name),
+        getattr(quantiles, name),
         *(None,) * arguments,
         continuous=False,
         smooth=False,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops.base import Op, normal_axes, one_axis
 from scg.ops.elementwise import absolute, cast, greater, multiply, negative, sqrt, square, where
 from scg.ops.reductions import _drop, _keep, max, mean, sum

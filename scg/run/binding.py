@@ -9,8 +9,8 @@ import numpy as np
 
 from scg.engine.interpreter import full
 from scg.errors import CallError
-from scg.expr import Expr, Plate
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate
 from scg.run.guard import check_empty, check_given, checks_of_given
 
 #: Runs of one seed.

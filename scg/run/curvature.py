@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from scg.compiler.differentiate import gradients
 from scg.errors import DeclarationError
-from scg.expr import Expr, intern
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, intern
 from scg.ops.base import DATA
 from scg.ops.linalg import dot
-from scg.passes.differentiate import gradients
 
 
 def directional(graph: Graph, grads: Mapping[str, Expr]) -> dict[Any, Expr]:

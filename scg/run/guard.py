@@ -8,17 +8,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from scg.compiler.objective import reduction
 from scg.distributions.base import Distribution
 from scg.distributions.constraints import Constraint, Logits, Real
 from scg.distributions.independent import Independent
 from scg.distributions.mixture import Mixture
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.expr import Expr, Plate, describe, ordered, topological
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate, describe, ordered, topological
 from scg.ops.base import DATA, PARAMETER, PLATE_SIZE
 from scg.ops.reductions import NEED_ELEMENTS, expand
-from scg.passes.objective import reduction
 
 if TYPE_CHECKING:
     from scg.run.step import Step

@@ -9,8 +9,8 @@ import numpy as np
 
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.expr import Plate
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Plate
 from scg.run.binding import bind_noise
 from scg.run.curvature import directions
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from scg.compiler.memory import NodeMemory
+from scg.compiler.surrogate import NodeNoise
 from scg.engine.interpreter import Sizes, full
-from scg.engine.noise import check_seed
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.expr import Expr, StochasticNode, intern, rewrite, topological
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, StochasticNode, intern, rewrite, topological
 from scg.ops.base import DATA, PARAMETER
 from scg.ops.gradient import IDENTITIES
 from scg.ops.reductions import expand
-from scg.passes.memory import NodeMemory
-from scg.passes.surrogate import NodeNoise
 from scg.run.binding import bind
+from scg.seeds.noise import check_seed
 
 
 def simulate(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.noise import check_seed, stream_key
+from scg.compiler.memory import NodeMemory
 from scg.errors import CallError
-from scg.passes.memory import NodeMemory
 from scg.run.result import Nested
+from scg.seeds.noise import check_seed, stream_key
 
 
 def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -> Nested:

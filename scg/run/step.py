@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.engine.noise import check_seed
+from scg.compiler.plan import Plan
+from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program, moments
 from scg.engine.sampler import Sample
 from scg.errors import CallError
-from scg.expr import Plate
-from scg.graph import Graph
-from scg.passes.plan import Plan
-from scg.passes.surrogate import Surrogate
+from scg.graph.core import Graph
+from scg.ir.expr import Plate
 from scg.run.binding import Binder, as_runs, bind
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import shapes_of
@@ -24,9 +23,10 @@ from scg.run.guard import Guard
 from scg.run.outcomes import Outcomes, spread
 from scg.run.result import Layout, Nested, Result
 from scg.run.state import checked_state, initial_state
+from scg.seeds.noise import check_seed
 
 if TYPE_CHECKING:
-    from scg.engine.table import Profile
+    from scg.engine.table.table import Profile
     from scg.explain import Explanation
 
 

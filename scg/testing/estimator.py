@@ -12,9 +12,9 @@ import numpy as np
 from scg.compile import compile
 from scg.distributions import Bernoulli, Categorical, Normal, OneHotCategorical
 from scg.errors import BiasWarning, EnumerationError, EstimatorError, StopWarning
-from scg.estimators.base import Estimator
-from scg.expr import Expr, Plate
-from scg.graph import Graph
+from scg.estimators.protocol import Estimator
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate
 from scg.ops.shape import one_hot
 from scg.verify.exact import exact
 from scg.verify.moments import moments

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from scg.compile import finish
+from scg.compiler.differentiate import gradients
 from scg.engine.program import Program
-from scg.expr import Expr, Plate, topological
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate, topological
 from scg.ops.base import constant
 from scg.ops.linalg import dot
-from scg.passes.differentiate import gradients
 
 POINTS = Plate.internal("points", None, rank=0)
 #: Central differences at h, h/2 and h/4, and how Richardson extrapolation weighs them.

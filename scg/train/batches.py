@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.noise import stream_key
 from scg.errors import CallError
-from scg.expr import Plate
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Plate
+from scg.seeds.noise import stream_key
 
 Data = dict[str, np.ndarray]
 Transform = Callable[[Data, tuple[int, ...]], Data]

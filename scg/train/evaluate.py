@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.errors import CallError
-from scg.graph import Graph
+from scg.graph.core import Graph
 
 if TYPE_CHECKING:
     from scg.train.fit import Run

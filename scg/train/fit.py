@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.noise import check_seed
 from scg.errors import CallError, CheckpointError
 from scg.run.result import Nested
 from scg.run.step import Step
+from scg.seeds.noise import check_seed
 from scg.train import checkpoint as files
 from scg.train.batches import Batches, Transform
 from scg.train.interrupt import between_updates

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.compile import finish
-from scg.expr import Expr, intern
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, intern
+from scg.ir.origin import Origin
 from scg.ops.base import STATE, constant
-from scg.origin import Origin
 from scg.run.result import Nested, nest
 from scg.run.step import Step
 from scg.train.optim import Optimizer, OptimizerState

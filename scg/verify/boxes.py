@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from scg.expr import Expr, Plate, intern, rewrite, topological
+from scg.compiler.simplify import simplify
+from scg.ir.expr import Expr, Plate, intern, rewrite, topological
 from scg.ops.base import NOISE
-from scg.passes.simplify import simplify
 from scg.verify.cells import cells
 
 

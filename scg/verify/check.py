@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from scg.compile import compile
-from scg.engine.noise import check_seed
 from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
 from scg.estimators import REFERENCES
 from scg.run.step import Step
+from scg.seeds.noise import check_seed
 from scg.verify.exact import Exact, exact
 from scg.verify.moments import moments
 from scg.verify.sampling import Sample, flat, z_scores

@@ -14,7 +14,7 @@ import numpy as np
 
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, ScgError
-from scg.graph import Graph
+from scg.graph.core import Graph
 from scg.run.step import Step
 from scg.verify.exact import exact
 from scg.verify.sampling import ROUNDING, Sample, flat, seconds, z_scores

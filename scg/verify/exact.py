@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from scg.compile import finish
+from scg.compiler.analyse import Influence, bits
+from scg.compiler.differentiate import gradients
+from scg.compiler.objective import check_reductions, contribution
 from scg.engine.program import Program
 from scg.errors import EnumerationError
-from scg.expr import Expr, Plate, Plates, StochasticNode, intern, rewrite
-from scg.graph import Graph
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate, Plates, StochasticNode, intern, rewrite
 from scg.ops.base import DATA, constant
 from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
-from scg.passes.analyse import Influence, bits
-from scg.passes.differentiate import gradients
-from scg.passes.objective import check_reductions, contribution
 from scg.run.binding import bind
 from scg.run.curvature import assemble, directional, directions, shapes_of
 

@@ -5,8 +5,8 @@ import scipy.integrate
 import scipy.stats
 
 import scg
+from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
-from scg.passes.differentiate import gradients
 
 FALSE_ALARM = 1e-6  # of one Kolmogorov-Smirnov or chi-square test
 RUNS = 20_000

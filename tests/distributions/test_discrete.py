@@ -10,7 +10,7 @@ from scipy import stats
 
 import scg
 from scg.compile import finish
-from scg.passes.differentiate import gradients
+from scg.compiler.differentiate import gradients
 from scg.testing import check_gradient
 
 from . import law

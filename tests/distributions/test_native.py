@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import scg
-from scg.passes.differentiate import gradients
-from scg.passes.simplify import simplify
+from scg.compiler.differentiate import gradients
+from scg.compiler.simplify import simplify
 from tests.ops.native import compare, in_python, novel
 
 from .law import Leaves

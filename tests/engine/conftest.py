@@ -2,7 +2,7 @@
 
 import pytest
 
-from scg.engine import blas
+from scg.engine.walk import blas
 
 
 @pytest.fixture

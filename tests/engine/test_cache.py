@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from scg.engine import cache
+from scg.engine.codegen import cache
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_a_writer_that_fails_half_way_leaves_nothing_that_counts(folder, monkeyp
 #: between the finished file and its new name.
 _KILLED = """
 import sys, time
-from scg.engine import cache
+from scg.engine.codegen import cache
 
 def wait(*_):
     print("now", flush=True)
@@ -203,7 +203,7 @@ def test_a_full_disk_leaves_no_half_entry(folder, monkeypatch):
 _TWO = """
 import ctypes, sys
 import numpy as np
-from scg.engine import native
+from scg.engine.codegen import native
 
 source = "def kernel(table):\\n    store_f8(word(table, 0), u8(0), f8(2.0), 0, 1)\\n"
 print("ready", flush=True)
@@ -244,7 +244,7 @@ def test_two_processes_compile_one_kernel_at_once(folder):
 
 
 def test_a_damaged_kernel_is_compiled_again(folder):
-    native = pytest.importorskip("scg.engine.native")
+    native = pytest.importorskip("scg.engine.codegen.native")
     source = "def kernel(table):\n    store_f8(word(table, 0), u8(0), f8(2.0), 0, 1)\n"
     native._addresses.pop(native.identity(source), None)
     assert native.address(source)
@@ -259,7 +259,7 @@ RUNNING_SUMS = """
 import sys
 import numpy as np
 import scg
-from scg.engine.executable import Executable
+from scg.engine.walk.executable import Executable
 from scg.ops import shape
 
 g = scg.Graph("sums")

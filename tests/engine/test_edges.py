@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine.executable import Executable
 from scg.engine.interpreter import Interpreter
+from scg.engine.walk.executable import Executable
 from scg.ops import elementwise, linalg, reductions, shape
 from scg.ops.base import OPS
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 import scg
 from scg.compile import finish
-from scg.engine import native
-from scg.engine.executable import Executable
+from scg.engine.codegen import native
 from scg.engine.interpreter import Interpreter
-from scg.expr import Plate
+from scg.engine.walk.executable import Executable
+from scg.ir.expr import Plate
 from scg.ops import elementwise, linalg, reductions, shape, special
-from scg.passes.statements import FLOATS
+from scg.schedule.statements import FLOATS
 
 pytest.importorskip("numba")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine.executable import Executable
 from scg.engine.interpreter import Interpreter
+from scg.engine.walk.executable import Executable
 from scg.ops import special
-from scg.passes.rows import ROWS
-from scg.passes.statements import FLOATS
+from scg.schedule.rows import ROWS
+from scg.schedule.statements import FLOATS
 from tests.distributions import test_native as families
 from tests.ops import native
 

@@ -8,7 +8,7 @@ import pytest
 
 import scg
 
-native = pytest.importorskip("scg.engine.native")
+native = pytest.importorskip("scg.engine.codegen.native")
 
 
 def chain(length):

@@ -7,11 +7,11 @@ import pytest
 
 import scg
 from scg.compile import finish
+from scg.compiler.differentiate import gradients
 from scg.engine import program as programs
 from scg.engine.interpreter import Interpreter, elements, full
 from scg.engine.program import Program
-from scg.expr import topological
-from scg.passes.differentiate import gradients
+from scg.ir.expr import topological
 
 
 def layers():

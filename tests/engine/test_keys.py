@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scg
-from scg.engine import keys, native, noise
+from scg.engine.codegen import native
+from scg.engine.noise import keys
+from scg.seeds import noise
 
 pytest.importorskip("numba")
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import special as sp
 
 import scg
-from scg.engine.executable import Executable
+from scg.engine.walk.executable import Executable
 from scg.ops.base import OPS
 
 pytest.importorskip("numba")

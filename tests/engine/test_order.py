@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scg
-from scg.engine.buffers import Uses
-from scg.engine.order import elements, order
+from scg.engine.table.buffers import Uses
+from scg.engine.table.order import elements, order
 
 pytest.importorskip("numba")
 
-from scg.engine import executable
+from scg.engine.walk import executable
 
 
 def arrays(sizes):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine import parts
-from scg.engine.executable import Executable
 from scg.engine.interpreter import Interpreter
+from scg.engine.table import parts
+from scg.engine.walk.executable import Executable
 from scg.ops import elementwise, reductions
 
 pytest.importorskip("numba")

@@ -7,8 +7,9 @@ import scg
 
 pytest.importorskip("numba")
 
-from scg.engine import native, prefetch
-from scg.engine.buffers import Uses
+from scg.engine.codegen import native
+from scg.engine.table import prefetch
+from scg.engine.table.buffers import Uses
 
 
 def program(count):

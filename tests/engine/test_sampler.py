@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine import blas, program, sampler
+from scg.engine import program, sampler
+from scg.engine.walk import blas
 
 pytest.importorskip("numba")
 

@@ -7,8 +7,10 @@ import pytest
 from scipy import special
 
 import scg
-from scg.engine import keys, native, noise, streams
+from scg.engine.codegen import native
+from scg.engine.noise import keys, streams
 from scg.engine.program import Program
+from scg.seeds import noise
 
 pytest.importorskip("numba")
 

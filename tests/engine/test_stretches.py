@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine import program, sampler, stretches
+from scg.engine import program, sampler
+from scg.engine.walk import stretches
 
 pytest.importorskip("numba")
 pytestmark = pytest.mark.usefixtures("own_threads")

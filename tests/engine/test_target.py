@@ -10,7 +10,7 @@ pytest.importorskip("numba")
 
 KERNEL = '''
 import numpy as np
-from scg.engine import native
+from scg.engine.codegen import native
 
 SOURCE = """def kernel(table):
     put_i8(word(table, 1), u8(0), i8(max(word(table, 0), u8(7))))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine import blas, team
+from scg.engine.walk import blas, team
 
 pytest.importorskip("numba")
 pytestmark = pytest.mark.usefixtures("own_threads")
@@ -153,7 +153,7 @@ def test_a_forked_process_starts_helpers_of_its_own():
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 import scg
-from scg.engine import blas, team
+from scg.engine.walk import blas, team
 from test_team import network
 scg.set_threads(2)
 step, params, data = network()

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import scg
-from scg.estimators.couplings import COPULAS
+from scg.estimators.parts.couplings import COPULAS
 
 from . import binary
 from .atoms import atoms, moments

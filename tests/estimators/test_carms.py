@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.estimators.class_orders import cyclic_orders
+from scg.estimators.parts.class_orders import cyclic_orders
 
 from . import binary
 from .atoms import atoms, moments

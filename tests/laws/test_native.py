@@ -7,8 +7,8 @@ benchmarks/agreement.py for all.
 import pytest
 
 import scg
-from scg.passes.fuse import Fallback, fuse
-from scg.passes.lower import lower
+from scg.schedule.fuse import Fallback, fuse
+from scg.schedule.lower import lower
 
 from .choices import CHOICES, applies
 from .graphs import ROWS

@@ -3,8 +3,8 @@
 import numpy as np
 
 import scg
+from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
-from scg.passes.differentiate import gradients
 
 # Central differences of order 8: their error is far below the tolerance for smooth functions.
 COEFFICIENTS = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}

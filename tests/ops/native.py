@@ -3,13 +3,13 @@
 import numpy as np
 
 import scg
-from scg.engine.executable import Executable
+from scg.compiler.differentiate import gradients
+from scg.compiler.simplify import simplify
 from scg.engine.interpreter import Interpreter
-from scg.expr import Plate, topological
-from scg.passes.differentiate import gradients
-from scg.passes.fuse import Fallback, fuse
-from scg.passes.lower import lower
-from scg.passes.simplify import simplify
+from scg.engine.walk.executable import Executable
+from scg.ir.expr import Plate, topological
+from scg.schedule.fuse import Fallback, fuse
+from scg.schedule.lower import lower
 
 from . import test_breadth_arrays, test_breadth_elementwise, vocabulary
 

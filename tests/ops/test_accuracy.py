@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scg.declaration.notation import functions
+from scg.graph.declaration.notation import functions
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "accuracy"
 

@@ -6,9 +6,9 @@ import scipy.linalg
 import scipy.signal
 
 import scg
+from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
 from scg.ops import arrange, convolution, decompositions, linalg, select, statistics
-from scg.passes.differentiate import gradients
 
 from .breadth import Case, check
 

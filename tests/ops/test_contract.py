@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 import scg
 from scg.compile import finish
-from scg.expr import ordered
+from scg.compiler.differentiate import gradients
+from scg.ir.expr import ordered
 from scg.ops.linalg import contract
-from scg.passes.differentiate import gradients
 
 LENGTHS = {0: 2, 1: 3, 2: 1, 3: 4}
 PLATE_LENGTHS = (3, 1)

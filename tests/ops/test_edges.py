@@ -6,9 +6,9 @@ import pytest
 
 import scg
 from scg.compile import finish
+from scg.compiler.differentiate import gradients
 from scg.ops import elementwise as e
 from scg.ops import gradient, special
-from scg.passes.differentiate import gradients
 
 INF = np.inf
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import scg
-from scg.engine import symbols
-from scg.engine.executable import Executable
-from scg.passes.rows import ROWS
-from scg.passes.statements import FLOATS
+from scg.engine.codegen import symbols
+from scg.engine.walk.executable import Executable
+from scg.schedule.rows import ROWS
+from scg.schedule.statements import FLOATS
 
 from . import native
 
@@ -86,7 +86,7 @@ def test_singular_and_indefinite_matrices_give_the_interpreters_nan():
 
 
 def test_products_without_the_bundled_library_are_loops(monkeypatch):
-    monkeypatch.setattr("scg.engine.blas.check", lambda: False)
+    monkeypatch.setattr("scg.engine.walk.blas.check", lambda: False)
     g = scg.Graph("products")
     batch = scg.Plate("batch")
     x, w, k = g.data("x", (3,), plates=batch), g.data("w", (3, 2)), g.data("k", (2,), kind="int")

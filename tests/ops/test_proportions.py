@@ -191,7 +191,7 @@ def test_log_odds_beyond_double_precision():
 
 
 def test_impossible_orders_are_refused():
-    from scg.engine.incomplete_beta import beta_implicit
+    from scg.special.incomplete_beta import beta_implicit
 
     with pytest.raises(ValueError, match="derivatives of order 1 and 2, not"):
         beta_implicit(1.0, 1.0, 0.0, (2, 1))

@@ -5,12 +5,12 @@ import pytest
 
 import scg
 from scg.compile import finish
+from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
-from scg.expr import topological
+from scg.ir.expr import topological
 from scg.ops import elementwise as e
 from scg.ops import gradient, reductions
 from scg.ops.base import OPS
-from scg.passes.differentiate import gradients
 from scg.testing.gradient import POINTS as PLATE
 
 from .breadth import Case

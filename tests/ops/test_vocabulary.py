@@ -7,10 +7,10 @@ import pytest
 
 import scg
 from scg.compile import finish
-from scg.expr import ordered, topological
+from scg.compiler.differentiate import gradients
+from scg.ir.expr import ordered, topological
 from scg.ops import elementwise, gradient, linalg, reductions, shape
 from scg.ops.base import Op
-from scg.passes.differentiate import gradients
 from scg.testing import check_gradient
 
 from .vocabulary import ROWS

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.special as sp
 
 import scg
-from scg.expr import Expr
+from scg.ir.expr import Expr
 from scg.ops import elementwise as e
 from scg.ops import gradient, reductions, shape, special
 from scg.ops.base import OPS

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtri
 
 import scg
-from scg.estimators.base import Draw, Estimator, control_variate, score_draw
+from scg.estimators.protocol import Draw, Estimator, control_variate, score_draw
 
 
 def discrete():

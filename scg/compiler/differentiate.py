@@ -1,0 +1,113 @@
+"""Differentiate: reverse mode from graph to graph, so that every order is available."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from scg.errors import CompilerError, DeclarationError
+from scg.ir.expr import Expr, describe, rewrite, topological
+from scg.ops.base import constant
+from scg.ops.gradient import IDENTITIES, box, stop
+from scg.ops.reductions import expand, fit, zeros
+
+
+def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
+    """Return the derivatives of `y`, summed over its plates, in each of `wrt`.
+
+    Parameters
+    ----------
+    y : Expr
+        A scalar per plate element.
+    wrt : sequence of Expr
+        Expressions; one that `y` does not depend on has the derivative zero.
+
+    Returns
+    -------
+    list of Expr
+        Each with exactly the plates and the shape of its expression.
+    """
+    order = topological((y,))
+    active = set(wrt)
+    for expr in order:
+        if expr.kind == "float" and any(arg in active for arg in expr.args):
+            active.add(expr)
+    found: dict[Expr, Expr] = {}
+    waiting: dict[Expr, list[Expr]] = {}
+    if y in active:
+        waiting[y] = [expand(constant(y.graph, 1.0), y.plates, y.shape)]
+    for expr in reversed(order):
+        parts = waiting.pop(expr, None)
+        if parts is None:
+            continue
+        expr.graph.origin = expr.origin
+        g = parts[0]
+        for part in parts[1:]:
+            g = g + part
+        found[expr] = g
+        if expr.op.name == "sample" and any(arg in active for arg in expr.args):
+            raise DeclarationError(
+                f"scg.grad: a path leads through the sampling of {describe(expr)}, which has no "
+                "derivative before an estimator is chosen. For the partial derivative write "
+                f"scg.stop_gradient on it"
+            )
+        for i, arg in enumerate(expr.args):
+            rule = expr.op.vjp(i) if arg in active else None
+            if rule is not None:
+                cotangent = fit(rule(g, expr, *expr.args, **expr.attrs), arg.plates, arg.shape)
+                if cotangent.plates != arg.plates or cotangent.shape != arg.shape:
+                    raise CompilerError(f"the VJP of {expr.op.name} returned {cotangent!r}")
+                waiting.setdefault(arg, []).append(cotangent)
+    return [found[x] if x in found else zeros(x) for x in wrt]
+
+
+def through(y: Expr, x: Expr) -> Expr:
+    """Return `y` as a function of `x` alone: everything else that it depends on is stopped."""
+    env: dict[Expr, Expr] = {x: x}
+    for expr in topological((y,)):
+        if expr not in env and any(arg in env for arg in expr.args):
+            args = tuple(env[arg] if arg in env else stop(arg) for arg in expr.args)
+            env[expr] = expr.op.build(expr.graph, args, expr.attrs)
+    return env[y] if y in env else stop(y)
+
+
+def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
+    """Map every expression below `roots` to itself without stops, marks and boxes.
+
+    To be applied where they have done their work, but the result is differentiated once more.
+    """
+    env: dict[Expr, Expr] = {}
+    for expr in topological(roots):
+        if expr.op in IDENTITIES:
+            env[expr] = expand(env[expr.args[0]], expr.plates, expr.shape)
+        elif expr.op is box:
+            env[expr] = expand(constant(expr.graph, 1.0), expr.plates, expr.shape)
+        else:
+            rewrite((expr,), env)
+    return env
+
+
+def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
+    """Return the derivative of a declared node in other nodes, as nodes.
+
+    Parameters
+    ----------
+    y : Expr
+        A scalar per plate element; what is differentiated is its sum over plates.
+    x : Expr or list of Expr
+        One node gives one derivative, a list a list.
+
+    Raises
+    ------
+    DeclarationError
+        If a path from `y` to `x` leads through a stochastic node's sampling.
+    """
+    nodes = [x] if isinstance(x, Expr) else list(x)
+    for node in (y, *nodes):
+        if not isinstance(node, Expr):
+            raise DeclarationError(f"scg.grad: expected nodes, got {node!r}")
+    if y.shape != ():
+        raise DeclarationError(
+            f"scg.grad: {describe(y)} must be a scalar per plate element; write np.sum(...)"
+        )
+    result = gradients(y, nodes)
+    return result[0] if isinstance(x, Expr) else result

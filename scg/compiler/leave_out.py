@@ -1,0 +1,95 @@
+"""Leave out: the influenced costs without one element of a plate, for every element at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scg.compiler.rerun import Run, rerun
+from scg.errors import EstimatorError
+from scg.ir.expr import Expr, Plate, StochasticNode, ordered
+from scg.ops.base import constant
+from scg.ops.elementwise import where
+from scg.ops.reductions import REDUCTIONS, plate_logsumexp, plate_sum
+
+if TYPE_CHECKING:
+    from scg.compiler.surrogate import Surrogate
+
+IMPUTE = ("geometric", "arithmetic")
+
+
+class LeaveOut:
+    """Leave-one-out versions of all reductions over a plate between a node and its costs.
+
+    The element j that is left out lies on a twin of the plate. Its own contribution to a reduction
+    is imputed from the other elements: by the mean of what is reduced, which is the geometric mean
+    of exp(x) in log Σ exp(x), or there by the arithmetic mean of exp(x).
+    """
+
+    def __init__(self, surrogate: Surrogate, node: StochasticNode, plate: Plate, impute: str):
+        if impute not in IMPUTE:
+            known = " or ".join(f'"{word}"' for word in IMPUTE)
+            raise EstimatorError(f"impute must be {known}, got {impute!r}")
+        if plate not in node.plates:
+            have = ", ".join(repr(p.name) for p in node.plates) or "none"
+            raise EstimatorError(
+                f"node {node.name!r} does not live on plate {plate.name!r} (its plates: {have}); "
+                f"declare it there: g.sample({node.name!r}, ..., plates=plate)"
+            )
+        if plate.length is None or plate.length < 2:
+            raise EstimatorError(
+                f"plate {plate.name!r} needs a fixed length of at least 2 to leave an element "
+                f"out: scg.Plate({plate.name!r}, length=5)"
+            )
+        self.surrogate, self.node, self.plate, self.impute = surrogate, node, plate, impute
+        self.length = plate.length
+        self.twin = surrogate.twin(plate)
+        self.own = constant(
+            surrogate.graph, np.eye(plate.length, dtype=bool), ordered((plate, self.twin))
+        )
+        self.below: set[Expr] = {node}
+        for expr in surrogate.influence.order:
+            if any(arg in self.below for arg in expr.args):
+                self.below.add(expr)
+
+    def run(self) -> Run:
+        """Run the graph with the reductions replaced and every draw on the same noise."""
+        run = rerun(self.surrogate, {}, "same", self._change)
+        for reach in self.surrogate.influence.downstream[self.node]:
+            for _, cost in self.surrogate.influence.costs:
+                bit = self.surrogate.influence.cost_bit(cost)
+                if reach.members >> bit & 1 and self.plate in run.env[cost].plates:
+                    # A cost on the plate itself is reduced by the objective.
+                    mean = self._mean(run.env[cost])
+                    run.env[cost] = mean if self.plate in reach.sep else self.length * mean
+        return run
+
+    def back(self, x: Expr) -> Expr:
+        """Move the twin plate back to the plate."""
+        return plate_sum(where(self.own, x, 0.0), self.twin) if self.twin in x.plates else x
+
+    def _change(self, expr: Expr, env: dict[Expr, Expr]) -> Expr | None:
+        if expr not in self.below or self.plate in expr.plates:
+            return None
+        if not any(self.plate in arg.plates for arg in expr.args):
+            return None
+        if expr.op not in REDUCTIONS:
+            raise EstimatorError(
+                f"{expr.op.name!r} mixes the elements of plate {self.plate.name!r} below node "
+                f"{self.node.name!r}; only sums, maxima and logsumexp over it can leave one out"
+            )
+        (arg,) = expr.args
+        x = env[arg]
+        fill = self._log_mean_exp(x) if self._arithmetic(expr) else self._mean(x)
+        return expr.op.build(expr.graph, (where(self.own, fill, x),), expr.attrs)
+
+    def _arithmetic(self, expr: Expr) -> bool:
+        return self.impute == "arithmetic" and expr.op.name == "logsumexp"
+
+    def _mean(self, x: Expr) -> Expr:
+        return plate_sum(where(self.own, 0.0, x), self.plate) / (self.length - 1.0)
+
+    def _log_mean_exp(self, x: Expr) -> Expr:
+        others = plate_logsumexp(where(self.own, -np.inf, x), self.plate)
+        return others - float(np.log(self.length - 1.0))

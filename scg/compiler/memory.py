@@ -1,0 +1,67 @@
+"""What estimators keep: their own parameters and state at a node, as leaves of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, intern
+from scg.ops.base import STATE, constant
+
+
+@dataclass
+class NodeMemory:
+    """The memory of the estimator at one node.
+
+    Attributes
+    ----------
+    leaves : dict
+        Every own parameter and state, by name.
+    parameters : dict
+        Which of them are parameters, and what they learn on: the "loss", the "variance" or the
+        "objective".
+    updates : dict
+        The new value of each state.
+    losses : list of Expr
+        Auxiliary losses.
+    """
+
+    graph: Graph
+    node: str
+    leaves: dict[str, Expr] = field(default_factory=dict)
+    initial: dict[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    updates: dict[str, Expr] = field(default_factory=dict)
+    losses: list[Expr] = field(default_factory=list)
+
+    def parameter(
+        self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
+    ) -> Expr:
+        """Return an own parameter."""
+        self.parameters[name] = learn
+        return self._leaf(name, shape, lambda rng: init(rng, shape))
+
+    def state(self, name: str, initial: float, shape: tuple[int, ...] = ()) -> Expr:
+        """Return a state as it was before this call."""
+        return self._leaf(name, shape, lambda rng: np.full(shape, initial))
+
+    def update(self, name: str, value: Expr | float) -> None:
+        """Set what a state will be after this call."""
+        self.updates[name] = value if isinstance(value, Expr) else constant(self.graph, value)
+
+    def loss(self, value: Expr) -> None:
+        """Add an auxiliary loss."""
+        self.losses.append(value)
+
+    def _leaf(
+        self, name: str, shape: tuple[int, ...], init: Callable[[np.random.Generator], Any]
+    ) -> Expr:
+        if name not in self.leaves:
+            attrs = {"name": f"{self.node}@{name}"}
+            self.leaves[name] = intern(self.graph, STATE, (), attrs, (shape, (), "float"))
+            self.initial[name] = init
+        return self.leaves[name]

@@ -1,0 +1,171 @@
+"""Rerun: the graph below a node once more, with other values and the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scg.compiler.analyse import bits
+from scg.errors import CompilerError
+from scg.ir.expr import Expr, Plate, StochasticNode, rewrite
+from scg.ops.base import constant
+from scg.ops.elementwise import exp
+from scg.ops.gradient import stop
+from scg.ops.reductions import expand, plate_sum
+
+if TYPE_CHECKING:
+    from scg.compiler.surrogate import Surrogate
+    from scg.distributions.base import Distribution
+
+#: What may happen to the stochastic nodes below the replaced one.
+BELOW = ("mean", "mode", "same", "kept", "expected", "relax")
+
+
+@dataclass
+class Run:
+    """A second run of the graph.
+
+    Attributes
+    ----------
+    env : dict
+        What each declared expression is in this run.
+    weights : dict
+        The weights of sample plates in this run.
+    logp : dict
+        With below="kept": the log-probability of each kept draw under its new parents.
+    """
+
+    env: dict[Expr, Expr]
+    weights: dict[Plate, Expr]
+    logp: dict[StochasticNode, Expr] = field(default_factory=dict)
+
+
+def rerun(
+    surrogate: Surrogate,
+    env: dict[Expr, Expr],
+    below: str,
+    change: Callable[[Expr, dict[Expr, Expr]], Expr | None] | None = None,
+    temperature: Expr | float = 1.0,
+) -> Run:
+    """Run the graph again, starting from what `env` holds.
+
+    Parameters
+    ----------
+    surrogate : Surrogate
+        The first run.
+    env : dict
+        The replaced expressions; extended in place.
+    below : {"mean", "mode", "same", "kept", "expected", "relax"}
+        The stochastic nodes below are at their mean or mode, drawn by their own estimators from
+        the same noise, kept as they were drawn, put on plates of all their values, or relaxed
+        on the same noise.
+    change : callable, optional
+        Asked first for every expression; what it returns replaces the expression.
+    temperature : Expr or float
+        Of the relaxations.
+    """
+    if below not in BELOW:
+        known = ", ".join(f'"{word}"' for word in BELOW)
+        raise CompilerError(f"a replay with below={below!r}: expected one of {known}")
+    run = Run(env, dict(surrogate.weights))
+    for expr in surrogate.influence.order:
+        if expr in env:
+            continue
+        new = change(expr, env) if change is not None else None
+        if new is not None:
+            env[expr] = new
+        elif not any(env[arg] is not surrogate.env[arg] for arg in expr.args):
+            env[expr] = surrogate.env[expr]
+        elif isinstance(expr, StochasticNode):
+            env[expr] = (
+                relaxed(surrogate, expr, env, temperature)
+                if below == "relax"
+                else _redrawn(surrogate, expr, run, below)
+            )
+        else:
+            rewrite((expr,), env)
+    return run
+
+
+def _redrawn(surrogate: Surrogate, node: StochasticNode, run: Run, below: str) -> Expr:
+    if below in ("mean", "mode"):
+        return central(node, run.env, below)
+    if below == "same":
+        draw = surrogate.draw_of(node, run.env)
+        if draw.plate is not None and draw.weight is not None:
+            run.weights[draw.plate] = draw.weight
+        return draw.value
+    if below == "expected":
+        value, plate, weight = enumerated(surrogate, node, run.env)
+        run.weights[plate] = weight
+        return value
+    value = surrogate.env[node]
+    run.logp[node] = law(node, run.env).log_prob(value)
+    return value
+
+
+def law(node: StochasticNode, env: dict[Expr, Expr]) -> Distribution:
+    """Distribution of a node given what `env` holds for its parents."""
+    return node.dist.rebuild(tuple(env[arg] for arg in node.args), node.attrs["static"])
+
+
+def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
+    """Mean or mode of a node given what `env` holds for its parents, on all the node's plates."""
+    dist = law(node, env)
+    value = dist.mean() if how == "mean" else dist.mode()
+    return expand(value, (*value.plates, *node.plates), node.shape)
+
+
+def relaxed(
+    surrogate: Surrogate, node: StochasticNode, env: dict[Expr, Expr], temperature: Expr | float
+) -> Expr:
+    """A node as a smooth function of its parents, on the noise of its draw in the first run.
+
+    The perturbation is that of the first run, also where it was computed from the draw: its law
+    knows no parent.
+    """
+    dist, noise = law(node, env), surrogate.noises[node]
+    draw = surrogate.draws[node]
+    if draw.plate is not None and draw.weight is None:
+        noise = noise.on(draw.plate)
+    if node.attrs["family"].supports("relax"):
+        first = surrogate.dists[node]
+        shift = stop(first.perturbation(stop(first.sample(noise)), noise))
+        value = dist.relax(dist.location() + shift, temperature)
+    else:
+        value = dist.sample(noise)
+    return expand(value, (*value.plates, *node.plates), node.shape)
+
+
+def enumerated(
+    surrogate: Surrogate, node: StochasticNode, env: dict[Expr, Expr]
+) -> tuple[Expr, Plate, Expr]:
+    """All values of a node on a plate of its own, the plate, and their probabilities."""
+    plate = surrogate.value_plate(node)
+    value = constant(surrogate.graph, node.dist.enumerate_support(), (plate,))
+    value = expand(value, (*value.plates, *node.plates), node.shape)
+    return value, plate, exp(law(node, env).log_prob(value))
+
+
+def expectation(surrogate: Surrogate) -> Run:
+    """Run the graph with every stochastic node on a plate of all its values."""
+    run = Run({}, dict(surrogate.weights))
+    for expr in surrogate.influence.order:
+        if isinstance(expr, StochasticNode):
+            run.env[expr], plate, run.weights[plate] = enumerated(surrogate, expr, run.env)
+        else:
+            rewrite((expr,), run.env)
+    return run
+
+
+def blanket(surrogate: Surrogate, node: StochasticNode, run: Run) -> Expr:
+    """Σ log-probability of the kept draws below `node`, on the node's plates."""
+    total = constant(surrogate.graph, 0.0)
+    bit = surrogate.influence.index[node]
+    for child, logp in run.logp.items():
+        for reach in surrogate.influence.ancestors[child]:
+            if bit in bits(reach.members):
+                gone = tuple(p for p in logp.plates if p.owned_by_user and p not in reach.sep)
+                total = total + plate_sum(logp, gone)
+    return total

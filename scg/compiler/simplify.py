@@ -1,0 +1,227 @@
+"""Simplify: local algebra on an expression graph. Each rule carries its law as its comment.
+
+It comes after the last differentiation, so that stops and boxes, which have done their work, go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from scg.ir.expr import Expr, topological
+from scg.ops.base import constant, is_constant, plate_size
+from scg.ops.elementwise import add, cast, divide, multiply, negative, subtract
+from scg.ops.gradient import IDENTITIES, box
+from scg.ops.reductions import expand, zeros
+from scg.ops.shape import reshape
+
+Rule = Callable[[Expr], "Expr | None"]
+_FOLD_LIMIT = 4096
+
+
+def _like(x: Expr, out: Expr) -> Expr | None:
+    """Give `x` the plates, the shape and the kind of `out`, or None where it has no such kind."""
+    if x.kind != out.kind:
+        if out.kind != "float":
+            return None
+        x = cast(x)
+    return expand(x, out.plates, out.shape)
+
+
+def _negated(x: Expr, out: Expr) -> Expr | None:
+    """Return `x` like `out` and with the other sign."""
+    like = _like(x, out)
+    return None if like is None else negative(like)
+
+
+def _add(e: Expr) -> Expr | None:
+    a, b = e.args
+    if is_constant(a, 0):  # 0 + b -> b
+        return _like(b, e)
+    if is_constant(b, 0):  # a + 0 -> a
+        return _like(a, e)
+    if b.op is negative:  # a + (-b) -> a - b
+        return subtract(a, b.args[0])
+    if a.op is negative:  # (-a) + b -> b - a
+        return subtract(b, a.args[0])
+    return None
+
+
+def _subtract(e: Expr) -> Expr | None:
+    a, b = e.args
+    if a is b:  # a - a -> 0
+        return zeros(e)
+    if is_constant(b, 0):  # a - 0 -> a
+        return _like(a, e)
+    if is_constant(a, 0):  # 0 - b -> -b
+        return _negated(b, e)
+    if b.op is negative:  # a - (-b) -> a + b
+        return add(a, b.args[0])
+    return None
+
+
+def _multiply(e: Expr) -> Expr | None:
+    a, b = e.args
+    for x, y in ((a, b), (b, a)):
+        if is_constant(x, 1):  # 1 * y -> y
+            return _like(y, e)
+        if is_constant(x, -1):  # -1 * y -> -y
+            return _negated(y, e)
+    if a.op is negative:  # (-a) * b -> -(a * b)
+        return negative(multiply(a.args[0], b))
+    if b.op is negative:  # a * (-b) -> -(a * b)
+        return negative(multiply(a, b.args[0]))
+    return None
+
+
+def _divide(e: Expr) -> Expr | None:
+    a, b = e.args
+    if is_constant(b, 1) and a.kind == "float":  # a / 1 -> a
+        return _like(a, e)
+    if a.op is negative:  # (-a) / b -> -(a / b)
+        return negative(divide(a.args[0], b))
+    return None
+
+
+def _negative(e: Expr) -> Expr | None:
+    (a,) = e.args
+    if a.op is negative:  # -(-a) -> a
+        return a.args[0]
+    if a.op is subtract:  # -(a - b) -> b - a
+        return subtract(a.args[1], a.args[0])
+    return None
+
+
+def _sum(e: Expr) -> Expr | None:
+    (x,) = e.args
+    if x.op.name != "expand" or e.kind != "float":
+        return None
+    # sum over what expand repeated -> count * x
+    inner, axes = x.args[0], e.attrs["axes"]
+    fresh = tuple(p for p in e.attrs["over"] if p not in inner.plates)
+    kept = tuple(p for p in e.attrs["over"] if p in inner.plates)
+    if not all(-a > inner.ndim or inner.shape[a] == 1 for a in axes) or not (axes or fresh):
+        return None
+    count: Expr | float = float(np.prod([x.shape[a] for a in axes], dtype=float))
+    for plate in fresh:
+        count = plate_size(e.graph, plate) * count
+    rest = tuple(n for i, n in enumerate(inner.shape, -inner.ndim) if i not in axes)
+    inner = reshape(inner, shape=rest)
+    if kept:
+        inner = e.op(inner, axes=(), over=kept)
+    return _like(inner * count, e)
+
+
+def _expand(e: Expr) -> Expr | None:
+    (x,) = e.args
+    if x.shape == e.shape and x.plates == e.plates:  # expand to what it is
+        return x
+    if x.op.name == "expand":  # expand(expand(x)) -> expand(x)
+        return expand(x.args[0], e.plates, e.shape)
+    return None
+
+
+def _reshape(e: Expr) -> Expr | None:
+    (x,) = e.args
+    if x.shape == e.shape:  # reshape to what it is
+        return x
+    if x.op.name == "reshape":  # reshape(reshape(x)) -> reshape(x)
+        return e.op(x.args[0], shape=e.shape)
+    return None
+
+
+def _where(e: Expr) -> Expr | None:
+    _, a, b = e.args
+    if a is b:  # where(c, a, a) -> a
+        return _like(a, e)
+    if is_constant(a, 0) and is_constant(b, 0):
+        return zeros(e)
+    return None
+
+
+def _identity(e: Expr) -> Expr | None:
+    return _like(e.args[0], e)  # stop(x) -> x
+
+
+def _box(e: Expr) -> Expr | None:
+    return _like(constant(e.graph, 1.0), e)  # ⊠(ℓ) -> 1
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys((op.name for op in IDENTITIES), _identity),
+    box.name: _box,
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
+    "divide": _divide,
+    "negative": _negative,
+    "sum": _sum,
+    "expand": _expand,
+    "reshape": _reshape,
+    "where": _where,
+}
+
+
+def _step(e: Expr) -> Expr | None:
+    if e.op.elementwise and any(arg.op.name == "expand" for arg in e.args):
+        # op(expand(a), b) -> op(a, b) where broadcasting gives the same
+        bare = tuple(a.args[0] if a.op.name == "expand" else a for a in e.args)
+        lean = e.op.build(e.graph, bare, e.attrs)
+        if lean.plates == e.plates and lean.shape == e.shape:
+            return lean
+        if not any(a.plates or a.shape for a in bare):  # op(expand(a)) -> expand(op(a))
+            return _like(lean, e)
+    if e.args and all(arg.value is not None and not arg.plates for arg in e.args):
+        if not e.plates and e.op.name not in ("expand", "sample") and e.size <= _FOLD_LIMIT:
+            with np.errstate(all="ignore"):
+                attrs = {k: v for k, v in e.attrs.items() if k != "over"}
+                value = e.op.numpy(*(arg.value for arg in e.args), **attrs)
+                return constant(e.graph, np.asarray(value, e.kind))
+    if any(is_constant(e.args[i], 0) for i in e.op.linear):  # f(0) -> 0
+        return zeros(e)
+    rule = RULES.get(e.op.name)
+    return rule(e) if rule else None
+
+
+def simplify(roots: Sequence[Expr], env: dict[Expr, Expr] | None = None) -> list[Expr]:
+    """Return `roots` with every rule applied until none fits.
+
+    Parameters
+    ----------
+    roots : sequence of Expr
+        Expressions that nothing differentiates any more.
+    env : dict, optional
+        What is known already; extended in place.
+    """
+    env = {} if env is None else env
+    for expr in topological(roots, known=env):
+        _simplify_one(expr, env)
+    return [env[root] for root in roots]
+
+
+def _on(expr: Expr, env: dict[Expr, Expr]) -> Expr:
+    """Rebuild an expression on its simplified arguments."""
+    args = tuple(env[arg] for arg in expr.args)
+    same = all(a is b for a, b in zip(args, expr.args, strict=True))
+    return expr if same else expr.op.build(expr.graph, args, expr.attrs)
+
+
+def _simplify_one(expr: Expr, env: dict[Expr, Expr]) -> None:
+    """Simplify one expression whose arguments are done."""
+    trail = [expr]
+    expr.graph.origin = expr.origin
+    now = _on(expr, env)
+    while True:
+        if now in env:
+            now = env[now]
+            break
+        trail.append(now)
+        new = _step(now)
+        if new is None or new is now:
+            break
+        for inner in topological(new.args, known=env):  # a rule may build a small tree: finish it
+            _simplify_one(inner, env)
+        now = _on(new, env)
+    for one in trail:
+        env[one] = now

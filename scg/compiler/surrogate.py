@@ -1,0 +1,318 @@
+"""Surrogate: the compiler's law.
+
+Every stochastic node is replaced by its draw, and the objective becomes
+
+    S = Σ_c Σ_{plates of c} w_c · R[ ⊠( Σ_{n≺c} Σ_{plates(n) ∖ sep(n,c)} ℓ_n ) · c ]
+      + Σ_n Σ_{plates of n} R[ ⊠( Σ_{m≺n} ℓ_m ) · t_n ]
+
+an ordinary deterministic expression whose value is the cost estimate and whose derivatives are
+the gradient estimates. ⊠ is the magic box of DiCE, R the weighted sum over sample plates, w_c the
+factor of one element of c in the objective, and t_n the estimator's term, of value 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scg.compiler.analyse import Reach
+from scg.compiler.downstream import MeanField, NodeDownstream
+from scg.compiler.memory import NodeMemory
+from scg.compiler.objective import contribution
+from scg.compiler.plan import Plan
+from scg.compiler.rerun import Run, expectation
+from scg.compiler.simplify import simplify
+from scg.errors import CompilerError, DeclarationError
+from scg.estimators.protocol import Draw
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate, Plates, StochasticNode, intern, ordered, rewrite
+from scg.ops.base import NOISE, constant, is_constant
+from scg.ops.gradient import box, stop
+from scg.ops.reductions import expand, plate_sum
+
+
+@dataclass(frozen=True)
+class NodeNoise:
+    """The noise of one node: leaves keyed by (node, tag, replay) on all plates of its draw.
+
+    The draw may also depend on what the estimator keeps: that is `memory`.
+    """
+
+    graph: Graph
+    node: str
+    plates: Plates
+    plate_factory: Any
+    memory: NodeMemory
+
+    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
+        """Return a uniform leaf."""
+        return self._leaf("uniform", shape, tag)
+
+    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Expr:
+        """Return a normal leaf."""
+        return self._leaf("normal", shape, tag)
+
+    def _leaf(self, law: str, shape: tuple[int, ...], tag: str) -> Expr:
+        attrs = {"name": f"{self.node}/{tag}", "law": law}
+        return intern(self.graph, NOISE, (), attrs, (tuple(shape), self.plates, "float"))
+
+    def plate(self, length: int) -> Plate:
+        """Return the sample plate of the node's estimator."""
+        return self.plate_factory(length)
+
+    def on(self, plate: Plate) -> NodeNoise:
+        """Return the same source on one more plate."""
+        plates = ordered((*self.plates, plate))
+        return replace(self, plates=plates)
+
+    def constant(self, values: np.ndarray, plate: Plate) -> Expr:
+        """Return fixed values along a plate."""
+        return constant(self.graph, values, (plate,))
+
+
+@dataclass
+class Term:
+    """What one node adds to the surrogate."""
+
+    node: StochasticNode
+    draw: Draw
+    value: Expr | None
+
+
+@dataclass
+class Surrogate:
+    """The surrogate of a planned graph, as expressions.
+
+    Attributes
+    ----------
+    objective : Expr
+        S, a scalar.
+    costs : dict
+        The value of each cost, as its contribution to the objective.
+    terms : dict
+        For each node its draw and its term t_n.
+    memory : dict
+        The estimators' own parameters and state, by node.
+    loss : Expr or None
+        The sum of the auxiliary losses.
+    """
+
+    plan: Plan
+    objective: Expr = field(init=False)
+    costs: dict[str, Expr] = field(init=False)
+    terms: dict[StochasticNode, Term] = field(init=False)
+    memory: dict[str, NodeMemory] = field(init=False)
+    loss: Expr | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.graph = self.plan.influence.graph
+        self.influence = self.plan.influence
+        self.weights: dict[Plate, Expr] = {}
+        self.owners: dict[Plate, int] = {}  # the nodes on each sample plate, as bits
+        self._plates: dict[object, Plate] = {}
+        self._values: dict[StochasticNode, Plate] = {}
+        self._twins: dict[Plate, Plate] = {}
+        self._simple: dict[Expr, Expr] = {}
+        self._sums: dict[Any, Expr | None] = {}
+        self.suffixes: dict[Any, Expr] = {}
+        self.draws: dict[StochasticNode, Draw] = {}
+        self.dists: dict[StochasticNode, Any] = {}
+        self.noises: dict[StochasticNode, NodeNoise] = {}
+        self.env: dict[Expr, Expr] = {}
+        self._draw_all()
+
+        parts = [self.boxed(node) for _, node in self.influence.costs]
+        self.costs = dict(zip(self.graph.costs, (_total(part) for part in parts), strict=True))
+        self.terms, self.memory, total = {}, {}, list(self.costs.values())
+        losses: list[Expr] = []
+        for node in self.influence.nodes:
+            self.graph.origin = node.origin
+            draw, estimator = self.draws[node], self.plan.estimators[node]
+            memory = self.noises[node].memory
+            down: Any = NodeDownstream(self, node)
+            term = estimator.term(self.dists[node], draw, down, memory)
+            self.terms[node] = Term(node, draw, term)
+            if memory.leaves:
+                self.memory[memory.node] = memory
+            losses += memory.losses
+            if term is not None:
+                self._check_term(node, term)
+                upstream = self.score(self.influence.ancestors[node])
+                total.append(
+                    _total(self.collapse(term if upstream is None else box(upstream) * term))
+                )
+        if not total:
+            raise DeclarationError(
+                f'graph {self.graph.name!r} declares no cost; write g.cost("loss", ...)'
+            )
+        self.objective = _sum(total)
+        self.loss = _sum(losses) if losses else None
+
+    # --- draws ------------------------------------------------------------------------------------
+    def _draw_all(self) -> None:
+        for expr in self.influence.order:
+            self.graph.origin = expr.origin
+            if isinstance(expr, StochasticNode):
+                self._draw(expr)
+            else:
+                rewrite((expr,), self.env)
+
+    def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:
+        """Let a node's estimator draw it, its parents being what `env` holds.
+
+        The noise lies on the plates that the node has in the surrogate, so that a replay meets
+        the same leaves.
+        """
+        args = tuple(env[arg] for arg in node.args)
+        dist = node.dist.rebuild(args, node.attrs["static"])
+        if node not in self.noises:
+            plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
+            self.noises[node] = NodeNoise(
+                self.graph,
+                node.name or "",
+                plates,
+                lambda n: self._plate(node, n),
+                NodeMemory(self.graph, node.name or ""),
+            )
+            self.dists[node] = dist
+        noise: Any = self.noises[node]
+        draw = self.plan.estimators[node].draw(dist, noise)
+        if draw.value.shape != node.shape or draw.value.kind != node.kind:
+            raise CompilerError(
+                f"{self.plan.estimators[node]!r} drew {draw.value!r} for node {node.name!r} "
+                f"of shape {node.shape}"
+            )
+        # Every later expression must keep the declared plates, also where the value is constant.
+        plates = (*draw.value.plates, *node.plates)
+        return draw._replace(value=expand(draw.value, plates, node.shape))
+
+    def _draw(self, node: StochasticNode) -> None:
+        draw = self.draw_of(node, self.env)
+        if draw.plate is not None:
+            plate = draw.plate
+            assert plate.length is not None
+            uniform = constant(self.graph, 1.0 / plate.length)
+            self.weights[plate] = uniform if draw.weight is None else draw.weight
+            self.owners[plate] = self.owners.get(plate, 0) | 1 << self.influence.index[node]
+        self.draws[node], self.env[node] = draw, draw.value
+
+    def _plate(self, node: StochasticNode, length: int) -> Plate:
+        key = self.plan.plate_key(node)
+        if key not in self._plates:
+            self._plates[key] = Plate.internal(f"samples of {node.name}", length, rank=1)
+        return self._plates[key]
+
+    def value_plate(self, node: StochasticNode) -> Plate:
+        """Return the plate of all values of a node, for exact expectations in a replay.
+
+        The plates of all nodes are made at once: deeper ones are to be summed over first.
+        """
+        for i, other in enumerate(self.influence.nodes):
+            if other not in self._values and other.attrs["family"].supports("cardinality"):
+                plate = Plate.internal(f"values of {other.name}", other.dist.cardinality(), rank=1)
+                self._values[other], self.owners[plate] = plate, 1 << i
+        return self._values[node]
+
+    def twin(self, plate: Plate) -> Plate:
+        """Return a plate of the same length for the element of `plate` that is left out."""
+        if plate not in self._twins:
+            self._twins[plate] = Plate.internal(f"left out of {plate.name}", plate.length, rank=1)
+        return self._twins[plate]
+
+    # --- the law ----------------------------------------------------------------------------------
+    def score(self, ancestors: tuple[Reach, ...]) -> Expr | None:
+        """Σ_n Σ_{plates(n) ∖ sep} ℓ_n over ancestors on open paths, by shared prefix sums."""
+        parts = [
+            part
+            for reach in ancestors
+            if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None
+        ]
+        return _sum(parts) if parts else None
+
+    def _prefix(self, sep: frozenset[Plate], members: int) -> Expr | None:
+        pending = []
+        while members and (sep, members) not in self._sums:
+            pending.append(members)
+            members ^= 1 << (members.bit_length() - 1)
+        total = self._sums.get((sep, members))
+        for mask in reversed(pending):
+            own = self._score_of(self.influence.nodes[mask.bit_length() - 1], sep)
+            if own is not None:
+                total = own if total is None else total + own
+            self._sums[sep, mask] = total
+        return total
+
+    def _score_of(self, node: StochasticNode, sep: frozenset[Plate]) -> Expr | None:
+        logp = self.draws[node].logp
+        if logp is None:
+            return None
+        mixed = tuple(p for p in logp.plates if p.owned_by_user and p not in sep)
+        return plate_sum(logp, mixed)
+
+    def boxed(self, node: Expr) -> Expr:
+        """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
+        self.graph.origin = node.origin
+        value = contribution(node, self.env[node])
+        score = self.score(self.influence.ancestors[node])
+        boxed = value if score is None else box(score) * value
+        return self.collapse(boxed, frozen=self.frozen(node))
+
+    def frozen(self, cost: Expr) -> int:
+        """Nodes from which a cost is reached through stops alone: their weights get no credit."""
+        members = 0
+        for reach in self.influence.ancestors[cost]:
+            members |= 0 if reach.open else reach.members
+        return members
+
+    def collapse(
+        self,
+        value: Expr,
+        keep: Plates = (),
+        frozen: int = 0,
+        weights: dict[Plate, Expr] | None = None,
+    ) -> Expr:
+        """R: the weighted sum over sample plates other than `keep`, innermost first."""
+        weights = self.weights if weights is None else weights
+        while True:
+            plates = [p for p in value.plates if not p.owned_by_user and p not in keep]
+            if not plates:
+                return value
+            plate = plates[-1]
+            weight = weights[plate]
+            if frozen & self.owners[plate]:
+                weight = stop(weight)
+            value = plate_sum(weight * value, plate)
+
+    @cached_property
+    def mean_field(self) -> MeanField:
+        """The deterministic pass with every node at its mean, shared by all nodes."""
+        return MeanField(self)
+
+    @cached_property
+    def expectation(self) -> Run:
+        """The run with every node on a plate of all its values, shared by all nodes."""
+        return expectation(self)
+
+    def _check_term(self, node: StochasticNode, term: Expr) -> None:
+        """A term has value 0: without stops and boxes nothing must remain of it."""
+        (rest,) = simplify([term], self._simple)
+        if not is_constant(rest, 0):
+            raise CompilerError(
+                f"the term of {self.plan.estimators[node]!r} at node {node.name!r} does not have "
+                "the value 0; terms are written with control_variate(...)"
+            )
+
+
+def _total(value: Expr) -> Expr:
+    """Sum over all remaining plates."""
+    return plate_sum(value, value.plates)
+
+
+def _sum(parts: list[Expr]) -> Expr:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

@@ -1,0 +1,1 @@
+"""Generate the source of kernels, and compile it."""

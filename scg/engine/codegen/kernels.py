@@ -1,0 +1,316 @@
+"""Generate the source of a kernel from a loop nest, and say what its operand table holds.
+
+The text depends on the *structure* of a nest only: operands are numbered in order of use, sizes,
+steps and addresses are words of a table. Nests of one structure therefore share one kernel, and no
+name or number of a user's gets into the source, but for a few common constants.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from scg.engine.codegen.nests import Axis, is_unit, merge, moves
+from scg.ir.expr import Expr
+from scg.schedule.fuse import Axes, Item, Loop
+from scg.schedule.rows import ROWS
+from scg.schedule.statements import STATEMENTS
+
+#: Constants that are written into a kernel; all others are operands.
+INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
+
+#: What the maximum of nothing is.
+LEAST = {"f4": "-inf", "f8": "-inf", "i8": str(np.iinfo(np.int64).min)}
+
+#: Elements of a row that are added in single precision before a total of double precision.
+STRETCH = 1024
+
+
+class Word(NamedTuple):
+    """What one word of an operand table holds.
+
+    ``kind`` is "size" of merged axes, "address" of an operand, its "step" along an axis in bytes
+    or its "stride" in elements, the "count" of elements of its whole array, or a "number".
+    """
+
+    kind: str
+    axes: Axes | None
+    along: tuple[Axis, ...]
+    value: int = 0
+
+
+class Kernel(NamedTuple):
+    """Source of a kernel, and the words of the table that one nest calls it with."""
+
+    source: str
+    words: tuple[Word, ...]
+
+
+def type_code(kind: str, real: str) -> str:
+    """Return the type code of a kind of values, where floats are `real` ("f4" or "f8")."""
+    return {"float": real, "int": "i8", "bool": "b1"}[kind]
+
+
+def generate(loop: Loop, real: str) -> Kernel:
+    """Return the kernel of a loop nest."""
+    return _Writer(loop, real).kernel()
+
+
+class _Writer:
+    """Writes one kernel; lines are kept by the depth of the loop that they stand in."""
+
+    def __init__(self, loop: Loop, real: str):
+        self.loop, self.real = loop, real
+        self.written = list(dict.fromkeys(item.to for item in loop.stored))
+        self.inside = {item.expr: f"v{i}" for i, item in enumerate(loop.items)}
+        self.maps = {item.expr for item in loop.items if item.kind == "map"}
+        read = [
+            axes
+            for item in loop.items
+            for k, axes in enumerate(item.args)
+            if item.kind == "row" or not (self._is_value(item, k) or self._literal(axes))
+        ]
+        self.operands = [*self.written, *dict.fromkeys(read)]
+        self.number = {axes: i for i, axes in enumerate(self.operands)}
+        self.loops = merge(loop.space, self.operands)
+        self.depth = len(self.loops)
+        self.words: list[Word] = []
+        # lines before, at the start of, and after the loop of each depth
+        self.start: list[list[str]] = [[] for _ in range(self.depth + 1)]
+        self.end: list[list[str]] = [[] for _ in range(self.depth + 1)]
+        self.loaded: dict[Axes, str] = {}
+        self.wide: list[int] = []  # operands whose totals are kept in double precision
+
+    def kernel(self) -> Kernel:
+        for d, axes in enumerate(self.loops):
+            self.start[0].append(f"n{d} = {self._word('size', None, axes)}")
+        for axes in self.operands:
+            self._address(axes)
+        for item in self.loop.items:
+            self._statement(item)
+        lines = ["def kernel(table):"]
+        for d in range(self.depth):
+            lines += _indented(d + 1, self.start[d])
+            if d < self.depth - 1 or not self.wide:
+                lines.append("    " * (d + 1) + f"for i{d} in range(n{d}):")
+        if self.wide:
+            lines += self._in_stretches()
+        else:
+            lines += _indented(self.depth + 1, self.start[self.depth])
+        for d in reversed(range(self.depth + 1)):
+            lines += _indented(d + 1, self.end[d])
+        return Kernel("\n".join(lines) + "\n", tuple(self.words))
+
+    def _in_stretches(self) -> list[str]:
+        """Return the innermost loop where it adds to totals of double precision.
+
+        They are added to once in a stretch only: single precision fits twice into a vector.
+        """
+        d = self.depth - 1
+        begin = [f"c{k} = f4(0)" for k in self.wide]
+        end = [f"t{k} = t{k} + f8(c{k})" for k in self.wide]
+        stretch = f"range(j{d}, min(j{d} + u8({STRETCH}), n{d}))"
+        return [
+            *_indented(d + 1, [f"for j{d} in range(u8(0), n{d}, u8({STRETCH})):"]),
+            *_indented(d + 2, [*begin, f"for i{d} in {stretch}:"]),
+            *_indented(d + 3, self.start[d + 1]),
+            *_indented(d + 2, end),
+        ]
+
+    # --- operands -------------------------------------------------------------------------------
+    def _word(self, kind: str, axes: Axes | None, along: tuple[Axis, ...]) -> str:
+        self.words.append(Word(kind, axes, along))
+        return f"word(table, {len(self.words) - 1})"
+
+    def _address(self, axes: Axes) -> None:
+        """Follow an operand through all loops but the innermost, which indexes it."""
+        k = self.number[axes]
+        name = f"a{k}"
+        self.start[0].append(f"{name} = {self._word('address', axes, ())}")
+        for d, loop in enumerate(self.loops[:-1]):
+            if moves(axes, loop[-1]):
+                step = f"s{k}_{d}"
+                self.start[0].append(f"{step} = {self._word('step', axes, loop[-1:])}")
+                self.start[d + 1].append(f"{name}_{d} = {self._pointer(axes, d)} + i{d} * {step}")
+        if self.loops and moves(axes, self.loops[-1][-1]):
+            if not is_unit(axes, self.loops[-1][-1]):
+                word = self._word("stride", axes, self.loops[-1][-1:])
+                self.start[0].append(f"s{k} = {word}")
+
+    def _pointer(self, axes: Axes, depth: int) -> str:
+        """Return the variable that holds an operand's address inside `depth` loops."""
+        k = self.number[axes]
+        for d in reversed(range(min(depth, self.depth - 1))):
+            if moves(axes, self.loops[d][-1]):
+                return f"a{k}_{d}"
+        return f"a{k}"
+
+    def _index(self, axes: Axes) -> str:
+        if not self.loops or not moves(axes, self.loops[-1][-1]):
+            return "u8(0)"
+        i = f"i{self.depth - 1}"
+        return i if is_unit(axes, self.loops[-1][-1]) else f"{i} * s{self.number[axes]}"
+
+    def _at(self, axes: Axes, depth: int) -> str:
+        return f"{self._pointer(axes, depth)}, {self._index(axes)}"
+
+    def _tail(self, axes: Axes) -> str:
+        return f"{self.number[axes]}, {(1 << len(self.written)) - 1}"
+
+    def _load(self, axes: Axes) -> str:
+        """Return the variable of a loaded operand; it is loaded in the deepest loop it moves in."""
+        if axes not in self.loaded:
+            depth = max(
+                (d + 1 for d, lp in enumerate(self.loops) if moves(axes, lp[-1])), default=0
+            )
+            code = type_code(axes.base.kind, self.real)
+            name = f"x{self.number[axes]}"
+            line = f"{name} = load_{code}({self._at(axes, depth)}, {self._tail(axes)})"
+            self.start[depth].append(line)
+            self.loaded[axes] = name
+        return self.loaded[axes]
+
+    # --- statements -----------------------------------------------------------------------------
+    def _is_value(self, item: Item, k: int) -> bool:
+        return k in item.fused and item.args[k].base in self.maps
+
+    def _literal(self, axes: Axes) -> str | None:
+        value = axes.base.value
+        if value is None or value.size != 1 or axes.base.kind == "bool":
+            return None
+        number = value.reshape(-1)[0].item()
+        if number not in INLINED:
+            return None
+        return f"{type_code(axes.base.kind, self.real)}({number!r})"
+
+    def _argument(self, item: Item, k: int, kind: str | None) -> str:
+        """Return an argument as an expression of `kind`."""
+        base = item.args[k].base
+        literal = self._literal(item.args[k])
+        if self._is_value(item, k):
+            text = self.inside[base]
+        else:
+            text = literal if literal is not None else self._load(item.args[k])
+        if kind is None or kind == base.kind:
+            return text
+        if kind == "bool":
+            return f"({text} != 0)"
+        return f"{type_code(kind, self.real)}({text})"
+
+    def _statement(self, item: Item) -> None:
+        inner = self.start[self.depth]
+        if item.kind == "row":
+            self._row(item)
+            return
+        if item.kind != "map":
+            value = self._argument(item, 0, item.expr.kind)
+            if item.kind == "join":
+                self._write(item.to, value)
+            else:
+                self._reduce(item, value)
+            return
+        name = self.inside[item.expr]
+        kinds = _argument_kinds(item.expr)
+        args = [self._argument(item, k, kind) for k, kind in enumerate(kinds)]
+        text = STATEMENTS[item.expr.kind][item.expr.op.name]
+        code = type_code(item.expr.kind, self.real)
+        terms = {"code": code, "zero": f"{code}(0)", "one": f"{code}(1)", **item.expr.attrs}
+        inner.append(f"{name} = {text.format(*args, **terms)}")
+        if item in self.loop.stored:
+            self._write(item.to, name)
+
+    def _row(self, item: Item) -> None:
+        """Call a row function; its loads and stores are not said to be apart from others."""
+        row = ROWS[item.expr.op.name]
+        if row.from_zero:
+            self._begin(item.to, "0")
+        code = type_code(item.expr.args[0].kind, self.real)
+        arguments = [self._here(axes) for axes in (item.to, *item.args)]
+        for number in item.numbers:
+            self.words.append(Word("number", None, (), number))
+            arguments.append(f"c{len(self.words) - 1}")
+            line = f"{arguments[-1]} = word(table, {len(self.words) - 1})"
+            self.start[0].append(line)
+        call = f"row_{row.function}_{code}({', '.join(arguments)})"
+        self.start[self.depth].append(call)
+
+    def _here(self, axes: Axes) -> str:
+        """Return the address of an operand's element inside all loops."""
+        item = int(type_code(axes.base.kind, self.real)[1])
+        pointer, index = self._pointer(axes, self.depth), self._index(axes)
+        return pointer if index == "u8(0)" else f"{pointer} + {index} * u8({item})"
+
+    def _begin(self, to: Axes, unit: str) -> None:
+        """Fill the whole array of a result before all loops."""
+        code, k = type_code(to.base.kind, self.real), self.number[to]
+        whole = self._word("address", Axes(to.base, to.base.plates, (), 0), ())
+        self.start[0] += [
+            f"b{k} = {whole}",
+            f"for j in range({self._word('count', to, ())}):",
+            f"    store_{code}(b{k}, j, {code}({unit}), {self._tail(to)})",
+        ]
+
+    def _write(self, to: Axes, value: str) -> None:
+        code = type_code(to.base.kind, self.real)
+        line = f"store_{code}({self._at(to, self.depth)}, {value}, {self._tail(to)})"
+        self.start[self.depth].append(line)
+
+    def _reduce(self, item: Item, value: str) -> None:
+        to, depth = item.to, self.depth
+        k, at = self.number[to], self._at(to, depth)
+        code, tail = type_code(to.base.kind, self.real), self._tail(to)
+        unit = "0" if item.expr.op.name == "sum" else LEAST[code]
+
+        def joined(old: str, new: str) -> str:
+            if item.expr.op.name == "sum":
+                return f"{old} + {new}"
+            return f"({new} if ({new} > {old} or {new} != {new}) else {old})"
+
+        reduced = [d for d, loop in enumerate(self.loops) if not moves(to, loop[-1])]
+        if not reduced:
+            self._write(to, value)
+            return
+        if reduced != [depth - 1]:  # results are visited more than once: begin with the unit
+            self._begin(to, unit)
+        if reduced[-1] != depth - 1:
+            new = joined(f"load_{code}({at}, {tail})", value)
+            if item.expr.op.name == "max":
+                self.start[depth].append(f"o{k} = load_{code}({at}, {tail})")
+                new = joined(f"o{k}", value)
+            self.start[depth].append(f"store_{code}({at}, {new}, {tail})")
+            return
+        # A plate may have millions of elements: their sum is kept in double precision.
+        wide = bool(item.expr.attrs["over"]) and code == "f4" and item.expr.op.name == "sum"
+        total = f"t{k}"
+        self.start[depth - 1].append(f"{total} = {'f8' if wide else code}({unit})")
+        if wide:
+            self.wide.append(k)
+        part = f"c{k}" if wide else total
+        # Only here may terms change places: a product that does may overflow.
+        is_float_sum = item.expr.op.name == "sum" and item.expr.kind == "float"
+        text = f"plus({part}, {value})" if is_float_sum else joined(part, value)
+        self.start[depth].append(f"{part} = {text}")
+        at = f"{self._pointer(to, depth - 1)}, u8(0)"
+        result = total = f"{code}({total})" if wide else total
+        if reduced != [depth - 1]:
+            self.end[depth - 1].append(f"o{k} = load_{code}({at}, {tail})")
+            result = joined(f"o{k}", total)
+        self.end[depth - 1].append(f"store_{code}({at}, {result}, {tail})")
+
+
+def _indented(depth: int, lines: list[str]) -> list[str]:
+    return ["    " * depth + line for line in lines]
+
+
+def _argument_kinds(expr: Expr) -> list[str | None]:
+    """Return the kind that each argument is converted to before an op."""
+    kinds = [arg.kind for arg in expr.args]
+    if expr.op.name == "where":
+        return ["bool", expr.kind, expr.kind]
+    if expr.kind != "bool" or expr.op.name == "copy":
+        return [expr.kind] * len(kinds)
+    widest = "float" if "float" in kinds else "int" if "int" in kinds else "bool"
+    if expr.op.name.startswith("logical"):
+        widest = "bool"
+    return [widest] * len(kinds)

@@ -1,0 +1,174 @@
+"""Compile a kernel's source with numba to object code, and load object code with llvmlite.
+
+Fresh and cached kernels take one way: source, object code, address. Loading needs no numba, so
+that a warm start does not import it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import math
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from scg.engine.codegen import cache, symbols
+
+#: What a generated kernel may call lives in these folders; object code depends on their text.
+_HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")
+
+_Kernel = ctypes.CFUNCTYPE(ctypes.c_int)  # types of arguments would be checked every time
+
+_scratch = (ctypes.c_int64 * 2)()
+#: Pointers, which a call takes as they are; numbers it would convert every time.
+_nowhere = ctypes.byref(_scratch), ctypes.byref(_scratch, 8)
+
+_addresses: dict[str, int] = {}
+_lock = threading.RLock()
+
+
+def address(source: str, codes: tuple[str, ...] = ()) -> int:
+    """Return the address of the kernel that `source` defines, compiling it where needed.
+
+    Parameters
+    ----------
+    source : str
+        Text of one function ``kernel(table)`` of the address of an operand table.
+    codes : tuple of str, optional
+        The types of its arguments where it is a function of numbers; the first is the result's.
+
+    Returns
+    -------
+    int
+        Address of a function of numba's calling convention: ``int32 (void**, void**, uint64)``.
+    """
+    key = identity(source, codes)
+    with _lock:
+        if key not in _addresses:
+            payload = cache.read(key)
+            if payload is None:
+                payload = _compile(source, f"scg_{key[:32]}", codes)
+                cache.write(key, payload)
+            _addresses[key] = _load(payload)
+        return _addresses[key]
+
+
+def caller(source: str, table: int) -> Callable[[], int]:
+    """Return what calls a kernel with a table, and returns what is not 0 where it failed.
+
+    numba's convention begins with two places for what a function returns and raises.
+    """
+    at = ctypes.byref(ctypes.c_char.from_address(table))
+    return functools.partial(_function(source), *_nowhere, at)
+
+
+@functools.cache
+def _function(source: str) -> Any:
+    return _Kernel(address(source))
+
+
+def identity(source: str, codes: tuple[str, ...] = ()) -> str:
+    """Return the content address of a kernel: the hash of its source and of what compiles it."""
+    return hashlib.sha256(f"{_environment()}\n{codes}\n{source}".encode()).hexdigest()
+
+
+@functools.cache
+def _environment() -> str:
+    """Describe all that object code depends on besides its source."""
+    parts = [version("numba"), version("llvmlite"), llvm.get_process_triple()]
+    parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    package = Path(__file__).parents[2]
+    for folder in _HELPERS:
+        for file in sorted((package / folder).rglob("*.py")):
+            parts.append(hashlib.sha256(file.read_bytes()).hexdigest())
+    return "\n".join(parts)
+
+
+@functools.cache
+def _engine() -> Any:
+    """Return the LLVM engine that holds all loaded kernels; it lives as long as the process."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        codemodel="jitdefault", jit=True
+    )
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+def _load(payload: bytes) -> int:
+    """Load object code; `payload` is the kernel's symbol, those it needs, a zero byte, the code."""
+    head, _, code = payload.partition(b"\0")
+    symbol, *needed = head.split()
+    for name in needed:
+        symbols.register(name.decode().removeprefix(symbols.PREFIX))
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine.get_function_address(symbol.decode())
+
+
+@functools.cache
+def _namespace() -> dict[str, Any]:
+    """Return the names that generated source may use."""
+    import numpy as np
+
+    from scg.engine.codegen import intrinsics, scalars
+    from scg.engine.codegen.calls import CALLS
+    from scg.engine.codegen.densities import DENSITIES
+    from scg.engine.codegen.math import FUNCTIONS
+    from scg.engine.codegen.rows import ROWS
+    from scg.engine.codegen.tasks import TASKS
+    from scg.engine.noise.blake2b import HASHES
+    from scg.engine.noise.random import DRAWS
+
+    names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
+    names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
+    names |= CALLS | DENSITIES | HASHES | TASKS | {"scalars": scalars}
+    names |= {f"row_{name}_{code}": function for (name, code), function in ROWS.items()}
+    names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
+    names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}
+    return names | {
+        "inf": np.inf,
+        "f4": np.float32,
+        "f8": np.float64,
+        "i8": np.int64,
+        "u8": np.uint64,
+    }
+
+
+def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
+    """Compile with numba, for the target that knows what kernels may use and nothing else."""
+    import numba
+    import numpy as np
+
+    from scg.engine.codegen.target import jit
+
+    scope = dict(_namespace())
+    exec(source.replace("def kernel(", f"def {name}(", 1), scope)
+    types = [numba.from_dtype(np.dtype(code)) for code in codes]
+    signature = types[0](*types) if types else numba.void(numba.uint64)
+    compiled = jit(signature, fastmath={"contract"})(scope[name])
+    (result,) = compiled.overloads.values()
+    return _object_code(result.library, result.fndesc.llvm_func_name)
+
+
+def _object_code(library: Any, entry: str) -> bytes:
+    """Return a payload for :func:`_load` in which no function but `entry` has a public name.
+
+    numba numbers functions by the order of their compilation. Object code of two processes may
+    therefore call different functions by one name, and the first one loaded would serve both.
+    """
+    module = library.optimized()
+    needed = []
+    for function in module.functions:
+        if not function.is_declaration and function.name != entry:
+            function.linkage = llvm.Linkage.internal
+        elif function.name.startswith(symbols.PREFIX):
+            needed.append(function.name)
+    return " ".join([entry, *needed]).encode() + b"\0" + library.object_code(module)

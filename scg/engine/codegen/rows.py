@@ -1,0 +1,324 @@
+"""Row functions: what a kernel calls once for every row of elements, or for every matrix.
+
+Arguments are addresses, first that of the result, then the steps in elements along the axes inside
+a row, for each operand in order, then numbers; all are unsigned words. Every function is made once
+for each type of its first argument: :data:`ROWS` maps ("cumsum", "f8") to it.
+
+Matrices are handled by plain loops, whose inner ones run along contiguous rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.engine.codegen import intrinsics
+from scg.engine.codegen.math import FUNCTIONS
+from scg.engine.codegen.target import jit
+
+row = jit(fastmath={"contract"})
+
+#: (function name, type code) to the compiled function.
+ROWS: dict[tuple[str, str], Any] = {}
+
+zero, one = np.uint64(0), np.uint64(1)
+i8 = np.int64
+get_i8: Any = intrinsics.get_i8
+put_i8: Any = intrinsics.put_i8
+plus: Any = intrinsics.plus
+sqrt: Any = intrinsics.sqrt
+log: Any = FUNCTIONS["log", "f8"]
+
+
+def _movements(code: str) -> dict[str, Any]:
+    """Make the functions that move, count and order elements of any type."""
+    get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
+    T: Any = {"f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_}[code]
+
+    @row
+    def add(out, x):
+        put(out, zero, get(out, zero) + get(x, zero))
+
+    @row
+    def take(out, x, k, step, n):
+        """out = x[k], where k may count from the end."""
+        at = get_i8(k, zero)
+        at = at + i8(n) if at < i8(0) else at
+        if at < i8(0) or at >= i8(n):
+            raise IndexError("an index is out of bounds")
+        put(out, zero, get(x, np.uint64(at) * step))
+
+    @row
+    def add_at(out, x, k, step, n):
+        at = np.uint64(get_i8(k, zero) % i8(n)) * step
+        put(out, at, get(out, at) + get(x, zero))
+
+    @row
+    def cumsum(out, x, so, sx, n, reverse):
+        total = T(0)
+        for j in range(n):
+            i = n - one - j if reverse else j
+            total = total + get(x, i * sx)
+            put(out, i * so, total)
+
+    @row
+    def argmax(out, x, sx, n):
+        best, at = get(x, zero), zero
+        for i in range(one, n):
+            value = get(x, i * sx)
+            if best == best and (value > best or value != value):
+                best, at = value, i
+        put_i8(out, zero, i8(at))
+
+    @row
+    def argmin(out, x, sx, n):
+        best, at = get(x, zero), zero
+        for i in range(one, n):
+            value = get(x, i * sx)
+            if best == best and (value < best or value != value):
+                best, at = value, i
+        put_i8(out, zero, i8(at))
+
+    @row
+    def before(x, sx, i, j):
+        """Whether element i comes before element j: NaN is last, equal ones keep their order."""
+        a, b = get(x, np.uint64(i) * sx), get(x, np.uint64(j) * sx)
+        if a == b or (a != a and b != b):
+            return i < j
+        return a < b or b != b
+
+    @row
+    def sift(out, so, x, sx, root, end):
+        """Let the element at `root` sink in the heap of the first `end` indices."""
+        top = get_i8(out, root * so)
+        while root + root + one < end:
+            child = root + root + one
+            found = get_i8(out, child * so)
+            if child + one < end:
+                other = get_i8(out, (child + one) * so)
+                if before(x, sx, found, other):
+                    child, found = child + one, other
+            if not before(x, sx, top, found):
+                break
+            put_i8(out, root * so, found)
+            root = child
+        put_i8(out, root * so, top)
+
+    @row
+    def argsort(out, x, so, sx, n):
+        for i in range(n):
+            put_i8(out, i * so, i8(i))
+        for i in range(n // np.uint64(2)):
+            sift(out, so, x, sx, n // np.uint64(2) - one - i, n)
+        for i in range(one, n):
+            end = n - i
+            last = get_i8(out, end * so)
+            put_i8(out, end * so, get_i8(out, zero))
+            put_i8(out, zero, last)
+            sift(out, so, x, sx, zero, end)
+
+    return {
+        "add": add,
+        "take": take,
+        "add_at": add_at,
+        "cumsum": cumsum,
+        "argmax": argmax,
+        "argmin": argmin,
+        "argsort": argsort,
+    }
+
+
+def _projections(code: str) -> dict[str, Any]:
+    """Make the functions of rows of one float type."""
+    get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
+    F: Any = {"f4": np.float32, "f8": np.float64}[code]
+
+    @row
+    def sparsemax(out, x, so, sx, n):
+        """Shrink the support until what exceeds the threshold on it sums to one.
+
+        It lies less than one below the largest element, of which nothing else matters.
+        """
+        top = F(-np.inf)
+        for i in range(n):
+            value = get(x, i * sx)
+            top = value if value > top or value != value else top
+        threshold, size, count = F(-1), zero, n + one
+        while count != size:
+            total, size, count = F(0), count, zero
+            for i in range(n):
+                value = get(x, i * sx) - top
+                if value > threshold:
+                    total, count = total + value, count + one
+            threshold = (total - F(1)) / F(count)
+        for i in range(n):
+            value = get(x, i * sx) - top - threshold
+            put(out, i * so, value if value > F(0) or value != value else F(0))
+
+    @row
+    def log_mean(a, sa, n):
+        total = 0.0
+        for i in range(n):
+            total = plus(total, np.float64(get(a, i * sa)))
+        return log(total)
+
+    @row
+    def log_over_means(out, x, a, so, sx, sa, n):
+        mean = log_mean(a, sa, n)
+        for i in range(n):
+            ratio = log(np.float64(get(x, i * sx))) + mean - log(np.float64(get(a, i * sa)))
+            put(out, i * so, F(ratio))
+
+    @row
+    def dirichlet_core(out, x, a, sx, sa, n):
+        mean, total = log_mean(a, sa, n), 0.0
+        for i in range(n):
+            shape = np.float64(get(a, i * sa))
+            if shape != 1.0:
+                ratio = log(np.float64(get(x, i * sx))) + mean - log(shape)
+                total = plus(total, (shape - 1.0) * ratio)
+        put(out, zero, F(total))
+
+    return {
+        "sparsemax": sparsemax,
+        "log_over_means": log_over_means,
+        "dirichlet_core": dirichlet_core,
+    }
+
+
+def _matrices(code: str) -> dict[str, Any]:
+    """Make the functions of matrices of one float type."""
+    get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
+    F: Any = {"f4": np.float32, "f8": np.float64}[code]
+
+    @row
+    def fill(out, rows, columns, n, m, value):
+        for i in range(n):
+            for j in range(m):
+                put(out, i * rows + j * columns, value)
+
+    @row
+    def cholesky(out, a, so, to, sa, ta, n):
+        for i in range(n):
+            for j in range(n):
+                put(out, i * so + j * to, F(0))
+        for i in range(n):
+            for j in range(i + one):
+                total = F(0.5) * (get(a, i * sa + j * ta) + get(a, j * sa + i * ta))
+                for k in range(j):
+                    product = get(out, i * so + k * to) * get(out, j * so + k * to)
+                    total = plus(total, -product)
+                if j < i:
+                    put(out, i * so + j * to, total / get(out, j * so + j * to))
+                elif total > F(0) and total < F(np.inf):
+                    put(out, i * so + i * to, sqrt(total))
+                else:
+                    fill(out, so, to, n, n, F(np.nan))
+                    return
+
+    @row
+    def lu(out, a, so, to, sa, ta, n):
+        """Factors of a matrix, and a further row of the rows that its rows were exchanged with."""
+        for i in range(n):
+            for j in range(n):
+                put(out, i * so + j * to, get(a, i * sa + j * ta))
+        for k in range(n):
+            best, pivot = F(-1), k
+            for i in range(k, n):
+                size = abs(get(out, i * so + k * to))
+                if size > best:
+                    best, pivot = size, i
+            put(out, n * so + k * to, F(pivot))
+            for j in range(n):
+                if pivot != k:
+                    kept = get(out, k * so + j * to)
+                    put(out, k * so + j * to, get(out, pivot * so + j * to))
+                    put(out, pivot * so + j * to, kept)
+            if best == F(0):
+                continue
+            for i in range(k + one, n):
+                factor = get(out, i * so + k * to) / get(out, k * so + k * to)
+                put(out, i * so + k * to, factor)
+                for j in range(k + one, n):
+                    value = get(out, i * so + j * to) - factor * get(out, k * so + j * to)
+                    put(out, i * so + j * to, value)
+
+    @row
+    def sign_det(out, a, sa, ta, n):
+        sign = F(1)
+        for k in range(n):
+            value = get(a, k * sa + k * ta)
+            sign = sign if value > F(0) else (-sign if value < F(0) else F(0) * value)
+            sign = -sign if get(a, n * sa + k * ta) != F(k) else sign
+        put(out, zero, sign)
+
+    @row
+    def eliminate(out, a, so, to, sa, ta, n, m, upwards, unit):
+        """Solve a triangular system in place, from the first unknown or from the last."""
+        for i in range(n):
+            r = n - one - i if upwards else i
+            for k in range(i):
+                s = n - one - k if upwards else k
+                factor = get(a, r * sa + s * ta)
+                for j in range(m):
+                    value = get(out, r * so + j * to) - factor * get(out, s * so + j * to)
+                    put(out, r * so + j * to, value)
+            if not unit:
+                diagonal = get(a, r * sa + r * ta)
+                for j in range(m):
+                    put(out, r * so + j * to, get(out, r * so + j * to) / diagonal)
+
+    @row
+    def singular(a, sa, ta, n):
+        for k in range(n):
+            if get(a, k * sa + k * ta) == F(0):
+                return True
+        return False
+
+    @row
+    def copy(out, b, so, to, sb, tb, n, m):
+        for i in range(n):
+            for j in range(m):
+                put(out, i * so + j * to, get(b, i * sb + j * tb))
+
+    @row
+    def lu_solve(out, a, b, so, to, sa, ta, sb, tb, n, m):
+        if singular(a, sa, ta, n):
+            fill(out, so, to, n, m, F(np.nan))
+            return
+        copy(out, b, so, to, sb, tb, n, m)
+        for k in range(n):
+            pivot = np.uint64(get(a, n * sa + k * ta))
+            for j in range(m):
+                kept = get(out, k * so + j * to)
+                put(out, k * so + j * to, get(out, pivot * so + j * to))
+                put(out, pivot * so + j * to, kept)
+        eliminate(out, a, so, to, sa, ta, n, m, False, True)
+        eliminate(out, a, so, to, sa, ta, n, m, True, False)
+
+    @row
+    def solve_triangular(out, a, b, so, to, sa, ta, sb, tb, n, m, lower, transposed):
+        if singular(a, sa, ta, n):
+            fill(out, so, to, n, m, F(np.nan))
+            return
+        copy(out, b, so, to, sb, tb, n, m)
+        if transposed:
+            eliminate(out, a, so, to, ta, sa, n, m, lower != zero, False)
+        else:
+            eliminate(out, a, so, to, sa, ta, n, m, lower == zero, False)
+
+    return {
+        "cholesky": cholesky,
+        "lu": lu,
+        "sign_det": sign_det,
+        "lu_solve": lu_solve,
+        "solve_triangular": solve_triangular,
+    }
+
+
+for _code in ("f4", "f8", "i8", "b1"):
+    ROWS.update({(name, _code): function for name, function in _movements(_code).items()})
+for _code in ("f4", "f8"):
+    for _family in (_projections, _matrices):
+        ROWS.update({(name, _code): function for name, function in _family(_code).items()})

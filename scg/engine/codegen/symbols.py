@@ -1,0 +1,101 @@
+"""Functions of numbers that compiled kernels call by symbol: SciPy's, and our own.
+
+``scipy.special.cython_special`` exports C functions through capsules; they are the functions that
+`scipy.special` itself applies to every element, so that kernels have the interpreter's bits. Our
+own are compiled once each, not again with every kernel that uses one. SciPy is imported, and a
+function of ours loaded, for a kernel that needs it and not before.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import NamedTuple
+
+import llvmlite.binding as llvm
+
+PREFIX = "scg.call."
+
+
+class Function(NamedTuple):
+    """Types of the arguments, of which the first is the result's, and the capsule if it has one."""
+
+    codes: tuple[str, ...]
+    capsule: str | None = None
+
+
+_ONE, _TWO, _THREE = (("f8",) * n for n in (1, 2, 3))
+
+#: SciPy's functions, and those of :mod:`scg.engine.codegen.scalars`. A fused function of Cython's
+#: has one capsule a type.
+FUNCTIONS = {
+    "gammaln": Function(_ONE, "gammaln"),
+    "gamma": Function(_ONE, "__pyx_fuse_1gamma"),
+    "psi": Function(_ONE, "__pyx_fuse_1psi"),
+    "gammainc": Function(_TWO, "gammainc"),
+    "gammaincc": Function(_TWO, "gammaincc"),
+    "gammaincinv": Function(_TWO, "gammaincinv"),
+    "betainc": Function(_THREE, "__pyx_fuse_0betainc"),
+    "betaincinv": Function(_THREE, "__pyx_fuse_0betaincinv"),
+    "betainccinv": Function(_THREE, "__pyx_fuse_0betainccinv"),
+    "betaln": Function(_TWO, "betaln"),
+    "expit": Function(_ONE, "__pyx_fuse_0expit"),
+    "erf": Function(_ONE, "__pyx_fuse_1erf"),
+    "erfc": Function(_ONE, "__pyx_fuse_1erfc"),
+    "erfcx": Function(_ONE, "__pyx_fuse_1erfcx"),
+    "erfinv_f8": Function(_ONE, "__pyx_fuse_0erfinv"),
+    "erfinv_f4": Function(("f4",), "__pyx_fuse_1erfinv"),
+    "ndtr": Function(_ONE, "__pyx_fuse_1ndtr"),
+    "log_ndtr": Function(_ONE, "__pyx_fuse_1log_ndtr"),
+    "i0e": Function(_ONE, "i0e"),
+    "i1e": Function(_ONE, "i1e"),
+    "polygamma": Function(("f8", "i8")),
+    "stirling": Function(("f8", "i8")),
+    "gammainc_da": Function(("f8", "f8", "i8")),
+    "gamma_implicit": Function(("f8", "f8", "i8")),
+    "log_gammaincinv": Function(_TWO),
+    "log_i0e": Function(("f8", "i8")),
+    "von_mises_cdf": Function(("f8", "f8", "i8")),
+    "von_mises_quantile": Function(_TWO),
+    "von_mises_variance": Function(("f8", "i8")),
+    "logit_betaincinv": Function(_THREE),
+    "beta_implicit": Function(("f8", "f8", "f8", "i8", "i8")),
+    "poisson_quantile": Function(_TWO),
+    "binomial_quantile": Function(_THREE),
+    "negative_binomial_quantile": Function(_THREE),
+}
+
+_name, _pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+_name.restype, _name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+_pointer.restype, _pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+
+
+@functools.cache
+def register(name: str) -> str:
+    """Let object code find a function of the table, and return its symbol."""
+    codes, capsule = FUNCTIONS[name]
+    if capsule is None:
+        from scg.engine.codegen import native
+
+        arguments = ", ".join(f"x{i}" for i in range(len(codes)))
+        source = f"def kernel({arguments}):\n    return scalars.{name}({arguments})\n"
+        address = native.address(source, codes)
+    else:
+        exported = exports()[capsule]
+        address = _pointer(exported, _name(exported))
+    llvm.add_symbol(PREFIX + name, address)
+    return PREFIX + name
+
+
+def signature(name: str) -> str:
+    """Return the C signature that SciPy declares for one of its functions."""
+    capsule = FUNCTIONS[name].capsule
+    assert capsule is not None
+    return _name(exports()[capsule]).decode()
+
+
+def exports() -> dict[str, object]:
+    """Return SciPy's capsules."""
+    from scipy.special import cython_special
+
+    return cython_special.__pyx_capi__

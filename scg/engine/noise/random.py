@@ -1,0 +1,144 @@
+"""The noise of :mod:`scg.seeds.noise` for compiled kernels: the same operations, the same bits.
+
+A block of threefry is a chain of dependent instructions, and so is a quantile: 64 of them at once,
+as four or eight vectors of the processor, keep it busy. Fast-math is off: an operation that is
+fused or reordered would change the bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from scg.engine.codegen.target import jit
+from scg.engine.noise.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
+from scg.seeds.normal import FORMATS, quantile
+
+#: Blocks that are computed at once: where there are so many, and otherwise.
+MANY, FEW = 64, 16
+_PARITY = 0x1BD11BDA
+_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+
+
+def threefry(builder: Any, key: Any, x0: Lanes, x1: Lanes) -> tuple[Lanes, Lanes]:
+    """Return threefry2x32(key, (x0, x1)); `key` has the first word in its upper half."""
+    count = x0.value.type.count
+    k0 = spread(builder, builder.trunc(builder.lshr(key, _I64(32)), _I32), count)
+    k1 = spread(builder, builder.trunc(key, _I32), count)
+    schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
+    x0, x1 = x0 + k0, x1 + k1
+    for r in range(20):
+        left = _ROTATIONS[r % 8]
+        x0 = x0 + x1
+        x1 = ((x1 << left) | (x1 >> (32 - left))) ^ x0
+        if r % 4 == 3:
+            i = r // 4 + 1
+            x0 = x0 + schedule[i % 3]
+            x1 = x1 + schedule[(i + 1) % 3] + i
+    return x0, x1
+
+
+def _uniform(code: str, x0: Lanes, x1: Lanes) -> list[Lanes]:
+    """Return the open uniforms of blocks: two of float32, or one of float64."""
+    if code == "f4":
+        bits = [(x >> 9) | (0x7F << 23) for x in (x0, x1)]
+    else:
+        high = (x0 >> 12).to("zext", _I64) << 32
+        bits = [high | x1.to("zext", _I64) | (0x3FF << 52)]
+    fraction, _ = FORMATS[code]
+    return [b.to("bitcast", FLOATS[code]) - (1 - 2.0 ** -(fraction + 1)) for b in bits]
+
+
+class _Machine:
+    """LLVM as the machine of :mod:`scg.seeds.normal`."""
+
+    def __init__(self, code: str):
+        self.code = code
+
+    def sqrt(self, x: Lanes) -> Lanes:
+        """Square root of lanes."""
+        return x.known("sqrt")
+
+    def copysign(self, x: Lanes, y: Lanes) -> Lanes:
+        """Return lanes with the signs of others."""
+        return x.known("copysign", y)
+
+    def split(self, x: Lanes) -> tuple[Lanes, Lanes]:
+        """See :class:`scg.seeds.normal.Machine`."""
+        fraction, half_root = FORMATS[self.code]
+        bits = x.to("bitcast", INTEGERS[self.code])
+        e = (bits - half_root).do("ashr", fraction)
+        m = (bits - (e << fraction)).to("bitcast", FLOATS[self.code])
+        if self.code == "f8":  # 32 bits convert in every vector extension, 64 in few
+            e = e.to("trunc", _I32)
+        return e.to("sitofp", FLOATS[self.code]), m
+
+    def replaced(self, z: Lanes, where: Lanes, function: Any, x: Lanes) -> Lanes:
+        """See :class:`scg.seeds.normal.Machine`; where no lane is meant, nothing is computed."""
+        return where.branch(lambda: where.where(function(x), z), z)
+
+
+def _writer(law: str, code: str, along: str, lanes: int) -> Any:
+    """Return what draws `lanes` blocks at once and writes elements `begin` to `end` of them."""
+
+    def emit(typingctx, key, run, block, address, begin, end):
+        def codegen(context, builder, signature, args):
+            key, run, block, address, begin, end = args
+            x0, x1 = (spread(builder, builder.trunc(x, _I32), lanes) for x in (run, block))
+            if along == "blocks":
+                x1 += numbered(builder, lanes)
+            else:
+                x0 += numbered(builder, lanes)
+            drawn = _uniform(code, *threefry(builder, key, x0, x1))
+            if along == "heads":
+                drawn = drawn[:1]
+            if law == "normal":
+                drawn = [quantile(u, _Machine(code)) for u in drawn]
+            value = interleaved(*drawn) if len(drawn) == 2 else drawn[0]
+            value.store(address, begin, end)
+            return context.get_dummy_value()
+
+        return types.void(*[types.uint64] * 6), codegen
+
+    return intrinsic(emit)  # pyright: ignore[reportArgumentType]
+
+
+def _drawer(law: str, code: str, along: str) -> Any:
+    item = np.uint64(4 if code == "f4" else 8)
+    width = np.uint64(2 if code == "f4" and along != "heads" else 1)  # elements of a block
+    many, few = np.uint64(MANY) * width, np.uint64(FEW) * width
+    at_many, at_few = (_writer(law, code, along, lanes) for lanes in (MANY, FEW))
+    of_run, of_block = np.uint64(along != "blocks"), np.uint64(along == "blocks")
+    none = np.uint64(0)
+
+    @jit(forceinline=True)
+    def draw(key, run, block, address, begin, end):
+        at = none
+        while at < end:
+            step = at // width
+            r, b, to = run + of_run * step, block + of_block * step, address + at * item
+            if at >= begin and end - at >= many:
+                at_many(key, r, b, to, none, many)
+                at += many
+            else:
+                at_few(key, r, b, to, max(begin, at) - at, min(end - at, few))
+                at += few
+
+    return draw
+
+
+#: (law, type code, along) to a helper of kernels. It takes a key, a run and a block, and writes
+#: elements `begin` to `end` of what is drawn from there to an address, that of element 0. Along
+#: "blocks" of one run, or along "runs", all elements of each block count; along the "heads" of
+#: runs, the first one of each.
+DRAWS = {
+    (law, code, along): _drawer(law, code, along)
+    for law in ("uniform", "normal")
+    for code in ("f4", "f8")
+    for along in ("blocks", "runs", "heads")
+}

@@ -1,0 +1,1 @@
+"""The table of work of a program, for given sizes of the plates."""

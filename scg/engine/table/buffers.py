@@ -1,0 +1,109 @@
+"""Buffers: where each array of a program lies, for given sizes of the plates.
+
+Arrays that come from outside or go there have a slot each, whose address is known when a step is
+called. All others share one arena; two of them lie in the same place where they are never needed
+at the same time.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from scg.engine.interpreter import full
+from scg.ir.expr import Expr, Plate
+from scg.schedule.fuse import Entry, Loop, below, reads
+from scg.schedule.lower import View
+
+ALIGNMENT = 64
+_TYPES = {"int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
+
+
+class Uses(NamedTuple):
+    """Which arrays an entry reads and writes."""
+
+    read: tuple[Expr, ...]
+    written: tuple[Expr, ...]
+
+
+def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
+    """Return the arrays that an entry reads and writes."""
+    if isinstance(entry, Loop):
+        written = tuple({item.to.base: 0 for item in entry.stored})
+    else:
+        written = (entry.expr, *(one.expr for one in below(entry)))
+    return Uses(reads(entry, views), written)
+
+
+def type_of(expr: Expr, real: np.dtype) -> np.dtype:
+    """Return the type of an expression's array."""
+    return real if expr.kind == "float" else _TYPES[expr.kind]
+
+
+def bytes_of(expr: Expr, sizes: Mapping[Plate, int], real: np.dtype) -> int:
+    """Return the bytes of an expression's array."""
+    return math.prod(full(expr, sizes)) * type_of(expr, real).itemsize
+
+
+def aligned(length: int) -> int:
+    """Return a length in bytes, rounded up to the alignment; nothing takes some room, too."""
+    return -(-max(length, 1) // ALIGNMENT) * ALIGNMENT
+
+
+def place(
+    order: Sequence[Uses],
+    outside: Iterable[Expr],
+    lengths: Mapping[Expr, int],
+    groups: Sequence[tuple[Expr, ...]] = (),
+) -> tuple[dict[Expr, int], int]:
+    """Give every array of the arena its offset; return the offsets and the arena's size.
+
+    Parameters
+    ----------
+    order : sequence of Uses
+        What the entries use, in the order in which they run.
+    outside : iterable of Expr
+        Arrays that do not lie in the arena.
+    lengths : mapping
+        Bytes of each array.
+    groups : sequence of tuples of Expr
+        Arrays of one length that follow each other without a gap.
+    """
+    elsewhere = set(outside)
+    group_of = {base: group for group in groups for base in group}
+    rounded = {
+        base: aligned(length * len(group_of.get(base, (base,)))) for base, length in lengths.items()
+    }
+    last: dict[Expr, int] = {}  # of a group: of its first array
+    for i, entry in enumerate(order):
+        for base in (*entry.read, *entry.written):
+            last[group_of.get(base, (base,))[0]] = i
+    dying: dict[int, list[Expr]] = {}
+    for base, i in last.items():
+        dying.setdefault(i, []).append(base)
+    offsets: dict[Expr, int] = {}
+    free: list[tuple[int, int]] = []  # (bytes, offset), sorted
+    end = 0
+    for i, entry in enumerate(order):
+        for base in entry.written:
+            if base in elsewhere or base in offsets:
+                continue
+            need = rounded[base]
+            at = bisect.bisect_left(free, (need, 0))
+            if at < len(free):
+                found, offset = free.pop(at)
+                if found > need:
+                    bisect.insort(free, (found - need, offset + need))
+            else:
+                offset, end = end, end + need
+            for one in group_of.get(base, (base,)):
+                offsets[one] = offset
+                offset += lengths[base]
+        for base in dying.get(i, ()):
+            if base in offsets:
+                bisect.insort(free, (rounded[base], offsets[base]))
+    return offsets, end

@@ -1,0 +1,286 @@
+"""A plan: the table of a program for given sizes of the plates, and the arena it works in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from scg.engine.codegen.kernels import Word
+from scg.engine.codegen.nests import Axis
+from scg.engine.interpreter import full
+from scg.engine.noise import streams
+from scg.engine.noise.keys import Names
+from scg.engine.table import prefetch, products
+from scg.engine.table.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
+from scg.engine.table.parts import Call, Cut, loop_parts
+from scg.engine.walk.team import Stage, walk
+from scg.ir.expr import Expr, Plate
+from scg.schedule.fuse import Axes, Fallback, Loop
+from scg.schedule.lower import elements_of
+from scg.schedule.stack import groups
+
+if TYPE_CHECKING:
+    from scg.engine.walk.connection import Ports
+
+Sizes = Mapping[Plate, int]
+
+#: What runs next: stages of the table, or an op that Python computes.
+Walk = Callable[[], int] | Expr
+
+
+class Frame(NamedTuple):
+    """What one running call owns: memory, and a table whose addresses point into it.
+
+    Attributes
+    ----------
+    arena, words : ndarray
+        The arrays that do not leave the call; the operands of all rows.
+    code : ndarray of int64, shape (rows, 2)
+        Function and operands of each row.
+    drawing, reading : list
+        How to run the table, with or without the rows that draw noise.
+    seed, keys : memoryview
+        The seed of what those rows draw; if that is ``keys.GIVEN``, the bytes of its keys.
+    first_run : ndarray
+        The first run that they draw.
+    noise_at : ndarray
+        Addresses of the noise leaves.
+    owned : list
+        All memory that a walk looks at.
+    """
+
+    arena: np.ndarray
+    words: np.ndarray
+    code: np.ndarray
+    drawing: list[Walk]
+    reading: list[Walk]
+    seed: memoryview
+    keys: memoryview
+    first_run: np.ndarray
+    noise_at: np.ndarray
+    owned: list[Any]
+
+
+class Plan:
+    """The table for given sizes.
+
+    Parameters
+    ----------
+    steps : list of (entry, address of its kernel or None, words of its kernel)
+        What runs, in order; None marks an op that Python computes.
+    order : list of Uses
+        What each step uses, and last what is read after all of them.
+    ports : Ports
+        Arrays that come from outside or go there.
+    noise : mapping
+        The kernel that fills each noise leaf.
+    names : Names
+        What the leaves' keys are made from.
+    sizes : mapping
+        Elements of each plate.
+    real : numpy dtype
+        The type of floats.
+    threads : int
+        Threads that matrix products are cut for.
+    """
+
+    def __init__(
+        self,
+        steps: list[tuple[Any, int | None, tuple[Word, ...]]],
+        order: list[Uses],
+        ports: Ports,
+        noise: Mapping[Expr, int],
+        names: Names,
+        sizes: Sizes,
+        real: np.dtype,
+        threads: int,
+    ):
+        self.sizes, self.real, self.ports = sizes, real, ports
+        self._steps, self._names = steps, names
+        drawn = streams.first_readers(order, noise)
+        order = [
+            Uses(use.read, (*leaves, *use.written))
+            for use, leaves in zip(order, drawn, strict=True)
+        ]
+        bases = dict.fromkeys(b for use in order for b in (*use.read, *use.written))
+        lengths = {base: bytes_of(base, sizes, real) for base in bases}
+        together = groups([entry for entry, _, _ in steps])
+        outside = ports.slots.keys() - noise.keys()
+        self.offsets, self._bytes = place(order, outside, lengths, together)
+        self._rows: list[Call] = []
+        self.stages: list[Stage] = []
+        self._begin(noise)
+        ahead = prefetch.foresee(order, lengths, self.offsets)
+        for number, (entry, function, words) in enumerate(steps):
+            for base in ahead.get(number, ()):
+                self._add(Cut([prefetch.row(base, lengths[base])]), None)
+            for leaf in drawn[number]:
+                self._draw(leaf, noise[leaf])
+            if function is None:
+                self._add(Cut([]), number)
+            elif isinstance(entry, Loop):
+                call = self._loop(function, words, entry)
+                stride, room = self._stride, self._room
+                self._add(loop_parts(call, entry, words, stride, sizes, real, room), number)
+            else:
+                for call in products.calls(entry, function, sizes, real):
+                    self._add(products.product_parts(call, threads, real.itemsize), number)
+        for leaf in drawn[-1]:
+            self._draw(leaf, noise[leaf])
+        self._flatten()
+        self.frames: list[Frame] = []
+
+    # --- rows -----------------------------------------------------------------------------------
+    def _add(self, cut: Cut, number: int | None, draws: bool = False) -> None:
+        """Append the rows of a step, or of its parts, as stages."""
+        stages = [(cut.rows, cut.work), *([(cut.joins, 0)] if cut.joins else ())]
+        for rows, work in stages:
+            first = len(self._rows)
+            self._rows += rows
+            self.stages.append(Stage(range(first, len(self._rows)), work, number, draws))
+
+    def _room(self, length: int) -> int:
+        """Give bytes a place in the frame."""
+        start = self._bytes
+        self._bytes += aligned(length)
+        return start
+
+    def _begin(self, noise: Collection[Expr]) -> None:
+        """Begin with the keys of noise leaves; one that nobody reads has no place itself."""
+        self._noise_slots = [self.ports.slots[leaf] for leaf in noise]
+        self._shapes = [full(leaf, self.sizes) for leaf in noise]
+        self._noise_at = [self.offsets.get(leaf, 0) for leaf in noise]
+        self._seed, self._keys, self._first = map(self._room, (8, 8 * len(noise), 8))
+        self._key_of = {leaf: self._keys + 8 * i for i, leaf in enumerate(noise)}
+        if noise:
+            memory = self._room(self._names.room)
+            row = self._names.row(self._seed, memory, self._keys)
+            self._add(Cut([row]), None, draws=True)
+
+    def _draw(self, leaf: Expr, function: int) -> None:
+        """Append rows that fill a noise leaf."""
+        item, shape = self.real.itemsize, full(leaf, self.sizes)
+        places = streams.Places(self._key_of[leaf], self._first, self.offsets[leaf])
+        over_runs = bool(leaf.plates) and leaf.plates[0].rank == 0
+        runs, *shape = shape if over_runs else (1, *shape)
+        row = streams.row(function, runs, math.prod(shape), item, places)
+        self._add(streams.parts(row, item), None, draws=True)
+
+    def _length(self, axis: Axis, loop: Loop) -> int:
+        if isinstance(axis, Plate):
+            return axis.length if axis.length is not None else self.sizes[axis]
+        return loop.space.lengths[axis]
+
+    def _stride(self, axes: Axes, axis: Axis) -> int:
+        if not isinstance(axis, Plate):
+            return axes.strides[axis]
+        plates = axes.plates
+        later = plates[plates.index(axis) + 1 :]
+        return axes.base.size * math.prod(elements_of(p, self.sizes, {}) for p in later)
+
+    def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
+        values, addresses = [], []
+        for word in words:
+            value = word.value
+            if word.kind == "size":
+                value = 1
+                for axis in word.along:
+                    value *= self._length(axis, loop)
+            elif word.axes is not None:
+                itemsize = type_of(word.axes.base, self.real).itemsize
+                if word.kind == "address":
+                    addresses.append((len(values), word.axes.base, word.axes.offset * itemsize))
+                elif word.kind == "count":
+                    value = math.prod(full(word.axes.base, self.sizes))
+                else:
+                    value = self._stride(word.axes, word.along[-1])
+                    value *= itemsize if word.kind == "step" else 1
+            values.append(value)
+        return Call(function, values, addresses)
+
+    # --- tables ---------------------------------------------------------------------------------
+    def _flatten(self) -> None:
+        rows = self._rows
+        self._starts = np.cumsum([0, *(len(row.words) for row in rows)])
+        self._words = np.array([w for row in rows for w in row.words], np.int64)
+        inner, outer = [], []
+        for row, start in zip(rows, self._starts, strict=False):
+            for position, base, offset in row.addresses:
+                if base is not None and base in self.ports.slots:
+                    outer.append((start + position, self.ports.slots[base], offset))
+                else:
+                    place = 0 if base is None else self.offsets[base]
+                    inner.append((start + position, place + offset))
+        self._inner = np.array(inner, np.int64).reshape(-1, 2)
+        self._outer = tuple(np.array(outer, np.int64).reshape(-1, 3).T.copy())
+
+    def frame(self) -> Frame:
+        """Return a frame that no other call uses."""
+        try:
+            return self.frames.pop()
+        except IndexError:
+            pass
+        memory = np.empty(self._bytes + ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % ALIGNMENT
+        arena = memory[start : start + self._bytes]
+        at = arena.ctypes.data
+        words = self._words.copy()
+        words[self._inner[:, 0]] = self._inner[:, 1] + at
+        code = np.empty((len(self._rows), 2), np.int64)
+        code[:, 0] = [row.function for row in self._rows]
+        code[:, 1] = words.ctypes.data + 8 * self._starts[:-1]
+        owned = [arena, words, code, self._names.table]
+        drawing = self._walks(self.stages, code, owned)
+        reading = self._walks([s for s in self.stages if not s.draws], code, owned)
+        seed = arena[self._seed : self._seed + 8].data.cast("Q")
+        keys = arena[self._keys : self._keys + 8 * len(self._shapes)].data
+        first_run = arena[self._first : self._first + 8].view(np.int64)
+        first_run[...] = 0
+        noise_at = at + np.array(self._noise_at, np.int64)
+        return Frame(arena, words, code, drawing, reading, seed, keys, first_run, noise_at, owned)
+
+    def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Walk]:
+        """Return how to run stages, between ops that Python computes."""
+        walks: list[Walk] = []
+        waiting: list[Stage] = []
+        for stage in stages:
+            entry = None if stage.number is None else self._steps[stage.number][0]
+            if not isinstance(entry, Fallback):
+                waiting.append(stage)
+                continue
+            walks += [walk(code, waiting, owned), entry.expr]
+            waiting = []
+        return [*walks, walk(code, waiting, owned)] if waiting else walks
+
+    def singly(self, frame: Frame) -> tuple[list[tuple[int, int, Walk]], Any]:
+        """Return steps, the number of their rows, and how to run them, one stage after the other.
+
+        The second value is memory that they need.
+        """
+        owned: list[Any] = []
+        single = [
+            (stage.number, len(stage.rows) or 1, self._walks([stage], frame.code, owned)[-1])
+            for stage in self.stages
+            if stage.number is not None
+        ]
+        return single, owned
+
+    def noise_arrays(self, frame: Frame) -> list[tuple[int, np.ndarray]]:
+        """Return slots and arrays of the noise that a frame draws."""
+        return [
+            (slot, np.ndarray(shape, self.real, frame.arena, at))
+            for slot, shape, at in zip(self._noise_slots, self._shapes, self._noise_at, strict=True)
+        ]
+
+    def connect(self, frame: Frame, addresses: np.ndarray) -> None:
+        """Write the addresses of the outside arrays, by slot, to the table of a frame."""
+        where, slots, offsets = self._outer
+        frame.words[where] = addresses[slots] + offsets
+
+    def array(self, frame: Frame, base: Expr) -> np.ndarray:
+        """Return the array of an expression that lies in the arena."""
+        shape, dtype = full(base, self.sizes), type_of(base, self.real)
+        return np.ndarray(shape, dtype, frame.arena, self.offsets[base])

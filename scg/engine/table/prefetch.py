@@ -1,0 +1,68 @@
+"""Prefetching: what short entries read again from far away is asked for a little earlier.
+
+A processor foresees reading within a page of memory, but not which page is next. An entry that
+reads a page or two would wait for each; asked for while the entries before it run, they are there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from scg.engine.codegen import native
+from scg.engine.table.buffers import Uses
+from scg.engine.table.parts import Call
+from scg.ir.expr import Expr
+
+#: Asks for an array. Its words: address, lines, and one: to multiply by it takes the cycles that
+#: have to lie between two lines, for a processor seems to drop what it cannot note in time.
+SOURCE = """def kernel(table):
+    line, one = word(table, 0), word(table, 2)
+    for _ in range(word(table, 1)):
+        prefetch(line)
+        line = (line + u8(64)) * one
+"""
+LINE = 64
+#: Bytes of all arrays of a short entry, which fit the nearest cache.
+SHORT = 1 << 15
+#: Bytes in use since an array was last in use, if it is far away: caches hold fewer.
+FAR = 1 << 23
+#: How many entries earlier.
+AHEAD = 2
+#: Entries of a program that is worth a look.
+FEWEST = FAR // SHORT
+
+
+def foresee(
+    order: Sequence[Uses], lengths: Mapping[Expr, int], offsets: Mapping[Expr, int]
+) -> dict[int, list[Expr]]:
+    """Return which arrays are to be asked for before an entry, by its number.
+
+    Parameters
+    ----------
+    order : sequence of Uses
+        What the entries use, in the order in which they run.
+    lengths : mapping
+        Bytes of each array.
+    offsets : mapping
+        Where the arrays of the arena lie.
+    """
+    found: dict[int, list[Expr]] = {}
+    last: dict[int, int] = {}  # when the bytes from an offset on were in use
+    clock = short = 0
+    for number, use in enumerate(order if len(order) >= FEWEST else ()):
+        used = dict.fromkeys((*use.read, *use.written))
+        short = short + 1 if sum(lengths[base] for base in used) <= SHORT else 0
+        placed = {offsets[base]: lengths[base] for base in used if base in offsets}
+        far = {at: n for at, n in placed.items() if clock - last.get(at, -math.inf) > FAR}
+        again = far.keys() & last.keys()
+        if again and short > AHEAD:  # and so are those that run meanwhile
+            found[number - AHEAD] = [base for base in use.read if offsets.get(base) in again]
+        clock += sum(far.values())
+        last |= dict.fromkeys(placed, clock)
+    return found
+
+
+def row(base: Expr, length: int) -> Call:
+    """Return the row that asks for an array of some bytes."""
+    return Call(native.address(SOURCE), [0, -(-length // LINE), 1], [(0, base, 0)])

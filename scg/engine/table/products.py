@@ -1,0 +1,117 @@
+"""Matrix products as rows of a table: shapes, leading dimensions, and halves for two threads."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.engine.table.parts import Call, Cut, part
+from scg.engine.walk import blas
+from scg.ir.expr import Plate
+from scg.schedule.fuse import Gemm
+from scg.schedule.lower import Product, elements_of
+
+#: Multiplications of a product that is cut, and of a part at least: ten and five microseconds.
+LARGE, LEAST = 1 << 20, 1 << 19
+#: Multiplications that take as long as one operation of a loop.
+OPERATION = 4
+#: Parts begin at multiples of this many rows or columns, whole vectors of a processor.
+ALIGNED = 16
+
+
+def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype) -> list[Call]:
+    """Return the rows of a contraction; each is a loop of products with constant steps."""
+    product, lengths = entry.product, entry.lengths
+    a, b = entry.expr.args
+    out, attrs = entry.expr, entry.expr.attrs
+    labels = (
+        (*a.plates, *attrs["left"]),
+        (*b.plates, *attrs["right"]),
+        (*out.plates, *attrs["out"]),
+    )
+
+    def size(label: Any) -> int:
+        return elements_of(label, sizes, lengths)
+
+    def total(group: tuple[Any, ...]) -> int:
+        return math.prod(map(size, group))
+
+    def stride(own: tuple[Any, ...], label: Any) -> int:
+        return total(own[own.index(label) + 1 :]) if label in own else 0
+
+    loops = [(size(x), [stride(own, x) for own in labels]) for x in product.loop]
+    merged: list[tuple[int, list[int]]] = []
+    for n, steps in loops:
+        if merged and merged[-1][1] == [n * s for s in steps]:
+            merged[-1] = (merged[-1][0] * n, steps)
+        else:
+            merged.append((n, steps))
+    *outer, (count, steps) = merged or [(1, [0, 0, 0])]
+    rows, inner, columns = (total(x) for x in (product.rows, product.inner, product.columns))
+    rows *= 1 + len(entry.below)
+    item = real.itemsize
+    made = []
+    for index in itertools.product(*(range(n) for n, _ in outer)):
+        starts = [
+            item * sum(i * s[k] for i, (_, s) in zip(index, outer, strict=True)) for k in range(3)
+        ]
+        left, right = entry.operands
+        sides = [(left, starts[0], steps[0] * item), (right, starts[1], steps[1] * item)]
+        head, order = _shape(product, rows, inner, columns)
+        values = [count, blas.gemm_address(f"f{item}") or 0, *head]
+        addresses = []
+        for k, leading in order:
+            base, start, step = (*sides, (out, starts[2], steps[2] * item))[k]
+            addresses.append((len(values), base, start))
+            values += [0, max(leading, 1), step]
+        made.append(Call(function, values, addresses))
+    return made
+
+
+def _shape(
+    product: Product, m: int, k: int, n: int
+) -> tuple[list[int], tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]:
+    """Return (transposes, m, n, k) and, in BLAS's order, operands and their leading dimensions."""
+    flag = (blas.NO_TRANSPOSE, blas.TRANSPOSE)
+    ta, tb, by_columns = product.transposed
+    lead_a, lead_b = (m if ta else k), (k if tb else n)
+    if not by_columns:
+        return [flag[ta], flag[tb], m, n, k], ((0, lead_a), (1, lead_b), (2, n))
+    # A result stored by columns is the transpose of what the other order of factors gives.
+    return [flag[not tb], flag[not ta], n, m, k], ((1, lead_b), (0, lead_a), (2, m))
+
+
+def product_parts(call: Call, threads: int, item: int) -> Cut:
+    """Return a row of products in parts, one for each thread, where it is large.
+
+    A loop of many products is cut between them, a product along the longer side of its result.
+    """
+    count, _, ta, tb, m, n, k, _, lda, step_a, _, ldb, step_b, _, ldc, step_c = call.words
+    work = count * m * n * k
+    most = min(threads, work // LEAST)
+    if work < LARGE or most < 2:
+        return Cut([call])
+    # What is cut, its length, multiples, and the bytes that A, B and C move by for one of them.
+    if count >= most:
+        word, length, unit, moves = 0, count, 1, (step_a, step_b, step_c)
+    elif n >= m:
+        by_b = 1 if tb == blas.NO_TRANSPOSE else ldb
+        word, length, unit, moves = 5, n, ALIGNED, (0, by_b * item, item)
+    else:
+        by_a = lda if ta == blas.NO_TRANSPOSE else 1
+        word, length, unit, moves = 4, m, ALIGNED, (by_a * item, 0, ldc * item)
+    pieces = -(-length // unit)
+    at = np.minimum(np.arange(most + 1) * pieces // most * unit, length).tolist()
+    parts = []
+    for first, last in itertools.pairwise(at):
+        shift = [0] * len(call.words)
+        shift[word] = last - first - length
+        for position, move in zip((7, 10, 13), moves, strict=True):
+            shift[position] = first * move
+        if last > first:
+            parts.append(part(call, shift))
+    return Cut(parts, work // OPERATION)

@@ -1,0 +1,1 @@
+"""Run a table: threads, matrix products, runs in blocks."""

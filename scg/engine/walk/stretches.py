@@ -1,0 +1,148 @@
+"""Many runs in one call: each thread takes stretches of runs, block after block, in its own frame.
+
+A stretch is one task of a team. It draws a block of runs, computes it in memory that stays in a
+processor's cache, merges its moments into those of the blocks before, and goes on, without a word
+to Python or to other threads. Stretches and blocks depend on sizes alone, so that the number of
+threads changes no bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scg.engine.codegen import native
+from scg.engine.noise.keys import GIVEN, Names
+from scg.engine.sampler import STRETCHES
+from scg.engine.walk.connection import Connection, address
+from scg.engine.walk.team import SERIAL, Team
+
+#: Runs one stretch. Its words: blocks, runs of a block, the first run and where to write it; the
+#: walk of the table; the merges' walk, and where to write how many runs are merged already.
+STRETCH = """def kernel(table):
+    for block in range(word(table, 0)):
+        before = block * word(table, 1)
+        put_i8(word(table, 3), u8(0), i8(word(table, 2) + before))
+        if call(word(table, 4), word(table, 5)):
+            raise IndexError("an index is out of bounds")
+        put_f8(word(table, 7), u8(0), f8(before))
+        call(word(table, 4), word(table, 6))
+"""
+
+#: Merges the mean and the squared deviations of a block into those of the blocks before.
+#: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance", The American
+#: Statistician 37(3), equation 2.1. Words: elements; address of how many runs came before and how
+#: many come; addresses of mean and deviations before, and of the block's.
+MERGE = """def kernel(table):
+    before, new = get_f8(word(table, 1), u8(0)), get_f8(word(table, 1), u8(1))
+    share = new / (before + new)
+    mean, squares = word(table, 2), word(table, 3)
+    for j in range(word(table, 0)):
+        delta = f8(load_{code}(word(table, 4), j, 2, 3)) - load_f8(mean, j, 0, 3)
+        spread = f8(load_{code}(word(table, 5), j, 3, 3)) + delta * delta * (before * share)
+        store_f8(squares, j, load_f8(squares, j, 1, 3) + spread, 1, 3)
+        store_f8(mean, j, load_f8(mean, j, 0, 3) + delta * share, 0, 3)
+"""
+
+
+def sources(code: str) -> tuple[str, str]:
+    """Return the kernels of stretches, given the type code of floats."""
+    return STRETCH, MERGE.format(code=code)
+
+
+class Stretches:
+    """Means and summed squared deviations of an executable's outputs over many runs.
+
+    Parameters
+    ----------
+    connect : callable
+        Ties an executable of moments to a frame of its own, for the runs of a block.
+    code : str
+        The type code of its floats.
+    names : Names
+        What the keys of its noise are made from.
+    runs : int
+        Runs of a block.
+    blocks : int
+        Blocks of a stretch.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        code: str,
+        names: Names,
+        runs: int,
+        blocks: int,
+    ):
+        self._names = names
+        self._connections = [connect() for _ in range(STRETCHES)]
+        self._length = runs * blocks
+        outputs = self._connections[0].outputs
+        self._keys = [key for key in outputs if ("spread", key) in outputs]
+        self._ends = np.cumsum([0, *(outputs[key].size for key in self._keys)]).tolist()
+        self._merged = np.zeros((STRETCHES, 2, self._ends[-1]))
+        self._counts = np.tile([0.0, runs], (STRETCHES, 1))
+        self._tables = np.zeros((STRETCHES, 8), np.int64)
+        self._tables[:, :2] = blocks, runs
+        owned: list[Any] = [self._connections, self._merged, self._counts, self._tables]
+        stretch, merge = map(native.address, sources(code))
+        serial = native.address(SERIAL)
+        for i, connection in enumerate(self._connections):
+            walks = self._walks(i, connection, merge, owned)
+            self._tables[i, 3:] = [
+                address(connection.frame.first_run),
+                serial,
+                address(walks),
+                address(walks[1]),
+                address(self._counts[i]),
+            ]
+        self._team = Team([(stretch, address(row), 0) for row in self._tables], STRETCHES, owned)
+
+    def _walks(
+        self, number: int, connection: Connection, merge: int, owned: list[Any]
+    ) -> np.ndarray:
+        """Return what the serial driver walks: the rows of a block, and those that merge it."""
+        outputs, rows = connection.outputs, connection.frame.code
+        merges = np.zeros((len(self._keys), 6), np.int64)
+        code = np.zeros((len(self._keys), 2), np.int64)
+        for i, (key, start) in enumerate(zip(self._keys, self._ends, strict=False)):
+            mean, spread = outputs[key], outputs["spread", key]
+            into = [address(self._merged[number, k, start:]) for k in (0, 1)]
+            merges[i] = [
+                mean.size,
+                address(self._counts[number]),
+                *into,
+                address(mean),
+                address(spread),
+            ]
+            code[i] = merge, address(merges[i])
+        walks = np.array([[len(rows), address(rows)], [len(code), address(code)]], np.int64)
+        owned += [merges, code, walks]
+        return walks
+
+    def __call__(self, seed: Any, first_run: int) -> dict[Any, Any]:
+        """Return means by key, and summed squared deviations by ("spread", key), in new arrays."""
+        first, *_ = self._connections
+        keys = self._names.keys(seed)
+        for connection in self._connections:
+            connection.frame.keys[:] = keys
+            connection.frame.seed[0] = GIVEN
+        self._tables[:, 2] = first_run + self._length * np.arange(STRETCHES)
+        self._merged.fill(0.0)
+        if self._team():
+            for connection in self._connections:
+                connection.explain()
+            raise IndexError("an index is out of bounds")
+        means = self._merged[:, 0]
+        with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
+            mean = means.mean(axis=0)
+            squares = self._merged[:, 1].sum(axis=0)
+            squares += self._length * ((means - mean) ** 2).sum(axis=0)
+        found = {key: np.array(value) for key, value in first.results().items()}
+        for key, start, end in zip(self._keys, self._ends, self._ends[1:], strict=False):
+            for name, values in ((key, mean), (("spread", key), squares)):
+                found[name][...] = values[start:end].reshape(found[name].shape)
+        return found

@@ -1,0 +1,94 @@
+"""A learned, input-dependent baseline (NVIL)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.estimators.baselines.base import Baseline
+from scg.ops.elementwise import cast, maximum, square, tanh
+from scg.ops.gradient import stop
+from scg.ops.linalg import matmul
+from scg.ops.shape import np_concatenate, np_reshape
+from scg.options import Fraction
+
+if TYPE_CHECKING:
+    from scg.distributions.base import Distribution
+    from scg.estimators.protocol import Downstream, Draw, Memory
+    from scg.ir.expr import Expr
+
+
+def _uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    bound = 1.0 / np.sqrt(shape[0])
+    return rng.uniform(-bound, bound, shape)
+
+
+def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return np.zeros(shape)
+
+
+def tanh_network(
+    inputs: Sequence[Expr], hidden: tuple[int, ...], memory: Memory, learn: str
+) -> Expr:
+    """Return a network's scalar output, zero at first; its weights are own parameters.
+
+    Parameters
+    ----------
+    inputs : sequence of Expr
+        Arrays of any shape.
+    hidden : tuple of int
+        Widths of the tanh layers.
+    memory : Memory
+        Where the weights "W0", "b0", ..., "out" are kept.
+    learn : str
+        What the weights learn on; see :meth:`scg.estimators.protocol.Memory.parameter`.
+    """
+    flat = [np_reshape(x, (x.size,)) for x in inputs]
+    layer = np_concatenate(flat) if len(flat) > 1 else flat[0]
+    for i, width in enumerate(hidden):
+        weights = memory.parameter(f"W{i}", (layer.size, width), _uniform_fan_in, learn)
+        offset = memory.parameter(f"b{i}", (width,), _zeros, learn)
+        layer = tanh(matmul(layer, weights) + offset)
+    return matmul(layer, memory.parameter("out", (layer.size,), _zeros, learn))
+
+
+class Network(Baseline):
+    """A tanh network of the node's inputs plus a moving average: NVIL (Mnih and Gregor 2014).
+
+    The network sees the data and the draws on which the node directly depends; it learns by
+    least squares on the centred learning signal. Its gradients are ``out.estimator_grads``.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the hidden layers.
+    decay : float
+        Weight of the past in the centring average.
+    """
+
+    cites = ("mnih2014",)
+
+    def __init__(self, hidden: tuple[int, ...] = (100,), decay: Fraction = 0.9):
+        self.hidden = tuple(hidden)
+        self.decay = decay
+
+    def value(
+        self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr:
+        """Return average + network(inputs), and record the least-squares loss."""
+        units = signal * downstream.unit
+        average, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
+        now = downstream.average(units)
+        memory.update("average", self.decay * average + (1.0 - self.decay) * now)
+        memory.update("weight", self.decay * weight + (1.0 - self.decay))
+        centre = average / maximum(weight, 1.0 - self.decay)
+
+        offset = memory.parameter("offset", (), _zeros)
+        b = offset
+        if downstream.inputs:
+            inputs = [stop(cast(x)) for x in downstream.inputs]
+            b = tanh_network(inputs, self.hidden, memory, "loss") + offset
+        memory.loss(downstream.average(square(units - centre - b)))
+        return (centre + b) / downstream.unit

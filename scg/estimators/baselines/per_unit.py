@@ -1,0 +1,53 @@
+"""A moving baseline for each unit: the ratio of weighted averages of earlier costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scg.estimators.baselines.base import Baseline
+from scg.estimators.baselines.squared_score import squared_score
+from scg.ops.elementwise import maximum
+from scg.ops.gradient import stop
+from scg.options import Fraction
+
+if TYPE_CHECKING:
+    from scg.distributions.base import Distribution
+    from scg.estimators.protocol import Downstream, Draw, Memory
+    from scg.ir.expr import Expr
+
+_TINY = 1e-300
+
+
+class PerUnit(Baseline):
+    """The variance-minimising baseline of every unit, from the costs of *earlier* calls.
+
+    Parameters
+    ----------
+    decay : float
+        Weight of the past, 0 ≤ decay < 1.
+
+    Notes
+    -----
+    E[(h_i − p_i)² f] / E[(h_i − p_i)²], both expectations as moving averages over calls, plates and
+    draws; Bengio, Léonard and Courville (2013, section 3). Their limit is
+    :class:`~scg.estimators.baselines.OptimalConstant`.
+    """
+
+    requires = ("coordinates",)
+    cites = ("bengio2013",)
+
+    def __init__(self, decay: Fraction = 0.9):
+        self.decay = decay
+
+    def value(
+        self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
+    ) -> Expr:
+        """Return the ratio of the averages so far, 0 before the first call."""
+        square = stop(squared_score(dist, draw.value))
+        units = signal * downstream.unit
+        ratio = []
+        for name, now in (("weighted", square * units), ("weight", square)):
+            before = memory.state(name, 0.0, square.shape)
+            memory.update(name, self.decay * before + (1.0 - self.decay) * downstream.average(now))
+            ratio.append(before)
+        return ratio[0] / maximum(ratio[1], _TINY) / downstream.unit

@@ -1,0 +1,240 @@
+"""Couplings: uniforms on a sample plate, each uniform by itself, together far apart.
+
+K coupled draws are a function of K − 1 uniforms under the leaf of the single draw, so that
+estimators that should coincide do so on the same seed. With two draws both copulas are the
+antithetic pair u, 1 − u.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from scg.errors import EstimatorError
+from scg.estimators.protocol import Sampler
+from scg.ir.expr import Expr, Plate
+from scg.ops.elementwise import exp, greater, maximum, minimum, power, square, where
+from scg.ops.gradient import stop
+from scg.ops.reductions import sum
+from scg.ops.shape import np_expand_dims
+from scg.ops.special import ndtr, ndtri
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+
+
+class Given:
+    """A source of noise that hands out uniforms that were drawn before."""
+
+    def __init__(self, u: Expr):
+        self.u = u
+
+    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
+        """Return the uniforms."""
+        return self.u
+
+    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Expr:
+        """Return their normal quantiles."""
+        return ndtri(self.u)
+
+
+def times(matrix: Any, vector: Expr) -> Expr:
+    """Matrices times vectors on the last event axes."""
+    return sum(matrix * np_expand_dims(vector, -2), axis=-1)
+
+
+def spread(parts: list[Any], noise: Sampler, plate: Plate) -> Expr:
+    """Put one expression or number for each draw on a sample plate."""
+    whole = any(isinstance(part, Expr) and part.kind == "int" for part in parts)
+    marks = np.eye(len(parts), dtype=int if whole else float)
+    total = noise.constant(marks[0], plate) * parts[0]
+    for mark, part in zip(marks[1:], parts[1:], strict=True):
+        total = total + noise.constant(mark, plate) * part
+    return total
+
+
+def antithetic(noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u") -> Expr:
+    """Return the pair u, 1 − u on a plate of two."""
+    start, slope = (noise.constant(np.array(v), plate) for v in ([0.0, 1.0], [1.0, -1.0]))
+    return start + slope * noise.uniform(shape, tag)
+
+
+class Coupling:
+    """A law of K uniforms any two of which have the same joint CDF.
+
+    Attributes
+    ----------
+    lopsided : bool
+        Whether small uniforms avoid each other more than large ones do.
+    """
+
+    lopsided = False
+
+    def uniforms(
+        self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
+    ) -> Expr:
+        """Return coupled uniforms on a sample plate."""
+        raise NotImplementedError
+
+    def cdf(self, a: Any, b: Any, count: int) -> Any:
+        """Probability that one uniform is below a and another one below b."""
+        raise NotImplementedError
+
+    def splits(self, count: int) -> bool:
+        """Whether `box` and `leaves` are there, for exact moments of more than two draws."""
+        return False
+
+    def box(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mass of boxes of uniforms, and a point in each; the last axis is that of the draws."""
+        raise NotImplementedError
+
+    def leaves(self, u: np.ndarray) -> list[np.ndarray]:
+        """Noise that gives the uniforms `u`; the last axis is that of the draws."""
+        raise NotImplementedError
+
+
+class Independent(Coupling):
+    """Independent uniforms."""
+
+    def uniforms(
+        self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
+    ) -> Expr:
+        """Return a leaf on the plate."""
+        return noise.on(plate).uniform(shape, tag)
+
+    def cdf(self, a: Any, b: Any, count: int) -> Any:
+        """a b."""
+        return a * b
+
+
+class DirichletCopula(Coupling):
+    """u_i = (1 − d_i)^(K−1) with d uniform on the simplex (Dimitriev and Zhou 2021)."""
+
+    lopsided = True
+
+    def uniforms(
+        self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
+    ) -> Expr:
+        """Break a stick: d_1 = 1 − v_1^(1/(K−1)), so that the first uniform is its own leaf."""
+        count = plate.length
+        assert count is not None
+        if count == 2:
+            return antithetic(noise, plate, shape, tag)
+        parts = [noise.uniform(shape, tag)]
+        rest = power(parts[0], 1.0 / (count - 1))
+        for k in range(2, count):
+            kept = power(noise.uniform(shape, f"{tag}{k}"), 1.0 / (count - k))
+            parts.append(power(1.0 - rest * (1.0 - kept), float(count - 1)))
+            rest = rest * kept
+        return spread([*parts, power(1.0 - rest, float(count - 1))], noise, plate)
+
+    def cdf(self, a: Any, b: Any, count: int) -> Any:
+        """max(0, a^(1/(K−1)) + b^(1/(K−1)) − 1)^(K−1)."""
+        near, far = (power(maximum(x, 0.0), 1.0 / (count - 1)) for x in (a, b))
+        return power(maximum(near + far - 1.0, 0.0), float(count - 1))
+
+    def splits(self, count: int) -> bool:
+        """Two draws are a pair, whose leaf is split as it is."""
+        return count > 2
+
+    def box(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """P(d > e) = max(0, 1 − Σe)^(K−1), included and excluded over the corners of the box."""
+        count = low.shape[-1]
+        near, far = 1.0 - high ** (1.0 / (count - 1)), 1.0 - low ** (1.0 / (count - 1))
+        mass: Any = 0.0
+        for corner in itertools.product((False, True), repeat=count):
+            edge = np.sum(np.where(corner, far, near), axis=-1)
+            mass = mass + (-1) ** np.sum(corner) * np.maximum(0.0, 1.0 - edge) ** (count - 1)
+        start, end = np.sum(near, axis=-1), np.sum(far, axis=-1)
+        inside = (start < 1.0) & (end > 1.0)
+        share = np.where(inside, 1.0 - start, 0.5) / np.where(inside, end - start, 1.0)
+        point = near + share[..., None] * (far - near)
+        return np.where(inside, np.maximum(mass, 0.0), 0.0), (1.0 - point) ** (count - 1)
+
+    def leaves(self, u: np.ndarray) -> list[np.ndarray]:
+        """Break the stick backwards."""
+        count, rest, found = u.shape[-1], np.ones(u.shape[:-1]), []
+        shares = 1.0 - u ** (1.0 / (count - 1))
+        for k in range(1, count):
+            kept = rest - shares[..., k - 1]
+            found.append(np.clip(kept / rest, 0.0, 1.0) ** (count - k))
+            rest = kept
+        return found
+
+
+class GaussianCopula(Coupling):
+    """u_i = Φ(z_i) with normal z whose correlations are all −1/(K−1), the least possible."""
+
+    def uniforms(
+        self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
+    ) -> Expr:
+        """Multiply K − 1 independent normals with the factor of the singular covariance."""
+        count = plate.length
+        assert count is not None
+        if count == 2:
+            return antithetic(noise, plate, shape, tag)
+        tags = [tag, *(f"{tag}{k}" for k in range(2, count))]
+        leaves = [noise.uniform(shape, name) for name in tags]
+        normals = [ndtri(leaf) for leaf in leaves]
+        parts = [leaves[0]]
+        for row in _simplex(count)[1:]:
+            z = row[0] * normals[0]
+            for factor, normal in zip(row[1:], normals[1:], strict=True):
+                z = z + factor * normal if factor else z
+            parts.append(ndtr(z))
+        return spread(parts, noise, plate)
+
+    def cdf(self, a: Any, b: Any, count: int) -> Any:
+        """Φ(h) Φ(k) + 1/2π ∫ exp(−(h² + k² − 2hk sin t) / 2cos²t) dt, from 0 to asin ρ."""
+        if count == 2:
+            return maximum(a + b - 1.0, 0.0)
+        # Nothing is left beyond 9 standard deviations, and infinities have no product.
+        inside = (ndtri(minimum(maximum(x, 0.0), 1.0)) for x in (a, b))
+        h, k = (minimum(maximum(x, -9.0), 9.0) for x in inside)
+        half = np.arcsin(-1.0 / (count - 1)) / 2.0
+        total = ndtr(h) * ndtr(k)
+        both, squares = h * k, square(h) + square(k)
+        for node, weight in zip(half * (1.0 + _NODES), half * _WEIGHTS, strict=True):
+            exponent = (both * np.sin(node) - 0.5 * squares) / np.cos(node) ** 2
+            total = total + weight / (2.0 * np.pi) * exp(exponent)
+        return total
+
+
+def _simplex(count: int) -> np.ndarray:
+    """Corners of the regular simplex: rows of length 1 with products −1/(K−1)."""
+    rows = np.zeros((count, count - 1))
+    for j in range(count - 1):
+        rows[j, j] = np.sqrt(1.0 - np.sum(rows[j, :j] ** 2))
+        for i in range(j + 1, count):
+            rows[i, j] = (-1.0 / (count - 1) - rows[i, :j] @ rows[j, :j]) / rows[j, j]
+    return rows
+
+
+def upside_down(u: Expr, flip: Expr) -> Expr:
+    """Return 1 − u where `flip` is true, affine in u."""
+    sign = stop(where(flip, 1.0, 0.0))
+    return sign + (1.0 - 2.0 * sign) * u
+
+
+def rarer_first(coupling: Coupling, first: Any, last: Any, count: int) -> Any:
+    """Where the uniforms are to be turned round so that small ones meet the rarer event.
+
+    None where it makes no difference: two draws are a pair either way.
+    """
+    return greater(first, last) if coupling.lopsided and count > 2 else None
+
+
+COPULAS = {
+    "dirichlet": DirichletCopula(),
+    "gaussian": GaussianCopula(),
+    "independent": Independent(),
+}
+
+
+def copula_named(caller: str, name: str) -> Coupling:
+    """Return a coupling by name."""
+    if name not in COPULAS:
+        known = ", ".join(map(repr, COPULAS))
+        raise EstimatorError(f"{caller}: copula must be one of {known}, got {name!r}")
+    return COPULAS[name]

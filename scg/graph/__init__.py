@@ -1,0 +1,1 @@
+"""Declare a model: nodes, parameters, costs, and declarations as JSON."""

@@ -1,0 +1,299 @@
+"""Declaring a model: a graph of parameter, data, deterministic, stochastic and cost nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.graph.costs import Observation, check_law, cost_of, cost_of_observation
+from scg.graph.nodes import Nodes, as_shape
+from scg.graph.parameters import (
+    Initializer,
+    Parameter,
+    check_constraint,
+    constrained,
+    constrained_node,
+    initial,
+    start,
+    unconstrained,
+)
+from scg.ir.expr import Expr, Plate, Plates, StochasticNode, as_plates, intern
+from scg.ops import base
+
+if TYPE_CHECKING:
+    from scg.distributions.base import Distribution
+    from scg.distributions.constraints import Constraint
+
+
+def _draw(*_: Any, **__: Any) -> Any:
+    raise TypeError("a stochastic node is replaced by its draw before a program runs")
+
+
+SAMPLE = base.Op("sample", _draw, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
+
+
+class Graph(Nodes):
+    """A stochastic computation graph (Schulman et al. 2015).
+
+    Parameters
+    ----------
+    name : str
+        A name for drawings and messages.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> theta = g.parameter("theta", 0.4)
+    >>> b = g.sample("b", scg.Bernoulli(logits=theta))
+    >>> g.cost("loss", (b - 0.499) ** 2)
+    >>> g
+    Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+    """
+
+    # --- declaring ----------------------------------------------------------------------------
+    def parameter(
+        self,
+        name: str,
+        value: Any = None,
+        *,
+        shape: int | tuple[int, ...] | None = None,
+        init: Initializer | None = None,
+        constraint: Constraint | None = None,
+    ) -> Expr:
+        """Declare a parameter: an initial value, or a shape and an initializer.
+
+        Parameters
+        ----------
+        name : str
+            The key in ``params`` and ``grads``; under a scope it is "scope/name".
+        value : array_like, optional
+            The initial value; its shape is the parameter's.
+        shape, init : optional
+            A shape and an initializer of ``scg.init`` (zeros by default).
+        constraint : Constraint, optional
+            Where the values lie: ``scg.positive``, ``positive_exp``, ``unit_interval``,
+            ``simplex``, ``ordered_vector`` or ``lower_cholesky``. ``params`` holds such values,
+            and the returned node is one; but gradients are with respect to the unconstrained
+            numbers that ``constraint.transform`` maps to it, so that every update is possible.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph()
+        >>> sigma = g.parameter("sigma", 1.5, constraint=scg.positive)
+        >>> g.cost("loss", 3.0 * sigma)
+        >>> scg.compile(g)({"sigma": 1.5}, seed=0).grads["sigma"].round(6)  # 3 (1 − exp(−1.5))
+        np.float64(2.33061)
+        """
+        full = self._register(name)
+        if constraint is not None:
+            check_constraint(full, constraint)
+        event, first = start(full, value, shape, init, constraint)
+        node = leaf = intern(self, base.PARAMETER, (), {"name": full}, (event, (), "float"))
+        if constraint is not None:
+            node = constrained_node(full, leaf, constraint)
+            self.names[node] = full
+        self._enter(full, node, "parameter")
+        self.parameters[full] = Parameter(leaf, first, constraint)
+        return node
+
+    def data(
+        self,
+        name: str,
+        shape: int | tuple[int, ...] = (),
+        *,
+        plates: Plate | Plates | None = None,
+        kind: str = "float",
+    ) -> Expr:
+        """Declare data: arrays of plate axes and then the event `shape`, supplied at each call.
+
+        Parameters
+        ----------
+        name : str
+            The key in ``data``.
+        shape : int or tuple of int
+            The event shape: one example.
+        plates : Plate or tuple of Plate, optional
+            The leading axes.
+        kind : {"float", "int"}
+            Integers can serve as indices.
+        """
+        full = self._register(name)
+        if kind not in ("float", "int"):
+            raise DeclarationError(f'data {full!r}: kind must be "float" or "int", got {kind!r}')
+        signature = (as_shape(shape, f"data {full!r}"), as_plates(plates), kind)
+        self._check_plates(full, signature[1])
+        node = intern(self, base.DATA, (), {"name": full}, signature)
+        self._enter(full, node, "data")
+        self.data_nodes[full] = node
+        return node
+
+    def sample(
+        self, name: str, dist: Distribution, *, plates: Plate | Plates | None = None
+    ) -> StochasticNode:
+        """Declare a stochastic node, drawn from `dist` once on each element of its plates.
+
+        The node lives on the plates of the distribution's parameters, and on `plates` besides.
+        """
+        full = self._register(name)
+        check_law(full, dist)
+        args = tuple(self._node(value, full) for value in dist.parameters.values())
+        every = as_plates([p for arg in args for p in arg.plates] + list(as_plates(plates)))
+        self._check_plates(full, every)
+        attrs = {"name": full, "family": type(dist), "static": dist.static}
+        signature = (dist.shape, every, dist.kind)
+        node = intern(self, SAMPLE, args, attrs, signature)
+        assert isinstance(node, StochasticNode)
+        self._enter(full, node, "stochastic")
+        self.stochastic[full] = node
+        return node
+
+    def deterministic(self, name: str, value: Expr) -> Expr:
+        """Name a deterministic node, for drawings, messages and ``simulate``."""
+        full = self._register(name)
+        node = self._node(value, full)
+        self._enter(full, node, "deterministic")
+        self.deterministics[full] = node
+        self.names.setdefault(node, full)
+        return node
+
+    def cost(self, name: str, value: Any, *, mask: Any = None) -> None:
+        """Declare a cost: a scalar for each plate element, to be minimised in expectation.
+
+        Parameters
+        ----------
+        name : str
+            Its name in ``costs``.
+        value : node or array_like
+            A scalar for each plate element.
+        mask : node or array_like, optional
+            For ragged data: true where an element is there. Others contribute zero, but a mean
+            over a plate divides by all its elements, there or not, as is unbiased for batches.
+            For the mean over those that are there write
+            ``g.cost(name, value / scg.plate_mean(mask, plates), mask=mask)``.
+            The value of an element that is not there must be finite all the same.
+        """
+        full = self._register(name)
+        there = None if mask is None else self._node(mask, full)
+        cost = cost_of(full, self._node(value, full), there)
+        self._check_plates(full, cost.plates)
+        self.costs[full] = cost
+        self._enter(full, cost, "cost")
+
+    def observe(self, name: str, dist: Distribution, value: Any, *, mask: Any = None) -> None:
+        """Declare the cost −log p(value): an observation, summed over its plates by default.
+
+        Parameters
+        ----------
+        name : str
+            Its name in ``costs``.
+        dist : Distribution
+            The law, of the event shape of `value`.
+        value : node or array_like
+            What was observed. A call whose data lie outside the support is an error.
+        mask : node or array_like, optional
+            True where something was observed: a scalar for each plate element, or of the event
+            shape where the law's coordinates are independent.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph("coin")
+        >>> tosses = scg.Plate("tosses")
+        >>> theta = g.parameter("theta", 0.0)
+        >>> g.observe("heads", scg.Bernoulli(logits=theta), g.data("x", plates=tosses))
+        >>> scg.compile(g)({"theta": 0.0}, seed=0, x=[1, 1, 0, 1]).grads["theta"].item()
+        -1.0
+        """
+        full = self._register(name)
+        check_law(full, dist)
+        there = None if mask is None else self._node(mask, full)
+        seen = Observation(dist, self._node(value, full), there)
+        cost = cost_of_observation(full, seen)
+        self._check_plates(full, cost.plates)
+        self.observations[full] = seen
+        self.costs[full] = cost
+        self._enter(full, cost, "cost")
+
+    # --- using ----------------------------------------------------------------------------------
+    def init(self, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Return initial parameters; each depends on the seed and its own name alone."""
+        return initial(self.parameters, seed)
+
+    def unconstrained(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the numbers behind the values of constrained parameters; others as they are.
+
+        Raises
+        ------
+        CallError
+            If a value violates its parameter's constraint.
+        """
+        return unconstrained(self.parameters, params)
+
+    def constrained(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
+        return constrained(self.parameters, numbers)
+
+    def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
+        """Draw values of any nodes; see :func:`scg.run.simulate.simulate`."""
+        from scg.run.simulate import simulate
+
+        return simulate(self, params, **options)
+
+    def to_json(self) -> str:
+        """Return the declaration as JSON text; see :mod:`scg.graph.declaration`.
+
+        Raises
+        ------
+        DeclarationError
+            If something has no name that a reader could know it by, or is not finite.
+        """
+        from scg.graph.declaration import write
+
+        return write(self)
+
+    @classmethod
+    def from_json(
+        cls, declaration: str | Mapping[str, Any], *, custom: Mapping[str, Any] | None = None
+    ) -> Graph:
+        """Declare the graph of a JSON text, or of what ``json.loads`` makes of it.
+
+        Parameters
+        ----------
+        declaration : str or mapping
+            The declaration; see :mod:`scg.graph.declaration`. It is data: nothing of it is
+            executed.
+        custom : mapping, optional
+            What the declaration may use by name besides scg's own: functions made by
+            :func:`scg.op`, initializers, distributions.
+
+        Raises
+        ------
+        DeclarationError
+            If something is unknown, missing, circular, too large, or does not fit.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph("toy")
+        >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+        >>> g.cost("loss", (b - 0.499) ** 2)
+        >>> scg.Graph.from_json(g.to_json())
+        Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+        """
+        from scg.graph.declaration import read
+
+        return read(declaration, custom=custom)
+
+    def draw(self, path: str | None = None) -> Any:
+        """Draw the graph; see :func:`scg.draw.dot.draw_graph`."""
+        from scg.draw.dot import draw_graph
+
+        return draw_graph(self, path)
+
+    def _repr_svg_(self) -> str | None:
+        return self.draw()._repr_svg_()

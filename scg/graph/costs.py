@@ -1,0 +1,80 @@
+"""Costs: what may be one, masks, and observations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.ir.expr import Expr, StochasticNode, describe
+from scg.ops.base import OPS, constant
+from scg.ops.gradient import observed
+
+if TYPE_CHECKING:
+    from scg.distributions.base import Distribution
+
+
+class Observation(NamedTuple):
+    """What was observed: its law, its value, and where there is a value."""
+
+    dist: Distribution
+    value: Expr
+    mask: Expr | None
+
+
+def check_law(name: str, dist: Any) -> None:
+    """Raise unless it is a distribution."""
+    from scg.distributions.base import Distribution
+
+    if not isinstance(dist, Distribution):
+        raise DeclarationError(
+            f"node {name!r}: expected a distribution such as scg.Bernoulli(logits=...), "
+            f"got {type(dist).__name__}"
+        )
+
+
+def cost_of(name: str, node: Expr, mask: Expr | None) -> Expr:
+    """Return a cost's node: a scalar for each plate element, zero where the mask is not true."""
+    if node.shape != ():
+        own = name.rpartition("/")[2]
+        raise DeclarationError(
+            f"cost {name!r} has event shape {node.shape}, expected a scalar per plate element. "
+            f'Write np.sum(...) around it: g.cost("{own}", np.sum(...))'
+        )
+    if mask is not None:
+        node = _masked(name, node, mask)
+    # A cost is deterministic: a stochastic node must be an ancestor of it to get credit.
+    plain = node.kind == "float" and not isinstance(node, StochasticNode)
+    return node if plain else OPS["float"](node)
+
+
+def cost_of_observation(name: str, seen: Observation) -> Expr:
+    """Return the node −log p(value), summed over the event, zero where the mask is not true."""
+    dist, node, mask = seen
+    if node.shape != dist.shape:
+        raise DeclarationError(
+            f"observation {name!r}: the value has event shape {node.shape}, but "
+            f"{type(dist).__name__} draws events of shape {dist.shape}"
+        )
+    if dist.kind == "int" and node.kind != "int":
+        raise DeclarationError(
+            f"observation {name!r}: {type(dist).__name__} draws integers, got {describe(node)} "
+            f'of kind {node.kind}; declare data with kind="int"'
+        )
+    if node.value is not None and not isinstance(dist.support, Expr):
+        complaint = dist.support.complaint(node.value)
+        if complaint and mask is None:
+            raise DeclarationError(f"observation {name!r}: the value {complaint}")
+    logp = dist.log_prob(node, elementwise=mask is not None and mask.ndim > 0)
+    cost = -logp if isinstance(logp, Expr) else constant(node.graph, -logp)
+    return observed(cost if mask is None else np.sum(_masked(name, cost, mask)))
+
+
+def _masked(name: str, value: Expr, mask: Expr) -> Expr:
+    if mask.shape != value.shape or not set(mask.plates) <= set(value.plates):
+        raise DeclarationError(
+            f"cost {name!r}: the mask is {describe(mask)}, but masks {describe(value)}; "
+            "it needs the same shape and no other plates"
+        )
+    return OPS["where"](mask, value, 0.0)

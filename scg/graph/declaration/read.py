@@ -1,0 +1,285 @@
+"""Reading: JSON to a graph. Every fault of the text is a `DeclarationError` that names the node."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import DISTRIBUTIONS
+from scg.errors import DeclarationError
+from scg.graph.core import Graph
+from scg.graph.declaration.attributes import check_application
+from scg.graph.declaration.notation import Expression
+from scg.graph.declaration.order import declaration_order
+from scg.graph.declaration.parts import (
+    NODES,
+    bounded,
+    known,
+    mapping,
+    numbers,
+    parse,
+    strings,
+    without_words,
+)
+from scg.graph.declaration.words import CONSTRAINTS, INITIALIZERS, SCHEMA
+from scg.ir.expr import Expr, Plate
+from scg.ops import base
+
+#: What an entry may say, by the word that says what it is.
+ENTRIES = {
+    "parameter": {"plates"},
+    "data": {"plates"},
+    "sample": {"plates"},
+    "deterministic": set(),
+    "cost": set(),
+    "constant": {"kind", "shape", "plates"},
+    "op": {"args", "attrs"},
+    "custom": {"args"},
+    "unconstrained": set(),
+    "plate_size": set(),
+}
+_NAMED = ("parameter", "data", "sample", "deterministic", "cost")
+_KINDS = {"float": np.float64, "int": np.int64, "bool": np.bool_}
+#: Ops that a declaration does not apply: leaves, and what the compiler makes.
+_CLOSED = {"const", "parameter", "data", "noise", "state", "plate_size", "sample", "box"}
+_FAMILIES = {family.__name__: family for family in DISTRIBUTIONS}
+
+
+def read(
+    declaration: str | Mapping[str, Any],
+    *,
+    custom: Mapping[str, Any] | None = None,
+    what: str = "declaration",
+) -> Graph:
+    """Return the graph of a declaration.
+
+    Parameters
+    ----------
+    declaration : str or mapping
+        JSON text, or what :mod:`json` makes of it.
+    custom : mapping, optional
+        Functions on nodes, initializers and distributions by name.
+    what : str
+        A name for messages, such as the path.
+
+    Raises
+    ------
+    DeclarationError
+        If something is unknown, missing, circular, too large, or does not fit; the message names
+        the node.
+
+    Examples
+    --------
+    >>> nodes = {"loss": {"cost": "(b - 0.499) ** 2"},
+    ...          "b": {"sample": "Bernoulli(logits=theta)"},
+    ...          "theta": {"parameter": {"value": 0.4}}}
+    >>> read({"name": "toy", "nodes": nodes})
+    Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+    """
+    if isinstance(declaration, str):
+        declaration = parse(declaration, what)
+    top = mapping(what, declaration, {"schema", "name", "plates", "nodes"})
+    if top.get("schema", SCHEMA) != SCHEMA:
+        raise DeclarationError(
+            f"{what}: schema {top['schema']!r}; this version of scg reads schema {SCHEMA}"
+        )
+    reader = _Reader(what, top, MappingProxyType(dict(custom or {})))
+    return reader.graph
+
+
+# --- nodes ----------------------------------------------------------------------------------------
+class _Reader:
+    """Declares the nodes one after the other, each after those that it refers to."""
+
+    def __init__(self, what: str, top: dict[str, Any], custom: Mapping[str, Any]):
+        self.what, self.custom = what, custom
+        entries = mapping(f"{what}: nodes", top.get("nodes", {}))
+        if len(entries) > NODES:
+            raise DeclarationError(f"{what}: more than {NODES} nodes")
+        name = top.get("name", "model")
+        if not isinstance(name, str):
+            raise DeclarationError(f"{what}: name: expected a string, got {name!r:.60}")
+        self.graph = Graph(name)
+        self.plates = {
+            name: self._guarded(f"plate {name!r}", self._plate, name, options)
+            for name, options in mapping(f"{what}: plates", top.get("plates", {})).items()
+        }
+        self.values: dict[str, Any] = dict(self.plates)
+        self.texts: dict[str, Expression] = {}
+        self.roles: dict[str, str] = {}
+        uses = {
+            name: self._guarded(f"node {name!r}", self._examine, name, entry)
+            for name, entry in entries.items()
+        }
+        for name in declaration_order(what, uses):
+            declare = getattr(self, f"_{self.roles[name]}")
+            entry = entries[name]
+            value = self._guarded(f"node {name!r}", declare, name, entry[self.roles[name]], entry)
+            self.values[name] = value
+
+    def _guarded(self, where: str, declare: Any, *args: Any) -> Any:
+        """Declare; whatever a wrong attribute makes a rule raise, it is the declaration's fault."""
+        try:
+            return bounded(declare(*args))
+        except RecursionError:
+            raise DeclarationError(f"{self.what}: {where}: nested too deeply") from None
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise DeclarationError(f"{self.what}: {where}: {text}") from error
+
+    # --- before: what an entry is, and what it refers to ------------------------------------------
+    def _examine(self, name: str, entry: Any) -> frozenset[str]:
+        entry = mapping("entry", entry)
+        found = [word for word in ENTRIES if word in entry]
+        named = not name.startswith("#")
+        if len(found) != 1 or (found[0] in _NAMED) is not named:
+            wanted = _NAMED if named else [word for word in ENTRIES if word not in _NAMED]
+            raise DeclarationError(f"expected one of {', '.join(wanted)}, got {list(entry)!r:.60}")
+        (role,) = found
+        mapping("entry", entry, {role, *ENTRIES[role]})
+        self.roles[name] = role
+        given = entry[role]
+        if role in ("op", "custom"):
+            return frozenset(strings("args", entry.get("args")))
+        if role == "unconstrained":
+            return frozenset(strings("unconstrained", [given]))
+        if role not in ("sample", "deterministic", "cost"):
+            return frozenset()
+        if isinstance(given, str):
+            self.texts[name] = Expression(given, self.custom)
+            return self.texts[name].uses - self.plates.keys()
+        if role == "sample":
+            law = mapping("sample", given, {"family", "static", "args"})
+            return frozenset(strings("args", law.get("args")))
+        if not isinstance(given, Mapping):
+            raise DeclarationError(f"expected an expression in quotes, got {given!r:.60}")
+        return frozenset(strings("node", [mapping(role, given, {"node"}).get("node")]))
+
+    # --- named nodes ------------------------------------------------------------------------------
+    def _plate(self, name: str, options: Any) -> Plate:
+        return Plate(name, **mapping("options", options, {"length", "size", "reduce"}))
+
+    def _parameter(self, name: str, given: Any, entry: Any) -> Expr:
+        options = mapping("parameter", given, {"value", "shape", "init", "constraint"})
+        if "value" in options:
+            options["value"] = numbers("value", options["value"])
+        if "init" in options:
+            options["init"] = self._initializer(options["init"])
+        if "constraint" in options:
+            options["constraint"] = known("constraint", options["constraint"], CONSTRAINTS)
+        with self._scope(name) as own:
+            return self.graph.parameter(own, **options)
+
+    def _data(self, name: str, given: Any, entry: Any) -> Expr:
+        options = mapping("data", given, {"shape", "kind", "plates"})
+        plates = entry.get("plates", options.pop("plates", []))
+        with self._scope(name) as own:
+            return self.graph.data(own, plates=self._on(plates), **options)
+
+    def _sample(self, name: str, given: Any, entry: Any) -> Expr:
+        law = self.texts[name].evaluate(self.values) if name in self.texts else self._law(given)
+        with self._scope(name) as own:
+            return self.graph.sample(own, law, plates=self._on(entry.get("plates", [])))
+
+    def _deterministic(self, name: str, given: Any, entry: Any) -> Expr:
+        value = self._value(name, given)
+        with self._scope(name) as own:
+            return self.graph.deterministic(own, value)
+
+    def _cost(self, name: str, given: Any, entry: Any) -> None:
+        value = self._value(name, given)
+        with self._scope(name) as own:
+            self.graph.cost(own, value)
+
+    def _value(self, name: str, given: Any) -> Any:
+        if name in self.texts:
+            return self.texts[name].evaluate(self.values)
+        return self._args([given["node"]])[0]
+
+    @contextlib.contextmanager
+    def _scope(self, name: str) -> Iterator[str]:
+        *scopes, own = name.split("/")
+        with contextlib.ExitStack() as stack:
+            for scope in scopes:
+                stack.enter_context(self.graph.scope(scope))
+            yield own
+
+    # --- operations -------------------------------------------------------------------------------
+    def _constant(self, name: str, given: Any, entry: Any) -> Expr:
+        kind = known("kind", entry.get("kind", "float"), _KINDS)
+        array = np.asarray(without_words(given))
+        if array.dtype.kind not in "fiub" or np.any(np.isnan(array)):
+            raise DeclarationError(f"constant: expected numbers, got {given!r:.60}")
+        if array.size and not np.can_cast(array.dtype, kind):
+            raise DeclarationError(f"constant: expected {entry['kind']} numbers, got {array.dtype}")
+        array = array.astype(kind)
+        if "shape" in entry:
+            array = array.reshape(entry["shape"])
+        return base.constant(self.graph, array, self._on(entry.get("plates", [])))
+
+    def _op(self, name: str, given: Any, entry: Any) -> Expr:
+        op = known("op", given, base.OPS)
+        if given in _CLOSED or ":" in given:
+            raise DeclarationError(f"op {given!r} is not for declarations")
+        attrs = mapping("attrs", entry.get("attrs", {}))
+        args = self._args(entry["args"])
+        attrs = {key: self._attribute(value) for key, value in attrs.items()}
+        check_application(op, args, attrs)
+        return op.build(self.graph, args, attrs)
+
+    def _custom(self, name: str, given: Any, entry: Any) -> Expr:
+        function = known("custom op", given, self.custom, "; hand it over: custom={...}")
+        value = function(*self._args(entry["args"]))
+        if not isinstance(value, Expr) or value.graph is not self.graph:
+            raise DeclarationError(f"custom op {given!r} returned {value!r:.60}, expected a node")
+        return value
+
+    def _unconstrained(self, name: str, given: Any, entry: Any) -> Expr:
+        if given not in self.graph.parameters:
+            raise DeclarationError(f"unconstrained: {given!r} is no parameter")
+        return self.graph.parameters[given].node
+
+    def _plate_size(self, name: str, given: Any, entry: Any) -> Expr:
+        return base.plate_size(self.graph, known("plate", given, self.plates))
+
+    # --- parts ------------------------------------------------------------------------------------
+    def _args(self, names: list[str]) -> tuple[Expr, ...]:
+        args = tuple(self.values[name] for name in names)
+        for name, arg in zip(names, args, strict=True):
+            if not isinstance(arg, Expr):
+                raise DeclarationError(f"{name!r} is a cost, to which nothing can refer")
+        return args
+
+    def _on(self, names: Any) -> tuple[Plate, ...]:
+        return tuple(known("plate", name, self.plates) for name in strings("plates", names))
+
+    def _law(self, given: Mapping[str, Any]) -> Any:
+        family = self._family(given.get("family"))
+        args = self._args(given["args"])
+        # Numbers are given as numbers: the constructor then checks them.
+        values = tuple(arg.value if arg.value is not None else arg for arg in args)
+        return family.rebuild(values, self._attribute(given.get("static", [])))
+
+    def _family(self, name: Any) -> Any:
+        return known("distribution", name, {**_FAMILIES, **self.custom})
+
+    def _initializer(self, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            ((word, options),) = mapping("init", given).items()
+            return known("initializer", word, INITIALIZERS)(**mapping(word, options))
+        found = known("initializer", given, {**INITIALIZERS, **self.custom})
+        if isinstance(found, type):
+            raise DeclarationError(f'init: {given!r} takes options: {{"{given}": {{...}}}}')
+        return found
+
+    def _attribute(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(self._attribute(part) for part in value)
+        if isinstance(value, Mapping):
+            ((word, name),) = mapping("attribute", value, {"plate", "family"}).items()
+            return known("plate", name, self.plates) if word == "plate" else self._family(name)
+        return numbers("attribute", value) if isinstance(value, float) else value

@@ -1,0 +1,166 @@
+"""Writing: every named node, and every operation between them, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from scg.distributions.base import Distribution
+from scg.errors import DeclarationError
+from scg.graph import init
+from scg.graph.core import Graph
+from scg.graph.declaration.words import INITIALIZERS, SCHEMA, constraint_name
+from scg.graph.parameters import ImageOfZeros, Parameter
+from scg.ir.expr import Expr, Plate, StochasticNode, as_plates, describe, topological
+from scg.ops import base
+
+
+def write(graph: Graph) -> str:
+    """Return the declaration of a graph as JSON text, one node a line.
+
+    Raises
+    ------
+    DeclarationError
+        If an initializer, a constraint or an op has no name, or a number is not finite.
+    """
+    writer = _Writer(graph)
+    nodes = list(writer.nodes())
+    plates = as_plates(plate for expr in writer.tokens for plate in expr.plates)
+    head = {"schema": SCHEMA, "name": graph.name, "plates": {p.name: _plate(p) for p in plates}}
+    lines = [f"{_text(key)}: {_text(value)}" for key, value in head.items()]
+    body = ",\n  ".join(f"{_text(token)}: {_text(record)}" for token, record in nodes)
+    return "{" + ",\n ".join([*lines, f'"nodes": {{\n  {body}}}']) + "}"
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _plate(plate: Plate) -> dict[str, Any]:
+    options = {"length": plate.length, "size": plate.size, "reduce": plate.reduce}
+    return {key: value for key, value in options.items() if value is not None}
+
+
+class _Writer:
+    """Gives every expression a token: its name, or # and a number."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.tokens: dict[Expr, str] = {}
+        self.custom: dict[str, base.Op] = {}
+
+    def nodes(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the nodes, each after what it refers to, in the order of declaration."""
+        for name, (node, role) in self.graph.roles.items():
+            if role == "parameter":
+                parameter = self.graph.parameters[name]
+                self.tokens[node] = name
+                yield name, {"parameter": self._parameter(name, parameter)}
+                continue
+            for expr in topological([node], known=self.tokens):
+                if expr is not node or role not in ("data", "stochastic"):
+                    self.tokens[expr] = token = f"#{len(self.tokens)}"
+                    yield token, self._expression(expr, name)
+            if role in ("data", "stochastic"):
+                self.tokens[node] = name
+                yield name, self._leaf(node) if role == "data" else self._sample(node, name)
+            else:
+                yield name, {role: {"node": self.tokens[node]}}
+
+    def _parameter(self, name: str, parameter: Parameter) -> dict[str, Any]:
+        start = parameter.init
+        entry: dict[str, Any] = {}
+        if isinstance(start, init.Given):
+            entry = {"value": start.value.tolist()}
+        if not isinstance(start, init.Given) or start.value.size == 0:
+            entry = {"shape": list(parameter.node.shape)}
+            if start is not init.zeros and not isinstance(start, (init.Given, ImageOfZeros)):
+                entry["init"] = _initializer(name, start)
+        if parameter.constraint is not None:
+            entry["constraint"] = constraint_name(name, parameter.constraint)
+        return entry
+
+    def _leaf(self, node: Expr) -> dict[str, Any]:
+        return {"data": {"shape": list(node.shape), "kind": node.kind} | _on(node)}
+
+    def _sample(self, node: Expr, name: str) -> dict[str, Any]:
+        assert isinstance(node, StochasticNode)
+        law = {
+            "family": node.attrs["family"].__name__,
+            "static": _attribute(node.attrs["static"], name),
+            "args": [self.tokens[arg] for arg in node.args],
+        }
+        return {"sample": law} | _on(node)
+
+    def _expression(self, expr: Expr, name: str) -> dict[str, Any]:
+        if expr.value is not None:
+            if np.any(np.isnan(expr.value)):
+                raise DeclarationError(f"node {name!r} uses a constant that is not a number (NaN)")
+            shape = {"shape": list(expr.value.shape)} if expr.value.size == 0 else {}
+            value = _with_words(expr.value.tolist())
+            return {"constant": value, "kind": expr.kind} | shape | _on(expr)
+        if expr.op is base.PARAMETER:
+            return {"unconstrained": expr.attrs["name"]}
+        if expr.op is base.PLATE_SIZE:
+            return {"plate_size": expr.attrs["plate"].name}
+        args = [self.tokens[arg] for arg in expr.args]
+        if expr.op.name.startswith("op:"):
+            return {"custom": self._custom(expr), "args": args}
+        attrs = {key: _attribute(value, name) for key, value in expr.attrs.items()}
+        return {"op": expr.op.name, "args": args} | ({"attrs": attrs} if attrs else {})
+
+    def _custom(self, expr: Expr) -> str:
+        label = expr.op.name.removeprefix("op:").rpartition(":")[0]
+        if not label.isidentifier() or self.custom.setdefault(label, expr.op) is not expr.op:
+            raise DeclarationError(
+                f"{describe(expr)}: a custom op is written by its name, so it needs one of its "
+                f'own: scg.op(..., name="..."), got {label!r}'
+            )
+        return label
+
+
+def _with_words(value: Any) -> Any:
+    """Return nested lists of numbers with words for the infinities, which JSON lacks."""
+    if isinstance(value, list):
+        return [_with_words(part) for part in value]
+    return value if np.isfinite(value) else "inf" if value > 0 else "-inf"
+
+
+def _on(expr: Expr) -> dict[str, Any]:
+    return {"plates": [plate.name for plate in expr.plates]} if expr.plates else {}
+
+
+def _initializer(name: str, start: Any) -> Any:
+    for word, known in INITIALIZERS.items():
+        if start is known:
+            return word
+        if isinstance(known, type) and isinstance(start, known):
+            return {word: asdict(start)}
+    word = getattr(start, "__name__", "")
+    if not word.isidentifier():
+        raise DeclarationError(
+            f"parameter {name!r}: an initializer is written by its name, which {start!r} lacks; "
+            "make it a function with a name and hand it to from_json(custom={...})"
+        )
+    return word
+
+
+def _attribute(value: Any, name: str) -> Any:
+    match value:
+        case bool() | int() | str() | None:
+            return value
+        case float() if np.isfinite(value):
+            return value
+        case np.generic() if np.isfinite(value):
+            return value.item()
+        case tuple():
+            return [_attribute(part, name) for part in value]
+        case Plate():
+            return {"plate": value.name}
+        case type() if issubclass(value, Distribution):
+            return {"family": value.__name__}
+    raise DeclarationError(f"node {name!r}: {value!r} cannot be written as JSON")

@@ -1,0 +1,172 @@
+"""What a graph holds: named nodes and their roles, in scopes, on plates."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.errors import CallError, DeclarationError, did_you_mean
+from scg.ir.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, topological
+from scg.ir.origin import Origin, caller
+from scg.ops import base
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from scg.graph.costs import Observation
+    from scg.graph.parameters import Parameter
+
+_RESERVED = "/@#"
+
+
+class Nodes:
+    """The named nodes of a graph: names are unique, and every plate of a name is one plate.
+
+    Attributes
+    ----------
+    parameters, data_nodes, stochastic, deterministics, costs, observations : dict
+        The nodes of each role by name.
+    roles : dict
+        Every declared name: its node and role, in the order of declaration.
+    names : dict
+        The name of each expression that has one without being a leaf or a draw.
+    table : dict
+        The interned expressions: they live and die with the graph.
+    origin : Origin
+        What the next expression is built for.
+    """
+
+    def __init__(self, name: str = "graph"):
+        if not isinstance(name, str):
+            raise DeclarationError(f"the name of a graph is a string, got {name!r}")
+        self.name = name
+        self.origin = Origin()
+        self.table: dict[Any, Expr] = {}
+        self.names: dict[Expr, str] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.data_nodes: dict[str, Expr] = {}
+        self.stochastic: dict[str, StochasticNode] = {}
+        self.deterministics: dict[str, Expr] = {}
+        self.costs: dict[str, Expr] = {}
+        self.observations: dict[str, Observation] = {}
+        self.roles: dict[str, tuple[Expr, str]] = {}
+        self._plates: dict[str, Plate] = {}
+        self._scope: tuple[str, ...] = ()
+
+    @contextlib.contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Prefix the names declared inside with "name/"."""
+        _check_name(name, "scope")
+        self._scope, before = (*self._scope, name), self._scope
+        try:
+            yield
+        finally:
+            self._scope = before
+
+    def named(self, name: str) -> Expr:
+        """Return the node of a declared name."""
+        found = self.roles.get(name)
+        if found is None:
+            hint = did_you_mean(name, self.roles)
+            raise CallError(f"graph {self.name!r} has no node {name!r}{hint}")
+        return found[0]
+
+    @property
+    def plates(self) -> tuple[Plate, ...]:
+        """All plates of the declared nodes."""
+        return as_plates(self._plates.values())
+
+    def to_networkx(self) -> nx.DiGraph:
+        """Return the declared graph: named nodes with a ``role``, edges as in the model.
+
+        Unnamed deterministic operations are contracted into edges between named nodes.
+        """
+        import networkx as nx
+
+        digraph = nx.DiGraph(name=self.name)
+        for name, (_, role) in self.roles.items():
+            digraph.add_node(name, role=role)
+        by_expr: dict[Expr, str] = {}
+        for name, (node, role) in self.roles.items():
+            if role != "cost":
+                by_expr.setdefault(node, name)
+        sources: dict[Expr, frozenset[str]] = {}
+        for expr in topological(node for node, _ in self.roles.values()):
+            below = frozenset().union(*(sources[arg] for arg in expr.args))
+            own = by_expr.get(expr)
+            if own is not None:
+                digraph.add_edges_from((source, own) for source in sorted(below))
+            sources[expr] = below if own is None else frozenset((own,))
+        for name, (node, role) in self.roles.items():
+            if role == "cost" or by_expr[node] != name:  # a cost, or a further name of a node
+                digraph.add_edges_from((source, name) for source in sorted(sources[node]))
+        return digraph
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for _, role in self.roles.values():
+            counts[role] = counts.get(role, 0) + 1
+        return f"Graph({self.name!r}: {', '.join(f'{n} {role}' for role, n in counts.items())})"
+
+    # --- for what declares --------------------------------------------------------------------
+    def _register(self, name: str) -> str:
+        """Return the full name of a new node."""
+        _check_name(name, "node")
+        full = "/".join((*self._scope, name))
+        if full in self.roles:
+            role = self.roles[full][1]
+            raise DeclarationError(
+                f"graph {self.name!r} already has a {role} node {full!r}; "
+                "choose another name or a scope: with g.scope(...):"
+            )
+        return full
+
+    def _enter(self, full: str, node: Expr, role: str) -> None:
+        """Note a new node; what was built since the last one was built for it."""
+        self.roles[full] = node, role
+        if self.origin.name is None:
+            self.origin.name, self.origin.line = full, caller()
+        self.origin = Origin()
+
+    def _node(self, value: Any, name: str) -> Expr:
+        """Return a value, which the node `name` uses, as an expression of this graph."""
+        if not isinstance(value, Expr):
+            return base.constant(self, value)
+        if value.graph is not self:
+            raise DeclarationError(
+                f"node {name!r} of graph {self.name!r} uses {describe(value)} "
+                f"of another graph ({value.graph.name!r})"
+            )
+        return value
+
+    def _check_plates(self, name: str, plates: Plates) -> None:
+        for plate in plates:
+            if self._plates.setdefault(plate.name, plate) is not plate:
+                raise DeclarationError(
+                    f"node {name!r}: the graph has two plates of the name {plate.name!r}. "
+                    "Make one scg.Plate and use it everywhere, or choose another name"
+                )
+
+
+def _check_name(name: Any, what: str) -> None:
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise DeclarationError(f"a {what} needs a name of printable characters, got {name!r}")
+    for character in _RESERVED:
+        if character in name:
+            raise DeclarationError(
+                f"{what} name {name!r}: {character!r} is reserved"
+                + (" for scopes; write with g.scope(...):" if character == "/" else "")
+            )
+
+
+def as_shape(shape: Any, what: str) -> tuple[int, ...]:
+    """Return a shape as a tuple, checked."""
+    entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(entries, (tuple, list)) or not all(
+        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in entries
+    ):
+        raise DeclarationError(f"{what}: a shape is a tuple of integers, got {shape!r}")
+    return tuple(int(n) for n in entries)

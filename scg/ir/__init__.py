@@ -1,0 +1,1 @@
+"""The one representation that every pass reads and writes: expressions, plates, ops."""

@@ -1,0 +1,55 @@
+"""Card: one node as a small table of HTML, for notebooks."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+from scg.ir.expr import Expr, StochasticNode
+
+_SHOWN = 8  # names in a row
+
+
+def card(node: Expr) -> str:
+    """Return what a node is, and from which named nodes it is made."""
+    role = next((role for other, role in node.graph.roles.values() if other is node), None)
+    rows = {
+        "node": node.name or f"{node.op.name}(…)",
+        "role": role or "deterministic, without a name",
+        "event shape": str(node.shape),
+        "values": node.kind,
+        "made from": _listed(sources(node)),
+    }
+    if isinstance(node, StochasticNode):
+        rows["law"] = f"{type(node.dist).__name__}({', '.join(node.dist.parameters)})"
+    if node.plates:
+        rows["on plates"] = _listed(plate.name for plate in node.plates)
+    lines = (
+        f'<tr><th style="text-align:left">{html.escape(label)}</th>'
+        f'<td style="text-align:left">{html.escape(text)}</td></tr>'
+        for label, text in rows.items()
+        if text
+    )
+    return f"<table>{''.join(lines)}</table>"
+
+
+def sources(node: Expr) -> list[str]:
+    """Return the names of the nearest named nodes that a node is made from."""
+    found: dict[str, None] = {}
+    seen, waiting = {node}, list(reversed(node.args))
+    while waiting:
+        expr = waiting.pop()
+        if expr in seen:
+            continue
+        seen.add(expr)
+        if expr.name:
+            found[expr.name] = None
+        else:
+            waiting.extend(reversed(expr.args))
+    return list(found)
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more

@@ -1,0 +1,1 @@
+"""Build models: layers, stochastic units, multi-sample bounds."""

@@ -1,0 +1,167 @@
+"""Ops that kernels compute by other means: each is written in what the engine knows.
+
+Choosing and sorting come down to two ops, `take` and its adjoint; linear algebra to one
+factorisation of a matrix and the solution of triangular systems.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.ir.expr import Expr, Plates, intern, ordered
+from scg.ops.base import Op, constant
+from scg.ops.elementwise import absolute, cast, equal, greater, less, log, logical_and, sqrt, where
+from scg.ops.reductions import REDUCTIONS, _keep
+from scg.ops.select import _argsort
+from scg.ops.shape import reshape, take_slice, transpose
+
+_sum, _max, _ = REDUCTIONS
+Shape = tuple[int, ...]
+
+
+def _of_kernels(name: str) -> Op:
+    """Return an op that kernels alone know."""
+
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise TypeError(f"{name!r} runs in kernels only")
+
+    return Op(name, unknown, unknown)
+
+
+_take, _add_at, _lu, _sign_of_lu, _lu_solve = map(
+    _of_kernels, ("take", "add_at", "lu", "sign_of_lu", "lu_solve")
+)
+
+
+def _built(op: Op, args: tuple[Expr, ...], shape: Shape, plates: Plates | None = None) -> Expr:
+    if plates is None:
+        plates = ordered(plate for arg in args for plate in arg.plates)
+    return intern(args[0].graph, op, args, {}, (shape, plates, args[0].kind))
+
+
+# --- choosing: take(x, k)[i...] = x[k[i...], i...]; add_at(g, k) is its adjoint -------------------
+def _chosen(x: Expr, k: Expr) -> Expr:
+    return _built(_take, (x, k), np.broadcast_shapes(x.shape[1:], k.shape))
+
+
+def _gather(e: Expr, views: Any) -> Expr:
+    x, k = e.args
+    rows = reshape(x, shape=(x.shape[0], *(1,) * k.ndim, *x.shape[1:]))
+    return _chosen(rows, reshape(k, shape=k.shape + (1,) * (x.ndim - 1)))
+
+
+def _scatter(e: Expr, views: Any) -> Expr:
+    g, k = e.args
+    k_wide = reshape(k, shape=k.shape + (1,) * (g.ndim - k.ndim))
+    shape = (e.shape[0], *(1,) * k.ndim, *e.shape[1:])
+    return reshape(_built(_add_at, (g, k_wide), shape, e.plates), shape=e.shape)
+
+
+def _to_front(x: Expr, axis: int) -> Expr:
+    """Move an event axis to the front, and leave one of length 1 where it was."""
+    order = (axis, *(a for a in range(-x.ndim, 0) if a != axis))
+    moved = transpose(x, axes=order) if x.ndim > 1 else x
+    return reshape(moved, shape=(x.shape[axis], *_keep(x.shape, (axis,))))
+
+
+def _from_front(x: Expr, axis: int) -> Expr:
+    """Undo :func:`_to_front`."""
+    rest = [n for i, n in enumerate(x.shape[1:], 1 - x.ndim) if i != axis]
+    moved = reshape(x, shape=(x.shape[0], *rest))
+    places = [i - moved.ndim for i in range(1, moved.ndim)]
+    places.insert(axis + moved.ndim, -moved.ndim)
+    return transpose(moved, axes=tuple(places)) if moved.ndim > 1 else moved
+
+
+def _take_along(e: Expr, views: Any) -> Expr:
+    x, k = e.args
+    return _chosen(_to_front(x, e.attrs["axis"]), k)
+
+
+def _scatter_along(e: Expr, views: Any) -> Expr:
+    axis = e.attrs["axis"]
+    shape = (e.shape[axis], *_keep(e.shape, (axis,)))
+    return _from_front(_built(_add_at, e.args, shape), axis)
+
+
+def _sort(e: Expr, views: Any) -> Expr:
+    (x,) = e.args
+    return _chosen(_to_front(x, e.attrs["axis"]), _argsort(x, **e.attrs))
+
+
+def _one_hot(e: Expr, views: Any) -> Expr:
+    (k,) = e.args
+    places = constant(e.graph, np.arange(e.attrs["depth"]))
+    return cast(equal(reshape(k, shape=(*k.shape, 1)), places))
+
+
+# --- reductions -----------------------------------------------------------------------------------
+def _norm(e: Expr, views: Any) -> Expr:
+    x, axes = _float(e.args[0]), e.attrs["axes"]
+    top = _max(absolute(x), axes=axes, over=())
+    top = where(logical_and(greater(top, 0.0), less(top, np.inf)), top, 1.0)
+    ratio = x / reshape(top, shape=_keep(x.shape, axes))
+    return sqrt(_sum(ratio * ratio, axes=axes, over=())) * top
+
+
+# --- linear algebra -------------------------------------------------------------------------------
+def _float(x: Expr) -> Expr:
+    return x if x.kind == "float" else cast(x)
+
+
+def _floats(e: Expr, views: Any) -> Expr:
+    return e.op.build(e.graph, tuple(map(_float, e.args)), e.attrs)
+
+
+def _factors(a: Expr) -> Expr:
+    """Factors of a matrix, and one more row of the exchanges of rows that led to them."""
+    a = _float(a)
+    return _built(_lu, (a,), (*a.shape[:-2], a.shape[-1] + 1, a.shape[-1]))
+
+
+def _solved(a: Expr, b: Expr) -> Expr:
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])
+    return _built(_lu_solve, (_factors(a), b), shape)
+
+
+def _solve(e: Expr, views: Any) -> Expr:
+    return _solved(e.args[0], _float(e.args[1]))
+
+
+def _inverse(e: Expr, views: Any) -> Expr:
+    return _solved(e.args[0], constant(e.graph, np.eye(e.shape[-1])))
+
+
+def _log_abs_det(e: Expr, views: Any) -> Expr:
+    factors = _factors(e.args[0])
+    *lead, rows, n = factors.shape
+    flat = reshape(factors, shape=(*lead, rows * n))
+    diagonal = take_slice(flat, index=(*((0, m, 1) for m in lead), (0, n * n, n + 1)))
+    return _sum(log(absolute(diagonal)), axes=(-1,), over=())
+
+
+def _sign_det(e: Expr, views: Any) -> Expr:
+    return _built(_sign_of_lu, (_factors(e.args[0]),), e.shape)
+
+
+#: From (expression, views) to an equal expression.
+RULES = {
+    "gather": _gather,
+    "scatter": _scatter,
+    "take_along_axis": _take_along,
+    "scatter_along_axis": _scatter_along,
+    "sort": _sort,
+    "one_hot": _one_hot,
+    "norm": _norm,
+    "sparsemax": _floats,
+    "log_over_means": _floats,
+    "dirichlet_core": _floats,
+    "cholesky": _floats,
+    "solve_triangular": _floats,
+    "solve": _solve,
+    "inverse": _inverse,
+    "log_abs_det": _log_abs_det,
+    "sign_det": _sign_det,
+}

@@ -1,0 +1,1 @@
+"""Functions that SciPy lacks, in NumPy."""

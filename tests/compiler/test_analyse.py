@@ -1,0 +1,236 @@
+"""Influence against networkx: reachability, open and stopped paths, surviving plates."""
+
+import itertools
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scg
+from scg.compiler.analyse import Influence, Reach, bits, merge
+from scg.ir.expr import StochasticNode, topological
+
+NAMES = "abcdefgh"
+
+
+@st.composite
+def models(draw):
+    """Random graphs of stochastic nodes and costs, with stops, plates, and what loses them."""
+    g = scg.Graph("random")
+    plates = [scg.Plate("p", reduce="mean"), scg.Plate("q", reduce="mean")]
+    pool = [g.parameter("theta", 0.3)]
+    pool += [g.data(f"x{i}", plates=plate) for i, plate in enumerate(plates)]
+
+    def mixed():
+        chosen = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique_by=id))
+        total = None
+        for node in chosen:
+            how = draw(st.sampled_from(["plain", "plain", "stop", "lose", "tanh", "lose both"]))
+            if how == "stop":
+                node = scg.stop_gradient(node)
+            elif how == "tanh":
+                node = np.tanh(node)
+            elif how != "plain":
+                for plate in plates[: 1 + (how == "lose both")]:
+                    if plate in node.plates:
+                        node = scg.plate_mean(node, plate)
+            total = node if total is None else total * node
+        return total
+
+    for name in NAMES[: draw(st.integers(1, 6))]:
+        own = draw(st.sampled_from([(), (), plates[0], plates[1]]))
+        pool.append(g.sample(name, scg.Bernoulli(probs=scg.sigmoid(mixed())), plates=own))
+        if draw(st.booleans()):
+            pool.append(g.deterministic(f"{name}{name}", mixed() + 0.5))
+    for i in range(draw(st.integers(1, 3))):
+        g.cost(f"cost{i}", mixed())
+    return g
+
+
+def expression_graph(influence):
+    digraph = nx.DiGraph()
+    digraph.add_nodes_from(influence.order)
+    digraph.add_edges_from((arg, expr) for expr in influence.order for arg in expr.args)
+    return digraph
+
+
+def by_paths(digraph, start, goal):
+    """(sep, open, stopped) of two expressions by walking every path between them."""
+    paths = list(nx.all_simple_paths(digraph, start, goal))
+    stops = [any(expr.op.name == "stop" for expr in path[1:]) for path in paths]
+    sep = frozenset.intersection(*(frozenset(expr.plates) for path in paths for expr in path))
+    return sep, not all(stops), any(stops)
+
+
+def unpacked(reaches):
+    """Every member on its own; a member must occur once."""
+    found = {}
+    for reach in reaches:
+        assert reach.members
+        for i in bits(reach.members):
+            assert i not in found
+            found[i] = (reach.sep, reach.open, reach.stopped)
+    return found
+
+
+@settings(max_examples=80)
+@given(models())
+def test_influence_is_reachability(g):
+    influence = Influence(g)
+    digraph = expression_graph(influence)
+    assert set(influence.order) == set(digraph) and nx.is_directed_acyclic_graph(digraph)
+    positions = {expr: i for i, expr in enumerate(influence.order)}
+    assert all(positions[arg] < positions[expr] for arg, expr in digraph.edges)
+    assert influence.nodes == [e for e in influence.order if isinstance(e, StochasticNode)]
+    costs = [node for _, node in influence.costs]
+    assert costs == list(g.costs.values())
+    for expr in influence.order:
+        above = nx.ancestors(digraph, expr)
+        ancestors = unpacked(influence.ancestors[expr])
+        expected = {i for i, node in enumerate(influence.nodes) if any(node is a for a in above)}
+        assert set(ancestors) == expected
+        for i, state in ancestors.items():
+            assert state == by_paths(digraph, influence.nodes[i], expr)
+    for node in influence.nodes:
+        downstream = unpacked(influence.downstream[node])
+        below = nx.descendants(digraph, node)
+        assert set(downstream) == {i for i, cost in enumerate(costs) if cost in below}
+        for i, state in downstream.items():
+            assert state == by_paths(digraph, node, costs[i])
+        credited = [(name, state) for name, state in influence.credited(node)]
+        assert sorted(name for name, _ in credited) == sorted(
+            influence.costs[i][0] for i, state in downstream.items() if state[1]
+        )
+
+
+@settings(max_examples=40)
+@given(models())
+def test_named_nodes_of_the_declared_graph(g):
+    """The same reachability between declared names, as users see it in to_networkx."""
+    influence, digraph = Influence(g), g.to_networkx()
+    for i, (name, cost) in enumerate(influence.costs):
+        above = {n for n in nx.ancestors(digraph, name) if digraph.nodes[n]["role"] == "stochastic"}
+        assert above == {influence.nodes[k].name for k in unpacked(influence.ancestors[cost])}
+        assert influence.cost_bit(cost) <= i
+    assert {node.name for node in influence.nodes} == {
+        name
+        for name in g.stochastic
+        if any(digraph.nodes[n]["role"] == "cost" for n in nx.descendants(digraph, name))
+    }
+
+
+@settings(max_examples=40)
+@given(models())
+def test_paths_and_breakers_are_on_a_path(g):
+    influence = Influence(g)
+    digraph = expression_graph(influence)
+    for node in influence.nodes:
+        for i, (sep, _, _) in unpacked(influence.downstream[node]).items():
+            cost = influence.costs[i][1]
+            walk = influence.path(node, cost)
+            assert walk[0] is node and walk[-1] is cost and nx.is_path(digraph, walk)
+            for plate in set(node.plates) - sep:
+                breaker = influence.breaker(node, cost, plate)
+                assert plate not in breaker.plates
+                assert breaker in nx.descendants(digraph, node)
+                assert breaker is cost or cost in nx.descendants(digraph, breaker)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans(), st.integers(1, 63))))
+def test_merge_joins_paths_member_by_member(states):
+    plates = [scg.Plate("p"), scg.Plate("q")]
+    reaches = [
+        Reach(frozenset(p for i, p in enumerate(plates) if k >> i & 1), is_open, stopped, members)
+        for k, is_open, stopped, members in states
+    ]
+    joined = unpacked(merge(reaches))
+    assert set(joined) == {i for reach in reaches for i in bits(reach.members)}
+    for i, state in joined.items():
+        own = [reach for reach in reaches if reach.members >> i & 1]
+        assert state == (
+            frozenset.intersection(*(reach.sep for reach in own)),
+            any(reach.open for reach in own),
+            any(reach.stopped for reach in own),
+        )
+    for one, other in itertools.combinations(merge(reaches), 2):
+        assert not one.members & other.members
+        assert (one.sep, one.open, one.stopped) != (other.sep, other.open, other.stopped)
+
+
+# --- plates that survive, by hand -----------------------------------------------------------------
+def sep(build, plates):
+    """The plates of node z that survive on every path to the cost, and what breaks the others."""
+    g = scg.Graph("sep")
+    x = g.data("x", plates=plates)
+    z = g.sample("z", scg.Bernoulli(probs=scg.sigmoid(x)))
+    g.cost("loss", build(g, x, z))
+    influence = Influence(g)
+    (reach,) = influence.downstream[z]
+    broken = {p.name: influence.breaker(z, g.costs["loss"], p).op.name for p in z.plates}
+    return reach.sep, {name: op for name, op in broken.items() if name not in names(reach.sep)}
+
+
+def names(plates):
+    return {plate.name for plate in plates}
+
+
+P, Q = scg.Plate("p"), scg.Plate("q")
+CASES = {
+    "per element": (lambda g, x, z: z**2, {"p", "q"}, {}),
+    "mean over one": (lambda g, x, z: scg.plate_mean(z, P) * 2.0, {"q"}, {"p": "sum"}),
+    "batch statistic": (
+        lambda g, x, z: (z - scg.plate_mean(z, P)) ** 2,
+        {"q"},
+        {"p": "sum"},
+    ),
+    "log-mean-exp over both": (
+        lambda g, x, z: scg.plate_logsumexp(scg.plate_logsumexp(z, P), Q),
+        set(),
+        {"p": "logsumexp", "q": "logsumexp"},
+    ),
+    "maximum": (lambda g, x, z: z - scg.plate_max(z, Q), {"p"}, {"q": "max"}),
+    "through a global child": (
+        lambda g, x, z: g.sample("y", scg.Normal(scg.plate_sum(scg.plate_sum(z, P), Q), 1.0)) * x,
+        set(),
+        {"p": "sum", "q": "sum"},
+    ),
+    "through a child on the plates": (
+        lambda g, x, z: g.sample("y", scg.Bernoulli(logits=z * x)) + z,
+        {"p", "q"},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_surviving_plates(name):
+    build, survive, broken = CASES[name]
+    found, ops = sep(build, (P, Q))
+    assert names(found) == survive and ops == broken
+
+
+def test_a_cost_that_is_a_node():
+    g = scg.Graph("itself")
+    z = g.sample("z", scg.Bernoulli(probs=0.3), plates=(scg.Plate("p", length=2)))
+    g.cost("loss", z)
+    influence = Influence(g)
+    (reach,) = influence.downstream[z]
+    assert reach == Reach(frozenset(z.plates), True, False, 1)
+    assert influence.ancestors[z] == ()
+
+
+def test_a_cost_that_nothing_influences():
+    g = scg.Graph("nothing")
+    g.cost("constant", g.parameter("theta", 0.3) * 2.0)
+    g.sample("unused", scg.Bernoulli(probs=0.3))
+    influence = Influence(g)
+    assert influence.nodes == [] and influence.ancestors[g.costs["constant"]] == ()
+
+
+def test_order_is_that_of_the_costs():
+    g = scg.Graph("order")
+    z = g.sample("z", scg.Bernoulli(probs=0.3))
+    g.cost("loss", z * 2.0)
+    assert Influence(g).order == topological(g.costs.values())
