@@ -11,13 +11,14 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Finite, Noise
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.categorical import search
 from scg.distributions.counts import POINTS, spread
 from scg.distributions.trials import Trials, check_same_total
 from scg.ops.elementary import clip, floor
-from scg.ops.elementwise import exp, greater, less, less_equal, sqrt, where
+from scg.ops.elementwise import cast, exp, greater, less, less_equal, sqrt, where
 from scg.ops.proportions import beta_log_density
 from scg.ops.reductions import sum
-from scg.ops.shape import cumsum, getitem
+from scg.ops.shape import getitem
 from scg.ops.special import binomial_quantile
 
 #: Up to this many trials a draw is found by comparison with the whole distribution function.
@@ -83,8 +84,7 @@ class Binomial(Trials, Finite):
         u = noise.uniform(self.shape)
         if self.total_count > _TABLE:
             return self.quantile(u)
-        below = getitem(cumsum(self.coordinate_probs()), (Ellipsis, slice(0, self.total_count)))
-        return sum(where(greater(getitem(u, (Ellipsis, None)), below), 1.0, 0.0), -1)
+        return cast(search(self.coordinate_probs(), getitem(u, (Ellipsis, None))))
 
     def quantile(self, u: Any) -> Any:
         """The smallest k with P(K ≤ k) ≥ u."""

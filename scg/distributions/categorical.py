@@ -77,12 +77,7 @@ class _Classes(Finite):
 
     def _index(self, noise: Noise) -> Any:
         """Draw by search on the CDF."""
-        return self._search(noise.uniform((*self._batch, 1)))
-
-    def _search(self, u: Any) -> Any:
-        """Count the classes whose cumulative probability is below `u`, which has a last axis."""
-        below = getitem_last(cumsum(self.probs), slice(0, self.classes - 1))
-        return sum(where(greater(u, below), 1, 0), axis=-1)
+        return search(self.probs, noise.uniform((*self._batch, 1)))
 
     def _weighted(self, x: Any) -> Any:
         """x_c log p_c, zero where x_c is zero, also for an impossible class; linear in x."""
@@ -113,8 +108,18 @@ class _Classes(Finite):
         return rows.reshape(len(rows), *self._batch)
 
 
-def getitem_last(x: Any, part: slice) -> Any:
-    """Slice the last axis of a node or an array."""
+def search(probs: Any, u: Any) -> Any:
+    """Count the classes whose cumulative probability is below `u`, which has a last axis.
+
+    Rounding moves the total of the probabilities away from 1. They are divided by it, so that an
+    impossible class is not drawn, not even the last one.
+    """
+    reached = cumsum(probs)
+    whole, below = (_last(reached, part) for part in (slice(-1, None), slice(0, -1)))
+    return sum(where(greater(u, below / whole), 1, 0), axis=-1)
+
+
+def _last(x: Any, part: slice) -> Any:
     return x[..., part] if isinstance(x, np.ndarray) else getitem(x, (Ellipsis, part))
 
 
@@ -152,7 +157,7 @@ class OneHotCategorical(_Classes):
 
     def coupling(self, u: Any) -> Any:
         """One-hot vector of the class at which the cumulative probability reaches `u`."""
-        return one_hot(self._search(getitem(u, (Ellipsis, None))), self.classes)
+        return one_hot(search(self.probs, getitem(u, (Ellipsis, None))), self.classes)
 
     def of_index(self, index: Any) -> Any:
         """One-hot vector."""
@@ -259,7 +264,7 @@ class Categorical(_Classes):
 
     def quantile(self, u: Any) -> Any:
         """The class at which the cumulative probability reaches `u`."""
-        return self._search(getitem(u, (Ellipsis, None)))
+        return search(self.probs, getitem(u, (Ellipsis, None)))
 
     def of_index(self, index: Any) -> Any:
         """The integer itself."""

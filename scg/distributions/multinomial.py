@@ -18,7 +18,7 @@ from scg.ops.elementary import floor
 from scg.ops.elementwise import greater, less, minimum, where
 from scg.ops.proportions import gamma_log_density
 from scg.ops.reductions import sum
-from scg.ops.shape import concatenate, cumsum, getitem, one_hot, reshape
+from scg.ops.shape import concatenate, getitem, one_hot, reshape
 from scg.ops.special import binomial_quantile, gammaln
 from scg.ops.statistics import argmax
 
@@ -69,11 +69,7 @@ class Multinomial(Trials, Joint):
 
     def sample(self, noise: Noise) -> Any:
         """Counts of n classes."""
-        classes = self.shape[0]
-        below = getitem(cumsum(self.probs), (slice(0, classes - 1),))
-        u = noise.uniform((self.total_count, 1))
-        index = sum(where(greater(u, below), 1, 0), -1)
-        return sum(one_hot(index, classes), 0)
+        return sum(self.single.coupling(noise.uniform((self.total_count,))), 0)
 
     @property
     def uniforms(self) -> tuple[int, ...]:

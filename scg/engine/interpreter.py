@@ -201,6 +201,7 @@ KERNELS: dict[str, Callable[[Expr], Kernel]] = {
     "sum": _reduction,
     "max": _reduction,
     "logsumexp": _reduction,
+    "shift": _reduction,
     "expand": _expand,
     "contract": _contract,
     "reshape": _reshape,

@@ -7,9 +7,8 @@ from typing import Any
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, Plate, StochasticNode, describe, topological
-from scg.ops.elementwise import exp
 from scg.ops.gradient import graft, stop
-from scg.ops.reductions import expand, plate_log_mean_exp, plate_logsumexp, plate_sum, zeros
+from scg.ops.reductions import expand, plate_log_mean_exp, plate_sum, shares, zeros
 
 
 def elbo(log_p: Expr, log_q: Expr) -> Expr:
@@ -129,7 +128,7 @@ def reweighted_wake_sleep(log_joint: Callable[[Expr], Expr], z: Expr, plate: Pla
 
 def _normalised(log_w: Expr, plate: Plate) -> Expr:
     """ŵ, without a derivative."""
-    share = exp(log_w - plate_logsumexp(log_w, plate))
+    share = shares(log_w, (), (plate,))
     return graft(share, zeros(share))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, Plate, Plates, as_plates, ordered
 from scg.ops.base import Op, constant, normal_axes, plate_size
-from scg.ops.elementwise import cast, divide, equal, exp, log, subtract, where
+from scg.ops.elementwise import cast, divide, elementwise, equal, exp, log, subtract, where
 from scg.ops.shape import reshape
 
 
@@ -34,17 +34,29 @@ def _without(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
     return tuple(plate for plate in args[0].plates if plate not in attrs["over"])
 
 
-def _unreduced(out: Expr, like: Expr, axes: tuple[int, ...]) -> Expr:
+def _unreduced(out: Any, like: Any, axes: tuple[int, ...]) -> Any:
     """Give a reduced result its event axes back, with length 1, so that it broadcasts."""
-    return reshape(out, shape=_keep(like.shape, axes))
+    return reshape(out, shape=_keep(np.shape(like), axes))
+
+
+def _top(x: np.ndarray, axes: tuple[int, ...], over: tuple[int, ...] = ()) -> Any:
+    top = np.max(x, axis=axes + over)
+    return np.where(np.isfinite(top), top, 0.0)
 
 
 def _logsumexp(x: np.ndarray, axes: tuple[int, ...], over: tuple[int, ...] = ()) -> Any:
-    axis = axes + over
-    top = np.max(x, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
+    top = _top(x, axes, over)
+    total = np.sum(np.exp(x - np.expand_dims(top, axes + over)), axis=axes + over)
+    return _log_of_sum(total) + top
+
+
+def _log_of_sum(x: Any) -> Any:
     with np.errstate(divide="ignore"):
-        return np.log(np.sum(np.exp(x - top), axis=axis)) + np.squeeze(top, axis=axis)
+        return np.log(x)
+
+
+def _inverse_of_sum(x: Any) -> Any:
+    return np.where(x == 0, 0.0, 1.0 / np.where(x == 0, 1.0, x))
 
 
 # The interpreter passes the positions of the plates' axes, counted from the end, as `over`.
@@ -70,16 +82,32 @@ _lse = Op(
     "logsumexp",
     _logsumexp,
     _drop_some,
-    (
-        lambda g, y, x, axes, over: (
-            _unreduced(g, x, axes) * exp(subtract(x, _unreduced(y, x, axes)))
-        ),
-    ),
+    (lambda g, y, x, axes, over: _unreduced(g, x, axes) * shares(x, axes, over),),
     plates=_without,
 )
+#: The largest element if it is finite, else 0: subtracted before exp, it cancels in the result.
+#: Its derivative is therefore taken to be zero.
+shift = Op("shift", _top, _drop_some, (lambda g, y, x, axes, over: zeros(x),), plates=_without)
 REDUCTIONS = (_sum, _max, _lse)
 #: Reductions that have no value where there are no elements.
-NEED_ELEMENTS = (_max, _lse)
+NEED_ELEMENTS = (_max, _lse, shift)
+
+#: log and 1 / x of a sum of exponentials. Where it is zero nothing depends on its terms.
+log_of_sum = elementwise("log_of_sum", _log_of_sum, lambda g, y, x: g * inverse_of_sum(x))
+inverse_of_sum = elementwise("inverse_of_sum", _inverse_of_sum, lambda g, y, x: -(g * (y * y)))
+
+
+def _exponentials(x: Any, axes: Any, over: Plates = ()) -> tuple[Any, Any, Any]:
+    """Return z = x − shift, exp(z) and Σ exp(z), in which no common shift of x is left."""
+    top = shift(x, axes=axes, over=over)
+    z = subtract(x, _unreduced(top, x, axes))
+    return z, exp(z), _unreduced(_sum(exp(z), axes=axes, over=over), x, axes)
+
+
+def shares(x: Expr, axes: Any, over: Plates = ()) -> Expr:
+    """Return exp(x) / Σ exp(x), zero where every exp(x) is."""
+    _, terms, total = _exponentials(x, axes, over)
+    return terms * inverse_of_sum(total)
 
 
 def _shared_by_ties(g: Expr, y: Expr, x: Expr, axes: Any, over: Plates) -> Expr:
@@ -168,13 +196,15 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """Return exp(x) / Σ exp(x) along one event axis."""
-    return exp(log_softmax(x, axis))
+    """Return exp(x) / Σ exp(x) along one event axis; NaN where every exp(x) is zero."""
+    _, terms, total = _exponentials(x, normal_axes(axis, np.ndim(x)))
+    return divide(terms, total)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """Return x − log Σ exp(x) along one event axis."""
-    return subtract(x, logsumexp(x, axis, keepdims=True))
+    z, _, total = _exponentials(x, normal_axes(axis, np.ndim(x)))
+    return subtract(z, log_of_sum(total))
 
 
 def _plates_of(x: Any, plate: Any, caller: str) -> Plates:

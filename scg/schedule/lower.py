@@ -20,13 +20,12 @@ from scg.ops.elementwise import (
     elementwise,
     exp,
     less,
-    log,
     multiply,
     not_equal,
     square,
     where,
 )
-from scg.ops.reductions import REDUCTIONS, _keep
+from scg.ops.reductions import REDUCTIONS, _keep, log_of_sum
 from scg.ops.shape import reshape, transpose
 from scg.schedule.rewritten import RULES
 
@@ -186,11 +185,18 @@ def _lower_power(e: Expr, views: dict[Expr, View]) -> Expr:
 
 def _lower_logsumexp(e: Expr, views: dict[Expr, View]) -> Expr:
     (x,) = e.args
-    attrs = e.attrs
-    shape = _keep(x.shape, attrs["axes"])
+    top = _finite_max(x, e.attrs)
+    shape = _keep(x.shape, e.attrs["axes"])
+    return log_of_sum(_sum(exp(x - reshape(top, shape=shape)), **e.attrs)) + top
+
+
+def _lower_shift(e: Expr, views: dict[Expr, View]) -> Expr:
+    return _finite_max(e.args[0], e.attrs)
+
+
+def _finite_max(x: Expr, attrs: Mapping[str, Any]) -> Expr:
     top = _max(x, **attrs)
-    top = where(less(absolute(top), np.inf), top, 0.0)
-    return log(_sum(exp(x - reshape(top, shape=shape)), **attrs)) + top
+    return where(less(absolute(top), np.inf), top, 0.0)
 
 
 def _lower_contract(e: Expr, views: dict[Expr, View]) -> Expr:
@@ -239,6 +245,7 @@ _RULES = RULES | {
     "sum": _lower_sum,
     "max": _lower_max,
     "reshape": _lower_reshape,
+    "shift": _lower_shift,
     "logsumexp": _lower_logsumexp,
     "contract": _lower_contract,
 }

@@ -21,6 +21,8 @@ FLOATS = {
     "expm1": "expm1_{code}({0})",
     "log": "log_{code}({0})",
     "log1p": "log1p_{code}({0})",
+    "log_of_sum": "log_{code}({0})",
+    "inverse_of_sum": "({zero} if {0} == {zero} else {one} / {0})",
     "sqrt": "sqrt({0})",
     "tanh": "tanh_{code}({0})",
     "sech_squared": "{code}(4) * sigmoid_{code}({0} + {0}) * sigmoid_{code}(-{0} - {0})",

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions.categorical import search
 from scg.estimators.parts.couplings import Coupling, rarer_first, times, upside_down
 from scg.estimators.protocol import Sampler
 from scg.ir.expr import Expr, Plate
 from scg.ops.elementwise import cast, greater, logical_and, where
 from scg.ops.reductions import sum
-from scg.ops.shape import cumsum, getitem, np_expand_dims, one_hot
+from scg.ops.shape import np_expand_dims, one_hot
 from scg.ops.statistics import argmax
 
 
@@ -59,8 +60,7 @@ def _search(dist: Any, orders: np.ndarray, flip: Any, u: Expr, noise: Sampler) -
     else:
         table = table[0]
     u = u if flip is None else upside_down(u, flip)
-    below = getitem(cumsum(times(table, dist.probs)), (..., slice(0, dist.classes - 1)))
-    place = one_hot(sum(where(greater(u, below), 1, 0), axis=-1), dist.classes)
+    place = one_hot(search(times(table, dist.probs), u), dist.classes)
     return argmax(sum(table * np_expand_dims(place, -1), axis=-2), axis=-1)
 
 

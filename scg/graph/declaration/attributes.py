@@ -253,7 +253,7 @@ def _mark(x: Expr, *, label: Any) -> None:
 
 CHECKS: dict[str, Callable[..., None]] = {
     **dict.fromkeys(("take_along_axis", "sort", "argsort", "concatenate"), _along),
-    **dict.fromkeys(("sum", "max", "logsumexp"), _reduced),
+    **dict.fromkeys(("sum", "max", "shift", "logsumexp"), _reduced),
     **dict.fromkeys(("polygamma", "stirling"), _ordered(0, 8)),
     **dict.fromkeys(
         ("gammainc_da", "log_i0e", "von_mises_cdf", "von_mises_variance"), _ordered(0, 3)
