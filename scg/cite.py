@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from scg.arguments import checked
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.protocol import Estimator
 from scg.run.step import Step
@@ -15,6 +16,7 @@ _LAW = ("schulman2015", "foerster2018")
 _NOISE = ("salmon2011",)
 
 
+@checked("scg.cite(step)")
 def cite(step: Step) -> str:
     """Return BibTeX entries of what a step uses: the law, its estimators and baselines, its noise.
 

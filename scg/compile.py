@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
 from scg.compiler.objective import check_reductions
@@ -31,6 +32,7 @@ VARIABLE = "SCG_BACKEND"
 DTYPES = ("float64", "float32")
 
 
+@checked("scg.compile(g, estimator=scg.MuProp())")
 @collector.paused()
 def compile(
     graph: Graph,
@@ -158,9 +160,7 @@ def _backend(given: str | None) -> str:
     return value
 
 
-def _check_options(graph: Any, dtype: str, order: int) -> None:
-    if not isinstance(graph, Graph):
-        raise DeclarationError(f"scg.compile: expected a scg.Graph, got {type(graph).__name__}")
+def _check_options(graph: Graph, dtype: str, order: int) -> None:
     if not graph.costs:
         raise DeclarationError(
             f'graph {graph.name!r} declares no cost; write g.cost("loss", ...) before compiling'

@@ -21,7 +21,7 @@ class EstimatorError(ScgError, ValueError):
 
 
 class CallError(ScgError, ValueError):
-    """A compiled step was called with parameters, data, noise or state that do not fit."""
+    """A call got arguments that do not fit, such as parameters, data, noise or state."""
 
 
 class UnsupportedError(ScgError, NotImplementedError):

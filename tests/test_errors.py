@@ -486,8 +486,9 @@ def opaque():
 COMPILE = {
     "no graph": (
         lambda: scg.compile({"x": 1}),
-        D,
-        "scg.compile: expected a scg.Graph, got dict",
+        C,
+        "scg.compile: graph must be a scg.Graph, got {'x': 1}; write scg.compile(g, "
+        "estimator=scg.MuProp())",
     ),
     "no cost": (
         lambda: scg.compile(scg.Graph("empty")),

@@ -101,7 +101,7 @@ def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
     DeclarationError
         If a path from `y` to `x` leads through a stochastic node's sampling.
     """
-    nodes = [x] if isinstance(x, Expr) else list(x)
+    nodes = list(x) if isinstance(x, Sequence) else [x]
     for node in (y, *nodes):
         if not isinstance(node, Expr):
             raise DeclarationError(f"scg.grad: expected nodes, got {node!r}")

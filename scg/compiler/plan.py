@@ -16,7 +16,7 @@ from scg.compiler.requirements import (
     count_text,
     family_of,
 )
-from scg.errors import BiasWarning, EstimatorError, StopWarning
+from scg.errors import BiasWarning, EstimatorError, StopWarning, did_you_mean
 from scg.estimators import ESTIMATORS, PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.graph.core import Graph
 from scg.ir.expr import Expr, StochasticNode
@@ -96,8 +96,8 @@ def _given(
         if name not in graph.stochastic:
             known = ", ".join(map(repr, graph.stochastic)) or "none"
             raise EstimatorError(
-                f"estimator for {name!r}: graph {graph.name!r} has no such stochastic node "
-                f"(its stochastic nodes: {known})"
+                f"estimator for {name!r}: graph {graph.name!r} has no such stochastic node"
+                f"{did_you_mean(name, graph.stochastic)} (its stochastic nodes: {known})"
             )
         if not isinstance(value, Estimator):
             raise EstimatorError(

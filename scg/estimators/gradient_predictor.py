@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import Fraction
 from scg.estimators.baselines.per_unit import PerUnit
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along
 from scg.ir.expr import Expr
 from scg.ops.elementwise import square
 from scg.ops.gradient import stop
 from scg.ops.reductions import sum
-from scg.options import Fraction
 
 
 class GradientPredictor(Estimator):

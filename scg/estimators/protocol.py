@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from scg.arguments import Checked
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.ir.expr import Expr, Plate, Plates
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import sum
-from scg.options import Checked
 
 
 class Draw(NamedTuple):

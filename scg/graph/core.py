@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.errors import DeclarationError
 from scg.graph.costs import Observation, check_law, cost_of, cost_of_observation
 from scg.graph.nodes import Nodes, as_shape
@@ -220,6 +222,7 @@ class Graph(Nodes):
         self._enter(full, cost, "cost")
 
     # --- using ----------------------------------------------------------------------------------
+    @checked("g.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
         """Return initial parameters; each depends on the seed and its own name alone."""
         return initial(self.parameters, seed)
@@ -289,7 +292,8 @@ class Graph(Nodes):
 
         return read(declaration, custom=custom)
 
-    def draw(self, path: str | None = None) -> Any:
+    @checked('g.draw("graph.svg")')
+    def draw(self, path: str | PathLike[str] | None = None) -> Any:
         """Draw the graph; see :func:`scg.draw.dot.draw_graph`."""
         from scg.draw.dot import draw_graph
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.engine.interpreter import full
-from scg.errors import CallError
+from scg.errors import CallError, did_you_mean
 from scg.graph.core import Graph
 from scg.ir.expr import Expr, Plate
 from scg.run.guard import check_empty, check_given, checks_of_given
@@ -131,7 +131,8 @@ def _matched(
     known = ", ".join(map(repr, declared)) or "none"
     for name in given:
         if name not in declared:
-            raise CallError(f"unknown {what} {name!r}; the graph declares {known}")
+            near = did_you_mean(name, declared)
+            raise CallError(f"unknown {what} {name!r}{near}; the graph declares {known}")
     wanted = {name: node for name, node in declared.items() if needed is None or name in needed}
     for name in wanted:
         if name not in given:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.compiler.memory import NodeMemory
 from scg.compiler.surrogate import NodeNoise
 from scg.engine.interpreter import Sizes, full
@@ -21,6 +22,7 @@ from scg.run.binding import bind
 from scg.seeds.noise import check_seed
 
 
+@checked('g.simulate(params, nodes=["z"], seed=0)')
 def simulate(
     graph: Graph,
     params: Mapping[str, Any],
@@ -75,8 +77,6 @@ def simulate(
     {'b': array([1., 1.]), 'loss': array([1.25, 1.25])}
     """
     check_seed(seed)
-    if not isinstance(runs, (int, np.integer)) or isinstance(runs, bool) or runs < 1:
-        raise CallError(f"runs must be a positive integer, got {runs!r}")
     do = do or {}
     held = {name: _intervened(graph, name) for name in do}
     program = Program(_forward(graph, _wanted(graph, nodes), held))

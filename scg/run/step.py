@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program, moments
 from scg.engine.sampler import Sample
-from scg.errors import CallError
+from scg.errors import CallError, did_you_mean
 from scg.graph.core import Graph
 from scg.ir.expr import Plate
 from scg.run.binding import Binder, as_runs, bind
@@ -65,7 +67,7 @@ class Step:
     def __call__(
         self,
         params: Mapping[str, Any],
-        *,
+        *wrong: Any,
         seed: int | tuple[int, ...] | None = None,
         runs: int = 1,
         data: Mapping[str, Any] | None = None,
@@ -96,8 +98,12 @@ class Step:
             If something is missing, unknown, or of another shape, if a law's parameter violates
             its constraint, or if data that are observed lie outside their law's support.
         """
+        if wrong:
+            raise CallError(
+                "a step takes its other arguments by name: step(params, seed=1, data={...})"
+            )
         if by_name:
-            data = {**(data or {}), **by_name}
+            data = self._with(data, by_name, ("seed", "runs", "data", "state", "noise"))
         values, sizes, memory = self.checked(params, data, state)
         if seed is not None and noise is None:
             runs, program = as_runs(runs), self.program
@@ -115,6 +121,7 @@ class Step:
         out = self._guarded(values, self.outcomes.given(noise, sizes), sizes, 1)
         return Result(moments(out), len(out["cost",]), memory, self.layout)
 
+    @checked("step.bind(params, data={...})")
     def bind(
         self,
         params: Mapping[str, Any],
@@ -156,14 +163,18 @@ class Step:
         >>> fast(7).cost == step(params, seed=7).cost
         True
         """
+        if "seed" in by_name:
+            raise CallError("step.bind takes no seed: fast = step.bind(params), then fast(seed)")
         if by_name:
-            data = {**(data or {}), **by_name}
+            data = self._with(data, by_name, ("runs", "data", "state"))
         return BoundStep(self, *self.checked(params, data, state), as_runs(runs))
 
+    @checked("step.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> Nested:
         """Return the initial state and own parameters of the estimators: node, then name."""
         return initial_state(self.surrogate.memory.values(), seed)
 
+    @checked("step.noise(seed=0, runs=10)")
     def noise(
         self, seed: int | tuple[int, ...], runs: int = 1, data: Mapping[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
@@ -181,7 +192,8 @@ class Step:
 
         return explain(self)
 
-    def draw(self, path: str | None = None, *, level: str = "surrogate") -> Any:
+    @checked('step.draw("surrogate.svg")')
+    def draw(self, path: str | PathLike[str] | None = None, *, level: str = "surrogate") -> Any:
         """Draw the "surrogate" or the "schedule"; see :mod:`scg.draw.dot` and `schedule`."""
         from scg.draw.schedule import draw
 
@@ -195,6 +207,7 @@ class Step:
         """The text of the compiled kernels; empty with ``backend="numpy"``."""
         return self.program.source
 
+    @checked("step.profile(params)")
     def profile(
         self,
         params: Mapping[str, Any],
@@ -261,6 +274,16 @@ class Step:
             for name, value in entries.items():
                 values[f"{node}@{name}"] = value.astype(self.program.dtype, copy=False)
         return values, sizes, memory
+
+    def _with(
+        self, data: Mapping[str, Any] | None, by_name: dict[str, Any], options: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Add data that are given by keyword, where a misspelt option ends up, too."""
+        for name in by_name:
+            near = did_you_mean(name, options)
+            if near and name not in self.graph.data_nodes:
+                raise CallError(f"a step has no argument {name!r}{near}")
+        return {**(data or {}), **by_name}
 
     @cached_property
     def _binder(self) -> Binder:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.errors import CallError
 from scg.graph.core import Graph
 
@@ -53,6 +54,7 @@ class Evaluation:
         return -self.bound
 
 
+@checked("scg.evaluate(g, params, data, samples=100, seed=0)")
 def evaluate(
     graph: Graph,
     params: Mapping[str, Any],

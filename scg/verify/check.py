@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
 from scg.estimators import REFERENCES
@@ -73,6 +74,7 @@ class Check:
         return f"bias found: z = {self.z:.1f} in {self.where} {how}"
 
 
+@checked("scg.check(step, params, seed=0)")
 def check(
     step: Step,
     params: Mapping[str, Any],

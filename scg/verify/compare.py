@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, ScgError
 from scg.graph.core import Graph
@@ -157,6 +158,7 @@ class Comparison:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
+@checked('scg.compare(g, {"muprop": scg.MuProp()}, params, runs=1000, seed=0)')
 def compare(
     graph: Graph,
     estimators: Mapping[str, Any],
@@ -210,6 +212,9 @@ def compare(
         raise CallError(f'compare: equal must be "runs" or "evaluations", got {equal!r}')
     if not estimators:
         raise CallError('compare: give estimators by name, e.g. {"score": scg.ScoreFunction()}')
+    for name in state or {}:
+        if name not in estimators:
+            raise CallError(f"compare: state of {name!r}, which is no name of an estimator")
     steps: dict[str, Step] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BiasWarning)  # the table marks them

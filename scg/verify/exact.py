@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.compile import finish
 from scg.compiler.analyse import Influence, bits
 from scg.compiler.differentiate import gradients
@@ -77,6 +78,7 @@ class Exact:
         return f"Exact(cost={self.cost:.12g}, grads={{{grads}}}, outcomes={self.outcomes})"
 
 
+@checked("scg.exact(g, params)")
 def exact(graph: Graph, params: Mapping[str, Any], data: Mapping[str, Any] | None = None) -> Exact:
     """Return the true objective and gradient by enumeration.
 

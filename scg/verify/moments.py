@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.compile import finish
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
@@ -84,6 +85,7 @@ class Moments:
         return outcome_table(self._rows, rows)
 
 
+@checked("scg.moments(step, params)")
 def moments(
     step: Step,
     params: Mapping[str, Any],

@@ -34,7 +34,7 @@ def test_estimators_as_text():
     [
         ("Magic", "there is no estimator 'Magic'; known are auto, "),
         ("MuProp(", "write it as LeaveOneOut"),
-        ("MuProp(size=3)", "MuProp has no option 'size'; it takes mean_field, scale"),
+        ("MuProp(size=3)", "MuProp has no argument 'size'; it takes mean_field, scale"),
         ("LeaveOneOut(1)", "samples must be an integer"),
         ("MovingAverage", "is no estimator; known are auto"),
         ("MuProp(scale=open('x'))", "there is no estimator 'open'"),

@@ -287,7 +287,8 @@ def test_a_graph_needs_a_cost(g):
     g.parameter("W", 1.0)
     with fails("graph 'toy' declares no cost; write g.cost(\"loss\", ...) before compiling"):
         scg.compile(g)
-    with fails("scg.compile: expected a scg.Graph, got str"):
+    usage = "; write scg.compile(g, estimator=scg.MuProp())"
+    with pytest.raises(scg.CallError, match=re.escape(f"a scg.Graph, got 'toy'{usage}")):
         scg.compile("toy")
 
 

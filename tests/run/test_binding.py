@@ -146,7 +146,8 @@ def test_a_call_needs_a_seed_or_noise():
 def test_runs(runs):
     with fails(f"runs must be a positive integer, got {runs!r}"):
         STEP(PARAMS, seed=1, runs=runs, data=DATA)
-    with fails(f"runs must be a positive integer, got {runs!r}"):
+    usage = "; write step.noise(seed=0, runs=10)"
+    with fails(f"step.noise: runs must be a positive integer, got {runs!r}{usage}"):
         STEP.noise(seed=1, runs=runs, data=DATA)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scg.options import Checked
+from scg.arguments import Checked
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution

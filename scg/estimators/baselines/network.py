@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.arguments import Fraction
 from scg.estimators.baselines.base import Baseline
 from scg.ops.elementwise import cast, maximum, square, tanh
 from scg.ops.gradient import stop
 from scg.ops.linalg import matmul
 from scg.ops.shape import np_concatenate, np_reshape
-from scg.options import Fraction
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scg.arguments import Fraction
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.baselines.squared_score import squared_score
 from scg.ops.elementwise import maximum
 from scg.ops.gradient import stop
-from scg.options import Fraction
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution

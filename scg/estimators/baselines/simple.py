@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scg.arguments import Fraction
 from scg.estimators.baselines.base import Baseline
 from scg.ops.base import constant
 from scg.ops.elementwise import maximum
-from scg.options import Fraction
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution

@@ -1,0 +1,140 @@
+"""Arguments of public calls and constructors, checked by the annotations of their parameters."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
+from typing import Any, TypeVar
+
+import numpy as np
+
+from scg.errors import CallError, EstimatorError, did_you_mean
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Fraction = float  #: The annotation of numbers from 0 up to, but not, 1.
+
+
+class Checked:
+    """Base of classes whose constructors only store: a wrong option is an error that names it."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = _checked(cls.__init__, cls.__name__, EstimatorError)
+
+    def __repr__(self) -> str:
+        options = sorted(vars(self).items())
+        given = ", ".join(f"{k}={v!r}" for k, v in options if v is not None and v is not False)
+        return f"{type(self).__name__}({given})"
+
+
+def checked(usage: str) -> Callable[[Function], Function]:
+    """Check what a public function is called with; `usage` is the call that messages show."""
+    owner = usage.partition("(")[0]
+    return lambda function: _checked(function, owner, CallError, f"; write {usage}")
+
+
+def _checked(
+    function: Any, owner: str, error: type[EstimatorError | CallError], usage: str = ""
+) -> Any:
+    signature = inspect.signature(function)
+    known = {name: p for name, p in signature.parameters.items() if name != "self"}
+    variadic = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    takes = f"; it takes {', '.join(known) or 'none'}"
+    kinds = {name: KINDS.get(str(p.annotation)) for name, p in known.items()}
+
+    @functools.wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
+        for name in () if variadic else options:
+            if name not in known:
+                near = did_you_mean(name, known)
+                raise error(f"{owner} has no argument {name!r}{near}{takes}")
+        try:
+            given = signature.bind(*args, **options).arguments
+        except TypeError as wrong:
+            raise error(f"{owner}: {wrong}{usage or takes}") from None
+        for name, kind in kinds.items():
+            if kind and name in given and not kind[1](given[name]):
+                got = f"got {_said(given[name])}{usage}"
+                raise error(f"{owner}: {name} must be {kind[0]}, {got}")
+        return function(*args, **options)
+
+    return checked
+
+
+def _said(value: Any) -> str:
+    """Describe a value in a line; a class mostly lacks its brackets."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} and not {value.__name__}(...)"
+    if _step(value):
+        return "a step (its graph is step.graph)"
+    return " ".join(f"{value!r:.80}".split())
+
+
+# --- kinds ----------------------------------------------------------------------------------------
+def _number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _count(value: Any) -> Any:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 0
+
+
+def _widths(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(map(_count, value))
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, np.ndarray)
+
+
+def _graph(value: Any) -> bool:
+    from scg.graph.core import Graph
+
+    return isinstance(value, Graph)
+
+
+def _step(value: Any) -> bool:
+    from scg.run.step import Step
+
+    return isinstance(value, Step)
+
+
+def _baseline(value: Any) -> bool:
+    from scg.estimators.baselines.base import Baseline
+
+    return value is None or isinstance(value, Baseline)
+
+
+def _of(*types: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, types)
+
+
+Kind = tuple[str, Callable[[Any], bool]]
+_MAPPING: Kind = ("a mapping from names", _of(Mapping))
+_OPTIONAL: Kind = ("a mapping from names, or None", _of(Mapping, type(None)))
+_COUNT: Kind = ("a positive integer", _count)
+
+#: What is asked of parameters with these annotations, in words and as a test.
+KINDS: dict[str, Kind] = {
+    "bool": ("True or False", _of(bool, np.bool_)),
+    "int": _COUNT,
+    "float": ("a number", _number),
+    "float | None": ("a number, or None", lambda value: value is None or _number(value)),
+    "Fraction": ("a number in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
+    "str": ("a string", _of(str)),
+    "str | None": ("a string, or None", _of(str, type(None))),
+    "str | PathLike[str] | None": ("a path, or None", _of(str, PathLike, type(None))),
+    "tuple[int, ...]": ("positive integers such as (10,)", _widths),
+    "Iterable[str | Expr]": ("a list of names or nodes", _names),
+    "Baseline | None": ("a baseline such as scg.baselines.MovingAverage()", _baseline),
+    "Graph": ("a scg.Graph", _graph),
+    "Step": ("a step, as scg.compile returns it", _step),
+    "Mapping[str, Any]": _MAPPING,
+    "Mapping[str, Any] | None": _OPTIONAL,
+    "Mapping[str, Mapping[str, Any]] | None": _OPTIONAL,
+}
