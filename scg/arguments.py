@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -110,6 +110,16 @@ def _baseline(value: Any) -> bool:
     return value is None or isinstance(value, Baseline)
 
 
+def _optimizer(value: Any) -> bool:
+    from scg.train.optim import Optimizer
+
+    return value is None or isinstance(value, Optimizer)
+
+
+def _functions(value: Any) -> bool:
+    return isinstance(value, Sequence) and all(map(callable, value))
+
+
 def _of(*types: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, types)
 
@@ -123,17 +133,25 @@ _COUNT: Kind = ("a positive integer", _count)
 KINDS: dict[str, Kind] = {
     "bool": ("True or False", _of(bool, np.bool_)),
     "int": _COUNT,
+    "int | None": ("a positive integer, or None", lambda value: value is None or _count(value)),
     "float": ("a number", _number),
     "float | None": ("a number, or None", lambda value: value is None or _number(value)),
     "Fraction": ("a number in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
     "str": ("a string", _of(str)),
     "str | None": ("a string, or None", _of(str, type(None))),
+    "bool | str": ("True, False or a text", _of(bool, np.bool_, str)),
     "str | PathLike[str] | None": ("a path, or None", _of(str, PathLike, type(None))),
     "tuple[int, ...]": ("positive integers such as (10,)", _widths),
     "Iterable[str | Expr]": ("a list of names or nodes", _names),
     "Baseline | None": ("a baseline such as scg.baselines.MovingAverage()", _baseline),
     "Graph": ("a scg.Graph", _graph),
     "Step": ("a step, as scg.compile returns it", _step),
+    "Optimizer | None": ("an optimizer such as scg.optim.Adam(1e-3)", _optimizer),
+    "Sequence[Callback]": ("a list of functions of the run", _functions),
+    "Transform | None": (
+        "a function of a batch and a seed, such as scg.data.Binarize(), or None",
+        lambda value: value is None or callable(value),
+    ),
     "Mapping[str, Any]": _MAPPING,
     "Mapping[str, Any] | None": _OPTIONAL,
     "Mapping[str, Mapping[str, Any]] | None": _OPTIONAL,

@@ -52,6 +52,10 @@ class StopWarning(UserWarning):
     """A node reaches one cost both through ``stop_gradient`` and without it."""
 
 
+class DivergenceWarning(UserWarning):
+    """The cost of a training run became a hundred times as large as it was at first."""
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return "; did you mean ...?" if a known name is close to `name`, else no text.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ import numpy as np
 import scg
 from scg.command.setup import make_folder
 from scg.data import load_digits
+from scg.files import json_text, write_atomically
 from scg.models import sbn, sbn_prior
 from scg.run.step import Step
 from scg.train import HeldOut, Run
-from scg.train.checkpoint import write_atomically
 
 EPOCHS, BATCH, RATE = 200, 50, 6e-3
 HIDDEN = (32, 32)
@@ -125,7 +124,7 @@ def demo(
     page = report(contenders, result, digits.test[:12], _reconstructed(g, contenders, digits),
                   _fantasies(contenders, digits.test.shape[1]))  # fmt: skip
     write_atomically(folder / "report.html", page.encode())
-    write_atomically(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())
+    write_atomically(folder / "result.json", (json_text(result, indent=1) + "\n").encode())
     return result
 
 

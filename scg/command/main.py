@@ -6,8 +6,6 @@ error of scg itself (with a traceback), 130 interrupted, 141 the reader of the o
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from scg.command.process import INTERRUPTED, Commands, fail, run
+from scg.files import json_text
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
@@ -116,8 +115,9 @@ def train(as_json: bool, **given: Any) -> None:
 
     try:
         result = run_training(**given, progress=not as_json)
-    except KeyboardInterrupt:
-        fail(f"interrupted; the checkpoint is in {given['out']}, go on with --resume", INTERRUPTED)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        code = int(stop.code or 0) if isinstance(stop, SystemExit) else INTERRUPTED
+        fail(f"interrupted; the checkpoint is in {given['out']}, go on with --resume", code)
     _print(result, as_json)
 
 
@@ -214,7 +214,7 @@ def _short(row: dict[str, Any]) -> dict[str, str]:
 
 def _print(result: Any, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(_finite(result)))
+        print(json_text(result))
     elif isinstance(result, dict):
         width = max(map(len, result))
         for name, value in result.items():
@@ -224,18 +224,9 @@ def _print(result: Any, as_json: bool) -> None:
         print(result)
 
 
-def _finite(value: Any) -> Any:
-    """Replace what JSON cannot say, NaN and infinities, by null."""
-    if isinstance(value, dict):
-        return {name: _finite(entry) for name, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _rows(rows: list[dict[str, str]], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(rows))
+        print(json_text(rows))
         return
     widths = {name: max(len(str(row[name])) for row in [*rows, {name: name}]) for name in rows[0]}
     for row in [{name: name for name in rows[0]}, *rows]:

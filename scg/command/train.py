@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import scg
 from scg.command.setup import make_folder, prepare
 from scg.errors import CallError
+from scg.files import json_text, write_atomically
 from scg.train import GradientVariance, HeldOut, Run
-from scg.train.checkpoint import write_atomically
 from scg.train.evaluate import LOG_WEIGHT
 from scg.train.fit import Callback
 
@@ -87,7 +86,7 @@ def train(
         **_held_out(setting.graph, finished, setting.held_out, samples),
         "folder": str(out),
     }
-    write_atomically(out / RESULT, (json.dumps(result, indent=1) + "\n").encode())
+    write_atomically(out / RESULT, (json_text(result, indent=1) + "\n").encode())
     return result
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scg.errors import ScgError
+from scg.files import write_atomically
 
 FORMATS = ("svg", "png", "pdf")
 _TEXT = (".dot", ".gv")
@@ -58,9 +59,9 @@ class Picture:
         """Write the picture; the suffix says how: .svg, .png, .pdf, or .dot for the text."""
         file = Path(path)
         if file.suffix in _TEXT:
-            file.write_text(self.source, encoding="utf-8")
+            write_atomically(file, self.source.encode())
         elif file.suffix[1:] in FORMATS:
-            file.write_bytes(self.render(file.suffix[1:]))
+            write_atomically(file, self.render(file.suffix[1:]))
         else:
             known = ", ".join([*(f".{name}" for name in FORMATS), *_TEXT])
             raise ScgError(f"cannot draw to {str(path)!r}: the suffix must be one of {known}")

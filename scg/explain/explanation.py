@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from scg.compiler.analyse import Influence, Reach, bits
@@ -12,6 +11,7 @@ from scg.compiler.plan import most_paths
 from scg.compiler.surrogate import Surrogate
 from scg.explain.law import replays, summands
 from scg.explain.node import Credit, NodeExplanation
+from scg.files import write_atomically
 from scg.ir.expr import Expr, StochasticNode
 from scg.run.step import Step
 
@@ -90,7 +90,7 @@ class Explanation:
         """
         from scg.explain.page import page
 
-        Path(path).write_text(page(self), encoding="utf-8")
+        write_atomically(path, page(self).encode())
 
     def __str__(self) -> str:
         first, *others = self.surrogate

@@ -3,8 +3,9 @@
 from scg.train import optim
 from scg.train.batches import Batches
 from scg.train.evaluate import Evaluation, HeldOut, evaluate
-from scg.train.fit import Run, fit
+from scg.train.fit import fit
 from scg.train.metrics import GradientVariance
+from scg.train.run import Run
 from scg.train.tensorboard import TensorBoard
 
 __all__ = [

@@ -11,6 +11,7 @@ from scg.errors import CallError
 from scg.graph.core import Graph
 from scg.ir.expr import Plate
 from scg.seeds.noise import stream_key
+from scg.train.check import check_count
 
 Data = dict[str, np.ndarray]
 Transform = Callable[[Data, tuple[int, ...]], Data]
@@ -64,14 +65,16 @@ class Batches:
                     "no data lie on a plate, so there are no mini-batches: leave out batch_size "
                     "and give steps_per_epoch"
                 )
-            self.per_epoch = _positive("steps_per_epoch", steps_per_epoch)
+            self.per_epoch = check_count("steps_per_epoch", steps_per_epoch)
             return
-        size = _positive("batch_size", self.examples if batch_size is None else batch_size)
+        size = check_count("batch_size", self.examples if batch_size is None else batch_size)
         if size > self.examples:
             raise CallError(f"batch_size is {size}, but the data hold {self.examples} examples")
         whole = self.examples // size
         self.size = size
-        self.per_epoch = _positive("steps_per_epoch", steps_per_epoch or whole)
+        self.per_epoch = whole
+        if steps_per_epoch is not None:
+            self.per_epoch = check_count("steps_per_epoch", steps_per_epoch)
         if self.per_epoch > whole:
             raise CallError(
                 f"steps_per_epoch is {self.per_epoch}, but the data hold {whole} batches of {size}"
@@ -133,14 +136,11 @@ def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
 
 
 def _checked(name: str, value: Any) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:  # rows of different lengths, nodes of a graph
+        raise CallError(f"data {name!r}: expected an array of numbers: {error}") from error
     if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
         bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
         raise CallError(f"data {name!r}: {bad} of {array.size} values are not finite")
     return array
-
-
-def _positive(what: str, value: Any) -> int:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise CallError(f"{what} must be a positive integer, got {value!r}")
-    return int(value)

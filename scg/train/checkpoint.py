@@ -1,8 +1,8 @@
 """Checkpoints: one safetensors file, with a JSON description in its header.
 
 One file is replaced by one rename, so that at every moment a whole checkpoint lies at its path:
-the old one or the new one. Arrays keep every bit; the description holds what is not an array, and
-the digest of all arrays.
+the old one or the new one. Arrays keep every bit; the description holds what is not an array. The
+header also holds the digest of the description and of all arrays.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scg.errors import CheckpointError
+from scg.files import held, write_atomically
 
-FORMAT = 1
+FORMAT = "2"
+#: Arrays of a checkpoint at most, and bytes of its header: safetensors reads no longer one.
+ARRAYS, HEADER = 1 << 17, 100_000_000
+#: Types of arrays by safetensors' names.
+_TYPES = {"BOOL", *(f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64))}
+_TYPES |= {"F16", "F32", "F64"}
 _SEPARATOR = "\x1f"  # joins the path to an array; no declared name can hold it
 
 
@@ -38,14 +43,20 @@ def save(path: str | Path, arrays: Mapping[str, Any], about: Mapping[str, Any]) 
     Raises
     ------
     CheckpointError
-        If the file cannot be written; what lay there is untouched.
+        If the file cannot be written, or could not be read again; what lay there is untouched.
     """
     from safetensors.numpy import save as encode
 
     flat = _flatten(arrays)
-    described = {"format": FORMAT, "digest": _digest(flat), "about": dict(about)}
-    content = encode(flat, metadata={"scg": json.dumps(described)})
-    write_atomically(Path(path), content)
+    for name, array in flat.items():
+        if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+            where = " of ".join(name.split(_SEPARATOR)[::-1])
+            raise CheckpointError(f"{path}: cannot hold {where}, an array of type {array.dtype}")
+    text = json.dumps(dict(about))
+    content = encode(flat, {"scg": FORMAT, "about": text, "digest": _digest(flat, text)})
+    _check_limits(path, content)
+    with writing(path):
+        write_atomically(path, content)
 
 
 def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -54,7 +65,7 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     CheckpointError
-        If there is none, or it is damaged or not a checkpoint of scg.
+        If there is none, or it is damaged, too large or not a checkpoint of scg.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -62,39 +73,27 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no checkpoint")
     try:
+        with path.open("rb") as file:
+            length = file.read(8)
+            _check_limits(path, length + file.read(min(int.from_bytes(length, "little"), HEADER)))
         with safe_open(path, framework="numpy") as file:
-            header = (file.metadata() or {}).get("scg")
-            flat = {name: file.get_tensor(name) for name in file.keys()}
+            known = file.metadata() or {}
+            _check_format(path, known)
+            flat = {}
+            for name in file.keys():
+                if (code := file.get_slice(name).get_dtype()) not in _TYPES:
+                    raise CheckpointError(f"{path}: damaged: it holds an array of type {code}")
+                flat[name] = file.get_tensor(name)
     except (SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
         raise CheckpointError(f"{path}: damaged or not a safetensors file ({error})") from error
-    if header is None:
-        raise CheckpointError(f"{path}: a safetensors file, but not a checkpoint of scg")
-    described = json.loads(header)
-    if described["format"] != FORMAT:
-        raise CheckpointError(
-            f"{path}: written in format {described['format']}, this version reads {FORMAT}"
-        )
-    if described["digest"] != _digest(flat):
-        raise CheckpointError(f"{path}: damaged: its arrays do not match their digest")
-    return _nested(flat), described["about"]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by new content; at every moment one of the two lies there, whole."""
-    scratch = path.with_name(f".{path.name}.partial")
+    if known["digest"] != _digest(flat, known["about"]):
+        raise CheckpointError(f"{path}: damaged: what it holds does not match its digest")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
-        reason = error.strerror or str(error)
-        raise CheckpointError(f"{path}: cannot write: {reason}") from error
+        return _nested(flat), dict(json.loads(known["about"]))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: damaged: what it says cannot be read") from error
 
 
 def digest(arrays: Mapping[str, Any]) -> str:
@@ -102,14 +101,64 @@ def digest(arrays: Mapping[str, Any]) -> str:
     return _digest(_flatten(arrays))
 
 
-def _sync_directory(path: Path) -> None:
-    """Make the rename itself durable, where directories can be synchronised."""
-    if os.name == "posix":
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turn what the system says against writing a file into a clear error."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError(f"{path}: cannot write: {reason}") from error
+
+
+@contextlib.contextmanager
+def alone(*paths: Path) -> Iterator[None]:
+    """Be the only run that writes these files.
+
+    Raises
+    ------
+    CheckpointError
+        If another one does, in this process or another, or if they cannot be written.
+    """
+    with contextlib.ExitStack() as locks:
+        for path in paths:
+            try:
+                with writing(path):
+                    locks.enter_context(held(path))
+            except CheckpointError as error:
+                if not isinstance(error.__cause__, BlockingIOError):
+                    raise
+                raise CheckpointError(
+                    f"{path}: another run writes there now; wait for its end, or choose another "
+                    "place"
+                ) from None
+        yield
+
+
+def _check_limits(path: str | Path, content: bytes) -> None:
+    """Raise unless a file begins with a header that may be parsed."""
+    length = int.from_bytes(content[:8], "little")
+    if length > HEADER:
+        raise CheckpointError(f"{path}: damaged: a header of {length} bytes, more than {HEADER}")
+    arrays = content.count(b'"data_offsets"', 8, 8 + length)
+    if arrays > ARRAYS:
+        raise CheckpointError(f"{path}: a checkpoint of {arrays} arrays, more than {ARRAYS}")
+
+
+def _check_format(path: Path, known: Mapping[str, str]) -> None:
+    if "scg" not in known:
+        raise CheckpointError(f"{path}: a safetensors file, but not a checkpoint of scg")
+    if known["scg"].startswith("{"):
+        raise CheckpointError(
+            f"{path}: written by an earlier version of scg in another form, which this version "
+            "cannot resume; its arrays are read by safetensors.numpy.load_file(...)"
+        )
+    if known["scg"] != FORMAT:
+        raise CheckpointError(
+            f"{path}: written in format {known['scg']:.20}, this version reads {FORMAT}"
+        )
+    if not {"about", "digest"} <= known.keys():
+        raise CheckpointError(f"{path}: damaged: its header lacks the description or the digest")
 
 
 def _flatten(arrays: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
@@ -133,8 +182,8 @@ def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return nested
 
 
-def _digest(flat: Mapping[str, np.ndarray]) -> str:
-    total = hashlib.sha256()
+def _digest(flat: Mapping[str, np.ndarray], text: str = "") -> str:
+    total = hashlib.sha256(f"{len(text)}\n{text}\n".encode())
     for name in sorted(flat):
         array = flat[name]
         total.update(f"{name}\n{array.dtype.str}{array.shape}\n".encode())

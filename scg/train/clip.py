@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from scg.train.check import check_number
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 RULES: set[Callable[..., Any]] = set()
@@ -52,6 +54,9 @@ class ClipNorm:
 
     limit: float
 
+    def __post_init__(self) -> None:
+        check_number(f"{type(self).__name__}: limit", self.limit, above=0.0)
+
     @rule
     def __call__(self, grads: Mapping[str, Any]) -> dict[str, Any]:
         """Return the scaled gradients."""
@@ -65,6 +70,9 @@ class ClipValue:
     """Clip every element of every gradient to ±`limit`."""
 
     limit: float
+
+    def __post_init__(self) -> None:
+        check_number(f"{type(self).__name__}: limit", self.limit, above=0.0)
 
     @rule
     def __call__(self, grads: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from scg.errors import CallError
 from scg.graph.core import Graph
 
 if TYPE_CHECKING:
-    from scg.train.fit import Run
+    from scg.train.run import Run
 
 LOG_WEIGHT = "log_weight"
 
@@ -143,13 +143,14 @@ class HeldOut:
         Epochs between two evaluations.
     """
 
+    @checked("HeldOut(data, samples=1, every=1)")
     def __init__(
         self,
         data: Mapping[str, Any],
         *,
         name: str = "test",
         samples: int = 1,
-        seed: int = 0,
+        seed: int | tuple[int, ...] = 0,
         every: int = 1,
     ):
         self.data, self.name = dict(data), name

@@ -2,72 +2,35 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.errors import CallError, CheckpointError
-from scg.run.result import Nested
+from scg.run.binding import bind
 from scg.run.step import Step
 from scg.seeds.noise import check_seed
-from scg.train import checkpoint as files
 from scg.train.batches import Batches, Transform
+from scg.train.checkpoint import alone
+from scg.train.finish import Finish
 from scg.train.interrupt import between_updates
 from scg.train.metrics import JsonLines
 from scg.train.optim import Adam, Optimizer, OptimizerState
 from scg.train.progress import progress_bar
-from scg.train.settings import compare, settings
-from scg.train.update import Params, Snapshot, make_update
+from scg.train.run import Kept, Run
+from scg.train.settings import settings
+from scg.train.update import Snapshot, make_update
 
-Callback = Callable[["Run"], Mapping[str, Any] | None]
-
-
-@dataclass(repr=False)
-class Run:
-    """A training run: what :func:`fit` returns, and what callbacks see.
-
-    Attributes
-    ----------
-    step : Step
-        What is trained.
-    now : Snapshot
-        Parameters, states and position.
-    history : list of dict
-        The metrics of each finished epoch.
-    stop : bool
-        A callback sets it to end the run after this epoch.
-    """
-
-    step: Step
-    now: Snapshot
-    history: list[dict[str, Any]] = field(default_factory=list)
-    stop: bool = False
-
-    @property
-    def params(self) -> Params:
-        """The parameters."""
-        return self.now.params
-
-    @property
-    def state(self) -> Nested:
-        """The estimators' state and own parameters."""
-        return self.now.state
-
-    @property
-    def epoch(self) -> int:
-        """Number of finished epochs."""
-        return len(self.history)
-
-    def __repr__(self) -> str:
-        cost = f", cost {self.history[-1]['cost']:.6g}" if self.history else ""
-        name, done = self.step.graph.name, f"{self.epoch} epochs, {self.now.count} updates"
-        return f"Run({name!r}: {done}{cost})"
+Callback = Callable[[Run], Mapping[str, Any] | None]
 
 
+@checked(
+    "scg.fit(scg.compile(g), data={...}, seed=0, optimizer=scg.optim.Adam(1e-3), callbacks=[f])"
+)
 def fit(
     step: Step,
     params: Mapping[str, Any] | None = None,
@@ -81,9 +44,9 @@ def fit(
     steps_per_epoch: int | None = None,
     plate: str | None = None,
     transform: Transform | None = None,
-    callbacks: Iterable[Callback] = (),
-    metrics: str | Path | None = None,
-    checkpoint: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    metrics: str | PathLike[str] | None = None,
+    checkpoint: str | PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
     progress: bool | str = False,
@@ -114,14 +77,15 @@ def fit(
         Number of epochs in all, those before a resumption included.
     batch_size, plate, steps_per_epoch, transform
         See :class:`scg.train.Batches`.
-    callbacks : iterable of callable
+    callbacks : sequence of callable
         Each is called with the :class:`Run` after every epoch; a mapping that it returns joins the
         metrics, and ``run.stop = True`` ends the run.
     metrics : path, optional
-        A file of JSON lines, one an epoch.
+        A file of JSON lines, one an epoch; a number that is not finite is null there.
     checkpoint : path, optional
-        Written at the start, after every epoch, on an interrupt, and every `checkpoint_every`
-        updates; see :mod:`scg.train.checkpoint`.
+        Written at the start, after every epoch, on an interrupt or an error, and every
+        `checkpoint_every` updates; see :mod:`scg.train.checkpoint`. Interrupts are Ctrl-C, SIGTERM
+        and SIGHUP. No other run can write there meanwhile.
     resume : bool
         Continue from the checkpoint.
     progress : bool or str
@@ -134,118 +98,67 @@ def fit(
     Raises
     ------
     CallError
-        If the data do not fit the graph, or a gradient is not finite.
+        If the data do not fit the graph, or a cost or a gradient is not finite.
     CheckpointError
-        If an older file is in the way; if the checkpoint to resume is missing,
-        damaged, or of another run.
+        If an older file is in the way, or another run writes there; if the checkpoint to resume is
+        missing, damaged, or of another run.
     """
     check_seed(seed)
     if not step.graph.parameters:
         raise CallError(f"graph {step.graph.name!r} declares no parameter: nothing to train")
     base = tuple(seed) if isinstance(seed, tuple) else (seed,)
     optimizer = optimizer or Adam()
-    own_optimizer = own_optimizer or optimizer
+    optimizers = optimizer, own_optimizer or optimizer
+    if checkpoint is None and (resume or checkpoint_every):
+        what = "resume=True" if resume else "checkpoint_every="
+        raise CheckpointError(f"{what} needs checkpoint=, the file to continue from")
     batches = Batches(step.graph, data or {}, batch_size, base, plate, steps_per_epoch, transform)
-    start = Snapshot(
-        0,
-        {name: np.asarray(value) for name, value in (params or step.graph.init(seed)).items()},
-        step.init(seed),
-        OptimizerState(),
-        OptimizerState(),
-    )
-    run = Run(step, start)
-    update = make_update(step, optimizer, own_optimizer)
-    path = Path(checkpoint) if checkpoint is not None else None
-    if resume and path is None:
-        raise CheckpointError("resume=True needs checkpoint=, the file to continue from")
-    made_with = settings(step, start.params, batches, optimizer, own_optimizer) if path else {}
-    if path is not None and resume:
-        _restore(run, path, made_with)
-    else:
-        for name in filter(None, (checkpoint, metrics)):
-            if Path(name).exists():
-                raise CheckpointError(
-                    f"{name}: is there already; resume the run or choose another place"
-                )
-    callbacks = tuple(callbacks)
     last = epochs * batches.per_epoch
-    if path is not None and not resume:
-        _save(run, path, made_with)  # an unwritable place is found before the work, not after
-    lines = JsonLines(metrics, run.history) if metrics is not None else None
-    saved = run.now.count
-    whole = (run.now, run.epoch)  # the last point at which nothing was half done
+    run = Run(step, _start(step, params, seed))
+    if transform is None:
+        step.checked(run.params, batches[0], run.state)
+    update = make_update(step, *optimizers)
+    places = [Path(place) for place in (checkpoint, metrics) if place is not None]
+    path = None if checkpoint is None else places[0]
 
-    try:
-        with progress_bar(last, run.now.count, progress) as advance, between_updates() as ask:
-            started = time.perf_counter()
-            while run.now.count < last and not run.stop:
-                count = run.now.count
-                run.now = update(run.now, batches[count], (*base, count))
-                advance(run)
-                due = checkpoint_every is not None and run.now.count % checkpoint_every == 0
-                if run.now.count % batches.per_epoch == 0:
-                    _finish_epoch(run, batches.per_epoch, started, callbacks, lines)
-                    started, due = time.perf_counter(), True
-                whole = (run.now, run.epoch)
-                if path is not None and due:
-                    saved = _save(run, path, made_with)
-                ask()
-    except KeyboardInterrupt:
-        run.now, finished = whole
-        del run.history[finished:]
-        if path is not None and run.now.count != saved:
-            _save(run, path, made_with)
-        raise
+    with alone(*places):
+        made_with = settings(step, run.params, batches, *optimizers) if path else {}
+        kept = Kept(path, made_with)
+        if resume:
+            kept.restore(run, batches.per_epoch, optimizers)
+        else:
+            for place in places:
+                if place.exists():
+                    raise CheckpointError(
+                        f"{place}: is there already; resume the run or choose another place"
+                    )
+            kept.save(run)  # an unwritable place is found before the work, not after
+        lines = JsonLines(metrics, run.history) if metrics is not None else None
+        finish = Finish(run, batches.per_epoch, tuple(callbacks), lines)
+        whole = (run.now, run.epoch)  # the last point at which nothing was half done
+        try:
+            with progress_bar(last, run.now.count, progress) as advance, between_updates() as ask:
+                while run.now.count < last and not run.stop:
+                    count = run.now.count
+                    run.now = update(run.now, batches[count], (*base, count))
+                    advance(run)
+                    ended = finish()
+                    whole = (run.now, run.epoch)
+                    if ended or (checkpoint_every and run.now.count % checkpoint_every == 0):
+                        kept.save(run)
+                    ask()
+        except BaseException as error:
+            run.now, finished = whole
+            del run.history[finished:]
+            if not isinstance(error, CheckpointError) and run.now.count != kept.count:
+                kept.save(run)
+            raise
     return run
 
 
-def _finish_epoch(
-    run: Run,
-    per_epoch: int,
-    started: float,
-    callbacks: tuple[Callback, ...],
-    lines: JsonLines | None,
-) -> None:
-    cost = run.now.cost / per_epoch
-    run.now = run.now._replace(cost=0.0)
-    record: dict[str, Any] = {"epoch": run.epoch + 1, "step": run.now.count, "cost": cost}
-    record["seconds"] = round(time.perf_counter() - started, 4)
-    run.history.append(record)
-    for callback in callbacks:
-        record.update(callback(run) or {})
-    if lines is not None:
-        lines.write(record)
-
-
-def _save(run: Run, path: Path, made_with: Mapping[str, Any]) -> int:
-    now = run.now
-    arrays = {
-        "params": now.params,
-        "state": now.state,
-        "optimizer": now.optimizer.slots,
-        "own": now.own.slots,
-    }
-    about = {
-        "settings": made_with,
-        "count": now.count,
-        "updates": [now.optimizer.count, now.own.count],
-        "cost": now.cost,
-        "history": run.history,
-    }
-    files.save(path, arrays, about)
-    return now.count
-
-
-def _restore(run: Run, path: Path, made_with: Mapping[str, Any]) -> None:
-    arrays, about = files.load(path)
-    compare(path, about.get("settings", {}), made_with)
-    first, own = about["updates"]
-    run.now = Snapshot(
-        about["count"],
-        arrays.get("params", {}),
-        arrays.get("state", {}),
-        OptimizerState(first, arrays.get("optimizer", {})),
-        OptimizerState(own, arrays.get("own", {})),
-        about["cost"],
-    )
-    run.history = about["history"]
+def _start(step: Step, params: Mapping[str, Any] | None, seed: Any) -> Snapshot:
+    """Return where a run begins, its parameters being those that the graph declares."""
+    given = step.graph.init(seed) if params is None else params
+    bind(step.graph, given, {}, step.program.dtype, needed=set(step.graph.parameters))
+    values = {name: np.asarray(value) for name, value in given.items()}
+    return Snapshot(0, values, step.init(seed), OptimizerState(), OptimizerState())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.errors import CheckpointError
-from scg.train.checkpoint import write_atomically
+from scg.arguments import checked
+from scg.files import json_text, write_atomically
+from scg.train.check import check_count
+from scg.train.checkpoint import writing
 
 if TYPE_CHECKING:
-    from scg.train.fit import Run
+    from scg.train.run import Run
 
 
 class JsonLines:
@@ -21,24 +23,22 @@ class JsonLines:
 
     Parameters
     ----------
-    path : str or Path
+    path : path
         The file.
     history : list of dict
         The lines of earlier epochs; the file begins with exactly these.
     """
 
-    def __init__(self, path: str | Path, history: list[dict[str, Any]]):
+    def __init__(self, path: str | PathLike[str], history: list[dict[str, Any]]):
         self.path = Path(path)
         text = "".join(_line(record) for record in history)
-        write_atomically(self.path, text.encode())
+        with writing(self.path):
+            write_atomically(self.path, text.encode())
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one line."""
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_line(record))
-        except OSError as error:
-            raise CheckpointError(f"{self.path}: cannot write: {error.strerror}") from error
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(_line(record))
 
 
 class GradientVariance:
@@ -59,8 +59,17 @@ class GradientVariance:
         Seed of the runs: the same noise each time.
     """
 
-    def __init__(self, data: Mapping[str, Any], *, runs: int = 100, every: int = 1, seed: int = 0):
-        self.data, self.runs, self.every, self.seed = dict(data), runs, every, seed
+    @checked("GradientVariance(data, runs=100, every=1)")
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        *,
+        runs: int = 100,
+        every: int = 1,
+        seed: int | tuple[int, ...] = 0,
+    ):
+        self.data, self.every, self.seed = dict(data), every, seed
+        self.runs = check_count("GradientVariance: runs", runs, least=2)
 
     def __call__(self, run: Run) -> dict[str, float]:
         """Measure, if it is time."""
@@ -72,4 +81,4 @@ class GradientVariance:
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    return json.dumps(dict(record)) + "\n"
+    return f"{json_text(record)}\n"

@@ -25,6 +25,7 @@ import numpy as np
 
 from scg.errors import CallError
 from scg.train import schedules
+from scg.train.check import check_number
 from scg.train.clip import RULES, Clip, ClipNorm, ClipValue, rule
 from scg.train.schedules import Schedule
 
@@ -76,6 +77,15 @@ class Optimizer:
     rate: float | Schedule = 1e-3
     clip: Clip | None = field(default=None, kw_only=True)
 
+    def __post_init__(self) -> None:
+        if not callable(self.rate):
+            self._check_rate(self.rate)
+        if self.clip is not None and not callable(self.clip):
+            raise CallError(
+                f"{type(self).__name__}: clip must be a function of the gradients, such as "
+                f"clip=scg.optim.ClipNorm(5.0), got {self.clip!r}"
+            )
+
     def update(
         self, value: np.ndarray, grad: np.ndarray, slots: Slots, rate: float, count: int
     ) -> tuple[np.ndarray, Slots]:
@@ -96,7 +106,11 @@ class Optimizer:
 
     def rate_at(self, count: int) -> float:
         """Return the learning rate after `count` updates."""
-        return float(self.rate(count) if callable(self.rate) else self.rate)
+        return self._check_rate(self.rate(count)) if callable(self.rate) else float(self.rate)
+
+    def _check_rate(self, rate: Any) -> float:
+        name = type(self).__name__
+        return check_number(f"{name}: rate", rate, least=0.0, hint=f"{name}(1e-3), or a schedule")
 
     def apply(
         self,
@@ -188,6 +202,7 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _fraction("SGD", momentum=self.momentum)
         if self.nesterov and not self.momentum:
             raise CallError("SGD: nesterov=True needs momentum, for instance momentum=0.9")
@@ -226,7 +241,9 @@ class RMSprop(Optimizer):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _fraction("RMSprop", decay=self.decay, momentum=self.momentum)
+        check_number("RMSprop: epsilon", self.epsilon, above=0.0)
 
     @rule
     def update(
@@ -262,7 +279,10 @@ class Adam(Optimizer):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        _fraction(type(self).__name__, beta1=self.beta1, beta2=self.beta2)
+        super().__post_init__()
+        name = type(self).__name__
+        _fraction(name, beta1=self.beta1, beta2=self.beta2)
+        check_number(f"{name}: epsilon", self.epsilon, above=0.0)
 
     @rule
     def update(
@@ -290,6 +310,10 @@ class AdamW(Adam):
 
     decay: float = 1e-2
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("AdamW: decay", self.decay, least=0.0)
+
     @rule
     def update(
         self, value: np.ndarray, grad: np.ndarray, slots: Slots, rate: float, count: int
@@ -305,5 +329,4 @@ def _shortfall(decay: float, count: int) -> Any:
 
 def _fraction(name: str, **given: float) -> None:
     for what, value in given.items():
-        if not 0.0 <= value < 1.0:
-            raise CallError(f"{name}: {what} must lie in [0, 1), got {value!r}")
+        check_number(f"{name}: {what}", value, least=0.0, below=1.0)

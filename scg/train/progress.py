@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scg.train.fit import Run
+    from scg.train.run import Run
 
 
 @contextlib.contextmanager

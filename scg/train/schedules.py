@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scg.train.check import check_count
+
 Schedule = Callable[[int], float]
 
 
@@ -22,6 +24,9 @@ class Exponential:
     rate: float
     decay: float
     every: int = 1
+
+    def __post_init__(self) -> None:
+        check_count("Exponential: every", self.every)
 
     def __call__(self, count: int) -> float:
         """Return the rate after `count` updates."""
@@ -71,6 +76,10 @@ class Cosine:
     length: int
     final: float = 0.0
     warmup: int = 0
+
+    def __post_init__(self) -> None:
+        check_count("Cosine: length", self.length)
+        check_count("Cosine: warmup", self.warmup, least=0)
 
     def __call__(self, count: int) -> float:
         """Return the rate after `count` updates."""

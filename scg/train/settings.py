@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import CheckpointError
+from scg.graph.declaration.digest import digest, digests, text
 from scg.run.step import Step
 from scg.train.batches import Batches
 from scg.train.optim import Optimizer
@@ -28,21 +29,23 @@ def settings(
     return {
         "model": step.graph.name,
         "parameters": {name: list(np.shape(value)) for name, value in params.items()},
-        "estimators": {str(node.name): _text(chosen) for node, chosen in plan.items()},
+        "declaration": digests(step.graph),
+        "estimators": {str(node.name): _chosen(chosen) for node, chosen in plan.items()},
         "backend": step.program.backend,
         "dtype": str(np.dtype(step.program.dtype)),
-        "optimizer": _text(optimizer),
-        "own optimizer": _text(own_optimizer),
+        "optimizer": _chosen(optimizer),
+        "own optimizer": _chosen(own_optimizer),
         "seed": list(batches.seed),
         "batch size": batches.batch_size,
         "steps per epoch": batches.per_epoch,
-        "transform": _text(batches.transform),
+        "transform": _chosen(batches.transform),
         "data": {name: _fingerprint(array) for name, array in batches.data.items()},
     }
 
 
-def compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+def compare(path: Path, there: Any, here: Mapping[str, Any]) -> None:
     """Raise, naming the first setting that differs, unless both are the same."""
+    there = there if isinstance(there, dict) else {}
     for name, value in here.items():
         if there.get(name) == value:
             continue
@@ -55,9 +58,11 @@ def compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> No
         )
 
 
-def _text(value: Any) -> str:
-    """Return a representation without addresses, which change from process to process."""
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+def _chosen(value: Any) -> str:
+    """Describe an object that a user chose; of a function its text says nothing but the name."""
+    shown = text(value)
+    coded = re.search("<function|<bound method", shown)
+    return f"{shown} with code {digest(value)[:16]}" if coded else shown
 
 
 def _fingerprint(array: np.ndarray) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scg.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from scg.train.fit import Run
+    from scg.train.run import Run
 
 
 class TensorBoard:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.compile import finish
+from scg.errors import CallError
 from scg.graph.core import Graph
 from scg.ir.expr import Expr, intern
 from scg.ir.origin import Origin
@@ -67,11 +68,16 @@ class Update:
         )
         state, own = out.state, now.own
         if out.estimator_grads:
-            grads = _flat(out.estimator_grads)
-            flat, own = self.own_optimizer.apply(_flat(state), grads, own)
-            state = {n: {k: flat[f"{n}@{k}"] for k in entries} for n, entries in state.items()}
+            grads = flat(out.estimator_grads)
+            new, own = self.own_optimizer.apply(flat(state), grads, own)
+            state = {n: {k: new[f"{n}@{k}"] for k in entries} for n, entries in state.items()}
+        if not np.isfinite(out.cost):
+            raise CallError(
+                f"the cost of graph {graph.name!r} is {out.cost} after {now.count} updates; lower "
+                "the learning rate, or compile with check_finite=True, which names the node"
+            )
         params = graph.constrained(numbers)
-        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + out.cost)
+        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + float(out.cost))
 
 
 class FusedUpdate(Update):
@@ -112,7 +118,7 @@ class FusedUpdate(Update):
         values, sizes, memory = self.step.checked(now.params, batch, now.state)
         values |= self.params.inputs(now.optimizer) | self.own.inputs(now.own)
         out = self.program.estimate(values, sizes, 1, seed)
-        if not np.isfinite(out["size",]):
+        if not (np.isfinite(out["size",]) and np.isfinite(out["cost",])):
             return super().__call__(now, batch, seed)  # which says what is not finite
         params = self.step.graph.constrained(self.params.values(out))
         state = nest(memory, out, "state")
@@ -205,5 +211,6 @@ class _Part:
         return OptimizerState(before.count + 1, {n: found.get(n, {}) for n in self.grads})
 
 
-def _flat(nested: Nested) -> Params:
+def flat(nested: Nested) -> Params:
+    """Return what a state holds by "node@name"."""
     return {f"{node}@{name}": v for node, entries in nested.items() for name, v in entries.items()}

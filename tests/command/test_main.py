@@ -95,8 +95,9 @@ def test_train_resumes_to_the_same_parameters(run, small, tmp_path):
     assert checkpoint.digest(both[0]) == checkpoint.digest(both[1])
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_saves_a_checkpoint(small, tmp_path):
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize(("name", "expected"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_saves_a_checkpoint(run, small, tmp_path, name, expected):
     args = [str(a) for a in train(small, "--epochs", 100_000, "--out", tmp_path / "o")]
     process = subprocess.Popen(
         [sys.executable, "-m", "scg", *args], stderr=subprocess.PIPE, text=True
@@ -104,12 +105,18 @@ def test_ctrl_c_saves_a_checkpoint(small, tmp_path):
     metrics = tmp_path / "o" / "metrics.jsonl"
     while process.poll() is None and not (metrics.exists() and metrics.stat().st_size):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    code, _, err = run(*train(small, "--out", tmp_path / "o", "--resume"))
+    assert code == 2 and "another run writes there now" in err
+    process.send_signal(getattr(signal, name))
     _, err = process.communicate(timeout=30)
-    assert process.returncode == cli.INTERRUPTED
+    assert process.returncode == expected
     assert "go on with --resume" in err
     assert "Traceback" not in err
     assert checkpoint.load(tmp_path / "o" / "checkpoint.safetensors")[1]["count"] >= 2
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == [
+        "checkpoint.safetensors",
+        "metrics.jsonl",
+    ]
 
 
 def test_a_full_disk_is_one_line_and_spares_the_checkpoint(run, small, tmp_path, monkeypatch):

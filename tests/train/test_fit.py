@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.train import Batches, GradientVariance
+from scg.train import Batches, GradientVariance, HeldOut, checkpoint
 from tests.train.models import nvil, pixels, sbn
 
 
@@ -154,7 +154,7 @@ def test_gradient_variance_is_the_exact_one():
     ("options", "message"),
     [
         ({"batch_size": 13}, "batch_size is 13, but the data hold 12 examples"),
-        ({"batch_size": 0}, "batch_size must be a positive integer"),
+        ({"batch_size": 0}, "batch_size must be a positive integer, or None, got 0"),
         ({"data": {}}, "data 'x' is missing"),
         ({"data": {"x": pixels(), "y": pixels()}}, "unknown data 'y'; the graph declares 'x'"),
         ({"data": {"x": np.full((12, 4), np.nan)}}, "data 'x': 48 of 48 values are not finite"),
@@ -165,6 +165,119 @@ def test_gradient_variance_is_the_exact_one():
 def test_wrong_calls(step, options, message):
     with pytest.raises(scg.CallError, match=message):
         scg.fit(step, **{"data": {"x": pixels()}, "seed": 0, "batch_size": 4, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "adam"}, r"optimizer must be an optimizer such as scg.optim.Adam\(1e-3\)"),
+        ({"optimizer": scg.optim.Adam}, r"got the class Adam and not Adam\(\.\.\.\); write"),
+        ({"own_optimizer": 0.1}, "own_optimizer must be an optimizer"),
+        ({"callbacks": print}, r"callbacks must be a list of functions.*callbacks=\[f\]"),
+        ({"callbacks": [3]}, r"callbacks must be a list of functions of the run, got \[3\]"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be a positive integer, or None, got 0"),
+        ({"epochs": 2.5}, "epochs must be a positive integer, got 2.5"),
+        ({"epochs": 0}, "epochs must be a positive integer, got 0"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch must be a positive integer, or None, got 0"),
+        ({"params": {}}, "parameter 'encoder' is missing"),
+        ({"params": [1.0]}, r"params must be a mapping from names, or None, got \[1.0\]"),
+        ({"data": pixels()}, "data must be a mapping from names, or None, got array"),
+        ({"data": {"x": [[1.0], [1.0, 2.0]]}}, "data 'x': expected an array of numbers"),
+        ({"data": {"x": pixels(visible=3)}}, r"data 'x': expected shape \(batch, 4\)"),
+        (
+            {"transform": 3},
+            r"transform must be a function .* scg.data.Binarize\(\), or None, got 3",
+        ),
+        ({"plate": scg.Plate("batch")}, r"plate must be a string, or None, got Plate\('batch'"),
+        ({"metrics": 3}, "metrics must be a path, or None, got 3"),
+        ({"seeds": 3}, "scg.fit has no argument 'seeds'; did you mean 'seed'"),
+    ],
+)
+def test_mistakes_are_found_before_a_file_is_written(step, tmp_path, options, message):
+    given = {"data": {"x": pixels()}, "seed": 0, "batch_size": 4, "checkpoint": tmp_path / "c"}
+    with pytest.raises(scg.CallError, match=message):
+        scg.fit(step, **{**given, **options})
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_step(step):
+    with pytest.raises(scg.CallError, match=r"got Graph.*write scg.fit\(scg.compile\(g\), "):
+        scg.fit(step.graph, data={"x": pixels()}, seed=0)
+    with pytest.raises(scg.CallError, match=r"step must be a step, as .*, got 3"):
+        scg.fit(3, seed=0)
+    for option in ({"resume": True}, {"checkpoint_every": 3}):
+        with pytest.raises(scg.CheckpointError, match="needs checkpoint="):
+            scg.fit(step, data={"x": pixels()}, seed=0, **option)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: HeldOut({}, every=0), "HeldOut: every must be a positive integer, got 0"),
+        (lambda: HeldOut(pixels()), "HeldOut: data must be a mapping"),
+        (lambda: GradientVariance({}, runs=1), "runs must be an integer, at least 2, got 1"),
+        (lambda: scg.evaluate(sbn(), {}, {}, samples=0, seed=0), "samples must be a positive"),
+    ],
+)
+def test_wrong_callbacks(make, message):
+    with pytest.raises(scg.CallError, match=message):
+        make()
+
+
+def toy(cost=lambda t: (t - 1.0) ** 2):
+    g = scg.Graph("toy")
+    g.cost("loss", cost(g.parameter("t", 0.25)))
+    return scg.compile(g, backend="numpy")
+
+
+def test_metrics_of_numpy_are_numbers_in_files_and_history(tmp_path):
+    def measure(run):
+        found = {"a": np.float32(0.5), "b": np.arange(3), "c": np.int64(2), "d": np.bool_(True)}
+        return {**found, "e": np.array(0.25), "f": np.nan, "g": (np.inf, {"h": np.ones(1)})}
+
+    options = {"seed": 0, "steps_per_epoch": 2, "callbacks": [measure]}
+    files = {"metrics": tmp_path / "m", "checkpoint": tmp_path / "c"}
+    run = scg.fit(toy(), **options, **files)
+    plain = {"a": 0.5, "b": [0, 1, 2], "c": 2, "d": True, "e": 0.25}
+    assert {name: run.history[0][name] for name in plain} == plain
+    (line,) = (tmp_path / "m").read_text().splitlines()
+    found = json.loads(line, parse_constant=lambda word: pytest.fail(word))
+    assert {name: found[name] for name in "fg"} == {"f": None, "g": [None, {"h": [1.0]}]}
+    again = scg.fit(toy(), **options, **files, epochs=2, resume=True)
+    assert np.isnan(again.history[0]["f"]) and again.epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (3.0, "callback measure: expected a mapping from names to metrics, or None, got 3.0"),
+        ({"cost": 3.0}, "callback measure: a metric needs a name of its own"),
+        ({"a": {1, 2}}, r"callback measure: metric 'a' is \{1, 2\}; a metric consists of numbers"),
+        ({"a": np.array(["x", None])[1:] == 3j, "b": 3j}, "callback measure: metric 'b' is 3j"),
+    ],
+)
+def test_what_is_no_metric(tmp_path, found, message):
+    def measure(run):
+        return found
+
+    path = tmp_path / "c"
+    with pytest.raises(scg.CallError, match=message):
+        scg.fit(toy(), seed=0, steps_per_epoch=4, callbacks=[measure], checkpoint=path)
+    assert checkpoint.load(path)[1]["count"] == 3
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_cost_that_is_not_finite_is_an_error(backend):
+    g = scg.Graph("toy")
+    t = g.parameter("t", 0.25)
+    g.cost("loss", t**2 + scg.stop_gradient(np.log(t - 0.25)))
+    with pytest.raises(scg.CallError, match="the cost of graph 'toy' is -inf after 0 updates"):
+        scg.fit(scg.compile(g, backend=backend), seed=0, steps_per_epoch=1)
+
+
+def test_a_run_that_diverges_is_said_to(tmp_path):
+    with pytest.warns(scg.DivergenceWarning, match=r"rose from 0.5625 at first to .* in epoch 1"):
+        scg.fit(toy(), seed=0, optimizer=scg.optim.Adam(1e9), steps_per_epoch=9, epochs=4)
 
 
 def test_a_graph_without_data_needs_the_length_of_an_epoch():

@@ -23,6 +23,23 @@ def test_it_is_raised_where_it_is_asked_for():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_signals_that_end_a_process_are_held_back_too(name):
+    number = getattr(signal, name)
+    done = []
+    with pytest.raises(SystemExit) as stop, between_updates() as ask:
+        os.kill(os.getpid(), number)
+        done.append(True)
+        ask()
+    assert done and stop.value.code == 128 + number
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_what_comes_after_the_last_update_is_not_lost():
+    with pytest.raises(KeyboardInterrupt), between_updates():
+        press()
+
+
 def test_a_second_press_interrupts_at_once():
     with pytest.raises(KeyboardInterrupt), between_updates():
         press()

@@ -124,10 +124,21 @@ def test_a_gradient_that_is_not_finite_is_an_error_with_its_name():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SGD(0.1, momentum=1.0), r"momentum must lie in \[0, 1\)"),
+        (lambda: SGD(0.1, momentum=1.0), "SGD: momentum must be a number at least 0 and below 1"),
         (lambda: SGD(0.1, nesterov=True), "nesterov=True needs momentum"),
-        (lambda: Adam(beta2=1.5), r"Adam: beta2 must lie in \[0, 1\)"),
-        (lambda: RMSprop(decay=-0.1), r"RMSprop: decay must lie"),
+        (lambda: Adam(beta2=1.5), "Adam: beta2 must be a number at least 0 and below 1, got 1.5"),
+        (lambda: RMSprop(decay=-0.1), "RMSprop: decay must be a number"),
+        (lambda: Adam(-1), r"Adam: rate must be a number at least 0, got -1; write Adam\(1e-3\)"),
+        (lambda: SGD("fast"), "SGD: rate must be a number at least 0, got 'fast'"),
+        (lambda: Adam(np.nan), "Adam: rate must be a number"),
+        (lambda: Adam(lambda count: -count).rate_at(2), "Adam: rate must be .*, got -2"),
+        (lambda: Adam(epsilon=0.0), "Adam: epsilon must be a number above 0"),
+        (lambda: AdamW(decay=-1.0), "AdamW: decay must be a number at least 0"),
+        (lambda: Adam(clip=5.0), r"clip must be a function .*ClipNorm\(5.0\), got 5.0"),
+        (lambda: ClipNorm(-1.0), "ClipNorm: limit must be a number above 0"),
+        (lambda: ClipValue(np.inf), "ClipValue: limit must be a number above 0"),
+        (lambda: schedules.Exponential(0.1, 0.5, every=0), "every must be a positive integer"),
+        (lambda: schedules.Cosine(0.1, length=-5), "length must be a positive integer"),
     ],
 )
 def test_wrong_options(make, message):

@@ -1,0 +1,72 @@
+"""The end of an epoch: its metrics, from the loop itself and from callbacks."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from typing import Any
+
+from scg.errors import DivergenceWarning
+from scg.train.check import measured
+from scg.train.metrics import JsonLines
+from scg.train.run import Run
+
+#: A cost that is larger than so many times the first one, or 1 if that is more, has diverged.
+DIVERGED = 100.0
+
+
+class Finish:
+    """Finishes epochs: called after every update, it says whether one has ended.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    per_epoch : int
+        Updates of an epoch.
+    callbacks : tuple of callable
+        What measures.
+    lines : JsonLines or None
+        Where metrics are written.
+    """
+
+    def __init__(
+        self, run: Run, per_epoch: int, callbacks: tuple[Any, ...], lines: JsonLines | None
+    ):
+        self.run, self.per_epoch, self.callbacks, self.lines = run, per_epoch, callbacks, lines
+        self._started = time.perf_counter()
+        self._before, self._first = run.now.cost, None
+
+    def __call__(self) -> bool:
+        """Measure, if the epoch has ended."""
+        run = self.run
+        if self._first is None:
+            self._first = run.now.cost - self._before
+        if run.now.count % self.per_epoch:
+            return False
+        cost = run.now.cost / self.per_epoch
+        run.now = run.now._replace(cost=0.0)
+        record: dict[str, Any] = {"epoch": run.epoch + 1, "step": run.now.count, "cost": cost}
+        record["seconds"] = round(time.perf_counter() - self._started, 4)
+        own = tuple(record)
+        run.history.append(record)
+        for callback in self.callbacks:
+            record.update(measured(callback, callback(run), own))
+        if self.lines is not None:
+            self.lines.write(record)
+        self._warn(cost, self._first)
+        self._started = time.perf_counter()
+        return True
+
+    def _warn(self, cost: float, first: float) -> None:
+        """Say once that a run diverges."""
+        if cost - first > DIVERGED * max(abs(first), 1.0):
+            self._first = math.inf
+            warnings.warn(
+                f"the cost rose from {first:.6g} at first to {cost:.6g} in epoch "
+                f"{self.run.epoch}: the run diverges. Lower the learning rate or clip the "
+                "gradients: clip=scg.optim.ClipNorm(5.0)",
+                DivergenceWarning,
+                stacklevel=4,
+            )
