@@ -12,26 +12,21 @@ import numpy as np
 
 import scg
 from scg.data import load_digits
-
-
-def linear(g, name, h, width, bias=0.0):
-    """W and b of one layer: h W + b."""
-    with g.scope(name):
-        weights = g.parameter("W", shape=(h.size, width), init=scg.init.glorot_uniform)
-        return h @ weights + g.parameter("b", np.broadcast_to(bias, width))
+from scg.layers.nn import linear
 
 
 def declare(pixel_means, hidden=32):
     """Declare 64-32-32 Bernoulli units: encoder, decoder, and −ELBO as the cost."""
     g = scg.Graph("sbn")
     x = g.data("x", shape=pixel_means.shape, plates=scg.Plate("batch"))
-    h1 = g.sample("h1", scg.Bernoulli(logits=linear(g, "encoder1", x - pixel_means, hidden)))
-    h2 = g.sample("h2", scg.Bernoulli(logits=linear(g, "encoder2", 2 * h1 - 1, hidden)))
+    h1 = g.sample("h1", scg.Bernoulli(logits=linear(g, "encoder1", hidden)(x - pixel_means)))
+    h2 = g.sample("h2", scg.Bernoulli(logits=linear(g, "encoder2", hidden)(2 * h1 - 1)))
 
     p = np.clip(pixel_means, 0.01, 0.99)
     prior = scg.Bernoulli(logits=g.parameter("prior", shape=hidden))
-    to_h1 = scg.Bernoulli(logits=linear(g, "decoder1", 2 * h2 - 1, hidden))
-    to_x = scg.Bernoulli(logits=linear(g, "decoder0", 2 * h1 - 1, x.size, np.log(p / (1 - p))))
+    to_h1 = scg.Bernoulli(logits=linear(g, "decoder1", hidden)(2 * h2 - 1))
+    start = np.log(p / (1 - p))
+    to_x = scg.Bernoulli(logits=linear(g, "decoder0", x.size, bias=start)(2 * h1 - 1))
     log_p = prior.log_prob(h2) + to_h1.log_prob(h1) + to_x.log_prob(x)
     log_weight = g.deterministic("log_weight", log_p - h1.log_prob() - h2.log_prob())
     g.cost("loss", -log_weight)

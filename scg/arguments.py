@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from scg.errors import CallError, EstimatorError, did_you_mean
+from scg.errors import CallError, EstimatorError, ScgError, did_you_mean
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Fraction = float  #: The annotation of numbers from 0 up to, but not, 1.
@@ -32,15 +32,13 @@ class Checked:
         return f"{type(self).__name__}({given})"
 
 
-def checked(usage: str) -> Callable[[Function], Function]:
+def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Function], Function]:
     """Check what a public function is called with; `usage` is the call that messages show."""
     owner = usage.partition("(")[0]
-    return lambda function: _checked(function, owner, CallError, f"; write {usage}")
+    return lambda function: _checked(function, owner, error, f"; write {usage}")
 
 
-def _checked(
-    function: Any, owner: str, error: type[EstimatorError | CallError], usage: str = ""
-) -> Any:
+def _checked(function: Any, owner: str, error: type[ScgError], usage: str = "") -> Any:
     signature = inspect.signature(function)
     known = {name: p for name, p in signature.parameters.items() if name != "self"}
     variadic = any(p.kind is p.VAR_KEYWORD for p in known.values())
@@ -124,7 +122,7 @@ def _of(*types: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, types)
 
 
-Kind = tuple[str, Callable[[Any], bool]]
+Kind = tuple[str, Callable[[Any], Any]]
 _MAPPING: Kind = ("a mapping from names", _of(Mapping))
 _OPTIONAL: Kind = ("a mapping from names, or None", _of(Mapping, type(None)))
 _COUNT: Kind = ("a positive integer", _count)
@@ -143,6 +141,7 @@ KINDS: dict[str, Kind] = {
     "str | PathLike[str] | None": ("a path, or None", _of(str, PathLike, type(None))),
     "tuple[int, ...]": ("positive integers such as (10,)", _widths),
     "Iterable[str | Expr]": ("a list of names or nodes", _names),
+    "Sequence[int]": ("a list of widths such as [64, 10]", lambda value: _widths(value) and value),
     "Baseline | None": ("a baseline such as scg.baselines.MovingAverage()", _baseline),
     "Graph": ("a scg.Graph", _graph),
     "Step": ("a step, as scg.compile returns it", _step),

@@ -344,9 +344,10 @@ DECLARE = {
         "the name of a graph is a string, got 3",
     ),
     "layers without widths": (
-        lambda g: scg.nn.mlp(g, "m", g.named("x"), 3),
+        lambda g: scg.nn.mlp(g, "m", 3),
         D,
-        "nn.mlp: widths is a list such as [20, 1], got 3",
+        "scg.nn.mlp: widths must be a list of widths such as [64, 10], got 3; write "
+        'scg.nn.mlp(g, "q", [64, 10])(x)',
     ),
     "bound of a number": (
         lambda g: scg.elbo(1.0, g.named("b")),

@@ -37,6 +37,8 @@ class Nodes:
         The interned expressions: they live and die with the graph.
     origin : Origin
         What the next expression is built for.
+    path : tuple of str
+        The scopes in which the next node is declared.
     """
 
     def __init__(self, name: str = "graph"):
@@ -54,17 +56,23 @@ class Nodes:
         self.observations: dict[str, Observation] = {}
         self.roles: dict[str, tuple[Expr, str]] = {}
         self._plates: dict[str, Plate] = {}
-        self._scope: tuple[str, ...] = ()
+        self.path: tuple[str, ...] = ()
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Prefix the names declared inside with "name/"."""
         _check_name(name, "scope")
-        self._scope, before = (*self._scope, name), self._scope
+        with self.at((*self.path, name)):
+            yield
+
+    @contextlib.contextmanager
+    def at(self, path: tuple[str, ...]) -> Iterator[None]:
+        """Declare inside as in the scopes of a :attr:`path`, whatever the present ones are."""
+        self.path, before = path, self.path
         try:
             yield
         finally:
-            self._scope = before
+            self.path = before
 
     def named(self, name: str) -> Expr:
         """Return the node of a declared name."""
@@ -115,7 +123,7 @@ class Nodes:
     def _register(self, name: str) -> str:
         """Return the full name of a new node."""
         _check_name(name, "node")
-        full = "/".join((*self._scope, name))
+        full = "/".join((*self.path, name))
         if full in self.roles:
             role = self.roles[full][1]
             raise DeclarationError(

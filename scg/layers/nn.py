@@ -1,14 +1,18 @@
-"""Layers as plain functions: each declares its parameters in a scope and returns nodes.
+"""Layers: functions of nodes with parameters of their own.
 
-Inputs are events: one example. A batch is a plate.
+``layer = scg.nn.linear(g, "out", 10)`` makes a layer, ``layer(x)`` applies it. Its parameters are
+declared in its scope by the first call, whose input says their shapes; every further call uses the
+same ones. Inputs are events: one example. A batch is a plate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.errors import DeclarationError
 from scg.graph.core import Graph
 from scg.graph.init import glorot_uniform
@@ -20,16 +24,71 @@ from scg.ops.elementwise import relu, sigmoid, sqrt, square, tanh
 from scg.ops.reductions import mean
 
 
+class Layer:
+    """A layer: call it with nodes; each call uses the same parameters.
+
+    Parameters
+    ----------
+    g : Graph
+        Where the parameters are declared.
+    name : str
+        Their scope, below the one in which the layer is made.
+    declare : callable
+        From the size of the first input along `axis` to the parameters.
+    apply : callable
+        From the inputs and the parameters to the output.
+    least, expected : int and str
+        Axes that the first input has at least, and what it is in words.
+    axis : int
+        The axis of the first input that gives the parameters their shapes.
+    """
+
+    def __init__(
+        self,
+        g: Graph,
+        name: str,
+        declare: Callable[[int], Sequence[Any]],
+        apply: Callable[..., Expr],
+        *,
+        least: int = 1,
+        expected: str = "a vector or more axes, inputs last",
+        axis: int = -1,
+    ):
+        self.name, self._g, self._scope = "/".join((*g.path, name)), g, (*g.path, name)
+        self._declare, self._apply = declare, apply
+        self._least, self._expected, self._axis = least, expected, axis
+        self._size = 0
+        self._parameters: Sequence[Any] | None = None
+
+    def __call__(self, x: Any, *others: Any) -> Expr:
+        """Apply the layer."""
+        for node in (x, *others):
+            if not isinstance(node, Expr):
+                raise DeclarationError(f"layer {self.name!r}: expected a node, got {node!r}")
+        if x.ndim < self._least:
+            raise DeclarationError(
+                f"layer {self.name!r}: expected {self._expected} as input, got {describe(x)}"
+            )
+        size = x.shape[self._axis]
+        if self._parameters is None:
+            with self._g.at(self._scope):
+                self._parameters, self._size = tuple(self._declare(size)), size
+        elif size != self._size:
+            raise DeclarationError(
+                f"layer {self.name!r}: its parameters are for inputs of size {self._size}, as in "
+                f"its first call, got {describe(x)}"
+            )
+        return self._apply(x, *others, *self._parameters)
+
+    def __repr__(self) -> str:
+        return f"Layer({self.name!r})"
+
+
+@checked('scg.nn.linear(g, "out", 10)(x)', DeclarationError)
 def linear(
-    g: Graph,
-    name: str,
-    x: Expr,
-    width: int,
-    *,
-    bias: bool = True,
-    init: Initializer = glorot_uniform,
-) -> Expr:
-    """Return x W + b.
+    g: Graph, name: str, width: int, *, bias: Any = True, init: Initializer = glorot_uniform
+) -> Layer:
+    """Return the layer x W + b.
 
     Parameters
     ----------
@@ -37,12 +96,10 @@ def linear(
         Where the parameters are declared.
     name : str
         Scope of the parameters ``W``, shape (inputs, width), and ``b``, shape (width,).
-    x : node
-        Input, shape (..., inputs).
     width : int
         Number of outputs.
-    bias : bool
-        Whether there is a ``b``; it starts at zero.
+    bias : bool or array_like
+        Whether there is a ``b``, or where it starts; by default at zero.
     init : callable
         Initializer of ``W``.
 
@@ -50,89 +107,116 @@ def linear(
     --------
     >>> import scg
     >>> g = scg.Graph()
-    >>> h = scg.nn.linear(g, "out", g.data("x", shape=3), 2)
-    >>> h.shape, {name: value.shape for name, value in g.init(seed=0).items()}
+    >>> x, y = g.data("x", shape=3), g.data("y", shape=3)
+    >>> layer = scg.nn.linear(g, "out", 2)
+    >>> both = layer(x) - layer(y)
+    >>> both.shape, {name: value.shape for name, value in g.init(seed=0).items()}
     ((2,), {'out/W': (3, 2), 'out/b': (2,)})
     """
-    _check(x, 1, "linear", "a vector or more axes, inputs last")
-    with g.scope(name):
-        out = x @ g.parameter("W", shape=(x.shape[-1], width), init=init)
-        return out + g.parameter("b", shape=(width,)) if bias else out
+
+    def declare(inputs: int) -> list[Expr]:
+        weights = g.parameter("W", shape=(inputs, width), init=init)
+        return [weights, *_bias(g, width, bias)]
+
+    def apply(x: Expr, weights: Expr, *b: Expr) -> Expr:
+        return x @ weights + b[0] if b else x @ weights
+
+    return Layer(g, name, declare, apply)
 
 
+@checked('scg.nn.mlp(g, "q", [64, 10])(x)', DeclarationError)
 def mlp(
     g: Graph,
     name: str,
-    x: Expr,
     widths: Sequence[int],
     *,
     activation: Callable[[Expr], Expr] = relu,
     init: Initializer = glorot_uniform,
-) -> Expr:
+) -> Callable[[Expr], Expr]:
     """Return linear layers of some widths with an activation between, not after, them.
 
     The layers' scopes are ``name/0``, ``name/1``, ...
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph()
+    >>> layer = scg.nn.mlp(g, "q", [64, 10])
+    >>> layer(g.data("x", shape=3)), layer(g.data("y", shape=3))
+    (node add(...) of shape (10,), node add(...) of shape (10,))
     """
-    if not isinstance(widths, Sequence) or not widths:
-        raise DeclarationError(f"nn.mlp: widths is a list such as [20, 1], got {widths!r}")
     with g.scope(name):
-        for i, width in enumerate(widths):
-            x = linear(g, str(i), x if i == 0 else activation(x), width, init=init)
-    return x
+        layers = [linear(g, str(i), width, init=init) for i, width in enumerate(widths)]
+
+    def apply(x: Expr) -> Expr:
+        for i, layer in enumerate(layers):
+            x = layer(x if i == 0 else activation(x))
+        return x
+
+    return apply
 
 
+@checked('scg.nn.conv2d(g, "conv", 8, size=3)(image)', DeclarationError)
 def conv2d(
     g: Graph,
     name: str,
-    x: Expr,
     filters: int,
     size: int | Pair,
     *,
     stride: int | Pair = 1,
     padding: int | Pair = 0,
-    bias: bool = True,
+    bias: Any = True,
     init: Initializer = glorot_uniform,
-) -> Expr:
-    """Return cross-correlations of an image (channels, H, W) with `filters` filters.
+) -> Layer:
+    """Return the layer of cross-correlations of an image (channels, H, W) with some filters.
 
-    The parameters are ``W``, shape (filters, channels, height, width), and ``b``, shape (filters,).
-    See :func:`scg.conv2d` for `stride` and `padding`.
+    The parameters are ``W``, shape (filters, channels, height, width), and ``b``, shape (filters,),
+    see :func:`linear`. See :func:`scg.conv2d` for `stride` and `padding`.
     """
-    _check(x, 3, "conv2d", "an image (channels, H, W)")
     height, width = pair(size, "nn.conv2d", 1)
-    channels = x.shape[0]
 
-    def filter_init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        return init(rng, (channels * height * width, filters)).T.reshape(shape)
+    def declare(channels: int) -> list[Expr]:
+        def filter_init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+            return init(rng, (channels * height * width, filters)).T.reshape(shape)
 
-    with g.scope(name):
-        weight = g.parameter("W", shape=(filters, channels, height, width), init=filter_init)
-        out = convolve(x, weight, stride=stride, padding=padding)
-        return out + g.parameter("b", shape=(filters,))[:, None, None] if bias else out
+        weights = g.parameter("W", shape=(filters, channels, height, width), init=filter_init)
+        return [weights, *_bias(g, filters, bias)]
+
+    def apply(x: Expr, weights: Expr, *b: Expr) -> Expr:
+        out = convolve(x, weights, stride=stride, padding=padding)
+        return out + b[0][:, None, None] if b else out
+
+    expected = "an image (channels, H, W)"
+    return Layer(g, name, declare, apply, least=3, expected=expected, axis=0)
 
 
-def layer_norm(g: Graph, name: str, x: Expr, *, epsilon: float = 1e-5) -> Expr:
-    """Return x with mean 0 and variance 1 along its last axis, times ``scale`` plus ``shift``.
+@checked('scg.nn.layer_norm(g, "norm")(x)', DeclarationError)
+def layer_norm(g: Graph, name: str, *, epsilon: float = 1e-5) -> Layer:
+    """Return the layer that gives x mean 0 and variance 1 along its last axis.
 
-    Ba, Kiros and Hinton (2016, equation 4).
+    The result is multiplied with ``scale``, and ``shift`` is added. Ba, Kiros and Hinton (2016,
+    equation 4).
     """
-    _check(x, 1, "layer_norm", "a vector or more axes")
-    centred = x - mean(x, -1, keepdims=True)
-    unit = centred / sqrt(mean(square(centred), -1, keepdims=True) + epsilon)
-    with g.scope(name):
-        scale = g.parameter("scale", np.ones(x.shape[-1]))
-        return unit * scale + g.parameter("shift", np.zeros(x.shape[-1]))
+
+    def declare(size: int) -> list[Expr]:
+        return [g.parameter("scale", np.ones(size)), g.parameter("shift", np.zeros(size))]
+
+    def apply(x: Expr, scale: Expr, shift: Expr) -> Expr:
+        centred = x - mean(x, -1, keepdims=True)
+        unit = centred / sqrt(mean(square(centred), -1, keepdims=True) + epsilon)
+        return unit * scale + shift
+
+    return Layer(g, name, declare, apply)
 
 
-def gru_cell(
-    g: Graph, name: str, width: int, *, init: Initializer = glorot_uniform
-) -> Callable[[Expr, Expr], Expr]:
-    """Return a function (x, h) -> h' that applies one gated recurrent unit, always the same one.
+@checked('scg.nn.gru_cell(g, "gru", 20)(x, h)', DeclarationError)
+def gru_cell(g: Graph, name: str, width: int, *, init: Initializer = glorot_uniform) -> Layer:
+    """Return the layer (x, h) -> h' of one gated recurrent unit.
 
     Parameters
     ----------
     g : Graph
-        Where the parameters are declared, when the function is first called.
+        Where the parameters are declared.
     name : str
         Scope of ``W`` (inputs, 3 width), ``U`` (width, 3 width) and ``b`` (3 width): the reset
         gate's columns, the update gate's, and the candidate's.
@@ -146,30 +230,33 @@ def gru_cell(
     h' = u h + (1 − u) tanh(x W + r (h U) + b) with gates r and u; Cho et al. (2014), with the reset
     gate after the product.
     """
-    parameters: list[Expr] = []
 
-    def cell(x: Expr, h: Expr) -> Expr:
-        _check(x, 1, "gru_cell", "a vector")
+    def declare(inputs: int) -> list[Expr]:
+        return [
+            g.parameter("W", shape=(inputs, 3 * width), init=init),
+            g.parameter("U", shape=(width, 3 * width), init=init),
+            g.parameter("b", shape=(3 * width,)),
+        ]
+
+    def apply(x: Expr, h: Expr, w: Expr, u: Expr, b: Expr) -> Expr:
         if h.shape != (width,):
             raise DeclarationError(
-                f"gru_cell {name!r}: expected a state of shape ({width},), got {describe(h)}"
+                f"layer {name!r}: expected a state of shape ({width},), got {describe(h)}"
             )
-        if not parameters:
-            with g.scope(name):
-                parameters.append(g.parameter("W", shape=(x.shape[-1], 3 * width), init=init))
-                parameters.append(g.parameter("U", shape=(width, 3 * width), init=init))
-                parameters.append(g.parameter("b", shape=(3 * width,)))
-        w, u, b = parameters
         inner, outer = x @ w + b, h @ u
         reset = sigmoid(inner[:width] + outer[:width])
         update = sigmoid(inner[width : 2 * width] + outer[width : 2 * width])
         candidate = tanh(inner[2 * width :] + reset * outer[2 * width :])
         return update * h + (1.0 - update) * candidate
 
-    return cell
+    return Layer(g, name, declare, apply)
 
 
-def _check(x: Expr, least: int, caller: str, expected: str) -> None:
-    if not isinstance(x, Expr) or x.ndim < least:
-        got = describe(x) if isinstance(x, Expr) else repr(x)
-        raise DeclarationError(f"nn.{caller}: expected {expected} as input, got {got}")
+def _bias(g: Graph, width: int, bias: Any) -> list[Expr]:
+    """Declare ``b``, if there is one."""
+    if bias is False:
+        return []
+    start = np.zeros(width) if bias is True else np.asarray(bias)
+    if start.shape not in ((), (width,)):
+        raise DeclarationError(f"bias: expected shape ({width},), got {start.shape}")
+    return [g.parameter("b", np.broadcast_to(start, (width,)))]

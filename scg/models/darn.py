@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import scg
-from scg.models.layers import images, linear, signs
+from scg.layers.nn import linear
+from scg.models.layers import images, signs
 
 
 def fdarn(means: Any, hidden: int = 32) -> scg.Graph:
@@ -23,11 +24,11 @@ def fdarn(means: Any, hidden: int = 32) -> scg.Graph:
     """
     g = scg.Graph("fdarn")
     x, centred, logits = images(g, means)
-    h = g.sample("h", scg.Bernoulli(logits=linear(g, "encoder", centred, hidden)))
+    h = g.sample("h", scg.Bernoulli(logits=linear(g, "encoder", hidden)(centred)))
     with g.scope("prior"):
         weights, bias = g.parameter("W", shape=(hidden, hidden)), g.parameter("b", shape=hidden)
     prior = scg.Autoregressive(scg.Bernoulli, weights, bias)
-    pixels = scg.Bernoulli(logits=linear(g, "decoder", signs(h), x.size, logits))
+    pixels = scg.Bernoulli(logits=linear(g, "decoder", x.size, bias=logits)(signs(h)))
     g.deterministic("pixels", pixels.probs)
     log_p = prior.log_prob(h) + pixels.log_prob(x)
     g.cost("loss", -g.deterministic("log_weight", log_p - h.log_prob()))

@@ -8,7 +8,7 @@ import numpy as np
 
 import scg
 from scg.errors import DeclarationError
-from scg.models.layers import linear
+from scg.layers.nn import linear
 
 UNITS = ("binary", "smooth", "rectifier")
 
@@ -52,8 +52,8 @@ def gated(
     batch = scg.Plate("batch", reduce="mean")
     x = g.data("x", shape=means.shape, plates=batch) - means
     labels = g.data("labels", kind="int", plates=batch)
-    hidden = scg.relu(linear(g, "main", x, width))
-    scores = linear(g, "gates", np.tanh(linear(g, "gater", x, gater)), width)
+    hidden = scg.relu(linear(g, "main", width)(x))
+    scores = linear(g, "gates", width)(np.tanh(linear(g, "gater", gater)(x)))
     if unit == "binary":
         law = scg.Bernoulli(logits=scores + np.log(target / (1.0 - target)))
         gates, active = g.sample("gate", law), law.probs
@@ -63,7 +63,7 @@ def gated(
     else:
         gates = scg.noisy_rectifier(g, "gate", scores - 1.0)
         active = scg.ndtr(scores - 1.0)
-    logits = linear(g, "output", hidden * gates, classes)
+    logits = linear(g, "output", classes)(hidden * gates)
     chosen = scg.one_hot(labels, classes)
     g.cost("cross_entropy", -np.sum(chosen * scg.log_softmax(g.deterministic("scores", logits))))
     activity = g.deterministic("activity", scg.plate_mean(active, batch))

@@ -7,19 +7,13 @@ from typing import Any
 import numpy as np
 
 import scg
-
-
-def linear(g: scg.Graph, name: str, h: Any, width: int, bias: Any = 0.0) -> Any:
-    """Return h W + b, with W and b declared under the scope `name`."""
-    with g.scope(name):
-        weights = g.parameter("W", shape=(h.size, width), init=scg.init.glorot_uniform)
-        return h @ weights + g.parameter("b", np.broadcast_to(bias, (width,)))
+from scg.layers.nn import linear
 
 
 def tanh_layers(g: scg.Graph, name: str, h: Any, widths: tuple[int, ...]) -> Any:
     """Return h after layers of tanh units."""
     for i, width in enumerate(widths, start=1):
-        h = np.tanh(linear(g, f"{name}{i}", h, width))
+        h = np.tanh(linear(g, f"{name}{i}", width)(h))
     return h
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import scg
-from scg.models.layers import images, linear
+from scg.layers.nn import linear
+from scg.models.layers import images
 
 
 def mixture(means: Any, components: int = 10) -> scg.Graph:
@@ -25,7 +26,7 @@ def mixture(means: Any, components: int = 10) -> scg.Graph:
     """
     g = scg.Graph("mixture")
     x, centred, logits = images(g, means)
-    z = g.sample("z", scg.Categorical(logits=linear(g, "encoder", centred, components)))
+    z = g.sample("z", scg.Categorical(logits=linear(g, "encoder", components)(centred)))
     prior = scg.Categorical(logits=g.parameter("prior", shape=components))
 
     def around(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import scg
-from scg.models.layers import images, linear, signs
+from scg.layers.nn import linear
+from scg.models.layers import images, signs
 
 
 def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
@@ -25,7 +26,7 @@ def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
     x, below, logits = images(g, means)
     units, log_q = [x], 0.0
     for level, width in enumerate(hidden, start=1):
-        law = scg.Bernoulli(logits=linear(g, f"encoder{level}", below, width))
+        law = scg.Bernoulli(logits=linear(g, f"encoder{level}", width)(below))
         units.append(g.sample(f"h{level}", law))
         log_q = log_q + units[-1].log_prob()
         below = signs(units[-1])
@@ -34,7 +35,7 @@ def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
     for level in range(len(hidden), 0, -1):
         start = logits if level == 1 else 0.0
         above, target = signs(units[level]), units[level - 1]
-        law = scg.Bernoulli(logits=linear(g, f"decoder{level}", above, target.size, start))
+        law = scg.Bernoulli(logits=linear(g, f"decoder{level}", target.size, bias=start)(above))
         if level == 1:
             g.deterministic("pixels", law.probs)
         log_p = log_p + law.log_prob(target)
@@ -57,6 +58,6 @@ def sbn_prior(pixels: int, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
     for level in range(len(hidden), 0, -1):
         h = g.sample(f"h{level}", law)
         width = hidden[level - 2] if level > 1 else pixels
-        law = scg.Bernoulli(logits=linear(g, f"decoder{level}", signs(h), width))
+        law = scg.Bernoulli(logits=linear(g, f"decoder{level}", width)(signs(h)))
     g.deterministic("pixels", law.probs)
     return g

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import scg
-from scg.models.layers import linear, signs
+from scg.layers.nn import linear
+from scg.models.layers import signs
 
 
 def structured(
@@ -38,13 +39,13 @@ def structured(
 
     above = upper - means[:half]
     for level, width in enumerate(hidden, start=1):
-        scores = linear(g, f"layer{level}", above, width * (classes or 1))
+        scores = linear(g, f"layer{level}", width * (classes or 1))(above)
         if classes is None:
             above = signs(g.sample(f"h{level}", scg.Bernoulli(logits=scores)))
         else:
             law = scg.OneHotCategorical(logits=scores.reshape(width, classes))
             above = g.sample(f"h{level}", law).reshape(width * classes)
-    law = scg.Bernoulli(logits=linear(g, "output", above, lower.size, np.log(p / (1 - p))))
+    law = scg.Bernoulli(logits=linear(g, "output", lower.size, bias=np.log(p / (1 - p)))(above))
     g.deterministic("pixels", law.probs)
     g.cost("loss", -g.deterministic("log_weight", law.log_prob(lower)))
     return g

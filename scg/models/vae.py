@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import scg
-from scg.models.layers import images, linear, signs, tanh_layers
+from scg.layers.nn import linear
+from scg.models.layers import images, signs, tanh_layers
 
 
 def bernoulli_vae(means: Any, hidden: int = 32, layers: tuple[int, ...] = ()) -> scg.Graph:
@@ -27,7 +28,7 @@ def bernoulli_vae(means: Any, hidden: int = 32, layers: tuple[int, ...] = ()) ->
     g = scg.Graph("bernoulli vae")
     x, centred, logits = images(g, means)
     inner = tanh_layers(g, "encoder", centred, layers)
-    h = g.sample("h", scg.Bernoulli(logits=linear(g, "to_h", inner, hidden)))
+    h = g.sample("h", scg.Bernoulli(logits=linear(g, "to_h", hidden)(inner)))
     prior = scg.Bernoulli(logits=g.parameter("prior", shape=hidden))
     _decode(g, x, h, prior, signs(h), layers, logits)
     return g
@@ -52,7 +53,7 @@ def categorical_vae(
     g = scg.Graph("categorical vae")
     x, centred, logits = images(g, means)
     inner = tanh_layers(g, "encoder", centred, layers)
-    scores = linear(g, "to_h", inner, variables * classes).reshape(variables, classes)
+    scores = linear(g, "to_h", variables * classes)(inner).reshape(variables, classes)
     h = g.sample("h", scg.OneHotCategorical(logits=scores))
     prior = scg.OneHotCategorical(logits=g.parameter("prior", shape=(variables, classes)))
     _decode(g, x, h, prior, h.reshape(variables * classes), layers, logits)
@@ -74,7 +75,7 @@ def gaussian_vae(means: Any, hidden: int = 8, layers: tuple[int, ...] = (64,)) -
     g = scg.Graph("gaussian vae")
     x, centred, logits = images(g, means)
     inner = tanh_layers(g, "encoder", centred, layers)
-    loc, scale = linear(g, "loc", inner, hidden), np.exp(linear(g, "log_scale", inner, hidden))
+    loc, scale = linear(g, "loc", hidden)(inner), np.exp(linear(g, "log_scale", hidden)(inner))
     h = g.sample("h", scg.Normal(loc, scale))
     prior = scg.Normal(np.zeros(hidden), np.ones(hidden))
     _decode(g, x, h, prior, h, layers, logits)
@@ -86,7 +87,7 @@ def _decode(
 ) -> None:
     """Declare the decoder, the cost with the divergence in closed form, and the log-weights."""
     outer = tanh_layers(g, "decoder", code, layers[::-1])
-    law = scg.Bernoulli(logits=linear(g, "to_x", outer, x.size, logits))
+    law = scg.Bernoulli(logits=linear(g, "to_x", x.size, bias=logits)(outer))
     g.deterministic("pixels", law.probs)
     fit = law.log_prob(x)
     g.deterministic("log_weight", fit + prior.log_prob(h) - h.log_prob())

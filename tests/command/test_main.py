@@ -455,6 +455,10 @@ WRONG = {
         lambda p: ("explain", "sbn1", "--set", "hidden=3.5"),
         r"with hidden=3.5 \(by default \(32,\)\): TypeError",
     ),
+    "layer without units": (
+        lambda p: ("explain", "sbn1", "--set", "hidden=[0]"),
+        "scg.nn.linear: width must be a positive integer, got 0",
+    ),
     "deep brackets": (
         lambda p: ("explain", "sbn1", "--set", "hidden=" + 100_000 * "["),
         "--set hidden: its brackets are nested too deeply",
@@ -516,10 +520,6 @@ def test_a_traceback_is_printed_where_it_is_asked_for(run, tmp_path):
     assert (code, out) == (2, "")
     assert "    return 1 / 0\n" in err
     assert err.endswith("\nscg: m.py:11: ZeroDivisionError: division by zero\n")
-
-
-def test_a_layer_may_have_no_unit(run):
-    assert run("explain", "sbn1", "--set", "hidden=[0]")[0] == 0
 
 
 def test_an_error_of_scg_itself_is_not_a_bias(run, monkeypatch):

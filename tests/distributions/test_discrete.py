@@ -377,3 +377,19 @@ def test_the_gradient_of_a_node_drawn_from_probs():
     outputs = {i: gradients(y, [a])[0] for i, y in enumerate((by_logits, by_probs))}
     out = finish(outputs).run({"a": LOGITS, "x": np.array([1.0, 0.0])}, None, {})
     np.testing.assert_allclose(out[0], out[1], rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "dist",
+    [
+        scg.Bernoulli(logits=np.zeros(0)),
+        scg.Binomial(3, logits=np.zeros(0)),
+        scg.Categorical(logits=np.zeros((0, 3))),
+        scg.OneHotCategorical(logits=np.zeros((0, 3))),
+        scg.OrderedLogistic(np.zeros(0), [0.0, 1.0]),
+    ],
+    ids=lambda dist: type(dist).__name__,
+)
+def test_the_support_of_no_element_is_one_empty_value(dist):
+    assert dist.cardinality() == 1
+    assert dist.enumerate_support().shape == (1, *dist.shape)

@@ -1,5 +1,7 @@
 """Layers against NumPy, and the bounds."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -20,18 +22,18 @@ def values(build, x, shape):
 
 def test_linear_and_mlp():
     x = rng.normal(size=(4, 3))
-    out, p = values(lambda g, x: scg.nn.linear(g, "a", x, 2), x, 3)
+    out, p = values(lambda g, x: scg.nn.linear(g, "a", 2)(x), x, 3)
     np.testing.assert_allclose(out, x @ p["a/W"] + p["a/b"], rtol=1e-12)
-    out, p = values(lambda g, x: scg.nn.linear(g, "a", x, 2, bias=False), x, 3)
+    out, p = values(lambda g, x: scg.nn.linear(g, "a", 2, bias=False)(x), x, 3)
     assert set(p) == {"a/W"}
-    out, p = values(lambda g, x: scg.nn.mlp(g, "m", x, (5, 2), activation=np.tanh), x, 3)
+    out, p = values(lambda g, x: scg.nn.mlp(g, "m", (5, 2), activation=np.tanh)(x), x, 3)
     hidden = np.tanh(x @ p["m/0/W"] + p["m/0/b"])
     np.testing.assert_allclose(out, hidden @ p["m/1/W"] + p["m/1/b"], rtol=1e-12)
 
 
 def test_conv2d():
     x = rng.normal(size=(2, 3, 6, 5))
-    out, p = values(lambda g, x: scg.nn.conv2d(g, "c", x, 4, (2, 3), padding=1), x, (3, 6, 5))
+    out, p = values(lambda g, x: scg.nn.conv2d(g, "c", 4, (2, 3), padding=1)(x), x, (3, 6, 5))
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     for i in range(2):
         for f in range(4):
@@ -43,7 +45,7 @@ def test_conv2d():
 
 def test_layer_norm():
     x = rng.normal(size=(4, 3))
-    out, p = values(lambda g, x: scg.nn.layer_norm(g, "n", x), x, 3)
+    out, p = values(lambda g, x: scg.nn.layer_norm(g, "n")(x), x, 3)
     unit = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
     np.testing.assert_allclose(out, unit * p["n/scale"] + p["n/shift"], rtol=1e-12)
 
@@ -68,14 +70,77 @@ def test_gru_cell_shares_its_parameters_over_time():
     np.testing.assert_allclose(out, h, rtol=1e-12)
 
 
+def with_itself(cell):
+    return lambda x: cell(x, np.tanh(x))
+
+
+LAYERS = {
+    "linear": (lambda g: scg.nn.linear(g, "l", 2), 3),
+    "mlp": (lambda g: scg.nn.mlp(g, "l", [4, 2]), 3),
+    "conv2d": (lambda g: scg.nn.conv2d(g, "l", 2, 2), (3, 4, 4)),
+    "layer_norm": (lambda g: scg.nn.layer_norm(g, "l"), 3),
+    "gru_cell": (lambda g: with_itself(scg.nn.gru_cell(g, "l", 3)), 3),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_is_applied_twice_with_the_same_parameters(name):
+    make, shape = LAYERS[name]
+    g = scg.Graph()
+    with g.scope("net"):
+        layer = make(g)
+    with g.scope("elsewhere"):  # the layer's scope is that in which it was made
+        first = layer(g.data("x", shape=shape, plates=scg.Plate("batch")))
+    second = layer(g.data("y", shape=shape))
+    g.deterministic("first", first)
+    g.deterministic("second", second)
+    assert all(parameter.startswith("net/l/") for parameter in g.parameters)
+    params = {k: v + rng.normal(size=v.shape) * 0.3 for k, v in g.init(seed=0).items()}
+    one = rng.normal(size=shape)
+    data = {"elsewhere/x": one[None], "y": one}
+    found = g.simulate(params, nodes=["first", "second"], seed=0, data=data)
+    np.testing.assert_array_equal(found["first"][:, 0], found["second"])
+
+
+def test_a_bias_may_start_anywhere():
+    g = scg.Graph()
+    scg.nn.linear(g, "a", 2, bias=[1.0, 2.0])(g.data("x", shape=3))
+    scg.nn.conv2d(g, "c", 2, 1, bias=3)(g.data("y", shape=(1, 2, 2)))
+    params = g.init(seed=0)
+    assert (params["a/b"].tolist(), params["c/b"].tolist()) == ([1.0, 2.0], [3.0, 3.0])
+
+
+def wrong_layers(g, x):
+    yield lambda: scg.nn.linear(g, "a", 2)(g.data("s")), "layer 'a': expected a vector or more"
+    yield lambda: scg.nn.conv2d(g, "b", 2, 3)(x), "layer 'b': expected an image (channels, H, W)"
+    cell = scg.nn.gru_cell(g, "c", 2)
+    yield (
+        lambda: cell(x, x),
+        "layer 'c': expected a state of shape (2,), got node 'x' of",
+    )
+    with g.scope("net"):
+        layer = scg.nn.mlp(g, "d", [2])
+    layer(x)
+    yield (
+        lambda: layer(g.data("y", shape=4)),
+        "layer 'net/d/0': its parameters are for inputs of size 3, as in its first call, got node",
+    )
+    yield lambda: layer(np.ones(3)), "layer 'net/d/0': expected a node, got array([1., 1., 1.])"
+    yield (
+        lambda: scg.nn.linear(g, "e", x, 2),
+        'scg.nn.linear: too many positional arguments; write scg.nn.linear(g, "out", 10)(x)',
+    )
+    yield lambda: scg.nn.linear(g, "f", 0), "scg.nn.linear: width must be a positive integer, got 0"
+    yield lambda: scg.nn.linear(g, "g", 2, bias=[1.0])(x), "bias: expected shape (2,), got (1,)"
+    yield lambda: scg.nn.mlp(g, "h", []), "scg.nn.mlp: widths must be a list of widths such as"
+    yield lambda: scg.nn.layer_norm(g), "scg.nn.layer_norm: missing a required argument: 'name'"
+
+
 def test_errors():
     g = scg.Graph()
-    with pytest.raises(scg.DeclarationError, match=r"nn\.linear: expected a vector"):
-        scg.nn.linear(g, "a", g.data("x"), 2)
-    with pytest.raises(scg.DeclarationError, match=r"nn\.conv2d: expected an image"):
-        scg.nn.conv2d(g, "b", g.data("y", shape=3), 2, 3)
-    with pytest.raises(scg.DeclarationError, match=r"expected a state of shape \(2,\)"):
-        scg.nn.gru_cell(g, "c", 2)(g.data("z", shape=3), g.data("h", shape=3))
+    for make, message in wrong_layers(g, g.data("x", shape=3)):
+        with pytest.raises(scg.DeclarationError, match=re.escape(message)):
+            make()
 
 
 def test_elbo():
