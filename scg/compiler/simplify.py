@@ -132,9 +132,11 @@ def _reshape(e: Expr) -> Expr | None:
 
 
 def _where(e: Expr) -> Expr | None:
-    _, a, b = e.args
-    if a is b:  # where(c, a, a) -> a
+    c, a, b = e.args
+    if a is b or is_constant(c, True):  # where(c, a, a) -> a, where(true, a, b) -> a
         return _like(a, e)
+    if is_constant(c, False):  # where(false, a, b) -> b
+        return _like(b, e)
     if is_constant(a, 0) and is_constant(b, 0):
         return zeros(e)
     return None

@@ -14,7 +14,6 @@ from scg.ops.elementwise import (
     greater,
     log,
     log1p,
-    minimum,
     sigmoid,
     softplus,
     sqrt,
@@ -78,7 +77,7 @@ def _inward(d: Any, r: Any) -> tuple[Any, Any]:
     """
     wide = greater(r, 1.0)
     s = where(wide, r, 1.0)
-    inner = minimum(r, 1.0 / r)
+    inner = where(wide, 1.0 / r, r)
     return s, getitem(d / s, (Ellipsis, None)) + getitem(inner, (Ellipsis, None)) * _NODES
 
 

@@ -42,7 +42,7 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 
 def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    """Limit `x` to [a_min, a_max]; the derivative is zero outside."""
+    """Limit `x` to [a_min, a_max]; the derivative is zero outside, and a half at a bound."""
     x = x if a_min is None else maximum(x, a_min)
     return x if a_max is None else minimum(x, a_max)
 

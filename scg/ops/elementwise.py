@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.ops.base import Op, Vjp, broadcast_shapes
+from scg.ir.expr import Expr, rewrite, topological
+from scg.ops.base import Op, Vjp, broadcast_shapes, constant
 
 
 def elementwise(
@@ -115,11 +116,13 @@ _sech_squared = elementwise(
 sigmoid = elementwise("sigmoid", _sigmoid, lambda g, y, a: g * (y * sigmoid(-a)))
 softplus = elementwise("softplus", _softplus, lambda g, y, a: g * sigmoid(a))
 sign = elementwise("sign", np.sign, None, kind="number", continuous=False, smooth=False)
-absolute = elementwise("abs", np.absolute, lambda g, y, a: g * sign(a), kind="same", smooth=False)
+absolute = elementwise(
+    "abs", np.absolute, lambda g, y, a: by_side(a, 0.0, g, -g), kind="same", smooth=False
+)
 relu = elementwise(
     "relu",
     lambda a: np.maximum(a, 0),
-    lambda g, y, a: where(greater(a, 0.0), g, 0.0),
+    lambda g, y, a: by_side(a, 0.0, g, 0.0),
     kind="number",
     smooth=False,
 )
@@ -164,17 +167,69 @@ where = elementwise(
 minimum = elementwise(
     "minimum",
     np.minimum,
-    lambda g, y, a, b: where(less_equal(a, b), g, 0.0),
-    lambda g, y, a, b: where(less_equal(a, b), 0.0, g),
+    lambda g, y, a, b: by_side(a, b, 0.0, g),
+    lambda g, y, a, b: by_side(a, b, g, 0.0),
     kind="same",
     smooth=False,
 )
 maximum = elementwise(
     "maximum",
     np.maximum,
-    lambda g, y, a, b: where(greater_equal(a, b), g, 0.0),
-    lambda g, y, a, b: where(greater_equal(a, b), 0.0, g),
+    lambda g, y, a, b: by_side(a, b, g, 0.0),
+    lambda g, y, a, b: by_side(a, b, 0.0, g),
     kind="same",
     smooth=False,
 )
 cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g, linear=(0,))
+
+
+# --- derivatives at a tie -------------------------------------------------------------------
+#: How many expressions of a cotangent are searched.
+_NEAREST = 256
+
+
+def by_side(a: Any, b: Any, above: Any, below: Any) -> Any:
+    """Return `above` where a > b, `below` where a < b, and their mean where a = b.
+
+    This is the derivative of a function of two pieces. Both are taken as they are on their own
+    side, where they depend on the same comparison, as in the second derivative of max(x, 0)²: at a
+    tie the derivative of any order is the mean of the one-sided ones.
+    """
+    above, below = (_on_side(x, a, b, side) for x, side in ((above, True), (below, False)))
+    return where(greater(a, b), above, where(equal(a, b), 0.5 * (above + below), below))
+
+
+def _on_side(x: Any, a: Any, b: Any, above: bool) -> Any:
+    """Return `x` with all comparisons of a and b that it depends on elementwise decided."""
+    if not isinstance(x, Expr):
+        return x
+    pair = greater(a, b).args
+    env: dict[Expr, Expr] = {}
+    decided, seen, stack = False, {x}, [x]
+    while stack and len(seen) < _NEAREST:
+        expr = stack.pop()
+        truth = _decided(expr, pair, above)
+        if truth is not None:
+            env[expr], decided = constant(expr.graph, truth), True
+        elif expr.op.elementwise or expr.op.name == "expand":
+            stack += [arg for arg in expr.args if arg not in seen]
+            seen.update(expr.args)
+        else:
+            env[expr] = expr
+    env |= {expr: expr for expr in stack}
+    return rewrite(topological((x,), known=env), env)[x] if decided else x
+
+
+def _decided(expr: Expr, pair: tuple[Expr, ...], above: bool) -> bool | None:
+    """Say whether an expression holds where the first of a pair is above the second, or below."""
+    if len(expr.args) != 2 or {*expr.args} != {*pair}:
+        return None
+    first = above if expr.args[0] is pair[0] else not above
+    return {
+        greater: first,
+        greater_equal: first,
+        less: not first,
+        less_equal: not first,
+        equal: False,
+        not_equal: True,
+    }.get(expr.op)

@@ -9,7 +9,9 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.base import Op, one_axis
-from scg.ops.shape import reshape
+from scg.ops.elementwise import maximum, not_equal, where
+from scg.ops.reductions import zeros
+from scg.ops.shape import concatenate, cumsum, reshape, take_slice
 
 
 # --- along an axis, as np.take_along_axis; and the adjoint, which adds up ---------------------
@@ -82,12 +84,32 @@ _sort = Op(
     lambda x, axis: x,
     (
         lambda g, y, x, axis: _scatter_along(
-            g, _argsort(x, axis=axis), axis=axis, length=x.shape[axis]
+            _shared_by_ties(g, y, axis), _argsort(x, axis=axis), axis=axis, length=x.shape[axis]
         ),
     ),
     kind="same",
     smooth=False,
 )
+
+
+def _shared_by_ties(g: Expr, y: Expr, axis: int) -> Expr:
+    """Give elements that are equal, and thus neighbours, the mean of their cotangents."""
+    n = y.shape[axis]
+    if n < 2:
+        return g
+
+    def part(start: int, stop: int) -> Expr:
+        index = [(0, length, 1) for length in y.shape]
+        index[axis] = (start, stop, 1)
+        return take_slice(y, index=tuple(index))
+
+    steps = where(not_equal(part(1, n), part(0, n - 1)), 1, 0)
+    first = np.zeros([1 if i == axis else m for i, m in enumerate(y.shape, -y.ndim)], int)
+    group = cumsum(concatenate(first, steps, axis=axis), axis)
+    total, count = (
+        _scatter_along(values, group, axis=axis, length=n) for values in (g, zeros(y) + 1.0)
+    )
+    return _take_along(total / maximum(count, 1.0), group, axis=axis)
 
 
 # --- what users call --------------------------------------------------------------------------
@@ -107,7 +129,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
 
 
 def sort(x: Any, axis: int | None = -1) -> Any:
-    """Sort along an event axis, in ascending order; equal elements keep their order.
+    """Sort along an event axis, in ascending order; equal elements share the gradient equally.
 
     With ``axis=None`` the event is flattened first, as in NumPy.
     """

@@ -56,10 +56,54 @@ def test_logsumexp_of_nothing_possible():
 
 def test_ties_of_a_maximum_share_the_derivative():
     np.testing.assert_array_equal(evaluate(np.max, np.array([1.0, 2.0, 2.0]))[0], [0, 0.5, 0.5])
-    out = evaluate(np.maximum, 0.7, 0.7)
-    assert out[0] + out[1] == 1.0
-    out = evaluate(np.minimum, 0.7, 0.7)
-    assert out[0] + out[1] == 1.0
+    for fn in (np.maximum, np.minimum):
+        out = evaluate(fn, 0.7, 0.7)
+        assert out[0] == out[1] == 0.5
+    for fn, weights in ((np.sort, [1, 2, 6]), (lambda x: -np.sort(-x), [1, 6, 2])):
+        out = evaluate(lambda x, fn=fn, w=weights: np.sum(fn(x) * w), np.array([2.0, 1.0, 2.0]))
+        np.testing.assert_array_equal(out[0], [4, 1, 4] if weights[1] == 2 else [3.5, 2, 3.5])
+
+
+@pytest.mark.parametrize(
+    "fn, slope, curvature",
+    [
+        (lambda x: np.maximum(x, 0.0) + np.minimum(x, 0.0), 1, 0),
+        (lambda x: np.maximum(0.0, x) + np.minimum(0.0, x), 1, 0),
+        (lambda x: np.maximum(x, 0.0) ** 2 + np.minimum(0.0, x) ** 2, 0, 2),
+        (lambda x: np.maximum(x, 0.0) ** 3 + np.minimum(x, 0.0) ** 3, 0, 0),
+        (lambda x: np.maximum(x, 0.0) * np.minimum(0.0, x), 0, 0),
+        (lambda x: np.clip(x, 0.0, 1.0) + np.clip(x, -1.0, 0.0), 1, 0),
+        (lambda x: scg.relu(x) - scg.relu(-x), 1, 0),
+        (lambda x: scg.relu(x) ** 2 + scg.relu(-x) ** 2, 0, 2),
+        (lambda x: np.max(np.stack([x, 0.0 * x])) + np.min(np.stack([x, 0.0 * x])), 1, 0),
+        (lambda x: np.sum(np.sort(np.stack([x, 0.0 * x]))), 1, 0),
+        (lambda x: np.sort(np.stack([x, x * 0.0]))[0] - np.sort(np.stack([-x, x * 0]))[0], 1, 0),
+        (lambda x: np.abs(x) ** 2, 0, 2),
+        (lambda x: np.abs(x) * np.abs(x), 0, 2),
+        (lambda x: x * np.abs(x), 0, 0),
+        (lambda x: np.cos(np.abs(x)), 0, -1),
+        (lambda x: scg.leaky_relu(x, 0.2) + scg.leaky_relu(-x, 0.2) - 0.8 * np.abs(x), 0, 0),
+        (lambda x: scg.leaky_relu(x, 1.0), 1, 0),
+        (scg.elu, 1, 0.5),  # of one-sided curvatures 0 and 1
+        (lambda x: scg.elu(x) * scg.elu(-x), 0, -2),
+        (lambda x: scg.Logistic(0.0, 1.0).log_prob(x), 0, -0.5),
+        (lambda x: scg.StudentT(3.0, 0.0, 1.0).log_prob(x), 0, -4 / 3),
+        (lambda x: scg.RelaxedBernoulli(1.0, 0.0).log_prob(scg.sigmoid(x)) - x, -1, 0.0),
+        (lambda x: scg.Logistic(x, 1.0).kl(scg.Logistic(0.0, 1.0)), 0, 1 / 3),
+        (lambda x: scg.Laplace(x, 1.0).kl(scg.Laplace(0.0, 1.0)), 0, 1),
+    ],
+)
+def test_a_smooth_function_has_its_derivatives_at_a_tie_of_its_pieces(fn, slope, curvature):
+    out = evaluate(fn, 0.0)
+    np.testing.assert_allclose([out[0], out[0, 0]], [slope, curvature], atol=1e-12)
+
+
+def test_equal_scales_are_a_tie_inside_the_divergence_of_logistic_laws():
+    slopes = [
+        evaluate(lambda s: scg.Logistic(0.3, s).kl(scg.Logistic(-0.2, 1.1)), 1.1 + d)[0]
+        for d in (-1e-7, 0.0, 1e-7)
+    ]
+    np.testing.assert_allclose(slopes[1], (slopes[0] + slopes[2]) / 2, rtol=1e-10)
 
 
 # --- powers, x log y ------------------------------------------------------------------------------
