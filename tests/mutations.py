@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("scg", "tests", "setup.cfg", "pyproject.toml")
-LAWS = "compositions plates credit layers second_order mixed stops state bias".split()
+LAWS = "compositions plates mixing credit layers second_order mixed stops state bias".split()
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
 
@@ -151,6 +151,22 @@ MUTATIONS = [
         "sep = r.sep",
         "the downstream cost of an element misses what it changes elsewhere",
         "plates",
+    ),
+    Mutation(
+        "relaxed-control-per-element-across-a-batch-statistic",
+        "scg/compiler/routes.py",
+        "found[reach.sep, above] = found.get((reach.sep, above), 0) | 1 << i",
+        "own = frozenset(node.plates); found[own, above] = found.get((own, above), 0) | 1 << i",
+        "the box of a differentiated control variate holds one element's score, not the sum",
+        "mixing",
+    ),
+    Mutation(
+        "slope-of-a-shared-cost-per-element",
+        "scg/compiler/downstream.py",
+        "gradients(total(self.down.parts(self.seen) or [self.cost]), [self.point])",
+        "gradients(self.cost, [self.point])",
+        "a cost that the elements of a plate share is counted once for each of them",
+        "mixing",
     ),
     Mutation(
         "mean-for-sum-over-a-plate",

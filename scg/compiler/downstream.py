@@ -4,22 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from scg.compiler.analyse import bits
 from scg.compiler.differentiate import gradients, through
 from scg.compiler.leave_out import LeaveOut
-from scg.compiler.objective import contribution, reduction
-from scg.compiler.rerun import blanket, central, law, rerun
+from scg.compiler.objective import contribution, reduction, total
+from scg.compiler.rerun import Run, blanket, central, law, rerun
+from scg.compiler.routes import Route, own_route, routes
 from scg.ir.expr import Expr, Plate, Plates, StochasticNode, rewrite
 from scg.ops.base import constant, plate_size
 from scg.ops.gradient import mark
-from scg.ops.reductions import expand, plate_sum
+from scg.ops.reductions import expand, plate_sum, sum_mixed
 
 if TYPE_CHECKING:
     from scg.compiler.surrogate import Surrogate
     from scg.distributions.base import Distribution
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run of the graph as a node sees it.
+
+    Attributes
+    ----------
+    env : dict
+        What each declared expression is in the run.
+    samples : Plates
+        The sample plates that the costs keep.
+    weights : dict, optional
+        The weights of sample plates, where draws differ from those of the first run.
+    shared : str, optional
+        The name of a run whose sums over sets of costs all nodes share.
+    """
+
+    env: dict[Expr, Expr]
+    samples: Plates
+    weights: dict[Plate, Expr] | None = None
+    shared: str | None = None
 
 
 class NodeDownstream:
@@ -35,7 +59,7 @@ class NodeDownstream:
     @cached_property
     def cost(self) -> Expr:
         """The influenced costs as contributions to the objective; own plates kept."""
-        return self.reduced(self.surrogate.env, "draws", self._samples)
+        return self.reduced(Seen(self.surrogate.env, self._samples, shared="draws"))
 
     @cached_property
     def unit(self) -> Expr:
@@ -67,6 +91,16 @@ class NodeDownstream:
         position = {expr: i for i, expr in enumerate(self.surrogate.influence.order)}
         return tuple(self.surrogate.env[expr] for expr in sorted(found, key=position.__getitem__))
 
+    @cached_property
+    def own(self) -> Route:
+        """The route that ends at the node itself."""
+        return own_route(self.surrogate.influence, self.node)
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """The influenced costs, by the plates that survive on the way to them."""
+        return routes(self.surrogate.influence, self.node)
+
     @property
     def mean_field(self) -> FieldReplay:
         """The shared deterministic pass, as this node sees it."""
@@ -77,17 +111,13 @@ class NodeDownstream:
         value = expand(value, (*value.plates, *self.node.plates), self.node.shape)
         point = mark(value, label=f"{self.node.name}:{below}")
         run = rerun(self.surrogate, {self.node: point}, below, temperature=temperature)
-        kept = tuple(p for p in point.plates if not p.owned_by_user)
-        cost = self.reduced(run.env, None, (*self._samples, *kept), run.weights)
-        if below == "relax":
-            cost = through(cost, point)
-        return NodeReplay(point, cost, blanket(self.surrogate, self.node, run))
+        return NodeReplay(self, point, run)
 
     def without(self, plate: Plate, impute: str = "geometric") -> Expr:
         """The cost with each reduction over `plate` leaving out the element's own part."""
         left = LeaveOut(self.surrogate, self.node, plate, impute)
         run = left.run()
-        return left.back(self.reduced(run.env, None, (*self._samples, left.twin), run.weights))
+        return left.back(self.reduced(Seen(run.env, (*self._samples, left.twin), run.weights)))
 
     def expected(self, of: Callable[[Distribution, Expr, Expr], Expr]) -> Expr:
         """Return the exact mean over the whole graph of `of` (law of the node, value, cost)."""
@@ -97,7 +127,7 @@ class NodeDownstream:
         for reach in surrogate.influence.ancestors[self.node]:
             above.update(surrogate.influence.nodes[i] for i in bits(reach.members))
         kept = tuple(surrogate.value_plate(node) for node in above)
-        cost = self.reduced(run.env, None, kept, run.weights)
+        cost = self.reduced(Seen(run.env, kept, run.weights))
         return surrogate.collapse(of(law(self.node, run.env), value, cost), weights=run.weights)
 
     def plate(self, length: int) -> Plate:
@@ -122,75 +152,76 @@ class NodeDownstream:
             total = plate_sum(total, (plate,)) / plate_size(total.graph, plate)
         return total
 
-    def reduced(
-        self,
-        env: dict[Expr, Expr],
-        shared: str | None,
-        samples: Plates,
-        weights: dict[Plate, Expr] | None = None,
-    ) -> Expr:
-        """Sum the influenced costs of a run, all but the node's own plates summed over.
+    def reduced(self, seen: Seen) -> Expr:
+        """Sum the influenced costs of a run, all but the node's own plates summed over."""
+        parts = self.parts(seen)
+        return reduce(add, parts) if parts else constant(self.surrogate.graph, 0.0)
 
-        Sums over sets of costs are shared between nodes where `shared` names the run. `weights`
-        replaces the weights of sample plates whose draws differ in the run.
-        """
-        total: Expr | None = None
-        for reach in self.surrogate.influence.downstream[self.node]:
-            if reach.open:
-                part = self._suffix(env, shared, reach.sep, reach.members, samples, weights)
-                total = part if total is None else total + part
-        return total if total is not None else constant(self.surrogate.graph, 0.0)
+    def parts(self, seen: Seen) -> list[Expr]:
+        """The influenced costs of a run, each sum on the plates that survive on the way to it."""
+        reaches = self.surrogate.influence.downstream[self.node]
+        return [self.costs(seen, reach.sep, reach.members) for reach in reaches if reach.open]
 
-    def _suffix(
-        self,
-        env: dict[Expr, Expr],
-        shared: str | None,
-        sep: frozenset[Plate],
-        members: int,
-        samples: Plates,
-        weights: dict[Plate, Expr] | None,
-    ) -> Expr:
-        sums = self.surrogate.suffixes if shared else {}
+    def costs(self, seen: Seen, sep: frozenset[Plate], members: int) -> Expr:
+        """Sum a set of costs of a run over the user's plates outside `sep`."""
+        sums = self.surrogate.suffixes if seen.shared else {}
         pending = []
-        while members and (shared, sep, members, samples) not in sums:
+        while members and (seen.shared, sep, members, seen.samples) not in sums:
             pending.append(members)
             members &= members - 1
-        total = sums.get((shared, sep, members, samples))
+        total = sums.get((seen.shared, sep, members, seen.samples))
         for mask in reversed(pending):
             _, cost = self.surrogate.influence.costs[next(bits(mask))]
-            own = self._element(cost, env[cost], sep, samples, weights)
+            own = self._element(cost, seen, sep)
             total = own if total is None else own + total
-            sums[shared, sep, mask, samples] = total
+            sums[seen.shared, sep, mask, seen.samples] = total
         assert total is not None
         return total
 
-    def _element(
-        self,
-        cost: Expr,
-        value: Expr,
-        sep: frozenset[Plate],
-        samples: Plates,
-        weights: dict[Plate, Expr] | None,
-    ) -> Expr:
-        value = contribution(cost, value)
-        value = self.surrogate.collapse(value, samples, self.surrogate.frozen(cost), weights)
-        gone = tuple(p for p in value.plates if p.owned_by_user and p not in sep)
-        return plate_sum(value, gone)
+    def _element(self, cost: Expr, seen: Seen, sep: frozenset[Plate]) -> Expr:
+        value, frozen = contribution(cost, seen.env[cost]), self.surrogate.frozen(cost)
+        return sum_mixed(self.surrogate.collapse(value, seen.samples, frozen, seen.weights), sep)
 
 
 @dataclass(frozen=True)
 class NodeReplay:
-    """A second run below a node; its slope is built when first asked for."""
+    """A second run below a node; what is asked of it is built when first asked for."""
 
+    down: NodeDownstream
     point: Expr
-    cost: Expr
-    logp: Expr
+    run: Run
+
+    @cached_property
+    def seen(self) -> Seen:
+        """The run on the sample plates of the draw and of the point."""
+        samples = tuple(
+            p for p in (*self.down.draw.value.plates, *self.point.plates) if not p.owned_by_user
+        )
+        return Seen(self.run.env, samples, self.run.weights)
+
+    @cached_property
+    def cost(self) -> Expr:
+        """The influenced costs, on the plates of the point."""
+        return self.down.reduced(self.seen)
+
+    @cached_property
+    def costs(self) -> dict[Route, Expr]:
+        """The influenced costs by route, each open in the point alone."""
+        return {
+            route: through(self.down.costs(self.seen, route.sep, route.members), self.point)
+            for route in self.down.routes
+        }
 
     @cached_property
     def slope(self) -> Expr:
-        """The derivative of the cost in the point."""
-        (slope,) = gradients(self.cost, [self.point])
+        """The derivative of the influenced costs, each counted once, in the point."""
+        (slope,) = gradients(total(self.down.parts(self.seen) or [self.cost]), [self.point])
         return slope
+
+    @cached_property
+    def logp(self) -> Expr:
+        """The log-probability of the kept draws under their new parents."""
+        return blanket(self.down.surrogate, self.down.node, self.run)
 
 
 @dataclass(frozen=True)
@@ -216,16 +247,11 @@ class MeanField:
                 self.points[expr] = self.env[expr] = point
             else:
                 rewrite((expr,), self.env)
-        total: Expr | None = None
-        for _, cost in influence.costs:
-            part = contribution(cost, self.env[cost])
-            part = plate_sum(part, part.plates)
-            total = part if total is None else total + part
-        assert total is not None
-        slopes = gradients(total, list(self.points.values()))
+        objective = total(contribution(cost, self.env[cost]) for _, cost in influence.costs)
+        slopes = gradients(objective, list(self.points.values()))
         self.slopes = dict(zip(self.points, slopes, strict=True))
 
     def replay(self, down: NodeDownstream) -> FieldReplay:
         """Return the pass as one node sees it: its point, its influenced costs, their slope."""
-        cost = down.reduced(self.env, "field", ())
+        cost = down.reduced(Seen(self.env, (), shared="field"))
         return FieldReplay(self.points[down.node], cost, self.slopes[down.node])

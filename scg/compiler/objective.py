@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+
 from scg.compiler.analyse import Influence
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, Plate
 from scg.ops.base import plate_size
 from scg.ops.gradient import observed
+from scg.ops.reductions import plate_sum
 
 
 def reduction(plate: Plate, cost: Expr | None = None) -> str:
@@ -23,6 +28,11 @@ def contribution(cost: Expr, value: Expr) -> Expr:
         elif plate.size is not None:
             value = value * (float(plate.size) / plate_size(value.graph, plate))
     return value
+
+
+def total(parts: Iterable[Expr]) -> Expr:
+    """Sum expressions, each over all its plates."""
+    return reduce(add, (plate_sum(part, part.plates) for part in parts))
 
 
 def check_reductions(influence: Influence) -> None:

@@ -12,7 +12,7 @@ from scg.ir.expr import Expr, Plate, StochasticNode, rewrite
 from scg.ops.base import constant
 from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
-from scg.ops.reductions import expand, plate_sum
+from scg.ops.reductions import expand, sum_mixed
 
 if TYPE_CHECKING:
     from scg.compiler.surrogate import Surrogate
@@ -166,6 +166,5 @@ def blanket(surrogate: Surrogate, node: StochasticNode, run: Run) -> Expr:
     for child, logp in run.logp.items():
         for reach in surrogate.influence.ancestors[child]:
             if bit in bits(reach.members):
-                gone = tuple(p for p in logp.plates if p.owned_by_user and p not in reach.sep)
-                total = total + plate_sum(logp, gone)
+                total = total + sum_mixed(logp, reach.sep)
     return total

@@ -3,17 +3,20 @@
 Every stochastic node is replaced by its draw, and the objective becomes
 
     S = Σ_c Σ_{plates of c} w_c · R[ ⊠( Σ_{n≺c} Σ_{plates(n) ∖ sep(n,c)} ℓ_n ) · c ]
-      + Σ_n Σ_{plates of n} R[ ⊠( Σ_{m≺n} ℓ_m ) · t_n ]
+      + Σ_n Σ_r Σ_{sep(n,r)} R[ ⊠( Σ_{m≺n} Σ_{plates(m) ∖ sep(m,r)} ℓ_m ) · t_{n,r} ]
 
 an ordinary deterministic expression whose value is the cost estimate and whose derivatives are
 the gradient estimates. ⊠ is the magic box of DiCE, R the weighted sum over sample plates, w_c the
-factor of one element of c in the objective, and t_n the estimator's term, of value 0.
+factor of one element of c in the objective, and t_{n,r} the estimator's term of value 0 for a
+route r, which ends at the node or at costs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -21,9 +24,10 @@ import numpy as np
 from scg.compiler.analyse import Reach
 from scg.compiler.downstream import MeanField, NodeDownstream
 from scg.compiler.memory import NodeMemory
-from scg.compiler.objective import contribution
+from scg.compiler.objective import contribution, total
 from scg.compiler.plan import Plan
 from scg.compiler.rerun import Run, expectation
+from scg.compiler.routes import Route
 from scg.compiler.simplify import simplify
 from scg.errors import CompilerError, DeclarationError
 from scg.estimators.protocol import Draw
@@ -31,7 +35,7 @@ from scg.graph.core import Graph
 from scg.ir.expr import Expr, Plate, Plates, StochasticNode, intern, ordered, rewrite
 from scg.ops.base import NOISE, constant, is_constant
 from scg.ops.gradient import box, stop
-from scg.ops.reductions import expand, plate_sum
+from scg.ops.reductions import expand, plate_sum, sum_mixed
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Term:
 
     node: StochasticNode
     draw: Draw
-    value: Expr | None
+    parts: dict[Route, Expr]
 
 
 @dataclass
@@ -93,7 +97,7 @@ class Surrogate:
     costs : dict
         The value of each cost, as its contribution to the objective.
     terms : dict
-        For each node its draw and its term t_n.
+        For each node its draw and its terms t_{n,r} by route.
     memory : dict
         The estimators' own parameters and state, by node.
     loss : Expr or None
@@ -125,31 +129,32 @@ class Surrogate:
         self._draw_all()
 
         parts = [self.boxed(node) for _, node in self.influence.costs]
-        self.costs = dict(zip(self.graph.costs, (_total(part) for part in parts), strict=True))
-        self.terms, self.memory, total = {}, {}, list(self.costs.values())
+        self.costs = {name: total([p]) for name, p in zip(self.graph.costs, parts, strict=True)}
+        self.terms, self.memory, summands = {}, {}, list(self.costs.values())
         losses: list[Expr] = []
         for node in self.influence.nodes:
             self.graph.origin = node.origin
             draw, estimator = self.draws[node], self.plan.estimators[node]
             memory = self.noises[node].memory
             down: Any = NodeDownstream(self, node)
-            term = estimator.term(self.dists[node], draw, down, memory)
-            self.terms[node] = Term(node, draw, term)
+            parts: Any = estimator.term(self.dists[node], draw, down, memory)
+            if not isinstance(parts, Mapping):
+                parts = {} if parts is None else {down.own: parts}
+            self.terms[node] = Term(node, draw, dict(parts))
             if memory.leaves:
                 self.memory[memory.node] = memory
             losses += memory.losses
-            if term is not None:
-                self._check_term(node, term)
-                upstream = self.score(self.influence.ancestors[node])
-                total.append(
-                    _total(self.collapse(term if upstream is None else box(upstream) * term))
-                )
-        if not total:
+            for route, part in parts.items():
+                self._check_term(node, route, part)
+                upstream = self.score(route.above)
+                boxed = part if upstream is None else box(upstream) * part
+                summands.append(total([self.collapse(boxed)]))
+        if not summands:
             raise DeclarationError(
                 f'graph {self.graph.name!r} declares no cost; write g.cost("loss", ...)'
             )
-        self.objective = _sum(total)
-        self.loss = _sum(losses) if losses else None
+        self.objective = reduce(add, summands)
+        self.loss = reduce(add, losses) if losses else None
 
     # --- draws ------------------------------------------------------------------------------------
     def _draw_all(self) -> None:
@@ -230,7 +235,7 @@ class Surrogate:
             for reach in ancestors
             if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None
         ]
-        return _sum(parts) if parts else None
+        return reduce(add, parts) if parts else None
 
     def _prefix(self, sep: frozenset[Plate], members: int) -> Expr | None:
         pending = []
@@ -247,10 +252,7 @@ class Surrogate:
 
     def _score_of(self, node: StochasticNode, sep: frozenset[Plate]) -> Expr | None:
         logp = self.draws[node].logp
-        if logp is None:
-            return None
-        mixed = tuple(p for p in logp.plates if p.owned_by_user and p not in sep)
-        return plate_sum(logp, mixed)
+        return None if logp is None else sum_mixed(logp, sep)
 
     def boxed(self, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
@@ -296,23 +298,20 @@ class Surrogate:
         """The run with every node on a plate of all its values, shared by all nodes."""
         return expectation(self)
 
-    def _check_term(self, node: StochasticNode, term: Expr) -> None:
-        """A term has value 0: without stops and boxes nothing must remain of it."""
+    def _check_term(self, node: StochasticNode, route: Route, term: Expr) -> None:
+        """A term has value 0, and lives on the user's plates that survive on its route.
+
+        Without stops and boxes nothing must remain of it.
+        """
+        plates = {plate for plate in term.plates if plate.owned_by_user}
+        if plates != route.sep:
+            raise CompilerError(
+                f"the term of {self.plan.estimators[node]!r} at node {node.name!r} lives on the "
+                f"plates {plates}, expected {set(route.sep)}"
+            )
         (rest,) = simplify([term], self._simple)
         if not is_constant(rest, 0):
             raise CompilerError(
                 f"the term of {self.plan.estimators[node]!r} at node {node.name!r} does not have "
                 "the value 0; terms are written with control_variate(...)"
             )
-
-
-def _total(value: Expr) -> Expr:
-    """Sum over all remaining plates."""
-    return plate_sum(value, value.plates)
-
-
-def _sum(parts: list[Expr]) -> Expr:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total

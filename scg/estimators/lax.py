@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.parts.latent import latent_control, latent_network
+from scg.estimators.parts.latent import network_control
 from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
 from scg.ir.expr import Expr
 from scg.ops.gradient import stop
@@ -40,14 +40,10 @@ class LAX(Estimator):
             z, law = dist.location() + dist.perturbation(stop(x), noise), dist.latent()
         else:
             z, law = x, dist
-        return Draw(stop(x), logp=law.log_prob(stop(z)), aux={"z": z})
+        return Draw(stop(x), logp=law.log_prob(stop(z)), aux={"z": z, "given": stop(z)})
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr | None:
         """Subtract the network's value at the draw and add its pathwise gradient."""
-        at_z, at_given = (
-            latent_network(z, self.hidden, downstream, memory)
-            for z in (draw.aux["z"], stop(draw.aux["z"]))
-        )
-        return latent_control(draw, at_z, at_given)
+        return network_control(draw, self.hidden, downstream, memory)

@@ -10,7 +10,7 @@ class, a draw with a score and no term, are the score function's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -59,19 +59,31 @@ class Replay(Protocol):
         The value given to the node.
     cost : Expr
         The influenced costs, as contributions to the objective, on the plates of the point.
+    slope : Expr
+        The derivative of the costs in the point.
+    costs : dict
+        The costs by route, each on the plates that survive and open in the point alone, for
+        control variates that are differentiated.
     logp : Expr
         With below="kept": the log-probability of the kept draws under their new parents.
-    slope : Expr
-        The derivative of the cost in the point; built when first asked for.
     """
 
     point: Expr
     cost: Expr
+    slope: Expr
+    costs: Mapping[Route, Expr]
     logp: Expr
 
-    @property
-    def slope(self) -> Expr:
-        """Return the derivative of the cost in the point."""
+
+class Route(Protocol):
+    """Costs to which the same plates survive, from a node and from each of its ancestors.
+
+    An estimator whose term differs by cost returns one term for each route, on the plates that
+    survive there; one that returns a single term gives it for the node's `own` route.
+    """
+
+    def score(self, logp: Expr) -> Expr:
+        """Sum the node's log-probability over its plates that do not survive."""
         ...
 
 
@@ -108,6 +120,8 @@ class Downstream(Protocol):
     unit: Expr  #: Factor that turns a contribution into the user's units of a cost.
     inputs: tuple[Expr, ...]  #: The data and the draws on which the node directly depends.
     plates: Plates  #: The user's plates of the node.
+    routes: tuple[Route, ...]  #: The influenced costs, by the plates that survive to them.
+    own: Route  #: The route that ends at the node itself, where all its plates survive.
 
     @property
     def mean_field(self) -> Replay:
@@ -233,8 +247,8 @@ class Estimator(Checked):
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
-        """Return the term of value 0 that joins the surrogate, or None."""
+    ) -> Expr | Mapping[Route, Expr] | None:
+        """Return the term of value 0 that joins the surrogate, one for each route, or None."""
         return None
 
 

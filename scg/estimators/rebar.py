@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.parts.latent import latent_control, latent_draw
+from scg.estimators.parts.latent import latent_draw, relaxed_control
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
-from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Route, Sampler
 from scg.ir.expr import Expr
 
 
@@ -67,7 +67,7 @@ class REBAR(Estimator):
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    ) -> dict[Route, Expr]:
         """Subtract the cost at the relaxation given the draw; correct by both relaxations."""
         tau = temperature_of(self.temperature, "variance" if self.learn else None, memory)
         eta: Expr | float = self.scale
@@ -75,8 +75,4 @@ class REBAR(Estimator):
             eta = memory.parameter(
                 "eta", (), lambda rng, shape: np.full(shape, self.scale), learn="variance"
             )
-
-        def control(z: Expr) -> Expr:
-            return eta * downstream.at(dist.relax(z, tau), below="relax", temperature=tau).cost
-
-        return latent_control(draw, control(draw.aux["z"]), control(draw.aux["given"]))
+        return relaxed_control(dist, draw, downstream, tau, eta)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.estimators.parts.latent import latent_control, latent_draw, latent_network
+from scg.estimators.parts.latent import latent_draw, network_control, relaxed_control
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
-from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Route, Sampler
 from scg.ir.expr import Expr
 
 
@@ -75,16 +75,10 @@ class RELAX(Estimator):
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    ) -> dict[Route, Expr]:
         """Subtract the control variate given the draw; correct by both latents."""
-        tau = None
+        terms = {}
         if self.temperature is not None:
             tau = temperature_of(self.temperature, "variance" if self.learn else None, memory)
-
-        def control(z: Expr) -> Expr:
-            c = latent_network(z, self.hidden, downstream, memory)
-            if tau is None:
-                return c
-            return c + downstream.at(dist.relax(z, tau), below="relax", temperature=tau).cost
-
-        return latent_control(draw, control(draw.aux["z"]), control(draw.aux["given"]))
+            terms = relaxed_control(dist, draw, downstream, tau, 1.0)
+        return {**terms, downstream.own: network_control(draw, self.hidden, downstream, memory)}

@@ -182,7 +182,7 @@ def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
         ),
         state=tuple(name for name in (memory.leaves if memory else ()) if name not in own),
         parameters=tuple(name for name in (memory.leaves if memory else ()) if name in own),
-        term=surrogate.terms[node].value is not None,
+        term=bool(surrogate.terms[node].parts),
     )
 
 

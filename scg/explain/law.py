@@ -22,10 +22,12 @@ def summands(surrogate: Surrogate) -> Iterator[str]:
         outer = [_reduction(plate, cost) for plate in cost.plates]
         yield _summand(surrogate, influence.ancestors[cost], surrogate.env[cost], outer, name)
     for node, term in surrogate.terms.items():
-        if term.value is not None:
-            outer = [f"sum over {plate.name}" for plate in node.plates]
-            value = f"t({node.name})"
-            yield _summand(surrogate, influence.ancestors[node], term.value, outer, value)
+        for route, part in term.parts.items():
+            outer = [f"sum over {plate.name}" for plate in node.plates if plate in route.sep]
+            costs = names(influence.costs[i][0] for i in bits(route.members))
+            several = costs and len(term.parts) > 1
+            value = f"t({node.name}, {costs})" if several else f"t({node.name})"
+            yield _summand(surrogate, route.above, part, outer, value)
 
 
 def _summand(

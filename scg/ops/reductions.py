@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,11 @@ def fit(g: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
         kept = tuple(1 if i in axes else g.shape[i] for i in inner)
         g = reshape(_sum(g, axes=axes, over=over), shape=kept)
     return expand(g, plates, shape)
+
+
+def sum_mixed(x: Expr, sep: Container[Plate]) -> Expr:
+    """Sum `x` over the user's plates that do not survive, those outside `sep`."""
+    return plate_sum(x, tuple(p for p in x.plates if p.owned_by_user and p not in sep))
 
 
 # --- what users call --------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.network import tanh_network
-from scg.estimators.protocol import Downstream, Draw, Memory, Sampler
+from scg.estimators.protocol import Downstream, Draw, Memory, Route, Sampler
 from scg.ir.expr import Expr
 from scg.ops.elementwise import cast
 from scg.ops.gradient import box, stop
@@ -24,24 +24,49 @@ def latent_draw(dist: Distribution, noise: Sampler, coupled: bool) -> Draw:
     return Draw(x, logp=dist.log_prob(x), aux={"z": z, "given": given})
 
 
-def latent_control(draw: Draw, at_z: Expr, at_given: Expr) -> Expr:
+def latent_control(logp: Expr, at_z: Expr, at_given: Expr) -> Expr:
     """Return the term c(z) − ⊠(ℓ) c(z̃) less its value.
 
     Its derivative is −c(z̃) ∇ℓ + ∇c(z) − ∇c(z̃). E[c(z)] = E[⊠(ℓ) c(z̃)] for all parameters, so that
-    it has the mean 0 at every order, for every function c of the latent alone.
+    it has the mean 0 at every order, for every function c of the latent whose draw has the
+    log-probability ℓ.
+    """
+    open_difference = at_z - at_given
+    return (1.0 - box(logp)) * at_given + (open_difference - stop(open_difference))
+
+
+def relaxed_control(
+    dist: Distribution, draw: Draw, downstream: Downstream, tau: Expr | float, scale: Expr | float
+) -> dict[Route, Expr]:
+    """Return the terms of the costs at the relaxed latents, one for each route.
+
+    A cost that mixes the elements of a plate is a function of all their latents, so that its ℓ is
+    summed over them.
     """
     assert draw.logp is not None
-    open_difference = at_z - at_given
-    return (1.0 - box(draw.logp)) * at_given + (open_difference - stop(open_difference))
+    at_z, at_given = (
+        downstream.at(dist.relax(draw.aux[z], tau), below="relax", temperature=tau).costs
+        for z in ("z", "given")
+    )
+    return {
+        route: latent_control(route.score(draw.logp), scale * at_z[route], scale * at_given[route])
+        for route in downstream.routes
+    }
 
 
-def latent_network(
-    z: Expr, hidden: tuple[int, ...], downstream: Downstream, memory: Memory
+def network_control(
+    draw: Draw, hidden: tuple[int, ...], downstream: Downstream, memory: Memory
 ) -> Expr:
-    """Return a network of the latent and of what the node depends on, as a contribution.
+    """Return the term of a network of the latent and of what the node depends on.
 
-    Its weights learn on the variance of the estimate; its offset is a constant baseline.
+    Its weights learn on the variance of the estimate; its offset is a constant baseline. An element
+    of a plate has a network of its own latent alone, and with it its own ℓ.
     """
-    inputs = [z, *(stop(cast(x)) for x in downstream.inputs)]
+    assert draw.logp is not None
+    rest = [stop(cast(x)) for x in downstream.inputs]
     offset = memory.parameter("offset", (), lambda rng, shape: np.zeros(shape), "variance")
-    return (tanh_network(inputs, hidden, memory, "variance") + offset) / downstream.unit
+    at_z, at_given = (
+        (tanh_network([draw.aux[z], *rest], hidden, memory, "variance") + offset) / downstream.unit
+        for z in ("z", "given")
+    )
+    return latent_control(draw.logp, at_z, at_given)
