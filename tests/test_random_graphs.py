@@ -16,7 +16,7 @@ import scg
 from scg.distributions import DISTRIBUTIONS
 from scg.distributions.base import Distribution
 from scg.ir.expr import Expr, topological
-from scg.ops import elementwise as e
+from scg.ops import powers
 
 POSITIVE = 0.4
 
@@ -65,7 +65,7 @@ SMOOTH = {
     "gammainc": lambda a, b, c: scg.gammainc(positive(a), positive(b)),
     "gammaincinv": lambda a, b, c: np.tanh(scg.gammaincinv(positive(a), scg.sigmoid(b))),
     "bessel": lambda a, b, c: scg.i0e(positive(a)) - scg.i1e(positive(b)),  # a kink at 0
-    "xlogy": lambda a, b, c: e.xlogy(np.tanh(a), positive(b)),
+    "xlogy": lambda a, b, c: powers.xlogy(np.tanh(a), positive(b)),
     "sums": lambda a, b, c: np.sum(triple(a, b, c) * W) / 2 - np.mean(triple(a, c, b)),
     "product": lambda a, b, c: np.prod(np.tanh(triple(a, b, c))),
     "variance": lambda a, b, c: np.tanh(np.var(triple(a, b, c))),

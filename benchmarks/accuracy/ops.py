@@ -7,7 +7,7 @@ import numpy as np
 import scipy.special
 
 import scg
-from scg.ops import elementwise as e
+from scg.ops import powers
 
 SIZES = (1e-30, 1e-12, 1e-5, 1e-2, 0.3, 0.9, 1.7, 4.0, 12.0, 36.0, 88.0, 500.0, 1e5, 1e20)
 REAL = [(s * x,) for x in SIZES for s in (-1, 1)]
@@ -171,7 +171,7 @@ ROWS = {
     ),
     "i0e": (scg.i0e, lambda a: mp.besseli(0, a) * mp.exp(-abs(a)), REAL, 1),
     "i1e": (scg.i1e, lambda a: mp.besseli(1, a) * mp.exp(-abs(a)), REAL, 1),
-    "xlogy": (e.xlogy, lambda a, b: a * mp.log(b), [(a, b) for a, b in PAIRS if b > 0], 2),
+    "xlogy": (powers.xlogy, lambda a, b: a * mp.log(b), [(a, b) for a, b in PAIRS if b > 0], 2),
     "maximum": (np.maximum, max, [p for p in PAIRS if p[0] != p[1]], 2),
     "minimum": (np.minimum, min, [p for p in PAIRS if p[0] != p[1]], 2),
     "sum": (stack(np.sum), lambda *x: mp.fsum(x), TRIPLES, 3),

@@ -11,8 +11,9 @@ import numpy as np
 
 from scg.ir.expr import Expr, topological
 from scg.ops.base import constant, is_constant, plate_size
-from scg.ops.elementwise import add, cast, divide, multiply, negative, subtract
+from scg.ops.elementwise import add, cast, divide, multiply, negative, square, subtract
 from scg.ops.gradient import IDENTITIES, box
+from scg.ops.powers import power
 from scg.ops.reductions import expand, zeros
 from scg.ops.shape import reshape
 
@@ -82,6 +83,21 @@ def _divide(e: Expr) -> Expr | None:
     if a.op is negative:  # (-a) / b -> -(a / b)
         return negative(divide(a.args[0], b))
     return None
+
+
+def _power(e: Expr) -> Expr | None:
+    a, b = e.args
+    if is_constant(b, 0):  # a^0 -> 1
+        return _like(constant(e.graph, 1.0), e)
+    if is_constant(b, 1):  # a^1 -> a
+        return _like(a, e)
+    return _like(square(a), e) if is_constant(b, 2) else None  # a^2 -> a a
+
+
+def _times_power(e: Expr) -> Expr | None:
+    c, a, b = e.args
+    known = c.value is not None and bool(np.all(c.value != 0))
+    return multiply(c, power(a, b)) if known else None  # c a^b, c not zero
 
 
 def _negative(e: Expr) -> Expr | None:
@@ -158,6 +174,8 @@ RULES: dict[str, Rule] = {
     "multiply": _multiply,
     "divide": _divide,
     "negative": _negative,
+    "power": _power,
+    "times_power": _times_power,
     "sum": _sum,
     "expand": _expand,
     "reshape": _reshape,

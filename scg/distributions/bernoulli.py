@@ -19,10 +19,9 @@ from scg.ops.elementwise import (
     softplus,
     subtract,
     where,
-    xlog1py,
-    xlogy,
 )
 from scg.ops.gradient import stop
+from scg.ops.powers import xlog1py, xlogy
 
 
 class Bernoulli(Finite):

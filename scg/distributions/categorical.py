@@ -24,9 +24,9 @@ from scg.ops.elementwise import (
     logical_and,
     maximum,
     where,
-    xlogy,
 )
 from scg.ops.gradient import stop
+from scg.ops.powers import xlogy
 from scg.ops.reductions import log_softmax, max, softmax, sum
 from scg.ops.shape import cumsum, getitem, one_hot
 

@@ -9,7 +9,8 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.ops.elementary import open_positive
-from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where, xlogy
+from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
+from scg.ops.powers import xlogy
 from scg.ops.special import barrier, gammaln
 
 

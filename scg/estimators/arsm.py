@@ -9,8 +9,9 @@ import numpy as np
 from scg.estimators.parts.couplings import times
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
-from scg.ops.elementwise import exp, power
+from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
+from scg.ops.powers import power
 from scg.ops.shape import np_stack
 from scg.ops.statistics import argmin
 

@@ -56,21 +56,6 @@ divide = elementwise(
 )
 negative = elementwise("negative", np.negative, lambda g, y, a: -g, kind="number", linear=(0,))
 square = elementwise("square", np.square, lambda g, y, a: g * (2.0 * a), kind="number")
-_power = elementwise(
-    "power",
-    lambda a, b: np.power(a, b, dtype=np.result_type(a, np.float32)),
-    lambda g, y, a, b: g * (b * power(_unless_both(b, 0.0, a, 0.0), b - 1.0)),
-    lambda g, y, a, b: g * (y * log(where(greater(a, 0.0), a, 1.0))),
-)
-
-
-def power(a: Any, b: Any) -> Any:
-    """Raise `a` to the power `b`; small constant powers become products."""
-    if np.isscalar(b) and b == 2:
-        return square(a)
-    if np.isscalar(b) and b == 1:
-        return a
-    return _power(a, b)
 
 
 # --- elementary functions -------------------------------------------------------------------
@@ -86,21 +71,6 @@ def _sech_squared_numpy(a: Any) -> Any:
 
 def _softplus(a: Any) -> Any:
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
-
-
-def _xlogy(x: Any, y: Any) -> Any:
-    with np.errstate(divide="ignore"):
-        return x * np.log(np.where(x == 0, 1.0, y))
-
-
-def _xlog1py(x: Any, y: Any) -> Any:
-    with np.errstate(divide="ignore"):
-        return x * np.log1p(np.where(x == 0, 0.0, y))
-
-
-def _unless_both(x: Any, x0: float, y: Any, y0: float) -> Any:
-    """Return y, but 1 where x = x0 and y = y0: there x / y is 0 / 0, and is to be 0."""
-    return where(logical_and(equal(x, x0), equal(y, y0)), 1.0, y)
 
 
 exp = elementwise("exp", np.exp, lambda g, y, a: g * y)
@@ -125,21 +95,6 @@ relu = elementwise(
     lambda g, y, a: by_side(a, 0.0, g, 0.0),
     kind="number",
     smooth=False,
-)
-#: x log y and x log(1 + y), zero where x is zero, whatever y.
-xlogy = elementwise(
-    "xlogy",
-    _xlogy,
-    lambda g, out, x, y: g * log(y),
-    lambda g, out, x, y: g * x / _unless_both(x, 0.0, y, 0.0),
-    linear=(0,),
-)
-xlog1py = elementwise(
-    "xlog1py",
-    _xlog1py,
-    lambda g, out, x, y: g * log1p(y),
-    lambda g, out, x, y: g * x / (1.0 + _unless_both(x, 0.0, y, -1.0)),
-    linear=(0,),
 )
 
 # --- comparisons and selection --------------------------------------------------------------

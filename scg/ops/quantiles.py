@@ -6,7 +6,7 @@ from typing import Any
 
 from scg.ops.elementwise import elementwise, exp, sigmoid, softplus
 from scg.ops.proportions import beta_log_density
-from scg.ops.special import digamma, polygamma
+from scg.ops.special import _of_order, digamma, polygamma
 from scg.special import incomplete_beta
 
 
@@ -17,6 +17,7 @@ def _scores(a: Any, b: Any, s: Any) -> tuple[Any, Any]:
 
 
 def _more(g: Any, out: Any, a: Any, b: Any, s: Any, order: tuple[int, int], in_b: int) -> Any:
+    _of_order(order[0] + order[1], 1, 2)
     higher = (order[0] + 1 - in_b, order[1] + in_b)
     return g * (beta_implicit(a, b, s, order=higher) - out * _scores(a, b, s)[in_b])
 

@@ -13,6 +13,7 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr, Plate, Plates, as_plates, ordered
 from scg.ops.base import Op, constant, normal_axes, plate_size
 from scg.ops.elementwise import cast, divide, elementwise, equal, exp, log, subtract, where
+from scg.ops.powers import inverse_or_zero
 from scg.ops.shape import reshape
 
 
@@ -55,10 +56,6 @@ def _log_of_sum(x: Any) -> Any:
         return np.log(x)
 
 
-def _inverse_of_sum(x: Any) -> Any:
-    return np.where(x == 0, 0.0, 1.0 / np.where(x == 0, 1.0, x))
-
-
 # The interpreter passes the positions of the plates' axes, counted from the end, as `over`.
 _sum = Op(
     "sum",
@@ -92,9 +89,8 @@ REDUCTIONS = (_sum, _max, _lse)
 #: Reductions that have no value where there are no elements.
 NEED_ELEMENTS = (_max, _lse, shift)
 
-#: log and 1 / x of a sum of exponentials. Where it is zero nothing depends on its terms.
-log_of_sum = elementwise("log_of_sum", _log_of_sum, lambda g, y, x: g * inverse_of_sum(x))
-inverse_of_sum = elementwise("inverse_of_sum", _inverse_of_sum, lambda g, y, x: -(g * (y * y)))
+#: log of a sum of exponentials. Where it is zero nothing depends on its terms.
+log_of_sum = elementwise("log_of_sum", _log_of_sum, lambda g, y, x: g * inverse_or_zero(x))
 
 
 def _exponentials(x: Any, axes: Any, over: Plates = ()) -> tuple[Any, Any, Any]:
@@ -107,7 +103,7 @@ def _exponentials(x: Any, axes: Any, over: Plates = ()) -> tuple[Any, Any, Any]:
 def shares(x: Expr, axes: Any, over: Plates = ()) -> Expr:
     """Return exp(x) / Σ exp(x), zero where every exp(x) is."""
     _, terms, total = _exponentials(x, axes, over)
-    return terms * inverse_of_sum(total)
+    return terms * inverse_or_zero(total)
 
 
 def _shared_by_ties(g: Expr, y: Expr, x: Expr, axes: Any, over: Plates) -> Expr:

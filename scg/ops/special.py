@@ -187,12 +187,16 @@ def _half(x: Any, y: Any) -> Any:
 
 # I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels
 i0e = elementwise(
-    "i0e", _scipy("i0e"), lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1))
+    "i0e",
+    _scipy("i0e"),
+    lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1)),
+    smooth=False,
 )
 i1e = elementwise(
     "i1e",
     _scipy("i1e"),
     lambda g, y, x: -(g * (i0e(x) * log_i0e(absolute(x), order=1) + _half(x, y))),
+    smooth=False,
 )
 
 #: Derivative of some order in κ of the von Mises CDF, and its inverse with the implicit VJP.

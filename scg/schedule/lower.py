@@ -18,6 +18,7 @@ from scg.ops.elementwise import (
     absolute,
     cast,
     elementwise,
+    equal,
     exp,
     less,
     multiply,
@@ -25,6 +26,7 @@ from scg.ops.elementwise import (
     square,
     where,
 )
+from scg.ops.powers import _power
 from scg.ops.reductions import REDUCTIONS, _keep, log_of_sum
 from scg.ops.shape import reshape, transpose
 from scg.schedule.rewritten import RULES
@@ -178,9 +180,20 @@ def _lower_power(e: Expr, views: dict[Expr, View]) -> Expr:
     x, exponent = e.args  # a product is many times faster than libm's pow
     if exponent.value is None or exponent.shape or x.kind != "float":
         return e
-    products = {2: lambda: square(x), 3: lambda: x * square(x), 4: lambda: square(square(x))}
+    products = {
+        -2: lambda: 1.0 / square(x),
+        -1: lambda: 1.0 / x,
+        3: lambda: x * square(x),
+        4: lambda: square(square(x)),
+    }
     product = products.get(exponent.value.item())
     return e if product is None else product()
+
+
+def _lower_times_power(e: Expr, views: dict[Expr, View]) -> Expr:
+    factor, *rest = e.args
+    raised = _lower_power(_power.build(e.graph, tuple(rest), {}), views)
+    return where(equal(factor, 0.0), 0.0, factor * raised)
 
 
 def _lower_logsumexp(e: Expr, views: dict[Expr, View]) -> Expr:
@@ -242,6 +255,7 @@ def _by_elements(e: Expr, views: dict[Expr, View]) -> Expr:
 
 _RULES = RULES | {
     "power": _lower_power,
+    "times_power": _lower_times_power,
     "sum": _lower_sum,
     "max": _lower_max,
     "reshape": _lower_reshape,

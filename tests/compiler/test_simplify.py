@@ -11,8 +11,9 @@ from scg.compiler.simplify import simplify
 from scg.engine.program import Program
 from scg.ir.expr import topological
 from scg.ops.base import constant, plate_size
-from scg.ops.elementwise import cast, divide, multiply, negative, where
+from scg.ops.elementwise import cast, divide, multiply, negative, square, where
 from scg.ops.gradient import box, graft, mark, observed, stop
+from scg.ops.powers import _power, times_power
 from scg.ops.reductions import expand, plate_sum, zeros
 from scg.ops.shape import reshape, take_slice
 
@@ -52,6 +53,14 @@ RULES = {
     "integers / 1": (lambda: K / 1, lambda: divide(K, 1)),
     "0 / b": (lambda: 0.0 / A, lambda: zeros(A)),
     "(-a) / b": (lambda: (-A) / B, lambda: -(A / B)),
+    "a^0": (lambda: _power(A, 0.0), lambda: wide(1.0)),
+    "a^1 of integers": (lambda: _power(K, 1), lambda: cast(K)),
+    "a^2": (lambda: _power(A, constant(G, 2)), lambda: square(A)),
+    "c a^b": (lambda: times_power(3.0, A, B), lambda: 3.0 * _power(A, B)),
+    "c a^b, c perhaps 0": (
+        lambda: times_power(np.array([0.0, 1.0, 2.0]), A, 3.0),
+        lambda: times_power(np.array([0.0, 1.0, 2.0]), A, 3.0),
+    ),
     "-(-a)": (lambda: negative(negative(A)), lambda: A),
     "-0": (lambda: -wide(0.0), lambda: wide(-0.0)),
     "-(a - b)": (lambda: -(A - B), lambda: B - A),
@@ -85,6 +94,8 @@ RULES = {
     "reshape to what it is": (lambda: reshape(B, shape=(2, 3)), lambda: B),
     "reshape twice": (lambda: B.reshape(6).reshape(3, 2), lambda: B.reshape(3, 2)),
     "where(c, a, a)": (lambda: where(C, B, B), lambda: expand(B, (P,), (2, 3))),
+    "where(true, a, b)": (lambda: where(wide(True), A, B), lambda: expand(A, (P,), (2, 3))),
+    "where(false, a, b)": (lambda: where(False, A, B), lambda: _wide_b()),
     "where(c, 0, 0)": (lambda: where(C, 0.0, wide(0.0)), lambda: zeros(A)),
     "op(expand)": (
         lambda: np.exp(expand(S, (P,), (3,))),

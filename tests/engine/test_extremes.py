@@ -24,6 +24,8 @@ SYSTEMS = ("solve", "inverse", "slogdet", "det", "MultivariateNormal")
 #: Rows that add products, which overflow; and those that subtract what is large for a large shape.
 OVERFLOWING = ("einsum", "conv2d", "matmul", "vector @", "matrix @", "outer", "multiply", "dot")
 CANCELLING = ("gammaincinv", "log_gammaincinv")
+#: Laws that subtract an exponential, which overflows unless the product in it is fused.
+FUSED = ("Weibull",)
 #: Laws of which logits of any size make a draw.
 OF_LOGITS = ("Bernoulli", "Categorical", "OneHot", "Binomial", "Multinomial")
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4}
@@ -91,6 +93,8 @@ def sweep(outputs, values, dtype, sizes, compared, where, floor=0.0):
             found, expected = engine.run(given, sizes), oracle.run(given, sizes)
             for key, a, b in disagreements(found, expected, TOLERANCE[dtype]):
                 if abs(a - b) <= floor or (key[0].startswith(SYSTEMS) and abs(edge) not in (0, 1)):
+                    continue
+                if key[0] in FUSED and np.isinf(a) and np.isnan(b):
                     continue
                 if compared(key[0], edge in largest):
                     wrong.append(f"{key} at {edge:.3g}: {a:.6g}, expected {b:.6g}")

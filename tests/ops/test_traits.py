@@ -5,16 +5,19 @@ import pytest
 
 import scg
 from scg.compile import finish
+from scg.compiler.analyse import continuous_in
 from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
 from scg.ir.expr import topological
 from scg.ops import elementwise as e
 from scg.ops import gradient, reductions
-from scg.ops.base import OPS
+from scg.ops.base import OPS, constant
 from scg.testing.gradient import POINTS as PLATE
 
 from .breadth import Case
 from .test_breadth_arrays import ROWS as ARRAYS
+from .test_breadth_elementwise import ROWS as ELEMENTWISE
+from .test_proportions import ROWS as PROPORTIONS
 from .vocabulary import ROWS as CORE
 
 POINTS = 4096
@@ -121,13 +124,17 @@ def test_integers_jump():
 BY_RULE = {*(op.name for op in gradient.IDENTITIES), "continuous", "expand"}
 
 
+def cases(*tables):
+    """Every row of some tables, with its arguments."""
+    for table in tables:
+        rows = table.values() if isinstance(table, dict) else ((r.fn, r.args) for r in table)
+        for function, arguments, *_ in rows:
+            yield Case(function, arguments), arguments
+
+
 def instances():
     """Every op of the rows and of their derivatives, with its arguments as arrays."""
-    for function, arguments in (
-        *((row.fn, row.args) for row in CORE),
-        *((function, arguments) for function, arguments, _ in ARRAYS.values()),
-    ):
-        case = Case(function, arguments)
+    for case, arguments in cases(CORE, ARRAYS):
         exprs = [expr for expr in topological(case.outputs.values()) if expr.args]
         parts = dict.fromkeys(arg for expr in exprs for arg in expr.args)
         engine = Interpreter(dict(enumerate(parts)))
@@ -139,6 +146,65 @@ def instances():
         values = dict(zip(parts, engine.run(given, {}).values(), strict=True))
         for expr in exprs:
             yield expr, [values[arg] for arg in expr.args]
+
+
+def kinks(expr, leaves):
+    """Names of the ops below an expression that jump, or have a kink, in what depends on leaves."""
+    moving, found = set(leaves), set()
+    for below in topological((expr,)):
+        for i, arg in enumerate(below.args):
+            if arg in moving:
+                moving.add(below)
+                if not (continuous_in(below, i) and below.op.smooth):
+                    found.add(below.op.name)
+    return found
+
+
+def twin(graph, arg, name):
+    """A leaf in place of an argument; a constant stays one, and a condition is that of a leaf."""
+    if arg.value is not None:
+        return constant(graph, arg.value, arg.plates)
+    kind = "int" if arg.kind == "int" else "float"
+    leaf = graph.data(name, arg.shape, plates=arg.plates, kind=kind)
+    return leaf > 0.0 if arg.kind == "bool" else leaf
+
+
+def test_derivatives_of_smooth_ops_are_smooth():
+    """The derivatives of every smooth op are made of smooth ops alone, on all paths."""
+    tried = set()
+    exprs = {
+        expr: None
+        for case, _ in cases(CORE, ARRAYS, ELEMENTWISE, PROPORTIONS)
+        for expr in topological(case.outputs.values())
+        if expr.op.smooth
+    }
+    for expr in exprs:
+        g = scg.Graph("smooth")
+        args = tuple(twin(g, arg, f"x{i}") for i, arg in enumerate(expr.args))
+        out = expr.op.build(g, args, expr.attrs)
+        leaves = [arg for arg in args if arg.kind == "float" and arg.value is None]
+        leaves.append(cotangent := g.data("g", out.shape, plates=out.plates))
+        for i, arg in enumerate(args):
+            rule = expr.op.vjp(i)
+            if arg.kind == "float" and rule is not None:
+                try:
+                    slope = rule(cotangent, out, *args, **expr.attrs)
+                except scg.UnsupportedError:  # no kernel knows more derivatives
+                    continue
+                assert kinks(slope, leaves) == set(), (expr.op.name, i)
+                tried.add(expr.op.name)
+    smooth = {name for name, op in OPS.items() if op.smooth and any(map(op.vjp, range(3)))}
+    identities = {"copy", "float", "continuous", "open_unit", "open_positive"}
+    assert smooth - tried <= identities, "smooth ops without a row"
+
+
+@pytest.mark.parametrize("cost", [lambda y, x: x**3, lambda y, x: x**4 + x**2.5, lambda y, x: x**y])
+def test_a_derivative_inside_a_model_keeps_a_smooth_path(cost):
+    g = scg.Graph("gust")
+    z = g.sample("gust", scg.Normal(g.parameter("m", 1.3), 0.1))
+    exponent = g.parameter("y", 1.7)
+    g.cost("c", scg.grad(cost(exponent, z), z) ** 2)
+    assert scg.compile(g, estimator=scg.Reparameterization()).plan is not None
 
 
 def additive(expr, values, i):

@@ -16,7 +16,7 @@ import scipy.special as sp
 import scg
 from scg.ir.expr import Expr
 from scg.ops import elementwise as e
-from scg.ops import gradient, reductions, shape, special
+from scg.ops import gradient, powers, reductions, shape, special
 from scg.ops.base import OPS
 from scg.ops.linalg import dot, matmul, outer
 
@@ -90,8 +90,8 @@ ARITHMETIC = [
     unary("sigmoid", scg.sigmoid, sp.expit),
     unary("softplus", scg.softplus, lambda x: np.logaddexp(0.0, x)),
     unary("relu", scg.relu, lambda x: np.where(x > 0, x, 0.0)),
-    Row("xlogy", e.xlogy, sp.xlogy, (X, P)),
-    Row("xlog1py", e.xlog1py, sp.xlog1py, (X, P - 0.9)),
+    Row("xlogy", powers.xlogy, sp.xlogy, (X, P)),
+    Row("xlog1py", powers.xlog1py, sp.xlog1py, (X, P - 0.9)),
     Row("minimum", np.minimum, np.minimum, (X, Y)),
     Row("maximum", np.maximum, np.maximum, (X, Y)),
 ]

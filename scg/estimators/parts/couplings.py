@@ -15,8 +15,9 @@ import numpy as np
 from scg.errors import EstimatorError
 from scg.estimators.protocol import Sampler
 from scg.ir.expr import Expr, Plate
-from scg.ops.elementwise import exp, greater, maximum, minimum, power, square, where
+from scg.ops.elementwise import exp, greater, maximum, minimum, square, where
 from scg.ops.gradient import stop
+from scg.ops.powers import power
 from scg.ops.reductions import sum
 from scg.ops.shape import np_expand_dims
 from scg.ops.special import ndtr, ndtri
