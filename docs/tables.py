@@ -17,7 +17,7 @@ from scg.estimators import ESTIMATORS
 from scg.explain import notation
 from scg.graph.declaration.notation import functions
 from scg.ir.dispatch import FUNCTIONS, UFUNCS, numpy_name
-from scg.ops.base import OPS
+from scg.ir.op import OPS
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 MADE = "<!-- made by docs/tables.py; do not edit -->"

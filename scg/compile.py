@@ -19,7 +19,7 @@ from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program
 from scg.errors import DeclarationError
 from scg.estimators.protocol import Estimator
-from scg.graph.core import Graph
+from scg.graph.core import CoreGraph
 from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.ir.origin import Origin
@@ -35,7 +35,7 @@ DTYPES = ("float64", "float32")
 @checked("scg.compile(g, estimator=scg.MuProp())")
 @collector.paused()
 def compile(
-    graph: Graph,
+    graph: CoreGraph,
     estimator: Estimator | Mapping[str, Estimator] | None = None,
     *,
     backend: str | None = None,
@@ -160,7 +160,7 @@ def _backend(given: str | None) -> str:
     return value
 
 
-def _check_options(graph: Graph, dtype: str, order: int) -> None:
+def _check_options(graph: CoreGraph, dtype: str, order: int) -> None:
     if not graph.costs:
         raise DeclarationError(
             f'graph {graph.name!r} declares no cost; write g.cost("loss", ...) before compiling'

@@ -131,7 +131,12 @@ def _explanations(contenders: dict[str, Contender]) -> str:
     parts = []
     for name, contender in contenders.items():
         explanation = contender.step.explain()
-        shown = terms(explanation, identifiers(explanation.step.graph))
+        shown = terms(
+            explanation.nodes,
+            explanation.surrogate,
+            explanation.note,
+            identifiers(contender.step.graph),
+        )
         head = html.escape(explanation.head)
         parts.append(f"<h3>{html.escape(name)}</h3><p>{head}.</p>{shown}")
     return "".join(parts)

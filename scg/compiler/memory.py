@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, intern
-from scg.ops.base import STATE, constant
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.op import STATE, constant, intern
 
 
 @dataclass
@@ -30,7 +30,7 @@ class NodeMemory:
         Auxiliary losses.
     """
 
-    graph: Graph
+    graph: CoreGraph
     node: str
     leaves: dict[str, Expr] = field(default_factory=dict)
     initial: dict[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)

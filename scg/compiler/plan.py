@@ -18,7 +18,7 @@ from scg.compiler.requirements import (
 )
 from scg.errors import BiasWarning, EstimatorError, StopWarning, did_you_mean
 from scg.estimators import ESTIMATORS, PATHWISE, SAMPLED, SUMMED, Estimator
-from scg.graph.core import Graph
+from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 
 ENUMERATION_BUDGET = 256
@@ -81,7 +81,7 @@ def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimato
 
 
 def _given(
-    graph: Graph, influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None
+    graph: CoreGraph, influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None
 ) -> dict[StochasticNode, Estimator]:
     if estimator is None:
         return {}

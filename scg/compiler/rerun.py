@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from scg.compiler.analyse import bits
 from scg.errors import CompilerError
-from scg.ir.expr import Expr, Plate, StochasticNode, rewrite
-from scg.ops.base import constant
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import constant
+from scg.ir.plate import Plate
+from scg.ir.walk import rewrite
 from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, sum_mixed

@@ -31,9 +31,12 @@ from scg.compiler.routes import Route
 from scg.compiler.simplify import simplify
 from scg.errors import CompilerError, DeclarationError
 from scg.estimators.protocol import Draw
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, Plates, StochasticNode, intern, ordered, rewrite
-from scg.ops.base import NOISE, constant, is_constant
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import NOISE, constant, intern
+from scg.ir.plate import Plate, Plates, ordered
+from scg.ir.walk import rewrite
+from scg.ops.base import is_constant
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import expand, plate_sum, sum_mixed
 
@@ -45,7 +48,7 @@ class NodeNoise:
     The draw may also depend on what the estimator keeps: that is `memory`.
     """
 
-    graph: Graph
+    graph: CoreGraph
     node: str
     plates: Plates
     plate_factory: Any

@@ -11,8 +11,9 @@ import numpy as np
 
 from scg.distributions.constraints import Constraint, check
 from scg.errors import DeclarationError, UnsupportedError
-from scg.ir.expr import Expr, ordered
-from scg.ops.base import constant
+from scg.ir.expr import Expr
+from scg.ir.op import constant
+from scg.ir.plate import ordered
 from scg.ops.reductions import expand, sum
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.sampler import Moments, Sample, Sampler, longest_block, spans
-from scg.ir.expr import Expr, Plate, topological
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 from scg.schedule.lift import lift, moments_over
 from scg.seeds.noise import check_seed, normal, uniform
 

@@ -18,7 +18,8 @@ import numpy as np
 from scg.arguments import Checked
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.ir.expr import Expr, Plate, Plates
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate, Plates
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import sum
 

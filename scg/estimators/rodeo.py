@@ -16,8 +16,8 @@ from scg.estimators.protocol import (
     control_variate,
 )
 from scg.ir.expr import Expr
+from scg.ir.op import constant
 from scg.ops.activations import leaky_relu
-from scg.ops.base import constant
 from scg.ops.elementwise import where
 from scg.ops.gradient import stop
 from scg.ops.linalg import dot, matmul

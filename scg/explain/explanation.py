@@ -7,13 +7,13 @@ from os import PathLike
 from typing import Any
 
 from scg.compiler.analyse import Influence, Reach, bits
-from scg.compiler.plan import most_paths
+from scg.compiler.plan import Plan, most_paths
 from scg.compiler.surrogate import Surrogate
 from scg.explain.law import replays, summands
 from scg.explain.node import Credit, NodeExplanation
+from scg.explain.page import fragment, page
 from scg.files import write_atomically
 from scg.ir.expr import Expr, StochasticNode
-from scg.run.step import Step
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Explanation:
         Evaluations of the costs in one run: the paths, and replays for control variates.
     surrogate : tuple of str
         The summands of the surrogate, in the words of the law.
-    step : Step
-        What is explained.
+    plan : Plan
+        The estimators of the graph.
     """
 
     graph: str
@@ -41,7 +41,7 @@ class Explanation:
     paths: int
     evaluations: int
     surrogate: tuple[str, ...]
-    step: Step = field(repr=False, compare=False)
+    plan: Plan = field(repr=False, compare=False)
 
     @property
     def unbiased(self) -> bool:
@@ -88,9 +88,7 @@ class Explanation:
         ScgError
             If nothing that draws is installed.
         """
-        from scg.explain.page import page
-
-        write_atomically(path, page(self).encode())
+        write_atomically(path, page(self.graph, *self._parts(), self.plan).encode())
 
     def __str__(self) -> str:
         first, *others = self.surrogate
@@ -99,13 +97,14 @@ class Explanation:
         return "\n\n".join([f"{self.graph!r}: {self.head}", *map(str, self.nodes), "\n".join(law)])
 
     def _repr_html_(self) -> str:
-        from scg.explain.page import fragment
+        return fragment(self.graph, *self._parts(), self.plan)
 
-        return fragment(self)
+    def _parts(self) -> tuple[str, tuple[NodeExplanation, ...], tuple[str, ...], str]:
+        return self.head, self.nodes, self.surrogate, self.note
 
 
-def explain(step: Step) -> Explanation:
-    """Say which term a step attaches to which stochastic node, and why.
+def explain(surrogate: Surrogate) -> Explanation:
+    """Say which term a compiled graph attaches to which stochastic node, and why.
 
     Examples
     --------
@@ -129,15 +128,15 @@ def explain(step: Step) -> Explanation:
         + mean over 4 draws of b [ t(b) ]
     where t(n), of value 0, is the term that the estimator of node n adds
     """
-    surrogate, plan = step.surrogate, step.plan
+    plan = surrogate.plan
     paths = most_paths(plan.influence, plan.estimators)
     return Explanation(
-        graph=step.graph.name,
+        graph=surrogate.graph.name,
         nodes=tuple(_node(surrogate, node) for node in plan.influence.nodes),
         paths=paths,
         evaluations=paths + replays(surrogate),
         surrogate=tuple(summands(surrogate)),
-        step=step,
+        plan=plan,
     )
 
 

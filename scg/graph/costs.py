@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode, describe
-from scg.ops.base import OPS, constant
+from scg.ir.op import OPS, constant
 from scg.ops.gradient import observed
-
-if TYPE_CHECKING:
-    from scg.distributions.base import Distribution
 
 
 class Observation(NamedTuple):
@@ -25,8 +23,6 @@ class Observation(NamedTuple):
 
 def check_law(name: str, dist: Any) -> None:
     """Raise unless it is a distribution."""
-    from scg.distributions.base import Distribution
-
     if not isinstance(dist, Distribution):
         raise DeclarationError(
             f"node {name!r}: expected a distribution such as scg.Bernoulli(logits=...), "

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ops.base import Op
+from scg.ir.op import Op
 from scg.ops.elementwise import elementwise, log, log1p, sigmoid, square
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem

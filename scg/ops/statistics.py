@@ -9,7 +9,8 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.base import Op, normal_axes, one_axis
+from scg.ir.op import Op
+from scg.ops.base import normal_axes, one_axis
 from scg.ops.elementwise import absolute, cast, greater, multiply, negative, sqrt, square, where
 from scg.ops.reductions import _drop, _keep, max, mean, sum
 from scg.ops.shape import concatenate, reshape, take_slice, transpose

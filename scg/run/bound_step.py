@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scg.engine.sampler import Moments, Sample, merged, spans
-from scg.ir.expr import Plate
+from scg.ir.plate import Plate
 from scg.run.result import Nested, Result
 
 if TYPE_CHECKING:

@@ -15,9 +15,11 @@ from scg.distributions.independent import Independent
 from scg.distributions.mixture import Mixture
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, describe, ordered, topological
-from scg.ops.base import DATA, PARAMETER, PLATE_SIZE
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, describe
+from scg.ir.op import DATA, PARAMETER, PLATE_SIZE
+from scg.ir.plate import Plate, ordered
+from scg.ir.walk import topological
 from scg.ops.reductions import NEED_ELEMENTS, expand
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def _of_law(what: str, law: Distribution) -> Iterator[Check]:
             yield Check(f"{what} ({family}): {name}", value, constraint)
 
 
-def checks(graph: Graph) -> list[Check]:
+def checks(graph: CoreGraph) -> list[Check]:
     """Return what must hold in every call: parameters of laws, and support of observations."""
     found: list[Check] = []
     for name, node in graph.stochastic.items():
@@ -83,7 +85,7 @@ def _same_place(mask: Expr, node: Expr) -> bool:
 
 
 # --- what depends on the sizes of plates ----------------------------------------------------------
-def check_empty(graph: Graph, sizes: Mapping[Plate, int]) -> None:
+def check_empty(graph: CoreGraph, sizes: Mapping[Plate, int]) -> None:
     """Raise where the costs need a mean or a maximum over a plate that has no elements.
 
     A sum over it is zero.
@@ -107,10 +109,10 @@ def check_empty(graph: Graph, sizes: Mapping[Plate, int]) -> None:
                 )
 
 
-_direct: WeakKeyDictionary[Graph, tuple[int, list[Check]]] = WeakKeyDictionary()
+_direct: WeakKeyDictionary[CoreGraph, tuple[int, list[Check]]] = WeakKeyDictionary()
 
 
-def checks_of_given(graph: Graph) -> list[Check]:
+def checks_of_given(graph: CoreGraph) -> list[Check]:
     """Return what must hold of laws' parameters and observations that are parameters or data."""
     known = _direct.get(graph)
     if known is None or known[0] != len(graph.roles):

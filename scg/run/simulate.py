@@ -13,9 +13,10 @@ from scg.compiler.surrogate import NodeNoise
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, StochasticNode, intern, rewrite, topological
-from scg.ops.base import DATA, PARAMETER
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import DATA, PARAMETER, intern
+from scg.ir.walk import rewrite, topological
 from scg.ops.gradient import IDENTITIES
 from scg.ops.reductions import expand
 from scg.run.binding import bind
@@ -24,7 +25,7 @@ from scg.seeds.noise import check_seed
 
 @checked('g.simulate(params, nodes=["z"], seed=0)')
 def simulate(
-    graph: Graph,
+    graph: CoreGraph,
     params: Mapping[str, Any],
     *,
     nodes: Iterable[str | Expr],
@@ -96,7 +97,9 @@ def _run(
     return {name: np.broadcast_to(x, (len(runs), *x.shape[1:])) for name, x in out.items()}
 
 
-def _forward(graph: Graph, wanted: dict[str, Expr], held: Mapping[str, Expr]) -> dict[Any, Expr]:
+def _forward(
+    graph: CoreGraph, wanted: dict[str, Expr], held: Mapping[str, Expr]
+) -> dict[Any, Expr]:
     """Return the wanted nodes as expressions of leaves: each sample replaced by its draw."""
     env: dict[Expr, Expr] = {}
     for name, node in held.items():
@@ -118,7 +121,7 @@ def _forward(graph: Graph, wanted: dict[str, Expr], held: Mapping[str, Expr]) ->
 
 
 # --- checks ---------------------------------------------------------------------------------------
-def _wanted(graph: Graph, nodes: Any) -> dict[str, Expr]:
+def _wanted(graph: CoreGraph, nodes: Any) -> dict[str, Expr]:
     if isinstance(nodes, (str, Expr)):
         raise CallError(f"nodes: expected a list of names or nodes, write nodes=[{nodes!r}]")
     names = {node: name for name, (node, _) in reversed(graph.roles.items())}
@@ -136,7 +139,7 @@ def _wanted(graph: Graph, nodes: Any) -> dict[str, Expr]:
     return wanted
 
 
-def _intervened(graph: Graph, name: str) -> Expr:
+def _intervened(graph: CoreGraph, name: str) -> Expr:
     node = graph.named(name)
     role = graph.roles[name][1]
     if role not in ("stochastic", "deterministic"):

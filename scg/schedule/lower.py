@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.ir.expr import Expr, Plate, Plates, topological
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate, Plates
+from scg.ir.walk import topological
 from scg.ops.elementwise import (
     absolute,
     cast,

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from scg.ir.expr import Expr, Plates, intern, ordered
-from scg.ops.base import Op, constant
+from scg.ir.expr import Expr
+from scg.ir.op import Op, constant, intern
+from scg.ir.plate import Plates, ordered
 from scg.ops.elementwise import absolute, cast, equal, greater, less, log, logical_and, sqrt, where
 from scg.ops.reductions import REDUCTIONS, _keep
 from scg.ops.select import _argsort

@@ -21,9 +21,11 @@ from scg.compiler.differentiate import gradients
 from scg.compiler.objective import check_reductions, contribution
 from scg.engine.program import Program
 from scg.errors import EnumerationError
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, Plates, StochasticNode, intern, rewrite
-from scg.ops.base import DATA, constant
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import DATA, constant, intern
+from scg.ir.plate import Plate, Plates
+from scg.ir.walk import rewrite
 from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
@@ -79,7 +81,9 @@ class Exact:
 
 
 @checked("scg.exact(g, params)")
-def exact(graph: Graph, params: Mapping[str, Any], data: Mapping[str, Any] | None = None) -> Exact:
+def exact(
+    graph: CoreGraph, params: Mapping[str, Any], data: Mapping[str, Any] | None = None
+) -> Exact:
     """Return the true objective and gradient by enumeration.
 
     Parameters
@@ -121,7 +125,7 @@ def exact(graph: Graph, params: Mapping[str, Any], data: Mapping[str, Any] | Non
 class Enumerated:
     """A graph whose stochastic nodes have become data on the plate of outcomes."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: CoreGraph):
         self.graph = graph
         self.influence = Influence(graph)
         check_reductions(self.influence)

@@ -15,9 +15,9 @@ import scipy.special as sp
 
 import scg
 from scg.ir.expr import Expr
+from scg.ir.op import OPS
 from scg.ops import elementwise as e
 from scg.ops import gradient, powers, reductions, shape, special
-from scg.ops.base import OPS
 from scg.ops.linalg import dot, matmul, outer
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.ir.expr import Plate
+from scg.ir.plate import Plate
 
 
 def belief_network():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.baselines.squared_score import squared_score
-from scg.ops.base import constant
+from scg.ir.op import constant
 from scg.ops.elementwise import exp, maximum
 from scg.ops.reductions import plate_sum
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from scg.distributions.base import Distribution
 from scg.estimators.protocol import Downstream, along
-from scg.ir.expr import Expr, Plate
-from scg.ops.base import constant
+from scg.ir.expr import Expr
+from scg.ir.op import constant
+from scg.ir.plate import Plate
 from scg.ops.elementwise import where
 from scg.ops.reductions import plate_sum
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, Plate
-from scg.ops.base import Op
+from scg.ir.expr import Expr
+from scg.ir.op import Op
+from scg.ir.plate import Plate
 
 #: Arguments that are positions and must be integers, by op.
 _POSITIONS = {
