@@ -12,7 +12,7 @@ from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.run.guard import check_empty, check_given, checks_of_given
+from scg.run.checks import check_empty, check_given, checks_of_given
 
 #: Runs of one seed.
 MOST_RUNS = 2**32

@@ -112,7 +112,7 @@ class Step:
             if self._is_plain and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
             else:
-                found = BoundStep(self, values, sizes, memory, runs).moments(seed)
+                found = BoundStep(self, values, sizes, memory, runs, self.layout).moments(seed)
             return Result(found, runs, memory, self.layout)
         if noise is None or seed is not None:
             raise CallError(
@@ -169,7 +169,7 @@ class Step:
             raise CallError("step.bind takes no seed: fast = step.bind(params), then fast(seed)")
         if by_name:
             data = self._with(data, by_name, ("runs", "data", "state"))
-        return BoundStep(self, *self.checked(params, data, state), as_runs(runs))
+        return BoundStep(self, *self.checked(params, data, state), as_runs(runs), self.layout)
 
     @checked("step.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> Nested:
@@ -257,7 +257,7 @@ class Step:
     @cached_property
     def guard(self) -> Guard:
         """What checks the calls of a step that was compiled with ``check_finite=True``."""
-        return Guard(self)
+        return Guard(self.graph, self.surrogate.env, self.program)
 
     def checked(
         self,
