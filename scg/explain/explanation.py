@@ -7,11 +7,14 @@ from os import PathLike
 from typing import Any
 
 from scg.compiler.analyse import Influence, Reach, bits
-from scg.compiler.plan import Plan, most_paths
+from scg.compiler.paths import most_paths
+from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
+from scg.engine.program import Program
 from scg.explain.law import replays, summands
 from scg.explain.node import Credit, NodeExplanation
 from scg.explain.page import fragment, page
+from scg.explain.work import work
 from scg.files import write_atomically
 from scg.ir.expr import Expr, StochasticNode
 
@@ -30,6 +33,9 @@ class Explanation:
         Paths on which the costs are evaluated: the product of nested sample plates.
     evaluations : int
         Evaluations of the costs in one run: the paths, and replays for control variates.
+    work : float
+        Operations on numbers that one run takes, gradients included, in units of those that the
+        declared graph takes: what evaluations share counts once.
     surrogate : tuple of str
         The summands of the surrogate, in the words of the law.
     plan : Plan
@@ -40,6 +46,7 @@ class Explanation:
     nodes: tuple[NodeExplanation, ...]
     paths: int
     evaluations: int
+    work: float
     surrogate: tuple[str, ...]
     plan: Plan = field(repr=False, compare=False)
 
@@ -58,6 +65,9 @@ class Explanation:
             _count(self.evaluations, "evaluation") + " of the costs",
             *([_count(extra, "of them replay")] if extra else []),
         ]
+        if self.evaluations > 1:
+            times = f"{self.work:.0f}" if self.work >= 10 else f"{self.work:.1f}"
+            counts.append(f"{times} times the work of the graph")
         return f"{', '.join(counts)}; {'unbiased' if self.unbiased else 'BIASED'}"
 
     @property
@@ -74,6 +84,7 @@ class Explanation:
             "unbiased": self.unbiased,
             "paths": self.paths,
             "evaluations": self.evaluations,
+            "work": self.work,
             "nodes": [asdict(node) for node in self.nodes],
             "surrogate": list(self.surrogate),
         }
@@ -103,7 +114,7 @@ class Explanation:
         return self.head, self.nodes, self.surrogate, self.note
 
 
-def explain(surrogate: Surrogate) -> Explanation:
+def explain(surrogate: Surrogate, program: Program) -> Explanation:
     """Say which term a compiled graph attaches to which stochastic node, and why.
 
     Examples
@@ -113,7 +124,7 @@ def explain(surrogate: Surrogate) -> Explanation:
     >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
     >>> g.cost("loss", (b - 0.499) ** 2)
     >>> print(scg.compile(g, scg.LeaveOneOut(samples=4)).explain())
-    'toy': 1 stochastic node, 4 paths, 4 evaluations of the costs; unbiased
+    'toy': 1 stochastic node, 4 paths, 4 evaluations of the costs, 21 times ...; unbiased
     <BLANKLINE>
     b ~ Bernoulli(logits)
       estimator  LeaveOneOut(samples=4): unbiased; chosen by the user
@@ -135,6 +146,7 @@ def explain(surrogate: Surrogate) -> Explanation:
         nodes=tuple(_node(surrogate, node) for node in plan.influence.nodes),
         paths=paths,
         evaluations=paths + replays(surrogate),
+        work=work(program.operations) / max(work(plan.influence.order), 1),
         surrogate=tuple(summands(surrogate)),
         plan=plan,
     )

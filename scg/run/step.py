@@ -190,7 +190,7 @@ class Step:
 
     def explain(self) -> Explanation:
         """Say which term was attached to which node, and why."""
-        return explain(self.surrogate)
+        return explain(self.surrogate, self.program)
 
     @checked('step.draw("surrogate.svg")')
     def draw(self, path: str | PathLike[str] | None = None, *, level: str = "surrogate") -> Any:
