@@ -12,7 +12,7 @@ from scg.arguments import checked
 from scg.draw.dot import draw_graph
 from scg.graph.core import CoreGraph
 from scg.graph.declaration import read, write
-from scg.run.simulate import simulate
+from scg.run.simulate import Draw, sampler, simulate
 
 
 class Graph(CoreGraph):
@@ -37,6 +37,10 @@ class Graph(CoreGraph):
     def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
         """Draw values of any nodes; see :func:`scg.run.simulate.simulate`."""
         return simulate(self, params, **options)
+
+    def sampler(self, params: Mapping[str, Any], **options: Any) -> Draw:
+        """Tie :meth:`simulate` to its arguments; see :func:`scg.run.simulate.sampler`."""
+        return sampler(self, params, **options)
 
     def to_json(self) -> str:
         """Return the declaration as JSON text; see :mod:`scg.graph.declaration`.

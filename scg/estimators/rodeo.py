@@ -52,7 +52,7 @@ class RODEO(Estimator):
 
     def __init__(self, samples: int = 2, hidden: int = 100):
         self.samples = at_least("RODEO", samples, 2)
-        self.hidden = at_least("RODEO", hidden, 1, "hidden")
+        self.hidden = hidden
 
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Subtract the others' corrected costs, and inject the second control variate."""

@@ -17,7 +17,6 @@ from scg.estimators.protocol import (
     Estimator,
     Memory,
     Sampler,
-    at_least,
     control_variate,
 )
 from scg.ir.expr import Expr
@@ -47,7 +46,7 @@ class Stratified(Estimator):
     cites = ("owen2013",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
-        self.samples = at_least("Stratified", samples, 1)
+        self.samples = samples
         self.baseline = baseline
 
     @property

@@ -9,7 +9,7 @@ from scg.estimators.baselines.base import Baseline
 from scg.estimators.parts.couplings import spread
 from scg.estimators.parts.signal import learning_signal
 from scg.estimators.parts.support import Support
-from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, greater, where
 from scg.ops.gradient import stop
@@ -38,7 +38,7 @@ class SumAndSample(Estimator):
     cites = ("liu2019",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
-        self.samples = at_least("SumAndSample", samples, 1)
+        self.samples = samples
         self.baseline = baseline
 
     @property
