@@ -32,6 +32,7 @@ class Operation:
     continuous: bool
     smooth: bool
     linear: tuple[int, ...]
+    square: Callable[..., Any] | None
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         """Build an expression, or compute at once where no argument is one."""

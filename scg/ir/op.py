@@ -74,6 +74,8 @@ class Op(Operation):
         Whether event axes broadcast as in NumPy (the interpreter then aligns them).
     continuous, smooth : bool
         Traits as a function of the differentiable arguments.
+    square : callable, optional
+        From the arguments and attributes to the square of the result, where that is smoother.
     linear : tuple of int
         Arguments in each of which the op is linear, so that a zero there makes the result zero.
     """
@@ -87,6 +89,7 @@ class Op(Operation):
     continuous: bool = True
     smooth: bool = True
     linear: tuple[int, ...] = ()
+    square: Callable[..., Any] | None = None
     plates: Callable[..., Plates] = _all_plates
 
     def __post_init__(self) -> None:

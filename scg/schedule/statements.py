@@ -61,6 +61,7 @@ FLOATS = {
     "float": "{0}",
     "copy": "{0}",
     "graft": "{0}",
+    "direction": "({zero} if {0} == {zero} else {0} / {1})",
     "barrier": "({zero} if {0} >= {zero} else {code}(-inf))",
     "open_unit": "open_unit_{code}({0})",
     "open_positive": "open_positive_{code}({0})",
