@@ -213,7 +213,7 @@ class Estimator(Checked):
         that do not depend on each other: coupled draws need one law for all draws of a plate.
     formula : str
         The gradient estimate, in the notation of Mohamed et al. (2020); the page of the estimator
-        and :func:`scg.explain.notation.read` take it from here.
+        and ``docs/formulas`` take it from here.
     cites : tuple of str
         Keys of ``references.bib``.
     suggested : bool
