@@ -34,6 +34,7 @@ class Autoregressive(Joint):
     log p(x) is one product with the masked weights (the fDARN of Gregor et al. 2014).
     """
 
+    whole = True
     support = sets.boolean
     mean = unsupported("mean", "it is a sum over all values")
     variance = unsupported("variance", "it is a sum over all values")

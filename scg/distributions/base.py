@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from scg.distributions.constraints import Constraint, check
+from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ir.op import constant
@@ -67,11 +68,14 @@ class Distribution:
         Whether `sample` is differentiable in the parameters (pathwise).
     extends_to_mean : bool
         Whether `log_prob` extends to the mean, as a mean-field pass needs.
+    whole : bool
+        Whether `log_prob` takes values of the event shape alone, and none that broadcasts with it.
     """
 
     kind = "float"
     reparameterized = False
     extends_to_mean = False
+    whole = False
     constraints: Mapping[str, Constraint]
     support: Any
     parameters: dict[str, Any]
@@ -134,10 +138,36 @@ class Distribution:
         """Draw a value as a deterministic function of noise: the coupling of uniforms."""
         return self.coupling(noise.uniform(self.uniforms))
 
-    def log_prob(self, x: Any, elementwise: bool = False) -> Any:
-        """Log of the density or probability at `x`, summed over the event."""
-        values = self.log_prob_elementwise(x)
+    def log_prob(self, x: Any, elementwise: bool = False, mask: Any = None) -> Any:
+        """Log of the density or probability at `x`, summed over the event.
+
+        Parameters
+        ----------
+        x : array_like or node
+            The value. Where it lies outside the support, the result is −∞ and its derivative zero.
+        elementwise : bool
+            Do not sum over the independent elements of the event.
+        mask : array_like or node, optional
+            True where there is a value: a scalar, or of the shape of the elementwise result. What
+            is not there contributes zero, also to derivatives, whatever `x` holds.
+
+        Raises
+        ------
+        DeclarationError
+            If the shapes do not fit, or if a sum over the event would count elements repeatedly.
+        """
+        check_value(self, x, elementwise)
+        values = self.log_prob_on_support(x, mask)
         return values if elementwise else sum(values)
+
+    def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
+        """Elementwise log-probability, −∞ outside the support, and zero where nothing is."""
+        return on_support(self, x, mask)
+
+    @property
+    def fill(self) -> Any:
+        """Numbers of a value at which the log-probability has finite derivatives."""
+        return self.support.inside
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Log of the density or probability of each independent element of the event."""
@@ -151,6 +181,7 @@ class Distribution:
     def kl(self, other: Any, elementwise: bool = False) -> Any:
         """Kullback-Leibler divergence from this law to another of its family, summed likewise."""
         check_same(self, other)
+        check_shapes(f"kl of {type(self).__name__}", other, self.shape)
         values = self.kl_elementwise(other)
         return values if elementwise else sum(values)
 

@@ -80,7 +80,13 @@ class Bernoulli(Finite):
         """x log p + (1 − x) log(1 − p)."""
         if self._given_logits:
             return x * self.logits - softplus(self.logits)
-        return xlogy(x, self.probs) + xlog1py(1.0 - x, -self.probs)
+        return self.tally(x, 1.0 - x)
+
+    def tally(self, ones: Any, zeros: Any) -> Any:
+        """Log-probability of a number of ones and of zeros, in some order."""
+        if self._given_logits:
+            return -(ones * softplus(-self.logits) + zeros * softplus(self.logits))
+        return xlogy(ones, self.probs) + xlog1py(zeros, -self.probs)
 
     def mean(self) -> Any:
         """p."""

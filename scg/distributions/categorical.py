@@ -17,8 +17,6 @@ from scg.ops.elementwise import (
     equal,
     exp,
     greater,
-    greater_equal,
-    less,
     log,
     log1p,
     logical_and,
@@ -255,6 +253,11 @@ class Categorical(_Classes):
         last = self.classes - 1
         return sets.Integers(0, last, f"a class from 0 to {last}")
 
+    @property
+    def fill(self) -> int:
+        """No class, of which `log_prob_elementwise` is 0 whatever the probabilities."""
+        return -1
+
     def _event(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape[:-1]
 
@@ -271,9 +274,8 @@ class Categorical(_Classes):
         return index
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """log p_x; −∞ for what is no class."""
-        inside = logical_and(greater_equal(x, 0), less(x, self.classes))
-        return where(inside, sum(self._weighted(one_hot(x, self.classes)), axis=-1), -np.inf)
+        """log p_x."""
+        return sum(self._weighted(one_hot(x, self.classes)), axis=-1)
 
     def mode(self) -> Any:
         """Most probable class, the first of equals."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ops.elementwise import divide, elementwise, log, log1p, multiply, negative, square
+from scg.ops.elementwise import divide, elementwise, multiply, negative, square
 
 
 # --- powers -----------------------------------------------------------------------------------
@@ -105,14 +105,14 @@ def _xlog1py(x: Any, y: Any) -> Any:
 xlogy = elementwise(
     "xlogy",
     _xlogy,
-    lambda g, out, x, y: g * log(y),
+    lambda g, out, x, y: xlogy(g, y),
     lambda g, out, x, y: g * times_power(x, y, -1.0),
     linear=(0,),
 )
 xlog1py = elementwise(
     "xlog1py",
     _xlog1py,
-    lambda g, out, x, y: g * log1p(y),
+    lambda g, out, x, y: xlog1py(g, y),
     lambda g, out, x, y: g * times_power(x, 1.0 + y, -1.0),
     linear=(0,),
 )

@@ -6,7 +6,7 @@ import pytest
 import scipy.special as sp
 from scipy import stats
 
-from scg.ops import proportions, quantiles, special
+from scg.ops import proportions, quantiles, special, weighted, within
 
 from .breadth import Case, check
 
@@ -103,6 +103,16 @@ ROWS = {
         proportions.dirichlet_core,
         [np.stack([U, 1 - U]), np.stack([P, Q])],
         lambda x, a: np.sum((a - 1) * np.log(x / (a / a.sum(-1, keepdims=True))), axis=-1),
+    ),
+    "log_mean_exp": (
+        weighted.log_mean_exp,
+        [np.stack([P, Q]), np.stack([X, -X])],
+        lambda w, x: np.log(np.sum(w * np.exp(x), -1) / np.sum(w, -1)),
+    ),
+    "within": (
+        lambda x, a, b: within.within(x, -1.0, 1.0, a, b, closed=True),
+        [X, P, Q],
+        lambda x, a, b: np.where(np.abs(x) < 1, a, b),
     ),
     "logit_betaincinv": (
         quantiles.logit_betaincinv,
