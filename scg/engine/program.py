@@ -12,6 +12,7 @@ import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.sampler import Moments, Sample, Sampler, longest_block, spans
+from scg.errors import CompilerError
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
@@ -77,7 +78,13 @@ class Program:
         """All leaves but constants and plate sizes."""
         every = topological(self.outputs.values())
         skip = ("plate_size",)
-        return [e for e in every if not e.args and e.value is None and e.op.name not in skip]
+        found = [e for e in every if not e.args and e.value is None and e.op.name not in skip]
+        names: dict[Any, Expr] = {}
+        for leaf in found:
+            other = names.setdefault((leaf.op.name == "noise", leaf.attrs["name"]), leaf)
+            if other is not leaf:
+                raise CompilerError(f"two leaves have one name: {other!r} and {leaf!r}")
+        return found
 
     @cached_property
     def noise(self) -> dict[str, Expr]:

@@ -40,7 +40,7 @@ def shapes_of(graph: CoreGraph) -> dict[str, tuple[int, ...]]:
 
 
 def _leaf(name: str) -> str:
-    return f"direction@{name}"
+    return f"@direction/{name}"  # no node of an empty name has a state
 
 
 def directions(graph: CoreGraph) -> Iterator[dict[str, np.ndarray]]:

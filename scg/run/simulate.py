@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.compiler.memory import NodeMemory
-from scg.compiler.surrogate import NodeNoise
+from scg.compiler.noise import NodeNoise
 from scg.engine.backends import chosen_backend
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
