@@ -17,6 +17,7 @@ from scg.estimators.protocol import (
     Estimator,
     Memory,
     Sampler,
+    at_least,
     control_variate,
 )
 from scg.ir.expr import Expr
@@ -46,7 +47,7 @@ class Stratified(Estimator):
     cites = ("owen2013",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
-        self.samples = samples
+        self.samples = at_least("Stratified", samples, 1)
         self.baseline = baseline
 
     @property
@@ -65,7 +66,8 @@ class Stratified(Estimator):
         start = noise.constant(np.arange(self.samples) / self.samples, plate)
         u = start + noise.on(plate).uniform((1,)) / float(self.samples)
         x = stop(Support(dist).search(u))
-        return Draw(x, logp=dist.log_prob(x), plate=plate)
+        elements = dist.log_prob(x, elementwise=True)
+        return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

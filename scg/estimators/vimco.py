@@ -12,8 +12,7 @@ from scg.estimators.protocol import (
     Memory,
     control_variate,
 )
-from scg.ir.expr import Expr
-from scg.ir.plate import Plate
+from scg.ir.expr import Expr, Plate
 
 
 class VIMCO(Estimator):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from scg.compiler.plan import Plan
-from scg.draw.dot import draw_plan, identifiers
-from scg.draw.render import Picture
-from scg.explain.node import NodeExplanation
+from scg.draw.dot import draw_step, identifiers
 
-Nodes = Iterable[NodeExplanation]
+if TYPE_CHECKING:
+    from scg.draw.render import Picture
+    from scg.explain import Explanation, NodeExplanation
 
 #: How the terms look, wherever they stand.
 STYLE = """\
@@ -87,35 +87,31 @@ for (const id of Object.keys(credited)) {{
 """
 
 
-def page(
-    title: str, head: str, nodes: Nodes, surrogate: Iterable[str], note: str, plan: Plan
-) -> str:
+def page(explanation: Explanation) -> str:
     """Return the page as text; it loads nothing from anywhere."""
-    ids = identifiers(plan.influence.graph)
-    svg, width = inline_svg(draw_plan(plan))
+    ids = identifiers(explanation.step.graph)
+    svg, width = inline_svg(draw_step(explanation.step))
     credited: dict[str, list[str]] = {}
-    for node in nodes:
+    for node in explanation.nodes:
         costs = credited.setdefault(ids[node.name], [])
         costs += [ids[credit.cost] for credit in node.credited if ids[credit.cost] not in costs]
     return _PAGE.format(
-        title=html.escape(title),
-        head=html.escape(head),
+        title=html.escape(explanation.graph),
+        head=html.escape(explanation.head),
         style=STYLE,
         layout="wide" if width > _BESIDE else "beside",
         svg=svg,
-        terms=terms(nodes, surrogate, note, ids),
+        terms=terms(explanation, ids),
         credited=json.dumps(credited),
     )
 
 
-def fragment(
-    title: str, head: str, nodes: Nodes, surrogate: Iterable[str], note: str, plan: Plan
-) -> str:
+def fragment(explanation: Explanation) -> str:
     """Return the terms as a part of another page, whose looks stay as they are; for notebooks."""
-    shown = terms(nodes, surrogate, note, identifiers(plan.influence.graph))
+    shown = terms(explanation, identifiers(explanation.step.graph))
     return (
         f'<div class="scg-terms"><style>.scg-terms {{ {STYLE} }}</style>'
-        f"<p><b>{html.escape(title)}</b>: {html.escape(head)}</p>"
+        f"<p><b>{html.escape(explanation.graph)}</b>: {html.escape(explanation.head)}</p>"
         f"{shown}</div>"
     )
 
@@ -129,25 +125,21 @@ def inline_svg(picture: Picture) -> tuple[str, float]:
     return svg, float(found[1])
 
 
-def terms(nodes: Nodes, surrogate: Iterable[str], note: str, ids: Mapping[str, str]) -> str:
+def terms(explanation: Explanation, ids: Mapping[str, str]) -> str:
     """Return the terms of all nodes and the surrogate as HTML, to be shown with :data:`STYLE`.
 
     Parameters
     ----------
-    nodes : iterable of NodeExplanation
-        The stochastic nodes.
-    surrogate : iterable of str
-        The summands of the surrogate.
-    note : str
-        What t(n) means in them.
+    explanation : Explanation
+        What is shown.
     ids : mapping
         The identifiers of the nodes in the drawing, by their names.
     """
-    sections = "\n".join(_section(node, ids[node.name]) for node in nodes)
-    summands = "\n".join(f"<li>{html.escape(text)}</li>" for text in surrogate)
+    sections = "\n".join(_section(node, ids[node.name]) for node in explanation.nodes)
+    summands = "\n".join(f"<li>{html.escape(text)}</li>" for text in explanation.surrogate)
     return (
         f'{sections}\n<div class="surrogate"><h4>surrogate S =</h4>\n<ul>\n{summands}\n</ul>\n'
-        f"<p>{html.escape(note)}</p></div>"
+        f"<p>{html.escape(explanation.note)}</p></div>"
     )
 
 

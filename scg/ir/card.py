@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from typing import Any
+
+from scg.ir.expr import Expr, StochasticNode
 
 _SHOWN = 8  # names in a row
 
 
-def card(node: Any) -> str:
+def card(node: Expr) -> str:
     """Return what a node is, and from which named nodes it is made."""
     role = next((role for other, role in node.graph.roles.values() if other is node), None)
     rows = {
@@ -19,7 +20,7 @@ def card(node: Any) -> str:
         "values": node.kind,
         "made from": _listed(sources(node)),
     }
-    if node.op.name == "sample":
+    if isinstance(node, StochasticNode):
         rows["law"] = f"{type(node.dist).__name__}({', '.join(node.dist.parameters)})"
     if node.plates:
         rows["on plates"] = _listed(plate.name for plate in node.plates)
@@ -32,7 +33,7 @@ def card(node: Any) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-def sources(node: Any) -> list[str]:
+def sources(node: Expr) -> list[str]:
     """Return the names of the nearest named nodes that a node is made from."""
     found: dict[str, None] = {}
     seen, waiting = {node}, list(reversed(node.args))

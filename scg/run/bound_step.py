@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from scg.engine.sampler import Moments, Sample, merged, spans
-from scg.ir.plate import Plate
-from scg.run.result import Layout, Nested, Result
+from scg.ir.expr import Plate
+from scg.run.result import Nested, Result
 
-
-class Sampling(Protocol):
-    """What a bound step asks of its step."""
-
-    def at_once(self, runs: int, sizes: Mapping[Plate, int]) -> int:
-        """Return how many of some runs a sampler takes."""
-        ...
-
-    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sample:
-        """Return what computes moments of all outputs."""
-        ...
+if TYPE_CHECKING:
+    from scg.run.step import Step
 
 
 class BoundStep:
@@ -38,14 +29,13 @@ class BoundStep:
 
     def __init__(
         self,
-        step: Sampling,
+        step: Step,
         values: Mapping[str, Any],
         sizes: Mapping[Plate, int],
         memory: Nested,
         runs: int,
-        layout: Layout,
     ):
-        self.step, self.runs, self.layout = step, runs, layout
+        self.step, self.runs = step, runs
         self._values, self._sizes, self._memory = values, sizes, memory
         self._length = step.at_once(runs, sizes)
         self._first = step.sampler(values, sizes, self._length)
@@ -68,7 +58,7 @@ class BoundStep:
         """
         found = self._sample(seed, 0)
         if found is not self._found:
-            self._result = Result(found, self.runs, self._memory, self.layout)
+            self._result = Result(found, self.runs, self._memory, self.step.layout)
             self._found = found
         return self._result
 

@@ -10,11 +10,9 @@ import numpy as np
 from scg.compile import finish
 from scg.compiler.differentiate import gradients
 from scg.engine.program import Program
-from scg.graph.core import CoreGraph
-from scg.ir.expr import Expr
-from scg.ir.op import constant
-from scg.ir.plate import Plate
-from scg.ir.walk import topological
+from scg.graph.core import Graph
+from scg.ir.expr import Expr, Plate, topological
+from scg.ops.base import constant
 from scg.ops.linalg import dot
 
 POINTS = Plate.internal("points", None, rank=0)
@@ -63,7 +61,7 @@ def check_gradient(
     >>> from scg.testing import check_gradient
     >>> check_gradient(lambda x, y: np.tanh(x) * y, [0.5, -1.0], 2.0)
     """
-    graph = CoreGraph("check_gradient")
+    graph = Graph("check_gradient")
     point: dict[str, np.ndarray] = {}
     arguments: list[Any] = []
     for i, array in enumerate(map(np.asarray, arrays)):

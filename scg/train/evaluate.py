@@ -17,8 +17,7 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.errors import CallError
-from scg.graph.core import CoreGraph
-from scg.run.simulate import simulate
+from scg.graph.core import Graph
 
 if TYPE_CHECKING:
     from scg.train.run import Run
@@ -57,7 +56,7 @@ class Evaluation:
 
 @checked("scg.evaluate(g, params, data, samples=100, seed=0)")
 def evaluate(
-    graph: CoreGraph,
+    graph: Graph,
     params: Mapping[str, Any],
     data: Mapping[str, Any],
     *,
@@ -117,7 +116,7 @@ def evaluate(
             for name, value in ((name, np.asarray(value)) for name, value in data.items())
         }
         key = (*seed, start) if isinstance(seed, tuple) else (seed, start)
-        drawn = simulate(graph, params, nodes=[node], seed=key, runs=samples, data=part)[node]
+        drawn = graph.simulate(params, nodes=[node], seed=key, runs=samples, data=part)[node]
         elbo.append(drawn.mean(axis=0))
         peak = drawn.max(axis=0)
         bound.append(peak + np.log(np.mean(np.exp(drawn - peak), axis=0)))

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 import scg
 from scg.compiler.analyse import Influence, Reach, bits, merge
-from scg.ir.expr import StochasticNode
-from scg.ir.walk import topological
+from scg.ir.expr import StochasticNode, topological
 
 NAMES = "abcdefgh"
 

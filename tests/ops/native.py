@@ -7,8 +7,7 @@ from scg.compiler.differentiate import gradients
 from scg.compiler.simplify import simplify
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
-from scg.ir.plate import Plate
-from scg.ir.walk import topological
+from scg.ir.expr import Plate, topological
 from scg.schedule.fuse import Fallback, fuse
 from scg.schedule.lower import lower
 

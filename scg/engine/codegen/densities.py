@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 from scg.engine.codegen.math import FUNCTIONS, helper, polynomial
@@ -36,8 +35,7 @@ def log_over_gamma_mean(x, a, b, reciprocal):
 def gamma_core(x, a, b, reciprocal):
     """Twin of the op of this name."""
     y = b / x if reciprocal else b * x
-    core = times(a - 1.0, log_ratio(y, a)) + (a - y) + log(b)
-    return -inf if y == inf else core
+    return times(a - 1.0, log_ratio(y, a)) + (a - y) + log(b)
 
 
 @helper

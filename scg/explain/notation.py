@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 
-from formulas.formula import (
+from scg.explain.formula import (
     NOT_EQUAL,
     Binary,
     Bracket,
