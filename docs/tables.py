@@ -10,14 +10,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from formulas import notation
+
 import scg
 from scg import errors
 from scg.distributions import DISTRIBUTIONS, Distribution
 from scg.estimators import ESTIMATORS
-from scg.explain import notation
 from scg.graph.declaration.notation import functions
 from scg.ir.dispatch import FUNCTIONS, UFUNCS, numpy_name
-from scg.ops.base import OPS
+from scg.ir.op import OPS
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 MADE = "<!-- made by docs/tables.py; do not edit -->"

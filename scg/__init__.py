@@ -62,6 +62,7 @@ from scg.errors import (
     DivergenceWarning,
     EnumerationError,
     EstimatorError,
+    PathsWarning,
     ScgError,
     StopWarning,
     UnsupportedError,
@@ -100,45 +101,54 @@ from scg.estimators import (
     UnorderedSet,
     baselines,
 )
+from scg.face import Graph
 from scg.graph import init
-from scg.graph.core import Graph
-from scg.ir.expr import Plate
+from scg.graph.bounds import dreg, elbo, iwae, reweighted_wake_sleep
+from scg.ir.plate import Plate
 from scg.layers import nn
-from scg.layers.bounds import dreg, elbo, iwae, reweighted_wake_sleep
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
-from scg.ops.activations import elu, gelu, leaky_relu, log_sigmoid, logit, silu
-from scg.ops.convolution import avg_pool, conv2d, max_pool
-from scg.ops.custom import continuous, op
-from scg.ops.decompositions import solve_triangular
-from scg.ops.elementwise import relu, sigmoid, softplus, where
-from scg.ops.gradient import stop_gradient
-from scg.ops.reductions import (
-    log_softmax,
-    logsumexp,
-    plate_logsumexp,
-    plate_max,
-    plate_mean,
-    plate_sum,
-    softmax,
-)
-from scg.ops.shape import one_hot
-from scg.ops.special import (
+from scg.ops import (
+    avg_pool,
     betaln,
+    continuous,
+    conv2d,
     digamma,
+    elu,
     erf,
     erfc,
     erfinv,
     gammainc,
     gammaincinv,
     gammaln,
+    gelu,
     i0e,
     i1e,
+    leaky_relu,
     log_ndtr,
+    log_sigmoid,
+    log_softmax,
+    logit,
+    logsumexp,
+    max_pool,
     ndtr,
     ndtri,
+    one_hot,
+    op,
+    plate_logsumexp,
+    plate_max,
+    plate_mean,
+    plate_sum,
     polygamma,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    solve_triangular,
+    sparsemax,
+    stop_gradient,
+    where,
 )
-from scg.ops.statistics import sparsemax
 from scg.train import evaluate, fit, optim
 from scg.verify.check import check
 from scg.verify.compare import compare
@@ -206,6 +216,7 @@ __all__ = [
     "OneHotCategorical",
     "OrderedLogistic",
     "Pareto",
+    "PathsWarning",
     "Plate",
     "Poisson",
     "RaoGumbel",

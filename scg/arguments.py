@@ -15,6 +15,7 @@ import numpy as np
 from scg.errors import CallError, EstimatorError, ScgError, did_you_mean
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Class = TypeVar("Class", bound=type)
 Fraction = float  #: The annotation of numbers from 0 up to, but not, 1.
 
 
@@ -68,7 +69,7 @@ def _said(value: Any) -> str:
     """Describe a value in a line; a class mostly lacks its brackets."""
     if isinstance(value, type):
         return f"the class {value.__name__} and not {value.__name__}(...)"
-    if _step(value):
+    if type(value).__name__ == "Step":
         return "a step (its graph is step.graph)"
     return " ".join(f"{value!r:.80}".split())
 
@@ -88,30 +89,6 @@ def _widths(value: Any) -> bool:
 
 def _names(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, np.ndarray)
-
-
-def _graph(value: Any) -> bool:
-    from scg.graph.core import Graph
-
-    return isinstance(value, Graph)
-
-
-def _step(value: Any) -> bool:
-    from scg.run.step import Step
-
-    return isinstance(value, Step)
-
-
-def _baseline(value: Any) -> bool:
-    from scg.estimators.baselines.base import Baseline
-
-    return value is None or isinstance(value, Baseline)
-
-
-def _optimizer(value: Any) -> bool:
-    from scg.train.optim import Optimizer
-
-    return value is None or isinstance(value, Optimizer)
 
 
 def _functions(value: Any) -> bool:
@@ -142,10 +119,6 @@ KINDS: dict[str, Kind] = {
     "tuple[int, ...]": ("positive integers such as (10,)", _widths),
     "Iterable[str | Expr]": ("a list of names or nodes", _names),
     "Sequence[int]": ("a list of widths such as [64, 10]", lambda value: _widths(value) and value),
-    "Baseline | None": ("a baseline such as scg.baselines.MovingAverage()", _baseline),
-    "Graph": ("a scg.Graph", _graph),
-    "Step": ("a step, as scg.compile returns it", _step),
-    "Optimizer | None": ("an optimizer such as scg.optim.Adam(1e-3)", _optimizer),
     "Sequence[Callback]": ("a list of functions of the run", _functions),
     "Transform | None": (
         "a function of a batch and a seed, such as scg.data.Binarize(), or None",
@@ -155,3 +128,14 @@ KINDS: dict[str, Kind] = {
     "Mapping[str, Any] | None": _OPTIONAL,
     "Mapping[str, Mapping[str, Any]] | None": _OPTIONAL,
 }
+
+
+def kind(words: str) -> Callable[[Class], Class]:
+    """Let parameters that are annotated with a class be checked; `words` say what is expected."""
+
+    def note(cls: Class) -> Class:
+        KINDS[cls.__name__] = (words, _of(cls))
+        KINDS[f"{cls.__name__} | None"] = (f"{words}, or None", _of(cls, type(None)))
+        return cls
+
+    return note

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,26 +15,24 @@ from scg.compiler.one_coordinate import one_coordinate
 from scg.compiler.plan import check_orders, make_plan
 from scg.compiler.simplify import simplify
 from scg.compiler.surrogate import Surrogate
+from scg.engine.backends import chosen_backend
 from scg.engine.program import Program
 from scg.errors import DeclarationError
 from scg.estimators.protocol import Estimator
-from scg.graph.core import Graph
+from scg.graph.core import CoreGraph
 from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.ir.origin import Origin
 from scg.run.curvature import directional
 from scg.run.step import Step
 
-#: What computes a step; the first is the default.
-BACKENDS = ("numba", "numpy")
-VARIABLE = "SCG_BACKEND"
 DTYPES = ("float64", "float32")
 
 
 @checked("scg.compile(g, estimator=scg.MuProp())")
 @collector.paused()
 def compile(
-    graph: Graph,
+    graph: CoreGraph,
     estimator: Estimator | Mapping[str, Estimator] | None = None,
     *,
     backend: str | None = None,
@@ -88,7 +85,7 @@ def compile(
     >>> step(g.init(seed=0), seed=1, runs=10).grads["theta"].shape
     ()
     """
-    backend = _backend(backend)
+    backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order)
     influence = Influence(graph)
     check_reductions(influence)
@@ -149,18 +146,7 @@ def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "
     return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
 
 
-def _backend(given: str | None) -> str:
-    """Return the chosen backend, or the default one."""
-    what, value = "scg.compile: backend", given
-    if value is None:
-        what, value = f"environment variable {VARIABLE}", os.environ.get(VARIABLE) or BACKENDS[0]
-    if value not in BACKENDS:
-        known = ", ".join(map(repr, BACKENDS))
-        raise DeclarationError(f"{what} must be one of {known}, got {value!r}")
-    return value
-
-
-def _check_options(graph: Graph, dtype: str, order: int) -> None:
+def _check_options(graph: CoreGraph, dtype: str, order: int) -> None:
     if not graph.costs:
         raise DeclarationError(
             f'graph {graph.name!r} declares no cost; write g.cost("loss", ...) before compiling'

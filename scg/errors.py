@@ -48,6 +48,10 @@ class BiasWarning(UserWarning):
     """A biased estimator was chosen without ``allow_biased=True``."""
 
 
+class PathsWarning(UserWarning):
+    """The draws of nested nodes multiply to many paths, each with an evaluation of the costs."""
+
+
 class StopWarning(UserWarning):
     """A node reaches one cost both through ``stop_gradient`` and without it."""
 

@@ -43,12 +43,13 @@ ROWS = {
     ),
     "class": (
         lambda: scg.ScoreFunction(baseline=baselines.MovingAverage),
-        "ScoreFunction: baseline must be a baseline such as scg.baselines.MovingAverage(), got "
-        "the class MovingAverage and not MovingAverage(...)",
+        "ScoreFunction: baseline must be a baseline such as scg.baselines.MovingAverage(), or "
+        "None, got the class MovingAverage and not MovingAverage(...)",
     ),
     "number": (
         lambda: scg.MuProp(baseline=0.5),
-        "MuProp: baseline must be a baseline such as scg.baselines.MovingAverage(), got 0.5",
+        "MuProp: baseline must be a baseline such as scg.baselines.MovingAverage(), or None, "
+        "got 0.5",
     ),
     "flag": (
         lambda: scg.MuProp(allow_biased="no"),

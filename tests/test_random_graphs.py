@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import scg
 from scg.distributions import DISTRIBUTIONS
 from scg.distributions.base import Distribution
-from scg.ir.expr import Expr, topological
+from scg.ir.expr import Expr
+from scg.ir.walk import topological
 from scg.ops import powers
 
 POSITIVE = 0.4

@@ -5,7 +5,7 @@ import pytest
 
 import scg
 from scg.estimators.protocol import Draw, control_variate, score_draw
-from scg.ops.base import OPS, Op
+from scg.ir.op import OPS, Op
 from scg.ops.elementwise import elementwise
 from scg.ops.gradient import stop
 from scg.testing import check_estimator, check_gradient

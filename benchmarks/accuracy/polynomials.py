@@ -17,7 +17,7 @@ from scipy import special
 import scg
 from scg.engine.codegen.math import FUNCTIONS as MATH
 from scg.engine.walk.executable import Executable
-from scg.ops.base import OPS
+from scg.ir.op import OPS
 from scg.seeds.normal import to_normal
 
 STRETCH, LARGEST = 1 << 12, np.finfo(np.float32).max

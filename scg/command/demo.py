@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import scg
+from scg.command.report import Contender
 from scg.command.setup import make_folder
 from scg.data import load_digits
 from scg.files import json_text, write_atomically
 from scg.models import sbn, sbn_prior
 from scg.run.step import Step
-from scg.train import HeldOut, Run
+from scg.train import HeldOut
 
 EPOCHS, BATCH, RATE = 200, 50, 6e-3
 HIDDEN = (32, 32)
@@ -31,50 +31,6 @@ ESTIMATORS: dict[str, scg.Estimator] = {
     "leave-one-out": scg.LeaveOneOut(samples=4),
     "straight-through": scg.StraightThrough(allow_biased=True),
 }
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One estimator's run and its figures.
-
-    Attributes
-    ----------
-    step : Step
-        The compiled network.
-    run : Run
-        The training run.
-    bound, bound_stderr : float
-        The ELBO of the held-out digits, 50 samples each, and its standard error.
-    variance : float
-        Mean variance of an element of the gradient, at the parameters and on the batch common to
-        all.
-    compile_time, step_time : float
-        Seconds to compile, first call included, and milliseconds an update.
-    """
-
-    step: Step
-    run: Run
-    bound: float
-    bound_stderr: float
-    variance: float
-    compile_time: float
-    step_time: float
-
-    @property
-    def unbiased(self) -> bool:
-        """Whether the gradient is unbiased."""
-        return self.step.plan.unbiased
-
-    def figures(self) -> dict[str, Any]:
-        """Return the figures of the table."""
-        return {
-            "unbiased": self.unbiased,
-            "held_out_bound": self.bound,
-            "held_out_bound_stderr": self.bound_stderr,
-            "gradient_variance": self.variance,
-            "compile_seconds": self.compile_time,
-            "update_milliseconds": self.step_time,
-        }
 
 
 def demo(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import CallError, DeclarationError, ScgError, did_you_mean
-from scg.graph.core import Graph
+from scg.face import Graph
 from scg.graph.declaration import read
 
 
@@ -40,7 +40,7 @@ def find_model(address: str) -> Callable[..., Graph]:
         return _from_file(Path(place), name)
     if address.endswith(".json"):
         text = _text(Path(address))
-        return lambda: read(text, what=address)
+        return lambda: read(text, Graph, what=address)
     raise DeclarationError(
         f"there is no model {address!r}{did_you_mean(address, MODELS)}; write file.py:function, "
         f"file.json, or one of {', '.join(MODELS)}"

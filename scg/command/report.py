@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +12,8 @@ from scg.command.charts import bars, curves, image_grid
 from scg.draw.dot import identifiers
 from scg.errors import ScgError
 from scg.explain.page import STYLE, inline_svg, terms
-
-if TYPE_CHECKING:
-    from scg.command.demo import Contender
+from scg.run.step import Step
+from scg.train import Run
 
 _STYLE = (
     STYLE
@@ -35,6 +35,50 @@ pre { overflow-x: auto; background: #f5f5f5; padding: 1rem; font-size: 13px }
 @media (max-width: 600px) { th, td { padding: .3rem; font-size: .8rem } h1 { font-size: 1.6rem } }
 """
 )
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One estimator's run and its figures.
+
+    Attributes
+    ----------
+    step : Step
+        The compiled network.
+    run : Run
+        The training run.
+    bound, bound_stderr : float
+        The ELBO of the held-out digits, 50 samples each, and its standard error.
+    variance : float
+        Mean variance of an element of the gradient, at the parameters and on the batch common to
+        all.
+    compile_time, step_time : float
+        Seconds to compile, first call included, and milliseconds an update.
+    """
+
+    step: Step
+    run: Run
+    bound: float
+    bound_stderr: float
+    variance: float
+    compile_time: float
+    step_time: float
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the gradient is unbiased."""
+        return self.step.plan.unbiased
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of the table."""
+        return {
+            "unbiased": self.unbiased,
+            "held_out_bound": self.bound,
+            "held_out_bound_stderr": self.bound_stderr,
+            "gradient_variance": self.variance,
+            "compile_seconds": self.compile_time,
+            "update_milliseconds": self.step_time,
+        }
 
 
 def report(
@@ -131,7 +175,12 @@ def _explanations(contenders: dict[str, Contender]) -> str:
     parts = []
     for name, contender in contenders.items():
         explanation = contender.step.explain()
-        shown = terms(explanation, identifiers(explanation.step.graph))
+        shown = terms(
+            explanation.nodes,
+            explanation.surrogate,
+            explanation.note,
+            identifiers(contender.step.graph),
+        )
         head = html.escape(explanation.head)
         parts.append(f"<h3>{html.escape(name)}</h3><p>{head}.</p>{shown}")
     return "".join(parts)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, StochasticNode, topological
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Influence:
         The costs; cost i is bit i.
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: CoreGraph):
         self.graph = graph
         self.costs = list(graph.costs.items())
         self.order = topological(node for _, node in self.costs)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from scg.errors import CompilerError, DeclarationError
-from scg.ir.expr import Expr, describe, rewrite, topological
-from scg.ops.base import constant
+from scg.ir.expr import Expr, describe
+from scg.ir.op import constant
+from scg.ir.walk import rewrite, topological
 from scg.ops.gradient import IDENTITIES, box, stop
 from scg.ops.reductions import expand, fit, zeros
 

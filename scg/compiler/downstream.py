@@ -14,8 +14,10 @@ from scg.compiler.leave_out import LeaveOut
 from scg.compiler.objective import contribution, reduction, total
 from scg.compiler.rerun import Run, blanket, central, law, rerun
 from scg.compiler.routes import Route, own_route, routes
-from scg.ir.expr import Expr, Plate, Plates, StochasticNode, rewrite
-from scg.ops.base import constant, plate_size
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import constant, plate_size
+from scg.ir.plate import Plate, Plates
+from scg.ir.walk import rewrite
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum, sum_mixed
 
@@ -179,8 +181,7 @@ class NodeDownstream:
         return total
 
     def _element(self, cost: Expr, seen: Seen, sep: frozenset[Plate]) -> Expr:
-        value = self.surrogate.counted(contribution(cost, seen.env[cost]), seen.weights)
-        frozen = self.surrogate.frozen(cost)
+        value, frozen = contribution(cost, seen.env[cost]), self.surrogate.frozen(cost)
         return sum_mixed(self.surrogate.collapse(value, seen.samples, frozen, seen.weights), sep)
 
 

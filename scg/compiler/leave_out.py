@@ -8,8 +8,9 @@ import numpy as np
 
 from scg.compiler.rerun import Run, rerun
 from scg.errors import EstimatorError
-from scg.ir.expr import Expr, Plate, StochasticNode, ordered
-from scg.ops.base import constant
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import constant
+from scg.ir.plate import Plate, ordered
 from scg.ops.elementwise import where
 from scg.ops.reductions import REDUCTIONS, plate_logsumexp, plate_sum
 

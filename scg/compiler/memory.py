@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, intern
-from scg.ops.base import STATE, constant
+from scg.errors import CompilerError
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.op import STATE, constant, intern
 
 
 @dataclass
@@ -30,7 +31,7 @@ class NodeMemory:
         Auxiliary losses.
     """
 
-    graph: Graph
+    graph: CoreGraph
     node: str
     leaves: dict[str, Expr] = field(default_factory=dict)
     initial: dict[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)
@@ -60,6 +61,11 @@ class NodeMemory:
     def _leaf(
         self, name: str, shape: tuple[int, ...], init: Callable[[np.random.Generator], Any]
     ) -> Expr:
+        if name in self.leaves and self.leaves[name].shape != shape:
+            raise CompilerError(
+                f"the estimator of node {self.node!r} keeps {name!r} of shape "
+                f"{self.leaves[name].shape} and of shape {shape}"
+            )
         if name not in self.leaves:
             attrs = {"name": f"{self.node}@{name}"}
             self.leaves[name] = intern(self.graph, STATE, (), attrs, (shape, (), "float"))

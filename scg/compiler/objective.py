@@ -8,8 +8,9 @@ from operator import add
 
 from scg.compiler.analyse import Influence
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, Plate
-from scg.ops.base import plate_size
+from scg.ir.expr import Expr
+from scg.ir.op import plate_size
+from scg.ir.plate import Plate
 from scg.ops.gradient import observed
 from scg.ops.reductions import plate_sum
 

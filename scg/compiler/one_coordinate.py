@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scg.ir.expr import Expr, Plate, topological
+from scg.ir.expr import Expr
+from scg.ir.op import constant
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 from scg.ops.arrange import moveaxis
-from scg.ops.base import constant
 from scg.ops.elementwise import multiply, subtract
 from scg.ops.linalg import contract
 from scg.ops.shape import gather, reshape

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from scg.compiler.analyse import Influence, bits
+from scg.compiler.advice import advice, warn_of
+from scg.compiler.analyse import Influence
+from scg.compiler.paths import check_paths, most_paths, plate_keys, sample_plates
 from scg.compiler.requirements import (
-    PATH_LIMIT,
     View,
     complaint,
     continuity,
-    count_text,
     family_of,
 )
-from scg.errors import BiasWarning, EstimatorError, StopWarning, did_you_mean
-from scg.estimators import ESTIMATORS, PATHWISE, SAMPLED, SUMMED, Estimator
-from scg.graph.core import Graph
+from scg.errors import EstimatorError, did_you_mean
+from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
+from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 
 ENUMERATION_BUDGET = 256
@@ -75,13 +74,13 @@ def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimato
     view = View(influence, plan.estimators)
     for node in influence.nodes:
         _check(node, plan.estimators[node], view)
-    _check_paths(plan)
-    _warn(plan)
+    check_paths(influence, plan.estimators)
+    warn_of(influence, plan.estimators)
     return plan
 
 
 def _given(
-    graph: Graph, influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None
+    graph: CoreGraph, influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None
 ) -> dict[StochasticNode, Estimator]:
     if estimator is None:
         return {}
@@ -118,10 +117,9 @@ def check_orders(plan: Plan, order: int) -> None:
     view = View(plan.influence, plan.estimators)
     for node, estimator in plan.estimators.items():
         if estimator.orders < order:
-            fitting = _fitting(node, view, order)
             raise EstimatorError(
                 f"node {node.name!r}: {type(estimator).__name__} has no unbiased derivative of "
-                f"order {order}. Try {', '.join(fitting)}"
+                f"order {order}. {advice(node, estimator, view, order)}"
             )
 
 
@@ -131,20 +129,8 @@ def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:
         return
     raise EstimatorError(
         f"node {node.name!r} ({family_of(node)}) uses {type(estimator).__name__}, but {reason}. "
-        f"Try {', '.join(_fitting(node, view))}"
+        f"{advice(node, estimator, view)}"
     )
-
-
-def _fitting(node: StochasticNode, view: View, order: int = 1) -> list[str]:
-    """Return what to write for the unbiased estimators that fit a node."""
-    suggested: list[type[Estimator]] = [cls for cls in ESTIMATORS if cls.suggested]
-    found = []
-    for candidate in (cls() for cls in suggested):
-        others = View(view.influence, {**view.estimators, node: candidate})
-        unbiased = candidate.unbiased and candidate.orders >= order
-        if unbiased and complaint(node, candidate, others) is None:
-            found.append(f"{type(candidate).__name__}()")
-    return found
 
 
 # --- the automatic choice -------------------------------------------------------------------------
@@ -182,103 +168,3 @@ def _choose(
             )
             reasons[node] = f"automatic: {blocked}; one joint plate of samples"
     return chosen, reasons
-
-
-# --- how many paths -------------------------------------------------------------------------------
-def plate_keys(
-    influence: Influence, estimators: Mapping[StochasticNode, Estimator]
-) -> dict[StochasticNode, object]:
-    """What identifies the sample plate of each node.
-
-    The node itself; the instance where it draws whole paths jointly; the instance and the layer
-    where its draws are coupled. The layer is the number of nodes of the instance on the longest
-    way down to the node: nodes of one layer do not depend on each other.
-    """
-    keys: dict[StochasticNode, object] = {}
-    layer: dict[StochasticNode, int] = {}
-    for node in influence.nodes:
-        estimator = estimators.get(node)
-        if estimator is None or not estimator.joint:
-            keys[node] = node
-        elif estimator.joint == "layer":
-            above = (
-                influence.nodes[i]
-                for reach in influence.ancestors[node]
-                for i in bits(reach.members)
-            )
-            layer[node] = 1 + max(
-                (layer[other] for other in above if estimators.get(other) is estimator), default=-1
-            )
-            keys[node] = (estimator, layer[node])
-        else:
-            keys[node] = estimator
-    return keys
-
-
-def sample_plates(
-    influence: Influence, estimators: Mapping[StochasticNode, Estimator]
-) -> dict[Expr, dict[object, int]]:
-    """For each expression its sample plates (by key) and their lengths."""
-    found: dict[Expr, dict[object, int]] = {}
-    keys = plate_keys(influence, estimators)
-    for expr in influence.order:
-        below = [found[arg] for arg in expr.args if found[arg]]
-        joined = below[0] if below else {}
-        if any(other is not joined for other in below):
-            joined = {key: n for plates in below for key, n in plates.items()}
-        estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
-        if isinstance(expr, StochasticNode) and estimator is not None:
-            length = estimator.draws(expr.dist)
-            if length > 1 and keys[expr] not in joined:
-                joined = {**joined, keys[expr]: length}
-        found[expr] = joined
-    return found
-
-
-def most_paths(influence: Influence, estimators: Mapping[StochasticNode, Estimator]) -> int:
-    """The largest number of paths that any cost will be evaluated on."""
-    plates = sample_plates(influence, estimators)
-    return max((_product(plates[cost]) for _, cost in influence.costs), default=1)
-
-
-def _product(plates: Mapping[object, int]) -> int:
-    paths = 1
-    for length in plates.values():
-        paths *= length
-    return paths
-
-
-def _check_paths(plan: Plan) -> None:
-    paths = most_paths(plan.influence, plan.estimators)
-    if paths > PATH_LIMIT:
-        names = sorted({type(e).__name__ for e in plan.estimators.values() if e.joint is True})
-        raise EstimatorError(
-            f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
-            f"{PATH_LIMIT}. Give one instance of {names[0] if names else type(SAMPLED).__name__} "
-            f"to all nodes: scg.compile(g, estimator=scg.{SAMPLED!r}) draws whole paths jointly"
-        )
-
-
-def _warn(plan: Plan) -> None:
-    for node, estimator in plan.estimators.items():
-        if not estimator.unbiased and not estimator.allow_biased:
-            warnings.warn(
-                f"node {node.name!r}: {type(estimator).__name__} is a biased estimator; "
-                "pass allow_biased=True to say that you know",
-                BiasWarning,
-                stacklevel=4,
-            )
-        for reach in plan.influence.downstream[node]:
-            if reach.open and reach.stopped:
-                names = ", ".join(repr(plan.influence.costs[i][0]) for i in bits(reach.members))
-                consequence = (
-                    "a pathwise node differentiates the open paths alone"
-                    if estimator.credit == "pathwise"
-                    else "it gets full credit for all paths, also the stopped ones"
-                )
-                warnings.warn(
-                    f"node {node.name!r} reaches cost {names} both through stop_gradient and "
-                    f"without it: {consequence}; the two differ",
-                    StopWarning,
-                    stacklevel=4,
-                )

@@ -10,7 +10,7 @@ from scg.distributions import Bernoulli, Categorical, OneHotCategorical
 from scg.errors import EstimatorError
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
-from scg.ops.base import PARAMETER
+from scg.ir.op import PARAMETER
 from scg.ops.custom import continuous
 from scg.ops.gradient import stop
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scg.compiler.analyse import Influence, Reach, bits
-from scg.ir.expr import Expr, Plate, StochasticNode
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.plate import Plate
 from scg.ops.reductions import sum_mixed
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from scg.ir.expr import Expr, topological
-from scg.ops.base import constant, is_constant, plate_size
+from scg.ir.expr import Expr
+from scg.ir.op import constant, plate_size
+from scg.ir.walk import topological
+from scg.ops.base import is_constant
 from scg.ops.elementwise import add, cast, divide, multiply, negative, square, subtract
 from scg.ops.gradient import IDENTITIES, box
 from scg.ops.powers import power

@@ -14,16 +14,15 @@ route r, which ends at the node or at costs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
-import numpy as np
-
 from scg.compiler.analyse import Reach
 from scg.compiler.downstream import MeanField, NodeDownstream
 from scg.compiler.memory import NodeMemory
+from scg.compiler.noise import NodeNoise
 from scg.compiler.objective import contribution, total
 from scg.compiler.plan import Plan
 from scg.compiler.rerun import Run, expectation
@@ -31,51 +30,13 @@ from scg.compiler.routes import Route
 from scg.compiler.simplify import simplify
 from scg.errors import CompilerError, DeclarationError
 from scg.estimators.protocol import Draw
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, Plates, StochasticNode, intern, ordered, rewrite
-from scg.ops.base import NOISE, constant, is_constant
-from scg.ops.elementwise import possible
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import constant
+from scg.ir.plate import Plate, Plates, ordered
+from scg.ir.walk import rewrite
+from scg.ops.base import is_constant
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import expand, plate_sum, sum_mixed
-
-
-@dataclass(frozen=True)
-class NodeNoise:
-    """The noise of one node: leaves keyed by (node, tag, replay) on all plates of its draw.
-
-    The draw may also depend on what the estimator keeps: that is `memory`.
-    """
-
-    graph: Graph
-    node: str
-    plates: Plates
-    plate_factory: Any
-    memory: NodeMemory
-
-    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
-        """Return a uniform leaf."""
-        return self._leaf("uniform", shape, tag)
-
-    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Expr:
-        """Return a normal leaf."""
-        return self._leaf("normal", shape, tag)
-
-    def _leaf(self, law: str, shape: tuple[int, ...], tag: str) -> Expr:
-        attrs = {"name": f"{self.node}/{tag}", "law": law}
-        return intern(self.graph, NOISE, (), attrs, (tuple(shape), self.plates, "float"))
-
-    def plate(self, length: int) -> Plate:
-        """Return the sample plate of the node's estimator."""
-        return self.plate_factory(length)
-
-    def on(self, plate: Plate) -> NodeNoise:
-        """Return the same source on one more plate."""
-        plates = ordered((*self.plates, plate))
-        return replace(self, plates=plates)
-
-    def constant(self, values: np.ndarray, plate: Plate) -> Expr:
-        """Return fixed values along a plate."""
-        return constant(self.graph, values, (plate,))
 
 
 @dataclass
@@ -258,18 +219,10 @@ class Surrogate:
     def boxed(self, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
         self.graph.origin = node.origin
-        value = self.counted(contribution(node, self.env[node]))
+        value = contribution(node, self.env[node])
         score = self.score(self.influence.ancestors[node])
         boxed = value if score is None else box(score) * value
         return self.collapse(boxed, frozen=self.frozen(node))
-
-    def counted(self, cost: Expr, weights: dict[Plate, Expr] | None = None) -> Expr:
-        """The cost, without infinite ones of impossible values: 0 · ∞ must not meet a box."""
-        weights = self.weights if weights is None else weights
-        for plate in cost.plates:
-            if plate in weights and weights[plate].value is None:
-                cost = possible(cost, weights[plate])
-        return cost
 
     def frozen(self, cost: Expr) -> int:
         """Nodes from which a cost is reached through stops alone: their weights get no credit."""

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from scg.distributions.constraints import Constraint, check
+from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
-from scg.ir.expr import Expr, ordered
-from scg.ops.base import constant
-from scg.ops.elementwise import exp
+from scg.ir.expr import Expr
+from scg.ir.op import constant
+from scg.ir.plate import ordered
 from scg.ops.reductions import expand, sum
-from scg.ops.statistics import prod
 
 
 class Noise(Protocol):
@@ -40,9 +40,6 @@ def unsupported(what: str, why: str = "") -> Callable[..., Any]:
     method.unsupported = why or what  # type: ignore[attr-defined]
     return method
 
-
-#: Where log-probabilities of latents end: exp(±FAR) is a normal number in single precision.
-FAR = 80.0
 
 _NOT_RELAXED = unsupported("relaxation", "only laws of a step or an argmax of a latent have one")
 
@@ -71,11 +68,14 @@ class Distribution:
         Whether `sample` is differentiable in the parameters (pathwise).
     extends_to_mean : bool
         Whether `log_prob` extends to the mean, as a mean-field pass needs.
+    whole : bool
+        Whether `log_prob` takes values of the event shape alone, and none that broadcasts with it.
     """
 
     kind = "float"
     reparameterized = False
     extends_to_mean = False
+    whole = False
     constraints: Mapping[str, Constraint]
     support: Any
     parameters: dict[str, Any]
@@ -138,28 +138,40 @@ class Distribution:
         """Draw a value as a deterministic function of noise: the coupling of uniforms."""
         return self.coupling(noise.uniform(self.uniforms))
 
-    def log_prob(self, x: Any, elementwise: bool = False) -> Any:
-        """Log of the density or probability at `x`, summed over the event."""
-        values = self.log_prob_elementwise(x)
+    def log_prob(self, x: Any, elementwise: bool = False, mask: Any = None) -> Any:
+        """Log of the density or probability at `x`, summed over the event.
+
+        Parameters
+        ----------
+        x : array_like or node
+            The value. Where it lies outside the support, the result is −∞ and its derivative zero.
+        elementwise : bool
+            Do not sum over the independent elements of the event.
+        mask : array_like or node, optional
+            True where there is a value: a scalar, or of the shape of the elementwise result. What
+            is not there contributes zero, also to derivatives, whatever `x` holds.
+
+        Raises
+        ------
+        DeclarationError
+            If the shapes do not fit, or if a sum over the event would count elements repeatedly.
+        """
+        check_value(self, x, elementwise)
+        values = self.log_prob_on_support(x, mask)
         return values if elementwise else sum(values)
+
+    def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
+        """Elementwise log-probability, −∞ outside the support, and zero where nothing is."""
+        return on_support(self, x, mask)
+
+    @property
+    def fill(self) -> Any:
+        """Numbers of a value at which the log-probability has finite derivatives."""
+        return self.support.inside
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Log of the density or probability of each independent element of the event."""
         raise NotImplementedError
-
-    def prob(self, x: Any) -> Any:
-        """Probability or density of the event; leading axes of `x` are kept.
-
-        Where the support is finite its derivative is finite too, also at a probability of 0, where
-        exp(log_prob) has 0 · ∞.
-        """
-        values = self.prob_elementwise(x)
-        axes = tuple(range(np.ndim(x) - len(self.shape), np.ndim(values)))
-        return prod(values, axes) if axes else values
-
-    def prob_elementwise(self, x: Any) -> Any:
-        """Probability or density of each independent element of the event."""
-        return exp(self.log_prob_elementwise(x))
 
     def entropy(self, elementwise: bool = False) -> Any:
         """Entropy, summed over the event."""
@@ -169,6 +181,7 @@ class Distribution:
     def kl(self, other: Any, elementwise: bool = False) -> Any:
         """Kullback-Leibler divergence from this law to another of its family, summed likewise."""
         check_same(self, other)
+        check_shapes(f"kl of {type(self).__name__}", other, self.shape)
         values = self.kl_elementwise(other)
         return values if elementwise else sum(values)
 
@@ -196,8 +209,7 @@ class Distribution:
     coordinate_probs = unsupported(
         "independent coordinates with finitely many values", "infinitely many values"
     )
-    # A relaxation: x = H(z) for a latent z = location + perturbation, H a step or an argmax. They
-    # are finite: a probability below exp(−FAR) counts as exp(−FAR), which is never drawn either.
+    # A relaxation: x = H(z) for a latent z = location + perturbation, H a step or an argmax.
     #: ``location(probs=None)``: the latent without its perturbation, or that of other `probs`.
     location = _NOT_RELAXED
     #: ``perturbation(x, noise)``: parameter-free in law; x is what `sample` makes of the noise.

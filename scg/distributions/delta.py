@@ -35,12 +35,16 @@ class Delta(Distribution):
     weak_derivatives = unsupported(
         "measure-valued derivative", "the derivative of a point mass is no measure"
     )
-    support = sets.real
     constraints = sets.of(value=sets.real)
 
     def __init__(self, value: Any):
         self.declare(value=value)
         (self.value,) = self.parameters.values()
+
+    @property
+    def support(self) -> sets.Constraint:
+        """The value."""
+        return sets.Point(self.value)
 
     def sample(self, noise: Any) -> Any:
         """The value; no noise is drawn."""

@@ -10,8 +10,8 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.ops.elementary import open_positive
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
-from scg.ops.powers import xlogy
-from scg.ops.special import barrier, gammaln
+from scg.ops.powers import power, xlogy
+from scg.ops.special import gammaln
 
 
 class Exponential(Distribution):
@@ -47,8 +47,8 @@ class Exponential(Distribution):
         return [(self.rate, 1.0 / self.rate, x, x + more)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """log λ − λ x; −∞ below zero."""
-        return log(self.rate) - self.rate * x + barrier(x)
+        """log λ − λ x."""
+        return log(self.rate) - self.rate * x
 
     def mean(self) -> Any:
         """1 / λ."""
@@ -108,9 +108,9 @@ class Weibull(Distribution):
         return [(self.full(self.scale), k / self.scale, self.scale * exp(log(both) / k), x)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """log k − log λ + (k − 1) log z − z^k."""
-        k, z = self.concentration, x / self.scale
-        return log(k) - log(self.scale) + xlogy(k - 1.0, z) - exp(k * log(z))
+        """log k − k log λ + (k − 1) log x − z^k."""
+        k = self.concentration
+        return log(k) - k * log(self.scale) + xlogy(k - 1.0, x) - power(x / self.scale, k)
 
     def _moment(self, order: float) -> Any:
         return exp(gammaln(1.0 + order / self.concentration))

@@ -9,7 +9,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.ops.elementary import open_positive
 from scg.ops.elementwise import log, sqrt, square
-from scg.ops.special import barrier, erfinv
+from scg.ops.special import erfinv
 
 
 class HalfNormal(Distribution):
@@ -45,9 +45,9 @@ class HalfNormal(Distribution):
         return [(self.scale, 1.0 / self.scale, sqrt(square(x) + further), x)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """½ log(2/π) − log σ − x² / (2σ²); −∞ below zero."""
+        """½ log(2/π) − log σ − x² / (2σ²)."""
         normal = -0.5 * square(x / self.scale) - log(self.scale)
-        return normal + barrier(x) + 0.5 * math.log(2.0 / math.pi)
+        return normal + 0.5 * math.log(2.0 / math.pi)
 
     def mean(self) -> Any:
         """σ √(2/π)."""

@@ -6,10 +6,11 @@ import functools
 from typing import Any
 
 from scg.distributions.base import Distribution, Noise, unsupported
+from scg.distributions.values import deepened
 from scg.errors import DeclarationError
 from scg.ops.reductions import sum
 
-_TRAITS = ("kind", "reparameterized", "extends_to_mean", "constraints", "weak_parameters")
+_TRAITS = ("kind", "whole", "reparameterized", "extends_to_mean", "constraints", "weak_parameters")
 _OPTIONAL = (
     *("mean", "variance", "mode", "quantile", "enumerate_support", "cardinality"),
     *("weak_derivatives", "coordinate_values", "coordinate_probs"),
@@ -75,16 +76,13 @@ class Independent(Distribution):
         """Draw of the base law."""
         return self.base.sample(noise)
 
-    def prob(self, x: Any) -> Any:
-        """That of the base law."""
-        return self.base.prob(x)
+    def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
+        """Log-probability of each block; the base law looks at its support."""
+        there = None if mask is None else deepened(mask, self.axes)
+        return self._block(self.base.log_prob_on_support(x, there))
 
     def _block(self, values: Any) -> Any:
         return sum(values, tuple(range(-self.axes, 0)))
-
-    def log_prob_elementwise(self, x: Any) -> Any:
-        """Log-probability of each block."""
-        return self._block(self.base.log_prob_elementwise(x))
 
     def _block_entropy(self) -> Any:
         """Entropy of each block."""

@@ -10,12 +10,21 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Joint, Noise, one_of, unsupported
+from scg.distributions.base import (
+    Distribution,
+    Joint,
+    Noise,
+    one_of,
+    unsupported,
+)
 from scg.distributions.categorical import Categorical
+from scg.distributions.values import check_mask
 from scg.errors import DeclarationError, UnsupportedError
-from scg.ops.elementwise import equal, square, where
+from scg.ops.elementwise import equal, greater, logical_and, logical_not, logical_or, square, where
 from scg.ops.reductions import logsumexp
 from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.weighted import log_mean_exp
+from scg.ops.within import jumps
 
 
 class Tagged:
@@ -47,12 +56,15 @@ class Mixture(Joint):
 
     Notes
     -----
-    log p(x) = log Σ_k w_k p_k(x). A draw jumps between components, so that it is not pathwise. Its
+    log p(x) = log Σ_k w_k p_k(x). Where a component with a density meets a value that another one
+    draws with positive probability, its density is nothing beside it: a Delta and a Normal make a
+    spike and a slab. A draw jumps between components, so that it is not pathwise. Its
     mean and variance are there if all components have one; its values can be enumerated if those
     of a component can and all are of one family. Each tuple of families has a Mixture of its own.
     """
 
     extends_to_mean = True
+    whole = True
     quantile = unsupported("quantile function", "a sum has no closed inverse; see `coupling`")
     mode = unsupported("mode", "a sum of densities has no closed maximum")
     entropy_elementwise = unsupported("entropy in closed form", "the logarithm of a sum has none")
@@ -83,6 +95,11 @@ class Mixture(Joint):
                 raise DeclarationError(
                     f"Mixture: component {k} draws {law.kind}s of shape {law.shape}, but "
                     f"component 0 {first.kind}s of shape {first.shape}"
+                )
+            if law.support.kind == "mixed":
+                raise DeclarationError(
+                    f"Mixture: component {k} mixes densities with probabilities; write one Mixture "
+                    "of all components, with the products of the weights"
                 )
         self.shape, self.kind = first.shape, first.kind
         self.parameters = dict(self.choice.parameters) | {
@@ -130,14 +147,41 @@ class Mixture(Joint):
         pairs = zip(self.components, own, strict=True)
         return _chosen(index, [law.coupling(reshape(v, shape=law.uniforms)) for law, v in pairs])
 
-    def log_prob_elementwise(self, x: Any) -> Any:
-        """log Σ w p(x), one value for the event."""
-        parts = [reshape(law.log_prob(x), shape=(1,)) for law in self.components]
-        return logsumexp(self.choice.log_probs + concatenate(*parts, axis=-1), -1)
+    def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
+        """log Σ w p(x), one value for the event; each component looks at its own support."""
+        if mask is not None:
+            check_mask(self, mask)
+        supports = [law.support for law in self.components]
+        kinds = {(support.kind, isinstance(support, sets.Point)) for support in supports}
+        if ("real", False) in kinds and not all(support.same(supports[0]) for support in supports):
+            x = jumps(x)
+        log_prob = self._apart if len(kinds) > 1 else self._each
+        parts = [reshape(part, shape=(1,)) for part in log_prob(x, mask)]
+        joined = concatenate(*parts, axis=-1)
+        if "probs" in self.parameters:  # the derivative in a weight of zero is a ratio of densities
+            total = log_mean_exp(self.parameters["probs"], joined)
+        else:
+            total = logsumexp(self.choice.log_probs + joined, -1)
+        return total if mask is None else where(mask, total, 0.0)
 
-    def prob(self, x: Any) -> Any:
-        """Σ w p(x)."""
-        return self._average([law.prob(x) for law in self.components])
+    def _each(self, x: Any, mask: Any) -> list[Any]:
+        return [law.log_prob(x, mask=mask) for law in self.components]
+
+    def _apart(self, x: Any, mask: Any) -> list[Any]:
+        """Probabilities, −∞ where there are none; densities, −∞ where there are probabilities."""
+        parts: dict[int, Any] = {}
+        spike: Any = False
+        for k, law in enumerate(self.components):
+            if law.support.kind == "integer":
+                part = law.log_prob(x, mask=mask)
+                hit = logical_and(greater(part, -np.inf), law.support.hit(x))
+                parts[k], spike = where(hit, part, -np.inf), logical_or(spike, hit)
+        free = logical_not(spike)
+        there = free if mask is None else where(mask, free, False)
+        for k, law in enumerate(self.components):
+            if k not in parts:
+                parts[k] = where(free, law.log_prob(x, mask=there), -np.inf)
+        return [parts[k] for k in range(len(self.components))]
 
     def _average(self, values: Sequence[Any]) -> Any:
         total: Any = 0.0

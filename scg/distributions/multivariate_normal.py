@@ -40,6 +40,7 @@ class MultivariateNormal(Joint):
 
     reparameterized = True
     extends_to_mean = True
+    whole = True
     support = sets.real
     constraints = sets.of(
         loc=sets.real,

@@ -61,8 +61,7 @@ class Geometric(Distribution):
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """k log(1 − p) + log p."""
-        trial = self.trial
-        return x * trial.log_prob_elementwise(0.0) + trial.log_prob_elementwise(1.0)
+        return self.trial.tally(1.0, x)
 
     def mean(self) -> Any:
         """(1 − p) / p."""
@@ -152,18 +151,14 @@ class NegativeBinomial(Distribution):
         r = self.total_count
         return where(greater(r, 1.0), floor((r - 1.0) * self._odds), 0.0)
 
-    def _log_trials(self, successes: Any, failures: Any) -> Any:
-        log_p, log_q = (self.trial.log_prob_elementwise(x) for x in (1.0, 0.0))
-        return successes * log_p + failures * log_q
-
     def entropy_elementwise(self) -> Any:
         """−E[K log p + r log(1 − p) + log Γ(K + r) − log Γ(r) − log K!], to rounding."""
         r = self.total_count
         ways = log_gamma_gap(r, self._odds, r, 1.0)
-        return -(self._log_trials(self.mean(), r) + ways)
+        return -(self.trial.tally(self.mean(), r) + ways)
 
     def kl_elementwise(self, other: Any) -> Any:
         """E of the difference of the log-probabilities, to rounding."""
         r, s, mean = self.total_count, other.total_count, self.mean()
         ways = log_gamma_gap(r, self._odds, r, s)
-        return self._log_trials(mean, r) - other._log_trials(mean, s) + ways
+        return self.trial.tally(mean, r) - other.trial.tally(mean, s) + ways

@@ -9,7 +9,6 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.ops.elementwise import exp, greater, greater_equal, log, log1p, square, where
-from scg.ops.special import barrier
 
 
 class Pareto(Distribution):
@@ -52,9 +51,9 @@ class Pareto(Distribution):
         return [(m, a / m, x, m), (a, 1.0 / a, x, x * more)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """log α − log m − (α + 1) log(x / m); −∞ below m."""
+        """log α − log m − (α + 1) log(x / m)."""
         a = self.concentration
-        return log(a / self.scale) - (a + 1.0) * log(x / self.scale) + barrier(x - self.scale)
+        return log(a / self.scale) - (a + 1.0) * log(x / self.scale)
 
     def mean(self) -> Any:
         """α m / (α − 1) for α > 1, otherwise infinite."""

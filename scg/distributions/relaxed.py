@@ -39,7 +39,7 @@ class RelaxedBernoulli(Distribution):
     reparameterized = True
     extends_to_mean = True
     weak_parameters = ("temperature", "logits", "probs")
-    support = sets.unit_interval
+    support = sets.Interval(0.0, 1.0, closed=False)
     mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")
     constraints = sets.of(temperature=sets.positive, logits=sets.real, probs=sets.unit_interval)
 

@@ -46,7 +46,7 @@ class VonMises(Distribution):
     @property
     def support(self) -> sets.Constraint:
         """Angles within π of the mean direction."""
-        return sets.Interval(self.loc - np.pi, self.loc + np.pi, name="within π of loc")
+        return sets.Angles(self.loc - np.pi, self.loc + np.pi, name="within π of loc")
 
     def quantile(self, u: Any) -> Any:
         """μ + F⁻¹(u; κ)."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scg.estimators.protocol import Estimator
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, StochasticNode
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.plate import Plate
 
 Estimators = Mapping[StochasticNode, Estimator]
 
@@ -26,7 +27,7 @@ class Box:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def boxes(graph: Graph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
+def boxes(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
     """Return the boxes by key, and for each named node the key of the box that shows it."""
     scopes = any("/" in name for name in graph.roles)
     if len(graph.roles) >= COLLAPSE_FROM and scopes:
@@ -49,7 +50,7 @@ def boxes(graph: Graph, estimators: Estimators) -> tuple[dict[str, Box], dict[st
     return shown, {name: name for name in shown}
 
 
-def _collapsed(graph: Graph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
+def _collapsed(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
     """Show each outermost scope of a very large graph as one box."""
     shown: dict[str, Box] = {}
     owner = {}
@@ -69,7 +70,7 @@ def _collapsed(graph: Graph, estimators: Estimators) -> tuple[dict[str, Box], di
     return shown, owner
 
 
-def _homes(graph: Graph) -> dict[str, tuple[Plate, ...]]:
+def _homes(graph: CoreGraph) -> dict[str, tuple[Plate, ...]]:
     """For each named node the nested plates that it is drawn in, outermost first.
 
     A plate is nested in the smallest one that holds all its nodes. A node on crossing plates is

@@ -1,4 +1,4 @@
-"""DOT: a declared graph, or a compiled step, as Graphviz text.
+"""DOT: a declared graph, or the plan of a compiled one, as Graphviz text.
 
 The shapes are those of Schulman et al. (2015): circles for stochastic nodes, squares for
 deterministic ones, diamonds for costs; parameters have no frame, data are filled.
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from scg.compiler.plan import Plan
 from scg.draw.boxes import Box, boxes
 from scg.draw.flow import Edge, edges
 from scg.draw.render import Picture
-from scg.graph.core import Graph
-from scg.ir.expr import Plate
-from scg.run.step import Step
+from scg.graph.core import CoreGraph
+from scg.ir.plate import Plate
 
 if TYPE_CHECKING:
     import graphviz
@@ -40,7 +40,7 @@ _COLORS = {
 _BLOCKED, _NEUTRAL, _BIASED = "#a00000", "#b0b0b0", "#c00000"
 
 
-def draw_graph(graph: Graph, path: str | PathLike[str] | None = None) -> Picture:
+def draw_graph(graph: CoreGraph, path: str | PathLike[str] | None = None) -> Picture:
     """Draw a declared graph.
 
     Parameters
@@ -73,13 +73,13 @@ def draw_graph(graph: Graph, path: str | PathLike[str] | None = None) -> Picture
     return finished(_sketch(graph, None), path)
 
 
-def draw_step(step: Step, path: str | PathLike[str] | None = None) -> Picture:
+def draw_plan(plan: Plan, path: str | PathLike[str] | None = None) -> Picture:
     """Draw the surrogate: the declared graph, each estimator with its term, the flow of credit.
 
     Parameters
     ----------
-    step : Step
-        The compiled graph.
+    plan : Plan
+        The estimators of the graph's nodes.
     path : str or path, optional
         Where to write it: .svg, .png, .pdf, or .dot for the text.
 
@@ -93,10 +93,10 @@ def draw_step(step: Step, path: str | PathLike[str] | None = None) -> Picture:
     ScgError
         If the suffix is unknown, or nothing that draws is installed.
     """
-    return finished(_sketch(step.graph, step), path)
+    return finished(_sketch(plan.influence.graph, plan), path)
 
 
-def identifiers(graph: Graph) -> dict[str, str]:
+def identifiers(graph: CoreGraph) -> dict[str, str]:
     """Return the identifier in drawings of what shows each named node."""
     shown, owner = boxes(graph, {})
     ids = _numbered(shown)
@@ -115,10 +115,10 @@ def finished(dot: graphviz.Digraph, path: str | PathLike[str] | None) -> Picture
     return picture
 
 
-def _sketch(graph: Graph, step: Step | None) -> graphviz.Digraph:
+def _sketch(graph: CoreGraph, plan: Plan | None) -> graphviz.Digraph:
     import graphviz
 
-    estimators = step.plan.estimators if step else None
+    estimators = plan.estimators if plan else None
     flow = edges(graph, estimators)
     shown, owner = boxes(graph, estimators or {})
     ids = _numbered(shown)
@@ -132,8 +132,8 @@ def _sketch(graph: Graph, step: Step | None) -> graphviz.Digraph:
     dot.attr(fontname=FONT, fontsize="11", labeljust="l", nodesep="0.35", ranksep="0.45")
     dot.attr("node", fontname=FONT, fontsize="12", margin="0.08,0.04", height="0.4")
     dot.attr("edge", fontname=FONT, fontsize="10", arrowsize="0.7")
-    dot.attr(label=_legend(graph, joined.values() if step else ()), labelloc="b")
-    _place(dot, shown, ids, step, ())
+    dot.attr(label=_legend(graph, joined.values() if plan else ()), labelloc="b")
+    _place(dot, shown, ids, plan, ())
     for (tail, head), edge in joined.items():
         dot.edge(ids[tail], ids[head], **_edge_style(edge))
     return dot
@@ -143,7 +143,7 @@ def _place(
     dot: graphviz.Digraph,
     shown: Mapping[str, Box],
     ids: Mapping[str, str],
-    step: Step | None,
+    plan: Plan | None,
     inside: tuple[Any, ...],
 ) -> None:
     """Add the boxes of one cluster, then the clusters in it."""
@@ -155,8 +155,8 @@ def _place(
         if box.groups == inside:
             style = _SHAPES.get(box.role, {"shape": "folder"})
             dot.node(ids[name], plain(box.lines), id=ids[name], **style)
-            if step is not None and box.role == "stochastic":
-                _note(dot, ids[name], box.node, step)
+            if plan is not None and box.role == "stochastic":
+                _note(dot, ids[name], box.node, plan)
         elif box.groups[:depth] == inside:
             inner[box.groups[depth]] = None
     for group in inner:
@@ -166,13 +166,13 @@ def _place(
         cluster = graphviz.Digraph(f"cluster_{depth}_{number}")
         cluster.attr(label=plain([label]), labelloc="t", color="#888888")
         cluster.attr(style="rounded" if plate else "dashed")
-        _place(cluster, shown, ids, step, (*inside, group))
+        _place(cluster, shown, ids, plan, (*inside, group))
         dot.subgraph(cluster)
 
 
-def _note(dot: graphviz.Digraph, id: str, node: Any, step: Step) -> None:
+def _note(dot: graphviz.Digraph, id: str, node: Any, plan: Plan) -> None:
     """Put a node's estimator and term under it."""
-    estimator = step.plan.estimators.get(node)
+    estimator = plan.estimators.get(node)
     if estimator is None:
         lines, color = ["no cost depends on it"], _NEUTRAL
     else:
@@ -201,7 +201,7 @@ def _edge_style(edge: Edge) -> dict[str, str]:
     return {"color": _NEUTRAL}
 
 
-def _legend(graph: Graph, drawn: Iterable[Edge]) -> str:
+def _legend(graph: CoreGraph, drawn: Iterable[Edge]) -> str:
     """Name the graph and the colours in use."""
     drawn = list(drawn)
     name = _printable(graph.name).strip()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from scg.compiler.analyse import continuous_in
 from scg.estimators.protocol import Estimator
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, StochasticNode, topological
-from scg.ops.base import DATA, PARAMETER
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import DATA, PARAMETER
+from scg.ir.walk import topological
 
 _KIND = {"pathwise": "derivative", "score": "score", "weight": "weight", "along": "along"}
 _NONE: frozenset[str] = frozenset()
@@ -37,7 +38,7 @@ class Edge:
 
 
 def edges(
-    graph: Graph, estimators: Mapping[StochasticNode, Estimator] | None = None
+    graph: CoreGraph, estimators: Mapping[StochasticNode, Estimator] | None = None
 ) -> dict[tuple[str, str], Edge]:
     """Return the edges of the declared graph by the names of their ends.
 

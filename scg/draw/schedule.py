@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from scg.draw.dot import FONT, draw_step, finished, plain
+from scg.draw.dot import FONT, finished, plain
 from scg.draw.render import Picture
+from scg.engine.program import Program
+from scg.engine.table.table import Row, name_of, rows
+from scg.engine.walk.executable import Executable
 from scg.errors import CallError
 from scg.ir.expr import Expr
 from scg.schedule.fuse import Gemm, Loop
@@ -15,9 +18,6 @@ from scg.schedule.fuse import Gemm, Loop
 if TYPE_CHECKING:
     import graphviz
 
-    from scg.engine.table.table import Row
-    from scg.engine.walk.executable import Executable
-    from scg.run.step import Step
 
 #: Up to so many entries each has a box; of more, those of one kernel share one, without leaves.
 SINGLY = 150
@@ -26,27 +26,13 @@ _COLORS = {Loop: "#e3eefa", Gemm: "#fbe8d3"}
 _OWN = "#f6d5d5"  # the user's own ops, in Python
 
 
-def draw(step: Step, path: str | PathLike[str] | None, level: str) -> Picture:
-    """Draw a step at a level: its "surrogate", or its "schedule".
-
-    Raises
-    ------
-    CallError
-        If the level is another one.
-    """
-    levels = {"surrogate": draw_step, "schedule": draw_schedule}
-    if level not in levels:
-        raise CallError(f"draw: level must be one of {', '.join(levels)}, got {level!r}")
-    return levels[level](step, path)
-
-
-def draw_schedule(step: Step, path: str | PathLike[str] | None = None) -> Picture:
+def draw_schedule(program: Program, path: str | PathLike[str] | None = None) -> Picture:
     """Draw the table of a compiled step: entries, their kernels, and the arrays between them.
 
     Parameters
     ----------
-    step : Step
-        A step with ``backend="numba"``.
+    program : Program
+        The program of a step with ``backend="numba"``.
     path : str or path, optional
         Where to write it: .svg, .png, .pdf, or .dot for the text.
 
@@ -62,15 +48,13 @@ def draw_schedule(step: Step, path: str | PathLike[str] | None = None) -> Pictur
     ScgError
         If the suffix is unknown, or nothing that draws is installed.
     """
-    if step.program.backend == "numpy":
+    if program.backend == "numpy":
         raise CallError('only a compiled step has a schedule: scg.compile(g, backend="numba")')
-    return finished(_sketch(step.program.engine()), path)
+    return finished(_sketch(program.engine()), path)
 
 
 def _sketch(executable: Executable) -> graphviz.Digraph:
     import graphviz
-
-    from scg.engine.table.table import name_of, rows
 
     dot = graphviz.Digraph()
     dot.attr(fontname=FONT, fontsize="11", nodesep="0.3", ranksep="0.4")

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.ir.expr import Expr, Plate, Plates, ordered, topological
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate, Plates, ordered
+from scg.ir.walk import topological
 from scg.ops.linalg import contract_arrays
 
 Sizes = Mapping[Plate, int]

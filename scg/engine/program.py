@@ -12,7 +12,10 @@ import numpy as np
 
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.sampler import Moments, Sample, Sampler, longest_block, spans
-from scg.ir.expr import Expr, Plate, topological
+from scg.errors import CompilerError
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 from scg.schedule.lift import lift, moments_over
 from scg.seeds.noise import check_seed, normal, uniform
 
@@ -75,7 +78,13 @@ class Program:
         """All leaves but constants and plate sizes."""
         every = topological(self.outputs.values())
         skip = ("plate_size",)
-        return [e for e in every if not e.args and e.value is None and e.op.name not in skip]
+        found = [e for e in every if not e.args and e.value is None and e.op.name not in skip]
+        names: dict[Any, Expr] = {}
+        for leaf in found:
+            other = names.setdefault((leaf.op.name == "noise", leaf.attrs["name"]), leaf)
+            if other is not leaf:
+                raise CompilerError(f"two leaves have one name: {other!r} and {leaf!r}")
+        return found
 
     @cached_property
     def noise(self) -> dict[str, Expr]:
@@ -164,7 +173,13 @@ class Program:
             Elements of each plate.
         """
         runs = next((len(array) for array in (noise or {}).values()), 1)
-        return self._run(values, noise, sizes, runs, None)
+        single, engine = self._running(runs)
+        if single:
+            noise = {name: array[0] for name, array in (noise or {}).items()}
+        out = engine.run(_by_name(engine, values, noise or {}), {**sizes, RUNS: runs})
+        if single:
+            return {key: _own(value)[None] for key, value in out.items()}
+        return self._over(runs, out, sizes)
 
     def sample(
         self, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
@@ -172,7 +187,32 @@ class Program:
         """Run once on the noise of a seed, for a range of runs; see :meth:`run`."""
         if self.backend == "numpy":
             return self.run(values, self.draw_noise(seed, runs, sizes), sizes)
-        return self._run(values, dict.fromkeys(self.noise), sizes, len(runs), (seed, runs.start))
+        return self.tie(values, sizes, len(runs))(seed, runs.start)
+
+    def tie(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sample:
+        """Return what computes every output from a seed and the first of `runs` runs.
+
+        Outputs have a leading axis of runs. A compiled engine is tied to the arrays, once, and
+        every call overwrites the results of the last one.
+        """
+        if self.backend == "numpy":
+
+            def computed(seed: Any, first: int) -> dict[Any, Any]:
+                out = self.sample(values, seed, range(first, first + runs), sizes)
+                return {key: np.broadcast_to(x, (runs, *x.shape[1:])) for key, x in out.items()}
+
+            return computed
+        single, engine = self._running(runs)
+        leaves = _by_name(engine, values, dict.fromkeys(self.noise))
+        connection = engine.connect(leaves, {**sizes, RUNS: runs}, drawing=True)
+        out = connection.outputs
+        shown = {k: v[None] for k, v in out.items()} if single else self._over(runs, out, sizes)
+
+        def call(seed: Any, first: int) -> dict[Any, Any]:
+            connection.run(seed, first)
+            return shown
+
+        return call
 
     def profile(self, values: Mapping[str, Any], seed: Any, sizes: Sizes, rounds: int) -> Profile:
         """Time every entry of a compiled program in single runs."""
@@ -230,26 +270,13 @@ class Program:
             self._engines[key] = _engine(self.backend)(moments_over(lifted, RUNS), self.dtype)
         return self._engines[key]
 
-    def _run(
-        self,
-        values: Mapping[str, Any],
-        noise: Mapping[str, Any] | None,
-        sizes: Sizes,
-        runs: int,
-        draws: tuple[Any, int] | None,
-    ) -> dict[Any, Any]:
-        single = bool(noise) and runs == 1
-        engine = self.engine(RUNS if noise and not single else None)
-        if single:
-            noise = {name: a if a is None else a[0] for name, a in (noise or {}).items()}
-        leaves = _by_name(engine, values, noise or {})
-        own = {**sizes, RUNS: runs}
-        if draws is None:
-            out = engine.run(leaves, own)
-        else:
-            out = engine.connect(leaves, own, drawing=True).run(*draws)
-        if single:
-            return {key: _own(value)[None] for key, value in out.items()}
+    def _running(self, runs: int) -> tuple[bool, Any]:
+        """Return whether the runs need no axis, and what computes so many."""
+        single = bool(self.noise) and runs == 1
+        return single, self.engine(RUNS if self.noise and not single else None)
+
+    def _over(self, runs: int, out: Mapping[Any, Any], sizes: Sizes) -> dict[Any, Any]:
+        """Give every output the axis of runs."""
         return {
             key: np.broadcast_to(value, (runs, *full(self.outputs[key], sizes)))
             for key, value in out.items()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.engine.interpreter import Sizes
-from scg.ir.expr import Plate
+from scg.ir.plate import Plate
 
 if TYPE_CHECKING:
     from scg.engine.walk.connection import Connection

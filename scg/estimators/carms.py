@@ -10,7 +10,8 @@ from scg.errors import EstimatorError
 from scg.estimators.parts.class_orders import in_random_order
 from scg.estimators.parts.couplings import copula_named, times
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.ops.elementwise import greater, log, maximum, minimum, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum, sum

@@ -8,7 +8,7 @@ from scg.distributions.base import Distribution
 from scg.estimators.parts.alternatives import marginalized
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
-from scg.ops.base import constant
+from scg.ir.op import constant
 from scg.ops.elementwise import where
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum

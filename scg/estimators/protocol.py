@@ -18,7 +18,8 @@ import numpy as np
 from scg.arguments import Checked
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.ir.expr import Expr, Plate, Plates
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate, Plates
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import sum
 
@@ -212,7 +213,7 @@ class Estimator(Checked):
         that do not depend on each other: coupled draws need one law for all draws of a plate.
     formula : str
         The gradient estimate, in the notation of Mohamed et al. (2020); the page of the estimator
-        and :func:`scg.explain.notation.read` take it from here.
+        and ``docs/formulas`` take it from here.
     cites : tuple of str
         Keys of ``references.bib``.
     suggested : bool

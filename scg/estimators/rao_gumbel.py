@@ -7,7 +7,7 @@ from typing import Any
 from scg.distributions.base import Distribution
 from scg.estimators.gumbel_softmax import straight
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
-from scg.estimators.protocol import Draw, Estimator, Sampler, at_least
+from scg.estimators.protocol import Draw, Estimator, Sampler
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum
 
@@ -45,7 +45,7 @@ class RaoGumbel(Estimator):
         allow_biased: bool = False,
     ):
         self.temperature = checked("RaoGumbel", temperature)
-        self.resamples = at_least("RaoGumbel", resamples, 1, "resamples")
+        self.resamples = resamples
         self.allow_biased = allow_biased
 
     def where(self) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from scg.estimators.protocol import (
     control_variate,
 )
 from scg.ir.expr import Expr
+from scg.ir.op import constant
 from scg.ops.activations import leaky_relu
-from scg.ops.base import constant
 from scg.ops.elementwise import where
 from scg.ops.gradient import stop
 from scg.ops.linalg import dot, matmul
@@ -52,7 +52,7 @@ class RODEO(Estimator):
 
     def __init__(self, samples: int = 2, hidden: int = 100):
         self.samples = at_least("RODEO", samples, 2)
-        self.hidden = at_least("RODEO", hidden, 1, "hidden")
+        self.hidden = hidden
 
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Subtract the others' corrected costs, and inject the second control variate."""
@@ -80,7 +80,7 @@ class RODEO(Estimator):
         alpha = memory.parameter("alpha", (), _zeros, "variance")
         beta = memory.parameter("beta", (), _zeros, "variance")
         a = downstream.others(plate, downstream.cost + alpha * first / unit)
-        return control_variate(draw, a) + along(beta * second / unit, dist.location())
+        return control_variate(draw, a) + along(beta * second / unit, dist.logits)
 
     def _network(self, cost: Expr, line: Expr, memory: Memory) -> Expr:
         """H: two outputs on a last axis for every element of `line`."""

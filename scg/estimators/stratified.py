@@ -17,7 +17,6 @@ from scg.estimators.protocol import (
     Estimator,
     Memory,
     Sampler,
-    at_least,
     control_variate,
 )
 from scg.ir.expr import Expr
@@ -47,7 +46,7 @@ class Stratified(Estimator):
     cites = ("owen2013",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
-        self.samples = at_least("Stratified", samples, 1)
+        self.samples = samples
         self.baseline = baseline
 
     @property
@@ -66,8 +65,7 @@ class Stratified(Estimator):
         start = noise.constant(np.arange(self.samples) / self.samples, plate)
         u = start + noise.on(plate).uniform((1,)) / float(self.samples)
         x = stop(Support(dist).search(u))
-        elements = dist.log_prob(x, elementwise=True)
-        return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
+        return Draw(x, logp=dist.log_prob(x), plate=plate)
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

@@ -12,7 +12,8 @@ from scg.estimators.protocol import (
     Memory,
     control_variate,
 )
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 
 
 class VIMCO(Estimator):

@@ -7,13 +7,16 @@ from os import PathLike
 from typing import Any
 
 from scg.compiler.analyse import Influence, Reach, bits
-from scg.compiler.plan import most_paths
+from scg.compiler.paths import most_paths
+from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
+from scg.engine.program import Program
 from scg.explain.law import replays, summands
 from scg.explain.node import Credit, NodeExplanation
+from scg.explain.page import fragment, page
+from scg.explain.work import work
 from scg.files import write_atomically
 from scg.ir.expr import Expr, StochasticNode
-from scg.run.step import Step
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,22 @@ class Explanation:
         Paths on which the costs are evaluated: the product of nested sample plates.
     evaluations : int
         Evaluations of the costs in one run: the paths, and replays for control variates.
+    work : float
+        Operations on numbers that one run takes, gradients included, in units of those that the
+        declared graph takes: what evaluations share counts once.
     surrogate : tuple of str
         The summands of the surrogate, in the words of the law.
-    step : Step
-        What is explained.
+    plan : Plan
+        The estimators of the graph.
     """
 
     graph: str
     nodes: tuple[NodeExplanation, ...]
     paths: int
     evaluations: int
+    work: float
     surrogate: tuple[str, ...]
-    step: Step = field(repr=False, compare=False)
+    plan: Plan = field(repr=False, compare=False)
 
     @property
     def unbiased(self) -> bool:
@@ -58,6 +65,9 @@ class Explanation:
             _count(self.evaluations, "evaluation") + " of the costs",
             *([_count(extra, "of them replay")] if extra else []),
         ]
+        if self.evaluations > 1:
+            times = f"{self.work:.0f}" if self.work >= 10 else f"{self.work:.1f}"
+            counts.append(f"{times} times the work of the graph")
         return f"{', '.join(counts)}; {'unbiased' if self.unbiased else 'BIASED'}"
 
     @property
@@ -74,6 +84,7 @@ class Explanation:
             "unbiased": self.unbiased,
             "paths": self.paths,
             "evaluations": self.evaluations,
+            "work": self.work,
             "nodes": [asdict(node) for node in self.nodes],
             "surrogate": list(self.surrogate),
         }
@@ -88,9 +99,7 @@ class Explanation:
         ScgError
             If nothing that draws is installed.
         """
-        from scg.explain.page import page
-
-        write_atomically(path, page(self).encode())
+        write_atomically(path, page(self.graph, *self._parts(), self.plan).encode())
 
     def __str__(self) -> str:
         first, *others = self.surrogate
@@ -99,13 +108,14 @@ class Explanation:
         return "\n\n".join([f"{self.graph!r}: {self.head}", *map(str, self.nodes), "\n".join(law)])
 
     def _repr_html_(self) -> str:
-        from scg.explain.page import fragment
+        return fragment(self.graph, *self._parts(), self.plan)
 
-        return fragment(self)
+    def _parts(self) -> tuple[str, tuple[NodeExplanation, ...], tuple[str, ...], str]:
+        return self.head, self.nodes, self.surrogate, self.note
 
 
-def explain(step: Step) -> Explanation:
-    """Say which term a step attaches to which stochastic node, and why.
+def explain(surrogate: Surrogate, program: Program) -> Explanation:
+    """Say which term a compiled graph attaches to which stochastic node, and why.
 
     Examples
     --------
@@ -114,7 +124,7 @@ def explain(step: Step) -> Explanation:
     >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
     >>> g.cost("loss", (b - 0.499) ** 2)
     >>> print(scg.compile(g, scg.LeaveOneOut(samples=4)).explain())
-    'toy': 1 stochastic node, 4 paths, 4 evaluations of the costs; unbiased
+    'toy': 1 stochastic node, 4 paths, 4 evaluations of the costs, 21 times ...; unbiased
     <BLANKLINE>
     b ~ Bernoulli(logits)
       estimator  LeaveOneOut(samples=4): unbiased; chosen by the user
@@ -129,15 +139,16 @@ def explain(step: Step) -> Explanation:
         + mean over 4 draws of b [ t(b) ]
     where t(n), of value 0, is the term that the estimator of node n adds
     """
-    surrogate, plan = step.surrogate, step.plan
+    plan = surrogate.plan
     paths = most_paths(plan.influence, plan.estimators)
     return Explanation(
-        graph=step.graph.name,
+        graph=surrogate.graph.name,
         nodes=tuple(_node(surrogate, node) for node in plan.influence.nodes),
         paths=paths,
         evaluations=paths + replays(surrogate),
+        work=work(program.operations) / max(work(plan.influence.order), 1),
         surrogate=tuple(summands(surrogate)),
-        step=step,
+        plan=plan,
     )
 
 

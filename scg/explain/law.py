@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from scg.compiler.analyse import Reach, bits
 from scg.compiler.objective import reduction
 from scg.compiler.surrogate import Surrogate
-from scg.ir.expr import Expr, Plate, topological
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 from scg.ops.base import is_constant
 from scg.ops.gradient import mark
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-from scg.draw.dot import draw_step, identifiers
+from scg.compiler.plan import Plan
+from scg.draw.dot import draw_plan, identifiers
+from scg.draw.render import Picture
+from scg.explain.node import NodeExplanation
 
-if TYPE_CHECKING:
-    from scg.draw.render import Picture
-    from scg.explain import Explanation, NodeExplanation
+Nodes = Iterable[NodeExplanation]
 
 #: How the terms look, wherever they stand.
 STYLE = """\
@@ -87,31 +87,35 @@ for (const id of Object.keys(credited)) {{
 """
 
 
-def page(explanation: Explanation) -> str:
+def page(
+    title: str, head: str, nodes: Nodes, surrogate: Iterable[str], note: str, plan: Plan
+) -> str:
     """Return the page as text; it loads nothing from anywhere."""
-    ids = identifiers(explanation.step.graph)
-    svg, width = inline_svg(draw_step(explanation.step))
+    ids = identifiers(plan.influence.graph)
+    svg, width = inline_svg(draw_plan(plan))
     credited: dict[str, list[str]] = {}
-    for node in explanation.nodes:
+    for node in nodes:
         costs = credited.setdefault(ids[node.name], [])
         costs += [ids[credit.cost] for credit in node.credited if ids[credit.cost] not in costs]
     return _PAGE.format(
-        title=html.escape(explanation.graph),
-        head=html.escape(explanation.head),
+        title=html.escape(title),
+        head=html.escape(head),
         style=STYLE,
         layout="wide" if width > _BESIDE else "beside",
         svg=svg,
-        terms=terms(explanation, ids),
+        terms=terms(nodes, surrogate, note, ids),
         credited=json.dumps(credited),
     )
 
 
-def fragment(explanation: Explanation) -> str:
+def fragment(
+    title: str, head: str, nodes: Nodes, surrogate: Iterable[str], note: str, plan: Plan
+) -> str:
     """Return the terms as a part of another page, whose looks stay as they are; for notebooks."""
-    shown = terms(explanation, identifiers(explanation.step.graph))
+    shown = terms(nodes, surrogate, note, identifiers(plan.influence.graph))
     return (
         f'<div class="scg-terms"><style>.scg-terms {{ {STYLE} }}</style>'
-        f"<p><b>{html.escape(explanation.graph)}</b>: {html.escape(explanation.head)}</p>"
+        f"<p><b>{html.escape(title)}</b>: {html.escape(head)}</p>"
         f"{shown}</div>"
     )
 
@@ -125,21 +129,25 @@ def inline_svg(picture: Picture) -> tuple[str, float]:
     return svg, float(found[1])
 
 
-def terms(explanation: Explanation, ids: Mapping[str, str]) -> str:
+def terms(nodes: Nodes, surrogate: Iterable[str], note: str, ids: Mapping[str, str]) -> str:
     """Return the terms of all nodes and the surrogate as HTML, to be shown with :data:`STYLE`.
 
     Parameters
     ----------
-    explanation : Explanation
-        What is shown.
+    nodes : iterable of NodeExplanation
+        The stochastic nodes.
+    surrogate : iterable of str
+        The summands of the surrogate.
+    note : str
+        What t(n) means in them.
     ids : mapping
         The identifiers of the nodes in the drawing, by their names.
     """
-    sections = "\n".join(_section(node, ids[node.name]) for node in explanation.nodes)
-    summands = "\n".join(f"<li>{html.escape(text)}</li>" for text in explanation.surrogate)
+    sections = "\n".join(_section(node, ids[node.name]) for node in nodes)
+    summands = "\n".join(f"<li>{html.escape(text)}</li>" for text in surrogate)
     return (
         f'{sections}\n<div class="surrogate"><h4>surrogate S =</h4>\n<ul>\n{summands}\n</ul>\n'
-        f"<p>{html.escape(explanation.note)}</p></div>"
+        f"<p>{html.escape(note)}</p></div>"
     )
 
 

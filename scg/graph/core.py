@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.arguments import checked, kind
+from scg.distributions.base import Distribution
+from scg.distributions.constraints import Constraint
 from scg.errors import DeclarationError
 from scg.graph.costs import Observation, check_law, cost_of, cost_of_observation
-from scg.graph.nodes import Nodes, as_shape
+from scg.graph.nodes import Nodes
 from scg.graph.parameters import (
     Initializer,
     Parameter,
+    as_shape,
     check_constraint,
     constrained,
     constrained_node,
@@ -22,39 +24,21 @@ from scg.graph.parameters import (
     start,
     unconstrained,
 )
-from scg.ir.expr import Expr, Plate, Plates, StochasticNode, as_plates, intern
-from scg.ops import base
-
-if TYPE_CHECKING:
-    from scg.distributions.base import Distribution
-    from scg.distributions.constraints import Constraint
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import DATA, PARAMETER, Op, intern
+from scg.ir.plate import Plate, Plates, as_plates
 
 
 def _draw(*_: Any, **__: Any) -> Any:
     raise TypeError("a stochastic node is replaced by its draw before a program runs")
 
 
-SAMPLE = base.Op("sample", _draw, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
+SAMPLE = Op("sample", _draw, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
 
 
-class Graph(Nodes):
-    """A stochastic computation graph (Schulman et al. 2015).
-
-    Parameters
-    ----------
-    name : str
-        A name for drawings and messages.
-
-    Examples
-    --------
-    >>> import scg
-    >>> g = scg.Graph("toy")
-    >>> theta = g.parameter("theta", 0.4)
-    >>> b = g.sample("b", scg.Bernoulli(logits=theta))
-    >>> g.cost("loss", (b - 0.499) ** 2)
-    >>> g
-    Graph('toy': 1 parameter, 1 stochastic, 1 cost)
-    """
+@kind("a scg.Graph")
+class CoreGraph(Nodes):
+    """What a graph is declared with; users hold its subclass :class:`scg.face.Graph`."""
 
     # --- declaring ----------------------------------------------------------------------------
     def parameter(
@@ -95,7 +79,7 @@ class Graph(Nodes):
         if constraint is not None:
             check_constraint(full, constraint)
         event, first = start(full, value, shape, init, constraint)
-        node = leaf = intern(self, base.PARAMETER, (), {"name": full}, (event, (), "float"))
+        node = leaf = intern(self, PARAMETER, (), {"name": full}, (event, (), "float"))
         if constraint is not None:
             node = constrained_node(full, leaf, constraint)
             self.names[node] = full
@@ -129,7 +113,7 @@ class Graph(Nodes):
             raise DeclarationError(f'data {full!r}: kind must be "float" or "int", got {kind!r}')
         signature = (as_shape(shape, f"data {full!r}"), as_plates(plates), kind)
         self._check_plates(full, signature[1])
-        node = intern(self, base.DATA, (), {"name": full}, signature)
+        node = intern(self, DATA, (), {"name": full}, signature)
         self._enter(full, node, "data")
         self.data_nodes[full] = node
         return node
@@ -240,64 +224,3 @@ class Graph(Nodes):
     def constrained(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
         return constrained(self.parameters, numbers)
-
-    def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
-        """Draw values of any nodes; see :func:`scg.run.simulate.simulate`."""
-        from scg.run.simulate import simulate
-
-        return simulate(self, params, **options)
-
-    def to_json(self) -> str:
-        """Return the declaration as JSON text; see :mod:`scg.graph.declaration`.
-
-        Raises
-        ------
-        DeclarationError
-            If something has no name that a reader could know it by, or is not finite.
-        """
-        from scg.graph.declaration import write
-
-        return write(self)
-
-    @classmethod
-    def from_json(
-        cls, declaration: str | Mapping[str, Any], *, custom: Mapping[str, Any] | None = None
-    ) -> Graph:
-        """Declare the graph of a JSON text, or of what ``json.loads`` makes of it.
-
-        Parameters
-        ----------
-        declaration : str or mapping
-            The declaration; see :mod:`scg.graph.declaration`. It is data: nothing of it is
-            executed.
-        custom : mapping, optional
-            What the declaration may use by name besides scg's own: functions made by
-            :func:`scg.op`, initializers, distributions.
-
-        Raises
-        ------
-        DeclarationError
-            If something is unknown, missing, circular, too large, or does not fit.
-
-        Examples
-        --------
-        >>> import scg
-        >>> g = scg.Graph("toy")
-        >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
-        >>> g.cost("loss", (b - 0.499) ** 2)
-        >>> scg.Graph.from_json(g.to_json())
-        Graph('toy': 1 parameter, 1 stochastic, 1 cost)
-        """
-        from scg.graph.declaration import read
-
-        return read(declaration, custom=custom)
-
-    @checked('g.draw("graph.svg")')
-    def draw(self, path: str | PathLike[str] | None = None) -> Any:
-        """Draw the graph; see :func:`scg.draw.dot.draw_graph`."""
-        from scg.draw.dot import draw_graph
-
-        return draw_graph(self, path)
-
-    def _repr_svg_(self) -> str | None:
-        return self.draw()._repr_svg_()

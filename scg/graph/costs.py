@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-
+from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode, describe
-from scg.ops.base import OPS, constant
+from scg.ir.op import OPS, constant
 from scg.ops.gradient import observed
-
-if TYPE_CHECKING:
-    from scg.distributions.base import Distribution
 
 
 class Observation(NamedTuple):
@@ -25,8 +21,6 @@ class Observation(NamedTuple):
 
 def check_law(name: str, dist: Any) -> None:
     """Raise unless it is a distribution."""
-    from scg.distributions.base import Distribution
-
     if not isinstance(dist, Distribution):
         raise DeclarationError(
             f"node {name!r}: expected a distribution such as scg.Bernoulli(logits=...), "
@@ -62,13 +56,21 @@ def cost_of_observation(name: str, seen: Observation) -> Expr:
             f"observation {name!r}: {type(dist).__name__} draws integers, got {describe(node)} "
             f'of kind {node.kind}; declare data with kind="int"'
         )
-    if node.value is not None and not isinstance(dist.support, Expr):
+    if node.value is not None and mask is None and dist.support.fixed:
         complaint = dist.support.complaint(node.value)
-        if complaint and mask is None:
+        if complaint:
             raise DeclarationError(f"observation {name!r}: the value {complaint}")
-    logp = dist.log_prob(node, elementwise=mask is not None and mask.ndim > 0)
-    cost = -logp if isinstance(logp, Expr) else constant(node.graph, -logp)
-    return observed(cost if mask is None else np.sum(_masked(name, cost, mask)))
+    own = [x for x in (node, *dist.parameters.values()) if isinstance(x, Expr)]
+    if mask is not None and not set(mask.plates) <= {p for x in own for p in x.plates}:
+        raise DeclarationError(
+            f"observation {name!r}: the mask is {describe(mask)}, but masks {describe(node)}; "
+            "it needs no other plates"
+        )
+    try:
+        logp = dist.log_prob(node, mask=mask)
+    except DeclarationError as error:
+        raise DeclarationError(f"observation {name!r}: {error}") from error
+    return observed(-logp if isinstance(logp, Expr) else constant(node.graph, -logp))
 
 
 def _masked(name: str, value: Expr, mask: Expr) -> Expr:

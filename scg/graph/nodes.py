@@ -6,18 +6,17 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scg.errors import CallError, DeclarationError, did_you_mean
-from scg.ir.expr import Expr, Plate, Plates, StochasticNode, as_plates, describe, topological
+from scg.graph.costs import Observation
+from scg.graph.parameters import Parameter
+from scg.ir.expr import Expr, StochasticNode, describe
+from scg.ir.op import constant
 from scg.ir.origin import Origin, caller
-from scg.ops import base
+from scg.ir.plate import Plate, Plates, as_plates
+from scg.ir.walk import topological
 
 if TYPE_CHECKING:
     import networkx as nx
-
-    from scg.graph.costs import Observation
-    from scg.graph.parameters import Parameter
 
 _RESERVED = "/@#"
 
@@ -142,7 +141,7 @@ class Nodes:
     def _node(self, value: Any, name: str) -> Expr:
         """Return a value, which the node `name` uses, as an expression of this graph."""
         if not isinstance(value, Expr):
-            return base.constant(self, value)
+            return constant(self, value)
         if value.graph is not self:
             raise DeclarationError(
                 f"node {name!r} of graph {self.name!r} uses {describe(value)} "
@@ -168,13 +167,3 @@ def _check_name(name: Any, what: str) -> None:
                 f"{what} name {name!r}: {character!r} is reserved"
                 + (" for scopes; write with g.scope(...):" if character == "/" else "")
             )
-
-
-def as_shape(shape: Any, what: str) -> tuple[int, ...]:
-    """Return a shape as a tuple, checked."""
-    entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
-    if not isinstance(entries, (tuple, list)) or not all(
-        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in entries
-    ):
-        raise DeclarationError(f"{what}: a shape is a tuple of integers, got {shape!r}")
-    return tuple(int(n) for n in entries)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from scg.distributions.constraints import Constraint
 from scg.errors import CallError, DeclarationError, UnsupportedError
 from scg.graph.init import Given, zeros
-from scg.graph.nodes import as_shape
 from scg.ir.expr import Expr
-
-if TYPE_CHECKING:
-    from scg.distributions.constraints import Constraint
+from scg.seeds.noise import check_seed, stream_key
 
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -37,6 +35,16 @@ class ImageOfZeros:
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Transform zeros."""
         return np.asarray(self.constraint.transform(np.zeros(shape)))
+
+
+def as_shape(shape: Any, what: str) -> tuple[int, ...]:
+    """Return a shape as a tuple, checked."""
+    entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(entries, (tuple, list)) or not all(
+        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in entries
+    ):
+        raise DeclarationError(f"{what}: a shape is a tuple of integers, got {shape!r}")
+    return tuple(int(n) for n in entries)
 
 
 def start(
@@ -82,8 +90,6 @@ def _numbers(name: str, value: Any) -> np.ndarray:
 
 def check_constraint(name: str, constraint: Any) -> None:
     """Raise unless it is a constraint."""
-    from scg.distributions.constraints import Constraint
-
     if not isinstance(constraint, Constraint):
         raise DeclarationError(
             f"parameter {name!r}: expected a constraint such as scg.positive, got {constraint!r}"
@@ -103,8 +109,6 @@ def initial(
     parameters: Mapping[str, Parameter], seed: int | tuple[int, ...]
 ) -> dict[str, np.ndarray]:
     """Return initial values; each depends on the seed and its own name alone."""
-    from scg.seeds.noise import check_seed, stream_key
-
     check_seed(seed)
     params = {}
     for name, parameter in parameters.items():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-
-from scg.ir.expr import Expr, StochasticNode
+from typing import Any
 
 _SHOWN = 8  # names in a row
 
 
-def card(node: Expr) -> str:
+def card(node: Any) -> str:
     """Return what a node is, and from which named nodes it is made."""
     role = next((role for other, role in node.graph.roles.values() if other is node), None)
     rows = {
@@ -20,7 +19,7 @@ def card(node: Expr) -> str:
         "values": node.kind,
         "made from": _listed(sources(node)),
     }
-    if isinstance(node, StochasticNode):
+    if node.op.name == "sample":
         rows["law"] = f"{type(node.dist).__name__}({', '.join(node.dist.parameters)})"
     if node.plates:
         rows["on plates"] = _listed(plate.name for plate in node.plates)
@@ -33,7 +32,7 @@ def card(node: Expr) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-def sources(node: Expr) -> list[str]:
+def sources(node: Any) -> list[str]:
     """Return the names of the nearest named nodes that a node is made from."""
     found: dict[str, None] = {}
     seen, waiting = {node}, list(reversed(node.args))

@@ -1,114 +1,60 @@
-"""Expressions: hash-consed nodes with event shapes and named plates.
+"""Expressions: operations applied to expressions, with event shapes and named plates.
 
 An :class:`Expr` is what a user holds as a node and what every pass rewrites. Expressions are
-immutable and interned in their graph: equal operations on equal arguments are one object, so
-that common subexpressions are shared for free and equality is identity.
+immutable and interned in their graph (:func:`scg.ir.op.intern`): equal operations on equal
+arguments are one object, so that common subexpressions are shared for free and equality is
+identity.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Container, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
-from scg.errors import DeclarationError
 from scg.ir import dispatch
+from scg.ir.card import card
+from scg.ir.origin import Origin
+from scg.ir.plate import Plates
 
-if TYPE_CHECKING:
-    from scg.graph.core import Graph
-    from scg.ir.origin import Origin
-    from scg.ops.base import Op
-
-_serial = itertools.count()
 KINDS = ("bool", "int", "float")
 
 
-class Plate:
-    """A named leading axis along which a model repeats itself independently.
+class Operation:
+    """What an expression applies; :class:`scg.ir.op.Op` is the one subclass."""
 
-    Parameters
-    ----------
-    name : str
-        The name; two plates of one name in a graph are an error.
-    length : int, optional
-        A fixed number of elements. Without it the data of a call decides.
-    size : int, optional
-        The number of elements of the full data, for a subsampled batch: alone it means that a
-        cost is summed over the plate and multiplied with ``size / elements``.
-    reduce : {"mean", "sum"}, optional
-        How the costs of the plate enter the objective. The default is the mean, or the sum
-        where `size` is given.
-    """
+    name: str
+    numpy: Callable[..., Any]
+    vjps: Any
+    elementwise: bool
+    continuous: bool
+    smooth: bool
+    linear: tuple[int, ...]
+    square: Callable[..., Any] | None
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        length: int | None = None,
-        size: int | None = None,
-        reduce: str | None = None,
-    ):
-        if not isinstance(name, str) or not name:
-            raise DeclarationError(f"a plate needs a name (a non-empty string), got {name!r}")
-        for word, value in (("length", length), ("size", size)):
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if value is not None and (not whole or value < 1):
-                raise DeclarationError(
-                    f"plate {name!r}: {word} must be a positive integer or None, got {value!r}"
-                )
-        if reduce not in (None, "mean", "sum"):
-            raise DeclarationError(
-                f'plate {name!r}: reduce must be "mean" or "sum", got {reduce!r}'
-            )
-        if reduce == "mean" and size is not None:
-            raise DeclarationError(
-                f"plate {name!r}: size={size} scales a sum over the plate; "
-                'leave out reduce="mean" or leave out size'
-            )
-        self.name = name
-        self.length = None if length is None else int(length)
-        self.size = None if size is None else int(size)
-        self.reduce = reduce
-        self.rank = 2  # lifted axes (0) come first, then an estimator's (1), then a user's (2)
-        self.serial = next(_serial)
+    def __call__(self, *args: Any, **attrs: Any) -> Any:
+        """Build an expression, or compute at once where no argument is one."""
+        raise NotImplementedError
 
-    @classmethod
-    def internal(cls, name: str, length: int | None, rank: int) -> Plate:
-        """Make a plate that the compiler owns: samples of an estimator (1) or runs (0)."""
-        plate = cls(name, length=length)
-        plate.rank = rank
-        return plate
+    def build(self, graph: Any, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
+        """Return the expression of this op on `args`."""
+        raise NotImplementedError
 
-    @property
-    def owned_by_user(self) -> bool:
-        """Whether a user declared the plate (an estimator's sample plate is not)."""
-        return self.rank == 2
-
-    def __repr__(self) -> str:
-        return f"Plate({self.name!r})"
+    def vjp(self, index: int) -> Callable[..., Expr] | None:
+        """Return the VJP of one argument."""
+        raise NotImplementedError
 
 
-Plates = tuple[Plate, ...]
+class Owner(Protocol):
+    """The graph that an expression lives and dies with: see :class:`scg.graph.nodes.Nodes`."""
 
-
-def ordered(plates: Iterable[Plate]) -> Plates:
-    """Return `plates` without repetition in their canonical order, the order of array axes."""
-    return tuple(sorted(set(plates), key=lambda plate: (plate.rank, plate.serial)))
-
-
-def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
-    """Return one plate, several, or None as a tuple in canonical order."""
-    if plates is None:
-        return ()
-    several = isinstance(plates, Iterable) and not isinstance(plates, (Plate, str))
-    group: tuple[Any, ...] = tuple(plates) if several else (plates,)  # pyright: ignore
-    for plate in group:
-        if not isinstance(plate, Plate):
-            raise DeclarationError(f"expected a scg.Plate, got {plate!r}")
-    return ordered(group)
+    name: str
+    origin: Origin
+    table: dict[Any, Expr]
+    names: dict[Expr, str]
+    roles: dict[str, tuple[Expr, str]]
 
 
 class Expr(np.lib.mixins.NDArrayOperatorsMixin):
@@ -131,13 +77,13 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     __slots__ += ("origin", "plates", "shape", "value")
     __hash__ = object.__hash__  # pyright: ignore[reportAssignmentType]
 
-    op: Op
+    op: Operation
     args: tuple[Expr, ...]
     attrs: dict[str, Any]
     shape: tuple[int, ...]
     plates: Plates
     kind: str
-    graph: Graph
+    graph: Owner
     origin: Origin
     value: np.ndarray | None
 
@@ -206,8 +152,6 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
         return describe(self)
 
     def _repr_html_(self) -> str:
-        from scg.ir.card import card
-
         return card(self)
 
 
@@ -243,61 +187,3 @@ def describe(expr: Expr) -> str:
     what = f"node {expr.name!r}" if expr.name else f"node {expr.op.name}(...)"
     plates = f" on {', '.join(plate.name for plate in expr.plates)}" if expr.plates else ""
     return f"{what} of shape {expr.shape}{plates}"
-
-
-def intern(
-    graph: Graph,
-    op: Op,
-    args: tuple[Expr, ...],
-    attrs: dict[str, Any],
-    signature: tuple[tuple[int, ...], Plates, str],
-    value: np.ndarray | None = None,
-) -> Expr:
-    """Return the one expression of `graph` with this operation, arguments and attributes."""
-    content = None if value is None else (value.dtype.str, value.shape, value.tobytes())
-    key = (op.name, tuple(map(id, args)), tuple(sorted(attrs.items())), signature, content)
-    found = graph.table.get(key)
-    if found is not None:
-        return found
-    expr = object.__new__(StochasticNode if op.name == "sample" else Expr)
-    expr.op, expr.args, expr.attrs, expr.graph, expr.value = op, args, attrs, graph, value
-    expr.shape, expr.plates, expr.kind = signature
-    expr.origin = graph.origin
-    return graph.table.setdefault(key, expr)
-
-
-def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> list[Expr]:
-    """Return every expression below `roots`, arguments before what uses them.
-
-    What is in `known` is left out, together with what lies below it alone.
-    """
-    order: list[Expr] = []
-    entered: set[Expr] = set()
-    left: set[Expr] = set()
-    stack = list(roots)[::-1]
-    while stack:
-        expr = stack[-1]
-        if expr in left or expr in known:
-            stack.pop()
-        elif expr in entered:  # its arguments, which lay above it, are done
-            left.add(expr)
-            order.append(expr)
-            stack.pop()
-        else:
-            entered.add(expr)
-            stack += [arg for arg in expr.args[::-1] if arg not in left]
-    return order
-
-
-def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
-    """Rebuild the expressions of `order` on what `env` maps their arguments to.
-
-    `env` is extended in place and returned; expressions that it holds already stay as they are.
-    """
-    for expr in order:
-        if expr not in env:
-            args = tuple(env[arg] for arg in expr.args)
-            same = all(new is old for new, old in zip(args, expr.args, strict=True))
-            expr.graph.origin = expr.origin
-            env[expr] = expr if same else expr.op.build(expr.graph, args, expr.attrs)
-    return env

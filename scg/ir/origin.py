@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 
 @dataclass
@@ -31,10 +33,24 @@ class Origin:
 
 def caller() -> str:
     """Return the line outside of scg, or in one of its models, that is being executed."""
-    frame = sys._getframe(1)
+    frame = _user_frame()
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside of scg that is being executed."""
+    frame = _user_frame()
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    place = (frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"))
+    warnings.warn_explicit(message, category, *place, registry)
+
+
+def _user_frame() -> FrameType:
+    frame = sys._getframe(2)
     while frame.f_back is not None:
         module = frame.f_globals.get("__name__", "")
-        if not module.startswith("scg.") or module.startswith("scg.models"):
+        ours = module.startswith("scg.") and not module.startswith("scg.models")
+        if not ours and module != "contextlib":  # whose decorators lie between two of ours
             break
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return frame

@@ -14,7 +14,7 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.errors import DeclarationError
-from scg.graph.core import Graph
+from scg.face import Graph
 from scg.graph.init import glorot_uniform
 from scg.graph.parameters import Initializer
 from scg.ir.expr import Expr, describe

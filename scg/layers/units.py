@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.normal import Normal
-from scg.graph.core import Graph
+from scg.face import Graph
 from scg.ir.expr import Expr
 from scg.ops.activations import log_sigmoid
 from scg.ops.elementwise import exp, relu

@@ -1,4 +1,7 @@
-"""Ops: each file holds one family, with shape rule, NumPy rule, VJP and traits side by side."""
+"""Ops: each file holds one family, with shape rule, NumPy rule, VJP and traits side by side.
+
+NumPy functions on nodes are bound to ops here; ``__all__`` lists what users call as ``scg.NAME``.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,7 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.ir.dispatch import FUNCTIONS, UFUNCS
 from scg.ops import (
-    activations,
     arrange,
-    convolution,
     decompositions,
     einsum,
     elementary,
@@ -22,19 +23,51 @@ from scg.ops import (
     reductions,
     select,
     shape,
-    special,
     statistics,
 )
+from scg.ops.activations import elu, gelu, leaky_relu, log_sigmoid, logit, silu
+from scg.ops.convolution import avg_pool, conv2d, max_pool
+from scg.ops.custom import continuous, op
+from scg.ops.decompositions import solve_triangular
+from scg.ops.elementwise import relu, sigmoid, softplus, where
+from scg.ops.gradient import stop_gradient
+from scg.ops.reductions import (
+    log_softmax,
+    logsumexp,
+    plate_logsumexp,
+    plate_max,
+    plate_mean,
+    plate_sum,
+    softmax,
+)
+from scg.ops.shape import one_hot
+from scg.ops.special import (
+    betaln,
+    digamma,
+    erf,
+    erfc,
+    erfinv,
+    gammainc,
+    gammaincinv,
+    gammaln,
+    i0e,
+    i1e,
+    log_ndtr,
+    ndtr,
+    ndtri,
+    polygamma,
+)
+from scg.ops.statistics import sparsemax
 
 _by_ufunc = {
     np.add: elementwise.add,
     np.subtract: elementwise.subtract,
-    np.multiply: elementwise.multiply,
+    np.multiply: powers.product,
     np.true_divide: elementwise.divide,
     np.negative: elementwise.negative,
     np.power: powers.power,
     np.float_power: powers.power,
-    np.square: elementwise.square,
+    np.square: powers.squared,
     np.sqrt: elementwise.sqrt,
     np.exp: elementwise.exp,
     np.expm1: elementwise.expm1,
@@ -133,20 +166,46 @@ _by_function = {
 UFUNCS.update(_by_ufunc)
 FUNCTIONS.update(_by_function)
 
+#: What users call as ``scg.NAME``.
 __all__ = [
-    "activations",
-    "arrange",
-    "convolution",
-    "decompositions",
-    "einsum",
-    "elementary",
-    "elementwise",
-    "gradient",
-    "linalg",
-    "powers",
-    "reductions",
-    "select",
-    "shape",
-    "special",
-    "statistics",
+    "avg_pool",
+    "betaln",
+    "continuous",
+    "conv2d",
+    "digamma",
+    "elu",
+    "erf",
+    "erfc",
+    "erfinv",
+    "gammainc",
+    "gammaincinv",
+    "gammaln",
+    "gelu",
+    "i0e",
+    "i1e",
+    "leaky_relu",
+    "log_ndtr",
+    "log_sigmoid",
+    "log_softmax",
+    "logit",
+    "logsumexp",
+    "max_pool",
+    "ndtr",
+    "ndtri",
+    "one_hot",
+    "op",
+    "plate_logsumexp",
+    "plate_max",
+    "plate_mean",
+    "plate_sum",
+    "polygamma",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "solve_triangular",
+    "sparsemax",
+    "stop_gradient",
+    "where",
 ]

@@ -9,7 +9,8 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.base import constant, integer, integers, normal_axes, one_axis
+from scg.ir.op import constant
+from scg.ops.base import integer, integers, normal_axes, one_axis
 from scg.ops.elementwise import greater_equal, where
 from scg.ops.reductions import expand
 from scg.ops.shape import concatenate, reshape, take_slice, transpose, unslice

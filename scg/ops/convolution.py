@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.op import Op
 from scg.ops.arrange import pad
-from scg.ops.base import Op
 from scg.ops.linalg import contract
 from scg.ops.reductions import max, mean
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr
-from scg.ops.base import KINDS, Op
+from scg.ir.expr import KINDS, Expr
+from scg.ir.op import Op
 
 _serial = itertools.count()
 

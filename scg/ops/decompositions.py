@@ -12,8 +12,8 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
+from scg.ir.op import Op
 from scg.ops.arrange import swapaxes, tril
-from scg.ops.base import Op
 from scg.ops.elementwise import exp
 from scg.ops.linalg import matmul
 from scg.ops.shape import reshape

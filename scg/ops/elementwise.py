@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from scg.ir.expr import Expr, rewrite, topological
-from scg.ops.base import Op, Vjp, broadcast_shapes, constant
+from scg.ir.expr import Expr, Operation
+from scg.ir.op import Op, Vjp, constant
+from scg.ir.walk import rewrite, topological
+from scg.ops.base import broadcast_shapes
 
 
 def elementwise(
@@ -135,15 +137,6 @@ maximum = elementwise(
     kind="same",
     smooth=False,
 )
-#: A value; 0 where its weight is 0 and it is not finite: the cost of an impossible outcome counts
-#: for nothing, and 0 · ∞ is no number.
-possible = elementwise(
-    "possible",
-    lambda value, weight: np.where((weight == 0) & ~np.isfinite(value), 0.0, value),
-    lambda g, y, value, weight: g,
-    lambda g, y, value, weight: 0.0 * g,
-    linear=(0,),
-)
 cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g, linear=(0,))
 
 
@@ -189,11 +182,12 @@ def _decided(expr: Expr, pair: tuple[Expr, ...], above: bool) -> bool | None:
     if len(expr.args) != 2 or {*expr.args} != {*pair}:
         return None
     first = above if expr.args[0] is pair[0] else not above
-    return {
+    decided: dict[Operation, bool] = {
         greater: first,
         greater_equal: first,
         less: not first,
         less_equal: not first,
         equal: False,
         not_equal: True,
-    }.get(expr.op)
+    }
+    return decided.get(expr.op)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.ops.base import Op, broadcast_shapes
+from scg.ir.op import Op
+from scg.ops.base import broadcast_shapes
 
 #: The identity with a zero derivative.
 stop = Op("stop", lambda x: x, lambda x: x, (None,), kind="same")

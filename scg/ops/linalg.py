@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, Plates, ordered
-from scg.ops.base import Op
+from scg.ir.expr import Expr
+from scg.ir.op import Op
+from scg.ir.plate import Plates, ordered
 
 Labels = tuple[int, ...]
 

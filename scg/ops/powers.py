@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.ops.elementwise import elementwise, log, log1p, square
+from scg.ir.expr import Expr
+from scg.ops.elementwise import divide, elementwise, multiply, negative, square
 
 
 # --- powers -----------------------------------------------------------------------------------
@@ -40,7 +41,7 @@ _power = elementwise(
 times_power = elementwise(
     "times_power",
     _times_power,
-    lambda g, y, c, a, b: g * _power(a, b),
+    lambda g, y, c, a, b: times_power(g, a, b),
     lambda g, y, c, a, b: g * times_power(c * b, a, b - 1.0),
     lambda g, y, c, a, b: g * (y * log_or_zero(a)),
     linear=(0,),
@@ -53,26 +54,40 @@ inverse_or_zero = elementwise("inverse_or_zero", _inverse_or_zero, lambda g, y, 
 
 def power(a: Any, b: Any) -> Any:
     """Raise `a` to the power `b`; small constant powers become products."""
-    if np.isscalar(b) and b == 2:
-        return square(a)
-    if np.isscalar(b) and b == 1:
-        return a
+    if not isinstance(b, Expr) and np.ndim(b) == 0 and b in (1, 2):
+        return squared(a) if b == 2 else a
     return _power(a, b)
 
 
-# --- quotients --------------------------------------------------------------------------------
-def _ratio(x: Any, y: Any) -> Any:
-    return np.where(x == 0, 0.0, x / np.where(x == 0, 1.0, y))
+def product(a: Any, b: Any) -> Any:
+    """Multiply `a` and `b`."""
+    smoother = _by_factors(a, _DEPTH) if a is b else None
+    return multiply(a, b) if smoother is None else smoother
 
 
-#: x / y, zero where x is zero, whatever y.
-ratio = elementwise(
-    "ratio",
-    _ratio,
-    lambda g, out, x, y: ratio(g, y),
-    lambda g, out, x, y: -ratio(g * out, y),
-    linear=(0,),
-)
+def squared(a: Any) -> Any:
+    """Square `a`, by what makes it smooth: the square of a length is a sum of squares."""
+    smoother = _by_factors(a, _DEPTH)
+    return square(a) if smoother is None else smoother
+
+
+#: How deep a product is searched for factors whose square is smoother.
+_DEPTH = 4
+
+
+def _by_factors(a: Any, depth: int) -> Any:
+    """Return the square of `a` as the product of its factors', or None where it is no smoother."""
+    if not isinstance(a, Expr) or not depth:
+        return None
+    if a.op.square is not None:
+        return a.op.square(*a.args, **a.attrs)
+    if a.op not in (multiply, divide, negative) and a.op.name != "reshape":
+        return None
+    found = [_by_factors(arg, depth - 1) for arg in a.args]
+    if all(part is None for part in found):
+        return None
+    parts = [square(x) if part is None else part for x, part in zip(a.args, found, strict=True)]
+    return parts[0] if a.op is negative else a.op(*parts, **a.attrs)
 
 
 # --- x log y ----------------------------------------------------------------------------------
@@ -86,19 +101,18 @@ def _xlog1py(x: Any, y: Any) -> Any:
         return x * np.log1p(np.where(x == 0, 0.0, y))
 
 
-#: x log y and x log(1 + y), zero where x is zero, whatever y. No credit passes through log 0 where
-#: none arrives: log p(x) is a cost of an impossible x, whose weight is 0.
+#: x log y and x log(1 + y), zero where x is zero, whatever y.
 xlogy = elementwise(
     "xlogy",
     _xlogy,
-    lambda g, out, x, y: g * log(y),
-    lambda g, out, x, y: ratio(g * x, y),
+    lambda g, out, x, y: xlogy(g, y),
+    lambda g, out, x, y: g * times_power(x, y, -1.0),
     linear=(0,),
 )
 xlog1py = elementwise(
     "xlog1py",
     _xlog1py,
-    lambda g, out, x, y: g * log1p(y),
-    lambda g, out, x, y: ratio(g * x, 1.0 + y),
+    lambda g, out, x, y: xlog1py(g, y),
+    lambda g, out, x, y: g * times_power(x, 1.0 + y, -1.0),
     linear=(0,),
 )

@@ -7,20 +7,14 @@ Their derivatives are written out, because those of the factors cancel.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ops.base import Op
-from scg.ops.elementwise import (
-    elementwise,
-    log,
-    log1p,
-    sigmoid,
-    square,
-)
+from scg.ir.op import Op
+from scg.ops.elementwise import elementwise, log, log1p, sigmoid, square
+from scg.ops.powers import times_power
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
 from scg.ops.special import HALF_LOG_2PI, stirling
@@ -33,6 +27,15 @@ def _wide(x: Any) -> Any:
 def _times(c: Any, log_x: Any) -> Any:
     """Return c log x, zero where c is zero."""
     return np.where(c == 0, 0.0, c) * np.where(c == 0, 0.0, log_x)
+
+
+#: g h, but zero where g is: what a mixture gives no weight has a density with infinite slopes.
+absorb = elementwise(
+    "absorb",
+    lambda g, h: np.where(g == 0, 0.0, g * h),
+    lambda c, y, g, h: absorb(c, h),
+    lambda c, y, g, h: absorb(c, g),
+)
 
 
 # --- the gamma law, of a value or of its reciprocal -------------------------------------------
@@ -48,7 +51,8 @@ def _log_over_gamma_mean(x: Any, a: Any, b: Any, reciprocal: bool) -> Any:
 
 def _gamma_core(x: Any, a: Any, b: Any, reciprocal: bool) -> Any:
     y = _wide(b) / x if reciprocal else _wide(b) * x
-    return _times(_wide(a) - 1.0, _log_ratio(y, a)) + (a - y) + np.log(_wide(b))
+    core = _times(_wide(a) - 1.0, _log_ratio(y, a)) + (a - y) + np.log(_wide(b))
+    return np.where(np.isposinf(y), -np.inf, core)
 
 
 def _gamma_slope(x: Any, c: Any, b: Any, reciprocal: bool) -> Any:
@@ -84,8 +88,8 @@ gamma_core = elementwise(
     "gamma_core",
     _gamma_core,
     _core_in_x,
-    lambda g, y, x, a, b, reciprocal: (
-        g * (log_over_gamma_mean(x, a, b, reciprocal=reciprocal) + 1.0 / a)
+    lambda g, y, x, a, b, reciprocal: absorb(
+        g, log_over_gamma_mean(x, a, b, reciprocal=reciprocal) + 1.0 / a
     ),
     lambda g, y, x, a, b, reciprocal: g * gamma_slope(b, a, x, reciprocal=reciprocal),
 )
@@ -138,8 +142,10 @@ def _in_x(x: Any, logit: bool) -> Any:
 
 
 def _beta_curvature(x: Any, c: Any, d: Any, logit: bool) -> Any:
-    left, right = _in_x(x, logit)
-    return -(c + d) * left * right if logit else -(c * square(left) + d * square(right))
+    if logit:
+        left, right = _in_x(x, logit)
+        return -(c + d) * left * right
+    return -(times_power(c, x, -2.0) + times_power(d, 1.0 - x, -2.0))
 
 
 #: log(p / m) and log((1 − p) / (1 − m)) with m = a / (a + b); p is x, or σ(x) for a logit x.
@@ -170,11 +176,11 @@ beta_core = elementwise(
     "beta_core",
     _beta_core,
     lambda g, y, x, a, b, logit: g * beta_slope(x, a - 1.0, b - 1.0, logit=logit),
-    lambda g, y, x, a, b, logit: (
-        g * (log_over_mean(x, a, b, logit=logit) + (1.0 / a - 2.0 / (a + b)))
+    lambda g, y, x, a, b, logit: absorb(
+        g, log_over_mean(x, a, b, logit=logit) + (1.0 / a - 2.0 / (a + b))
     ),
-    lambda g, y, x, a, b, logit: (
-        g * (log_rest_over_mean(x, a, b, logit=logit) + (1.0 / b - 2.0 / (a + b)))
+    lambda g, y, x, a, b, logit: absorb(
+        g, log_rest_over_mean(x, a, b, logit=logit) + (1.0 / b - 2.0 / (a + b))
     ),
 )
 
@@ -185,32 +191,6 @@ def beta_log_density(x: Any, a: Any, b: Any, logit: bool = False) -> Any:
     remainder = stirling(n, order=0) - stirling(a, order=0) - stirling(b, order=0)
     scale = 0.5 * (log(n) + log1p(b / a) + log1p(a / b)) + remainder - HALF_LOG_2PI
     return beta_core(x, a, b, logit=logit) + scale
-
-
-def _binomial_probability(logp: Any, x: Any, p: Any, n: int) -> Any:
-    return np.where((x < 0) | (x > n), 0.0, np.exp(logp))
-
-
-#: A binomial probability given its logarithm. Its derivative in p is finite at p = 0 and p = 1:
-#: n times the probability of x − 1 among n − 1 trials, less that of x.
-_probability = elementwise(
-    "binomial_probability",
-    _binomial_probability,
-    lambda g, y, logp, x, p, n: 0.0 * g,
-    lambda g, y, logp, x, p, n: 0.0 * g,
-    lambda g, y, logp, x, p, n: g * (n * _added_trial(x, p, n - 1)) if n else 0.0 * g,
-)
-
-
-def _added_trial(x: Any, p: Any, n: int) -> Any:
-    return binomial_probability(x - 1.0, p, n) - binomial_probability(x, p, n)
-
-
-def binomial_probability(x: Any, p: Any, n: int) -> Any:
-    """Return the probability of a number x of successes among n trials, 0 below 0 and above n."""
-    with np.errstate(all="ignore"):
-        logp = beta_log_density(p, x + 1.0, n + 1.0 - x) - math.log(n + 1.0)
-        return _probability(logp, x, p, n=n)
 
 
 # --- the Dirichlet law ------------------------------------------------------------------------
@@ -230,7 +210,7 @@ def _dirichlet_core(x: Any, a: Any) -> Any:
 
 def _in_concentration(g: Expr, y: Expr, x: Expr, a: Expr) -> Expr:
     spare = float(a.shape[-1]) / sum(a, -1, keepdims=True)
-    return getitem(g, (Ellipsis, None)) * (log_over_means(x, a) + (1.0 / a - spare))
+    return absorb(getitem(g, (Ellipsis, None)), log_over_means(x, a) + (1.0 / a - spare))
 
 
 #: log(x / p) with p = a / Σ a along the last axis.

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, Plate, Plates, as_plates, ordered
-from scg.ops.base import Op, constant, normal_axes, plate_size
+from scg.ir.expr import Expr
+from scg.ir.op import Op, constant, plate_size
+from scg.ir.plate import Plate, Plates, as_plates, ordered
+from scg.ops.base import normal_axes
 from scg.ops.elementwise import cast, divide, elementwise, equal, exp, log, subtract, where
 from scg.ops.powers import inverse_or_zero
 from scg.ops.shape import reshape

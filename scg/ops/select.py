@@ -8,7 +8,8 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.base import Op, one_axis
+from scg.ir.op import Op
+from scg.ops.base import one_axis
 from scg.ops.elementwise import maximum, not_equal, where
 from scg.ops.reductions import zeros
 from scg.ops.shape import concatenate, cumsum, reshape, take_slice

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, ordered
-from scg.ops.base import Op, constant, integer, integers, normal_axes, one_axis
+from scg.ir.expr import Expr
+from scg.ir.op import Op, constant
+from scg.ir.plate import ordered
+from scg.ops.base import integer, integers, normal_axes, one_axis
 from scg.ops.elementwise import where
 
 # --- reshape and transpose: the attribute is the new event shape / the permutation ------------

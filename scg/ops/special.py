@@ -144,11 +144,6 @@ def betaln(a: Any, b: Any) -> Any:
     return main + remainder + HALF_LOG_2PI
 
 
-#: 0 for x ≥ 0, −∞ for x < 0: a term of log-densities, which like log x is at home where x ≥ 0.
-barrier = elementwise(
-    "barrier", lambda x: np.where(x >= 0, 0.0, -np.inf), lambda g, y, x: g * 0.0, smooth=False
-)
-
 # --- the error function and the normal CDF ----------------------------------------------------
 erf = elementwise("erf", _scipy("erf"), lambda g, y, a: g * (_ERF * exp(-square(a))))
 erfc = elementwise("erfc", _scipy("erfc"), lambda g, y, a: -(g * (_ERF * exp(-square(a)))))

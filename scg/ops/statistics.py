@@ -9,8 +9,10 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.base import Op, normal_axes, one_axis
-from scg.ops.elementwise import absolute, cast, greater, multiply, negative, sqrt, square, where
+from scg.ir.op import Op
+from scg.ops.base import normal_axes, one_axis
+from scg.ops.elementwise import absolute, cast, elementwise, greater, multiply, negative, square
+from scg.ops.powers import times_power
 from scg.ops.reductions import _drop, _keep, max, mean, sum
 from scg.ops.shape import concatenate, reshape, take_slice, transpose
 
@@ -115,17 +117,27 @@ def _arg(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
 # --- moments and norms ------------------------------------------------------------------------
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """Variance over event axes; the divisor is the count minus `ddof`."""
+    count = _degrees(x, axis, ddof)
+    return sum(square(x - mean(x, axis, keepdims=True)), axis, keepdims) / float(count)
+
+
+def _degrees(x: Any, axis: Any, ddof: int) -> int:
     shape = np.shape(x)
     count = math.prod(shape[i] for i in normal_axes(axis, len(shape)))
     if count <= ddof:
-        raise DeclarationError(f"var: {count} elements, which with ddof={ddof} leave no divisor")
-    deviation = x - mean(x, axis, keepdims=True)
-    return sum(square(deviation), axis, keepdims) / float(count - ddof)
+        raise DeclarationError(
+            f"var, std: {count} elements, which with ddof={ddof} leave no divisor"
+        )
+    return count - ddof
 
 
 def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    """Standard deviation over event axes: the root of :func:`var`."""
-    return sqrt(var(x, axis, ddof, keepdims))
+    """Standard deviation over event axes: the root of :func:`var`.
+
+    Its derivative is zero where all elements are equal.
+    """
+    count = _degrees(x, axis, ddof)
+    return norm((x - mean(x, axis, keepdims=True)) / math.sqrt(count), None, axis, keepdims)
 
 
 def _euclidean(x: np.ndarray, axes: Axes) -> Any:
@@ -135,13 +147,31 @@ def _euclidean(x: np.ndarray, axes: Axes) -> Any:
     return np.squeeze(root * top, axis=axes)
 
 
-def _direction(g: Expr, y: Expr, x: Expr, axes: Axes) -> Expr:
-    length = reshape(where(greater(y, 0.0), y, 1.0), shape=_keep(x.shape, axes))
-    return reshape(g, shape=_keep(x.shape, axes)) * (x / length)
+def _norm_vjp(g: Expr, y: Expr, x: Expr, axes: Axes) -> Expr:
+    g, length = (reshape(part, shape=_keep(x.shape, axes)) for part in (g, y))
+    return g * _direction(x, length)
 
 
-#: Euclidean length; its derivative at the origin is taken to be zero.
-_norm = Op("norm", _euclidean, _drop, (_direction,), smooth=False)
+#: x over its length, zero at the origin, where it jumps: from there the second derivative of the
+#: length is infinite.
+_direction = elementwise(
+    "direction",
+    lambda x, length: np.where(x == 0, 0.0, x) / np.where(x == 0, 1.0, length),
+    lambda g, y, x, length: times_power(g, length, -1.0),
+    lambda g, y, x, length: -(g * times_power(y, length, -1.0)),
+    continuous=False,
+    smooth=False,
+    linear=(0,),
+)
+#: Euclidean length; its derivative at the origin is taken to be zero. Its square is smooth.
+_norm = Op(
+    "norm",
+    _euclidean,
+    _drop,
+    (_norm_vjp,),
+    smooth=False,
+    square=lambda x, axes: sum(square(x), axes),
+)
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:

@@ -9,16 +9,17 @@ import numpy as np
 
 from scg.engine.interpreter import full
 from scg.errors import CallError, did_you_mean
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate
-from scg.run.guard import check_empty, check_given, checks_of_given
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
+from scg.run.checks import check_empty, check_given, checks_of_given
 
 #: Runs of one seed.
 MOST_RUNS = 2**32
 
 
 def bind(
-    graph: Graph,
+    graph: CoreGraph,
     params: Mapping[str, Any],
     data: Mapping[str, Any] | None,
     dtype: Any,
@@ -51,7 +52,7 @@ class Binder:
         Type of all floats.
     """
 
-    def __init__(self, graph: Graph, dtype: Any):
+    def __init__(self, graph: CoreGraph, dtype: Any):
         self.graph, self.dtype = graph, np.dtype(dtype)
         self.declared = len(graph.roles)
         self._params = {name: p.node for name, p in graph.parameters.items()}

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from scg.engine.sampler import Moments, Sample, merged, spans
-from scg.ir.expr import Plate
-from scg.run.result import Nested, Result
+from scg.ir.plate import Plate
+from scg.run.result import Layout, Nested, Result
 
-if TYPE_CHECKING:
-    from scg.run.step import Step
+
+class Sampling(Protocol):
+    """What a bound step asks of its step."""
+
+    def at_once(self, runs: int, sizes: Mapping[Plate, int]) -> int:
+        """Return how many of some runs a sampler takes."""
+        ...
+
+    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sample:
+        """Return what computes moments of all outputs."""
+        ...
 
 
 class BoundStep:
@@ -29,13 +38,14 @@ class BoundStep:
 
     def __init__(
         self,
-        step: Step,
+        step: Sampling,
         values: Mapping[str, Any],
         sizes: Mapping[Plate, int],
         memory: Nested,
         runs: int,
+        layout: Layout,
     ):
-        self.step, self.runs = step, runs
+        self.step, self.runs, self.layout = step, runs, layout
         self._values, self._sizes, self._memory = values, sizes, memory
         self._length = step.at_once(runs, sizes)
         self._first = step.sampler(values, sizes, self._length)
@@ -58,7 +68,7 @@ class BoundStep:
         """
         found = self._sample(seed, 0)
         if found is not self._found:
-            self._result = Result(found, self.runs, self._memory, self.step.layout)
+            self._result = Result(found, self.runs, self._memory, self.layout)
             self._found = found
         return self._result
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from scg.compiler.differentiate import gradients
 from scg.errors import DeclarationError
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, intern
-from scg.ops.base import DATA
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.op import DATA, intern
 from scg.ops.linalg import dot
 
 
-def directional(graph: Graph, grads: Mapping[str, Expr]) -> dict[Any, Expr]:
+def directional(graph: CoreGraph, grads: Mapping[str, Expr]) -> dict[Any, Expr]:
     """Return the derivative of Σ_a ⟨grads[a], direction[a]⟩ in every parameter.
 
     The direction is a data leaf, so that one sweep serves all rows of the Hessian.
@@ -34,16 +34,16 @@ def directional(graph: Graph, grads: Mapping[str, Expr]) -> dict[Any, Expr]:
     return {("hessian", name): row for name, row in zip(params, rows, strict=True)}
 
 
-def shapes_of(graph: Graph) -> dict[str, tuple[int, ...]]:
+def shapes_of(graph: CoreGraph) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the parameters, in the order of the directions."""
     return {name: parameter.node.shape for name, parameter in graph.parameters.items()}
 
 
 def _leaf(name: str) -> str:
-    return f"direction@{name}"
+    return f"@direction/{name}"  # no node of an empty name has a state
 
 
-def directions(graph: Graph) -> Iterator[dict[str, np.ndarray]]:
+def directions(graph: CoreGraph) -> Iterator[dict[str, np.ndarray]]:
     """Yield every basis direction as values of the direction leaves."""
     shapes = shapes_of(graph)
     for chosen in shapes:

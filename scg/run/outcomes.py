@@ -9,8 +9,8 @@ import numpy as np
 
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.graph.core import Graph
-from scg.ir.expr import Plate
+from scg.graph.core import CoreGraph
+from scg.ir.plate import Plate
 from scg.run.binding import bind_noise
 from scg.run.curvature import directions
 
@@ -28,7 +28,7 @@ class Outcomes:
         The Hessian times a direction.
     """
 
-    def __init__(self, graph: Graph, program: Program, curvature: Program | None):
+    def __init__(self, graph: CoreGraph, program: Program, curvature: Program | None):
         self.graph, self.program, self.curvature = graph, program, curvature
         self._programs = [program] if curvature is None else [program, curvature]
         self._leaves = {name: leaf for p in self._programs for name, leaf in p.noise.items()}

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from scg.arguments import checked
 from scg.compiler.memory import NodeMemory
-from scg.compiler.surrogate import NodeNoise
+from scg.compiler.noise import NodeNoise
+from scg.engine.backends import chosen_backend
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import CallError
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, StochasticNode, intern, rewrite, topological
-from scg.ops.base import DATA, PARAMETER
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import DATA, PARAMETER, intern
+from scg.ir.walk import rewrite, topological
 from scg.ops.gradient import IDENTITIES
 from scg.ops.reductions import expand
 from scg.run.binding import bind
 from scg.seeds.noise import check_seed
 
+Draw = Callable[[int | tuple[int, ...]], dict[str, np.ndarray]]
+
 
 @checked('g.simulate(params, nodes=["z"], seed=0)')
 def simulate(
-    graph: Graph,
+    graph: CoreGraph,
     params: Mapping[str, Any],
     *,
     nodes: Iterable[str | Expr],
@@ -77,26 +81,81 @@ def simulate(
     {'b': array([1., 1.]), 'loss': array([1.25, 1.25])}
     """
     check_seed(seed)
+    program, values, sizes = _prepared(graph, params, nodes, do, data, "numpy")
+    blocks = [
+        program.tie(values, sizes, len(block))(seed, block.start)
+        for block in program.blocks(runs, sizes)
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in program.outputs}
+
+
+@checked('g.sampler(params, nodes=["z"])')
+def sampler(
+    graph: CoreGraph,
+    params: Mapping[str, Any],
+    *,
+    nodes: Iterable[str | Expr],
+    do: Mapping[str, Any] | None = None,
+    runs: int = 1,
+    data: Mapping[str, Any] | None = None,
+    backend: str | None = None,
+) -> Draw:
+    """Tie :func:`simulate` to its arguments, for many draws: what is returned takes a seed.
+
+    Arguments are checked and the nodes compiled now. C-contiguous arrays are read where they are,
+    so that changing them in place changes the next call; others are copied.
+
+    Parameters
+    ----------
+    graph, params, nodes, do, runs, data
+        As for :func:`simulate`.
+    backend : {"numba", "numpy"}, optional
+        As for ``scg.compile``.
+
+    Returns
+    -------
+    callable
+        ``draw(seed)`` returns what ``g.simulate(params, seed=seed, ...)`` does, in arrays that the
+        next call overwrites: copy what is to be kept.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("walk")
+    >>> x = g.sample("x", scg.Normal(g.parameter("start", 0.0), 1.0))
+    >>> draw = g.sampler({"start": 2.0}, nodes=["x"])
+    >>> draw(7)["x"] == g.simulate({"start": 2.0}, nodes=["x"], seed=7)["x"]
+    array([ True])
+    """
+    backend = chosen_backend(backend, "g.sampler")
+    program, values, sizes = _prepared(graph, params, nodes, do, data, backend)
+    call = program.tie(values, sizes, runs)
+
+    def draw(seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Draw the nodes; the next call overwrites what is returned."""
+        return call(seed, 0)
+
+    return draw
+
+
+def _prepared(
+    graph: CoreGraph, params: Any, nodes: Any, do: Mapping[str, Any] | None, data: Any, backend: str
+) -> tuple[Program, dict[str, np.ndarray], Sizes]:
+    """Return the program of the wanted nodes, the values of its leaves, and sizes of plates."""
     do = do or {}
     held = {name: _intervened(graph, name) for name in do}
-    program = Program(_forward(graph, _wanted(graph, nodes), held))
+    program = Program(_forward(graph, _wanted(graph, nodes), held), backend=backend)
     needed = {leaf.attrs["name"] for leaf in program.leaves if leaf.op in (PARAMETER, DATA)}
     values, sizes = bind(graph, params, data, program.dtype, needed=needed)
     _check_sizes(program, sizes)
     for name, node in held.items():
         values[f"do@{name}"] = _value(name, node, do[name], sizes)
-    blocks = [_run(program, values, seed, block, sizes) for block in program.blocks(runs, sizes)]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in program.outputs}
+    return program, values, sizes
 
 
-def _run(
-    program: Program, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
-) -> dict[str, np.ndarray]:
-    out = program.run(values, program.draw_noise(seed, runs, sizes), sizes)
-    return {name: np.broadcast_to(x, (len(runs), *x.shape[1:])) for name, x in out.items()}
-
-
-def _forward(graph: Graph, wanted: dict[str, Expr], held: Mapping[str, Expr]) -> dict[Any, Expr]:
+def _forward(
+    graph: CoreGraph, wanted: dict[str, Expr], held: Mapping[str, Expr]
+) -> dict[Any, Expr]:
     """Return the wanted nodes as expressions of leaves: each sample replaced by its draw."""
     env: dict[Expr, Expr] = {}
     for name, node in held.items():
@@ -118,7 +177,7 @@ def _forward(graph: Graph, wanted: dict[str, Expr], held: Mapping[str, Expr]) ->
 
 
 # --- checks ---------------------------------------------------------------------------------------
-def _wanted(graph: Graph, nodes: Any) -> dict[str, Expr]:
+def _wanted(graph: CoreGraph, nodes: Any) -> dict[str, Expr]:
     if isinstance(nodes, (str, Expr)):
         raise CallError(f"nodes: expected a list of names or nodes, write nodes=[{nodes!r}]")
     names = {node: name for name, (node, _) in reversed(graph.roles.items())}
@@ -136,7 +195,7 @@ def _wanted(graph: Graph, nodes: Any) -> dict[str, Expr]:
     return wanted
 
 
-def _intervened(graph: Graph, name: str) -> Expr:
+def _intervened(graph: CoreGraph, name: str) -> Expr:
     node = graph.named(name)
     role = graph.roles[name][1]
     if role not in ("stochastic", "deterministic"):

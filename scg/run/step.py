@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.arguments import checked, kind
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
+from scg.draw.dot import draw_plan
 from scg.engine.program import Program, moments
 from scg.engine.sampler import Sample
 from scg.errors import CallError, did_you_mean
-from scg.graph.core import Graph
-from scg.ir.expr import Plate
+from scg.explain.explanation import Explanation, explain
+from scg.graph.core import CoreGraph
+from scg.ir.plate import Plate
 from scg.run.binding import Binder, as_runs, bind
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import shapes_of
@@ -29,9 +31,9 @@ from scg.seeds.noise import check_seed
 
 if TYPE_CHECKING:
     from scg.engine.table.table import Profile
-    from scg.explain import Explanation
 
 
+@kind("a step, as scg.compile returns it")
 @dataclass(repr=False)
 class Step:
     """A compiled graph: call it with parameters and a seed.
@@ -52,7 +54,7 @@ class Step:
         Whether every call is checked, see :func:`scg.compile`.
     """
 
-    graph: Graph
+    graph: CoreGraph
     plan: Plan
     surrogate: Surrogate
     program: Program
@@ -110,7 +112,7 @@ class Step:
             if self._is_plain and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
             else:
-                found = BoundStep(self, values, sizes, memory, runs).moments(seed)
+                found = BoundStep(self, values, sizes, memory, runs, self.layout).moments(seed)
             return Result(found, runs, memory, self.layout)
         if noise is None or seed is not None:
             raise CallError(
@@ -167,7 +169,7 @@ class Step:
             raise CallError("step.bind takes no seed: fast = step.bind(params), then fast(seed)")
         if by_name:
             data = self._with(data, by_name, ("runs", "data", "state"))
-        return BoundStep(self, *self.checked(params, data, state), as_runs(runs))
+        return BoundStep(self, *self.checked(params, data, state), as_runs(runs), self.layout)
 
     @checked("step.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> Nested:
@@ -188,16 +190,18 @@ class Step:
 
     def explain(self) -> Explanation:
         """Say which term was attached to which node, and why."""
-        from scg.explain import explain
-
-        return explain(self)
+        return explain(self.surrogate, self.program)
 
     @checked('step.draw("surrogate.svg")')
     def draw(self, path: str | PathLike[str] | None = None, *, level: str = "surrogate") -> Any:
         """Draw the "surrogate" or the "schedule"; see :mod:`scg.draw.dot` and `schedule`."""
-        from scg.draw.schedule import draw
+        if level == "surrogate":
+            return draw_plan(self.plan, path)
+        if level != "schedule":
+            raise CallError(f'draw: level must be "surrogate" or "schedule", got {level!r}')
+        from scg.draw.schedule import draw_schedule  # it loads the engine
 
-        return draw(self, path, level)
+        return draw_schedule(self.program, path)
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()
@@ -253,7 +257,7 @@ class Step:
     @cached_property
     def guard(self) -> Guard:
         """What checks the calls of a step that was compiled with ``check_finite=True``."""
-        return Guard(self)
+        return Guard(self.graph, self.surrogate.env, self.program)
 
     def checked(
         self,

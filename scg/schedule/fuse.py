@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.ir.expr import Expr, Plates, ordered, topological
+from scg.ir.expr import Expr
+from scg.ir.plate import Plates, ordered
+from scg.ir.walk import topological
 from scg.schedule.lower import Product, View, contiguous, matrix_product
 from scg.schedule.rows import ROWS, operands
 from scg.schedule.statements import fusible

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scg.ir.expr import Expr, Plate, intern, ordered, rewrite, topological
-from scg.ops.base import plate_size
+from scg.ir.expr import Expr
+from scg.ir.op import intern, plate_size
+from scg.ir.plate import Plate, ordered
+from scg.ir.walk import rewrite, topological
 from scg.ops.elementwise import square
 from scg.ops.reductions import REDUCTIONS
 

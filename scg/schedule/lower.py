@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.ir.expr import Expr, Plate, Plates, topological
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate, Plates
+from scg.ir.walk import topological
 from scg.ops.elementwise import (
     absolute,
     cast,
@@ -35,6 +37,8 @@ _sum, _max, _logsumexp = REDUCTIONS
 
 #: The identity as an elementwise op: it makes a contiguous array of a view.
 copy = elementwise("copy", lambda x: x, lambda g, y, x: g, kind="same")
+
+_SAME = ("continuous", "mixed_supports")  # identities
 
 
 class View(NamedTuple):
@@ -82,11 +86,19 @@ def is_whole(view: View, expr: Expr) -> bool:
 def view_of(expr: Expr, views: Mapping[Expr, View]) -> View | None:
     """Return an expression as a view of its argument's array, or None where it needs its own."""
     name = expr.op.name
-    if name not in ("reshape", "expand", "transpose", "slice", "windows", "continuous"):
+    if name not in (
+        "reshape",
+        "expand",
+        "transpose",
+        "slice",
+        "windows",
+        "continuous",
+        "mixed_supports",
+    ):
         return None
     (arg,) = expr.args
     view = views[arg]
-    if name == "continuous":
+    if name in ("continuous", "mixed_supports"):
         return view
     if name == "windows":
         moved = zip(view.strides[-2:], expr.attrs["stride"], strict=True)

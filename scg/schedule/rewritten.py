@@ -10,9 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from scg.ir.expr import Expr, Plates, intern, ordered
-from scg.ops.base import Op, constant
-from scg.ops.elementwise import absolute, cast, equal, greater, less, log, logical_and, sqrt, where
+from scg.ir.expr import Expr
+from scg.ir.op import Op, constant, intern
+from scg.ir.plate import Plates, ordered
+from scg.ops.elementwise import (
+    absolute,
+    cast,
+    equal,
+    exp,
+    greater,
+    less,
+    log,
+    logical_and,
+    sqrt,
+    where,
+)
 from scg.ops.reductions import REDUCTIONS, _keep
 from scg.ops.select import _argsort
 from scg.ops.shape import reshape, take_slice, transpose
@@ -106,6 +118,20 @@ def _norm(e: Expr, views: Any) -> Expr:
     return sqrt(_sum(ratio * ratio, axes=axes, over=())) * top
 
 
+def _log_mean_exp(e: Expr, views: Any) -> Expr:
+    w, x = (_float(arg) for arg in e.args)
+    some = greater(w, 0.0)
+    top = _last(_max, where(some, x, -np.inf))
+    top = where(less(absolute(top), np.inf), top, 0.0)
+    deep = reshape(top, shape=(*top.shape, 1))
+    parts = where(some, w * exp(x - deep), 0.0)
+    return log(_last(_sum, parts) / _last(_sum, w)) + top
+
+
+def _last(op: Op, x: Expr) -> Expr:
+    return op(x, axes=(-1,), over=())
+
+
 # --- linear algebra -------------------------------------------------------------------------------
 def _float(x: Expr) -> Expr:
     return x if x.kind == "float" else cast(x)
@@ -155,6 +181,7 @@ RULES = {
     "sort": _sort,
     "one_hot": _one_hot,
     "norm": _norm,
+    "log_mean_exp": _log_mean_exp,
     "sparsemax": _floats,
     "log_over_means": _floats,
     "dirichlet_core": _floats,

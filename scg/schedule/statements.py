@@ -58,13 +58,15 @@ FLOATS = {
     "maximum": "({0} if ({0} > {1} or {0} != {0}) else {1})",
     "xlogy": "{0} * log_{code}({one} if {0} == {zero} else {1})",
     "xlog1py": "{0} * log1p_{code}({zero} if {0} == {zero} else {1})",
-    "ratio": "({zero} if {0} == {zero} else {0} / {1})",
-    "possible": "({zero} if ({1} == {zero} and {0} - {0} != {zero}) else {0})",
-    "binomial_probability": "({zero} if ({1} < {zero} or {1} > {n}) else exp_{code}({0}))",
+    "absorb": "({zero} if {0} == {zero} else {0} * {1})",
     "float": "{0}",
     "copy": "{0}",
     "graft": "{0}",
-    "barrier": "({zero} if {0} >= {zero} else {code}(-inf))",
+    "direction": "({zero} if {0} == {zero} else {0} / {1})",
+    "within": (
+        "({4} if ({0} < {1}) | ({0} > {2}) | (not {closed}) & (({0} == {1}) | ({0} == {2}))"
+        " | (abs({0}) == {code}(inf)) else {3})"
+    ),
     "open_unit": "open_unit_{code}({0})",
     "open_positive": "open_positive_{code}({0})",
     "ndtri": "ndtri_{code}({0})",
@@ -106,7 +108,10 @@ FLOATS = {
     "binomial_quantile": "{code}(binomial_quantile(f8({0}), f8({1}), f8({2})))",
     "negative_binomial_quantile": "{code}(negative_binomial_quantile(f8({0}), f8({1}), f8({2})))",
 }
-INTEGERS = FLOATS | {"floor": "{0}", "ceil": "{0}", "rint": "{0}"}
+INTEGERS = FLOATS | {
+    **dict.fromkeys(("floor", "ceil", "rint"), "{0}"),
+    "within": "({4} if ({0} < {1}) | ({0} > {2}) else {3})",
+}
 BOOLEANS = FLOATS | {
     "add": "{0} | {1}",
     "multiply": "{0} & {1}",

@@ -13,8 +13,9 @@ from scg.compile import compile
 from scg.distributions import Bernoulli, Categorical, Normal, OneHotCategorical
 from scg.errors import BiasWarning, EnumerationError, EstimatorError, StopWarning
 from scg.estimators.protocol import Estimator
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.ops.shape import one_hot
 from scg.verify.exact import exact
 from scg.verify.moments import moments
@@ -24,15 +25,15 @@ from scg.verify.moments import moments
 class _Case:
     """A small graph, where it is evaluated, and a graph without stochastic nodes for its truth."""
 
-    graph: Graph
+    graph: CoreGraph
     params: dict[str, Any]
     data: dict[str, Any] = field(default_factory=dict)
-    truth: Graph | None = None
+    truth: CoreGraph | None = None
 
 
 def check_estimator(
     estimator: Estimator | Mapping[str, Estimator] | None,
-    graph: Graph | None = None,
+    graph: CoreGraph | None = None,
     params: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     *,
@@ -204,6 +205,6 @@ def _cases() -> Iterator[_Case]:
     yield _Case(g, g.init(seed=0), truth=truth)
 
 
-def _graph(name: str, **params: Any) -> tuple[Graph, Sequence[Expr]]:
-    graph = Graph(name)
+def _graph(name: str, **params: Any) -> tuple[CoreGraph, Sequence[Expr]]:
+    graph = CoreGraph(name)
     return graph, [graph.parameter(key, value) for key, value in params.items()]

@@ -10,9 +10,11 @@ import numpy as np
 from scg.compile import finish
 from scg.compiler.differentiate import gradients
 from scg.engine.program import Program
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, topological
-from scg.ops.base import constant
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.op import constant
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 from scg.ops.linalg import dot
 
 POINTS = Plate.internal("points", None, rank=0)
@@ -61,7 +63,7 @@ def check_gradient(
     >>> from scg.testing import check_gradient
     >>> check_gradient(lambda x, y: np.tanh(x) * y, [0.5, -1.0], 2.0)
     """
-    graph = Graph("check_gradient")
+    graph = CoreGraph("check_gradient")
     point: dict[str, np.ndarray] = {}
     arguments: list[Any] = []
     for i, array in enumerate(map(np.asarray, arrays)):

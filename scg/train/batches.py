@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from scg.errors import CallError
-from scg.graph.core import Graph
-from scg.ir.expr import Plate
+from scg.graph.core import CoreGraph
+from scg.ir.plate import Plate
 from scg.seeds.noise import stream_key
 from scg.train.check import check_count
 
@@ -42,7 +42,7 @@ class Batches:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: CoreGraph,
         data: Mapping[str, Any],
         batch_size: int | None,
         seed: tuple[int, ...],
@@ -101,7 +101,7 @@ class Batches:
         return self._order[1]
 
 
-def _axes(graph: Graph, data: Mapping[str, np.ndarray], plate: str | None) -> dict[str, int]:
+def _axes(graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None) -> dict[str, int]:
     """Return the axis of the batch plate in each array that lies on it."""
     nodes = {name: graph.data_nodes[name] for name in data if name in graph.data_nodes}
     for name in data:

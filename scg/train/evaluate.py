@@ -17,7 +17,8 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.errors import CallError
-from scg.graph.core import Graph
+from scg.graph.core import CoreGraph
+from scg.run.simulate import simulate
 
 if TYPE_CHECKING:
     from scg.train.run import Run
@@ -56,7 +57,7 @@ class Evaluation:
 
 @checked("scg.evaluate(g, params, data, samples=100, seed=0)")
 def evaluate(
-    graph: Graph,
+    graph: CoreGraph,
     params: Mapping[str, Any],
     data: Mapping[str, Any],
     *,
@@ -116,7 +117,7 @@ def evaluate(
             for name, value in ((name, np.asarray(value)) for name, value in data.items())
         }
         key = (*seed, start) if isinstance(seed, tuple) else (seed, start)
-        drawn = graph.simulate(params, nodes=[node], seed=key, runs=samples, data=part)[node]
+        drawn = simulate(graph, params, nodes=[node], seed=key, runs=samples, data=part)[node]
         elbo.append(drawn.mean(axis=0))
         peak = drawn.max(axis=0)
         bound.append(peak + np.log(np.mean(np.exp(drawn - peak), axis=0)))

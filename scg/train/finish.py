@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from typing import Any
 
 from scg.errors import DivergenceWarning
+from scg.ir.origin import warn
 from scg.train.check import measured
 from scg.train.metrics import JsonLines
 from scg.train.run import Run
@@ -63,10 +63,9 @@ class Finish:
         """Say once that a run diverges."""
         if cost - first > DIVERGED * max(abs(first), 1.0):
             self._first = math.inf
-            warnings.warn(
+            warn(
                 f"the cost rose from {first:.6g} at first to {cost:.6g} in epoch "
                 f"{self.run.epoch}: the run diverges. Lower the learning rate or clip the "
                 "gradients: clip=scg.optim.ClipNorm(5.0)",
                 DivergenceWarning,
-                stacklevel=4,
             )

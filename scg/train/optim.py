@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import kind
 from scg.errors import CallError
 from scg.train import schedules
 from scg.train.check import check_number
@@ -61,6 +62,7 @@ class OptimizerState:
     slots: dict[str, Slots] = field(default_factory=dict)
 
 
+@kind("an optimizer such as scg.optim.Adam(1e-3)")
 @dataclass(frozen=True)
 class Optimizer:
     """Base class of optimizers; a concrete one overrides :meth:`update` alone.

@@ -9,10 +9,10 @@ import numpy as np
 
 from scg.compile import finish
 from scg.errors import CallError
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, intern
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.op import STATE, constant, intern
 from scg.ir.origin import Origin
-from scg.ops.base import STATE, constant
 from scg.run.result import Nested, nest
 from scg.run.step import Step
 from scg.train.optim import Optimizer, OptimizerState
@@ -160,7 +160,7 @@ class _Part:
         optimizer: Optimizer,
         values: Mapping[str, Expr],
         grads: Mapping[str, Expr],
-        graph: Graph,
+        graph: CoreGraph,
     ):
         self.kind, self.optimizer, self.grads = kind, optimizer, grads
         self._shapes: dict[str, tuple[int, ...]] = {}

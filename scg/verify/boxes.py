@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from scg.compiler.simplify import simplify
-from scg.ir.expr import Expr, Plate, intern, rewrite, topological
-from scg.ops.base import NOISE
+from scg.ir.expr import Expr
+from scg.ir.op import NOISE, intern
+from scg.ir.plate import Plate
+from scg.ir.walk import rewrite, topological
 from scg.verify.cells import cells
 
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
-from scg.ir.expr import Expr, ordered, topological
+from scg.ir.expr import Expr
+from scg.ir.plate import ordered
+from scg.ir.walk import topological
 from scg.ops.elementwise import equal, greater, greater_equal, less, less_equal, not_equal
 from scg.ops.reductions import expand
 

@@ -15,7 +15,7 @@ import numpy as np
 from scg.arguments import checked
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, ScgError
-from scg.graph.core import Graph
+from scg.graph.core import CoreGraph
 from scg.run.step import Step
 from scg.verify.exact import exact
 from scg.verify.sampling import ROUNDING, Sample, flat, seconds, z_scores
@@ -160,7 +160,7 @@ class Comparison:
 
 @checked('scg.compare(g, {"muprop": scg.MuProp()}, params, runs=1000, seed=0)')
 def compare(
-    graph: Graph,
+    graph: CoreGraph,
     estimators: Mapping[str, Any],
     params: Mapping[str, Any],
     *,
@@ -255,7 +255,7 @@ def compare(
 
 
 def _reference(
-    graph: Graph, params: Any, data: Any, samples: list[Sample]
+    graph: CoreGraph, params: Any, data: Any, samples: list[Sample]
 ) -> tuple[str, np.ndarray | None, np.ndarray]:
     """What bias is measured against: its kind, the gradient, and its standard error."""
     try:
@@ -274,7 +274,7 @@ def _reference(
 
 
 # --- words ----------------------------------------------------------------------------------------
-def _named(graph: Graph, flat: np.ndarray) -> dict[str, np.ndarray]:
+def _named(graph: CoreGraph, flat: np.ndarray) -> dict[str, np.ndarray]:
     named, start = {}, 0
     for name, parameter in graph.parameters.items():
         node = parameter.node

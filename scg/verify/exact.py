@@ -21,10 +21,12 @@ from scg.compiler.differentiate import gradients
 from scg.compiler.objective import check_reductions, contribution
 from scg.engine.program import Program
 from scg.errors import EnumerationError
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, Plates, StochasticNode, intern, rewrite
-from scg.ops.base import DATA, constant
-from scg.ops.elementwise import equal, exp, log, possible, where
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import DATA, constant, intern
+from scg.ir.plate import Plate, Plates
+from scg.ir.walk import rewrite
+from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
 from scg.run.binding import bind
@@ -79,7 +81,9 @@ class Exact:
 
 
 @checked("scg.exact(g, params)")
-def exact(graph: Graph, params: Mapping[str, Any], data: Mapping[str, Any] | None = None) -> Exact:
+def exact(
+    graph: CoreGraph, params: Mapping[str, Any], data: Mapping[str, Any] | None = None
+) -> Exact:
     """Return the true objective and gradient by enumeration.
 
     Parameters
@@ -121,7 +125,7 @@ def exact(graph: Graph, params: Mapping[str, Any], data: Mapping[str, Any] | Non
 class Enumerated:
     """A graph whose stochastic nodes have become data on the plate of outcomes."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: CoreGraph):
         self.graph = graph
         self.influence = Influence(graph)
         check_reductions(self.influence)
@@ -137,13 +141,14 @@ class Enumerated:
             node: tuple(p for p in node.plates if p in mixed) for node in self.influence.nodes
         }
         env: dict[Expr, Expr] = {}
-        self.probs: dict[StochasticNode, Expr] = {}
+        self.logp: dict[StochasticNode, Expr] = {}
         for expr in self.influence.order:
             if isinstance(expr, StochasticNode):
                 env[expr] = self._leaf(expr)
                 args = tuple(env[arg] for arg in expr.args)
                 dist = expr.dist.rebuild(args, expr.attrs["static"])
-                self.probs[expr] = _product(dist.prob(env[expr]), self.joint[expr])
+                logp = dist.log_prob(env[expr])
+                self.logp[expr] = plate_sum(logp, self.joint[expr])
             else:
                 rewrite((expr,), env)
         costs = {name: self._expected(cost, env[cost]) for name, cost in self.influence.costs}
@@ -170,18 +175,18 @@ class Enumerated:
 
     def _expected(self, cost: Expr, value: Expr) -> Expr:
         """Σ over outcomes and plates of p(outcome) w_c c; credit to open paths alone."""
-        weight, seen = constant(self.graph, 1.0), 0
+        value = contribution(cost, value)
+        seen = 0
         for reach in self.influence.ancestors[cost]:
             seen |= reach.members
             for i in bits(reach.members):
-                prob = self.probs[self.influence.nodes[i]]
-                weight = weight * (prob if reach.open else stop(prob))
+                logp = self.logp[self.influence.nodes[i]]
+                value = value * exp(logp if reach.open else stop(logp))
         for i, node in enumerate(self.influence.nodes):
             if not seen >> i & 1:  # other nodes sum to one: give their values equal weights
                 signature = ((), (), "float")
                 leaf = intern(self.graph, DATA, (), {"name": f"share@{node.name}"}, signature)
-                weight = weight * leaf
-        value = weight * possible(contribution(cost, value), weight)
+                value = value * leaf
         value = expand(value, (OUTCOMES,), ())
         return plate_sum(value, value.plates)
 
@@ -234,18 +239,3 @@ class Enumerated:
             for key, value in out.items():
                 total[key] = total.get(key, 0.0) + value[0]
         return total
-
-
-def _product(p: Expr, plates: Plates) -> Expr:
-    """Π of probabilities over plates, by logarithms, and derivatives where one or two are 0."""
-    if not plates:
-        return p
-    zero = equal(p, 0.0)
-    rest = exp(plate_sum(log(where(zero, 1.0, p)), plates))
-    zeros, none = plate_sum(zero, plates), where(zero, p, 0.0)
-    one = plate_sum(none, plates)
-    two = 0.5 * (one * one - plate_sum(none * none, plates))
-    missing = where(
-        equal(zeros, 0), 1.0, where(equal(zeros, 1), one, where(equal(zeros, 2), two, 0.0))
-    )
-    return rest * missing

@@ -20,7 +20,8 @@ from scg.compile import finish
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import EnumerationError
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.run.curvature import assemble
 from scg.run.result import nest
 from scg.run.step import Step

@@ -470,7 +470,7 @@ WRONG = {
     "long nonsense": (lambda p: ("explain", 100_000 * "["), r"no model .\[* \.\.\. .* mixture"),
     "baseline that is none": (
         lambda p: ("explain", "sbn1", "--estimator", "MuProp(baseline=3)"),
-        r"MuProp: baseline must be a baseline such as scg.baselines.MovingAverage\(\), got 3",
+        r"MuProp: baseline must be a baseline such as .*MovingAverage\(\), or None, got 3",
     ),
     "options without names": (
         lambda p: ("explain", "sbn1", "--estimator", "MuProp(**{})"),

@@ -1,15 +1,14 @@
 """Estimators as text, charts."""
 
+import base64
 import re
-import struct
 import xml.etree.ElementTree as ET
-import zlib
 
 import numpy as np
 import pytest
 
 import scg
-from scg.command.charts import bars, curves, image_grid, png
+from scg.command.charts import bars, curves, image_grid
 from scg.command.estimators import parse_estimator
 
 
@@ -46,25 +45,15 @@ def test_texts_that_name_no_estimator(text, message):
         parse_estimator(text)
 
 
-def test_png_holds_the_pixels():
-    grey = np.arange(15, dtype=np.uint8).reshape(3, 5) * 10
-    content = png(grey)
-    assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    width, height = struct.unpack(">II", content[16:24])
-    assert (height, width) == grey.shape
-    size = struct.unpack(">I", content[33:37])[0]
-    rows = np.frombuffer(zlib.decompress(content[41 : 41 + size]), np.uint8).reshape(3, 6)
-    np.testing.assert_array_equal(rows[:, 1:], grey)
-    assert not rows[:, 0].any()  # no filter
-
-
 def test_charts_are_well_formed_and_in_order():
     svg = curves({"a<b": [(0, 1.0), (5, 3.0)], "flat": [(0, 2.0), (5, 2.0)]}, "epoch", "nats")
-    root = ET.fromstring(svg)
-    assert "a<b" in [node.text for node in root.iter() if node.text]
-    lengths = re.findall(r'width="([\d.]+)" height="22"', bars({"x": 1e-3, "y": 1e-1}, "variance"))
-    assert float(lengths[0]) < float(lengths[1])
-    assert ET.fromstring(bars({"x": 2.0}, "one")) is not None
-    flat = curves({"one": [(1, 1.0)]}, "x", "y")
-    assert "nan" not in flat
-    assert image_grid(np.zeros((13, 4)), 2, "two rows").startswith("<img src=")
+    assert "a<b" in [node.text for node in ET.fromstring(svg).iter() if node.text]
+    shown = [node.text for node in ET.fromstring(bars({"x": 1e-3, "y": 0.1}, "variance")).iter()]
+    assert [text for text in shown if text in ("1.00e-03", "1.00e-01")] == ["1.00e-03", "1.00e-01"]
+    assert "nan" not in curves({"one": [(1, 1.0)]}, "x", "y")
+
+
+def test_images_are_one_png():
+    found = image_grid(np.zeros((13, 4)), 2, "two rows")
+    data = re.fullmatch(r'<img src="data:image/png;base64,(.*?)" alt="two rows" .*>', found)
+    assert base64.b64decode(data[1]).startswith(b"\x89PNG\r\n\x1a\n")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import scg
 from scg.compiler.analyse import Influence, Reach, bits, merge
-from scg.ir.expr import StochasticNode, topological
+from scg.ir.expr import StochasticNode
+from scg.ir.walk import topological
 
 NAMES = "abcdefgh"
 

@@ -13,7 +13,7 @@ import scg
 from scg.compile import finish
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
-from scg.ir.expr import topological
+from scg.ir.walk import topological
 
 DEPTH = 20_000
 

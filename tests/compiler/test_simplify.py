@@ -9,8 +9,8 @@ import scg
 from scg.compiler.differentiate import gradients
 from scg.compiler.simplify import simplify
 from scg.engine.program import Program
-from scg.ir.expr import topological
-from scg.ops.base import constant, plate_size
+from scg.ir.op import constant, plate_size
+from scg.ir.walk import topological
 from scg.ops.elementwise import cast, divide, multiply, negative, square, where
 from scg.ops.gradient import box, graft, mark, observed, stop
 from scg.ops.powers import _power, times_power

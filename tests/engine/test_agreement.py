@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import scg
 from scg.engine.program import Program
-from scg.ir.expr import topological
+from scg.ir.walk import topological
 from tests import test_random_graphs as random_graphs
 
 pytest.importorskip("numba")

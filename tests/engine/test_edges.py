@@ -6,8 +6,8 @@ import pytest
 import scg
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
+from scg.ir.op import OPS
 from scg.ops import elementwise, linalg, reductions, shape
-from scg.ops.base import OPS
 
 pytest.importorskip("numba")
 

@@ -11,7 +11,7 @@ from scg.compiler.differentiate import gradients
 from scg.engine import program as programs
 from scg.engine.interpreter import Interpreter, elements, full
 from scg.engine.program import Program
-from scg.ir.expr import topological
+from scg.ir.walk import topological
 
 
 def layers():

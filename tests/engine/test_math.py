@@ -7,7 +7,7 @@ from scipy import special as sp
 
 import scg
 from scg.engine.walk.executable import Executable
-from scg.ops.base import OPS
+from scg.ir.op import OPS
 
 pytest.importorskip("numba")
 

@@ -159,5 +159,5 @@ def test_double_cv_has_unbiased_second_derivatives():
 def test_errors_say_what_to_do():
     with pytest.raises(scg.EstimatorError, match="DoubleCV: samples must be an integer ≥ 2"):
         scg.DoubleCV(samples=1)
-    with pytest.raises(scg.EstimatorError, match="RODEO: hidden must be an integer ≥ 1"):
+    with pytest.raises(scg.EstimatorError, match="RODEO: hidden must be a positive integer"):
         scg.RODEO(hidden=0)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from formulas.notation import read
 
 import scg
 from scg.estimators import ESTIMATORS
-from scg.explain.notation import read
 
 from .relaxed_models import (
     class_given,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.ir.expr import topological
+from scg.ir.walk import topological
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from scg.compiler.differentiate import gradients
 from scg.compiler.simplify import simplify
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
-from scg.ir.expr import Plate, topological
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 from scg.schedule.fuse import Fallback, fuse
 from scg.schedule.lower import lower
 

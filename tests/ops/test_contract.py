@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import scg
 from scg.compile import finish
 from scg.compiler.differentiate import gradients
-from scg.ir.expr import ordered
+from scg.ir.plate import ordered
 from scg.ops.linalg import contract
 
 LENGTHS = {0: 2, 1: 3, 2: 1, 3: 4}

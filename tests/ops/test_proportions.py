@@ -6,7 +6,7 @@ import pytest
 import scipy.special as sp
 from scipy import stats
 
-from scg.ops import proportions, quantiles, special
+from scg.ops import proportions, quantiles, special, weighted, within
 
 from .breadth import Case, check
 
@@ -99,15 +99,20 @@ ROWS = {
         [U, P, Q],
         lambda x, a, b: stats.beta(a, b).logpdf(x),
     ),
-    "binomial_probability": (
-        lambda p: proportions.binomial_probability(np.array([0.0, 1.0, 3.0, 4.0]), p, 4),
-        [U],
-        lambda p: stats.binom(4, p).pmf([0, 1, 3, 4]),
-    ),
     "dirichlet_core": (
         proportions.dirichlet_core,
         [np.stack([U, 1 - U]), np.stack([P, Q])],
         lambda x, a: np.sum((a - 1) * np.log(x / (a / a.sum(-1, keepdims=True))), axis=-1),
+    ),
+    "log_mean_exp": (
+        weighted.log_mean_exp,
+        [np.stack([P, Q]), np.stack([X, -X])],
+        lambda w, x: np.log(np.sum(w * np.exp(x), -1) / np.sum(w, -1)),
+    ),
+    "within": (
+        lambda x, a, b: within.within(x, -1.0, 1.0, a, b, closed=True),
+        [X, P, Q],
+        lambda x, a, b: np.where(np.abs(x) < 1, a, b),
     ),
     "logit_betaincinv": (
         quantiles.logit_betaincinv,

@@ -8,10 +8,10 @@ from scg.compile import finish
 from scg.compiler.analyse import continuous_in
 from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
-from scg.ir.expr import topological
+from scg.ir.op import OPS, constant
+from scg.ir.walk import topological
 from scg.ops import elementwise as e
 from scg.ops import gradient, reductions
-from scg.ops.base import OPS, constant
 from scg.testing.gradient import POINTS as PLATE
 
 from .breadth import Case

@@ -15,9 +15,9 @@ import scipy.special as sp
 
 import scg
 from scg.ir.expr import Expr
+from scg.ir.op import OPS
 from scg.ops import elementwise as e
 from scg.ops import gradient, powers, reductions, shape, special
-from scg.ops.base import OPS
 from scg.ops.linalg import dot, matmul, outer
 
 
@@ -71,7 +71,6 @@ ARITHMETIC = [
     Row("subtract", np.subtract, np.subtract, (X, Y)),
     Row("multiply", np.multiply, np.multiply, (A, A[0])),
     Row("divide", np.divide, np.divide, (X, Y)),
-    Row("ratio", powers.ratio, np.divide, (X, Y)),
     unary("negative", np.negative),
     unary("square", np.square),
     Row("power", np.power, np.power, (P, Y)),
@@ -219,7 +218,6 @@ MARKS = [
     unary("mark", on_nodes(lambda x: gradient.mark(x, label="m"), lambda x: x), lambda x: x),
     unary("stop", lambda x: scg.stop_gradient(np.exp(x)) * x, lambda x: np.exp(x) * x, order=0),
     unary("observed", gradient.observed, lambda x: x),
-    Row("possible", e.possible, lambda x, w: x + 0.0 * w, (X, Y)),
     Row("graft", gradient.graft, lambda x, y: x + 0.0 * y, (A[0], A), order=0),
     unary("box", lambda x: gradient.box(x) * np.exp(x), np.exp, order=0),
     unary("unslice", on_nodes(lambda x: np.sum(x[1:] ** 2), lambda x: np.sum(x[1:] ** 2))),

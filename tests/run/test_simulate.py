@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.ir.expr import Plate
+from scg.ir.plate import Plate
 
 
 def belief_network():
@@ -146,3 +146,35 @@ def test_messages(options, message):
     g = belief_network()
     with pytest.raises(scg.CallError, match=message):
         g.simulate(g.init(seed=0), **{"nodes": ["z"], "seed": 1, "data": {"x": X}, **options})
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("runs", [1, 6])
+def test_a_sampler_draws_what_simulate_draws(backend, runs):
+    g, nodes, do = belief_network(), ["each", "h", "w", "z", "s"], {"h": [1.0, 0.0, 1.0]}
+    params = g.init(seed=0)
+    ask = {"nodes": nodes, "do": do, "data": {"x": X}, "runs": runs}
+    draw = g.sampler(params, backend=backend, **ask)
+    for seed in (3, (4, 1)):
+        found, expected = draw(seed), g.simulate(params, seed=seed, **ask)
+        assert found.keys() == expected.keys()
+        for name in found:
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-12)
+    params["w"] += 1.0  # which it reads where it lies
+    np.testing.assert_allclose(draw(3)["w"], np.broadcast_to(params["w"], (runs, 3)))
+    with pytest.raises(scg.CallError, match="a seed is an integer"):
+        draw(1.5)
+
+
+def test_a_sampler_of_what_is_not_drawn():
+    g = belief_network()
+    draw = g.sampler(g.init(seed=0), nodes=["w"], runs=2)
+    np.testing.assert_array_equal(draw(0)["w"], 2 * [[0.3, -0.8, 0.5]])
+
+
+def test_wrong_arguments_of_a_sampler():
+    g = belief_network()
+    with pytest.raises(scg.CallError, match=r"g\.sampler has no argument 'seed'; .*runs"):
+        g.sampler(g.init(seed=0), nodes=["w"], seed=1)
+    with pytest.raises(scg.DeclarationError, match=r"g\.sampler: backend must be one of"):
+        g.sampler(g.init(seed=0), nodes=["w"], backend="torch")

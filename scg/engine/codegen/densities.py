@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from scg.engine.codegen.math import FUNCTIONS, helper, polynomial
@@ -35,7 +36,8 @@ def log_over_gamma_mean(x, a, b, reciprocal):
 def gamma_core(x, a, b, reciprocal):
     """Twin of the op of this name."""
     y = b / x if reciprocal else b * x
-    return times(a - 1.0, log_ratio(y, a)) + (a - y) + log(b)
+    core = times(a - 1.0, log_ratio(y, a)) + (a - y) + log(b)
+    return -inf if y == inf else core
 
 
 @helper

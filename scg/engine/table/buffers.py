@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scg.engine.interpreter import full
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.schedule.fuse import Entry, Loop, below, reads
 from scg.schedule.lower import View
 

@@ -18,7 +18,8 @@ from scg.engine.codegen.kernels import Word
 from scg.engine.codegen.nests import Axis, moves
 from scg.engine.interpreter import full
 from scg.engine.table.buffers import type_of
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.schedule.fuse import Axes, Loop
 
 #: Operations of a loop that is cut, and of a part at least: six and three microseconds.

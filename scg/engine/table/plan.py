@@ -17,7 +17,8 @@ from scg.engine.table import prefetch, products
 from scg.engine.table.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
 from scg.engine.table.parts import Call, Cut, loop_parts
 from scg.engine.walk.team import Stage, walk
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.schedule.fuse import Axes, Fallback, Loop
 from scg.schedule.lower import elements_of
 from scg.schedule.stack import groups

@@ -11,7 +11,7 @@ import numpy as np
 
 from scg.engine.table.parts import Call, Cut, part
 from scg.engine.walk import blas
-from scg.ir.expr import Plate
+from scg.ir.plate import Plate
 from scg.schedule.fuse import Gemm
 from scg.schedule.lower import Product, elements_of
 

@@ -20,7 +20,8 @@ from scg.engine.table.plan import Plan
 from scg.engine.walk import blas, stretches, team
 from scg.engine.walk.connection import Connection, Ports
 from scg.ir import collector
-from scg.ir.expr import Expr, topological
+from scg.ir.expr import Expr
+from scg.ir.walk import topological
 from scg.schedule.fuse import Fallback, Gemm, Loop, fuse
 from scg.schedule.lower import lower
 from scg.schedule.stack import stack

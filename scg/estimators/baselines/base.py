@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scg.arguments import Checked
+from scg.arguments import Checked, kind
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from scg.ir.expr import Expr
 
 
+@kind("a baseline such as scg.baselines.MovingAverage()")
 class Baseline(Checked):
     """A baseline, independent of the draw given the node's inputs.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scg.arguments import Fraction
 from scg.estimators.baselines.base import Baseline
-from scg.ops.base import constant
+from scg.ir.op import constant
 from scg.ops.elementwise import maximum
 
 if TYPE_CHECKING:

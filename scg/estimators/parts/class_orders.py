@@ -9,7 +9,8 @@ import numpy as np
 from scg.distributions.categorical import search
 from scg.estimators.parts.couplings import Coupling, rarer_first, times, upside_down
 from scg.estimators.protocol import Sampler
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.ops.elementwise import cast, greater, logical_and, where
 from scg.ops.reductions import sum
 from scg.ops.shape import np_expand_dims, one_hot

@@ -14,7 +14,8 @@ import numpy as np
 
 from scg.errors import EstimatorError
 from scg.estimators.protocol import Sampler
-from scg.ir.expr import Expr, Plate
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
 from scg.ops.elementwise import exp, greater, maximum, minimum, square, where
 from scg.ops.gradient import stop
 from scg.ops.powers import power

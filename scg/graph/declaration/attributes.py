@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, Plate
-from scg.ops.base import Op
+from scg.ir.expr import Expr
+from scg.ir.op import Op
+from scg.ir.plate import Plate
 
 #: Arguments that are positions and must be integers, by op.
 _POSITIONS = {
@@ -243,6 +244,10 @@ def _of_logits(*args: Expr, logit: Any) -> None:
     _say(isinstance(logit, bool), "logit", logit, "true or false")
 
 
+def _of_sets(*args: Expr, closed: Any) -> None:
+    _say(isinstance(closed, bool), "closed", closed, "true or false")
+
+
 def _of_reciprocals(*args: Expr, reciprocal: Any) -> None:
     _say(isinstance(reciprocal, bool), "reciprocal", reciprocal, "true or false")
 
@@ -277,6 +282,7 @@ CHECKS: dict[str, Callable[..., None]] = {
     "solve": _solve,
     "solve_triangular": _solve_triangular,
     "mark": _mark,
+    "within": _of_sets,
     **dict.fromkeys(("beta_core", "beta_slope", "log_over_mean", "log_rest_over_mean"), _of_logits),
     **dict.fromkeys(("log_over_gamma_mean", "gamma_core", "gamma_slope"), _of_reciprocals),
     **dict.fromkeys(("log_over_means", "dirichlet_core"), _vectors),

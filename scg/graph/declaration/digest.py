@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from scg.graph.core import Graph
-from scg.ir.expr import Expr, Plate, topological
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 
 
-def digests(graph: Graph) -> dict[str, str]:
+def digests(graph: CoreGraph) -> dict[str, str]:
     """Return a digest for each declared name: of its role, and of all that its value depends on.
 
     Initial values of parameters do not count. A user's own op counts with its code.

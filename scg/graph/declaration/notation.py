@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -12,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from scg import ops
+from scg.distributions import DISTRIBUTIONS
+from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
+from scg.graph.bounds import BOUNDS
 from scg.graph.declaration.parts import bounded
 from scg.ir.dispatch import FUNCTIONS, UFUNCS
 from scg.ir.expr import Expr, StochasticNode
-from scg.ops.base import Op
+from scg.ir.op import Op
 
 #: Characters of one expression, and the largest integer in it: a text is no way to fill a machine.
 LENGTH = 10_000
@@ -41,31 +44,12 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
 @cache
 def functions() -> Mapping[str, Callable[..., Any]]:
     """What expressions may call by name: functions of NumPy and scg, and every distribution."""
-    import scg
-
     known: dict[str, Any] = {f.__name__: f for f in (*UFUNCS, *FUNCTIONS) if callable(f)}
     known["abs"] = np.absolute
-    for name in scg.__all__:
-        value = getattr(scg, name)
-        if isinstance(value, Op) or _is_law(value) or _is_function_of_nodes(value):
-            known[name] = value
+    known |= {name: getattr(ops, name) for name in ops.__all__ if name != "op"}
+    known |= {family.__name__: family for family in DISTRIBUTIONS}
+    known |= {bound.__name__: bound for bound in BOUNDS}
     return MappingProxyType(known)
-
-
-def _is_law(value: Any) -> bool:
-    from scg.distributions.base import Distribution
-
-    return isinstance(value, type) and issubclass(value, Distribution) and value is not Distribution
-
-
-def _is_function_of_nodes(value: Any) -> bool:
-    """Whether it is a function of ``scg.ops``, other than the one that makes ops."""
-    module = getattr(value, "__module__", "")
-    return (
-        inspect.isfunction(value)
-        and (module.startswith("scg.ops.") or module == "scg.layers.bounds")
-        and value.__name__ != "op"
-    )
 
 
 class Expression:
@@ -144,8 +128,6 @@ def _number(value: Any) -> Any:
 
 
 def _law(value: Any) -> Any:
-    from scg.distributions.base import Distribution
-
     if not isinstance(value, (StochasticNode, Distribution)):
         raise DeclarationError(f"log_prob: expected a stochastic node or a law, got {value!r:.60}")
     return value

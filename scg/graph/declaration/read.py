@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from scg.distributions import DISTRIBUTIONS
 from scg.errors import DeclarationError
-from scg.graph.core import Graph
+from scg.graph.core import CoreGraph
 from scg.graph.declaration.attributes import check_application
 from scg.graph.declaration.notation import Expression
 from scg.graph.declaration.order import declaration_order
@@ -26,8 +26,9 @@ from scg.graph.declaration.parts import (
     without_words,
 )
 from scg.graph.declaration.words import CONSTRAINTS, INITIALIZERS, SCHEMA
-from scg.ir.expr import Expr, Plate
-from scg.ops import base
+from scg.ir.expr import Expr
+from scg.ir.op import OPS, constant, plate_size
+from scg.ir.plate import Plate
 
 #: What an entry may say, by the word that says what it is.
 ENTRIES = {
@@ -51,16 +52,19 @@ _FAMILIES = {family.__name__: family for family in DISTRIBUTIONS}
 
 def read(
     declaration: str | Mapping[str, Any],
+    make: Callable[[str], CoreGraph],
     *,
     custom: Mapping[str, Any] | None = None,
     what: str = "declaration",
-) -> Graph:
+) -> Any:
     """Return the graph of a declaration.
 
     Parameters
     ----------
     declaration : str or mapping
         JSON text, or what :mod:`json` makes of it.
+    make : callable
+        The graph's class, called with the name: :class:`scg.Graph`.
     custom : mapping, optional
         Functions on nodes, initializers and distributions by name.
     what : str
@@ -74,10 +78,11 @@ def read(
 
     Examples
     --------
+    >>> import scg
     >>> nodes = {"loss": {"cost": "(b - 0.499) ** 2"},
     ...          "b": {"sample": "Bernoulli(logits=theta)"},
     ...          "theta": {"parameter": {"value": 0.4}}}
-    >>> read({"name": "toy", "nodes": nodes})
+    >>> read({"name": "toy", "nodes": nodes}, scg.Graph)
     Graph('toy': 1 parameter, 1 stochastic, 1 cost)
     """
     if isinstance(declaration, str):
@@ -87,7 +92,7 @@ def read(
         raise DeclarationError(
             f"{what}: schema {top['schema']!r}; this version of scg reads schema {SCHEMA}"
         )
-    reader = _Reader(what, top, MappingProxyType(dict(custom or {})))
+    reader = _Reader(make, what, top, MappingProxyType(dict(custom or {})))
     return reader.graph
 
 
@@ -95,7 +100,13 @@ def read(
 class _Reader:
     """Declares the nodes one after the other, each after those that it refers to."""
 
-    def __init__(self, what: str, top: dict[str, Any], custom: Mapping[str, Any]):
+    def __init__(
+        self,
+        make: Callable[[str], CoreGraph],
+        what: str,
+        top: dict[str, Any],
+        custom: Mapping[str, Any],
+    ):
         self.what, self.custom = what, custom
         entries = mapping(f"{what}: nodes", top.get("nodes", {}))
         if len(entries) > NODES:
@@ -103,7 +114,7 @@ class _Reader:
         name = top.get("name", "model")
         if not isinstance(name, str):
             raise DeclarationError(f"{what}: name: expected a string, got {name!r:.60}")
-        self.graph = Graph(name)
+        self.graph = make(name)
         self.plates = {
             name: self._guarded(f"plate {name!r}", self._plate, name, options)
             for name, options in mapping(f"{what}: plates", top.get("plates", {})).items()
@@ -219,10 +230,10 @@ class _Reader:
         array = array.astype(kind)
         if "shape" in entry:
             array = array.reshape(entry["shape"])
-        return base.constant(self.graph, array, self._on(entry.get("plates", [])))
+        return constant(self.graph, array, self._on(entry.get("plates", [])))
 
     def _op(self, name: str, given: Any, entry: Any) -> Expr:
-        op = known("op", given, base.OPS)
+        op = known("op", given, OPS)
         if given in _CLOSED or ":" in given:
             raise DeclarationError(f"op {given!r} is not for declarations")
         attrs = mapping("attrs", entry.get("attrs", {}))
@@ -244,7 +255,7 @@ class _Reader:
         return self.graph.parameters[given].node
 
     def _plate_size(self, name: str, given: Any, entry: Any) -> Expr:
-        return base.plate_size(self.graph, known("plate", given, self.plates))
+        return plate_size(self.graph, known("plate", given, self.plates))
 
     # --- parts ------------------------------------------------------------------------------------
     def _args(self, names: list[str]) -> tuple[Expr, ...]:

@@ -12,14 +12,16 @@ import numpy as np
 from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.graph import init
-from scg.graph.core import Graph
+from scg.graph.core import CoreGraph
 from scg.graph.declaration.words import INITIALIZERS, SCHEMA, constraint_name
 from scg.graph.parameters import ImageOfZeros, Parameter
-from scg.ir.expr import Expr, Plate, StochasticNode, as_plates, describe, topological
-from scg.ops import base
+from scg.ir.expr import Expr, Operation, StochasticNode, describe
+from scg.ir.op import PARAMETER, PLATE_SIZE
+from scg.ir.plate import Plate, as_plates
+from scg.ir.walk import topological
 
 
-def write(graph: Graph) -> str:
+def write(graph: CoreGraph) -> str:
     """Return the declaration of a graph as JSON text, one node a line.
 
     Raises
@@ -48,10 +50,10 @@ def _plate(plate: Plate) -> dict[str, Any]:
 class _Writer:
     """Gives every expression a token: its name, or # and a number."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: CoreGraph):
         self.graph = graph
         self.tokens: dict[Expr, str] = {}
-        self.custom: dict[str, base.Op] = {}
+        self.custom: dict[str, Operation] = {}
 
     def nodes(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the nodes, each after what it refers to, in the order of declaration."""
@@ -103,9 +105,9 @@ class _Writer:
             shape = {"shape": list(expr.value.shape)} if expr.value.size == 0 else {}
             value = _with_words(expr.value.tolist())
             return {"constant": value, "kind": expr.kind} | shape | _on(expr)
-        if expr.op is base.PARAMETER:
+        if expr.op is PARAMETER:
             return {"unconstrained": expr.attrs["name"]}
-        if expr.op is base.PLATE_SIZE:
+        if expr.op is PLATE_SIZE:
             return {"plate_size": expr.attrs["plate"].name}
         args = [self.tokens[arg] for arg in expr.args]
         if expr.op.name.startswith("op:"):

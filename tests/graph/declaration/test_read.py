@@ -19,7 +19,7 @@ def test_a_declaration_is_the_graph_written_in_python():
         "theta": {"parameter": {"value": [0.4, -0.2]}},
         "x": {"data": {"shape": [4], "plates": ["batch"]}},
     }
-    found = read({"name": "toy", "plates": {"batch": {"reduce": "sum"}}, "nodes": nodes})
+    found = read({"name": "toy", "plates": {"batch": {"reduce": "sum"}}, "nodes": nodes}, scg.Graph)
 
     g = scg.Graph("toy")
     batch = scg.Plate("batch", reduce="sum")
@@ -203,7 +203,7 @@ NODES = [
 @pytest.mark.parametrize(("nodes", "message"), NODES)
 def test_nodes_that_are_refused(nodes, message):
     with pytest.raises(scg.DeclarationError) as caught:
-        read({"nodes": nodes}, what="m.json")
+        read({"nodes": nodes}, scg.Graph, what="m.json")
     assert str(caught.value) == f"m.json: {message}"
     with pytest.raises(scg.DeclarationError):
         scg.Graph.from_json(json.dumps({"nodes": nodes}))
@@ -249,6 +249,6 @@ def test_nodes_that_are_refused(nodes, message):
 )
 def test_texts_that_are_refused(text, message):
     with pytest.raises(scg.DeclarationError) as caught:
-        read(text, what="m.json")
+        read(text, scg.Graph, what="m.json")
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)

@@ -14,8 +14,8 @@ from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
 from scg.graph.declaration.attributes import CHECKS, check_application
 from scg.graph.declaration.read import _CLOSED
-from scg.ir.expr import topological
-from scg.ops.base import OPS, PLATE_SIZE
+from scg.ir.op import OPS, PLATE_SIZE
+from scg.ir.walk import topological
 from scg.ops.decompositions import solve_triangular
 
 ROWS, COLUMNS = 2, 3

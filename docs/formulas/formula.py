@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.explain.typeset import typeset
+from formulas.typeset import typeset
 
 _STEP = 1e-30  # of the derivatives, which are imaginary parts
 NOT_EQUAL = "=\u0338"  # as two characters, like accented letters

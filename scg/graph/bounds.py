@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, Plate, StochasticNode, describe, topological
+from scg.ir.expr import Expr, StochasticNode, describe
+from scg.ir.plate import Plate
+from scg.ir.walk import topological
 from scg.ops.gradient import graft, stop
 from scg.ops.reductions import expand, plate_log_mean_exp, plate_sum, shares, zeros
 
@@ -163,3 +165,7 @@ def _check_node(z: Expr, plate: Plate, caller: str) -> StochasticNode:
                 "is for a single stochastic layer. Use scg.iwae(log_w, plate) for several"
             )
     return z
+
+
+#: What a declaration may call by name.
+BOUNDS = (elbo, iwae, dreg, reweighted_wake_sleep)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 
-from scg.explain.formula import (
+from formulas.formula import (
     NOT_EQUAL,
     Binary,
     Bracket,

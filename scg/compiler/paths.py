@@ -1,0 +1,109 @@
+"""Paths: on which sample plates expressions will live, and how many paths that makes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from scg.compiler.analyse import Influence, bits
+from scg.compiler.requirements import PATH_LIMIT, count_text
+from scg.errors import EstimatorError, PathsWarning
+from scg.estimators import SAMPLED, SUMMED, Estimator
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.origin import warn
+
+Estimators = Mapping[StochasticNode, Estimator]
+
+MANY_PATHS = 64
+_DRAW_JOINTLY = (
+    f"Give one instance of {type(SAMPLED).__name__} to all nodes: "
+    f"scg.compile(g, estimator=scg.{SAMPLED!r}) draws whole paths jointly"
+)
+_ENUMERATE_FEWER = (
+    'Enumerate fewer nodes: scg.compile(g, {"name": scg.Enumeration()}) leaves the others to the '
+    "plan. Without a step, scg.exact(g, params) sums over up to 2^20 outcomes of the whole graph"
+)
+
+
+def plate_keys(influence: Influence, estimators: Estimators) -> dict[StochasticNode, object]:
+    """What identifies the sample plate of each node.
+
+    The node itself; the instance where it draws whole paths jointly; the instance and the layer
+    where its draws are coupled. The layer is the number of nodes of the instance on the longest
+    way down to the node: nodes of one layer do not depend on each other.
+    """
+    keys: dict[StochasticNode, object] = {}
+    layer: dict[StochasticNode, int] = {}
+    for node in influence.nodes:
+        estimator = estimators.get(node)
+        if estimator is None or not estimator.joint:
+            keys[node] = node
+        elif estimator.joint == "layer":
+            above = (
+                influence.nodes[i]
+                for reach in influence.ancestors[node]
+                for i in bits(reach.members)
+            )
+            layer[node] = 1 + max(
+                (layer[other] for other in above if estimators.get(other) is estimator), default=-1
+            )
+            keys[node] = (estimator, layer[node])
+        else:
+            keys[node] = estimator
+    return keys
+
+
+def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, dict[object, int]]:
+    """For each expression its sample plates (by key) and their lengths."""
+    found: dict[Expr, dict[object, int]] = {}
+    keys = plate_keys(influence, estimators)
+    for expr in influence.order:
+        below = [found[arg] for arg in expr.args if found[arg]]
+        joined = below[0] if below else {}
+        if any(other is not joined for other in below):
+            joined = {key: n for plates in below for key, n in plates.items()}
+        estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
+        if isinstance(expr, StochasticNode) and estimator is not None:
+            length = estimator.draws(expr.dist)
+            if length > 1 and keys[expr] not in joined:
+                joined = {**joined, keys[expr]: length}
+        found[expr] = joined
+    return found
+
+
+def most_paths(influence: Influence, estimators: Estimators) -> int:
+    """The largest number of paths that any cost will be evaluated on."""
+    return math.prod(_most_nested(influence, estimators).values())
+
+
+def check_paths(influence: Influence, estimators: Estimators) -> None:
+    """Refuse too many paths, and warn of many that nest.
+
+    Raises
+    ------
+    EstimatorError
+        If a cost would be evaluated on more than 1024 paths.
+    """
+    summed = {n: e for n, e in estimators.items() if type(e) is type(SUMMED)}
+    drawn = _most_nested(influence, {n: e for n, e in estimators.items() if n not in summed})
+    paths, many = most_paths(influence, estimators), math.prod(drawn.values())
+    if paths > PATH_LIMIT:
+        enumerated = most_paths(influence, summed) > many
+        raise EstimatorError(
+            f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
+            f"{PATH_LIMIT}. {_ENUMERATE_FEWER if enumerated else _DRAW_JOINTLY}"
+        )
+    if len(drawn) > 1 and many >= MANY_PATHS:
+        lengths = " · ".join(map(str, drawn.values()))
+        warn(
+            f"the draws of nodes nest to {lengths} = {many} paths, on each of which the costs "
+            f"below are evaluated. {_DRAW_JOINTLY}",
+            PathsWarning,
+        )
+
+
+def _most_nested(influence: Influence, estimators: Estimators) -> dict[object, int]:
+    """The sample plates, with their lengths, of the cost that has most paths."""
+    plates = sample_plates(influence, estimators)
+    nested = (plates[cost] for _, cost in influence.costs)
+    return max(nested, key=lambda lengths: math.prod(lengths.values()), default={})

@@ -1,0 +1,73 @@
+"""Constraints: sets of values, for parameters, supports and the bijections onto them.
+
+A constraint says in NumPy whether a value lies in it, and, where a parameter may be constrained to
+it, how all of ℝ is mapped onto it; the mapping keeps the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from scg.distributions.constraints.numbers import (
+    Angles,
+    Constraint,
+    Integers,
+    Interval,
+    Logits,
+    Point,
+    Positive,
+    Real,
+    Union,
+    UnitInterval,
+)
+from scg.distributions.constraints.vectors import Counts, LowerCholesky, OneHot, Ordered, Simplex
+from scg.errors import DeclarationError
+
+real = Real()
+positive = Positive()
+positive_exp = Positive("exp")
+nonnegative = Interval(0.0, np.inf, name="non-negative")
+unit_interval = UnitInterval()
+logits = Logits()
+boolean = Integers(0, 1, "0 or 1")
+natural = Integers(0, np.inf, "a non-negative integer")
+simplex = Simplex()
+one_hot_vector = OneHot()
+ordered_vector = Ordered()
+lower_cholesky = LowerCholesky()
+angle = Angles(-np.pi, np.pi, name="between −π and π")
+
+
+__all__ = [
+    "Angles",
+    "Constraint",
+    "Counts",
+    "Integers",
+    "Interval",
+    "Logits",
+    "LowerCholesky",
+    "OneHot",
+    "Ordered",
+    "Point",
+    "Positive",
+    "Real",
+    "Simplex",
+    "Union",
+    "UnitInterval",
+]
+
+
+def of(**constraints: Constraint) -> Mapping[str, Constraint]:
+    """Return the constraints of parameters by name, not to be changed."""
+    return MappingProxyType(constraints)
+
+
+def check(family: str, name: str, value: Any, constraint: Constraint) -> None:
+    """Raise unless the numbers given for a parameter satisfy its constraint."""
+    complaint = constraint.complaint(value)
+    if complaint is not None:
+        raise DeclarationError(f"{family}: {name} {complaint}")

@@ -1,0 +1,145 @@
+"""Constraints on vectors and matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.distributions.constraints.numbers import Constraint, Positive, known
+from scg.ops.arrange import diagonal, tril
+from scg.ops.elementwise import absolute, log, minimum, softplus, subtract
+from scg.ops.reductions import softmax, sum
+from scg.ops.shape import concatenate, cumsum, getitem, take_slice
+from scg.ops.statistics import min
+
+_ROUNDING = 1e-5  # of sums to one, in single precision
+_positive = Positive()
+
+
+class Simplex(Constraint):
+    """Vectors of non-negative numbers that sum to one, by the softmax.
+
+    The softmax forgets the mean of its argument: along it a gradient is zero.
+    """
+
+    name, axes = "a vector of non-negative numbers that sum to one", 1
+    low, high = 0.0, 1.0
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Non-negative, and the sum is one up to rounding."""
+        return (x >= 0).all(axis=-1) & (np.abs(x.sum(axis=-1) - 1) <= _ROUNDING)
+
+    def transform(self, u: Any) -> Any:
+        """exp(u) / Σ exp(u)."""
+        return softmax(u)
+
+    def inverse(self, x: Any) -> Any:
+        """log x."""
+        return log(x)
+
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Look for negative numbers; of the sum no more is asked than of :class:`Counts`."""
+        return None if known(x, 0.0, 1.0) else (_margin(x, 1.0, 0.0), 0.0, np.inf, True)
+
+    @property
+    def inside(self) -> float:
+        """Of two numbers."""
+        return 0.5
+
+
+class OneHot(Constraint):
+    """Vectors of zeros and a single one."""
+
+    name, axes, kind = "a one-hot vector", 1, "integer"
+    low, high = 0.0, 1.0
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """One element is 1, the others are 0."""
+        return ((x == 0) | (x == 1)).all(axis=-1) & (x.sum(axis=-1) == 1)
+
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Compare with the vectors of which one number may be rounded to one."""
+        return None if known(x, -0.5, 1.5) else (_margin(x, 1.0, 0.5), 0.0, np.inf, True)
+
+
+class Counts(Constraint):
+    """Vectors of non-negative integers with a given sum."""
+
+    axes, kind = 1, "integer"
+
+    def __init__(self, total: int):
+        self.total, self.name = total, f"a vector of counts that sum to {total}"
+        self.low, self.high = 0.0, float(total)
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Integers of the right sum."""
+        counts = ((x >= 0) & (x == np.floor(x))).all(axis=-1)
+        return np.asarray(counts & (x.sum(axis=-1) == self.total))
+
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Compare with the vectors that are rounded to such counts."""
+        if known(x, -0.5, self.total + 0.5):
+            return None
+        return _margin(x, float(self.total), 0.5), 0.0, np.inf, True
+
+
+class Ordered(Constraint):
+    """Strictly increasing vectors: a first element, and positive increments by the softplus."""
+
+    name, axes = "a strictly increasing vector", 1
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Each element is larger than the one before."""
+        finite = np.isfinite(x).all(axis=-1)
+        return np.asarray(finite & (np.diff(x, axis=-1) > 0).all(axis=-1))
+
+    def transform(self, u: Any) -> Any:
+        """u₀, u₀ + log(1 + exp(u₁)), ..."""
+        return cumsum(concatenate(_first(u), softplus(_rest(u)), axis=-1))
+
+    def inverse(self, x: Any) -> Any:
+        """x₀, and of the increments the inverse of the softplus."""
+        n = np.shape(x)[-1]
+        steps = subtract(_rest(x), _span(x, 0, n - 1))
+        return concatenate(_first(x), _positive.inverse(steps), axis=-1)
+
+
+class LowerCholesky(Constraint):
+    """Lower triangular matrices with a positive diagonal, by the softplus on the diagonal."""
+
+    name, axes = "a lower triangular matrix with a positive diagonal", 2
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Zero above the diagonal, positive on it."""
+        lower = (np.triu(x, 1) == 0).all(axis=(-1, -2)) & np.isfinite(x).all(axis=(-1, -2))
+        return lower & (np.diagonal(x, axis1=-2, axis2=-1) > 0).all(axis=-1)
+
+    def transform(self, u: Any) -> Any:
+        """Keep what is below the diagonal, and take the softplus on it."""
+        return tril(u, -1) + _on_diagonal(softplus(diagonal(u)))
+
+    def inverse(self, x: Any) -> Any:
+        """Keep what is below the diagonal, and invert the softplus on it."""
+        return tril(x, -1) + _on_diagonal(_positive.inverse(diagonal(x)))
+
+
+def _margin(x: Any, total: float, slack: float) -> Any:
+    """Return what is positive for vectors with a sum near `total` and no number below −slack."""
+    return minimum(min(x, -1) + slack, 0.5 - absolute(sum(x, -1) - total))
+
+
+def _span(x: Any, start: int, stop: int) -> Any:
+    return take_slice(x, index=(*((0, n, 1) for n in np.shape(x)[:-1]), (start, stop, 1)))
+
+
+def _first(x: Any) -> Any:
+    return _span(x, 0, 1)
+
+
+def _rest(x: Any) -> Any:
+    return _span(x, 1, np.shape(x)[-1])
+
+
+def _on_diagonal(x: Any) -> Any:
+    return getitem(x, (Ellipsis, None)) * np.eye(np.shape(x)[-1])

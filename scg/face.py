@@ -1,0 +1,92 @@
+"""The graph that users declare: with samples, pictures, and declarations as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from scg.arguments import checked
+from scg.draw.dot import draw_graph
+from scg.graph.core import CoreGraph
+from scg.graph.declaration import read, write
+from scg.run.simulate import Draw, sampler, simulate
+
+
+class Graph(CoreGraph):
+    """A stochastic computation graph (Schulman et al. 2015).
+
+    Parameters
+    ----------
+    name : str
+        A name for drawings and messages.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> theta = g.parameter("theta", 0.4)
+    >>> b = g.sample("b", scg.Bernoulli(logits=theta))
+    >>> g.cost("loss", (b - 0.499) ** 2)
+    >>> g
+    Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+    """
+
+    def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
+        """Draw values of any nodes; see :func:`scg.run.simulate.simulate`."""
+        return simulate(self, params, **options)
+
+    def sampler(self, params: Mapping[str, Any], **options: Any) -> Draw:
+        """Tie :meth:`simulate` to its arguments; see :func:`scg.run.simulate.sampler`."""
+        return sampler(self, params, **options)
+
+    def to_json(self) -> str:
+        """Return the declaration as JSON text; see :mod:`scg.graph.declaration`.
+
+        Raises
+        ------
+        DeclarationError
+            If something has no name that a reader could know it by, or is not finite.
+        """
+        return write(self)
+
+    @classmethod
+    def from_json(
+        cls, declaration: str | Mapping[str, Any], *, custom: Mapping[str, Any] | None = None
+    ) -> Graph:
+        """Declare the graph of a JSON text, or of what ``json.loads`` makes of it.
+
+        Parameters
+        ----------
+        declaration : str or mapping
+            The declaration; see :mod:`scg.graph.declaration`. It is data: nothing of it is
+            executed.
+        custom : mapping, optional
+            What the declaration may use by name besides scg's own: functions made by
+            :func:`scg.op`, initializers, distributions.
+
+        Raises
+        ------
+        DeclarationError
+            If something is unknown, missing, circular, too large, or does not fit.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph("toy")
+        >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+        >>> g.cost("loss", (b - 0.499) ** 2)
+        >>> scg.Graph.from_json(g.to_json())
+        Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+        """
+        return read(declaration, cls, custom=custom)
+
+    @checked('g.draw("graph.svg")')
+    def draw(self, path: str | PathLike[str] | None = None) -> Any:
+        """Draw the graph; see :func:`scg.draw.dot.draw_graph`."""
+        return draw_graph(self, path)
+
+    def _repr_svg_(self) -> str | None:
+        return self.draw()._repr_svg_()

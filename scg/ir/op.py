@@ -1,0 +1,185 @@
+"""What an op is: a shape rule, a NumPy rule, VJPs that build ops, and traits, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.ir.expr import KINDS, Expr, Operation, Owner, StochasticNode, describe
+from scg.ir.plate import Plates, ordered
+
+
+def intern(
+    graph: Owner,
+    op: Operation,
+    args: tuple[Expr, ...],
+    attrs: dict[str, Any],
+    signature: tuple[tuple[int, ...], Plates, str],
+    value: np.ndarray | None = None,
+) -> Expr:
+    """Return the one expression of `graph` with this operation, arguments and attributes."""
+    content = None if value is None else (value.dtype.str, value.shape, value.tobytes())
+    key = (op.name, tuple(map(id, args)), tuple(sorted(attrs.items())), signature, content)
+    found = graph.table.get(key)
+    if found is not None:
+        return found
+    expr = object.__new__(StochasticNode if op.name == "sample" else Expr)
+    expr.op, expr.args, expr.attrs, expr.graph, expr.value = op, args, attrs, graph, value
+    expr.shape, expr.plates, expr.kind = signature
+    expr.origin = graph.origin
+    return graph.table.setdefault(key, expr)
+
+
+def _all_plates(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
+    distinct = {arg.plates for arg in args if arg.plates}
+    if len(distinct) < 2:
+        return distinct.pop() if distinct else ()
+    return ordered(plate for plates in distinct for plate in plates)
+
+
+#: Every op by name.
+OPS: dict[str, Op] = {}
+
+#: A VJP maps (cotangent, output, *arguments, **attributes) to the cotangent of one argument. It
+#: may return a result that is still broadcast against the other arguments: `fit` reduces it.
+Vjp = Callable[..., Expr]
+
+
+@dataclass(frozen=True, eq=False)
+class Op(Operation):
+    """An operation on expressions and on arrays.
+
+    Parameters
+    ----------
+    name : str
+        Unique name.
+    numpy : callable
+        The NumPy rule: arrays and attributes to an array. Plate axes lead; event axes are
+        addressed from the end.
+    shape : callable
+        The shape rule: event shapes and attributes to an event shape.
+    vjps : tuple of (callable or None)
+        One VJP an argument; None where the op is constant in the argument almost everywhere.
+        A single VJP of an op with a variable number of arguments takes ``index``.
+    kind : str
+        Kind of the result: one of the three; "same" (as the widest argument, conditions and
+        indices, which have no VJP, left out); or "number": the same, but refused for arguments
+        that are all booleans, which NumPy does not subtract.
+        Where the result is "float", booleans are taken as 0.0 and 1.0.
+    elementwise : bool
+        Whether event axes broadcast as in NumPy (the interpreter then aligns them).
+    continuous, smooth : bool
+        Traits as a function of the differentiable arguments.
+    square : callable, optional
+        From the arguments and attributes to the square of the result, where that is smoother.
+    linear : tuple of int
+        Arguments in each of which the op is linear, so that a zero there makes the result zero.
+    """
+
+    name: str
+    numpy: Callable[..., Any]
+    shape: Callable[..., tuple[int, ...]]
+    vjps: tuple[Vjp | None, ...] | Callable[..., Expr] = ()
+    kind: str = "float"
+    elementwise: bool = False
+    continuous: bool = True
+    smooth: bool = True
+    linear: tuple[int, ...] = ()
+    square: Callable[..., Any] | None = None
+    plates: Callable[..., Plates] = _all_plates
+
+    def __post_init__(self) -> None:
+        if self.name in OPS:
+            raise ValueError(f"two ops of the name {self.name!r}")
+        OPS[self.name] = self
+
+    def __call__(self, *args: Any, **attrs: Any) -> Any:
+        """Build an expression, or compute at once where no argument is one."""
+        graphs = [arg.graph for arg in args if isinstance(arg, Expr)]
+        if not graphs:
+            return self.numpy(*map(np.asarray, args), **attrs)
+        if any(graph is not graphs[0] for graph in graphs):
+            names = ", ".join(sorted({repr(graph.name) for graph in graphs}))
+            raise DeclarationError(
+                f"{self.name}: nodes of different graphs ({names}) cannot be combined. "
+                "Declare the model in one graph"
+            )
+        count = len(self.vjps) if isinstance(self.vjps, tuple) else len(args)
+        if self.elementwise and len(args) != count:
+            wanted = "1 argument" if count == 1 else f"{count} arguments"
+            raise DeclarationError(f"{self.name}: expected {wanted}, got {len(args)}")
+        nodes = tuple(arg if isinstance(arg, Expr) else constant(graphs[0], arg) for arg in args)
+        return self.build(graphs[0], nodes, attrs)
+
+    def build(self, graph: Any, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
+        """Return the expression of this op on `args`, with its shape, plates and kind inferred."""
+        if self.kind == "float" and any(arg.kind == "bool" for arg in args):
+            to_float = OPS["float"]  # NumPy would compute with booleans in half precision
+            if self is not to_float:
+                args = tuple(to_float(arg) if arg.kind == "bool" else arg for arg in args)
+        try:
+            shape = self.shape(*(arg.shape for arg in args), **attrs)
+        except (ValueError, IndexError, TypeError) as error:
+            raise DeclarationError(
+                f"{self.name}: {error} (arguments: {', '.join(map(describe, args))})"
+            ) from error
+        kind = self.kind
+        if kind in ("same", "number"):
+            made_of = [arg for i, arg in enumerate(args) if self.vjp(i) is not None] or args
+            kinds = {arg.kind for arg in made_of}
+            kind = kinds.pop() if len(kinds) == 1 else max(kinds, key=KINDS.index)
+        if kind == "bool" and self.kind == "number":
+            raise DeclarationError(
+                f"{self.name}: not defined for booleans (arguments: "
+                f"{', '.join(map(describe, args))}). Write np.where(condition, 1.0, 0.0)"
+            )
+        signature = (tuple(map(int, shape)), self.plates(args, attrs), kind)
+        return intern(graph, self, args, attrs, signature)
+
+    def vjp(self, index: int) -> Vjp | None:
+        """Return the VJP of one argument, or None where the derivative is zero or undefined."""
+        if callable(self.vjps):
+            rule = self.vjps
+            return lambda g, out, *args, **attrs: rule(index, g, out, *args, **attrs)
+        return self.vjps[index] if index < len(self.vjps) else None
+
+
+def leaf(name: str) -> Op:
+    """Return an op without arguments whose values are supplied from outside."""
+
+    def no_value(*_: Any, **__: Any) -> Any:
+        raise TypeError(f"the leaf {name!r} must be supplied")
+
+    return Op(name, no_value, lambda **attrs: (), ())
+
+
+CONST, PARAMETER, DATA, NOISE, STATE = map(leaf, ("const", "parameter", "data", "noise", "state"))
+PLATE_SIZE = leaf("plate_size")
+
+
+def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
+    """Return a constant node; leading axes of `value` belong to `plates`, the rest is the event."""
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise DeclarationError(
+            f"a constant must be an array of numbers, got {type(value).__name__} "
+            f"of dtype {array.dtype}"
+        )
+    kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}[array.dtype.kind]
+    array = np.ascontiguousarray(
+        array, dtype={"float": np.float64, "int": np.int64, "bool": np.bool_}[kind]
+    ).reshape(array.shape)
+    array.setflags(write=False)
+    signature = (array.shape[len(plates) :], plates, kind)
+    return intern(graph, CONST, (), {}, signature, array)
+
+
+def plate_size(graph: Any, plate: Any) -> Expr:
+    """Return the number of elements of a plate, as a scalar node."""
+    if plate.length is not None:
+        return constant(graph, float(plate.length))
+    return intern(graph, PLATE_SIZE, (), {"plate": plate}, ((), (), "float"))

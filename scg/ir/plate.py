@@ -1,0 +1,98 @@
+"""Plates: named leading axes along which a model repeats itself independently."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+
+_serial = itertools.count()
+
+
+class Plate:
+    """A named leading axis along which a model repeats itself independently.
+
+    Parameters
+    ----------
+    name : str
+        The name; two plates of one name in a graph are an error.
+    length : int, optional
+        A fixed number of elements. Without it the data of a call decides.
+    size : int, optional
+        The number of elements of the full data, for a subsampled batch: alone it means that a
+        cost is summed over the plate and multiplied with ``size / elements``.
+    reduce : {"mean", "sum"}, optional
+        How the costs of the plate enter the objective. The default is the mean, or the sum
+        where `size` is given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        length: int | None = None,
+        size: int | None = None,
+        reduce: str | None = None,
+    ):
+        if not isinstance(name, str) or not name:
+            raise DeclarationError(f"a plate needs a name (a non-empty string), got {name!r}")
+        for word, value in (("length", length), ("size", size)):
+            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            if value is not None and (not whole or value < 1):
+                raise DeclarationError(
+                    f"plate {name!r}: {word} must be a positive integer or None, got {value!r}"
+                )
+        if reduce not in (None, "mean", "sum"):
+            raise DeclarationError(
+                f'plate {name!r}: reduce must be "mean" or "sum", got {reduce!r}'
+            )
+        if reduce == "mean" and size is not None:
+            raise DeclarationError(
+                f"plate {name!r}: size={size} scales a sum over the plate; "
+                'leave out reduce="mean" or leave out size'
+            )
+        self.name = name
+        self.length = None if length is None else int(length)
+        self.size = None if size is None else int(size)
+        self.reduce = reduce
+        self.rank = 2  # lifted axes (0) come first, then an estimator's (1), then a user's (2)
+        self.serial = next(_serial)
+
+    @classmethod
+    def internal(cls, name: str, length: int | None, rank: int) -> Plate:
+        """Make a plate that the compiler owns: samples of an estimator (1) or runs (0)."""
+        plate = cls(name, length=length)
+        plate.rank = rank
+        return plate
+
+    @property
+    def owned_by_user(self) -> bool:
+        """Whether a user declared the plate (an estimator's sample plate is not)."""
+        return self.rank == 2
+
+    def __repr__(self) -> str:
+        return f"Plate({self.name!r})"
+
+
+Plates = tuple[Plate, ...]
+
+
+def ordered(plates: Iterable[Plate]) -> Plates:
+    """Return `plates` without repetition in their canonical order, the order of array axes."""
+    return tuple(sorted(set(plates), key=lambda plate: (plate.rank, plate.serial)))
+
+
+def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
+    """Return one plate, several, or None as a tuple in canonical order."""
+    if plates is None:
+        return ()
+    several = isinstance(plates, Iterable) and not isinstance(plates, (Plate, str))
+    group: tuple[Any, ...] = tuple(plates) if several else (plates,)  # pyright: ignore
+    for plate in group:
+        if not isinstance(plate, Plate):
+            raise DeclarationError(f"expected a scg.Plate, got {plate!r}")
+    return ordered(group)

@@ -1,0 +1,44 @@
+"""Walk a graph of expressions: in topological order, and rebuilding it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+
+from scg.ir.expr import Expr
+
+
+def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> list[Expr]:
+    """Return every expression below `roots`, arguments before what uses them.
+
+    What is in `known` is left out, together with what lies below it alone.
+    """
+    order: list[Expr] = []
+    entered: set[Expr] = set()
+    left: set[Expr] = set()
+    stack = list(roots)[::-1]
+    while stack:
+        expr = stack[-1]
+        if expr in left or expr in known:
+            stack.pop()
+        elif expr in entered:  # its arguments, which lay above it, are done
+            left.add(expr)
+            order.append(expr)
+            stack.pop()
+        else:
+            entered.add(expr)
+            stack += [arg for arg in expr.args[::-1] if arg not in left]
+    return order
+
+
+def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
+    """Rebuild the expressions of `order` on what `env` maps their arguments to.
+
+    `env` is extended in place and returned; expressions that it holds already stay as they are.
+    """
+    for expr in order:
+        if expr not in env:
+            args = tuple(env[arg] for arg in expr.args)
+            same = all(new is old for new, old in zip(args, expr.args, strict=True))
+            expr.graph.origin = expr.origin
+            env[expr] = expr if same else expr.op.build(expr.graph, args, expr.attrs)
+    return env
