@@ -1,4 +1,4 @@
-"""What there is to choose from: built-in models and estimators."""
+"""What there is: built-in models, estimators, compiled kernels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 from functools import partial
 from typing import Any
 
+from scg.errors import ScgError
 from scg.estimators import ESTIMATORS
 
 
@@ -43,6 +44,33 @@ def estimators() -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def cache(clear: bool) -> dict[str, Any]:
+    """Return where kernels are kept, how many, and how large they are; remove them first, or not.
+
+    Raises
+    ------
+    ScgError
+        If there is no such place.
+    """
+    from scg.engine.codegen import cache
+
+    folder, most = cache.directory(), cache.limit()
+    if folder is None:
+        raise ScgError(
+            "there is no cache: SCG_CACHE_DIR names a directory that is empty text, somebody "
+            "else's, or cannot be made"
+        )
+    removed = cache.evict(0.0)[0] if clear else 0
+    sizes = [status.st_size for _, status in cache.entries()]
+    return {
+        "folder": str(folder),
+        "kernels": len(sizes),
+        "megabytes": sum(sizes) / 1e6,
+        "at most": most / 1e6,
+        **({"removed": removed} if clear else {}),
+    }
 
 
 def _trait(cls: type, name: str) -> Any:

@@ -202,6 +202,16 @@ def estimators(as_json: bool) -> None:
     _rows(rows(), as_json)
 
 
+@scg.command()
+@click.option("--clear", is_flag=True, help="Remove all kernels.")
+@_json
+def cache(clear: bool, as_json: bool) -> None:
+    """Say where compiled kernels are kept, and how many."""
+    from scg.command.lists import cache as found
+
+    _print(found(clear), as_json)
+
+
 def _short(row: dict[str, Any]) -> dict[str, str]:
     return {
         "unbiased": "yes" if row["unbiased"] else "no",

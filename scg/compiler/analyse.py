@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
+from scg.lazy import cached_property
 
 
 @dataclass(frozen=True)

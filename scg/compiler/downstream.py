@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant, plate_size
 from scg.ir.plate import Plate, Plates
 from scg.ir.walk import rewrite
+from scg.lazy import cached_property
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum, sum_mixed
 

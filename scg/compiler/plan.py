@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
@@ -19,6 +18,7 @@ from scg.errors import EstimatorError, did_you_mean
 from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
+from scg.lazy import cached_property
 
 ENUMERATION_BUDGET = 256
 

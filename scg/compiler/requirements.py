@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 
 from scg.compiler.analyse import Influence, bits, continuous_in
 from scg.distributions import Bernoulli, Categorical, OneHotCategorical
@@ -11,6 +10,7 @@ from scg.errors import EstimatorError
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import PARAMETER
+from scg.lazy import cached_property
 from scg.ops.custom import continuous
 from scg.ops.gradient import stop
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Any
 
@@ -34,6 +34,7 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import rewrite
+from scg.lazy import cached_property
 from scg.ops.base import is_constant
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import expand, plate_sum, sum_mixed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from scg.errors import CompilerError
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
+from scg.lazy import cached_property
 from scg.schedule.lift import lift, moments_over
 from scg.seeds.noise import check_seed, normal, uniform
 
@@ -125,7 +125,8 @@ class Program:
             lifted: Mapping[Any, Expr] = self.outputs
             if plate is not None:
                 lifted = lift(self.outputs, plate, lambda leaf: leaf.op.name in kinds)
-            self._engines[key] = _engine(self.backend)(lifted, self.dtype)
+            # Threads that make it at once keep what the first one has made.
+            self._engines.setdefault(key, _engine(self.backend)(lifted, self.dtype))
         return self._engines[key]
 
     def draw_noise(self, seed: Any, runs: range, sizes: Sizes) -> dict[str, np.ndarray]:
@@ -267,7 +268,8 @@ class Program:
         key = ("moments",)
         if key not in self._engines:
             lifted = lift(self.outputs, RUNS, lambda leaf: leaf.op.name == "noise")
-            self._engines[key] = _engine(self.backend)(moments_over(lifted, RUNS), self.dtype)
+            made = _engine(self.backend)(moments_over(lifted, RUNS), self.dtype)
+            self._engines.setdefault(key, made)
         return self._engines[key]
 
     def _running(self, runs: int) -> tuple[bool, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from scg.errors import CallError, did_you_mean
 from scg.explain.explanation import Explanation, explain
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate
+from scg.lazy import cached_property
 from scg.run.binding import Binder, as_runs, bind
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import shapes_of

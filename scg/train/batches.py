@@ -94,11 +94,12 @@ class Batches:
         return self.transform(batch, (*self.seed, count)) if self.transform else batch
 
     def _shuffled(self, epoch: int) -> np.ndarray:
-        if self._order[0] != epoch:
+        order = self._order
+        if order[0] != epoch:
             words = stream_key((*self.seed, epoch), "fit:shuffle")
             rng = np.random.default_rng([int(word) for word in words])
-            self._order = (epoch, rng.permutation(self.examples))
-        return self._order[1]
+            self._order = order = (epoch, rng.permutation(self.examples))
+        return order[1]
 
 
 def _axes(graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None) -> dict[str, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, intern
 from scg.ir.plate import Plate, Plates
 from scg.ir.walk import rewrite
+from scg.lazy import cached_property
 from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum

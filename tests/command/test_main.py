@@ -550,3 +550,21 @@ def test_a_reader_may_leave(json):
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (2, b"scg: No space left on device\n")
+
+
+def test_the_cache_says_where_it_is_and_is_cleared(run, tmp_path, monkeypatch):
+    from scg.engine.codegen import cache
+
+    monkeypatch.setenv("SCG_CACHE_DIR", str(tmp_path / "kernels"))
+    cache.write("a" * 64, bytes(10**6))
+    (tmp_path / "kernels" / "mine").write_text("")
+    code, out, err = run("cache", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["folder"] == str(tmp_path / "kernels") and found["at most"] == 256
+    assert found["kernels"] == 1 and 1 < found["megabytes"] < 1.001
+    code, out, _ = run("cache", "--clear")
+    assert code == 0 and re.search(r"kernels +0\n.*removed +1\n", out, re.DOTALL)
+    assert [path.name for path in (tmp_path / "kernels").iterdir()] == ["mine"]
+    monkeypatch.setenv("SCG_CACHE_DIR", "")
+    assert run("cache")[0] == 2

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from scg.engine.codegen import cache
+from scg.errors import CallError
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +111,7 @@ def test_a_writer_that_fails_half_way_leaves_nothing_that_counts(folder, monkeyp
 _KILLED = """
 import sys, time
 from scg.engine.codegen import cache
+from scg.errors import CallError
 
 def wait(*_):
     print("now", flush=True)
@@ -200,6 +202,143 @@ def test_a_full_disk_leaves_no_half_entry(folder, monkeypatch):
     assert cache.read("k") is None and not list(folder.iterdir())
 
 
+def key(number):
+    return f"{number:064x}"
+
+
+def filled(folder, monkeypatch, megabytes="0.05"):
+    """Ten entries of 4,000 bytes, used in their order."""
+    monkeypatch.setenv("SCG_CACHE_SIZE", megabytes)
+    monkeypatch.setattr(cache, "_unswept", 0)
+    for number in range(10):
+        cache.write(key(number), bytes(4000))
+        os.utime(folder / key(number), (number, number))
+
+
+def test_what_was_used_longest_ago_makes_room(folder, monkeypatch):
+    filled(folder, monkeypatch)
+    assert cache.read(key(0)) is not None  # used now
+    (folder / "mine").write_bytes(bytes(10**6))  # somebody's own file in this directory
+    for number in range(10, 20):
+        cache.write(key(number), bytes(4000))
+    size = sum(path.stat().st_size for path, _ in cache.entries())
+    assert 0.5 * 50_000 < size <= 50_000 * 17 / 16 and (folder / "mine").exists()
+    assert cache.read(key(0)) is not None and cache.read(key(19)) is not None
+    assert all(cache.read(key(number)) is None for number in range(1, 5))
+
+
+def test_a_new_process_looks_at_all_entries_when_it_first_writes(folder, monkeypatch):
+    filled(folder, monkeypatch)
+    monkeypatch.setenv("SCG_CACHE_SIZE", "0.01")
+    monkeypatch.setattr(cache, "_unswept", None)
+    old = folder / ".writing-killed"
+    old.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    (folder / ".writing-now").write_bytes(b"half")
+    cache.write(key(10), bytes(4000))
+    assert {path.name for path, _ in cache.entries()} == {key(9), key(10), ".writing-now"}
+
+
+def test_an_entry_larger_than_the_cache_is_neither_written_nor_read(folder, monkeypatch):
+    cache.write(key(0), bytes(4000))
+    monkeypatch.setenv("SCG_CACHE_SIZE", "0.001")
+    assert cache.read(key(0)) is None
+    cache.write(key(1), bytes(4000))
+    assert not (folder / key(1)).exists()
+
+
+@pytest.mark.parametrize("size", ["many", "-1", "nan"])
+def test_a_size_that_is_no_number_of_megabytes(monkeypatch, size):
+    monkeypatch.setenv("SCG_CACHE_SIZE", size)
+    with pytest.raises(CallError, match="SCG_CACHE_SIZE must be a number of megabytes"):
+        cache.write("k", b"code")
+
+
+def test_a_pipe_in_place_of_an_entry_is_absent(folder):
+    cache.write("k", b"code")
+    (folder / "k").unlink()
+    os.mkfifo(folder / "k")
+    assert cache.read("k") is None
+    cache.write("k", b"code")
+    assert cache.read("k") == b"code"
+
+
+def test_a_tilde_is_the_home_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SCG_CACHE_DIR", "~/kernels here")
+    assert cache.directory() == tmp_path / "kernels here"
+    monkeypatch.delenv("SCG_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache.directory() == tmp_path / ".cache" / "scg"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the specification tells us to ignore
+    assert cache.directory() == tmp_path / ".cache" / "scg"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks for the user's entry")
+def test_without_a_home_there_is_no_cache(monkeypatch):
+    import pwd
+
+    def nobody(_):
+        raise KeyError
+
+    for name in ("HOME", "SCG_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    cache.write("k", b"code")
+    assert cache.directory() is None and cache.read("k") is None
+    monkeypatch.setenv("SCG_CACHE_DIR", "~/kernels")
+    assert cache.directory() is None
+
+
+_KEY = """
+import sys
+from scg.engine.codegen import native
+if sys.argv[1:]:
+    import numba
+    for setting in sys.argv[1:]:
+        exec(f"numba.config.{setting}")
+print(native.identity("def kernel(table):\\n    pass\\n"), "numba" in sys.modules)
+"""
+
+
+def made_by(*changed, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", _KEY, *changed],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    identity, loaded = done.stdout.split()
+    assert (loaded == "True") == bool(changed)
+    return identity
+
+
+def test_the_key_holds_the_settings_of_numba():
+    pytest.importorskip("numba")
+    usual = made_by()
+    assert made_by("OPT = 3", "THREADING_LAYER = 'tbb'") == usual
+    assert made_by(NUMBA_NUM_THREADS="1", NUMBA_DISABLE_JIT="1") == usual
+    others = {made_by(NUMBA_OPT="0"), made_by("OPT = 0"), made_by(NUMBA_CPU_NAME="generic")}
+    assert len(others | {usual}) == 4
+
+
+_MODEL = """
+import scg
+g = scg.Graph("toy")
+b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.5)))
+g.cost("loss", (b - 0.3) ** 2)
+print(scg.compile(g, scg.ScoreFunction(), backend="numba")(g.init(0), seed=1).cost)
+"""
+
+
+def test_kernels_are_compiled_whatever_numba_does_to_other_functions():
+    command = [sys.executable, "-c", _MODEL]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert float(done.stdout) == pytest.approx(0.09) or float(done.stdout) == pytest.approx(0.49)
+
+
 _TWO = """
 import ctypes, sys
 import numpy as np
@@ -243,14 +382,14 @@ def test_two_processes_compile_one_kernel_at_once(folder):
     assert cache.read(entry.name) is not None
 
 
-def test_a_damaged_kernel_is_compiled_again(folder):
+def test_a_damaged_kernel_is_compiled_again(folder, monkeypatch):
     native = pytest.importorskip("scg.engine.codegen.native")
     source = "def kernel(table):\n    store_f8(word(table, 0), u8(0), f8(2.0), 0, 1)\n"
-    native._addresses.pop(native.identity(source), None)
+    monkeypatch.setattr(native, "_addresses", {})
     assert native.address(source)
     (entry,) = folder.iterdir()
     entry.write_bytes(entry.read_bytes()[:100])
-    native._addresses.pop(native.identity(source))
+    native._addresses.clear()
     assert native.address(source)
     assert cache.read(native.identity(source)) is not None
 

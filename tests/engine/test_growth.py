@@ -1,7 +1,12 @@
 """What grows with a graph, and what does not: kernels, time to compile, memory of a call."""
 
+import ctypes
+import gc
+import resource
+import sys
 import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,3 +116,30 @@ def test_runs_take_bounded_memory():
         tracemalloc.stop()
     assert out.runs == runs and out.stderr["theta"] < 1e-4
     assert peak < 150e6
+
+
+KERNEL = """def kernel(table):
+    for i in range(word(table, 0)):
+        x = load_f8(word(table, 1), i, 0, 4)
+        for _ in range(3):
+            x = exp_f8(x) + log_f8(x) * f8({}.5)
+        store_f8(word(table, 2), i, x, 1, 4)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_compiled_kernel_keeps_little_memory(monkeypatch):
+    """What llvmlite does not free of itself was a third of a megabyte a kernel."""
+    monkeypatch.setenv("SCG_CACHE_DIR", "")
+
+    def resident():
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    for number in range(2):
+        native.address(KERNEL.format(number))
+    before = resident()
+    for number in range(2, 14):
+        native.address(KERNEL.format(number))
+    assert (resident() - before) / 12 < 250_000

@@ -10,6 +10,7 @@ import ctypes
 import functools
 import hashlib
 import math
+import os
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from scg.engine.codegen import cache, symbols
+from scg.engine.codegen.settings import settings
 
 #: What a generated kernel may call lives in these folders; object code depends on their text.
 _HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")
@@ -29,8 +31,13 @@ _scratch = (ctypes.c_int64 * 2)()
 #: Pointers, which a call takes as they are; numbers it would convert every time.
 _nowhere = ctypes.byref(_scratch), ctypes.byref(_scratch, 8)
 
-_addresses: dict[str, int] = {}
+#: By what kernels say; what compiles them is the same for all of this process.
+_addresses: dict[bytes, int] = {}
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a fork waits until no kernel is half made, here and in LLVM
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def address(source: str, codes: tuple[str, ...] = ()) -> int:
@@ -48,15 +55,16 @@ def address(source: str, codes: tuple[str, ...] = ()) -> int:
     int
         Address of a function of numba's calling convention: ``int32 (void**, void**, uint64)``.
     """
-    key = identity(source, codes)
+    known = hashlib.sha256(f"{codes}\n{source}".encode()).digest()
     with _lock:
-        if key not in _addresses:
+        if known not in _addresses:
+            key = identity(source, codes)
             payload = cache.read(key)
             if payload is None:
                 payload = _compile(source, f"scg_{key[:32]}", codes)
                 cache.write(key, payload)
-            _addresses[key] = _load(payload)
-        return _addresses[key]
+            _addresses[known] = _load(payload)
+        return _addresses[known]
 
 
 def caller(source: str, table: int) -> Callable[[], int]:
@@ -75,7 +83,8 @@ def _function(source: str) -> Any:
 
 def identity(source: str, codes: tuple[str, ...] = ()) -> str:
     """Return the content address of a kernel: the hash of its source and of what compiles it."""
-    return hashlib.sha256(f"{_environment()}\n{codes}\n{source}".encode()).hexdigest()
+    made_by = f"{_environment()}\n{settings()}"
+    return hashlib.sha256(f"{made_by}\n{codes}\n{source}".encode()).hexdigest()
 
 
 @functools.cache

@@ -11,8 +11,8 @@ import functools
 from typing import Any
 
 import llvmlite.binding as llvm
-import numba
-from numba.core import codegen, cpu, fastmathpass, typed_passes, untyped_passes
+from llvmlite.binding.newpassmanagers import NewPassManager
+from numba.core import codegen, cpu, fastmathpass, typed_passes, typeinfer, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
 from numba.core.descriptors import TargetDescriptor
@@ -60,8 +60,27 @@ class Library(codegen.CPUCodeLibrary):
         return self._codegen._tm.emit_object(module)
 
 
+class _ModulePasses(llvm.ModulePassManager):
+    _dispose = NewPassManager._dispose  # which llvmlite's own class does not inherit
+
+
+class _FunctionPasses(llvm.FunctionPassManager):
+    _dispose = NewPassManager._dispose
+
+
 class _Codegen(codegen.JITCPUCodegen):
     _library_class = Library
+
+    # Passes are freed with their manager: a third of a megabyte for every kernel.
+    def _module_pass_manager(self, **options: Any) -> Any:
+        manager, builder = super()._module_pass_manager(**options)
+        manager.__class__ = _ModulePasses
+        return manager, builder
+
+    def _function_pass_manager(self, **options: Any) -> Any:
+        manager, builder = super()._function_pass_manager(**options)
+        manager.__class__ = _FunctionPasses
+        return manager, builder
 
     def set_env(self, env_name: str, env: Any) -> None:
         """Do nothing: kernels hold no objects."""
@@ -149,10 +168,20 @@ class _Dispatcher(Dispatcher):
 
 
 def jit(signature: Any = None, **options: Any) -> Any:
-    """Like :func:`numba.jit`, for functions that kernels call, and for kernels."""
+    """Like :func:`numba.jit`, for functions that kernels call, and for kernels.
+
+    Python could not run them, so that ``NUMBA_DISABLE_JIT`` does not count here.
+    """
     ours = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    every: Any = numba.jit  # overloads that a type checker takes for all
-    return every(signature, _target=_NAME, **ours | options)
+
+    def compiled(function: Any) -> _Dispatcher:
+        dispatcher = _Dispatcher(function, targetoptions={**ours, "nopython": True, **options})
+        if signature is not None:
+            with typeinfer.register_dispatcher(dispatcher):
+                dispatcher.compile(signature)
+        return dispatcher
+
+    return compiled
 
 
 target_registry[_NAME] = _Target

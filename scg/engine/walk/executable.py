@@ -150,15 +150,15 @@ class Executable:
         key = (threads, *(elements(plate, sizes) for plate in self.plates))
         found = self._plans.get(key)
         if found is None:
-            while len(self._plans) >= PLANS:
-                self._plans.pop(next(iter(self._plans)), None)
+            for old in list(self._plans)[: 1 - PLANS]:  # other threads may do the same
+                self._plans.pop(old, None)
             own = dict(zip(self.plates, key[1:], strict=True))
             ports = Ports(self, own)
             kept = Uses(tuple(self.noise) if self.noise_is_read else (), ())
             used = [*self.order, kept]
             steps, fill, names = self._steps, self._fill, self.names
-            found = Plan(steps, used, ports, fill, names, own, self.dtype, threads)
-            self._plans[key] = found
+            made = Plan(steps, used, ports, fill, names, own, self.dtype, threads)
+            found = self._plans.setdefault(key, made)
         return found
 
     def connect(self, leaves: Mapping[Expr, Any], sizes: Sizes, drawing: bool) -> Connection:
