@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from typing import Any
+
+from scg.ir.tables import listing
 
 _SHOWN = 8  # names in a row
 
@@ -23,13 +24,7 @@ def card(node: Any) -> str:
         rows["law"] = f"{type(node.dist).__name__}({', '.join(node.dist.parameters)})"
     if node.plates:
         rows["on plates"] = _listed(plate.name for plate in node.plates)
-    lines = (
-        f'<tr><th style="text-align:left">{html.escape(label)}</th>'
-        f'<td style="text-align:left">{html.escape(text)}</td></tr>'
-        for label, text in rows.items()
-        if text
-    )
-    return f"<table>{''.join(lines)}</table>"
+    return listing(rows)
 
 
 def sources(node: Any) -> list[str]:

@@ -19,7 +19,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import NOISE, intern
 from scg.ir.plate import Plate
 from scg.ir.walk import rewrite, topological
-from scg.verify.cells import cells
+from scg.verify.cells import between
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Coupled:
 
     def boxes(self, thresholds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return a point (branches, boxes, K) of each box and its mass (branches, boxes)."""
-        edges = [cells(t, 0.0, 1.0) for t in thresholds]
+        edges = [between(t, 0.0, 1.0) for t in thresholds]
         picks = np.array(list(itertools.product(*(range(low.shape[1]) for low, _ in edges))))
         low, high = (
             np.stack([edge[side][:, picks[:, k]] for k, edge in enumerate(edges)], axis=-1)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
@@ -22,7 +23,16 @@ from scg.ops.reductions import expand
 
 COMPARISONS = (greater, greater_equal, less, less_equal, equal, not_equal)
 _MOVES = ("expand", "reshape", "transpose", "slice", "mark", "stop")
+_FAR = 40.0  # beyond it a normal has no probability
 _AFFINE = ("add", "subtract", "multiply", "divide", "negative")
+
+
+class Pair(NamedTuple):
+    """Two sides that are compared, `moving` affine in the leaf, and the noise that they need."""
+
+    moving: Expr
+    fixed: Expr
+    needs: frozenset[Expr]
 
 
 @dataclass(frozen=True)
@@ -31,21 +41,19 @@ class Uses:
 
     Attributes
     ----------
-    comparisons : list of (Expr, Expr)
-        Pairs (moving, fixed) of sides that are compared; `moving` is affine in the leaf.
+    comparisons : list of Pair
+        Comparisons with a side that is affine in the leaf and one that does not know it.
     smooth : bool
         Whether the leaf is used in any other way, too.
-    needs : set of Expr
-        Other noise leaves that must be known before the thresholds are.
-    jumps : bool
-        Whether some use jumps where no threshold can be computed, for example a comparison of
-        the leaf's square: quadrature may then not converge.
     """
 
-    comparisons: list[tuple[Expr, Expr]]
+    comparisons: list[Pair]
     smooth: bool
-    needs: set[Expr]
-    jumps: bool
+
+    @property
+    def needs(self) -> frozenset[Expr]:
+        """Other noise leaves that must be known before all thresholds are."""
+        return frozenset().union(*(pair.needs for pair in self.comparisons))
 
 
 def dependencies(order: Sequence[Expr]) -> dict[Expr, frozenset[Expr]]:
@@ -62,31 +70,22 @@ def uses(leaf: Expr, outputs: Sequence[Expr]) -> Uses:
     order = topological(outputs)
     below = dependencies(order)
     images = {leaf}
-    comparisons: list[tuple[Expr, Expr]] = []
-    needs: set[Expr] = set()
-    smooth = any(output is leaf for output in outputs)
-    curved: set[Expr] = set()
-    jumps = False
+    comparisons: list[Pair] = []
+    smooth = False
     for expr in order:
         moving = [arg for arg in expr.args if arg in images]
-        if any(arg in curved for arg in expr.args):
-            jumps = jumps or not expr.op.continuous
-            curved.add(expr)
         if not moving:
             continue
         others = [arg for arg in expr.args if arg not in images]
         apart = not any(leaf in below[arg] for arg in others)
         if expr.op in COMPARISONS and len(moving) == 1 and apart:
-            comparisons.append((moving[0], others[0]))
-            needs |= below[moving[0]] | below[others[0]]
+            needs = (below[moving[0]] | below[others[0]]) - {leaf}
+            comparisons.append(Pair(moving[0], others[0], needs))
         elif expr.op.name in _MOVES or (expr.op.name in _AFFINE and _affine(expr, images, apart)):
             images.add(expr)
         else:
             smooth = True
-            jumps = jumps or not expr.op.continuous
-            curved.add(expr)
-    smooth = smooth or any(output in images for output in outputs)
-    return Uses(comparisons, smooth, needs - {leaf}, jumps)
+    return Uses(comparisons, smooth or any(output in images for output in outputs))
 
 
 def _affine(expr: Expr, images: set[Expr], apart: bool) -> bool:
@@ -99,15 +98,15 @@ def _affine(expr: Expr, images: set[Expr], apart: bool) -> bool:
 class Thresholds:
     """Computes the thresholds of one leaf for many branches at once."""
 
-    def __init__(self, leaf: Expr, found: Uses):
+    def __init__(self, leaf: Expr, pairs: Sequence[tuple[Expr, Expr]]):
         self.leaf = leaf
         outputs: dict[Any, Expr] = {}
-        for i, (moving, fixed) in enumerate(found.comparisons):
+        for i, (moving, fixed) in enumerate(pairs):
             plates = ordered(moving.plates + fixed.plates)
             shape = np.broadcast_shapes(moving.shape, fixed.shape)
             outputs["moving", i] = expand(moving, plates, shape)
             outputs["fixed", i] = expand(fixed, plates, shape)
-        self.pairs = len(found.comparisons)
+        self.pairs = len(pairs)
         self.program = Program(outputs)
 
     def __call__(
@@ -148,9 +147,19 @@ class Thresholds:
         return self.program.run(values, {n: sources[n] for n in self.program.noise}, sizes)
 
 
-def cells(thresholds: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+def cells(law: str, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a point in each of the cells between thresholds, and its probability."""
+    low, high = between(thresholds, *((0.0, 1.0) if law == "uniform" else (-np.inf, np.inf)))
+    if law == "uniform":
+        return (low + high) / 2.0, high - low
+    flip = low > 0.0  # no difference of numbers near one
+    mass = ndtr(np.where(flip, -low, high)) - ndtr(np.where(flip, -high, low))
+    return (np.maximum(low, -_FAR) + np.minimum(high, _FAR)) / 2.0, mass
+
+
+def between(thresholds: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Return lower and upper edges, (branches, cells), of the cells between thresholds."""
-    inside = np.clip(np.nan_to_num(thresholds, nan=low), low, high)
+    inside = np.clip(np.where(np.isnan(thresholds), low, thresholds), low, high)
     ends = np.broadcast_to([low, high], (len(thresholds), 2))
     edges = np.sort(np.concatenate([ends, inside], axis=1), axis=1)
     return edges[:, :-1], edges[:, 1:]

@@ -14,13 +14,13 @@ from scg.arguments import checked
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
 from scg.estimators import REFERENCES
+from scg.ir.tables import listing
 from scg.run.step import Step
 from scg.seeds.noise import check_seed
-from scg.verify.exact import Exact, exact
+from scg.verify.exact import gradient
 from scg.verify.moments import moments
-from scg.verify.sampling import Sample, flat, z_scores
+from scg.verify.sampling import LEVEL, Sample, flat, z_limit, z_scores
 
-LEVEL = 0.999
 #: Sums of fewer runs are not normal where most runs have a gradient of zero: false alarms.
 LEAST_RUNS = 1000
 _TOLERANCE = {"float64": 1e-10, "float32": 1e-4}  # relative to the gradient or its deviation
@@ -49,6 +49,10 @@ class Check:
         What the gradient was compared with.
     runs : int
         Runs of the step; 0 where the bias was computed.
+    biased : tuple of str
+        The estimators that are biased by design, with their nodes.
+    reason : str
+        Why it was sampled.
     """
 
     unbiased: bool
@@ -59,19 +63,38 @@ class Check:
     where: str
     reference: str
     runs: int
+    biased: tuple[str, ...] = ()
+    reason: str = ""
 
     def __bool__(self) -> bool:
         return self.unbiased
 
     def __str__(self) -> str:
-        if self.exact:
-            return (
-                "exact: unbiased" if self else f"exact: biased by {self.bias:.3g} in {self.where}"
-            )
-        how = f"({self.runs} runs against {self.reference})"
-        if self:
-            return f"no bias found; |bias| < {self.bound:.2g} at {100 * LEVEL:g} % {how}"
-        return f"bias found: z = {self.z:.1f} in {self.where} {how}"
+        how = f" ({self.runs} runs against {self.reference})"
+        if self.exact and self:
+            text = "exact: unbiased"
+        elif self.exact:
+            text = f"exact: biased by {self.bias:.3g} in {self.where}"
+        elif self:
+            text = f"no bias found; |bias| < {self.bound:.2g} at {100 * LEVEL:g} %{how}"
+        else:
+            text = f"bias found: z = {self.z:.1f} in {self.where}{how}"
+        if not self.biased:
+            return text
+        verb = "is" if len(self.biased) == 1 else "are"
+        return f"{text}; {', '.join(self.biased)} {verb} biased by design"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "where": self.where,
+            "bias": f"{self.bias:.3g}",
+            "bound": f"{self.bound:.3g}" + ("" if self.exact else f" at {100 * LEVEL:g} %"),
+            "z": "" if self.exact else f"{self.z:.2f}",
+            "against": self.reference,
+            "runs": str(self.runs or ""),
+            "sampled because": self.reason,
+        }
+        return listing(rows, caption=str(self))
 
 
 @checked("scg.check(step, params, seed=0)")
@@ -104,7 +127,8 @@ def check(
     Raises
     ------
     CallError
-        If it must sample, and `runs` is too few for the normal law of their mean.
+        If it must sample, and `runs` is too few for their mean to be normal; if the exact gradient
+        or the estimate is not finite.
 
     Examples
     --------
@@ -116,27 +140,29 @@ def check(
     exact: unbiased
     >>> biased = scg.StraightThrough(allow_biased=True)
     >>> print(scg.check(scg.compile(g, biased), {"theta": 0.4}, seed=0))
-    exact: biased by 0.0474 in 'theta'
+    exact: biased by 0.0474 in 'theta'; StraightThrough at 'b' is biased by design
     """
     check_seed(seed)
+    truth = None
     try:
-        truth = exact(step.graph, params, data)
-    except EnumerationError:
-        truth = None
-    if truth is not None:
-        try:
-            return _computed(step, params, data, state, truth)
-        except EnumerationError:
-            pass
-    return _sampled(step, params, seed, data, runs, state, truth)
+        truth = gradient(step.graph, params, data)
+        return _computed(step, params, data, state, truth)
+    except EnumerationError as error:
+        return _sampled(step, params, seed, data, runs, state, truth, str(error))
 
 
-def _computed(step: Step, params: Any, data: Any, state: Any, truth: Exact) -> Check:
-    m = moments(step, params, data, state)
-    mean, wanted = flat(m.mean), flat(truth.grads)
-    scale = np.max(np.sqrt(np.abs(flat(m.variance))) + np.abs(wanted), initial=0.0)
-    bound = float(_TOLERANCE[str(step.program.dtype)] * scale + 10.0 * m.error)
-    deviation = np.abs(mean - wanted)
+def _computed(step: Step, params: Any, data: Any, state: Any, truth: np.ndarray) -> Check:
+    m = moments(step, params, data, state, False)
+    mean, size = flat(m.mean), flat(m.sizes)
+    deviation = np.abs(mean - truth)
+    where = _component(step, np.where(np.isnan(deviation), np.inf, deviation))
+    if not np.isfinite(deviation).all():
+        raise CallError(
+            f"check: the estimate of {where} is not finite in outcomes of positive probability; "
+            "scg.moments(step, params).table() shows them"
+        )
+    rounding = _TOLERANCE[str(step.program.dtype)] * np.max(size + np.abs(truth), initial=0.0)
+    bound = float(rounding + m.error)
     bias = float(np.max(deviation, initial=0.0))
     return Check(
         unbiased=bias <= bound,
@@ -144,9 +170,10 @@ def _computed(step: Step, params: Any, data: Any, state: Any, truth: Exact) -> C
         bias=bias,
         bound=bound,
         z=math.nan,
-        where=_component(step, deviation),
+        where=where,
         reference="the exact gradient",
         runs=0,
+        biased=_biased(step),
     )
 
 
@@ -157,10 +184,9 @@ def _sampled(
     data: Any,
     runs: int,
     state: Any,
-    truth: Exact | None,
+    truth: np.ndarray | None,
+    reason: str,
 ) -> Check:
-    from scipy.special import ndtri
-
     if runs < LEAST_RUNS:
         raise CallError(
             f"check: runs={runs} is too few, their mean need not be normal; give at least "
@@ -168,7 +194,7 @@ def _sampled(
         )
     sample = Sample(step, step.checked(params, data, state), seed, runs)
     if truth is not None:
-        reference, wanted, doubt = "the exact gradient", flat(truth.grads), np.zeros(())
+        reference, wanted, doubt = "the exact gradient", truth, np.zeros(())
     else:
         other = _other(step)
         seeds = (*seed, 1) if isinstance(seed, tuple) else (seed, 1)  # independent of the step's
@@ -176,9 +202,12 @@ def _sampled(
         reference = type(next(iter(other.plan.estimators.values()))).__name__
         wanted, doubt = against.mean, against.stderr
     difference, stderr = sample.mean - wanted, np.hypot(sample.stderr, doubt)
+    if not np.isfinite(difference).all():
+        lost = _component(step, np.where(np.isfinite(difference), 0.0, 1.0))
+        who = "the estimate" if not np.isfinite(sample.mean).all() else f"that of {reference}"
+        raise CallError(f"check: {who} of {lost} is not finite in some of the {sample.runs} runs")
     scores = np.abs(z_scores(difference, stderr, wanted))
-    # Bonferroni: every component keeps its bound at once.
-    limit = -ndtri((1.0 - LEVEL) / (2.0 * max(scores.size, 1)))
+    limit = z_limit(scores.size, LEVEL)
     return Check(
         unbiased=bool(np.all(scores <= limit)),
         exact=False,
@@ -188,6 +217,8 @@ def _sampled(
         where=_component(step, scores),
         reference=reference,
         runs=sample.runs,
+        biased=_biased(step),
+        reason=reason,
     )
 
 
@@ -200,6 +231,15 @@ def _other(step: Step) -> Step:
         warnings.simplefilter("ignore", BiasWarning)
         warnings.simplefilter("ignore", StopWarning)
         return compile(step.graph, other)
+
+
+def _biased(step: Step) -> tuple[str, ...]:
+    """Name the estimators that are biased by design, and their nodes."""
+    return tuple(
+        f"{type(estimator).__name__} at {node.name!r}"
+        for node, estimator in step.plan.estimators.items()
+        if not estimator.unbiased
+    )
 
 
 def _component(step: Step, deviation: np.ndarray) -> str:

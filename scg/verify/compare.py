@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +15,13 @@ from scg.arguments import checked
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, ScgError
 from scg.graph.core import CoreGraph
+from scg.ir.tables import grid
 from scg.run.step import Step
-from scg.verify.exact import exact
-from scg.verify.sampling import ROUNDING, Sample, flat, seconds, z_scores
+from scg.verify.exact import gradient
+from scg.verify.sampling import LEVEL, ROUNDING, Sample, flat, seconds, z_limit, z_scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,40 @@ class Comparison:
     rows: dict[str, Row]
     reference: str
 
+    @property
+    def components(self) -> int:
+        """Number of components of a gradient."""
+        return next((flat(row.mean).size for row in self.rows.values()), 0)
+
+    @property
+    def threshold(self) -> float:
+        """What the largest |z| of an unbiased estimator stays below in 99.9 % of cases."""
+        return z_limit(self.components)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, fit for JSON."""
         rows = {}
         for name, row in self.rows.items():
             rows[name] = {**asdict(row), "work": row.work}
+            rows[name]["z"] = None if math.isnan(row.z) else row.z
             for key in ("mean", "stderr"):
                 rows[name][key] = {k: v.tolist() for k, v in rows[name][key].items()}
-        return {"reference": self.reference, "rows": rows}
+        return {"reference": self.reference, "threshold": self.threshold, "rows": rows}
 
-    def plot(self, path: str | PathLike[str]) -> None:
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
         """Draw the variances as bars with two standard errors, biased estimators hatched.
+
+        The axis is logarithmic where the variances differ more than thirtyfold.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture, too.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture, which notebooks show.
 
         Raises
         ------
@@ -121,41 +147,66 @@ class Comparison:
         axes.margins(x=0.15)
         axes.set_xlim(left=left)
         axes.set_xlabel("variance of a single-run gradient, summed over its components")
-        figure.savefig(path)
+        if path is not None:
+            figure.savefig(path)
+        return figure
 
     def __str__(self) -> str:
-        size = sum(np.size(x) for row in list(self.rows.values())[:1] for x in row.mean.values())
-        lines = [
-            ["", "mean" if size == 1 else "|mean|", "z", "variance", "", "time", "variance × time"]
-        ]
-        for name, row in self.rows.items():
-            mean, stderr = flat(row.mean), flat(row.stderr)
-            middle = f"{mean[0]:.4g} ± {stderr[0]:.1g}" if size == 1 else f"{_norm(mean):.4g}"
-            z = "" if math.isnan(row.z) else f"{round(row.z, 1) + 0.0:.1f}"
-            spread = f"± {row.variance_stderr:.1g}"
-            cells = [f"{row.variance:.4g}", spread, _duration(row.seconds), f"{row.work:.3g}"]
-            lines.append([_marked(name, row), middle, z, *cells])
-        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+        lines = [self._head, *self._cells]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         text = [
             "  ".join(
-                f"{cell:{'<' if k in (0, 4) else '>'}{width}}"
+                f"{cell:{'>' if k else '<'}{width}}"
                 for k, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in lines
         ]
-        against = {
-            "exact": "z: deviation from the exact gradient",
-            "pooled": "z: deviation from the pooled mean of the unbiased estimators",
-            "none": "no z: nothing unbiased to compare with",
-        }[self.reference]
-        where = " in standard errors" if self.reference != "none" else ""
-        most = f", the largest of {size} components" if where and size > 1 else ""
-        runs = sorted({row.runs for row in self.rows.values()})
-        counts = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-        return "\n".join([*text, f"{against}{where}{most}; {counts} runs"])
+        return "\n".join([*text, self._note])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return grid(self._head, self._cells, caption=self._note)
+
+    @property
+    def _head(self) -> list[str]:
+        mean = "mean" if self.components == 1 else "|mean|"
+        return ["", mean, "z", "evaluations", "variance", "time", "variance × time"]
+
+    @property
+    def _cells(self) -> list[list[str]]:
+        rows = []
+        for name, row in self.rows.items():
+            mean, stderr = flat(row.mean), flat(row.stderr)
+            single = self.components == 1
+            rows.append(
+                [
+                    _marked(name, row),
+                    f"{mean[0]:.4g} ± {stderr[0]:.1g}" if single else f"{_norm(mean):.4g}",
+                    "" if math.isnan(row.z) else f"{round(row.z, 1) + 0.0:.1f}",
+                    str(row.evaluations),
+                    f"{row.variance:.4g} ± {row.variance_stderr:.1g}",
+                    _duration(row.seconds),
+                    _duration(row.work),
+                ]
+            )
+        return rows
+
+    @property
+    def _note(self) -> str:
+        """What the columns are."""
+        runs = sorted({row.runs for row in self.rows.values()})
+        counts = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+        against = {
+            "exact": "the exact gradient",
+            "pooled": "the pooled mean of the unbiased estimators",
+        }
+        if self.reference not in against:
+            return f"no z: nothing unbiased to compare with; {counts} runs"
+        size = self.components
+        most = f", the largest of {size} components" if size > 1 else ""
+        return (
+            f"z: deviation from {against[self.reference]} in standard errors{most} "
+            f"(bias if |z| > {self.threshold:.2f}, at {100 * LEVEL:g} %); {counts} runs"
+        )
 
 
 @checked('scg.compare(g, {"muprop": scg.MuProp()}, params, runs=1000, seed=0)')
@@ -195,7 +246,7 @@ def compare(
     Raises
     ------
     CallError
-        If there are fewer than two runs of an estimator.
+        If there are fewer than two runs of an estimator, or the exact gradient is not finite.
 
     Examples
     --------
@@ -259,7 +310,7 @@ def _reference(
 ) -> tuple[str, np.ndarray | None, np.ndarray]:
     """What bias is measured against: its kind, the gradient, and its standard error."""
     try:
-        truth = flat(exact(graph, params, data).grads)
+        truth = gradient(graph, params, data)
         return "exact", truth, np.zeros_like(truth)
     except EnumerationError:
         pass

@@ -19,7 +19,7 @@ from scg.compiler.analyse import Influence, bits
 from scg.compiler.differentiate import gradients
 from scg.compiler.objective import check_reductions, contribution
 from scg.engine.program import Program
-from scg.errors import EnumerationError
+from scg.errors import CallError, EnumerationError
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, intern
@@ -120,6 +120,19 @@ def exact(
         _values=values,
         _sizes=sizes,
     )
+
+
+def gradient(graph: CoreGraph, params: Mapping[str, Any], data: Any = None) -> np.ndarray:
+    """Return the exact gradient as one vector, or raise where it is not finite."""
+    found = exact(graph, params, data)
+    for name, value in found.grads.items():
+        if not np.isfinite(value).all():
+            raise CallError(
+                f"the exact gradient of {name!r} is not finite ({np.ravel(value)}), so that no "
+                "estimate can be compared with it; look for logarithms and quotients at the edge "
+                f"of their domain (the exact cost is {found.cost:g})"
+            )
+    return np.concatenate([np.ravel(value) for value in found.grads.values()] or [np.empty(0)])
 
 
 class Enumerated:

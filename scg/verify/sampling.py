@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from scg.errors import CallError
 from scg.run.step import Step
 
 ROUNDING = 1e-10  # relative to the gradient
+LEVEL = 0.999
 _REPEATS = 5  # of each measurement of time
 _SHARE = 20  # a repeat takes this part of the runs
 
@@ -91,3 +93,8 @@ def z_scores(difference: np.ndarray, stderr: np.ndarray, scale: np.ndarray) -> n
     rounding = ROUNDING * np.max(np.abs(scale), initial=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.abs(difference) <= rounding, 0.0, difference / stderr)
+
+
+def z_limit(components: int, level: float = LEVEL) -> float:
+    """Return what all |z| of so many unbiased components stay below with probability `level`."""
+    return float(-ndtri((1.0 - level) / (2.0 * max(components, 1))))  # Bonferroni

@@ -1,0 +1,254 @@
+"""Kinks: where programs jump, bend or turn steeply along one element of their noise.
+
+Between such places a program is smooth, and Gauss rules converge. A jump or a bend is a change of
+a *code*: the sign of what an op compares, or an output that is constant almost everywhere. Nodes
+with different codes have a place between them, which is closed in to the last bit. A double
+crossing between two nodes shows as an extremum of what is compared. Steep ops (exponentials,
+sigmoids, waves) are resolved where their argument moves far between neighbouring nodes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.engine.interpreter import Sizes
+from scg.engine.program import Program
+from scg.errors import EnumerationError
+from scg.ir.expr import Expr
+from scg.ir.op import constant
+from scg.ir.walk import topological
+from scg.ops.elementwise import subtract
+from scg.ops.reductions import expand
+
+ADVICE = "Use many runs: scg.check(step, params, seed=0), or scg.compare"
+_COMPARING = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
+_DIFFERENCES = (*_COMPARING, "maximum", "minimum")
+_SIGNS = ("abs", "relu", "sign", "norm", "barrier")
+_EXPONENTIALS = ("exp", "exp2", "expm1", "sinh", "cosh")
+_SATURATING = ("tanh", "sech_squared", "sigmoid", "softplus", "ndtr", "log_ndtr", "erf", "erfc")
+_WAVES = ("sin", "cos", "tan")
+JUMPING = ("sign", "code")
+_STEP, _HALF_WAVE = 8.0, 2.5  # how far an argument may move between two nodes
+_FAR = 16.0  # exp(−16) is small enough for rules to see what is left of it
+_FELT, _NEVER = 1e-10, 1e-14  # probability of where steep ops, and jumps, may be left alone
+_RANGES = {"uniform": (2.0**-53, 1.0 - 2.0**-53, 0.5), "normal": (-12.0, 12.0, 0.0)}
+_SECTIONS = np.arange(1, 16) / 16.0
+_ROUNDS = 14  # 16^-14 is beyond the precision of t
+
+#: Computes outputs at points t, (panels, points), as arrays (panels, points, outputs).
+Probe = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
+
+
+class Cuts(NamedTuple):
+    """Places where panels are cut: the panel, the end of its left part, the start of the right."""
+
+    panel: np.ndarray
+    end: np.ndarray
+    start: np.ndarray
+
+
+class Kinks:
+    """What tells where outputs are not smooth in a noise leaf.
+
+    Attributes
+    ----------
+    moves : bool
+        Whether an output moves with the leaf between the places: else it is constant there.
+    program : Program or None
+        Codes and arguments by (kind, number), where there are any.
+    """
+
+    def __init__(self, leaf: Expr, outputs: Sequence[Expr]):
+        moving = {leaf}  # what varies with the leaf almost everywhere
+        found: dict[str, dict[Expr, None]] = {}
+        for expr in topological(outputs):
+            if not any(arg in moving for arg in expr.args):
+                continue
+            if expr.op.continuous and expr.kind == "float":
+                moving.add(expr)
+            for kind, watched in _watched(leaf, expr, moving):
+                found.setdefault(kind, {})[watched] = None
+        self.moves = any(output in moving for output in outputs)
+        watched = {(kind, i): expr for kind, each in found.items() for i, expr in enumerate(each)}
+        self.program = Program(watched) if watched else None
+
+    def probes(self, later: Sequence[Expr]) -> tuple[dict[str, float], ...]:
+        """Return values for the noise that is not known yet: its ends and, last, its middle.
+
+        What is integrated over later noise is not smooth where a kink meets the end of its range;
+        the middle only shows steep ops.
+        """
+        names = {e.attrs["name"]: e.attrs["law"] for e in later}
+        ends = {name: _RANGES[law] for name, law in names.items() if self._meets(name)}
+        if not ends:
+            return ({},)
+        corners = itertools.product((0, 1), repeat=len(ends))
+        if len(ends) > 2:
+            corners = [(0,) * len(ends), (1,) * len(ends)]
+        corners = [*corners, (2,) * len(ends)]
+        return tuple(
+            {name: ends[name][side] for name, side in zip(ends, corner, strict=True)}
+            for corner in corners
+        )
+
+    def _meets(self, name: str) -> bool:
+        return self.program is not None and name in self.program.noise
+
+    def run(self, values: Any, noise: dict[str, np.ndarray], rows: int, sizes: Sizes) -> dict:
+        """Compute codes and arguments as arrays (rows, outputs) by kind."""
+        assert self.program is not None
+        used = {name: noise[name] for name in self.program.noise}
+        columns: dict[str, list[np.ndarray]] = {}
+        for (kind, _), value in self.program.run(values, used, sizes).items():
+            flat = np.asarray(value, float).reshape(len(value), -1)
+            columns.setdefault(kind, []).append(np.broadcast_to(flat, (rows, flat.shape[1])))
+        return {kind: np.concatenate(each, axis=1) for kind, each in columns.items()}
+
+
+def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]]:
+    """What must be watched of one op: kinds and expressions."""
+    op, args = expr.op, expr.args
+    if op.name.startswith("op:"):
+        raise EnumerationError(
+            f"{leaf.attrs['name']!r} reaches the user's own op {op.name.split(':')[1]!r}, whose "
+            f"jumps and kinks cannot be located. {ADVICE}"
+        )
+    if op.name in _DIFFERENCES:
+        return [("sign", subtract(*args))]
+    if op.name in _SIGNS:
+        return [("sign", args[0])]
+    if not op.continuous:
+        return [("code", expr)]
+    if not op.smooth:  # piecewise linear: its derivative is constant between the kinks
+        numbers = np.sqrt(np.arange(1.0, 1.0 + np.prod(expr.shape, dtype=int)))
+        cotangent = constant(expr.graph, numbers.reshape(expr.shape))
+        rule = op.vjp(0)
+        assert rule is not None
+        slope = rule(expand(cotangent, expr.plates, expr.shape), expr, *args, **expr.attrs)
+        return [("code", slope)]
+    kinds = {"exponential": _EXPONENTIALS, "saturating": _SATURATING, "wave": _WAVES}
+    return [(kind, args[0]) for kind, names in kinds.items() if op.name in names]
+
+
+def cuts(
+    found: dict[str, np.ndarray], t: np.ndarray, mass: np.ndarray, top: np.ndarray, probe: Probe
+) -> Cuts:
+    """Return where panels must be cut before a rule may be applied to them.
+
+    Parameters
+    ----------
+    found : dict
+        Codes and arguments at `t`.
+    t : array
+        Points (panels, points) of each panel in ascending order, both of its ends included.
+    mass : array
+        Probability (panels, points − 1) between neighbouring points.
+    top : array
+        The largest arguments of exponentials that were met, (panels, arguments).
+    probe : callable
+        What computes codes and arguments at points of some panels.
+    """
+    panel, j = np.nonzero(_changed(found, t.shape[1] - 1) & (mass > _NEVER))
+    low, high = t[panel, j], t[panel, j + 1]
+    if "sign" in found:
+        hidden, middle, left, right = _crossed(found["sign"], t, probe)
+        fresh = ~np.isin(hidden, panel)  # the others are looked at again when they are cut
+        hidden, middle, left, right = (x[fresh] for x in (hidden, middle, left, right))
+        panel = np.concatenate([panel, hidden, hidden])
+        low, high = np.concatenate([low, left, middle]), np.concatenate([high, middle, right])
+    low, high = _closed_in(panel, low, high, probe)
+    steep, at = np.nonzero(_steep(found, top) & (mass > _FELT))
+    near, far = t[steep, at], t[steep, at + 1]  # what is known of a peak stays at an end
+    place = np.concatenate([near, (near + far) / 2.0, far])
+    panel = np.concatenate([panel, steep, steep, steep])
+    return Cuts(panel, np.concatenate([low, place]), np.concatenate([high, place]))
+
+
+def _codes(found: dict[str, np.ndarray]) -> np.ndarray | None:
+    columns = [np.sign(found["sign"])] if "sign" in found else []
+    columns += [found["code"]] if "code" in found else []
+    return np.concatenate(columns, axis=-1) if columns else None
+
+
+def _changed(found: dict[str, np.ndarray], pairs: int) -> np.ndarray:
+    """Whether codes differ between neighbouring points."""
+    codes = _codes(found)
+    if codes is None:
+        return np.zeros((len(next(iter(found.values()))), pairs), bool)
+    return _differ(codes[:, 1:], codes[:, :-1])
+
+
+def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.any((a != b) & ~(np.isnan(a) & np.isnan(b)), axis=-1)
+
+
+def _closed_in(
+    panel: np.ndarray, low: np.ndarray, high: np.ndarray, probe: Probe
+) -> tuple[np.ndarray, np.ndarray]:
+    """Close in on the first change of codes between `low` and `high`."""
+    if not len(panel):
+        return low, high
+    start = _codes(probe(panel, low[:, None]))
+    rows = np.arange(len(panel))
+    for _ in range(_ROUNDS):
+        t = low[:, None] + (high - low)[:, None] * _SECTIONS
+        codes = _codes(probe(panel, t))
+        assert start is not None and codes is not None
+        other = _differ(codes, start)
+        first = np.where(other.any(axis=1), np.argmax(other, axis=1), len(_SECTIONS))
+        edges = np.concatenate([low[:, None], t, high[:, None]], axis=1)
+        low, high = edges[rows, first], edges[rows, first + 1]
+    return low, high
+
+
+def _crossed(
+    values: np.ndarray, t: np.ndarray, probe: Probe
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Panels whose compared values cross zero and return between nodes: where, and brackets."""
+    size = np.abs(values)
+    before, here, after = size[:, :-2], size[:, 1:-1], size[:, 2:]
+    turns = (here <= before) & (here <= after) & (np.maximum(before, after) > here) & (here > 0)
+    # A parabola through three nodes falls at most this far below the middle one.
+    turns &= here < 2.0 * (np.maximum(before, after) - here)
+    panel, j, column = np.nonzero(turns)
+    left, right = t[panel, j], t[panel, j + 2]
+    low, high, middle = left, right, t[panel, j + 1]
+    rows = np.arange(len(panel))
+    sign = np.sign(values[panel, j + 1, column])
+    best = values[panel, j + 1, column] * sign
+    for _ in range(_ROUNDS if len(panel) else 0):
+        points = low[:, None] + (high - low)[:, None] * _SECTIONS
+        found = probe(panel, points)["sign"][rows, :, column] * sign[:, None]
+        found = np.where(np.isnan(found), np.inf, found)
+        least = np.argmin(found, axis=1)
+        better = found[rows, least] < best
+        middle = np.where(better, points[rows, least], middle)
+        best = np.minimum(best, found[rows, least])
+        step = (high - low) / 16.0
+        low, high = np.maximum(low, middle - step), np.minimum(high, middle + step)
+    crossed = best < 0
+    panel, first = np.unique(panel[crossed], return_index=True)
+    return panel, middle[crossed][first], left[crossed][first], right[crossed][first]
+
+
+def _steep(found: dict[str, np.ndarray], top: np.ndarray) -> np.ndarray:
+    """Whether a steep op moves too far between neighbouring points, where it is felt."""
+    steep: Any = np.zeros(())
+    for kind, x in found.items():
+        if kind in JUMPING:
+            continue
+        a, b = x[:, :-1], x[:, 1:]
+        with np.errstate(invalid="ignore"):
+            far = np.abs(b - a) > (_HALF_WAVE if kind == "wave" else _STEP)
+            if kind != "wave":
+                felt = (np.minimum(np.abs(a), np.abs(b)) < _FAR) | (a * b < 0)
+                if kind == "exponential":
+                    felt |= np.maximum(a, b) > top[:, None] - _FAR
+                far &= felt
+        steep = steep + far.any(axis=-1)
+    shape = next(iter(found.values())).shape
+    return np.broadcast_to(steep > 0, (shape[0], shape[1] - 1))

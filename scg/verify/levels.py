@@ -1,0 +1,77 @@
+"""Levels: in which order the noise of a step is walked, and how each part of it is summed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scg.engine.interpreter import Sizes, full
+from scg.engine.program import Program
+from scg.ir.expr import Expr
+from scg.run.step import Step
+from scg.verify.boxes import Coupled, stand_in
+from scg.verify.cells import Thresholds, Uses, uses
+from scg.verify.kinks import Kinks
+
+
+@dataclass(frozen=True)
+class Level:
+    """A whole leaf that is split into cells or, with an element's number, an integral."""
+
+    leaf: Expr
+    thresholds: Thresholds
+    coupled: Coupled | None = None
+    element: int | None = None
+    kinks: Kinks | None = None
+    probes: tuple[dict[str, float], ...] = ()
+
+
+def levels(step: Step, sizes: Sizes) -> list[Level]:
+    """Order the noise of a step: leaves as cells where possible, else elements as integrals."""
+    outputs = {**step.program.outputs, **(step.curvature.outputs if step.curvature else {})}
+    draws = [term.draw for term in step.surrogate.terms.values()]
+    couplings = [(*d.coupling, d.plate) for d in draws if d.coupling and d.plate]
+    replaced, coupled = stand_in(outputs, couplings)
+    found = _found(replaced)
+    if any(found[leaf].smooth for leaf in coupled if leaf in found):
+        replaced, coupled = outputs, {}
+        found = _found(replaced)
+    order: list[Level] = []
+    known: set[Expr] = set()
+    while len(known) < len(found):
+        leaf, split = _next(found, known)
+        known.add(leaf)
+        pairs = [(p.moving, p.fixed) for p in found[leaf].comparisons if p.needs <= known]
+        thresholds = Thresholds(leaf, pairs)
+        if split:
+            order.append(Level(leaf, thresholds, coupled.get(leaf)))
+            continue
+        kinks = Kinks(leaf, list(replaced.values()))
+        later = [e for e in found if e not in known]
+        count = int(np.prod(full(leaf, sizes), dtype=int))
+        for i in range(count):
+            probes = kinks.probes([*later, leaf] if i + 1 < count else later)
+            order.append(Level(leaf, thresholds, None, i, kinks, probes))
+    return order
+
+
+def _found(outputs: Mapping[Any, Expr]) -> dict[Expr, Uses]:
+    exprs = list(outputs.values())
+    return {e: uses(e, exprs) for e in Program(dict(enumerate(exprs))).noise.values()}
+
+
+def _next(found: Mapping[Expr, Uses], known: set[Expr]) -> tuple[Expr, bool]:
+    """Return the next leaf, and whether it is split into cells."""
+    waiting = [leaf for leaf in found if leaf not in known]
+    cells = [leaf for leaf in waiting if not found[leaf].smooth]
+    for leaf in cells:
+        if found[leaf].needs <= known | {leaf}:
+            return leaf, True
+    smooth = [leaf for leaf in waiting if found[leaf].smooth]
+    for leaf in smooth:
+        if found[leaf].needs <= known | {leaf}:
+            return leaf, False
+    return (smooth or cells)[0], False
