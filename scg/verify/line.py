@@ -134,6 +134,8 @@ class Line:
         )
         doubt = error(high, low)
         self._learn(row, size)
+        # What may be singular beside the shortest panels is not much more than what they hold.
+        tails += np.where((b - a < 2.0 * _SHORT)[:, None], 4.0 * size, 0.0)
         # Finer panels leave tails as they are, but other rules may reach farther out.
         known = doubt if easy is None else doubt + tails
         done = self._settled(row, b - a, known, size)
@@ -147,8 +149,8 @@ class Line:
         if kept.any():
             row, a, b, _ = panels.where(kept)
             x, _ = self.law.value((a + b)[:, None] / 2.0)
-            parts = self._values(row, x, share[kept])
-            self._add(row, *(part[:, 0] * share[kept] for part in parts))
+            values, sizes, _ = (part[:, 0] for part in self._values(row, x, share[kept]))
+            self._add(row, values * share[kept], sizes * share[kept], _GAP * sizes)
 
     def _settled(
         self, row: np.ndarray, length: np.ndarray, doubt: np.ndarray, size: np.ndarray

@@ -152,6 +152,71 @@ def test_the_bound_holds_as_often_as_it_says(seed, monkeypatch):
     assert 4 <= sum(found) <= 76
 
 
+def test_a_relaxation_that_quadrature_resolves_is_biased():
+    """A temperature of 0.05 bends the gradient where few points lie."""
+    g = scg.Graph()
+    z = g.sample("z", scg.OneHotCategorical(logits=g.parameter("t", [0.3, -0.2])))
+    g.cost("loss", np.sum(z * np.array([0.09, 0.49])) ** 2)
+    step = scg.compile(g, scg.GumbelSoftmax(temperature=0.05, allow_biased=True))
+    report = scg.check(step, g.init(seed=0), seed=0)
+    assert not report and report.biased == ("GumbelSoftmax at 'z'",)
+    assert str(report).endswith("GumbelSoftmax at 'z' is biased by design")
+    out = step(g.init(seed=0), seed=1, runs=200_000)
+    truth = scg.exact(g, g.init(seed=0))
+    bias = np.abs(out.grads["t"] - truth.grads["t"]).max()
+    assert report.bias == pytest.approx(bias, abs=6 * out.stderr["t"].max())
+
+
+def test_black_box_costs_are_sampled_and_it_is_said():
+    g = scg.Graph()
+    z = g.sample("z", scg.Normal(g.parameter("m", 0.3), 1.0))
+    g.cost("loss", scg.op(lambda z: float(abs(z - 0.4) < 1e-3), name="bump")(z))
+    step = scg.compile(g, scg.ScoreFunction())
+    with pytest.raises(scg.EnumerationError, match=r"'bump'.*cannot be located.*scg\.check"):
+        scg.moments(step, g.init(seed=0))
+    report = scg.check(step, g.init(seed=0), seed=0, runs=2000)
+    assert not report.exact and report.runs == 2000 and report.reason
+
+
+def test_a_truth_that_is_not_finite_is_an_error():
+    g = scg.Graph()
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.3)))
+    g.cost("loss", np.log(b))
+    step = scg.compile(g, scg.ScoreFunction())
+    with pytest.raises(scg.CallError, match="exact gradient of 't' is not finite"):
+        scg.check(step, g.init(seed=0), seed=0)
+    with pytest.raises(scg.CallError, match="exact gradient of 't' is not finite"):
+        scg.compare(g, {"s": scg.ScoreFunction()}, g.init(seed=0), runs=9, seed=0)
+
+
+class Lost(Estimator):
+    """A score function whose estimate is not a number for some draws."""
+
+    orders = 1
+
+    def draw(self, dist, noise) -> Draw:
+        return score_draw(dist, noise)
+
+    def term(self, dist, draw, downstream, memory):
+        return control_variate(draw, np.log(draw.value - 0.5))
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_an_estimate_that_is_not_finite_is_an_error(sampled, monkeypatch):
+    if sampled:
+        no_moments(monkeypatch)
+    g = scg.Graph()
+    g.cost("loss", g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.3))))
+    with pytest.raises(scg.CallError, match="estimate of 't' is not finite"):
+        scg.check(scg.compile(g, Lost()), g.init(seed=0), seed=0)
+
+
+def test_notebook_view():
+    g = discrete()
+    page = scg.check(scg.compile(g, scg.ScoreFunction()), g.init(seed=0), seed=0)._repr_html_()
+    assert "exact: unbiased" in page and page.startswith("<table>")
+
+
 def test_state_is_used():
     g = discrete()
     step = scg.compile(g, scg.ScoreFunction(baseline=scg.baselines.MovingAverage()))

@@ -3,12 +3,15 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 import scg
+from scg.verify.compare import Comparison
 from scg.verify.sampling import Sample, seconds
 
 RUNS = 20_000
@@ -146,6 +149,7 @@ def test_nothing_unbiased_and_no_truth():
     g = continuous()
     table = scg.compare(g, {"st": scg.StraightThrough()}, g.init(seed=0), runs=10, seed=5)
     assert table.reference == "none" and np.isnan(table.rows["st"].z)
+    assert table.to_dict()["rows"]["st"]["z"] is None
     assert str(table).endswith("no z: nothing unbiased to compare with; 10 runs")
 
 
@@ -203,7 +207,10 @@ def test_times_are_medians_of_interleaved_repeats():
 
 def test_text(table):
     lines = str(table).splitlines()
-    assert lines[0].split() == ["|mean|", "z", "variance", "time", "variance", "×", "time"]
+    assert lines[0].split() == [
+        *("|mean|", "z", "evaluations", "variance", "time"),
+        *("variance", "×", "time"),
+    ]
     assert [line.split("  ")[0] for line in lines[1:-1]] == [
         "score",
         "loo",
@@ -212,11 +219,16 @@ def test_text(table):
         "st (BIASED)",
     ]
     assert lines[-1] == (
-        "z: deviation from the exact gradient in standard errors, the largest of 4 components; "
-        "20000 runs"
+        "z: deviation from the exact gradient in standard errors, the largest of 4 components "
+        "(bias if |z| > 3.66, at 99.9 %); 20000 runs"
     )
+    assert table.threshold == pytest.approx(-ndtri(0.001 / 8))
     assert "-0.0" not in str(table)
-    assert table._repr_html_().startswith("<pre>")
+
+
+def test_notebook_view(table):
+    page = table._repr_html_()
+    assert page.count("<tr>") == 6 and "st (BIASED)" in page and "|z| &gt; 3.66" in page
 
 
 def test_one_component_is_shown_with_its_error():
@@ -236,8 +248,16 @@ def test_it_fits_json(table):
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_plot(table, tmp_path, suffix):
     path = tmp_path / f"v.{suffix}"
-    table.plot(path)
+    figure = table.plot(path)
+    assert figure.axes[0].get_xlabel()
     assert path.read_bytes().startswith({"svg": b"<?xml", "png": b"\x89PNG"}[suffix])
+
+
+@pytest.mark.parametrize(("ratio", "scale"), [(10.0, "linear"), (100.0, "log")])
+def test_the_axis_of_a_plot(table, ratio, scale):
+    row = table.rows["score"]
+    rows = {"a": replace(row, variance=1.0), "b": replace(row, variance=ratio)}
+    assert Comparison(rows, "exact").plot().axes[0].get_xscale() == scale
 
 
 def test_a_plot_shows_any_name(tmp_path):
