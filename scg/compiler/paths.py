@@ -64,7 +64,7 @@ def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, di
             joined = {key: n for plates in below for key, n in plates.items()}
         estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
         if isinstance(expr, StochasticNode) and estimator is not None:
-            length = estimator.draws(expr.dist)
+            length = estimator.draws(expr.declared)
             if length > 1 and keys[expr] not in joined:
                 joined = {**joined, keys[expr]: length}
         found[expr] = joined

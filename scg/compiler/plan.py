@@ -150,12 +150,12 @@ def _choose(
     rest = [node for node in influence.nodes if node not in chosen]
     view = View(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     countable = [node for node in rest if complaint(node, SUMMED, view) is None]
-    for node in sorted(countable, key=lambda node: node.dist.cardinality()):
+    for node in sorted(countable, key=lambda node: node.declared.cardinality()):
         trial = {**chosen, node: SUMMED}
         if most_paths(influence, trial) <= ENUMERATION_BUDGET:
             chosen[node] = SUMMED
             reasons[node] = (
-                f"automatic: {node.dist.cardinality()} values, within the budget of "
+                f"automatic: {node.declared.cardinality()} values, within the budget of "
                 f"{ENUMERATION_BUDGET} paths for the whole graph"
             )
     for node in rest:

@@ -147,7 +147,7 @@ def _modes_below(node: StochasticNode, view: View) -> str | None:
 def _finite_support(node: StochasticNode, view: View) -> str | None:
     if not node.attrs["family"].supports("cardinality"):
         return f"{family_of(node)} has no finite support"
-    count = node.dist.cardinality()
+    count = node.declared.cardinality()
     if count > PATH_LIMIT:
         return f"its support has {count_text(count)} values, more than {PATH_LIMIT}"
     return None
@@ -178,11 +178,11 @@ def _binary_values(node: StochasticNode, view: View) -> str | None:
 def _classes(node: StochasticNode, view: View) -> str | None:
     if not issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
         return f"{family_of(node)} does not draw classes"
-    return "it has a single class" if node.dist.classes < 2 else None
+    return "it has a single class" if node.declared.classes < 2 else None
 
 
 def _enough_values(node: StochasticNode, view: View) -> str | None:
-    count, samples = node.dist.cardinality(), view.estimators[node].samples
+    count, samples = node.declared.cardinality(), view.estimators[node].samples
     if samples <= count:
         return None
     return f"its support has {count} values, fewer than the {samples} draws without replacement"
@@ -201,7 +201,7 @@ def _weak_derivatives(node: StochasticNode, view: View) -> str | None:
         if family.supports("coordinate_values"):
             return None
         return f"{family_of(node)} has no measure-valued derivative here"
-    for name, value in node.dist.parameters.items():
+    for name, value in node.declared.parameters.items():
         if name not in family.weak_parameters and _learned(value, view):
             return (
                 f"{family_of(node)} has a measure-valued derivative in "
@@ -230,7 +230,7 @@ def _learned(expr: Expr, view: View) -> bool:
 def _densities_below(node: StochasticNode, view: View) -> str | None:
     for other in view.descendants(node):
         estimator = view.estimators[other]
-        if estimator.draws(other.dist) > 1 or not estimator.unbiased:
+        if estimator.draws(other.declared) > 1 or not estimator.unbiased:
             return (
                 f"node {other.name!r} below it is not one draw of its own law under "
                 f"{type(estimator).__name__}, so that its draw has no likelihood"
@@ -252,7 +252,7 @@ def _enumerable(node: StochasticNode, view: View) -> str | None:
         reason = _finite_support(other, view) or _surviving_plates(other, view)
         if reason is not None:
             return f"node {other.name!r} cannot be averaged over exactly: {reason}"
-        values *= other.dist.cardinality()
+        values *= other.declared.cardinality()
     if values > PATH_LIMIT:
         return f"the nodes have {count_text(values)} joint values, more than {PATH_LIMIT}"
     return None

@@ -109,7 +109,7 @@ def _redrawn(surrogate: Surrogate, node: StochasticNode, run: Run, below: str) -
 
 def law(node: StochasticNode, env: dict[Expr, Expr]) -> Distribution:
     """Distribution of a node given what `env` holds for its parents."""
-    return node.dist.rebuild(tuple(env[arg] for arg in node.args), node.attrs["static"])
+    return node.given(tuple(env[arg] for arg in node.args))
 
 
 def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
@@ -145,7 +145,7 @@ def enumerated(
 ) -> tuple[Expr, Plate, Expr]:
     """All values of a node on a plate of its own, the plate, and their probabilities."""
     plate = surrogate.value_plate(node)
-    value = constant(surrogate.graph, node.dist.enumerate_support(), (plate,))
+    value = constant(surrogate.graph, node.declared.enumerate_support(), (plate,))
     value = expand(value, (*value.plates, *node.plates), node.shape)
     return value, plate, exp(law(node, env).log_prob(value))
 

@@ -135,7 +135,7 @@ class Surrogate:
         the same leaves.
         """
         args = tuple(env[arg] for arg in node.args)
-        dist = node.dist.rebuild(args, node.attrs["static"])
+        dist = node.given(args)
         if node not in self.noises:
             plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
             self.noises[node] = NodeNoise(
@@ -180,7 +180,9 @@ class Surrogate:
         """
         for i, other in enumerate(self.influence.nodes):
             if other not in self._values and other.attrs["family"].supports("cardinality"):
-                plate = Plate.internal(f"values of {other.name}", other.dist.cardinality(), rank=1)
+                plate = Plate.internal(
+                    f"values of {other.name}", other.declared.cardinality(), rank=1
+                )
                 self._values[other], self.owners[plate] = plate, 1 << i
         return self._values[node]
 

@@ -169,7 +169,7 @@ def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
     )
     return NodeExplanation(
         name=node.name or "",
-        distribution=f"{node.attrs['family'].__name__}({', '.join(node.dist.parameters)})",
+        distribution=f"{node.attrs['family'].__name__}({', '.join(node.declared.parameters)})",
         shape=node.shape,
         plates=tuple(plate.name for plate in node.plates),
         estimator=repr(estimator),

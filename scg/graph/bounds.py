@@ -90,7 +90,7 @@ def dreg(log_joint: Callable[[Expr], Expr], z: Expr, plate: Plate) -> Expr:
         If `z` is no stochastic node on `plate`, or its law depends on another one.
     """
     node = _check_node(z, plate, "dreg")
-    law = node.dist.rebuild(tuple(stop(arg) for arg in node.args), node.attrs["static"])
+    law = node.given(tuple(map(stop, node.args)))
 
     def log_w(value: Expr) -> Expr:
         return log_joint(value) - law.log_prob(value)
@@ -122,7 +122,7 @@ def reweighted_wake_sleep(log_joint: Callable[[Expr], Expr], z: Expr, plate: Pla
     """
     node = _check_node(z, plate, "reweighted_wake_sleep")
     value = stop(node)
-    joint, log_q = log_joint(value), node.dist.log_prob(value)
+    joint, log_q = log_joint(value), node.declared.log_prob(value)
     log_w = joint - log_q
     share = _normalised(log_w, plate)
     return graft(iwae(log_w, plate), -plate_sum(share * (joint + log_q), plate))

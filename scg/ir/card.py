@@ -21,7 +21,7 @@ def card(node: Any) -> str:
         "made from": _listed(sources(node)),
     }
     if node.op.name == "sample":
-        rows["law"] = f"{type(node.dist).__name__}({', '.join(node.dist.parameters)})"
+        rows["law"] = f"{type(node.declared).__name__}({', '.join(node.declared.parameters)})"
     if node.plates:
         rows["on plates"] = _listed(plate.name for plate in node.plates)
     return listing(rows)

@@ -162,8 +162,21 @@ class StochasticNode(Expr):
 
     @property
     def dist(self) -> Any:
-        """The distribution, with nodes as parameters."""
-        return self.attrs["family"].rebuild(self.args, self.attrs["static"])
+        """The distribution, with nodes as parameters, which live on all plates of the node.
+
+        Entropy, divergences and moments of it are those of each element of the node's plates.
+        """
+        expand = dispatch.FUNCTIONS["expand"]
+        return self.given(tuple(expand(arg, self.plates, arg.shape) for arg in self.args))
+
+    @property
+    def declared(self) -> Any:
+        """The distribution as it was declared: its parameters may live on fewer plates."""
+        return self.given(self.args)
+
+    def given(self, args: tuple[Expr, ...]) -> Any:
+        """Return the distribution on other parameters."""
+        return self.attrs["family"].rebuild(args, self.attrs["static"])
 
     def log_prob(self, elementwise: bool = False, stop_params: bool = False) -> Expr:
         """Log-probability of the node's own value, summed over the event.
@@ -175,10 +188,8 @@ class StochasticNode(Expr):
         stop_params : bool
             Stop the gradient through the parameters (sticking-the-landing, DReG).
         """
-        dist = self.dist
-        if stop_params:
-            stop = dispatch.FUNCTIONS["stop"]
-            dist = dist.rebuild(tuple(stop(arg) for arg in self.args), self.attrs["static"])
+        stop = dispatch.FUNCTIONS["stop"]
+        dist = self.given(tuple(map(stop, self.args))) if stop_params else self.declared
         return dist.log_prob(self, elementwise=elementwise)
 
 

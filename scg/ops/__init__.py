@@ -161,6 +161,7 @@ _by_function = {
     np.linalg.det: decompositions.det,
     "getitem": shape.getitem,
     "stop": gradient.stop,
+    "expand": reductions.expand,
 }
 
 UFUNCS.update(_by_ufunc)

@@ -52,7 +52,7 @@ def bounds(x: Any) -> tuple[float, float]:
     if x.value is not None and x.value.size:
         return float(np.min(x.value)), float(np.max(x.value))
     if isinstance(x, StochasticNode):
-        support = x.dist.support
+        support = x.declared.support
         if support.fixed:
             return float(np.min(support.low)), float(np.max(support.high))
         return -np.inf, np.inf

@@ -67,7 +67,7 @@ def checks(graph: CoreGraph) -> list[Check]:
     """Return what must hold in every call: parameters of laws, and support of observations."""
     found: list[Check] = []
     for name, node in graph.stochastic.items():
-        found += _of_law(f"node {name!r}", node.dist)
+        found += _of_law(f"node {name!r}", node.declared)
     for name, (law, value, mask) in graph.observations.items():
         found += _of_law(f"observation {name!r}", law)
         support = law.support

@@ -165,7 +165,7 @@ def _forward(
         if expr in env:
             continue
         if isinstance(expr, StochasticNode):
-            dist = expr.dist.rebuild(tuple(env[arg] for arg in expr.args), expr.attrs["static"])
+            dist = expr.given(tuple(env[arg] for arg in expr.args))
             name = expr.name or ""
             noise = NodeNoise(graph, name, expr.plates, None, NodeMemory(graph, name))
             env[expr] = expand(dist.sample(noise), expr.plates, expr.shape)

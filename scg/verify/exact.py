@@ -158,8 +158,7 @@ class Enumerated:
         for expr in self.influence.order:
             if isinstance(expr, StochasticNode):
                 env[expr] = self._leaf(expr)
-                args = tuple(env[arg] for arg in expr.args)
-                dist = expr.dist.rebuild(args, expr.attrs["static"])
+                dist = expr.given(tuple(env[arg] for arg in expr.args))
                 logp = dist.log_prob(env[expr])
                 self.logp[expr] = plate_sum(logp, self.joint[expr])
             else:
@@ -207,7 +206,7 @@ class Enumerated:
     def counts(self, sizes: Mapping[Plate, int]) -> dict[StochasticNode, int]:
         """Number of values of each node on its jointly enumerated plates."""
         return {
-            node: node.dist.cardinality() ** int(np.prod([sizes[p] for p in joint], dtype=int))
+            node: node.declared.cardinality() ** int(np.prod([sizes[p] for p in joint], dtype=int))
             for node, joint in self.joint.items()
         }
 
@@ -227,7 +226,7 @@ class Enumerated:
                 f"{LIMIT}: too many to enumerate. Use a smaller graph or batch, or "
                 "scg.check(step, params, seed=0) with many runs"
             )
-        supports = {node: node.dist.enumerate_support() for node in self.influence.nodes}
+        supports = {node: node.declared.enumerate_support() for node in self.influence.nodes}
         for start in range(0, total, _BLOCK):
             length = min(_BLOCK, total - start)
             index = np.arange(start, start + length)
