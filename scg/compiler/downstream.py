@@ -182,7 +182,8 @@ class NodeDownstream:
         return total
 
     def _element(self, cost: Expr, seen: Seen, sep: frozenset[Plate]) -> Expr:
-        value, frozen = contribution(cost, seen.env[cost]), self.surrogate.frozen(cost)
+        value = self.surrogate.counted(contribution(cost, seen.env[cost]), seen.weights)
+        frozen = self.surrogate.frozen(cost)
         return sum_mixed(self.surrogate.collapse(value, seen.samples, frozen, seen.weights), sep)
 
 

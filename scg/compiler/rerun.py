@@ -12,7 +12,6 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate
 from scg.ir.walk import rewrite
-from scg.ops.elementwise import exp
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, sum_mixed
 
@@ -147,7 +146,7 @@ def enumerated(
     plate = surrogate.value_plate(node)
     value = constant(surrogate.graph, node.declared.enumerate_support(), (plate,))
     value = expand(value, (*value.plates, *node.plates), node.shape)
-    return value, plate, exp(law(node, env).log_prob(value))
+    return value, plate, law(node, env).prob(value)
 
 
 def expectation(surrogate: Surrogate) -> Run:

@@ -36,6 +36,7 @@ from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import rewrite
 from scg.lazy import cached_property
 from scg.ops.base import is_constant
+from scg.ops.elementwise import possible
 from scg.ops.gradient import box, stop
 from scg.ops.reductions import expand, plate_sum, sum_mixed
 
@@ -222,10 +223,18 @@ class Surrogate:
     def boxed(self, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
         self.graph.origin = node.origin
-        value = contribution(node, self.env[node])
+        value = self.counted(contribution(node, self.env[node]))
         score = self.score(self.influence.ancestors[node])
         boxed = value if score is None else box(score) * value
         return self.collapse(boxed, frozen=self.frozen(node))
+
+    def counted(self, cost: Expr, weights: dict[Plate, Expr] | None = None) -> Expr:
+        """The cost, without infinite ones of impossible values: 0 · ∞ must not meet a box."""
+        weights = self.weights if weights is None else weights
+        for plate in cost.plates:
+            if plate in weights and weights[plate].value is None:
+                cost = possible(cost, weights[plate])
+        return cost
 
     def frozen(self, cost: Expr) -> int:
         """Nodes from which a cost is reached through stops alone: their weights get no credit."""

@@ -14,7 +14,7 @@ from scg.distributions.bernoulli import Bernoulli
 from scg.errors import DeclarationError
 from scg.ops.elementwise import greater, sigmoid, where
 from scg.ops.linalg import matmul
-from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.shape import concatenate, getitem, reshape, transpose
 
 
 class Autoregressive(Joint):
@@ -72,7 +72,8 @@ class Autoregressive(Joint):
 
     def logits(self, x: Any) -> Any:
         """Logits of each element, given the elements of `x` before it."""
-        return matmul(self.weights * np.tri(self.shape[0], k=-1), x) + self.bias
+        weights = self.weights * np.tri(self.shape[0], k=-1)
+        return matmul(x, transpose(weights, axes=(-1, -2))) + self.bias
 
     def sample(self, noise: Noise) -> Any:
         """Draw 1[p_i > u_i] for i = 0, 1, ..."""
@@ -97,6 +98,10 @@ class Autoregressive(Joint):
     def log_prob_elementwise(self, x: Any) -> Any:
         """Log-probability of each element, given those before."""
         return Bernoulli(logits=self.logits(x)).log_prob_elementwise(x)
+
+    def prob_elementwise(self, x: Any) -> Any:
+        """Probability of each element, given those before."""
+        return Bernoulli(logits=self.logits(x)).prob_elementwise(x)
 
     def cardinality(self) -> int:
         """2 to the number of elements."""

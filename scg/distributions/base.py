@@ -15,7 +15,9 @@ from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.plate import ordered
+from scg.ops.elementwise import exp
 from scg.ops.reductions import expand, sum
+from scg.ops.statistics import prod
 
 
 class Noise(Protocol):
@@ -40,6 +42,9 @@ def unsupported(what: str, why: str = "") -> Callable[..., Any]:
     method.unsupported = why or what  # type: ignore[attr-defined]
     return method
 
+
+#: Where log-probabilities of latents end: exp(±FAR) is a normal number in single precision.
+FAR = 80.0
 
 _NOT_RELAXED = unsupported("relaxation", "only laws of a step or an argmax of a latent have one")
 
@@ -173,6 +178,20 @@ class Distribution:
         """Log of the density or probability of each independent element of the event."""
         raise NotImplementedError
 
+    def prob(self, x: Any) -> Any:
+        """Probability or density of the event; leading axes of `x` are kept.
+
+        Where the support is finite its derivative is finite too, also at a probability of 0, where
+        exp(log_prob) has 0 · ∞.
+        """
+        values = self.prob_elementwise(x)
+        axes = tuple(range(np.ndim(x) - len(self.shape), np.ndim(values)))
+        return prod(values, axes) if axes else values
+
+    def prob_elementwise(self, x: Any) -> Any:
+        """Probability or density of each independent element of the event."""
+        return exp(self.log_prob_on_support(x))
+
     def entropy(self, elementwise: bool = False) -> Any:
         """Entropy, summed over the event."""
         values = self.entropy_elementwise()
@@ -209,7 +228,8 @@ class Distribution:
     coordinate_probs = unsupported(
         "independent coordinates with finitely many values", "infinitely many values"
     )
-    # A relaxation: x = H(z) for a latent z = location + perturbation, H a step or an argmax.
+    # A relaxation: x = H(z) for a latent z = location + perturbation, H a step or an argmax. They
+    # are finite: a probability below exp(−FAR) counts as exp(−FAR), which is never drawn either.
     #: ``location(probs=None)``: the latent without its perturbation, or that of other `probs`.
     location = _NOT_RELAXED
     #: ``perturbation(x, noise)``: parameter-free in law; x is what `sample` makes of the noise.

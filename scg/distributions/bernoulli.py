@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Finite, Noise, one_of
+from scg.distributions.base import FAR, Finite, Noise, one_of
 from scg.distributions.logistic import Logistic
+from scg.ops.elementary import clip
 from scg.ops.elementwise import (
-    exp,
+    expm1,
     greater,
     log,
     log1p,
@@ -20,7 +22,7 @@ from scg.ops.elementwise import (
     subtract,
     where,
 )
-from scg.ops.gradient import stop
+from scg.ops.gradient import graft, stop
 from scg.ops.powers import xlog1py, xlogy
 
 
@@ -68,6 +70,11 @@ class Bernoulli(Finite):
         """Probability of the value 1."""
         return sigmoid(self.logits) if self._given_logits else self.parameters["probs"]
 
+    @property
+    def _rest(self) -> Any:
+        """Probability of the value 0."""
+        return sigmoid(-self.logits) if self._given_logits else 1.0 - self.probs
+
     def sample(self, noise: Noise) -> Any:
         """Draw 1[p > u]."""
         return where(greater(self.probs, noise.uniform(self.shape)), 1.0, 0.0)
@@ -88,13 +95,17 @@ class Bernoulli(Finite):
             return -(ones * softplus(-self.logits) + zeros * softplus(self.logits))
         return xlogy(ones, self.probs) + xlog1py(zeros, -self.probs)
 
+    def prob_elementwise(self, x: Any) -> Any:
+        """x p + (1 − x) (1 − p)."""
+        return x * self.probs + (1.0 - x) * self._rest
+
     def mean(self) -> Any:
         """p."""
         return self.probs
 
     def variance(self) -> Any:
         """p (1 − p)."""
-        return self.probs * (sigmoid(-self.logits) if self._given_logits else 1.0 - self.probs)
+        return self.probs * self._rest
 
     def mode(self) -> Any:
         """1[p > 1/2]."""
@@ -118,12 +129,15 @@ class Bernoulli(Finite):
 
     def coordinate_probs(self) -> Any:
         """1 − p and p, on a last axis."""
-        return np.stack([1.0 - self.probs, self.probs], axis=-1)
+        return np.stack([self._rest, self.probs], axis=-1)
 
     # --- the relaxation: b = 1[z > 0] for z = logits + logistic noise -----------------------------
     def location(self, probs: Any = None) -> Any:
         """log p − log(1 − p)."""
-        return self.logits if probs is None else log(probs) - log1p(-probs)
+        if probs is None and self._given_logits:
+            return graft(clip(self.logits, -FAR, FAR), self.logits)
+        p, least = self.probs if probs is None else probs, math.exp(-FAR)
+        return log(maximum(p, least)) - log(maximum(1.0 - p, least))
 
     def perturbation(self, x: Any, noise: Noise) -> Any:
         """Logistic value log(1 − u) − log u of the uniform behind `x`."""
@@ -133,13 +147,13 @@ class Bernoulli(Finite):
     def condition(self, x: Any, noise: Noise, like: Any = None) -> Any:
         """±log(1 + exp(e) / P(not x)), e = log(1 − v) − log v; plus for x = 1."""
         sign = 2.0 * x - 1.0
-        odds = softplus(sign * self.logits)  # −log P(not x)
+        odds = softplus(sign * self.location())  # −log P(not x)
         if like is None:
             v = noise.uniform(self.shape, "v")
             e = log1p(-v) - log(v)
         else:
-            distance = sign * like
-            e = stop(distance + log1p(-exp(-distance)) - odds)
+            distance = maximum(sign * like, 1e-30)  # where u is p but for rounding
+            e = stop(distance + log(-expm1(-distance)) - odds)
         return sign * softplus(e + odds)
 
     def relax(self, z: Any, temperature: Any) -> Any:
@@ -149,9 +163,9 @@ class Bernoulli(Finite):
     def separate(self, x: Any, gap: float | None) -> Any:
         """±max(±logits, gap); without a number the gap is −log(1 − π) / π, π = P(x)."""
         sign = 2.0 * x - 1.0
-        lead = sign * self.logits
+        lead = sign * self.location()
         return sign * maximum(lead, softplus(lead) / sigmoid(lead) if gap is None else gap)
 
     def latent(self) -> Logistic:
-        """Logistic around the logits."""
-        return Logistic(self.logits, 1.0)
+        """Logistic around the location."""
+        return Logistic(self.location(), 1.0)

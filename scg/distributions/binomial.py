@@ -16,7 +16,7 @@ from scg.distributions.counts import POINTS, spread
 from scg.distributions.trials import Trials, check_same_total
 from scg.ops.elementary import clip, floor
 from scg.ops.elementwise import cast, exp, greater, less, less_equal, sqrt, where
-from scg.ops.proportions import beta_log_density
+from scg.ops.proportions import beta_log_density, binomial_probability
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
 from scg.ops.special import binomial_quantile
@@ -61,11 +61,10 @@ class Binomial(Trials, Finite):
         """Probability of a success."""
         return self.trial.probs
 
-    def _log_probs(self, k: Any) -> Any:
-        """Log-probabilities of numbers on a new last axis."""
+    def _stretched(self) -> Binomial:
+        """The law with a new last axis, for numbers that lie on it."""
         ((name, value),) = self.parameters.items()
-        stretched = Binomial(self.total_count, **{name: getitem(value, (Ellipsis, None))})
-        return stretched.log_prob_elementwise(k)
+        return Binomial(self.total_count, **{name: getitem(value, (Ellipsis, None))})
 
     def expect(self, function: Callable[[Any, Any], Any]) -> Any:
         """Return E f(K, log p(K)) for a function of counts on a last axis."""
@@ -74,7 +73,7 @@ class Binomial(Trials, Finite):
             k, stride = spread(self.mean(), sqrt(self.variance()))
         inside = less_equal(k, float(self.total_count))
         k = where(inside, k, 0.0)
-        logp = self._log_probs(k)
+        logp = self._stretched().log_prob_elementwise(k)
         p = where(inside, exp(logp), 0.0)
         possible = greater(p, 0.0)
         return sum(where(possible, stride * p * where(possible, function(k, logp), 0.0), 0.0), -1)
@@ -96,6 +95,12 @@ class Binomial(Trials, Finite):
         n = float(self.total_count)
         density = beta_log_density(value, x + 1.0, n + 1.0 - x, logit=name == "logits")
         return density - math.log(n + 1.0)
+
+    def prob_elementwise(self, x: Any) -> Any:
+        """The probability of a count."""
+        if "logits" in self.parameters:
+            return exp(self.log_prob_on_support(x))
+        return binomial_probability(x, self.probs, self.total_count)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In p: n − 1 trials with a success more against without; one of the n is taken away."""
@@ -130,4 +135,4 @@ class Binomial(Trials, Finite):
 
     def coordinate_probs(self) -> Any:
         """p(0), ..., p(n), on a last axis."""
-        return exp(self._log_probs(self.coordinate_values()))
+        return self._stretched().prob_elementwise(self.coordinate_values())

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Finite, Noise, one_of, unsupported
+from scg.distributions.base import FAR, Finite, Noise, one_of, unsupported
 from scg.distributions.gumbel import Gumbel
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import (
     cast,
-    equal,
     exp,
     greater,
+    less,
     log,
     log1p,
-    logical_and,
     maximum,
+    possible,
     where,
 )
 from scg.ops.gradient import stop
@@ -54,7 +55,7 @@ class _Classes(Finite):
         """Normalised log-probabilities, classes last."""
         if "logits" in self.parameters:
             return log_softmax(self.parameters["logits"])
-        return log(self.probs)
+        return xlogy(1.0, self.probs)
 
     @property
     def probs(self) -> Any:
@@ -63,6 +64,13 @@ class _Classes(Finite):
             return softmax(self.parameters["logits"])
         p = self.parameters["probs"]
         return p / sum(p, axis=-1, keepdims=True) if isinstance(p, Expr) else p
+
+    @property
+    def finite_log_probs(self) -> Any:
+        """log p, of each class at least −FAR: for what must not be infinitely far from a class."""
+        if "logits" in self.parameters:
+            return maximum(self.log_probs, -FAR)
+        return _finite_log(self.probs)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -79,10 +87,7 @@ class _Classes(Finite):
 
     def _weighted(self, x: Any) -> Any:
         """x_c log p_c, zero where x_c is zero, also for an impossible class; linear in x."""
-        if "probs" in self.parameters:
-            return xlogy(x, self.probs)
-        logp = self.log_probs
-        return x * where(logical_and(equal(x, 0.0), equal(logp, -np.inf)), 0.0, logp)
+        return x * possible(self.log_probs, x)
 
     def entropy_elementwise(self) -> Any:
         """−Σ p log p."""
@@ -165,6 +170,10 @@ class OneHotCategorical(_Classes):
         """Σ_c x_c log p_c, one value for each vector."""
         return sum(self._weighted(x), axis=-1)
 
+    def prob_elementwise(self, x: Any) -> Any:
+        """Σ_c x_c p_c, one value for each vector."""
+        return sum(x * self.probs, axis=-1)
+
     def mean(self) -> Any:
         """p."""
         return self.probs
@@ -187,13 +196,13 @@ class OneHotCategorical(_Classes):
 
     # --- the relaxation: the one-hot argmax of z = log p + Gumbel noise ---------------------------
     def location(self, probs: Any = None) -> Any:
-        """log p."""
-        return self.log_probs if probs is None else log(probs)
+        """log p, of each class at least −FAR."""
+        return self.finite_log_probs if probs is None else _finite_log(probs)
 
     def perturbation(self, x: Any, noise: Noise) -> Any:
         """Gumbel values whose sum with log p has its maximum at `x`; in law they know no p."""
         z = self._latent(x, -log(noise.uniform(self.shape, "g")))
-        return stop(z - self.log_probs)
+        return stop(z - self.location())
 
     def condition(self, x: Any, noise: Noise, like: Any = None) -> Any:
         """−log(e_x + [c ≠ x] e_c / p_c), e = −log v."""
@@ -201,32 +210,35 @@ class OneHotCategorical(_Classes):
             return self._latent(x, -log(noise.uniform(self.shape, "v")))
         times = exp(-like)
         first = sum(x * times, -1, keepdims=True)
-        return self._latent(x, stop(x * first + (1.0 - x) * (times - first) * self.probs))
+        rest = (1.0 - x) * (times - first) * exp(self.location())
+        return self._latent(x, stop(x * first + rest))
 
     def _latent(self, x: Any, e: Any) -> Any:
         """z = −log t: class c comes at a time t_c of rate p_c, the class of `x` first."""
         first = sum(x * e, -1, keepdims=True)
-        return -log(first + (1.0 - x) * e * exp(-self.log_probs))
+        return -log(first + (1.0 - x) * e * exp(-self.location()))
 
     def relax(self, z: Any, temperature: Any) -> Any:
-        """softmax(z / τ)."""
-        return softmax(z / temperature)
+        """softmax(z / τ), 0 for an impossible class."""
+        return softmax(where(greater(self.probs, 0.0), z / temperature, -np.inf))
 
     def separate(self, x: Any, gap: float | None) -> Any:
         """log p with x raised to the maximum and the rest kept `gap` below.
 
         Without a number the gap is −log(1 − π) / π, π = P(x).
         """
-        place = self.log_probs
+        place = self.location()
         if gap is None:
-            chosen = sum(x * self.probs, -1, keepdims=True)
-            gap = -log1p(-chosen) / chosen
+            chosen, rest = (sum(y * exp(place), -1, keepdims=True) for y in (x, 1.0 - x))
+            unlikely = less(chosen, 0.5)  # from below 1 − π is known better than from above
+            rarity = where(unlikely, log1p(-where(unlikely, chosen, 0.0)), log(rest))
+            gap = -rarity / chosen
         top = max(place, -1, keepdims=True)
         return place + x * (top - place) - (1.0 - x) * maximum(place - top + gap, 0.0)
 
     def latent(self) -> Gumbel:
-        """Gumbel around log p."""
-        return Gumbel(self.log_probs, 1.0)
+        """Gumbel around the location."""
+        return Gumbel(self.location(), 1.0)
 
 
 class Categorical(_Classes):
@@ -277,6 +289,10 @@ class Categorical(_Classes):
         """log p_x."""
         return sum(self._weighted(one_hot(x, self.classes)), axis=-1)
 
+    def prob_elementwise(self, x: Any) -> Any:
+        """p_x; 0 for what is no class."""
+        return sum(one_hot(x, self.classes) * self.probs, axis=-1)
+
     def mode(self) -> Any:
         """Most probable class, the first of equals."""
         return _first_largest(self.probs)
@@ -294,3 +310,7 @@ def _first_largest(p: Any) -> Any:
     largest = cast(p >= max(p, axis=-1, keepdims=True))
     started = greater(cumsum(largest), 0.0)
     return sum(where(started, 0, 1), axis=-1)
+
+
+def _finite_log(p: Any) -> Any:
+    return log(maximum(p, math.exp(-FAR)))

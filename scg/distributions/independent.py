@@ -81,6 +81,10 @@ class Independent(Distribution):
         there = None if mask is None else deepened(mask, self.axes)
         return self._block(self.base.log_prob_on_support(x, there))
 
+    def prob(self, x: Any) -> Any:
+        """That of the base law."""
+        return self.base.prob(x)
+
     def _block(self, values: Any) -> Any:
         return sum(values, tuple(range(-self.axes, 0)))
 

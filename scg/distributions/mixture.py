@@ -183,6 +183,10 @@ class Mixture(Joint):
                 parts[k] = where(free, law.log_prob(x, mask=there), -np.inf)
         return [parts[k] for k in range(len(self.components))]
 
+    def prob(self, x: Any) -> Any:
+        """Σ w p(x)."""
+        return self._average([law.prob(x) for law in self.components])
+
     def _average(self, values: Sequence[Any]) -> Any:
         total: Any = 0.0
         for k, value in enumerate(values):

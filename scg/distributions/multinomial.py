@@ -15,12 +15,13 @@ from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.trials import Trials, check_same_total
 from scg.errors import DeclarationError
 from scg.ops.elementary import floor
-from scg.ops.elementwise import greater, less, minimum, where
+from scg.ops.elementwise import equal, exp, less, minimum, where
+from scg.ops.powers import power, ratio, xlogy
 from scg.ops.proportions import gamma_log_density
 from scg.ops.reductions import sum
 from scg.ops.shape import concatenate, getitem, one_hot, reshape
 from scg.ops.special import binomial_quantile, gammaln
-from scg.ops.statistics import argmax
+from scg.ops.statistics import argmax, prod
 
 
 class Multinomial(Trials, Joint):
@@ -81,9 +82,8 @@ class Multinomial(Trials, Joint):
         p, left, counts = self.probs, float(self.total_count), []
         for k in range(self.shape[0] - 1):
             rest = sum(getitem(p, (slice(k, None),)))
-            possible = greater(rest, 0.0)
-            share = where(possible, getitem(p, k) / where(possible, rest, 1.0), 0.0)
-            count = binomial_quantile(left, minimum(share, 1.0), getitem(u, k))
+            share = minimum(ratio(getitem(p, k), rest), 1.0)
+            count = binomial_quantile(left, share, getitem(u, k))
             left = left - count
             counts.append(reshape(count, shape=(1,)))
         return concatenate(*counts, reshape(left, shape=(1,)), axis=-1)
@@ -95,6 +95,15 @@ class Multinomial(Trials, Joint):
             - sum(gammaln(x + 1.0), -1)
             + math.lgamma(self.total_count + 1.0)
         )
+
+    def prob_elementwise(self, x: Any) -> Any:
+        """n! / Π k_c! Π p_c^k_c, with powers, and so their derivatives, where p_c is 0."""
+        if "logits" in self.parameters:
+            return exp(self.log_prob_on_support(x))
+        zero = equal(self.probs, 0.0)
+        ways = math.lgamma(self.total_count + 1.0) - sum(gammaln(x + 1.0), -1)
+        logs = sum(xlogy(x, where(zero, 1.0, self.probs)), -1)
+        return exp(ways + logs) * prod(where(zero, power(self.probs, x), 1.0), -1)
 
     def mean(self) -> Any:
         """n p."""

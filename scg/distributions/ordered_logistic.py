@@ -13,7 +13,7 @@ from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
 from scg.ops.reductions import sum
 from scg.ops.select import take_along_axis
-from scg.ops.shape import concatenate, getitem, take_slice
+from scg.ops.shape import concatenate, getitem, one_hot, take_slice
 from scg.ops.statistics import argmax
 
 
@@ -72,8 +72,14 @@ class OrderedLogistic(Finite):
 
     @property
     def probs(self) -> Any:
-        """Probabilities, classes last."""
-        return exp(self.log_probs)
+        """Probabilities, classes last; the factors of `log_probs`, of which none cancels."""
+        c, k = self._thresholds, self.classes - 1
+        below, above = sigmoid(c), sigmoid(-c)
+        if k == 1:
+            return concatenate(below, above, axis=-1)
+        a, b = _last(c, 0, k - 1), _last(c, 1, k)
+        between = _last(below, 1, k) * _last(above, 0, k - 1) * -expm1(a - b)
+        return concatenate(_last(below, 0, 1), between, _last(above, k - 1, k), axis=-1)
 
     def quantile(self, u: Any) -> Any:
         """The number of thresholds with σ(c − η) < u."""
@@ -85,6 +91,10 @@ class OrderedLogistic(Finite):
         index = getitem(x, (Ellipsis, None)) if isinstance(x, Expr) else np.asarray(x)[..., None]
         chosen = take_along_axis(self.log_probs, index, -1)
         return sum(chosen, -1)
+
+    def prob_elementwise(self, x: Any) -> Any:
+        """The probability between the thresholds at x − 1 and x."""
+        return sum(one_hot(x, self.classes) * self.probs, -1)
 
     def mean(self) -> Any:
         """Σ k p_k, of the ranks 0, ..., K − 1."""

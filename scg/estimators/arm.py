@@ -35,5 +35,7 @@ class ARM(Estimator):
         return Draw(stop(dist.sample(Given(u))), plate=plate, aux={"u": u})
 
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
-        """Inject f(bᵢ) (1 − 2uᵢ) along the logit."""
-        return along(downstream.cost * (1.0 - 2.0 * draw.aux["u"]), dist.logits)
+        """Inject f(bᵢ) (1 − 2uᵢ) along the logit, as a difference: exactly 0 where twins agree."""
+        assert draw.plate is not None
+        difference = 0.5 * (downstream.cost - downstream.others(draw.plate))
+        return along(difference * (1.0 - 2.0 * draw.aux["u"]), dist.location())

@@ -7,8 +7,9 @@ from typing import Any
 from scg.estimators.parts.couplings import Given, copula_named, rarer_first, upside_down
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
 from scg.ir.expr import Expr
-from scg.ops.elementwise import minimum
+from scg.ops.elementwise import maximum, minimum
 from scg.ops.gradient import stop
+from scg.ops.powers import ratio
 
 
 class ARMS(Estimator):
@@ -56,8 +57,9 @@ class ARMS(Estimator):
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the weighted difference to the other draws along log p of each draw."""
         assert draw.plate is not None
-        p, coupling = dist.probs, copula_named("ARMS", self.copula)
-        m = minimum(p, 1.0 - p)
-        weight = p * (1.0 - p) / (m - coupling.cdf(m, m, self.samples))
+        p, q = dist.prob_elementwise(1.0), dist.prob_elementwise(0.0)
+        m = minimum(p, q)
+        both = copula_named("ARMS", self.copula).cdf(m, m, self.samples)
+        weight = maximum(p, q) / (1.0 - ratio(both, m))
         signal = weight * (downstream.cost - downstream.others(draw.plate))
         return along(signal, dist.log_prob(draw.value, elementwise=True))

@@ -9,7 +9,7 @@ import numpy as np
 from scg.estimators.parts.couplings import times
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
-from scg.ops.elementwise import exp
+from scg.ops.elementwise import exp, greater, where
 from scg.ops.gradient import stop
 from scg.ops.powers import power
 from scg.ops.shape import np_stack
@@ -50,13 +50,14 @@ class ARSM(Estimator):
         swaps, gains = _swaps(classes)
         plate = noise.plate(len(swaps))
         swapped = times(noise.constant(swaps, plate), shares)
-        x = stop(dist.of_index(argmin(swapped * exp(-dist.log_probs), axis=-1)))
+        times_until = where(greater(dist.probs, 0.0), swapped * exp(-dist.finite_log_probs), np.inf)
+        x = stop(dist.of_index(argmin(times_until, axis=-1)))
         gain = times(noise.constant(gains, plate), 1.0 / classes - shares)
         return Draw(x, plate=plate, aux={"gain": gain})
 
     def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
         """Inject the cost of each draw times its gain along the logits."""
-        return along(downstream.cost * draw.aux["gain"], dist.log_probs)
+        return along(downstream.cost * draw.aux["gain"], dist.finite_log_probs)
 
 
 def _swaps(classes: int) -> tuple[np.ndarray, np.ndarray]:

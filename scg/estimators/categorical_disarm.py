@@ -14,6 +14,7 @@ from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler
 from scg.ir.expr import Expr
 from scg.ops.elementwise import equal, greater, maximum, where
 from scg.ops.gradient import stop
+from scg.ops.powers import ratio
 from scg.ops.reductions import logsumexp, plate_sum
 from scg.ops.select import argsort, take_along_axis
 from scg.ops.shape import np_expand_dims, one_hot
@@ -58,13 +59,14 @@ class CategoricalDisARM(Estimator):
     def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Decide every choice with a pair u, 1 − u; the class is the one that all agree with."""
         ones, zeros = _SPLITS[self.construction](dist.classes)
-        logp = dist.log_probs
-        order = stop(argsort(logp)) if self.construction == "stick" else None
-        ordered = logp if order is None else take_along_axis(logp, order)
-        choices = Bernoulli(logits=_mass(ones, ordered) - _mass(zeros, ordered))
+        p, logp, order = dist.probs, dist.finite_log_probs, None
+        if self.construction == "stick":
+            order = stop(argsort(logp))
+            p, logp = take_along_axis(p, order), take_along_axis(logp, order)
+        choices = Bernoulli(logits=_mass(ones, logp) - _mass(zeros, logp))
         plate = noise.plate(2)
         u = antithetic(noise, plate, (*dist.batch_shape, dist.classes - 1))
-        b = where(greater(choices.probs, u), 1.0, 0.0)
+        b = where(greater(ratio(times(ones, p), times(ones + zeros, p)), u), 1.0, 0.0)
         against = times(ones.T, 1.0 - b) + times(zeros.T, b)
         place = argmax(where(equal(against, 0.0), 1.0, 0.0), axis=-1)
         path = one_hot(place, dist.classes)

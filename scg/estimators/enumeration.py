@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from scg.distributions.base import Distribution
 from scg.estimators.protocol import ANY_ORDER, Draw, Estimator, Sampler
-from scg.ops.elementwise import exp
 
 
 class Enumeration(Estimator):
@@ -30,4 +29,4 @@ class Enumeration(Estimator):
         """Return all values, weighted with their probabilities."""
         plate = noise.plate(dist.cardinality())
         x = noise.constant(dist.enumerate_support(), plate)
-        return Draw(x, plate=plate, weight=exp(dist.log_prob(x)))
+        return Draw(x, plate=plate, weight=dist.prob(x))

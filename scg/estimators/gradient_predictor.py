@@ -55,7 +55,7 @@ class GradientPredictor(Estimator):
         weights = memory.parameter("w", (*x.shape, 3), _straight_through)
         prediction = sum(weights * features, axis=-1)
         memory.loss(downstream.average(sum(square(prediction - target))))
-        return along(prediction / unit, dist.logits)
+        return along(prediction / unit, dist.location())
 
 
 def _straight_through(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -8,7 +8,7 @@ from scg.distributions.base import Distribution
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
 from scg.estimators.protocol import Draw, Estimator, Sampler
 from scg.ir.expr import Expr
-from scg.ops.gradient import stop
+from scg.ops.gradient import graft, stop
 
 
 class GumbelSoftmax(Estimator):
@@ -69,4 +69,4 @@ class GumbelSoftmax(Estimator):
 
 def straight(x: Expr, soft: Expr) -> Expr:
     """Return the value `x` with the derivative of `soft`."""
-    return x + soft - stop(soft)
+    return graft(x, soft)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scg.distributions.base import Distribution
 from scg.estimators.parts.alternatives import alternatives
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along
 from scg.ir.expr import Expr
-from scg.ops.elementwise import exp
+from scg.ops.elementwise import exp, greater, minimum, possible, where
 from scg.ops.reductions import max, sum
+
+_MOST = 80.0  # of log-ratios, which only those of impossible values exceed: no overflow
 
 
 class LocalExpectation(Estimator):
@@ -32,7 +36,9 @@ class LocalExpectation(Estimator):
         """Inject the reweighted costs of all alternatives along their probabilities."""
         every = alternatives(dist, draw.value, downstream)
         replay = downstream.at(every.value, below="kept")
-        logp = every.arranged(replay.logp)
-        ratio = exp(logp - max(logp, axis=-1, keepdims=True))
-        ratio = ratio / sum(every.probs * ratio, axis=-1, keepdims=True)
-        return along(ratio * every.arranged(replay.cost), every.probs)
+        logp, probs = every.arranged(replay.logp), every.probs
+        top = max(where(greater(probs, 0.0), logp, -np.inf), axis=-1, keepdims=True)
+        ratio = exp(minimum(logp - top, _MOST))
+        ratio = ratio / sum(probs * ratio, axis=-1, keepdims=True)
+        cost = possible(every.arranged(replay.cost), probs * ratio)
+        return along(ratio * cost, probs)

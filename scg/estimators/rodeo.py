@@ -80,7 +80,7 @@ class RODEO(Estimator):
         alpha = memory.parameter("alpha", (), _zeros, "variance")
         beta = memory.parameter("beta", (), _zeros, "variance")
         a = downstream.others(plate, downstream.cost + alpha * first / unit)
-        return control_variate(draw, a) + along(beta * second / unit, dist.logits)
+        return control_variate(draw, a) + along(beta * second / unit, dist.location())
 
     def _network(self, cost: Expr, line: Expr, memory: Memory) -> Expr:
         """H: two outputs on a last axis for every element of `line`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scg.errors import EstimatorError
+from scg.estimators.gumbel_softmax import straight
 from scg.estimators.protocol import Draw, Estimator, Sampler
 from scg.ops.gradient import stop
 
@@ -51,5 +52,5 @@ class StraightThrough(Estimator):
 
     def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw a value with the derivative of the mean or of the logits."""
-        path = dist.mean() if self.through == "mean" else dist.logits
-        return Draw(stop(dist.sample(noise)) + path - stop(path))
+        path = dist.mean() if self.through == "mean" else dist.location()
+        return Draw(straight(stop(dist.sample(noise)), path))

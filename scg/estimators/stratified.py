@@ -65,7 +65,8 @@ class Stratified(Estimator):
         start = noise.constant(np.arange(self.samples) / self.samples, plate)
         u = start + noise.on(plate).uniform((1,)) / float(self.samples)
         x = stop(Support(dist).search(u))
-        return Draw(x, logp=dist.log_prob(x), plate=plate)
+        elements = dist.log_prob(x, elementwise=True)
+        return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory

@@ -11,8 +11,10 @@ from scg.estimators.parts.signal import learning_signal
 from scg.estimators.parts.support import Support
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
-from scg.ops.elementwise import exp, greater, where
+from scg.ops.elementwise import equal, where
 from scg.ops.gradient import stop
+from scg.ops.powers import ratio
+from scg.ops.reductions import plate_sum
 
 
 class SumAndSample(Estimator):
@@ -58,13 +60,16 @@ class SumAndSample(Estimator):
         tail = support.rest
         x = stop(spread([*parts, support.search(noise.uniform((1,)))], noise, plate))
         drawn = support.taken[-1]
-        ratio = tail / where(greater(drawn, 0.0), drawn, 1.0)
-        scale = spread([1.0] * len(parts) + [ratio], noise, plate)
-        return Draw(x, plate=plate, weight=exp(dist.log_prob(x)) * stop(scale))
+        scale = where(equal(drawn, 0.0), 1.0, ratio(tail, drawn))
+        weight = spread([*support.open[:-1], support.open[-1] * scale], noise, plate)
+        return Draw(x, plate=plate, weight=weight)
 
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr | None:
         """Subtract the baseline from the cost that the weights' gradients multiply."""
         b = learning_signal(self.baseline, None, False, dist, draw, downstream, memory)
-        return None if b is None else along(-b, dist.log_prob(draw.value))
+        assert draw.plate is not None and draw.weight is not None
+        if b is None or b.shape == ():
+            return None if b is None else plate_sum(along(-b, draw.weight), draw.plate)
+        return along(-b, dist.log_prob(draw.value, elementwise=True))

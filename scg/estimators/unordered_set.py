@@ -14,8 +14,9 @@ from scg.estimators.parts.couplings import spread
 from scg.estimators.parts.support import Support
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
 from scg.ir.expr import Expr
-from scg.ops.elementwise import exp, greater, where
+from scg.ops.elementwise import equal, where
 from scg.ops.gradient import stop
+from scg.ops.powers import ratio
 from scg.ops.reductions import plate_sum
 
 _MOST = 8  # a set has 2^K subsets
@@ -62,7 +63,7 @@ class UnorderedSet(Estimator):
         sets = _subsets(support.taken, support.rest)
         whole = len(sets) - 1
         ratios = [sets[whole ^ 1 << k] / sets[whole] for k in range(self.samples)]
-        weight = exp(dist.log_prob(stop(x))) * spread(ratios, noise, plate)
+        shares = [p * r for p, r in zip(support.open, ratios, strict=True)]
         others = []
         for j, p in enumerate(support.taken):
             column = [
@@ -71,6 +72,7 @@ class UnorderedSet(Estimator):
             ]
             mark = noise.constant(np.eye(self.samples)[j], plate)
             others.append((spread(column, noise, plate), mark))
+        weight = spread(shares, noise, plate)
         return Draw(stop(x), plate=plate, weight=weight, aux={"others": others})
 
     def term(
@@ -79,17 +81,18 @@ class UnorderedSet(Estimator):
         """Subtract, for each value, what the rest of the set says of the mean cost."""
         if not self.baseline:
             return None
-        assert draw.plate is not None
+        assert draw.plate is not None and draw.weight is not None
         cost = downstream.cost
         parts = [p * plate_sum(mark * cost, draw.plate) for p, mark in draw.aux["others"]]
         b = functools.reduce(operator.add, parts)
-        return along(-b, dist.log_prob(draw.value))
+        return plate_sum(along(-b, draw.weight), draw.plate)
 
 
 def _subsets(taken: list[Expr], rest: Expr) -> list[Any]:
     """Probability of drawing each subset, given that the others of the set are gone.
 
-    Subsets are bits; the last one is the set. W(T) = Σ_{s∈T} p(s)/(rest + p(T)) W(T∖s).
+    Subsets are bits; the last one is the set. W(T) = Σ_{s∈T} p(s)/(rest + p(T)) W(T∖s), and 1 for
+    impossible values that no possible ones are left beside.
     """
     found: list[Any] = [1.0]
     masses = [rest]
@@ -97,6 +100,6 @@ def _subsets(taken: list[Expr], rest: Expr) -> list[Any]:
         members = [k for k in range(len(taken)) if subset >> k & 1]
         masses.append(masses[subset ^ 1 << members[0]] + taken[members[0]])
         firsts = [taken[k] * found[subset ^ 1 << k] for k in members]
-        whole = where(greater(masses[subset], 0.0), masses[subset], 1.0)
-        found.append(functools.reduce(operator.add, firsts) / whole)
+        share = ratio(functools.reduce(operator.add, firsts), masses[subset])
+        found.append(where(equal(masses[subset], 0.0), 1.0, share))
     return found

@@ -137,6 +137,15 @@ maximum = elementwise(
     kind="same",
     smooth=False,
 )
+#: A value; 0 where its weight is 0 and it is not finite: the cost of an impossible outcome counts
+#: for nothing, and 0 · ∞ is no number.
+possible = elementwise(
+    "possible",
+    lambda value, weight: np.where((weight == 0) & ~np.isfinite(value), 0.0, value),
+    lambda g, y, value, weight: g,
+    lambda g, y, value, weight: 0.0 * g,
+    linear=(0,),
+)
 cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g, linear=(0,))
 
 

@@ -90,6 +90,21 @@ def _by_factors(a: Any, depth: int) -> Any:
     return parts[0] if a.op is negative else a.op(*parts, **a.attrs)
 
 
+# --- quotients --------------------------------------------------------------------------------
+def _ratio(x: Any, y: Any) -> Any:
+    return np.where(x == 0, 0.0, x / np.where(x == 0, 1.0, y))
+
+
+#: x / y, zero where x is zero, whatever y.
+ratio = elementwise(
+    "ratio",
+    _ratio,
+    lambda g, out, x, y: ratio(g, y),
+    lambda g, out, x, y: -ratio(g * out, y),
+    linear=(0,),
+)
+
+
 # --- x log y ----------------------------------------------------------------------------------
 def _xlogy(x: Any, y: Any) -> Any:
     with np.errstate(divide="ignore"):
@@ -101,18 +116,19 @@ def _xlog1py(x: Any, y: Any) -> Any:
         return x * np.log1p(np.where(x == 0, 0.0, y))
 
 
-#: x log y and x log(1 + y), zero where x is zero, whatever y.
+#: x log y and x log(1 + y), zero where x is zero, whatever y. No credit passes through log 0 where
+#: none arrives: log p(x) is a cost of an impossible x, whose weight is 0.
 xlogy = elementwise(
     "xlogy",
     _xlogy,
     lambda g, out, x, y: xlogy(g, y),
-    lambda g, out, x, y: g * times_power(x, y, -1.0),
+    lambda g, out, x, y: ratio(g * x, y),
     linear=(0,),
 )
 xlog1py = elementwise(
     "xlog1py",
     _xlog1py,
     lambda g, out, x, y: xlog1py(g, y),
-    lambda g, out, x, y: g * times_power(x, 1.0 + y, -1.0),
+    lambda g, out, x, y: ratio(g * x, 1.0 + y),
     linear=(0,),
 )

@@ -7,6 +7,7 @@ Their derivatives are written out, because those of the factors cancel.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,32 @@ def beta_log_density(x: Any, a: Any, b: Any, logit: bool = False) -> Any:
     remainder = stirling(n, order=0) - stirling(a, order=0) - stirling(b, order=0)
     scale = 0.5 * (log(n) + log1p(b / a) + log1p(a / b)) + remainder - HALF_LOG_2PI
     return beta_core(x, a, b, logit=logit) + scale
+
+
+def _binomial_probability(logp: Any, x: Any, p: Any, n: int) -> Any:
+    return np.where((x < 0) | (x > n), 0.0, np.exp(logp))
+
+
+#: A binomial probability given its logarithm. Its derivative in p is finite at p = 0 and p = 1:
+#: n times the probability of x − 1 among n − 1 trials, less that of x.
+_probability = elementwise(
+    "binomial_probability",
+    _binomial_probability,
+    lambda g, y, logp, x, p, n: 0.0 * g,
+    lambda g, y, logp, x, p, n: 0.0 * g,
+    lambda g, y, logp, x, p, n: g * (n * _added_trial(x, p, n - 1)) if n else 0.0 * g,
+)
+
+
+def _added_trial(x: Any, p: Any, n: int) -> Any:
+    return binomial_probability(x - 1.0, p, n) - binomial_probability(x, p, n)
+
+
+def binomial_probability(x: Any, p: Any, n: int) -> Any:
+    """Return the probability of a number x of successes among n trials, 0 below 0 and above n."""
+    with np.errstate(all="ignore"):
+        logp = beta_log_density(p, x + 1.0, n + 1.0 - x) - math.log(n + 1.0)
+        return _probability(logp, x, p, n=n)
 
 
 # --- the Dirichlet law ------------------------------------------------------------------------

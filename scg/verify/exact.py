@@ -26,7 +26,7 @@ from scg.ir.op import DATA, constant, intern
 from scg.ir.plate import Plate, Plates
 from scg.ir.walk import rewrite
 from scg.lazy import cached_property
-from scg.ops.elementwise import exp
+from scg.ops.elementwise import equal, exp, log, possible, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
 from scg.run.binding import bind
@@ -154,13 +154,12 @@ class Enumerated:
             node: tuple(p for p in node.plates if p in mixed) for node in self.influence.nodes
         }
         env: dict[Expr, Expr] = {}
-        self.logp: dict[StochasticNode, Expr] = {}
+        self.probs: dict[StochasticNode, Expr] = {}
         for expr in self.influence.order:
             if isinstance(expr, StochasticNode):
                 env[expr] = self._leaf(expr)
                 dist = expr.given(tuple(env[arg] for arg in expr.args))
-                logp = dist.log_prob(env[expr])
-                self.logp[expr] = plate_sum(logp, self.joint[expr])
+                self.probs[expr] = _product(dist.prob(env[expr]), self.joint[expr])
             else:
                 rewrite((expr,), env)
         costs = {name: self._expected(cost, env[cost]) for name, cost in self.influence.costs}
@@ -187,18 +186,18 @@ class Enumerated:
 
     def _expected(self, cost: Expr, value: Expr) -> Expr:
         """Σ over outcomes and plates of p(outcome) w_c c; credit to open paths alone."""
-        value = contribution(cost, value)
-        seen = 0
+        weight, seen = constant(self.graph, 1.0), 0
         for reach in self.influence.ancestors[cost]:
             seen |= reach.members
             for i in bits(reach.members):
-                logp = self.logp[self.influence.nodes[i]]
-                value = value * exp(logp if reach.open else stop(logp))
+                prob = self.probs[self.influence.nodes[i]]
+                weight = weight * (prob if reach.open else stop(prob))
         for i, node in enumerate(self.influence.nodes):
             if not seen >> i & 1:  # other nodes sum to one: give their values equal weights
                 signature = ((), (), "float")
                 leaf = intern(self.graph, DATA, (), {"name": f"share@{node.name}"}, signature)
-                value = value * leaf
+                weight = weight * leaf
+        value = weight * possible(contribution(cost, value), weight)
         value = expand(value, (OUTCOMES,), ())
         return plate_sum(value, value.plates)
 
@@ -251,3 +250,18 @@ class Enumerated:
             for key, value in out.items():
                 total[key] = total.get(key, 0.0) + value[0]
         return total
+
+
+def _product(p: Expr, plates: Plates) -> Expr:
+    """Π of probabilities over plates, by logarithms, and derivatives where one or two are 0."""
+    if not plates:
+        return p
+    zero = equal(p, 0.0)
+    rest = exp(plate_sum(log(where(zero, 1.0, p)), plates))
+    zeros, none = plate_sum(zero, plates), where(zero, p, 0.0)
+    one = plate_sum(none, plates)
+    two = 0.5 * (one * one - plate_sum(none * none, plates))
+    missing = where(
+        equal(zeros, 0), 1.0, where(equal(zeros, 1), one, where(equal(zeros, 2), two, 0.0))
+    )
+    return rest * missing

@@ -7,7 +7,7 @@ import pytest
 import scg
 from scg.compile import finish
 from scg.compiler.differentiate import gradients
-from scg.ops import gradient, powers, quantiles, special
+from scg.ops import elementwise, gradient, powers, quantiles, special
 
 INF = np.inf
 
@@ -182,6 +182,30 @@ def test_unused_branches_inside_the_vocabulary_do_not_poison():
     ):
         out = evaluate(fn, *args)
         assert all(np.all(np.isfinite(value)) for value in out.values()), (fn, out)
+
+
+def test_what_is_impossible_counts_for_nothing():
+    """0 · ∞ is 0, in values and in derivatives; anything else is as it was."""
+    for value, weight, product, slope in (
+        (-INF, 0.0, 0.0, 0.0),
+        (np.nan, 0.0, 0.0, 0.0),
+        (-INF, 0.5, -INF, -INF),
+        (3.0, 0.0, 0.0, 3.0),
+        (3.0, 0.5, 1.5, 3.0),
+    ):
+        out = evaluate(lambda w, value=value: w * elementwise.possible(value + 0.0 * w, w), weight)
+        assert (out["value"], out[0]) == (product, slope)
+
+
+def test_log_zero_passes_no_credit_on_where_none_arrives():
+    """w log p for a probability p of 0: no NaN for w = 0, an infinite derivative for w > 0."""
+    for fn, at in ((powers.xlogy, 0.0), (powers.xlog1py, -1.0)):
+        out = evaluate(lambda w, p, fn=fn: w * elementwise.possible(fn(1.0, p), w), 0.0, at)
+        assert (out["value"], out[0], out[1]) == (0.0, 0.0, 0.0)
+        out = evaluate(lambda w, p, fn=fn: w * fn(1.0, p), 0.5, at)
+        assert (out["value"], out[1]) == (-INF, INF)
+    assert evaluate(powers.ratio, 0.0, 0.0)["value"] == 0.0
+    assert evaluate(powers.ratio, 1.0, 0.0)["value"] == INF
 
 
 def test_marks_on_derivatives():

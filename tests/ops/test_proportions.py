@@ -99,6 +99,11 @@ ROWS = {
         [U, P, Q],
         lambda x, a, b: stats.beta(a, b).logpdf(x),
     ),
+    "binomial_probability": (
+        lambda p: proportions.binomial_probability(np.array([0.0, 1.0, 3.0, 4.0]), p, 4),
+        [U],
+        lambda p: stats.binom(4, p).pmf([0, 1, 3, 4]),
+    ),
     "dirichlet_core": (
         proportions.dirichlet_core,
         [np.stack([U, 1 - U]), np.stack([P, Q])],

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.baselines.squared_score import squared_score
 from scg.ir.op import constant
-from scg.ops.elementwise import exp, maximum
+from scg.ops.elementwise import possible
+from scg.ops.powers import ratio
 from scg.ops.reductions import plate_sum
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution
     from scg.estimators.protocol import Downstream, Draw, Memory
     from scg.ir.expr import Expr
-
-_TINY = 1e-300
 
 
 class OptimalConstant(Baseline):
@@ -37,8 +36,7 @@ class OptimalConstant(Baseline):
         """Return the ratio of weighted expectations."""
         top = downstream.expected(lambda law, x, cost: squared_score(law, x) * cost)
         bottom = downstream.expected(lambda law, x, cost: squared_score(law, x))
-        total = plate_sum(bottom, bottom.plates)
-        return plate_sum(top, top.plates) / maximum(total, _TINY)
+        return ratio(plate_sum(top, top.plates), plate_sum(bottom, bottom.plates))
 
 
 class OptimalInput(Baseline):
@@ -58,6 +56,6 @@ class OptimalInput(Baseline):
         """Return the ratio of weighted expectations, given the inputs."""
         plate = downstream.plate(dist.cardinality())
         x = constant(draw.value.graph, dist.enumerate_support(), (plate,))
-        weight = exp(dist.log_prob(x)) * squared_score(dist, x)
+        weight = dist.prob(x) * squared_score(dist, x)
         cost = downstream.at(x, below="expected").cost
-        return plate_sum(weight * cost, plate) / maximum(plate_sum(weight, plate), _TINY)
+        return ratio(plate_sum(weight * possible(cost, weight), plate), plate_sum(weight, plate))

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from scg.arguments import Fraction
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.baselines.squared_score import squared_score
-from scg.ops.elementwise import maximum
 from scg.ops.gradient import stop
+from scg.ops.powers import ratio
 
 if TYPE_CHECKING:
     from scg.distributions.base import Distribution
     from scg.estimators.protocol import Downstream, Draw, Memory
     from scg.ir.expr import Expr
-
-_TINY = 1e-300
 
 
 class PerUnit(Baseline):
@@ -45,9 +43,9 @@ class PerUnit(Baseline):
         """Return the ratio of the averages so far, 0 before the first call."""
         square = stop(squared_score(dist, draw.value))
         units = signal * downstream.unit
-        ratio = []
+        averages = []
         for name, now in (("weighted", square * units), ("weight", square)):
             before = memory.state(name, 0.0, square.shape)
             memory.update(name, self.decay * before + (1.0 - self.decay) * downstream.average(now))
-            ratio.append(before)
-        return ratio[0] / maximum(ratio[1], _TINY) / downstream.unit
+            averages.append(before)
+        return ratio(*averages) / downstream.unit

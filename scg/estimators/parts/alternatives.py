@@ -11,7 +11,7 @@ from scg.estimators.protocol import Downstream, along
 from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.plate import Plate
-from scg.ops.elementwise import where
+from scg.ops.elementwise import possible, where
 from scg.ops.reductions import plate_sum
 
 
@@ -42,7 +42,8 @@ class Alternatives:
 def marginalized(dist: Distribution, value: Expr, downstream: Downstream) -> Expr:
     """Inject the costs of all alternatives along their probabilities; below, the same noise."""
     every = alternatives(dist, value, downstream)
-    return along(every.arranged(downstream.at(every.value, below="same").cost), every.probs)
+    cost = every.arranged(downstream.at(every.value, below="same").cost)
+    return along(possible(cost, every.probs), every.probs)
 
 
 def alternatives(dist: Distribution, value: Expr, downstream: Downstream) -> Alternatives:

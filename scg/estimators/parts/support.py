@@ -6,7 +6,7 @@ import numpy as np
 
 from scg.distributions.base import Distribution
 from scg.ir.expr import Expr
-from scg.ops.elementwise import exp, greater, where
+from scg.ops.elementwise import equal, greater, greater_equal, logical_and, logical_or, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import sum
 from scg.ops.shape import cumsum, getitem, one_hot
@@ -22,25 +22,31 @@ class Support:
         The values, stacked on a leading axis of length N.
     probs : Expr
         Their probabilities, shape (N,), without a gradient.
+    open : list of Expr
+        The probabilities of the values taken so far, with their gradients.
     taken : list of Expr
-        The probabilities of the values taken so far.
+        The same without a gradient.
     """
 
     def __init__(self, dist: Distribution):
         self.values = dist.enumerate_support()
         self.count = len(self.values)
-        logp = dist.log_prob(self.values, elementwise=True)
-        axes = tuple(range(1, logp.ndim))
-        self.probs = stop(exp(sum(logp, axis=axes) if axes else logp))
+        self._open = dist.prob(self.values)
+        self.probs = stop(self._open)
         self.left: Expr = self.probs * 0.0 + 1.0
+        self.open: list[Expr] = []
         self.taken: list[Expr] = []
 
     def search(self, u: Expr) -> Expr:
-        """Draw one of the values that are left by search on their CDF; `u` has shape (1,)."""
+        """Draw one of the values that are left by search on their CDF; `u` has shape (1,).
+
+        Impossible values are drawn, the first one first, where no others are left.
+        """
         total = cumsum(self.left * self.probs)
         whole = getitem(total, slice(self.count - 1, self.count))
-        below = getitem(total, slice(0, self.count - 1))
-        return self.value(sum(where(greater(u * whole, below), 1, 0)))
+        drawable = logical_or(greater(self.left * self.probs, 0.0), equal(whole, 0.0))
+        reached = logical_and(greater_equal(total, u * whole), drawable)
+        return self.value(argmax(where(reached, self.left, 0.0)))
 
     def largest(self) -> Expr:
         """Take the most probable of the values that are left, the first of equals."""
@@ -50,6 +56,7 @@ class Support:
         """Take the value at an index."""
         chosen = one_hot(index, self.count)
         self.left = self.left - chosen
+        self.open.append(sum(chosen * self._open))
         self.taken.append(sum(chosen * self.probs))
         rows = np.reshape(chosen, (self.count, *(1 for _ in self.values.shape[1:])))
         zero = self.values.dtype.type(0)

@@ -1,0 +1,311 @@
+"""Impossible values: probability 0, logit −∞, saturated sigmoids, classes below what floats hold.
+
+Every estimator that claims to be unbiased has the exact mean, or passes a z-test of a fixed seed;
+costs that are infinite at impossible values count for nothing.
+"""
+
+import numpy as np
+import pytest
+
+import scg
+
+from .graphs import assert_exact
+
+INF = np.inf
+LOGITS, COSTS = np.array([0.3, -0.4, 0.6]), np.array([1.0, 2.5, -4.0])
+GAPS = (-INF, -1e9, -1e3, -720.0, -95.0)
+CONSTANT = scg.baselines.Constant(0.7)
+EXACT = {
+    "enumeration": scg.Enumeration,
+    "RAM": scg.RAM,
+    "local expectation": scg.LocalExpectation,
+    "measure-valued": scg.MeasureValued,
+    "score function": scg.ScoreFunction,
+    "optimal input": lambda: scg.ScoreFunction(scg.baselines.OptimalInput()),
+    "optimal constant": lambda: scg.ScoreFunction(scg.baselines.OptimalConstant()),
+    "leave-one-out": scg.LeaveOneOut,
+    "set": lambda: scg.UnorderedSet(2),
+    "set of all": lambda: scg.UnorderedSet(3),
+    "set without baseline": lambda: scg.UnorderedSet(3, baseline=False),
+    "sum and sample": lambda: scg.SumAndSample(2, CONSTANT),
+    "sum of all": lambda: scg.SumAndSample(3, CONSTANT),
+    "stratified": lambda: scg.Stratified(2, CONSTANT),
+    "CARMS": lambda: scg.CARMS(2),
+    "DisARM": lambda: scg.CategoricalDisARM(),
+    "DisARM-Tree": lambda: scg.CategoricalDisARM("tree"),
+}
+SAMPLED = {
+    "REBAR": scg.REBAR,
+    "REBAR, independent": lambda: scg.REBAR(coupled=False),
+    "RELAX": scg.RELAX,
+    "RELAX, coupled": lambda: scg.RELAX(coupled=True),
+    "RELAX, network": lambda: scg.RELAX(temperature=None),
+    "LAX": scg.LAX,
+    "ARSM": scg.ARSM,
+    "CARMS of three": lambda: scg.CARMS(3),
+}
+BIASED = {
+    "Gumbel-softmax": lambda: scg.GumbelSoftmax(0.5),
+    "hard Gumbel-softmax": lambda: scg.GumbelSoftmax(0.5, hard=True),
+    "straight-through": scg.StraightThrough,
+    "Rao-Gumbel": scg.RaoGumbel,
+    "ReinMax": scg.ReinMax,
+    "gapped": scg.GappedStraightThrough,
+    "gapped by the mean": lambda: scg.GappedStraightThrough(gap=None),
+    "DARN": scg.DARN,
+}
+
+
+def masked(family=scg.OneHotCategorical, gap=-INF, elbo=False, logits=LOGITS, costs=COSTS):
+    """Classes some of which are masked, by their logits; optionally log q(x) is a cost, too."""
+    g = scg.Graph("masked")
+    t, ok = g.parameter("t", logits), g.data("ok", len(logits))
+    x = g.sample("x", family(logits=np.where(ok > 0, t, gap)))
+    hot = x if family is scg.OneHotCategorical else scg.one_hot(x, len(logits))
+    cost = np.sum(hot * costs)
+    g.cost("cost", cost + x.log_prob() if elbo else cost)
+    return g
+
+
+def truth(ok, elbo=False, logits=LOGITS, costs=COSTS):
+    """The cost and its gradient, by the possible classes alone."""
+    some = np.flatnonzero(ok)
+    p = np.exp(logits[some]) / np.exp(logits[some]).sum()
+    f = costs[some] + (np.log(p) if elbo else 0.0)
+    gradient = np.zeros(len(logits))
+    gradient[some] = p * (f - p @ f)
+    return p @ f, gradient
+
+
+@pytest.mark.parametrize("elbo", [False, True], ids=["", "elbo"])
+@pytest.mark.parametrize("name", EXACT)
+def test_masked_classes_have_the_exact_mean(name, elbo):
+    """Also in `exact`, for every order that is claimed, and for a single possible class."""
+    for family, gap, ok in (
+        (scg.OneHotCategorical, -INF, (1, 1, 0)),
+        (scg.Categorical, -1e3, (0, 1, 1)),
+        (scg.OneHotCategorical, -INF, (0, 1, 0)),
+    ):
+        g, data = masked(family, gap, elbo), {"ok": np.array(ok, float)}
+        cost, gradient = truth(ok, elbo)
+        exact = scg.exact(g, g.init(seed=0), data=data)
+        assert exact.cost == pytest.approx(cost, abs=1e-12)
+        np.testing.assert_allclose(exact.grads["t"], gradient, atol=1e-12)
+        step = scg.compile(g, EXACT[name](), order=min(EXACT[name]().orders, 2))
+        m = scg.moments(step, g.init(seed=0), data=data)
+        assert m.cost == pytest.approx(cost, abs=1e-10)
+        np.testing.assert_allclose(m.mean["t"], gradient, atol=1e-10)
+
+
+def run(g, estimator, dtype, backend=None, runs=4000, **data):
+    step = scg.compile(g, estimator, dtype=dtype, backend=backend)
+    return step(g.init(seed=0), seed=1, runs=runs, state=step.init(seed=0), **data)
+
+
+def numbers(tree):
+    """All arrays of a nested mapping."""
+    for value in tree.values():
+        yield from numbers(value) if hasattr(value, "values") else (np.asarray(value),)
+
+
+def all_finite(out):
+    parts = ({"cost": out.cost}, out.grads, out.state, out.estimator_grads)
+    return all(np.all(np.isfinite(x)) for part in parts for x in numbers(part or {}))
+
+
+@pytest.mark.filterwarnings("ignore::scg.BiasWarning")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", EXACT | SAMPLED | BIASED)
+def test_what_is_computed_is_finite_and_right(name, dtype):
+    """Masked classes: the truth within 6 standard errors, 1e-8 of false alarm a component."""
+    for gap in GAPS if name in SAMPLED else GAPS[::4]:
+        make = (EXACT | SAMPLED | BIASED)[name]
+        out = run(masked(gap=gap), make(), dtype, "numpy", ok=[1.0, 1.0, 0.0])
+        assert all_finite(out)
+        _, gradient = truth((1, 1, 0))
+        if out.unbiased:
+            error = 6 * out.stderr["t"] + (1e-5 if dtype == "float32" else 1e-10)
+            assert np.all(np.abs(out.grads["t"] - gradient) < error), gap
+
+
+@pytest.mark.parametrize("make", [scg.REBAR, scg.ARSM, lambda: scg.UnorderedSet(3)])
+def test_the_kernels_agree(make):
+    a, b = (
+        run(masked(elbo=True), make(), "float32", backend, runs=50, ok=[1.0, 0.0, 1.0])
+        for backend in ("numpy", "numba")
+    )
+    np.testing.assert_allclose(a.grads["t"], b.grads["t"], atol=1e-3)
+
+
+# --- sets with fewer possible values than samples -------------------------------------------------
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("ok", [(1, 1, 0, 1), (0, 1, 0, 1), (0, 0, 0, 1), (1, 1, 1, 1)])
+def test_sets_of_more_samples_than_possible_values_are_exact(ok, dtype):
+    logits, costs = np.array([0.3, -0.2, 1.0, 0.5]), np.array([1.0, 4.0, 16.0, 49.0])
+    cost, gradient = truth(ok, logits=logits, costs=costs)
+    for gap in (-INF, -300.0, -1e3):
+        for estimator in (scg.UnorderedSet(4), scg.UnorderedSet(4, False), scg.SumAndSample(4)):
+            g = masked(gap=gap, logits=logits, costs=costs)
+            out = run(g, estimator, dtype, runs=3, ok=np.array(ok, float))
+            rtol = 1e-5 if dtype == "float32" else 1e-12
+            np.testing.assert_allclose(out.cost, cost, rtol=rtol)
+            np.testing.assert_allclose(out.grads["t"], gradient, atol=100 * rtol)
+
+
+W = np.array([[0.0, 0.0], [1.3, 0.0]])
+JOINT = {
+    "ordered logistic": lambda t: scg.OrderedLogistic(np.stack([t, 0.4 * t]), [-0.6, 0.7]),
+    "mixture": lambda t: scg.Mixture(
+        [scg.Bernoulli(logits=np.stack([t, 0.3 * t])), scg.Bernoulli(probs=[0.2, 0.0])],
+        logits=[0.4, -0.2],
+    ),
+    "mixture of classes": lambda t: scg.Mixture(
+        [
+            scg.Categorical(logits=np.stack([t, -t])),
+            scg.Categorical(probs=[0.0, 1.0]),
+        ],
+        probs=[0.4, 0.6],
+    ),
+    "autoregressive": lambda t: scg.Autoregressive(scg.Bernoulli, t * W, [0.3, -0.5]),
+    "multinomial": lambda t: scg.Multinomial(2, logits=np.stack([t, 0.0 * t, -t])),
+    "binomial": lambda t: scg.Binomial(3, logits=t),
+    "independent": lambda t: scg.Independent(scg.Bernoulli(logits=np.stack([t, 0.3 * t]))),
+}
+FROM_A_SUPPORT = (
+    scg.UnorderedSet(2),
+    scg.SumAndSample(2),
+    scg.SumAndSample(2, CONSTANT),
+    scg.Stratified(2, CONSTANT),
+)
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_sets_and_strata_of_every_finite_law(name):
+    g = scg.Graph("support")
+    t = g.parameter("t", 0.6)
+    x = g.sample("x", JOINT[name](t))
+    g.cost("cost", (np.sum(x * np.arange(1.0, 1.0 + x.size).reshape(x.shape)) - 0.8) ** 2 + t * 0.1)
+    for estimator in FROM_A_SUPPORT:
+        assert_exact(g, estimator)
+
+
+@pytest.mark.parametrize("law", ["ordered logistic", "binomial", "independent"])
+@pytest.mark.parametrize("make", [scg.SumAndSample, scg.Stratified])
+def test_baselines_of_each_unit(make, law):
+    """PerUnit learned from three calls, and the two optimal ones, leave the mean as it is."""
+    g = scg.Graph("units")
+    t = g.parameter("t", 0.6)
+    x = g.sample("x", JOINT[law](t))
+    g.cost("cost", (np.sum(x) - 0.8) ** 3)
+    for baseline in (scg.baselines.OptimalInput(), scg.baselines.OptimalConstant()):
+        assert_exact(g, make(2, baseline))
+    step = scg.compile(g, make(2, scg.baselines.PerUnit()))
+    state = step.init(seed=0)
+    for seed in range(3):
+        state = step(g.init(seed=0), seed=seed, state=state).state
+    assert_exact(g, make(2, scg.baselines.PerUnit()), state=state)
+
+
+# --- binary values and counts ---------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("logit", [17.0, 37.0, 1e3, -90.0])
+def test_saturated_units(logit, dtype):
+    """The saturated unit has a vanishing gradient; the other one has its own."""
+    for law in (lambda t: scg.Bernoulli(logits=t), lambda t: scg.Bernoulli(probs=scg.sigmoid(t))):
+        g = scg.Graph("saturated")
+        x = g.sample("x", law(g.parameter("t", [logit, 0.3])))
+        g.cost("cost", (x[0] - 0.3) ** 2 * (1.0 + x[1]) + x.log_prob())
+        p, a = 1 / (1 + np.exp(-0.3)), (0.7 if logit > 0 else 0.3) ** 2
+        slope = p * (1 - p) * (a + 0.3)
+        for make in (scg.Enumeration, scg.RAM, scg.LocalExpectation, lambda: scg.UnorderedSet(4)):
+            out = run(g, make(), dtype, backend="numpy", runs=1)
+            assert all_finite(out)
+        out = run(g, scg.Enumeration(), dtype, backend="numpy", runs=1)
+        np.testing.assert_allclose(out.grads["t"], [0.0, slope], atol=3e-5)
+        for estimator in (
+            scg.ARMS(2),
+            scg.ARMS(3),
+            scg.ARMS(4, "gaussian"),
+            scg.DisARM(),
+            scg.ARM(),
+        ):
+            out = run(g, estimator, dtype, backend="numpy")
+            assert all_finite(out)
+            assert np.all(np.abs(out.grads["t"] - [0.0, slope]) < 6 * out.stderr["t"] + 3e-5)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_probabilities_of_zero_and_one_are_enumerated(p):
+    """f(1) − f(0), and for a count n (f(1) − f(0)) or n (f(n) − f(n − 1))."""
+    for make in (
+        *(scg.Enumeration, scg.RAM, scg.LocalExpectation, scg.MeasureValued),
+        *(lambda: scg.UnorderedSet(2), lambda: scg.SumAndSample(2, CONSTANT)),
+    ):
+        g = scg.Graph("end")
+        x = g.sample("x", scg.Bernoulli(probs=g.parameter("p", p)))
+        g.cost("cost", (x - 0.3) ** 2)
+        assert run(g, make(), "float64", runs=3).grads["p"] == pytest.approx(0.4, abs=1e-12)
+    g = scg.Graph("count")
+    x = g.sample("x", scg.Binomial(3, probs=g.parameter("p", p)))
+    g.cost("cost", (x - 0.3) ** 3)
+    slope = 3 * (0.7**3 + 0.3**3) if p == 0 else 3 * (2.7**3 - 1.7**3)
+    for make in (scg.Enumeration, scg.RAM, scg.MeasureValued, lambda: scg.UnorderedSet(4)):
+        assert run(g, make(), "float64", runs=3).grads["p"] == pytest.approx(slope, rel=1e-12)
+
+
+def test_exact_with_zero_probabilities_on_a_mixed_plate():
+    """The mean of a batch statistic is a polynomial, whose differences go on beyond the ends."""
+    at = np.array([0.0, 0.3, 0.0, 1.0])
+    g = scg.Graph("plate")
+    items = scg.Plate("items", length=4)
+    row = g.data("row", shape=(4,), plates=items)
+    x = g.sample("x", scg.Bernoulli(probs=np.sum(row * g.parameter("t", at))))
+    y = x * np.sum(row * at)
+    g.cost("cost", (scg.plate_mean(x, items) - 0.4) ** 3 + scg.plate_mean(y, items))
+    exact = scg.exact(g, g.init(seed=0), data={"row": np.eye(4)})
+
+    def mean(q):
+        values = np.array(list(np.ndindex(2, 2, 2, 2)))
+        chances = np.prod(np.where(values, q, 1 - q), axis=1)
+        return chances @ ((values.mean(1) - 0.4) ** 3 + (values * at).mean(1))
+
+    steps, signs = 1e-4 * np.eye(4), (-1, 1)
+    first = [(mean(at + s) - mean(at - s)) / 2e-4 for s in steps]
+    second = [
+        [sum(a * b * mean(at + a * s + b * r) for a in signs for b in signs) for r in steps]
+        for s in steps
+    ]
+    assert exact.cost == pytest.approx(mean(at), abs=1e-14)
+    np.testing.assert_allclose(exact.grads["t"], first, atol=1e-9)
+    np.testing.assert_allclose(exact.hessian["t"]["t"], np.array(second) / 4e-8, atol=1e-6)
+
+
+# --- small numbers --------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["PerUnit", "OptimalConstant", "OptimalInput"])
+def test_optimal_baselines_in_single_precision(name):
+    """Nothing is divided by a constant that single precision rounds to 0."""
+    g = scg.Graph("units")
+    x = g.sample("x", scg.Bernoulli(logits=g.parameter("t", [0.3, 200.0])))
+    g.cost("cost", (np.sum(x) - 0.4) ** 2)
+    out = [
+        run(g, scg.ScoreFunction(getattr(scg.baselines, name)()), dtype, runs=20)
+        for dtype in ("float64", "float32")
+    ]
+    assert all(map(all_finite, out))
+    np.testing.assert_allclose(out[0].grads["t"], out[1].grads["t"], atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("estimator", [scg.REBAR(), scg.RELAX(coupled=True)])
+def test_a_uniform_that_is_the_probability_bit_for_bit(estimator, dtype):
+    """Then z is 0 but for rounding, on either side of it."""
+    logits = np.linspace(-3.0, 3.0, 4001).astype(dtype)
+    g = scg.Graph("tie")
+    x = g.sample("x", scg.Bernoulli(logits=g.parameter("t", logits)))
+    g.cost("cost", np.sum(x) ** 2)
+    step = scg.compile(g, estimator, dtype=dtype, backend="numpy")
+    noise = dict(step.noise(seed=0, runs=1))
+    for u in (scg.sigmoid(logits), 1 - scg.sigmoid(-logits)):
+        noise["x/u"] = np.asarray(u, dtype)[None]
+        out = step(g.init(seed=0), noise=noise, state=step.init(seed=0))
+        assert all_finite(out)
