@@ -125,6 +125,10 @@ KINDS: dict[str, Kind] = {
         lambda value: value is None or callable(value),
     ),
     "Mapping[str, Any]": _MAPPING,
+    "Mapping[str, Any] | Iterable[Mapping[str, Any]] | None": (
+        "a mapping from names to arrays, or an iterable of such batches",
+        lambda value: value is None or (_names(value) and not isinstance(value, str)),
+    ),
     "Mapping[str, Any] | None": _OPTIONAL,
     "Mapping[str, Mapping[str, Any]] | None": _OPTIONAL,
 }

@@ -106,6 +106,7 @@ def demo(epochs: int | None, out: Path, seed: int, as_json: bool) -> None:
 )
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Type of all floats.")
 @click.option("--samples", type=click.IntRange(1), default=100, show_default=True, help="K.")
+@click.option("--log-every", type=click.IntRange(1), help="Also log one update of so many.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in the folder.")
 @_json

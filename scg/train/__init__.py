@@ -4,8 +4,9 @@ from scg.train import optim
 from scg.train.batches import Batches
 from scg.train.evaluate import Evaluation, HeldOut, evaluate
 from scg.train.fit import fit
-from scg.train.metrics import GradientVariance
+from scg.train.metrics import GradientVariance, JsonLines, Writer
 from scg.train.run import Run
+from scg.train.stream import Stream
 from scg.train.tensorboard import TensorBoard
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "Evaluation",
     "GradientVariance",
     "HeldOut",
+    "JsonLines",
     "Run",
+    "Stream",
     "TensorBoard",
+    "Writer",
     "evaluate",
     "fit",
     "optim",

@@ -50,7 +50,7 @@ class Batches:
         steps_per_epoch: int | None = None,
         transform: Transform | None = None,
     ):
-        self.data = {name: _checked(name, value) for name, value in data.items()}
+        self.data = {name: checked_array(name, value) for name, value in data.items()}
         for name in graph.data_nodes:
             if name not in self.data:
                 raise CallError(f"data {name!r} is missing: fit(step, params, {{{name!r}: ...}})")
@@ -136,7 +136,8 @@ def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
     return next(iter(counts.values()), 0)
 
 
-def _checked(name: str, value: Any) -> np.ndarray:
+def checked_array(name: str, value: Any) -> np.ndarray:
+    """Return data as an array of finite numbers."""
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:  # rows of different lengths, nodes of a graph

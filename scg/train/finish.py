@@ -9,7 +9,7 @@ from typing import Any
 from scg.errors import DivergenceWarning
 from scg.ir.origin import warn
 from scg.train.check import measured
-from scg.train.metrics import JsonLines
+from scg.train.metrics import Writer
 from scg.train.run import Run
 
 #: A cost that is larger than so many times the first one, or 1 if that is more, has diverged.
@@ -27,22 +27,32 @@ class Finish:
         Updates of an epoch.
     callbacks : tuple of callable
         What measures.
-    lines : JsonLines or None
+    writers : list of Writer
         Where metrics are written.
+    log_every : int or None
+        After how many updates the cost of one is written, too.
     """
 
     def __init__(
-        self, run: Run, per_epoch: int, callbacks: tuple[Any, ...], lines: JsonLines | None
+        self,
+        run: Run,
+        per_epoch: int,
+        callbacks: tuple[Any, ...],
+        writers: list[Writer],
+        log_every: int | None,
     ):
-        self.run, self.per_epoch, self.callbacks, self.lines = run, per_epoch, callbacks, lines
+        self.run, self.per_epoch, self.callbacks = run, per_epoch, callbacks
+        self.writers, self.log_every = writers, log_every
         self._started = time.perf_counter()
-        self._before, self._first = run.now.cost, None
+        self._first: float | None = None
 
     def __call__(self) -> bool:
         """Measure, if the epoch has ended."""
         run = self.run
         if self._first is None:
-            self._first = run.now.cost - self._before
+            self._first = run.now.last
+        if self.log_every and run.now.count % self.log_every == 0:
+            self._write({"step": run.now.count, "cost": run.now.last})
         if run.now.count % self.per_epoch:
             return False
         cost = run.now.cost / self.per_epoch
@@ -53,11 +63,14 @@ class Finish:
         run.history.append(record)
         for callback in self.callbacks:
             record.update(measured(callback, callback(run), own))
-        if self.lines is not None:
-            self.lines.write(record)
+        self._write(record)
         self._warn(cost, self._first)
         self._started = time.perf_counter()
         return True
+
+    def _write(self, record: dict[str, Any]) -> None:
+        for writer in self.writers:
+            writer.write(record)
 
     def _warn(self, cost: float, first: float) -> None:
         """Say once that a run diverges."""

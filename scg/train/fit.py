@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,16 @@ from scg.errors import CallError, CheckpointError
 from scg.run.binding import bind
 from scg.run.step import Step
 from scg.seeds.noise import check_seed
-from scg.train.batches import Batches, Transform
+from scg.train.batches import Transform
 from scg.train.checkpoint import alone
 from scg.train.finish import Finish
 from scg.train.interrupt import between_updates
-from scg.train.metrics import JsonLines
+from scg.train.metrics import JsonLines, writers
 from scg.train.optim import Adam, Optimizer, OptimizerState
 from scg.train.progress import progress_bar
 from scg.train.run import Kept, Run
 from scg.train.settings import settings
+from scg.train.stream import make_batches
 from scg.train.update import Snapshot, make_update
 
 Callback = Callable[[Run], Mapping[str, Any] | None]
@@ -34,7 +35,7 @@ Callback = Callable[[Run], Mapping[str, Any] | None]
 def fit(
     step: Step,
     params: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
     *,
     seed: int | tuple[int, ...],
     optimizer: Optimizer | None = None,
@@ -45,7 +46,8 @@ def fit(
     plate: str | None = None,
     transform: Transform | None = None,
     callbacks: Sequence[Callback] = (),
-    metrics: str | PathLike[str] | None = None,
+    metrics: Any = None,
+    log_every: int | None = None,
     checkpoint: str | PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
@@ -65,8 +67,9 @@ def fit(
         What ``scg.compile`` returned.
     params : mapping, optional
         Where to start; ``graph.init(seed)`` by default.
-    data : mapping, optional
-        Arrays by name, all examples.
+    data : mapping, or iterable of mapping, optional
+        Arrays by name, all examples; or batches, one for each update, see
+        :class:`scg.train.Stream`.
     seed : int or tuple of int
         There is no default.
     optimizer : Optimizer, optional
@@ -80,8 +83,11 @@ def fit(
     callbacks : sequence of callable
         Each is called with the :class:`Run` after every epoch; a mapping that it returns joins the
         metrics, and ``run.stop = True`` ends the run.
-    metrics : path, optional
-        A file of JSON lines, one an epoch; a number that is not finite is null there.
+    metrics : path or Writer, or a list of them, optional
+        Where the metrics of each epoch are written: a file of JSON lines, in which a number that is
+        not finite is null, or a writer such as :class:`scg.train.TensorBoard`.
+    log_every : int, optional
+        Also write the cost of one update after every so many: 1 writes that of each.
     checkpoint : path, optional
         Written at the start, after every epoch, on an interrupt or an error, and every
         `checkpoint_every` updates; see :mod:`scg.train.checkpoint`. Interrupts are Ctrl-C, SIGTERM
@@ -112,14 +118,16 @@ def fit(
     if checkpoint is None and (resume or checkpoint_every):
         what = "resume=True" if resume else "checkpoint_every="
         raise CheckpointError(f"{what} needs checkpoint=, the file to continue from")
-    batches = Batches(step.graph, data or {}, batch_size, base, plate, steps_per_epoch, transform)
+    batches = make_batches(step.graph, data, batch_size, base, plate, steps_per_epoch, transform)
     last = epochs * batches.per_epoch
     run = Run(step, _start(step, params, seed))
     if transform is None:
         step.checked(run.params, batches[0], run.state)
     update = make_update(step, *optimizers)
-    places = [Path(place) for place in (checkpoint, metrics) if place is not None]
-    path = None if checkpoint is None else places[0]
+    path = None if checkpoint is None else Path(checkpoint)
+    logs = writers(metrics)
+    places = [path] if path else []
+    places += [log.path for log in logs if isinstance(log, JsonLines)]
 
     with alone(*places):
         made_with = settings(step, run.params, batches, *optimizers) if path else {}
@@ -133,15 +141,19 @@ def fit(
                         f"{place}: is there already; resume the run or choose another place"
                     )
             kept.save(run)  # an unwritable place is found before the work, not after
-        lines = JsonLines(metrics, run.history) if metrics is not None else None
-        finish = Finish(run, batches.per_epoch, tuple(callbacks), lines)
+        for log in logs:
+            log.start(run)
+        finish = Finish(run, batches.per_epoch, tuple(callbacks), logs, log_every)
         whole = (run.now, run.epoch)  # the last point at which nothing was half done
         try:
-            with progress_bar(last, run.now.count, progress) as advance, between_updates() as ask:
+            with (
+                progress_bar(run, last, batches.per_epoch, progress) as advance,
+                between_updates() as ask,
+            ):
                 while run.now.count < last and not run.stop:
                     count = run.now.count
                     run.now = update(run.now, batches[count], (*base, count))
-                    advance(run)
+                    advance()
                     ended = finish()
                     whole = (run.now, run.epoch)
                     if ended or (checkpoint_every and run.now.count % checkpoint_every == 0):

@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, done: int, shown: bool | str) -> Iterator[Callable[[Run], None]]:
-    """Yield a function that shows how far a run is, after the text `shown`."""
+def progress_bar(
+    run: Run, total: int, per_epoch: int, shown: bool | str
+) -> Iterator[Callable[[], None]]:
+    """Yield a function that shows how far a run is, after the text `shown`.
+
+    It is called after each update, before an epoch is finished; the cost that it shows is the mean
+    over the updates of this epoch.
+    """
     if not shown:
-        yield lambda run: None
+        yield lambda: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -23,11 +29,15 @@ def progress_bar(total: int, done: int, shown: bool | str) -> Iterator[Callable[
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         title = f"{shown}: " if isinstance(shown, str) else ""
-        task = bar.add_task(title, total=total, completed=done)
+        task = bar.add_task(title, total=total, completed=run.now.count)
 
-        def advance(run: Run) -> None:
-            cost = f", cost {run.history[-1]['cost']:.3f}" if run.history else ""
-            text = f"{title}epoch {run.epoch + 1}{cost}"
+        def advance() -> None:
+            epoch, position = divmod(run.now.count - 1, per_epoch)
+            cost = run.now.cost / (position + 1)
+            text = f"{title}epoch {epoch + 1}, cost {cost:.3f}"
             bar.update(task, completed=run.now.count, description=text)
 
-        yield advance
+        try:
+            yield advance
+        finally:
+            bar.refresh()  # a notebook shows nothing anew when the bar is left

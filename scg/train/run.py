@@ -118,8 +118,12 @@ class Kept:
                 "cost": float(cost),
                 "history": list(history),
             } if min(count, first, own) >= 0 and len(history) == count // per_epoch:
-                if not all(isinstance(record, dict) and "cost" in record for record in history):
-                    raise damaged
+                for record in history:
+                    match record:
+                        case {"step": int(), "cost": _}:
+                            pass
+                        case _:
+                            raise damaged
             case _:
                 raise damaged
         names = ("params", "state", "optimizer", "own")

@@ -15,12 +15,13 @@ from scg.graph.declaration.digest import digest, digests, text
 from scg.run.step import Step
 from scg.train.batches import Batches
 from scg.train.optim import Optimizer
+from scg.train.stream import Stream
 
 
 def settings(
     step: Step,
     params: Mapping[str, np.ndarray],
-    batches: Batches,
+    batches: Batches | Stream,
     optimizer: Optimizer,
     own_optimizer: Optimizer,
 ) -> dict[str, Any]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scg.errors import UnsupportedError
-
-if TYPE_CHECKING:
-    from scg.train.run import Run
+from scg.train.metrics import Writer
 
 
-class TensorBoard:
-    """A callback that copies the numbers among an epoch's metrics to TensorBoard.
+class TensorBoard(Writer):
+    """A writer of metrics that copies the numbers of each record to TensorBoard.
 
-    It stands last among the callbacks, since it sees the metrics of those before it.
+    The cost of a single update is shown as "update/cost", beside the "cost" of epochs.
 
     Parameters
     ----------
@@ -36,10 +35,12 @@ class TensorBoard:
             ) from error
         self.writer: Any = SummaryWriter(str(folder))
 
-    def __call__(self, run: Run) -> None:
-        """Copy the metrics of the last epoch."""
-        record = run.history[-1]
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Copy one record."""
+        of_epoch = "epoch" in record
         for name, value in record.items():
             if isinstance(value, (int, float)) and name not in ("epoch", "step"):
-                self.writer.add_scalar(name, value, record["step"])
-        self.writer.flush()
+                tag = name if of_epoch else f"update/{name}"
+                self.writer.add_scalar(tag, value, record["step"])
+        if of_epoch:
+            self.writer.flush()

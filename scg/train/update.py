@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ class Snapshot(NamedTuple):
         Of the parameters, and of the estimators' own parameters.
     cost : float
         Sum of the cost estimates of the epoch that is under way.
+    last : float
+        The cost estimate of the last update.
     """
 
     count: int
@@ -43,6 +46,7 @@ class Snapshot(NamedTuple):
     optimizer: OptimizerState
     own: OptimizerState
     cost: float = 0.0
+    last: float = math.nan
 
 
 class Update:
@@ -76,8 +80,8 @@ class Update:
                 f"the cost of graph {graph.name!r} is {out.cost} after {now.count} updates; lower "
                 "the learning rate, or compile with check_finite=True, which names the node"
             )
-        params = graph.constrained(numbers)
-        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + float(out.cost))
+        cost, params = float(out.cost), graph.constrained(numbers)
+        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + cost, cost)
 
 
 class FusedUpdate(Update):
@@ -125,9 +129,9 @@ class FusedUpdate(Update):
         for name, value in self.own.values(out).items():
             node, _, entry = name.partition("@")
             state[node][entry] = value
-        cost = now.cost + float(out["cost",])
+        cost = float(out["cost",])
         optimizer, own = self.params.state(out, now.optimizer), self.own.state(out, now.own)
-        return Snapshot(now.count + 1, params, state, optimizer, own, cost)
+        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + cost, cost)
 
 
 def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> Update:

@@ -85,6 +85,13 @@ def test_train_writes_checkpoint_metrics_and_result(run, small, tmp_path):
     assert (result["held_out_elbo"], result["held_out_bound_7"]) == (found.elbo, found.bound)
 
 
+def test_train_logs_updates_on_request(run, small, tmp_path):
+    assert run(*train(small, "--out", "o", "--log-every", 2, "--epochs", 1))[0] == 0
+    metrics = (tmp_path / "o" / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in metrics.splitlines()]
+    assert [(line["step"], "epoch" in line) for line in lines] == [(2, False), (2, True)]
+
+
 def test_train_resumes_to_the_same_parameters(run, small, tmp_path):
     assert run(*train(small, "--out", "whole"))[0] == 0
     assert run(*train(small, "--out", "part", "--epochs", 1))[0] == 0

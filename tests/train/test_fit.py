@@ -1,6 +1,7 @@
 """The training loop: what it feeds, what it repeats, what it reports."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -181,7 +182,10 @@ def test_wrong_calls(step, options, message):
         ({"steps_per_epoch": 0}, "steps_per_epoch must be a positive integer, or None, got 0"),
         ({"params": {}}, "parameter 'encoder' is missing"),
         ({"params": [1.0]}, r"params must be a mapping from names, or None, got \[1.0\]"),
-        ({"data": pixels()}, "data must be a mapping from names, or None, got array"),
+        (
+            {"data": pixels()},
+            "data must be a mapping from names to arrays, or an iterable of such .*, got array",
+        ),
         ({"data": {"x": [[1.0], [1.0, 2.0]]}}, "data 'x': expected an array of numbers"),
         ({"data": {"x": pixels(visible=3)}}, r"data 'x': expected shape \(batch, 4\)"),
         (
@@ -189,7 +193,7 @@ def test_wrong_calls(step, options, message):
             r"transform must be a function .* scg.data.Binarize\(\), or None, got 3",
         ),
         ({"plate": scg.Plate("batch")}, r"plate must be a string, or None, got Plate\('batch'"),
-        ({"metrics": 3}, "metrics must be a path, or None, got 3"),
+        ({"metrics": 3}, "metrics must be a path, a writer such as .* or a list of them, got 3"),
         ({"seeds": 3}, "scg.fit has no argument 'seeds'; did you mean 'seed'"),
     ],
 )
@@ -285,6 +289,74 @@ def test_a_graph_without_data_needs_the_length_of_an_epoch():
     g.cost("loss", g.parameter("theta", 0.4) ** 2)
     with pytest.raises(scg.CallError, match="give steps_per_epoch"):
         scg.fit(scg.compile(g), seed=0)
+
+
+def test_the_cost_of_updates_is_a_json_line_on_request(step, tmp_path):
+    """A resumed run writes the file that an undisturbed one writes, but for the time."""
+    options = {"data": {"x": pixels()}, "seed": 0, "batch_size": 3, "log_every": 3}
+
+    def lines(path):
+        every = [json.loads(line) for line in path.read_text().splitlines()]
+        return [{k: v for k, v in line.items() if k != "seconds"} for line in every]
+
+    whole = tmp_path / "whole.jsonl"
+    scg.fit(step, epochs=3, metrics=whole, **options)
+    found = lines(whole)
+    kinds = [(line["step"], "epoch" in line) for line in found]
+    assert kinds == [
+        (3, False),
+        (4, True),
+        (6, False),
+        (8, True),
+        (9, False),
+        (12, False),
+        (12, True),
+    ]
+    part = {"metrics": tmp_path / "part.jsonl", "checkpoint": tmp_path / "c", **options}
+    scg.fit(step, epochs=1, **part)
+    with part["metrics"].open("a") as file:
+        file.write('{"step": 6, "cost": 1.0}\n{"step": 99, "co')  # killed later, in mid-word
+    scg.fit(step, epochs=3, resume=True, **part)
+    assert lines(part["metrics"]) == found
+
+
+def test_metrics_go_to_every_writer(step, tmp_path):
+    class Kept(scg.train.Writer):
+        def __init__(self):
+            self.records = []
+
+        def write(self, record):
+            self.records.append(dict(record))
+
+    one, two = Kept(), Kept()
+    path = tmp_path / "m.jsonl"
+    run = scg.fit(step, data={"x": pixels()}, seed=0, batch_size=6, metrics=[one, path, two])
+    assert one.records == two.records == run.history
+    assert len(path.read_text().splitlines()) == 1
+    with pytest.raises(scg.CallError, match="metrics must be a path, a writer such as"):
+        scg.fit(step, data={"x": pixels()}, seed=0, metrics=[3])
+
+
+def test_the_progress_bar_shows_the_mean_cost_of_its_epoch(step, monkeypatch):
+    import rich.progress
+
+    shown, refreshed = [], []
+    progress = rich.progress.Progress
+
+    def update(self, task, **fields):
+        shown.append((fields["completed"], fields["description"]))
+
+    monkeypatch.setattr(progress, "update", update)
+    monkeypatch.setattr(progress, "refresh", lambda self: refreshed.append(len(shown)))
+    options = {"data": {"x": pixels()}, "seed": 0, "epochs": 2, "batch_size": 4}
+    run = scg.fit(step, progress="sbn", **options)
+    per_epoch = len(shown) // 2
+    assert [done for done, _ in shown] == list(range(1, 2 * per_epoch + 1))
+    assert re.fullmatch(r"sbn: epoch 1, cost \d+\.\d{3}", shown[0][1])
+    for epoch in (1, 2):
+        cost = run.history[epoch - 1]["cost"]
+        assert shown[epoch * per_epoch - 1][1] == f"sbn: epoch {epoch}, cost {cost:.3f}"
+    assert refreshed[-1] == len(shown)  # a notebook would show the last update nowhere else
 
 
 def test_the_progress_bar_goes_to_the_error_stream(step, capsys):
