@@ -66,8 +66,7 @@ class Explanation:
             *([_count(extra, "of them replay")] if extra else []),
         ]
         if self.evaluations > 1:
-            times = f"{self.work:.0f}" if self.work >= 10 else f"{self.work:.1f}"
-            counts.append(f"{times} times the work of the graph")
+            counts.append(f"{self.work:.0f} times the work of the graph")
         return f"{', '.join(counts)}; {'unbiased' if self.unbiased else 'BIASED'}"
 
     @property
