@@ -102,8 +102,8 @@ class Sampler:
     def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sample:
         from scg.engine.walk.stretches import Stretches  # importing scg loads no compiler
 
-        code, names = self._engine.code, self._engine.names
-        return Stretches(lambda: self._connect(values, block), code, names, block, blocks)
+        code = self._engine.code
+        return Stretches(lambda: self._connect(values, block), code, block, blocks)
 
     def _connect(self, values: Mapping[str, Any], runs: int) -> Connection:
         leaves = {port.leaf: values[name] for name, port in self._inputs}

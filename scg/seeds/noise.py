@@ -15,6 +15,7 @@ Source: Salmon, Moraes, Dror & Shaw (2011), "Parallel random numbers: as easy as
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 
@@ -64,25 +65,39 @@ def _check_word(word: object, seed: object) -> int:
     return int(word)
 
 
-def seed_text(seed: Seed) -> bytes:
-    """Return a seed, checked, as it enters keys before the name of a leaf: a line."""
-    # Injective, as only its end is a newline; hexadecimal, as long decimals are refused.
-    if isinstance(seed := check_seed(seed), tuple):
-        return f"({','.join(f'{s:x}' for s in seed)})\n".encode()
-    return b"%x\n" % seed
+def seed_word(seed: Seed) -> tuple[int, bool]:
+    """The word of 64 bits for a seed, and whether it is a hash: of a tuple or of a longer integer.
+
+    Seeds of the two sorts enter different keys, see `leaf_key`.
+    """
+    seed = check_seed(seed)
+    if not isinstance(seed, tuple) and seed < 2**64:
+        return seed, False
+    text = f"{seed:x}" if not isinstance(seed, tuple) else ",".join(f"{s:x}" for s in (*seed, 0))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"), True
+
+
+@functools.lru_cache(maxsize=4096)
+def leaf_key(leaf: str, hashed: bool) -> Key:
+    """Two key words for the name of a noise leaf and one sort of seeds."""
+    sort = b"hashed" if hashed else b""
+    message = leaf.encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(message, digest_size=8, person=sort).digest()
+    k0, k1 = np.frombuffer(digest, "<u4")
+    return k0, k1
 
 
 def stream_key(seed: Seed, leaf: str) -> Key:
-    """Hash a seed (see `check_seed`) and the name of a noise leaf to the leaf's two key words.
+    """The two key words of a noise leaf for a seed (see `check_seed`).
 
-    The words are the eight bytes of a blake2b digest, read in little-endian order.
+    They are the block ``threefry2x32(leaf_key(leaf), (lower, upper half of the seed's word))``.
     """
-    text = seed_text(seed)
+    word, hashed = seed_word(seed)
     if not isinstance(leaf, str):
         raise TypeError(f"a noise leaf is named by a str, got {leaf!r}")
-    message = text + leaf.encode("utf-8", "surrogatepass")
-    k0, k1 = np.frombuffer(hashlib.blake2b(message, digest_size=8).digest(), "<u4")
-    return np.uint32(k0), np.uint32(k1)
+    x0, x1 = (np.array([half], np.uint32) for half in (word % 2**32, word >> 32))
+    threefry2x32(leaf_key(leaf, hashed), x0, x1)
+    return x0[0], x1[0]
 
 
 def threefry2x32(key: Key, x0: NDArray[np.uint32], x1: NDArray[np.uint32]) -> None:

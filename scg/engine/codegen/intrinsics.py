@@ -15,9 +15,9 @@ from numba.extending import intrinsic
 
 _WORD = ir.IntType(64)
 _BYTE = ir.IntType(8)
-_LLVM = {"f4": ir.FloatType(), "f8": ir.DoubleType(), "i8": _WORD, "b1": _BYTE, "u1": _BYTE}
+_LLVM = {"f4": ir.FloatType(), "f8": ir.DoubleType(), "i8": _WORD, "b1": _BYTE}
 _NUMBA = {"f4": types.float32, "f8": types.float64, "i8": types.int64}
-_NUMBA |= {"b1": types.boolean, "u1": types.uint8}
+_NUMBA |= {"b1": types.boolean}
 
 
 # --- memory -----------------------------------------------------------------------------------
@@ -112,8 +112,8 @@ def _putter(code: str) -> Any:
     return put
 
 
-get_f4, get_f8, get_i8, get_b1, get_u1 = map(_getter, ("f4", "f8", "i8", "b1", "u1"))
-put_f4, put_f8, put_i8, put_b1, put_u1 = map(_putter, ("f4", "f8", "i8", "b1", "u1"))
+get_f4, get_f8, get_i8, get_b1 = map(_getter, ("f4", "f8", "i8", "b1"))
+put_f4, put_f8, put_i8, put_b1 = map(_putter, ("f4", "f8", "i8", "b1"))
 
 
 @intrinsic(prefer_literal=True)

@@ -133,12 +133,12 @@ def _namespace() -> dict[str, Any]:
     from scg.engine.codegen.math import FUNCTIONS
     from scg.engine.codegen.rows import ROWS
     from scg.engine.codegen.tasks import TASKS
-    from scg.engine.noise.blake2b import HASHES
+    from scg.engine.noise.keys import stream_key
     from scg.engine.noise.random import DRAWS
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
     names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
-    names |= CALLS | DENSITIES | HASHES | TASKS | {"scalars": scalars}
+    names |= CALLS | DENSITIES | TASKS | {"scalars": scalars, "stream_key": stream_key}
     names |= {f"row_{name}_{code}": function for (name, code), function in ROWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from scg.engine.codegen import native
 from scg.engine.codegen.kernels import Word
 from scg.engine.codegen.nests import Axis
 from scg.engine.interpreter import full
-from scg.engine.noise import streams
-from scg.engine.noise.keys import Names
+from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch, products
 from scg.engine.table.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
-from scg.engine.table.parts import Call, Cut, loop_parts
+from scg.engine.table.parts import Address, Call, Cut, loop_parts
 from scg.engine.walk.team import Stage, walk
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
@@ -43,8 +43,8 @@ class Frame(NamedTuple):
         Function and operands of each row.
     drawing, reading : list
         How to run the table, with or without the rows that draw noise.
-    seed, keys : memoryview
-        The seed of what those rows draw; if that is ``keys.GIVEN``, the bytes of its keys.
+    seed : memoryview
+        The word of the seed for what those rows draw, and whether it is a hash.
     first_run : ndarray
         The first run that they draw.
     noise_at : ndarray
@@ -59,7 +59,6 @@ class Frame(NamedTuple):
     drawing: list[Walk]
     reading: list[Walk]
     seed: memoryview
-    keys: memoryview
     first_run: np.ndarray
     noise_at: np.ndarray
     owned: list[Any]
@@ -78,8 +77,8 @@ class Plan:
         Arrays that come from outside or go there.
     noise : mapping
         The kernel that fills each noise leaf.
-    names : Names
-        What the leaves' keys are made from.
+    leaf_keys : ndarray
+        What the leaves' keys are made from, see :func:`scg.engine.noise.keys.leaf_keys`.
     sizes : mapping
         Elements of each plate.
     real : numpy dtype
@@ -94,13 +93,13 @@ class Plan:
         order: list[Uses],
         ports: Ports,
         noise: Mapping[Expr, int],
-        names: Names,
+        leaf_keys: np.ndarray,
         sizes: Sizes,
         real: np.dtype,
         threads: int,
     ):
         self.sizes, self.real, self.ports = sizes, real, ports
-        self._steps, self._names = steps, names
+        self._steps, self._leaf_keys = steps, leaf_keys
         drawn = streams.first_readers(order, noise)
         order = [
             Uses(use.read, (*leaves, *use.written))
@@ -154,11 +153,12 @@ class Plan:
         self._noise_slots = [self.ports.slots[leaf] for leaf in noise]
         self._shapes = [full(leaf, self.sizes) for leaf in noise]
         self._noise_at = [self.offsets.get(leaf, 0) for leaf in noise]
-        self._seed, self._keys, self._first = map(self._room, (8, 8 * len(noise), 8))
+        self._seed, self._keys, self._first = map(self._room, (16, 8 * len(noise), 8))
         self._key_of = {leaf: self._keys + 8 * i for i, leaf in enumerate(noise)}
         if noise:
-            memory = self._room(self._names.room)
-            row = self._names.row(self._seed, memory, self._keys)
+            leaves = self._leaf_keys.ctypes.data
+            places: list[Address] = [(0, None, self._seed), (2, None, self._keys)]
+            row = Call(native.address(keys.SOURCE), [0, leaves, 0, len(noise)], places)
             self._add(Cut([row]), None, draws=True)
 
     def _draw(self, leaf: Expr, function: int) -> None:
@@ -233,15 +233,14 @@ class Plan:
         code = np.empty((len(self._rows), 2), np.int64)
         code[:, 0] = [row.function for row in self._rows]
         code[:, 1] = words.ctypes.data + 8 * self._starts[:-1]
-        owned = [arena, words, code, self._names.table]
+        owned = [arena, words, code, self._leaf_keys]
         drawing = self._walks(self.stages, code, owned)
         reading = self._walks([s for s in self.stages if not s.draws], code, owned)
-        seed = arena[self._seed : self._seed + 8].data.cast("Q")
-        keys = arena[self._keys : self._keys + 8 * len(self._shapes)].data
+        seed = arena[self._seed : self._seed + 16].data.cast("Q")
         first_run = arena[self._first : self._first + 8].view(np.int64)
         first_run[...] = 0
         noise_at = at + np.array(self._noise_at, np.int64)
-        return Frame(arena, words, code, drawing, reading, seed, keys, first_run, noise_at, owned)
+        return Frame(arena, words, code, drawing, reading, seed, first_run, noise_at, owned)
 
     def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Walk]:
         """Return how to run stages, between ops that Python computes."""

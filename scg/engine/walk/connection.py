@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scg.engine.interpreter import KERNELS, Interpreter, Sizes, _general, full
-from scg.engine.noise.keys import GIVEN
 from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of, type_of
 from scg.ir.expr import Expr
 from scg.schedule.lower import View, is_whole
+from scg.seeds.noise import seed_word
 
 if TYPE_CHECKING:
     from scg.engine.table.plan import Plan, Walk
@@ -167,11 +167,7 @@ class Connection:
     def run(self, seed: Any = None, first_run: int = 0) -> dict[Any, np.ndarray]:
         """Run, on the noise of a seed if the connection draws; return :attr:`outputs`."""
         if self._drawing:
-            if type(seed) is int and 0 <= seed < GIVEN:
-                self._seed[0] = seed
-            else:
-                self.frame.keys[:] = self._executable.names.keys(seed)
-                self._seed[0] = GIVEN
+            self._seed[0], self._seed[1] = seed_word(seed)
             if first_run != self._first:
                 self.frame.first_run[...] = self._first = first_run
         for call in self._calls:

@@ -70,7 +70,7 @@ class Executable:
             self.sources.append(source)
             self._steps.append((entry, native.address(source) if source else None, words))
         self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op.name == "noise"}
-        self.names = keys.Names([keys.encoded(leaf) for leaf in self.noise])
+        self.leaf_keys = keys.leaf_keys([leaf.attrs["name"] for leaf in self.noise])
         self.noise_slots = np.array(list(self.noise.values()), np.intp)
         self._fill = {
             leaf: native.address(streams.source_of(leaf, self.code)) for leaf in self.noise
@@ -156,8 +156,8 @@ class Executable:
             ports = Ports(self, own)
             kept = Uses(tuple(self.noise) if self.noise_is_read else (), ())
             used = [*self.order, kept]
-            steps, fill, names = self._steps, self._fill, self.names
-            made = Plan(steps, used, ports, fill, names, own, self.dtype, threads)
+            steps, fill, leaf_keys = self._steps, self._fill, self.leaf_keys
+            made = Plan(steps, used, ports, fill, leaf_keys, own, self.dtype, threads)
             found = self._plans.setdefault(key, made)
         return found
 

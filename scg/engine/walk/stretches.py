@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from scg.engine.codegen import native
-from scg.engine.noise.keys import GIVEN, Names
 from scg.engine.sampler import STRETCHES
 from scg.engine.walk.connection import Connection, address
 from scg.engine.walk.team import SERIAL, Team
+from scg.seeds.noise import seed_word
 
 #: Runs one stretch. Its words: blocks, runs of a block, the first run and where to write it; the
 #: walk of the table; the merges' walk, and where to write how many runs are merged already.
@@ -61,8 +61,6 @@ class Stretches:
         Ties an executable of moments to a frame of its own, for the runs of a block.
     code : str
         The type code of its floats.
-    names : Names
-        What the keys of its noise are made from.
     runs : int
         Runs of a block.
     blocks : int
@@ -73,11 +71,9 @@ class Stretches:
         self,
         connect: Callable[[], Connection],
         code: str,
-        names: Names,
         runs: int,
         blocks: int,
     ):
-        self._names = names
         self._connections = [connect() for _ in range(STRETCHES)]
         self._length = runs * blocks
         outputs = self._connections[0].outputs
@@ -126,10 +122,9 @@ class Stretches:
     def __call__(self, seed: Any, first_run: int) -> dict[Any, Any]:
         """Return means by key, and summed squared deviations by ("spread", key), in new arrays."""
         first, *_ = self._connections
-        keys = self._names.keys(seed)
+        word = seed_word(seed)
         for connection in self._connections:
-            connection.frame.keys[:] = keys
-            connection.frame.seed[0] = GIVEN
+            connection.frame.seed[0], connection.frame.seed[1] = word
         self._tables[:, 2] = first_run + self._length * np.arange(STRETCHES)
         self._merged.fill(0.0)
         if self._team():
