@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import Any
 
 from scg.compiler.analyse import bits
 from scg.compiler.differentiate import gradients, through
+from scg.compiler.first_run import FirstRun
 from scg.compiler.leave_out import LeaveOut
 from scg.compiler.objective import contribution, reduction, total
-from scg.compiler.rerun import Run, blanket, central, law, rerun
+from scg.compiler.rerun import Run, blanket, central, expectation, law, rerun
 from scg.compiler.routes import Route, own_route, routes
+from scg.distributions.base import Distribution
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant, plate_size
 from scg.ir.plate import Plate, Plates
@@ -21,10 +23,6 @@ from scg.ir.walk import rewrite
 from scg.lazy import cached_property
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum, sum_mixed
-
-if TYPE_CHECKING:
-    from scg.compiler.surrogate import Surrogate
-    from scg.distributions.base import Distribution
 
 
 @dataclass(frozen=True)
@@ -49,30 +47,47 @@ class Seen:
     shared: str | None = None
 
 
+class SharedRuns:
+    """Runs that all nodes ask for, and sums over costs that they share."""
+
+    def __init__(self, first: FirstRun):
+        self.first = first
+        self.suffixes: dict[Any, Expr] = {}
+
+    @cached_property
+    def mean_field(self) -> MeanField:
+        """The deterministic pass with every node at its mean."""
+        return MeanField(self.first)
+
+    @cached_property
+    def expectation(self) -> Run:
+        """The run with every node on a plate of all its values."""
+        return expectation(self.first)
+
+
 class NodeDownstream:
     """The influenced part of the surrogate, as one node sees it."""
 
-    def __init__(self, surrogate: Surrogate, node: StochasticNode):
-        self.surrogate = surrogate
-        self.node = node
-        self.draw = surrogate.draws[node]
+    def __init__(self, first: FirstRun, node: StochasticNode, shared: SharedRuns):
+        self.first, self.node, self.shared = first, node, shared
+        self.draw = first.draws[node]
         self.plates: Plates = tuple(p for p in node.plates)
         self._samples = tuple(p for p in self.draw.value.plates if not p.owned_by_user)
 
     @cached_property
     def cost(self) -> Expr:
         """The influenced costs as contributions to the objective; own plates kept."""
-        return self.reduced(Seen(self.surrogate.env, self._samples, shared="draws"))
+        return self.reduced(Seen(self.first.env, self._samples, shared="draws"))
 
     @cached_property
     def unit(self) -> Expr:
         """Factor that turns a contribution into the user's units of a cost."""
-        unit = constant(self.surrogate.graph, 1.0)
+        unit = constant(self.first.graph, 1.0)
         for plate in self.plates:
             if reduction(plate) == "mean":
-                unit = unit * plate_size(self.surrogate.graph, plate)
+                unit = unit * plate_size(self.first.graph, plate)
             elif plate.size is not None:
-                unit = unit * plate_size(self.surrogate.graph, plate) / float(plate.size)
+                unit = unit * plate_size(self.first.graph, plate) / float(plate.size)
         return unit
 
     @cached_property
@@ -91,47 +106,47 @@ class NodeDownstream:
                     found[expr] = None
             else:
                 stack.extend(expr.args)
-        position = {expr: i for i, expr in enumerate(self.surrogate.influence.order)}
-        return tuple(self.surrogate.env[expr] for expr in sorted(found, key=position.__getitem__))
+        position = {expr: i for i, expr in enumerate(self.first.influence.order)}
+        return tuple(self.first.env[expr] for expr in sorted(found, key=position.__getitem__))
 
     @cached_property
     def own(self) -> Route:
         """The route that ends at the node itself."""
-        return own_route(self.surrogate.influence, self.node)
+        return own_route(self.first.influence, self.node)
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
         """The influenced costs, by the plates that survive on the way to them."""
-        return routes(self.surrogate.influence, self.node)
+        return routes(self.first.influence, self.node)
 
     @property
     def mean_field(self) -> FieldReplay:
         """The shared deterministic pass, as this node sees it."""
-        return self.surrogate.mean_field.replay(self)
+        return self.shared.mean_field.replay(self)
 
     def at(self, value: Expr, below: str, temperature: Expr | float = 1.0) -> NodeReplay:
         """Replay with the node at `value`; see :func:`scg.compiler.rerun.rerun` for `below`."""
         value = expand(value, (*value.plates, *self.node.plates), self.node.shape)
         point = mark(value, label=f"{self.node.name}:{below}")
-        run = rerun(self.surrogate, {self.node: point}, below, temperature=temperature)
+        run = rerun(self.first, {self.node: point}, below, temperature=temperature)
         return NodeReplay(self, point, run)
 
     def without(self, plate: Plate, impute: str = "geometric") -> Expr:
         """The cost with each reduction over `plate` leaving out the element's own part."""
-        left = LeaveOut(self.surrogate, self.node, plate, impute)
+        left = LeaveOut(self.first, self.node, plate, impute)
         run = left.run()
         return left.back(self.reduced(Seen(run.env, (*self._samples, left.twin), run.weights)))
 
     def expected(self, of: Callable[[Distribution, Expr, Expr], Expr]) -> Expr:
         """Return the exact mean over the whole graph of `of` (law of the node, value, cost)."""
-        surrogate, run = self.surrogate, self.surrogate.expectation
+        first, run = self.first, self.shared.expectation
         value = run.env[self.node]
         above = {self.node}
-        for reach in surrogate.influence.ancestors[self.node]:
-            above.update(surrogate.influence.nodes[i] for i in bits(reach.members))
-        kept = tuple(surrogate.value_plate(node) for node in above)
+        for reach in first.influence.ancestors[self.node]:
+            above.update(first.influence.nodes[i] for i in bits(reach.members))
+        kept = tuple(first.value_plate(node) for node in above)
         cost = self.reduced(Seen(run.env, kept, run.weights))
-        return surrogate.collapse(of(law(self.node, run.env), value, cost), weights=run.weights)
+        return first.collapse(of(law(self.node, run.env), value, cost), weights=run.weights)
 
     def plate(self, length: int) -> Plate:
         """Return a plate of alternatives; the term must sum over it."""
@@ -146,11 +161,11 @@ class NodeDownstream:
 
     def twin(self, plate: Plate) -> Plate:
         """Return a plate of the same length, for pairs of draws."""
-        return self.surrogate.twin(plate)
+        return self.first.twin(plate)
 
     def average(self, expr: Expr) -> Expr:
         """Weighted mean over all plates of the node."""
-        total = self.surrogate.collapse(expr)
+        total = self.first.collapse(expr)
         for plate in total.plates:
             total = plate_sum(total, (plate,)) / plate_size(total.graph, plate)
         return total
@@ -158,23 +173,23 @@ class NodeDownstream:
     def reduced(self, seen: Seen) -> Expr:
         """Sum the influenced costs of a run, all but the node's own plates summed over."""
         parts = self.parts(seen)
-        return reduce(add, parts) if parts else constant(self.surrogate.graph, 0.0)
+        return reduce(add, parts) if parts else constant(self.first.graph, 0.0)
 
     def parts(self, seen: Seen) -> list[Expr]:
         """The influenced costs of a run, each sum on the plates that survive on the way to it."""
-        reaches = self.surrogate.influence.downstream[self.node]
+        reaches = self.first.influence.downstream[self.node]
         return [self.costs(seen, reach.sep, reach.members) for reach in reaches if reach.open]
 
     def costs(self, seen: Seen, sep: frozenset[Plate], members: int) -> Expr:
         """Sum a set of costs of a run over the user's plates outside `sep`."""
-        sums = self.surrogate.suffixes if seen.shared else {}
+        sums = self.shared.suffixes if seen.shared else {}
         pending = []
         while members and (seen.shared, sep, members, seen.samples) not in sums:
             pending.append(members)
             members &= members - 1
         total = sums.get((seen.shared, sep, members, seen.samples))
         for mask in reversed(pending):
-            _, cost = self.surrogate.influence.costs[next(bits(mask))]
+            _, cost = self.first.influence.costs[next(bits(mask))]
             own = self._element(cost, seen, sep)
             total = own if total is None else own + total
             sums[seen.shared, sep, mask, seen.samples] = total
@@ -182,9 +197,9 @@ class NodeDownstream:
         return total
 
     def _element(self, cost: Expr, seen: Seen, sep: frozenset[Plate]) -> Expr:
-        value = self.surrogate.counted(contribution(cost, seen.env[cost]), seen.weights)
-        frozen = self.surrogate.frozen(cost)
-        return sum_mixed(self.surrogate.collapse(value, seen.samples, frozen, seen.weights), sep)
+        value = self.first.counted(contribution(cost, seen.env[cost]), seen.weights)
+        frozen = self.first.frozen(cost)
+        return sum_mixed(self.first.collapse(value, seen.samples, frozen, seen.weights), sep)
 
 
 @dataclass(frozen=True)
@@ -225,7 +240,7 @@ class NodeReplay:
     @cached_property
     def logp(self) -> Expr:
         """The log-probability of the kept draws under their new parents."""
-        return blanket(self.down.surrogate, self.down.node, self.run)
+        return blanket(self.down.first, self.down.node, self.run)
 
 
 @dataclass(frozen=True)
@@ -240,9 +255,9 @@ class FieldReplay:
 class MeanField:
     """One deterministic pass with every stochastic node at its mean (Gu et al. 2016, sec. 3)."""
 
-    def __init__(self, surrogate: Surrogate):
-        self.surrogate = surrogate
-        influence = surrogate.influence
+    def __init__(self, first: FirstRun):
+        self.first = first
+        influence = first.influence
         self.env: dict[Expr, Expr] = {}
         self.points: dict[Expr, Expr] = {}
         for expr in influence.order:

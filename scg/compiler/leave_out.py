@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from scg.compiler.first_run import FirstRun
 from scg.compiler.rerun import Run, rerun
 from scg.errors import EstimatorError
 from scg.ir.expr import Expr, StochasticNode
@@ -13,9 +12,6 @@ from scg.ir.op import constant
 from scg.ir.plate import Plate, ordered
 from scg.ops.elementwise import where
 from scg.ops.reductions import REDUCTIONS, plate_logsumexp, plate_sum
-
-if TYPE_CHECKING:
-    from scg.compiler.surrogate import Surrogate
 
 IMPUTE = ("geometric", "arithmetic")
 
@@ -28,7 +24,7 @@ class LeaveOut:
     of exp(x) in log Σ exp(x), or there by the arithmetic mean of exp(x).
     """
 
-    def __init__(self, surrogate: Surrogate, node: StochasticNode, plate: Plate, impute: str):
+    def __init__(self, first: FirstRun, node: StochasticNode, plate: Plate, impute: str):
         if impute not in IMPUTE:
             known = " or ".join(f'"{word}"' for word in IMPUTE)
             raise EstimatorError(f"impute must be {known}, got {impute!r}")
@@ -43,23 +39,23 @@ class LeaveOut:
                 f"plate {plate.name!r} needs a fixed length of at least 2 to leave an element "
                 f"out: scg.Plate({plate.name!r}, length=5)"
             )
-        self.surrogate, self.node, self.plate, self.impute = surrogate, node, plate, impute
+        self.first, self.node, self.plate, self.impute = first, node, plate, impute
         self.length = plate.length
-        self.twin = surrogate.twin(plate)
+        self.twin = first.twin(plate)
         self.own = constant(
-            surrogate.graph, np.eye(plate.length, dtype=bool), ordered((plate, self.twin))
+            first.graph, np.eye(plate.length, dtype=bool), ordered((plate, self.twin))
         )
         self.below: set[Expr] = {node}
-        for expr in surrogate.influence.order:
+        for expr in first.influence.order:
             if any(arg in self.below for arg in expr.args):
                 self.below.add(expr)
 
     def run(self) -> Run:
         """Run the graph with the reductions replaced and every draw on the same noise."""
-        run = rerun(self.surrogate, {}, "same", self._change)
-        for reach in self.surrogate.influence.downstream[self.node]:
-            for _, cost in self.surrogate.influence.costs:
-                bit = self.surrogate.influence.cost_bit(cost)
+        run = rerun(self.first, {}, "same", self._change)
+        for reach in self.first.influence.downstream[self.node]:
+            for _, cost in self.first.influence.costs:
+                bit = self.first.influence.cost_bit(cost)
                 if reach.members >> bit & 1 and self.plate in run.env[cost].plates:
                     # A cost on the plate itself is reduced by the objective.
                     mean = self._mean(run.env[cost])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from scg.compiler.analyse import bits
+from scg.compiler.first_run import FirstRun
+from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
@@ -14,10 +15,6 @@ from scg.ir.plate import Plate
 from scg.ir.walk import rewrite
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, sum_mixed
-
-if TYPE_CHECKING:
-    from scg.compiler.surrogate import Surrogate
-    from scg.distributions.base import Distribution
 
 #: What may happen to the stochastic nodes below the replaced one.
 BELOW = ("mean", "mode", "same", "kept", "expected", "relax")
@@ -43,7 +40,7 @@ class Run:
 
 
 def rerun(
-    surrogate: Surrogate,
+    first: FirstRun,
     env: dict[Expr, Expr],
     below: str,
     change: Callable[[Expr, dict[Expr, Expr]], Expr | None] | None = None,
@@ -53,7 +50,7 @@ def rerun(
 
     Parameters
     ----------
-    surrogate : Surrogate
+    first : FirstRun
         The first run.
     env : dict
         The replaced expressions; extended in place.
@@ -69,39 +66,39 @@ def rerun(
     if below not in BELOW:
         known = ", ".join(f'"{word}"' for word in BELOW)
         raise CompilerError(f"a replay with below={below!r}: expected one of {known}")
-    run = Run(env, dict(surrogate.weights))
-    for expr in surrogate.influence.order:
+    run = Run(env, dict(first.weights))
+    for expr in first.influence.order:
         if expr in env:
             continue
         new = change(expr, env) if change is not None else None
         if new is not None:
             env[expr] = new
-        elif not any(env[arg] is not surrogate.env[arg] for arg in expr.args):
-            env[expr] = surrogate.env[expr]
+        elif not any(env[arg] is not first.env[arg] for arg in expr.args):
+            env[expr] = first.env[expr]
         elif isinstance(expr, StochasticNode):
             env[expr] = (
-                relaxed(surrogate, expr, env, temperature)
+                relaxed(first, expr, env, temperature)
                 if below == "relax"
-                else _redrawn(surrogate, expr, run, below)
+                else _redrawn(first, expr, run, below)
             )
         else:
             rewrite((expr,), env)
     return run
 
 
-def _redrawn(surrogate: Surrogate, node: StochasticNode, run: Run, below: str) -> Expr:
+def _redrawn(first: FirstRun, node: StochasticNode, run: Run, below: str) -> Expr:
     if below in ("mean", "mode"):
         return central(node, run.env, below)
     if below == "same":
-        draw = surrogate.draw_of(node, run.env)
+        draw = first.draw_of(node, run.env)
         if draw.plate is not None and draw.weight is not None:
             run.weights[draw.plate] = draw.weight
         return draw.value
     if below == "expected":
-        value, plate, weight = enumerated(surrogate, node, run.env)
+        value, plate, weight = enumerated(first, node, run.env)
         run.weights[plate] = weight
         return value
-    value = surrogate.env[node]
+    value = first.env[node]
     run.logp[node] = law(node, run.env).log_prob(value)
     return value
 
@@ -119,20 +116,20 @@ def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
 
 
 def relaxed(
-    surrogate: Surrogate, node: StochasticNode, env: dict[Expr, Expr], temperature: Expr | float
+    first: FirstRun, node: StochasticNode, env: dict[Expr, Expr], temperature: Expr | float
 ) -> Expr:
     """A node as a smooth function of its parents, on the noise of its draw in the first run.
 
     The perturbation is that of the first run, also where it was computed from the draw: its law
     knows no parent.
     """
-    dist, noise = law(node, env), surrogate.noises[node]
-    draw = surrogate.draws[node]
+    dist, noise = law(node, env), first.noises[node]
+    draw = first.draws[node]
     if draw.plate is not None and draw.weight is None:
         noise = noise.on(draw.plate)
     if node.attrs["family"].supports("relax"):
-        first = surrogate.dists[node]
-        shift = stop(first.perturbation(stop(first.sample(noise)), noise))
+        before = first.dists[node]
+        shift = stop(before.perturbation(stop(before.sample(noise)), noise))
         value = dist.relax(dist.location() + shift, temperature)
     else:
         value = dist.sample(noise)
@@ -140,32 +137,32 @@ def relaxed(
 
 
 def enumerated(
-    surrogate: Surrogate, node: StochasticNode, env: dict[Expr, Expr]
+    first: FirstRun, node: StochasticNode, env: dict[Expr, Expr]
 ) -> tuple[Expr, Plate, Expr]:
     """All values of a node on a plate of its own, the plate, and their probabilities."""
-    plate = surrogate.value_plate(node)
-    value = constant(surrogate.graph, node.declared.enumerate_support(), (plate,))
+    plate = first.value_plate(node)
+    value = constant(first.graph, node.declared.enumerate_support(), (plate,))
     value = expand(value, (*value.plates, *node.plates), node.shape)
     return value, plate, law(node, env).prob(value)
 
 
-def expectation(surrogate: Surrogate) -> Run:
+def expectation(first: FirstRun) -> Run:
     """Run the graph with every stochastic node on a plate of all its values."""
-    run = Run({}, dict(surrogate.weights))
-    for expr in surrogate.influence.order:
+    run = Run({}, dict(first.weights))
+    for expr in first.influence.order:
         if isinstance(expr, StochasticNode):
-            run.env[expr], plate, run.weights[plate] = enumerated(surrogate, expr, run.env)
+            run.env[expr], plate, run.weights[plate] = enumerated(first, expr, run.env)
         else:
             rewrite((expr,), run.env)
     return run
 
 
-def blanket(surrogate: Surrogate, node: StochasticNode, run: Run) -> Expr:
+def blanket(first: FirstRun, node: StochasticNode, run: Run) -> Expr:
     """Σ log-probability of the kept draws below `node`, on the node's plates."""
-    total = constant(surrogate.graph, 0.0)
-    bit = surrogate.influence.index[node]
+    total = constant(first.graph, 0.0)
+    bit = first.influence.index[node]
     for child, logp in run.logp.items():
-        for reach in surrogate.influence.ancestors[child]:
+        for reach in first.influence.ancestors[child]:
             if bit in bits(reach.members):
                 total = total + sum_mixed(logp, reach.sep)
     return total

@@ -154,7 +154,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
 # --- nodes ----------------------------------------------------------------------------------------
 def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
     influence, estimator = surrogate.influence, surrogate.plan.estimators[node]
-    draw, memory = surrogate.draws[node], surrogate.memory.get(node.name or "")
+    draw, memory = surrogate.first.draws[node], surrogate.memory.get(node.name or "")
     own = set(memory.parameters) if memory else set()
     reaches = {
         influence.costs[i][0]: reach
@@ -188,7 +188,7 @@ def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
         shared=tuple(
             other.name or ""
             for other in influence.nodes
-            if draw.plate and other is not node and surrogate.draws[other].plate is draw.plate
+            if draw.plate and other is not node and surrogate.first.draws[other].plate is draw.plate
         ),
         state=tuple(name for name in (memory.leaves if memory else ()) if name not in own),
         parameters=tuple(name for name in (memory.leaves if memory else ()) if name in own),

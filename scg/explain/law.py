@@ -22,7 +22,7 @@ def summands(surrogate: Surrogate) -> Iterator[str]:
     influence = surrogate.influence
     for name, cost in influence.costs:
         outer = [_reduction(plate, cost) for plate in cost.plates]
-        yield _summand(surrogate, influence.ancestors[cost], surrogate.env[cost], outer, name)
+        yield _summand(surrogate, influence.ancestors[cost], surrogate.first.env[cost], outer, name)
     for node, term in surrogate.terms.items():
         for route, part in term.parts.items():
             outer = [f"sum over {plate.name}" for plate in node.plates if plate in route.sep]
@@ -36,12 +36,14 @@ def _summand(
     surrogate: Surrogate, ancestors: tuple[Reach, ...], value: Expr, outer: list[str], name: str
 ) -> str:
     """R[ ⊠(Σ ℓ) · value ], summed over plates, as text."""
-    score = surrogate.score(ancestors)
+    score = surrogate.first.score(ancestors)
     plates = {*value.plates, *(score.plates if score is not None else ())}
-    for plate in reversed(surrogate.weights):  # a weight may depend on plates further out
+    for plate in reversed(surrogate.first.weights):  # weights depend on outer plates
         if plate in plates:
-            plates.update(surrogate.weights[plate].plates)
-    outer = outer + [_samples(surrogate, plate) for plate in surrogate.weights if plate in plates]
+            plates.update(surrogate.first.weights[plate].plates)
+    outer = outer + [
+        _samples(surrogate, plate) for plate in surrogate.first.weights if plate in plates
+    ]
     inner = name if score is None else f"⊠({_score(surrogate, ancestors)}) · {name}"
     return f"{' of '.join(outer)} [ {inner} ]" if outer else inner
 
@@ -52,7 +54,7 @@ def _score(surrogate: Surrogate, ancestors: tuple[Reach, ...]) -> str:
     parts = []
     for i in sorted(sep):
         node = surrogate.influence.nodes[i]
-        if surrogate.draws[node].logp is not None:
+        if surrogate.first.draws[node].logp is not None:
             mixed = [plate.name for plate in node.plates if plate not in sep[i]]
             over = f"Σ[{', '.join(mixed)}] " if mixed else ""
             parts.append(f"{over}ℓ({node.name})")
@@ -68,9 +70,9 @@ def _reduction(plate: Plate, cost: Expr) -> str:
 
 def _samples(surrogate: Surrogate, plate: Plate) -> str:
     assert plate.length is not None
-    equal = is_constant(surrogate.weights[plate], 1.0 / plate.length)
+    equal = is_constant(surrogate.first.weights[plate], 1.0 / plate.length)
     how = "mean over {} draws of {}" if equal else "weighted sum over {} values of {}"
-    nodes = (surrogate.influence.nodes[i].name for i in bits(surrogate.owners[plate]))
+    nodes = (surrogate.influence.nodes[i].name for i in bits(surrogate.first.owners[plate]))
     return how.format(plate.length, names(nodes))
 
 

@@ -257,7 +257,7 @@ class Step:
     @cached_property
     def guard(self) -> Guard:
         """What checks the calls of a step that was compiled with ``check_finite=True``."""
-        return Guard(self.graph, self.surrogate.env, self.program)
+        return Guard(self.graph, self.surrogate.first.env, self.program)
 
     def checked(
         self,

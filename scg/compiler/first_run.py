@@ -1,0 +1,190 @@
+"""The first run: who was drawn how, and how sums over samples, scores and weights are taken.
+
+The law (:mod:`scg.compiler.surrogate`) and what a node may ask about its future
+(:mod:`scg.compiler.downstream`) stand on it.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+from scg.compiler.analyse import Reach
+from scg.compiler.memory import NodeMemory
+from scg.compiler.noise import NodeNoise
+from scg.compiler.plan import Plan
+from scg.errors import CompilerError
+from scg.estimators.protocol import Draw
+from scg.ir.expr import Expr, StochasticNode
+from scg.ir.op import constant
+from scg.ir.plate import Plate, Plates, ordered
+from scg.ir.walk import rewrite
+from scg.ops.elementwise import possible
+from scg.ops.gradient import stop
+from scg.ops.reductions import expand, plate_sum, sum_mixed
+
+
+class FirstRun:
+    """A planned graph with every stochastic node replaced by its draw.
+
+    Attributes
+    ----------
+    env : dict
+        What each declared expression is.
+    draws : dict
+        The draw of each node.
+    dists : dict
+        The distribution of each node, given the draws of its parents.
+    noises : dict
+        The noise of each node.
+    weights : dict
+        The weight of each draw on a sample plate.
+    owners : dict
+        The nodes on each sample plate, as bits.
+    """
+
+    def __init__(self, plan: Plan):
+        self.plan, self.influence, self.graph = plan, plan.influence, plan.influence.graph
+        self.env: dict[Expr, Expr] = {}
+        self.draws: dict[StochasticNode, Draw] = {}
+        self.dists: dict[StochasticNode, Any] = {}
+        self.noises: dict[StochasticNode, NodeNoise] = {}
+        self.weights: dict[Plate, Expr] = {}
+        self.owners: dict[Plate, int] = {}
+        self._plates: dict[object, Plate] = {}
+        self._values: dict[StochasticNode, Plate] = {}
+        self._twins: dict[Plate, Plate] = {}
+        self._sums: dict[Any, Expr | None] = {}
+        for expr in self.influence.order:
+            self.graph.origin = expr.origin
+            if isinstance(expr, StochasticNode):
+                self._draw(expr)
+            else:
+                rewrite((expr,), self.env)
+
+    # --- draws ------------------------------------------------------------------------------------
+    def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:
+        """Let a node's estimator draw it, its parents being what `env` holds.
+
+        The noise lies on the plates that the node has in the surrogate, so that a replay meets
+        the same leaves.
+        """
+        args = tuple(env[arg] for arg in node.args)
+        dist = node.given(args)
+        if node not in self.noises:
+            plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
+            self.noises[node] = NodeNoise(
+                self.graph,
+                node.name or "",
+                plates,
+                lambda n: self._plate(node, n),
+                NodeMemory(self.graph, node.name or ""),
+            )
+            self.dists[node] = dist
+        noise: Any = self.noises[node]
+        draw = self.plan.estimators[node].draw(dist, noise)
+        if draw.value.shape != node.shape or draw.value.kind != node.kind:
+            raise CompilerError(
+                f"{self.plan.estimators[node]!r} drew {draw.value!r} for node {node.name!r} "
+                f"of shape {node.shape}"
+            )
+        # Every later expression must keep the declared plates, also where the value is constant.
+        plates = (*draw.value.plates, *node.plates)
+        return draw._replace(value=expand(draw.value, plates, node.shape))
+
+    def _draw(self, node: StochasticNode) -> None:
+        draw = self.draw_of(node, self.env)
+        if draw.plate is not None:
+            plate = draw.plate
+            assert plate.length is not None
+            uniform = constant(self.graph, 1.0 / plate.length)
+            self.weights[plate] = uniform if draw.weight is None else draw.weight
+            self.owners[plate] = self.owners.get(plate, 0) | 1 << self.influence.index[node]
+        self.draws[node], self.env[node] = draw, draw.value
+
+    def _plate(self, node: StochasticNode, length: int) -> Plate:
+        key = self.plan.plate_key(node)
+        if key not in self._plates:
+            self._plates[key] = Plate.internal(f"samples of {node.name}", length, rank=1)
+        return self._plates[key]
+
+    def value_plate(self, node: StochasticNode) -> Plate:
+        """Return the plate of all values of a node, for exact expectations in a replay.
+
+        The plates of all nodes are made at once: deeper ones are to be summed over first.
+        """
+        for i, other in enumerate(self.influence.nodes):
+            if other not in self._values and other.attrs["family"].supports("cardinality"):
+                plate = Plate.internal(
+                    f"values of {other.name}", other.declared.cardinality(), rank=1
+                )
+                self._values[other], self.owners[plate] = plate, 1 << i
+        return self._values[node]
+
+    def twin(self, plate: Plate) -> Plate:
+        """Return a plate of the same length for the element of `plate` that is left out."""
+        if plate not in self._twins:
+            self._twins[plate] = Plate.internal(f"left out of {plate.name}", plate.length, rank=1)
+        return self._twins[plate]
+
+    # --- sums -------------------------------------------------------------------------------------
+    def score(self, ancestors: tuple[Reach, ...]) -> Expr | None:
+        """Σ_n Σ_{plates(n) ∖ sep} ℓ_n over ancestors on open paths, by shared prefix sums."""
+        parts = [
+            part
+            for reach in ancestors
+            if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None
+        ]
+        return reduce(add, parts) if parts else None
+
+    def _prefix(self, sep: frozenset[Plate], members: int) -> Expr | None:
+        pending = []
+        while members and (sep, members) not in self._sums:
+            pending.append(members)
+            members ^= 1 << (members.bit_length() - 1)
+        total = self._sums.get((sep, members))
+        for mask in reversed(pending):
+            own = self._score_of(self.influence.nodes[mask.bit_length() - 1], sep)
+            if own is not None:
+                total = own if total is None else total + own
+            self._sums[sep, mask] = total
+        return total
+
+    def _score_of(self, node: StochasticNode, sep: frozenset[Plate]) -> Expr | None:
+        logp = self.draws[node].logp
+        return None if logp is None else sum_mixed(logp, sep)
+
+    def counted(self, cost: Expr, weights: dict[Plate, Expr] | None = None) -> Expr:
+        """The cost, without infinite ones of impossible values: 0 · ∞ must not meet a box."""
+        weights = self.weights if weights is None else weights
+        for plate in cost.plates:
+            if plate in weights and weights[plate].value is None:
+                cost = possible(cost, weights[plate])
+        return cost
+
+    def frozen(self, cost: Expr) -> int:
+        """Nodes from which a cost is reached through stops alone: their weights get no credit."""
+        members = 0
+        for reach in self.influence.ancestors[cost]:
+            members |= 0 if reach.open else reach.members
+        return members
+
+    def collapse(
+        self,
+        value: Expr,
+        keep: Plates = (),
+        frozen: int = 0,
+        weights: dict[Plate, Expr] | None = None,
+    ) -> Expr:
+        """R: the weighted sum over sample plates other than `keep`, innermost first."""
+        weights = self.weights if weights is None else weights
+        while True:
+            plates = [p for p in value.plates if not p.owned_by_user and p not in keep]
+            if not plates:
+                return value
+            plate = plates[-1]
+            weight = weights[plate]
+            if frozen & self.owners[plate]:
+                weight = stop(weight)
+            value = plate_sum(weight * value, plate)
