@@ -17,8 +17,10 @@ _NOISE = ("salmon2011",)
 
 
 @checked("scg.cite(step)")
-def cite(step: Step) -> str:
+def cite(step: Step) -> Bibliography:
     """Return BibTeX entries of what a step uses: the law, its estimators and baselines, its noise.
+
+    They are a string, which an interactive session shows line by line.
 
     Examples
     --------
@@ -40,7 +42,14 @@ def cite(step: Step) -> str:
     if step.program.noise:
         keys += _NOISE
     entries = bibliography()
-    return "\n\n".join(entries[key] for key in dict.fromkeys(keys))
+    return Bibliography("\n\n".join(entries[key] for key in dict.fromkeys(keys)))
+
+
+class Bibliography(str):
+    """BibTeX entries; shown as they are and not in quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 @cache

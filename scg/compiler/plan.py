@@ -18,12 +18,13 @@ from scg.errors import EstimatorError, did_you_mean
 from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
+from scg.ir.tables import grid
 from scg.lazy import cached_property
 
 ENUMERATION_BUDGET = 256
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
     """Estimator and reason for each stochastic node, in topological order."""
 
@@ -54,6 +55,16 @@ class Plan:
             f"{node.name:<{width}}  {estimator!r}  ({self.reasons[node]})"
             for node, estimator in self.estimators.items()
         )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [node.name or "", family_of(node), repr(estimator), self.reasons[node]]
+            for node, estimator in self.estimators.items()
+        ]
+        caption = "unbiased" if self.unbiased else "BIASED"
+        return grid(["node", "distribution", "estimator", "reason"], rows, caption)
 
 
 def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None) -> Plan:

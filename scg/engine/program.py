@@ -14,6 +14,7 @@ from scg.engine.sampler import Moments, Sample, Sampler, longest_block, spans
 from scg.errors import CompilerError
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
+from scg.ir.tables import folded
 from scg.ir.walk import topological
 from scg.lazy import cached_property
 from scg.schedule.lift import lift, moments_over
@@ -47,7 +48,7 @@ def _engine(backend: str) -> Callable[..., Any]:
     return Executable
 
 
-@dataclass
+@dataclass(repr=False)
 class Program:
     """Deterministic expressions of parameters, data, state and noise.
 
@@ -96,6 +97,12 @@ class Program:
 
     def __str__(self) -> str:
         return self.listing if self.backend == "numpy" else str(self.engine())
+
+    def __repr__(self) -> str:
+        return f"Program({len(self)} operations, backend {self.backend!r}; print it to see them)"
+
+    def _repr_html_(self) -> str:
+        return folded(f"{len(self)} operations, backend {self.backend!r}", str(self))
 
     @property
     def listing(self) -> str:

@@ -27,6 +27,12 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") 
     return f"<table>{_caption(caption)}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def folded(title: str, text: str) -> str:
+    """Return a title behind which lies a text, which opening it shows."""
+    summary = f"<summary>{html.escape(title)}</summary>"
+    return f"<details>{summary}<pre>{html.escape(text)}</pre></details>"
+
+
 def _cell(tag: str, column: int, text: str) -> str:
     return f"<{tag} {_RIGHT if column else _LEFT}>{html.escape(text)}</{tag}>"
 

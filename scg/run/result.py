@@ -7,9 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scg.ir.tables import grid
 from scg.run.curvature import assemble
 
 Nested = dict[str, dict[str, np.ndarray]]
+
+#: Numbers that a notebook shows in one cell.
+FEW = 4
 
 
 class Layout(NamedTuple):
@@ -140,6 +144,26 @@ class Result:
             f"stderr={self.stderr}, state={self.state}, estimator_grads={self.estimator_grads}, "
             f"hessian={self.hessian}, unbiased={self.unbiased}, runs={self.runs})"
         )
+
+    def _repr_html_(self) -> str:
+        rows = [["cost", "", f"{self.cost:.6g}", ""]]
+        if len(costs := self.costs) > 1:
+            rows += [[f"cost {name}", "", f"{value:.6g}", ""] for name, value in costs.items()]
+        errors = self.stderr
+        for name, grad in self.grads.items():
+            error = _short(errors[name]) if self.runs > 1 else ""
+            rows.append([f"∂/∂{name}", str(np.shape(grad) or ""), _short(grad), error])
+        bias = "unbiased" if self.unbiased else "BIASED"
+        caption = f"{self.runs} {'run' if self.runs == 1 else 'runs'}, {bias}"
+        return grid(["", "shape", "estimate", "± standard error"], rows, caption)
+
+
+def _short(values: Any) -> str:
+    """A few numbers, or the norm of many."""
+    flat = np.ravel(values)
+    if flat.size > FEW:
+        return f"norm {np.linalg.norm(flat):.4g}"
+    return ", ".join(f"{x:.4g}" for x in flat)
 
 
 def nest(start: Mapping[str, Mapping[str, Any]], out: Mapping[Any, Any], kind: str) -> Nested:

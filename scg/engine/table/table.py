@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scg.ir.expr import Expr
+from scg.ir.tables import grid
 from scg.schedule.fuse import Gemm, Loop
 
 if TYPE_CHECKING:
@@ -43,10 +44,21 @@ class Profile:
         return sum(seconds for seconds, _, _ in self.rows)
 
     def __str__(self) -> str:
-        order = sorted(self.rows, key=lambda row: -row[0])
         lines = [f"{self.total * 1e6:10.1f} µs in {len(self.rows)} entries"]
-        lines += [f"{s * 1e6:10.1f} µs {n:>4}x {row}" for s, n, row in order]
+        lines += [f"{s * 1e6:10.1f} µs {n:>4}x {row}" for s, n, row in self._slowest_first]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [f"{s * 1e6:.1f} µs", f"{n}×", row.kernel, row.space, row.ops, ", ".join(row.origins)]
+            for s, n, row in self._slowest_first
+        ]
+        caption = f"{self.total * 1e6:.1f} µs in {len(rows)} entries"
+        return grid(["time", "rows", "kernel", "over", "operations", "for"], rows, caption)
+
+    @property
+    def _slowest_first(self) -> list[tuple[float, int, Row]]:
+        return sorted(self.rows, key=lambda row: -row[0])
 
 
 def rows(executable: Executable) -> list[Row]:
