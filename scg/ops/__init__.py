@@ -14,6 +14,7 @@ from scg.ir.dispatch import FUNCTIONS, UFUNCS
 from scg.ops import (
     arrange,
     decompositions,
+    determinant,
     einsum,
     elementary,
     elementwise,
@@ -158,7 +159,7 @@ _by_function = {
     np.linalg.solve: decompositions.solve,
     np.linalg.inv: decompositions.inverse,
     np.linalg.slogdet: decompositions.slogdet,
-    np.linalg.det: decompositions.det,
+    np.linalg.det: determinant.det,
     "getitem": shape.getitem,
     "stop": gradient.stop,
     "expand": reductions.expand,

@@ -14,7 +14,6 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops.arrange import swapaxes, tril
-from scg.ops.elementwise import exp
 from scg.ops.linalg import matmul
 from scg.ops.shape import reshape
 
@@ -22,7 +21,8 @@ Shape = tuple[int, ...]
 
 
 # --- NumPy rules: a matrix without a result gives NaN, where NumPy would raise for all --------
-def _each(rule: Any, *xs: Any) -> Any:
+def each(rule: Any, *xs: Any) -> Any:
+    """Apply a rule to matrices; NaN for those that it raises for."""
     try:
         return rule(*xs)
     except np.linalg.LinAlgError:
@@ -30,11 +30,11 @@ def _each(rule: Any, *xs: Any) -> Any:
         full = [np.broadcast_to(x, lead + x.shape[-2:]) for x in xs]
         if not lead:
             return np.full(xs[-1].shape, np.nan, xs[-1].dtype)
-        return np.stack([_each(rule, *parts) for parts in zip(*full, strict=True)])
+        return np.stack([each(rule, *parts) for parts in zip(*full, strict=True)])
 
 
 def _factor(a: Any) -> Any:
-    factor = _each(np.linalg.cholesky, 0.5 * (a + np.swapaxes(a, -1, -2)))
+    factor = each(np.linalg.cholesky, 0.5 * (a + np.swapaxes(a, -1, -2)))
     # LAPACK goes on with a pivot that is infinite or NaN.
     valid = np.all(np.isfinite(factor), axis=(-2, -1), keepdims=True)
     return np.where(valid, factor, factor.dtype.type(np.nan))
@@ -46,19 +46,20 @@ def _triangular(a: Any, b: Any, lower: bool, transposed: bool) -> Any:
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     if 0 in lead:  # which SciPy does not take
         return np.empty(lead + b.shape[-2:], b.dtype)
-    return _each(
+    return each(
         lambda a, b: solve(a, b, lower=lower, trans=int(transposed), check_finite=False), a, b
     )
 
 
-def _square(a: Shape) -> Shape:
+def square_matrix(a: Shape) -> Shape:
+    """Shape rule: of square matrices, the same."""
     if len(a) < 2 or a[-1] != a[-2]:
         raise ValueError(f"expected a square matrix on the last two axes, got shape {a}")
     return a
 
 
 def _solved(a: Shape, b: Shape, **_: Any) -> Shape:
-    if len(b) < 2 or _square(a)[-1] != b[-2]:
+    if len(b) < 2 or square_matrix(a)[-1] != b[-2]:
         raise ValueError(f"a matrix of shape {a} does not fit a right side of shape {b}")
     return (*np.broadcast_shapes(a[:-2], b[:-2]), *b[-2:])
 
@@ -87,7 +88,7 @@ def _triangular_vjp(g: Expr, y: Expr, a: Expr, b: Expr, lower: bool, transposed:
 _cholesky = Op(
     "cholesky",
     _factor,
-    _square,
+    square_matrix,
     (_cholesky_vjp,),
 )
 _solve_triangular = Op(
@@ -104,7 +105,7 @@ _solve_triangular = Op(
 )
 _solve = Op(
     "solve",
-    lambda a, b: _each(np.linalg.solve, a, b),
+    lambda a, b: each(np.linalg.solve, a, b),
     _solved,
     (
         lambda g, y, a, b: -matmul(_solve(t(a), g), t(y)),
@@ -114,20 +115,20 @@ _solve = Op(
 )
 _inverse = Op(
     "inverse",
-    lambda a: _each(np.linalg.inv, a),
-    _square,
+    lambda a: each(np.linalg.inv, a),
+    square_matrix,
     (lambda g, y, a: -matmul(t(y), matmul(g, t(y))),),
 )
 _log_abs_det = Op(
     "log_abs_det",
     lambda a: np.linalg.slogdet(a)[1],
-    lambda a: _square(a)[:-2],
+    lambda a: square_matrix(a)[:-2],
     (lambda g, y, a: reshape(g, shape=(*g.shape, 1, 1)) * t(_inverse(a)),),
 )
 _sign_det = Op(
     "sign_det",
     lambda a: np.linalg.slogdet(a)[0],
-    lambda a: _square(a)[:-2],
+    lambda a: square_matrix(a)[:-2],
     (None,),
     continuous=False,
     smooth=False,
@@ -186,8 +187,3 @@ def inverse(a: Any) -> Any:
 def slogdet(a: Any) -> tuple[Any, Any]:
     """Sign and logarithm of the absolute value of the determinant."""
     return _sign_det(a), _log_abs_det(a)
-
-
-def det(a: Any) -> Any:
-    """Determinant of square matrices."""
-    return _sign_det(a) * exp(_log_abs_det(a))

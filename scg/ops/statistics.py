@@ -33,9 +33,10 @@ def _kept(out: Any, x: Any, axes: Axes, keepdims: bool) -> Any:
     return reshape(out, shape=_keep(np.shape(x), axes)) if keepdims else out
 
 
-def _part(x: Any, start: int, stop: int) -> Any:
+def part(x: Any, start: int, stop: int, step: int = 1) -> Any:
+    """Slice the last event axis."""
     shape = np.shape(x)
-    return take_slice(x, index=(*((0, n, 1) for n in shape[:-1]), (start, stop, 1)))
+    return take_slice(x, index=(*((0, n, 1) for n in shape[:-1]), (start, stop, step)))
 
 
 # --- minimum, product -----------------------------------------------------------------------
@@ -50,9 +51,9 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     length = np.shape(flat)[-1]
     while length > 1:
         half = length // 2
-        paired = multiply(_part(flat, 0, half), _part(flat, half, 2 * half))
+        paired = multiply(part(flat, 0, half), part(flat, half, 2 * half))
         if length % 2:
-            paired = concatenate(paired, _part(flat, 2 * half, length), axis=-1)
+            paired = concatenate(paired, part(flat, 2 * half, length), axis=-1)
         flat, length = paired, half + length % 2
     if not length:
         raise DeclarationError("prod: the product over an axis of length 0 is 1; leave it out")
@@ -72,8 +73,8 @@ def cumprod(x: Any, axis: int | None = -1) -> Any:
     back = tuple(int(i) - len(shape) for i in np.argsort([i + len(shape) for i in order]))
     out, step, n = transpose(x, axes=order), 1, shape[axis]
     while step < n:
-        shifted = multiply(_part(out, step, n), _part(out, 0, n - step))
-        out, step = concatenate(_part(out, 0, step), shifted, axis=-1), 2 * step
+        shifted = multiply(part(out, step, n), part(out, 0, n - step))
+        out, step = concatenate(part(out, 0, step), shifted, axis=-1), 2 * step
     return transpose(out, axes=back)
 
 

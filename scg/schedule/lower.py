@@ -31,7 +31,7 @@ from scg.ops.elementwise import (
 from scg.ops.powers import _power
 from scg.ops.reductions import REDUCTIONS, _keep, log_of_sum
 from scg.ops.shape import reshape, transpose
-from scg.schedule.rewritten import RULES
+from scg.schedule.rewritten import RULES, expanded
 
 _sum, _max, _logsumexp = REDUCTIONS
 
@@ -144,6 +144,7 @@ def lower(
     """
     env: dict[Expr, Expr] = {}
     views: dict[Expr, View] = {}
+    outputs = expanded(outputs)
     rules = _RULES if products else _RULES | {"contract": _by_elements}
     for expr in topological(outputs.values()):
         args = tuple(env[arg] for arg in expr.args)

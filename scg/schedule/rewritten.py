@@ -1,11 +1,12 @@
 """Ops that kernels compute by other means: each is written in what the engine knows.
 
 Choosing and sorting come down to two ops, `take` and its adjoint; linear algebra to one
-factorisation of a matrix and the solution of triangular systems.
+factorisation of a matrix and the solution of triangular systems; determinants to a diagonal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy as np
 from scg.ir.expr import Expr
 from scg.ir.op import Op, constant, intern
 from scg.ir.plate import Plates, ordered
+from scg.ir.walk import rewrite, topological
+from scg.ops.arrange import diagonal
+from scg.ops.determinant import cofactors, cofactors_of, slope, slope_of_cofactors
 from scg.ops.elementwise import (
     absolute,
     cast,
@@ -25,7 +29,7 @@ from scg.ops.elementwise import (
     sqrt,
     where,
 )
-from scg.ops.reductions import REDUCTIONS, _keep
+from scg.ops.reductions import REDUCTIONS, _keep, zeros
 from scg.ops.select import _argsort
 from scg.ops.shape import reshape, take_slice, transpose
 
@@ -42,8 +46,8 @@ def _of_kernels(name: str) -> Op:
     return Op(name, unknown, unknown)
 
 
-_take, _add_at, _lu, _sign_of_lu, _lu_solve = map(
-    _of_kernels, ("take", "add_at", "lu", "sign_of_lu", "lu_solve")
+_take, _add_at, _lu, _sign_of_lu, _lu_solve, _diagonalize = map(
+    _of_kernels, ("take", "add_at", "lu", "sign_of_lu", "lu_solve", "diagonalize")
 )
 
 
@@ -172,6 +176,36 @@ def _sign_det(e: Expr, views: Any) -> Expr:
     return _built(_sign_of_lu, (_factors(e.args[0]),), e.shape)
 
 
+def _det(e: Expr, views: Any) -> Expr:
+    return _sign_det(e, views) * exp(_log_abs_det(e, views))
+
+
+def _diagonal(a: Expr) -> tuple[Expr, Expr, Expr]:
+    """Return a left factor of determinant 1, the diagonal that it makes of `a`, a right factor."""
+    n, whole = a.shape[-1], [(0, m, 1) for m in a.shape[:-2]]
+    made = _built(_diagonalize, (_float(a),), (*a.shape[:-2], 3 * n, n))
+    middle, left, right = (
+        take_slice(made, index=(*whole, (i * n, i * n + n, 1), (0, n, 1))) for i in range(3)
+    )
+    return left, diagonal(middle), right
+
+
+def expanded(outputs: Mapping[Any, Expr]) -> dict[Any, Expr]:
+    """Return outputs in which derivatives of determinants are made of other ops."""
+    rules: dict[Any, Any] = {cofactors: cofactors_of, slope: slope_of_cofactors}
+    order = topological(outputs.values())
+    if not any(expr.op in rules for expr in order):
+        return dict(outputs)
+    env: dict[Expr, Expr] = {}
+    for expr in order:
+        rewrite((expr,), env)
+        rule = rules.get(expr.op)
+        if rule is not None:
+            a, *rest = env[expr].args
+            env[expr] = rule(*_diagonal(a), *map(_float, rest)) if expr.size else zeros(expr)
+    return {key: env[expr] for key, expr in outputs.items()}
+
+
 #: From (expression, views) to an equal expression.
 RULES = {
     "gather": _gather,
@@ -191,4 +225,5 @@ RULES = {
     "inverse": _inverse,
     "log_abs_det": _log_abs_det,
     "sign_det": _sign_det,
+    "det": _det,
 }

@@ -76,6 +76,7 @@ ROWS = {
         "dirichlet_core", lambda e: ((), (-1,), (-1,)), lambda e: (e.args[0].shape[-1],)
     ),
     "cholesky": Row("cholesky", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
+    "diagonalize": Row("diagonalize", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
     "lu": Row("lu", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
     "sign_of_lu": Row("sign_det", lambda e: ((), _MATRIX), lambda e: (e.args[0].shape[-1],)),
     "lu_solve": Row("lu_solve", lambda e: (_MATRIX,) * 3, lambda e: e.shape[-2:]),

@@ -204,6 +204,13 @@ ROWS = {
     "inverse": (np.linalg.inv, [BATCH], np.linalg.inv),
     "slogdet": (lambda a: np.linalg.slogdet(a)[1], [BATCH], lambda a: np.linalg.slogdet(a)[1]),
     "det": (np.linalg.det, [-SQUARE], np.linalg.det),
+    "det of singular matrices": (
+        np.linalg.det,
+        [np.stack([SQUARE, np.outer(V[:3], V[1:4]), SQUARE[[0, 1, 0]], 0 * SQUARE])],
+        np.linalg.det,
+    ),
+    "det of four rows": (np.linalg.det, [M.T @ M + np.eye(4)], np.linalg.det),
+    "det of a number": (np.linalg.det, [np.zeros((1, 1))], np.linalg.det),
     "conv2d": (convolution.conv2d, [IMAGE, FILTERS], convolve),
     "conv2d with stride and padding": (
         lambda x, w: convolution.conv2d(x, w, stride=(2, 3), padding=1),

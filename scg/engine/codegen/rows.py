@@ -3,8 +3,6 @@
 Arguments are addresses, first that of the result, then the steps in elements along the axes inside
 a row, for each operand in order, then numbers; all are unsigned words. Every function is made once
 for each type of its first argument: :data:`ROWS` maps ("cumsum", "f8") to it.
-
-Matrices are handled by plain loops, whose inner ones run along contiguous rows.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ import numpy as np
 
 from scg.engine.codegen import intrinsics
 from scg.engine.codegen.math import FUNCTIONS
+from scg.engine.codegen.matrices import matrices
 from scg.engine.codegen.target import jit
 
 row = jit(fastmath={"contract"})
@@ -27,7 +26,6 @@ i8 = np.int64
 get_i8: Any = intrinsics.get_i8
 put_i8: Any = intrinsics.put_i8
 plus: Any = intrinsics.plus
-sqrt: Any = intrinsics.sqrt
 log: Any = FUNCTIONS["log", "f8"]
 
 
@@ -187,138 +185,8 @@ def _projections(code: str) -> dict[str, Any]:
     }
 
 
-def _matrices(code: str) -> dict[str, Any]:
-    """Make the functions of matrices of one float type."""
-    get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
-    F: Any = {"f4": np.float32, "f8": np.float64}[code]
-
-    @row
-    def fill(out, rows, columns, n, m, value):
-        for i in range(n):
-            for j in range(m):
-                put(out, i * rows + j * columns, value)
-
-    @row
-    def cholesky(out, a, so, to, sa, ta, n):
-        for i in range(n):
-            for j in range(n):
-                put(out, i * so + j * to, F(0))
-        for i in range(n):
-            for j in range(i + one):
-                total = F(0.5) * (get(a, i * sa + j * ta) + get(a, j * sa + i * ta))
-                for k in range(j):
-                    product = get(out, i * so + k * to) * get(out, j * so + k * to)
-                    total = plus(total, -product)
-                if j < i:
-                    put(out, i * so + j * to, total / get(out, j * so + j * to))
-                elif total > F(0) and total < F(np.inf):
-                    put(out, i * so + i * to, sqrt(total))
-                else:
-                    fill(out, so, to, n, n, F(np.nan))
-                    return
-
-    @row
-    def lu(out, a, so, to, sa, ta, n):
-        """Factors of a matrix, and a further row of the rows that its rows were exchanged with."""
-        for i in range(n):
-            for j in range(n):
-                put(out, i * so + j * to, get(a, i * sa + j * ta))
-        for k in range(n):
-            best, pivot = F(-1), k
-            for i in range(k, n):
-                size = abs(get(out, i * so + k * to))
-                if size > best:
-                    best, pivot = size, i
-            put(out, n * so + k * to, F(pivot))
-            for j in range(n):
-                if pivot != k:
-                    kept = get(out, k * so + j * to)
-                    put(out, k * so + j * to, get(out, pivot * so + j * to))
-                    put(out, pivot * so + j * to, kept)
-            if best == F(0):
-                continue
-            for i in range(k + one, n):
-                factor = get(out, i * so + k * to) / get(out, k * so + k * to)
-                put(out, i * so + k * to, factor)
-                for j in range(k + one, n):
-                    value = get(out, i * so + j * to) - factor * get(out, k * so + j * to)
-                    put(out, i * so + j * to, value)
-
-    @row
-    def sign_det(out, a, sa, ta, n):
-        sign = F(1)
-        for k in range(n):
-            value = get(a, k * sa + k * ta)
-            sign = sign if value > F(0) else (-sign if value < F(0) else F(0) * value)
-            sign = -sign if get(a, n * sa + k * ta) != F(k) else sign
-        put(out, zero, sign)
-
-    @row
-    def eliminate(out, a, so, to, sa, ta, n, m, upwards, unit):
-        """Solve a triangular system in place, from the first unknown or from the last."""
-        for i in range(n):
-            r = n - one - i if upwards else i
-            for k in range(i):
-                s = n - one - k if upwards else k
-                factor = get(a, r * sa + s * ta)
-                for j in range(m):
-                    value = get(out, r * so + j * to) - factor * get(out, s * so + j * to)
-                    put(out, r * so + j * to, value)
-            if not unit:
-                diagonal = get(a, r * sa + r * ta)
-                for j in range(m):
-                    put(out, r * so + j * to, get(out, r * so + j * to) / diagonal)
-
-    @row
-    def singular(a, sa, ta, n):
-        for k in range(n):
-            if get(a, k * sa + k * ta) == F(0):
-                return True
-        return False
-
-    @row
-    def copy(out, b, so, to, sb, tb, n, m):
-        for i in range(n):
-            for j in range(m):
-                put(out, i * so + j * to, get(b, i * sb + j * tb))
-
-    @row
-    def lu_solve(out, a, b, so, to, sa, ta, sb, tb, n, m):
-        if singular(a, sa, ta, n):
-            fill(out, so, to, n, m, F(np.nan))
-            return
-        copy(out, b, so, to, sb, tb, n, m)
-        for k in range(n):
-            pivot = np.uint64(get(a, n * sa + k * ta))
-            for j in range(m):
-                kept = get(out, k * so + j * to)
-                put(out, k * so + j * to, get(out, pivot * so + j * to))
-                put(out, pivot * so + j * to, kept)
-        eliminate(out, a, so, to, sa, ta, n, m, False, True)
-        eliminate(out, a, so, to, sa, ta, n, m, True, False)
-
-    @row
-    def solve_triangular(out, a, b, so, to, sa, ta, sb, tb, n, m, lower, transposed):
-        if singular(a, sa, ta, n):
-            fill(out, so, to, n, m, F(np.nan))
-            return
-        copy(out, b, so, to, sb, tb, n, m)
-        if transposed:
-            eliminate(out, a, so, to, ta, sa, n, m, lower != zero, False)
-        else:
-            eliminate(out, a, so, to, sa, ta, n, m, lower == zero, False)
-
-    return {
-        "cholesky": cholesky,
-        "lu": lu,
-        "sign_det": sign_det,
-        "lu_solve": lu_solve,
-        "solve_triangular": solve_triangular,
-    }
-
-
 for _code in ("f4", "f8", "i8", "b1"):
     ROWS.update({(name, _code): function for name, function in _movements(_code).items()})
 for _code in ("f4", "f8"):
-    for _family in (_projections, _matrices):
+    for _family in (_projections, matrices):
         ROWS.update({(name, _code): function for name, function in _family(_code).items()})
