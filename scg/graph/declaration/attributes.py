@@ -244,6 +244,10 @@ def _of_logits(*args: Expr, logit: Any) -> None:
     _say(isinstance(logit, bool), "logit", logit, "true or false")
 
 
+def _of_trials(*args: Expr, n: Any) -> None:
+    _say(_integer(n) and n >= 0, "n", n, "a number of trials")
+
+
 def _of_sets(*args: Expr, closed: Any) -> None:
     _say(isinstance(closed, bool), "closed", closed, "true or false")
 
@@ -283,6 +287,7 @@ CHECKS: dict[str, Callable[..., None]] = {
     "solve_triangular": _solve_triangular,
     "mark": _mark,
     "within": _of_sets,
+    "binomial_probability": _of_trials,
     **dict.fromkeys(("beta_core", "beta_slope", "log_over_mean", "log_rest_over_mean"), _of_logits),
     **dict.fromkeys(("log_over_gamma_mean", "gamma_core", "gamma_slope"), _of_reciprocals),
     **dict.fromkeys(("log_over_means", "dirichlet_core"), _vectors),
