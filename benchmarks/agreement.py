@@ -107,7 +107,7 @@ def estimators(dtype):
                 continue
             worst = max(worst, found)
             assert worst <= TOLERANCE[dtype], (choice, row)
-            assert steps[1].program.engine().fallbacks == []
+            assert steps[1].program.engine().schedule.fallbacks == []
         print(f"{choice}: largest difference so far {worst:.1e}", flush=True)
     print(
         f"{len(CHOICES)} estimators agree in {dtype} on {count - decided} graphs, largest "

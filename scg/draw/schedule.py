@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from scg.draw.dot import FONT, finished, plain
 from scg.draw.render import Picture
 from scg.engine.program import Program
-from scg.engine.table.table import Row, name_of, rows
 from scg.engine.walk.executable import Executable
 from scg.errors import CallError
 from scg.ir.expr import Expr
 from scg.schedule.fuse import Gemm, Loop
+from scg.schedule.listing import Line, name_of
+from scg.schedule.schedule import Schedule
 
 if TYPE_CHECKING:
     import graphviz
@@ -60,29 +61,29 @@ def _sketch(executable: Executable) -> graphviz.Digraph:
     dot.attr(fontname=FONT, fontsize="11", nodesep="0.3", ranksep="0.4")
     dot.attr("node", fontname=FONT, fontsize="11", margin="0.1,0.05", height="0.3")
     dot.attr("edge", fontname=FONT, fontsize="9", arrowsize="0.6", color="#555555")
-    described = rows(executable)
-    singly = len(executable.entries) <= SINGLY
-    box_of = (_boxes if singly else _shared)(dot, executable, described)
+    described, schedule = executable.listing(), executable.schedule
+    singly = len(schedule.entries) <= SINGLY
+    box_of = (_boxes if singly else _shared)(dot, schedule, described)
     names: dict[Expr, str] = {}
-    for use in executable.order:  # numbers as in the printed table
+    for use in schedule.order:  # numbers as in the printed table
         for base in (*use.read, *use.written):
             name_of(base, names)
     writer: dict[Expr, str] = {}
     arrows: dict[tuple[str, str], dict[str, None]] = {}  # from, to: what is handed over
-    for i, use in enumerate(executable.order):
+    for i, use in enumerate(schedule.order):
         for base in use.read:
             if base in writer:
                 if writer[base] != box_of[i]:
                     arrows.setdefault((writer[base], box_of[i]), {})[names[base]] = None
             elif singly and base.value is None and base.op.name != "plate_size":
-                leaf = f"l{executable.slots[base]}"
-                style = {"shape": "ellipse"} if base in executable.noise else {"shape": "plaintext"}
+                leaf = f"l{schedule.slots[base]}"
+                style = {"shape": "ellipse"} if base in schedule.noise else {"shape": "plaintext"}
                 dot.node(leaf, plain([names[base]]), **style)
                 arrows[leaf, box_of[i]] = {}
         for base in use.written:
             writer[base] = box_of[i]
-    for k, (key, expr) in enumerate(executable.outputs.items()):
-        base = executable.views[expr].base
+    for k, (key, expr) in enumerate(schedule.outputs.items()):
+        base = schedule.views[expr].base
         if base in writer:
             dot.node(f"o{k}", plain([_output(key)]), shape="diamond", margin="0.02,0.02")
             arrows[writer[base], f"o{k}"] = {}
@@ -92,16 +93,16 @@ def _sketch(executable: Executable) -> graphviz.Digraph:
     return dot
 
 
-def _boxes(dot: graphviz.Digraph, executable: Executable, described: list[Row]) -> dict[int, str]:
+def _boxes(dot: graphviz.Digraph, schedule: Schedule, described: list[Line]) -> dict[int, str]:
     """Add a box for every entry; return the box of each."""
-    for i, (entry, row) in enumerate(zip(executable.entries, described, strict=True)):
+    for i, (entry, row) in enumerate(zip(schedule.entries, described, strict=True)):
         lines = [f"{i}: {row.kernel} {row.space}", _short(row.ops.split())]
         lines += [f"for {origin}" for origin in row.origins]
         dot.node(f"e{i}", plain(lines), **_style(entry))
     return {i: f"e{i}" for i in range(len(described))}
 
 
-def _shared(dot: graphviz.Digraph, executable: Executable, described: list[Row]) -> dict[int, str]:
+def _shared(dot: graphviz.Digraph, schedule: Schedule, described: list[Line]) -> dict[int, str]:
     """Add a box for every kernel; return the box of each entry."""
     groups: dict[str, list[int]] = {}
     for i, row in enumerate(described):
@@ -111,7 +112,7 @@ def _shared(dot: graphviz.Digraph, executable: Executable, described: list[Row])
         ops = dict.fromkeys(op for i in members for op in described[i].ops.split())
         origins = dict.fromkeys(origin for i in members for origin in described[i].origins)
         lines = [f"{kernel}: {len(members)} entries", _short(ops), f"for {_short(origins)}"]
-        dot.node(f"g{k}", plain(lines), **_style(executable.entries[members[0]]))
+        dot.node(f"g{k}", plain(lines), **_style(schedule.entries[members[0]]))
         box_of |= dict.fromkeys(members, f"g{k}")
     return box_of
 

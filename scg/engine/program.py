@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from scg.engine.blocks import Moments, Sample, longest_block, spans
 from scg.engine.interpreter import Interpreter, Sizes, full
-from scg.engine.sampler import Moments, Sample, Sampler, longest_block, spans
+from scg.engine.profile import Profile
+from scg.engine.sampler import Sampler
 from scg.errors import CompilerError
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
@@ -19,9 +21,6 @@ from scg.ir.walk import topological
 from scg.lazy import cached_property
 from scg.schedule.lift import lift, moments_over
 from scg.seeds.noise import check_seed, normal, uniform
-
-if TYPE_CHECKING:
-    from scg.engine.table.table import Profile
 
 #: Elements of all intermediate arrays of one block of runs.
 BLOCK_ELEMENTS = 1 << 23
@@ -224,11 +223,11 @@ class Program:
 
     def profile(self, values: Mapping[str, Any], seed: Any, sizes: Sizes, rounds: int) -> Profile:
         """Time every entry of a compiled program in single runs."""
-        from scg.engine.table.table import profile
-
         engine: Any = self.engine()
         noise = {k: v[0] for k, v in self.draw_noise(seed, range(1), sizes).items()}
-        return profile(engine, engine.profile(_by_name(engine, values, noise), sizes, rounds))
+        seconds = engine.profile(_by_name(engine, values, noise), sizes, rounds)
+        lines = engine.listing()
+        return Profile(tuple((*seconds[i], lines[i]) for i in sorted(seconds)))
 
     def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sample:
         """Return what computes moments of every output from a seed and the first of `runs` runs.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.engine.blocks import MOST, STRETCHES, Moments, Sample, merged
 from scg.engine.interpreter import Sizes
 from scg.ir.plate import Plate
 
@@ -17,29 +18,8 @@ if TYPE_CHECKING:
     from scg.engine.walk.connection import Connection
     from scg.engine.walk.executable import Executable
 
-#: Means of outputs over runs by key, and sums of squared deviations from them by ("spread", key);
-#: those that are not there are zero.
-Moments = dict[Any, Any]
-#: Computes moments from a seed and the first run.
-Sample = Callable[[Any, int], Moments]
-
 #: Bytes that are copied in less time than it takes to tie a table to their arrays.
 SMALL = 1 << 16
-
-#: Tasks of a call that computes many runs: so many that threads do not wait long for the last one.
-STRETCHES = 16
-#: Elements of all intermediate arrays of a block of runs, the fewest runs that make one, and the
-#: blocks of a stretch at most: a call that lasts too long cannot be interrupted.
-ELEMENTS, FEWEST, MOST = 1 << 17, 64, 64
-
-
-def longest_block(runs: int, elements: int) -> int:
-    """Return the runs of a block of stretches, given the elements of one run.
-
-    It is 0 where all runs are better computed at once: where they are few, or large themselves.
-    """
-    longest = ELEMENTS // max(elements, 1)
-    return 0 if longest < FEWEST or runs < STRETCHES * longest else longest
 
 
 class Sampler:
@@ -129,26 +109,3 @@ class Sampler:
             found[key] = array.copy() if array.ndim else array[()]
         free.append((own, sample))
         return found
-
-
-def spans(runs: int, length: int) -> Iterator[range]:
-    """Split runs into ranges of a length."""
-    for start in range(0, runs, length):
-        yield range(start, min(start + length, runs))
-
-
-def merged(parts: Iterable[tuple[range, Moments]]) -> Moments:
-    """Merge the moments of consecutive ranges of runs.
-
-    Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
-    The American Statistician 37(3), equation 2.1.
-    """
-    whole: Moments = {}
-    for runs, found in parts:
-        share = len(runs) / runs.stop
-        for key in [key for key in found if key[0] != "spread"]:
-            delta, own = found[key] - whole.get(key, 0.0), ("spread", key)
-            spread = whole.get(own, 0.0) + found.get(own, 0.0)
-            whole[own] = spread + delta**2 * (runs.start * share)
-            whole[key] = whole.get(key, 0.0) + delta * share
-    return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from scg.engine.sampler import Moments, Sample, merged, spans
+from scg.engine.blocks import Moments, Sample, merged, spans
 from scg.ir.plate import Plate
 from scg.run.result import Layout, Nested, Result
 

@@ -13,8 +13,8 @@ from scg.arguments import checked, kind
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.draw.dot import draw_plan
+from scg.engine.blocks import Sample
 from scg.engine.program import Program, moments
-from scg.engine.sampler import Sample
 from scg.errors import CallError, did_you_mean
 from scg.explain.explanation import Explanation, explain
 from scg.graph.core import CoreGraph
@@ -30,7 +30,7 @@ from scg.run.state import checked_state, initial_state
 from scg.seeds.noise import check_seed
 
 if TYPE_CHECKING:
-    from scg.engine.table.table import Profile
+    from scg.engine.profile import Profile
 
 
 @kind("a step, as scg.compile returns it")

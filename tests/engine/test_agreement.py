@@ -95,7 +95,7 @@ def compare(recipe, reduce, dtype="float64", seeds=3):
                 decided += 1
                 continue
         worst = max(worst, found)
-    return worst, decided, steps[1].program.engine().fallbacks
+    return worst, decided, steps[1].program.engine().schedule.fallbacks
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

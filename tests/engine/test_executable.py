@@ -85,7 +85,7 @@ def test_every_statement_agrees_in_one_nest_each():
     values = {"x": np.linspace(0.05, 3, 30).reshape(6, 5), "y": np.linspace(0.1, 2, 5)}
     for part in (unary, binary, extra):
         engine, found, expected = both(part, values, {BATCH: 6})
-        assert engine.fallbacks == []
+        assert engine.schedule.fallbacks == []
         assert_agree(found, expected)
 
 
@@ -144,7 +144,7 @@ def test_products_agree_whatever_the_layout():
     shapes = {"x": (7, 3), "y": (7, 4), "w": (3, 4), "v": (4, 5)}
     values = {name: rng.normal(size=s) for name, s in shapes.items()}
     engine, found, expected = both(outputs, values, {BATCH: 7})
-    assert engine.fallbacks == []
+    assert engine.schedule.fallbacks == []
     assert_agree(found, expected)
 
 
@@ -157,7 +157,7 @@ def test_ops_of_the_user_stay_python_and_are_counted():
     engine, found, expected = both(
         outputs, {"x": np.random.default_rng(0).normal(size=(3, 4))}, {BATCH: 3}
     )
-    assert [name.split(":")[:2] for name in sorted(engine.fallbacks)] == [
+    assert [name.split(":")[:2] for name in sorted(engine.schedule.fallbacks)] == [
         ["op", "<lambda>"],
         ["op", "twice"],
     ]
@@ -338,7 +338,7 @@ def test_kernels_know_no_name_and_equal_structures_are_one(steps):
     a, b, c, d = nodes
     program = finish({0: elementwise.exp(a) * b, 1: elementwise.exp(c) * d})
     engine = Executable(program.outputs)
-    assert len(engine.entries) == 2 and len(set(engine.sources)) == 1
+    assert len(engine.schedule.entries) == 2 and len(set(engine.sources)) == 1
     assert Plate("unused").name not in engine.source
 
 
@@ -348,7 +348,7 @@ def test_the_table_and_its_profile_name_what_runs(steps):
     for part in ("gemm", "kernel 0", "0 in NumPy", "x[batch, 6]", "w[6, 4]", "h/u["):
         assert part in text
     profile = step.profile(step.graph.init(seed=0), data={"x": np.ones((4, 6))}, rounds=3)
-    assert len(profile.rows) == len(step.program.engine().entries)
+    assert len(profile.rows) == len(step.program.engine().schedule.entries)
     assert profile.total > 0 and "x[batch, 6]" in str(profile)
     assert step.source.count("def kernel(table)") == len(set(step.program.engine().sources))
     with pytest.raises(scg.CallError, match="only a compiled step has a profile"):

@@ -134,7 +134,7 @@ def test_threads_share_tables_at_any_switch_interval(monkeypatch):
     g.cost("loss", x * g.parameter("t", 2.0))
     step = scg.compile(g, backend="numba")
     engine = step.program.engine()
-    (plate,) = engine.plates
+    (plate,) = engine.schedule.plates
     monkeypatch.setattr(executable, "PLANS", 3)
     monkeypatch.setattr(executable, "Ports", lambda engine, sizes: sizes)
     monkeypatch.setattr(executable, "Plan", lambda steps, used, ports, *others: ports)

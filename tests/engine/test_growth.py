@@ -69,7 +69,7 @@ def test_kernels_do_not_grow_with_depth():
     """A long sum is cut to nests of one length; the rest of it is one kernel more."""
     shallow, deep = (scg.compile(chain(n), scg.ScoreFunction(), backend="numba") for n in (60, 240))
     few, many = (step.program.engine() for step in (shallow, deep))
-    assert len(many.entries) > 3 * len(few.entries)
+    assert len(many.schedule.entries) > 3 * len(few.schedule.entries)
     assert len(set(many.sources)) <= len(set(few.sources)) + 1
 
 

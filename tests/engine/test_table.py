@@ -69,7 +69,7 @@ def test_a_profile_names_node_scope_and_line_of_every_entry(step):
 
 def test_the_schedule_shows_entries_leaves_and_outputs(step, tmp_path):
     source = step.draw(level="schedule").source
-    entries = step.program.engine().entries
+    entries = step.program.engine().schedule.entries
     assert len(re.findall(r"^\te\d+ \[label", source, re.M)) == len(entries)
     for text in ("layer/w[3, 2]", "layer/h/u[batch, 2]", "∂/∂layer/w", "objective", "cost loss"):
         assert f'"{text}"' in source or f"={text} " in source, text
@@ -82,10 +82,11 @@ def test_every_array_that_an_entry_reads_comes_from_somewhere(step):
     source = step.draw(level="schedule").source
     edges = re.findall(r"^\t(\w+) -> (\w+)", source, re.M)
     engine = step.program.engine()
-    alone = [all(base.value is not None for base in use.read) for use in engine.order]
+    alone = [all(base.value is not None for base in use.read) for use in engine.schedule.order]
     reading = {f"e{i}" for i, constant in enumerate(alone) if not constant}
     heads = {head for _, head in edges}
-    assert {f"e{i}" for i, use in enumerate(engine.order) if i and len(use.read) > 2} <= heads
+    order = enumerate(engine.schedule.order)
+    assert {f"e{i}" for i, use in order if i and len(use.read) > 2} <= heads
     assert heads - {f"o{k}" for k in range(9)} <= reading
     nodes = set(re.findall(r"^\t(\w+) \[label", source, re.M))
     assert {end for edge in edges for end in edge} <= nodes
@@ -97,7 +98,7 @@ def test_many_entries_share_a_box_for_each_kernel(step, monkeypatch):
     boxes = re.findall(r"^\tg\d+ \[label=\"(?:kernel \d+|gemm): (\d+) entries", source, re.M)
     profile = {row.kernel for _, _, row in profiled(step)}
     assert len(boxes) == len(profile)
-    assert sum(map(int, boxes)) == len(step.program.engine().entries)
+    assert sum(map(int, boxes)) == len(step.program.engine().schedule.entries)
     assert "layer/w[3, 2]" not in source
 
 

@@ -76,7 +76,7 @@ def novel(outputs, count=lambda name: True):
 def compare(outputs, values, dtype, sizes, rtol):
     """Run on both backends; small entries are held to the largest."""
     engine, oracle = Executable(outputs, dtype), Interpreter(outputs, dtype)
-    assert engine.fallbacks == []
+    assert engine.schedule.fallbacks == []
     given = {x: v.astype(dtype) if x.kind == "float" else v for x, v in values.items()}
     found, expected = engine.run(given, sizes), oracle.run(given, sizes)
     for key, value in expected.items():

@@ -94,7 +94,7 @@ def test_products_without_the_bundled_library_are_loops(monkeypatch):
     rng = np.random.default_rng(0)
     values = {x: rng.normal(size=(4, 3)), w: rng.normal(size=(3, 2)), k: np.array([2, -3])}
     engine = Executable(outputs)
-    assert engine.fallbacks == []
+    assert engine.schedule.fallbacks == []
     assert "gemm" not in engine.source
     expected = native.Interpreter(outputs).run(values, {batch: 4})
     for key, value in engine.run(values, {batch: 4}).items():

@@ -5,10 +5,11 @@ import pytest
 
 import scg
 from scg.engine.interpreter import Interpreter
-from scg.engine.table.buffers import Uses, aligned, place
+from scg.engine.table.buffers import aligned, place
 from scg.engine.walk.executable import Executable
 from scg.ops import elementwise
 from scg.schedule.fuse import Gemm
+from scg.schedule.order import Uses
 from scg.schedule.stack import groups
 
 pytest.importorskip("numba")
@@ -35,7 +36,7 @@ def products(outputs, batch=3):
     ]
     for key, value in results[1].items():
         np.testing.assert_allclose(results[0][key], value, rtol=1e-12, atol=1e-12)
-    return [entry for entry in engine.entries if isinstance(entry, Gemm)], engine
+    return [entry for entry in engine.schedule.entries if isinstance(entry, Gemm)], engine
 
 
 @pytest.mark.parametrize("batch", [0, 1, 3])
@@ -47,7 +48,7 @@ def test_rows_times_one_matrix_are_one_product_through_several_layers(batch):
     gemms, engine = products({"out": last[0] + last[1] * last[2]}, batch)
     assert [len(gemm.below) for gemm in gemms] == [2, 2]
     plan = engine.plan({BATCH: batch})
-    for group in groups(engine.entries):
+    for group in groups(engine.schedule.entries):
         steps = {plan.offsets[one] - plan.offsets[group[0]] for one in group}
         assert steps == {0, 32 * batch, 64 * batch}
 

@@ -178,4 +178,4 @@ def test_what_is_not_finite_is_named_and_nothing_is_updated(steps):
 def test_the_model_of_the_other_tests_needs_no_python():
     step = scg.compile(sbn(), scg.MuProp(), backend="numba")
     update = make_update(step, Adam(), Adam())
-    assert isinstance(update, FusedUpdate) and update.program.engine().fallbacks == []
+    assert isinstance(update, FusedUpdate) and update.program.engine().schedule.fallbacks == []

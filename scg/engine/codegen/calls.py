@@ -18,7 +18,7 @@ _LLVM = {"f4": ir.FloatType(), "f8": ir.DoubleType(), "i8": ir.IntType(64)}
 
 def _call(name: str) -> Any:
     """Return signature and code of a call."""
-    symbol = symbols.register(name)
+    symbol = symbols.PREFIX + name
     codes, capsule = symbols.FUNCTIONS[name]
     result, parameters = _LLVM[codes[0]], [_LLVM[code] for code in codes]
 

@@ -115,11 +115,24 @@ def _load(payload: bytes) -> int:
     head, _, code = payload.partition(b"\0")
     symbol, *needed = head.split()
     for name in needed:
-        symbols.register(name.decode().removeprefix(symbols.PREFIX))
+        _register(name.decode().removeprefix(symbols.PREFIX))
     engine = _engine()
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine.get_function_address(symbol.decode())
+
+
+@functools.cache
+def _register(name: str) -> None:
+    """Let object code find a function of :data:`scg.engine.codegen.symbols.FUNCTIONS`."""
+    codes, capsule = symbols.FUNCTIONS[name]
+    if capsule is None:
+        arguments = ", ".join(f"x{i}" for i in range(len(codes)))
+        source = f"def kernel({arguments}):\n    return scalars.{name}({arguments})\n"
+        at = address(source, codes)
+    else:
+        at = symbols.exported(capsule)
+    llvm.add_symbol(symbols.PREFIX + name, at)
 
 
 @functools.cache
@@ -133,8 +146,7 @@ def _namespace() -> dict[str, Any]:
     from scg.engine.codegen.math import FUNCTIONS
     from scg.engine.codegen.rows import ROWS
     from scg.engine.codegen.tasks import TASKS
-    from scg.engine.noise.keys import stream_key
-    from scg.engine.noise.random import DRAWS
+    from scg.engine.noise.random import DRAWS, stream_key
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
     names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}

@@ -9,10 +9,7 @@ function of ours loaded, for a kernel that needs it and not before.
 from __future__ import annotations
 
 import ctypes
-import functools
 from typing import NamedTuple
-
-import llvmlite.binding as llvm
 
 PREFIX = "scg.call."
 
@@ -70,21 +67,10 @@ _name.restype, _name.argtypes = ctypes.c_char_p, [ctypes.py_object]
 _pointer.restype, _pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
 
 
-@functools.cache
-def register(name: str) -> str:
-    """Let object code find a function of the table, and return its symbol."""
-    codes, capsule = FUNCTIONS[name]
-    if capsule is None:
-        from scg.engine.codegen import native
-
-        arguments = ", ".join(f"x{i}" for i in range(len(codes)))
-        source = f"def kernel({arguments}):\n    return scalars.{name}({arguments})\n"
-        address = native.address(source, codes)
-    else:
-        exported = exports()[capsule]
-        address = _pointer(exported, _name(exported))
-    llvm.add_symbol(PREFIX + name, address)
-    return PREFIX + name
+def exported(capsule: str) -> int:
+    """The address of one of SciPy's functions."""
+    found = exports()[capsule]
+    return _pointer(found, _name(found))
 
 
 def signature(name: str) -> str:

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from scg.engine.noise.lanes import spread
-from scg.engine.noise.random import threefry
 from scg.seeds.noise import leaf_key
 
 #: Writes the key of every leaf. Words: addresses of the seed's word and of whether it is a hash, of
@@ -22,22 +16,6 @@ SOURCE = """def kernel(table):
     for i in range(word(table, 3)):
         put_i8(word(table, 2), i, i8(stream_key(u8(get_i8(leaves, i)), word(seed, 0))))
 """
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-
-
-@intrinsic
-def stream_key(typingctx, key, seed):
-    """See :func:`scg.seeds.noise.stream_key`; the first word lies in the key's upper half."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        key, seed = args
-        halves = (seed, builder.lshr(seed, _I64(32)))
-        x0, x1 = (spread(builder, builder.trunc(half, _I32), 1) for half in halves)
-        drawn = (x.to("zext", _I64) for x in threefry(builder, key, x0, x1))
-        low, high = (builder.extract_element(x.value, _I32(0)) for x in drawn)
-        return builder.or_(low, builder.shl(high, _I64(32)))
-
-    return types.uint64(types.uint64, types.uint64), codegen
 
 
 def leaf_keys(names: Sequence[str]) -> np.ndarray:

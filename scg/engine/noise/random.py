@@ -43,6 +43,21 @@ def threefry(builder: Any, key: Any, x0: Lanes, x1: Lanes) -> tuple[Lanes, Lanes
     return x0, x1
 
 
+@intrinsic
+def stream_key(typingctx, key, seed):
+    """See :func:`scg.seeds.noise.stream_key`; the first word lies in the key's upper half."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        key, seed = args
+        halves = (seed, builder.lshr(seed, _I64(32)))
+        x0, x1 = (spread(builder, builder.trunc(half, _I32), 1) for half in halves)
+        drawn = (x.to("zext", _I64) for x in threefry(builder, key, x0, x1))
+        low, high = (builder.extract_element(x.value, _I32(0)) for x in drawn)
+        return builder.or_(low, builder.shl(high, _I64(32)))
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
 def _uniform(code: str, x0: Lanes, x1: Lanes) -> list[Lanes]:
     """Return the open uniforms of blocks: two of float32, or one of float64."""
     if code == "f4":

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scg.engine.table.buffers import Uses
 from scg.engine.table.parts import Address, Call, Cut, ends, part
 from scg.ir.expr import Expr
+from scg.schedule.order import Uses
 
 #: Fills one leaf. Words: addresses of the key and of the first run, runs after that one; runs,
 #: elements a run, address, bytes a run, first block.

@@ -10,39 +10,16 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from scg.engine.interpreter import full
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.schedule.fuse import Entry, Loop, below, reads
-from scg.schedule.lower import View
+from scg.schedule.order import Uses
+from scg.schedule.schedule import type_of
 
 ALIGNMENT = 64
-_TYPES = {"int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
-
-
-class Uses(NamedTuple):
-    """Which arrays an entry reads and writes."""
-
-    read: tuple[Expr, ...]
-    written: tuple[Expr, ...]
-
-
-def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
-    """Return the arrays that an entry reads and writes."""
-    if isinstance(entry, Loop):
-        written = tuple({item.to.base: 0 for item in entry.stored})
-    else:
-        written = (entry.expr, *(one.expr for one in below(entry)))
-    return Uses(reads(entry, views), written)
-
-
-def type_of(expr: Expr, real: np.dtype) -> np.dtype:
-    """Return the type of an expression's array."""
-    return real if expr.kind == "float" else _TYPES[expr.kind]
 
 
 def bytes_of(expr: Expr, sizes: Mapping[Plate, int], real: np.dtype) -> int:

@@ -17,10 +17,10 @@ from scg.engine.codegen import native
 from scg.engine.codegen.kernels import Word
 from scg.engine.codegen.nests import Axis, moves
 from scg.engine.interpreter import full
-from scg.engine.table.buffers import type_of
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.schedule.fuse import Axes, Loop
+from scg.schedule.schedule import type_of
 
 #: Operations of a loop that is cut, and of a part at least: six and three microseconds.
 LARGE, LEAST = 1 << 17, 1 << 16

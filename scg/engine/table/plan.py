@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,17 +14,17 @@ from scg.engine.codegen.nests import Axis
 from scg.engine.interpreter import full
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch, products
-from scg.engine.table.buffers import ALIGNMENT, Uses, aligned, bytes_of, place, type_of
+from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of, place
 from scg.engine.table.parts import Address, Call, Cut, loop_parts
+from scg.engine.walk.ports import Ports
 from scg.engine.walk.team import Stage, walk
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.schedule.fuse import Axes, Fallback, Loop
 from scg.schedule.lower import elements_of
+from scg.schedule.order import Uses
+from scg.schedule.schedule import type_of
 from scg.schedule.stack import groups
-
-if TYPE_CHECKING:
-    from scg.engine.walk.connection import Ports
 
 Sizes = Mapping[Plate, int]
 

@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from scg.engine.codegen import native
-from scg.engine.table.buffers import Uses
 from scg.engine.table.parts import Call
 from scg.ir.expr import Expr
+from scg.schedule.order import Uses
 
 #: Asks for an array. Its words: address, lines, and one: to multiply by it takes the cycles that
 #: have to lie between two lines, for a processor seems to drop what it cannot note in time.

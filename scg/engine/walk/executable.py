@@ -12,19 +12,18 @@ from scg.engine.codegen import native
 from scg.engine.codegen.kernels import Word, generate
 from scg.engine.interpreter import Sizes, elements
 from scg.engine.noise import keys, streams
-from scg.engine.table import prefetch, table
-from scg.engine.table.buffers import Uses, type_of, uses
-from scg.engine.table.order import order
+from scg.engine.table import prefetch
 from scg.engine.table.parts import joins_of
 from scg.engine.table.plan import Plan
 from scg.engine.walk import blas, stretches, team
-from scg.engine.walk.connection import Connection, Ports
+from scg.engine.walk.connection import Connection
+from scg.engine.walk.ports import Ports
 from scg.ir import collector
 from scg.ir.expr import Expr
-from scg.ir.walk import topological
-from scg.schedule.fuse import Fallback, Gemm, Loop, fuse
-from scg.schedule.lower import lower
-from scg.schedule.stack import stack
+from scg.schedule.fuse import Gemm, Loop
+from scg.schedule.listing import Line, listing
+from scg.schedule.order import Uses
+from scg.schedule.schedule import Schedule
 
 #: Tables that are kept, one for each combination of plate sizes and threads.
 PLANS = 8
@@ -42,89 +41,38 @@ class Executable:
 
     Attributes
     ----------
-    entries : list
-        Loop nests, matrix products and the user's own ops, in order.
-    fallbacks : list of str
-        Names of the user's own ops, which Python computes.
+    schedule : Schedule
+        What runs.
+    sources : list
+        The text of each entry's kernel; None where there is none.
     """
 
     @collector.paused()
     def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64):
-        self.dtype = np.dtype(dtype)
+        self.schedule = schedule = Schedule(outputs, dtype, products=blas.check())
+        self.dtype, self.leaves, self.merges = schedule.dtype, schedule.leaves, schedule.merges
         self.code = "f4" if self.dtype == np.float32 else "f8"
-        self.declared = dict(outputs)
-        self.outputs, self.views = lower(outputs, products=blas.check())
-        entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
-        kept = {self.views[expr].base for expr in self.outputs.values()}
-        used = [uses(entry, self.views) for entry in entries]
-        turns = order(used, kept)
-        self.entries = entries = [entries[turn] for turn in turns]
-        self.order = [used[turn] for turn in turns]
-        self.fallbacks = [e.expr.op.name for e in entries if isinstance(e, Fallback)]
-        self._products = any(isinstance(entry, Gemm) for entry in entries)
-        self._leaves_and_results()
+        self._products = any(isinstance(entry, Gemm) for entry in schedule.entries)
         self.sources: list[str | None] = []
         self._steps: list[tuple[Any, int | None, tuple[Word, ...]]] = []
-        for entry in entries:
+        for entry in schedule.entries:
             source, words = self._source(entry)
             self.sources.append(source)
             self._steps.append((entry, native.address(source) if source else None, words))
-        self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op.name == "noise"}
-        self.leaf_keys = keys.leaf_keys([leaf.attrs["name"] for leaf in self.noise])
-        self.noise_slots = np.array(list(self.noise.values()), np.intp)
+        self.leaf_keys = keys.leaf_keys([leaf.attrs["name"] for leaf in schedule.noise])
         self._fill = {
-            leaf: native.address(streams.source_of(leaf, self.code)) for leaf in self.noise
+            leaf: native.address(streams.source_of(leaf, self.code)) for leaf in schedule.noise
         }
-        if any(plate.length is None for plate in self.plates):  # no size compiles anything later
-            loops = [entry for entry in entries if isinstance(entry, Loop)]
+        # No size of a plate compiles anything later.
+        if any(plate.length is None for plate in schedule.plates):
+            loops = [entry for entry in schedule.entries if isinstance(entry, Loop)]
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
-            merges = stretches.sources(self.code) if self.merges else ()
-            ahead = (prefetch.SOURCE,) if len(entries) >= prefetch.FEWEST else ()
-            hashing = (keys.SOURCE,) if self.noise else ()
+            merges = stretches.sources(self.code) if schedule.merges else ()
+            ahead = (prefetch.SOURCE,) if len(schedule.entries) >= prefetch.FEWEST else ()
+            hashing = (keys.SOURCE,) if schedule.noise else ()
             for source in (*team.SOURCES, *hashing, *merges, *ahead, *sorted(joins)):
                 native.address(source)
         self._plans: dict[tuple[int, ...], Plan] = {}
-
-    def _leaves_and_results(self) -> None:
-        """Give every array from outside, or going there, a slot."""
-        self.leaves: dict[Expr, int] = {}
-        self.constants: dict[int, np.ndarray] = {}
-        self.slots: dict[Expr, int] = {}
-        for expr in topological(self.outputs.values()):
-            if not expr.args:
-                slot = self.slots[expr] = len(self.slots)
-                if expr.value is None:
-                    self.leaves[expr] = slot
-                else:
-                    array = np.ascontiguousarray(expr.value, type_of(expr, self.dtype))
-                    self.constants[slot] = array.reshape(expr.value.shape)
-        written = {base for use in self.order for base in use.written}
-        bases = dict.fromkeys(self.views[expr].base for expr in self.outputs.values())
-        #: Whether somebody else than kernels reads noise: NumPy, which also explains failures, or
-        #: who asked for the outputs.
-        self.noise_is_read = self._may_fail() or any(b.op.name == "noise" for b in bases)
-        self.results = [base for base in bases if base in written]
-        for base in self.results:
-            self.slots[base] = len(self.slots)
-        #: Outputs, and the slots of those that are arrays of their own, not views.
-        self.finals = {
-            key: (expr, self.slots[expr] if expr in written else None)
-            for key, expr in self.outputs.items()
-        }
-        spread = [key for key in self.finals if ("spread", key) in self.finals]
-        moments = (self.finals[name] for key in spread for name in (key, ("spread", key)))
-        kept = all(slot is not None for _, slot in moments)
-        #: Whether kernels alone compute moments, each to an array of its own, as stretches need.
-        self.merges = bool(spread) and kept and not self.fallbacks
-        self.plates = sorted(
-            {p for e in topological(self.outputs.values()) for p in e.plates}
-            | {e.attrs["plate"] for e in self.leaves if e.op.name == "plate_size"},
-            key=lambda plate: plate.serial,
-        )
-
-    def _may_fail(self) -> bool:
-        loops = [entry for entry in self.entries if isinstance(entry, Loop)]
-        return bool(self.fallbacks) or any(i.kind == "row" for loop in loops for i in loop.items)
 
     def _source(self, entry: Any) -> tuple[str | None, tuple[Word, ...]]:
         if isinstance(entry, Loop):
@@ -146,16 +94,17 @@ class Executable:
 
     def plan(self, sizes: Sizes) -> Plan:
         """Return the table for these sizes of the plates."""
+        schedule = self.schedule
         threads = self.threads()
-        key = (threads, *(elements(plate, sizes) for plate in self.plates))
+        key = (threads, *(elements(plate, sizes) for plate in schedule.plates))
         found = self._plans.get(key)
         if found is None:
             for old in list(self._plans)[: 1 - PLANS]:  # other threads may do the same
                 self._plans.pop(old, None)
-            own = dict(zip(self.plates, key[1:], strict=True))
-            ports = Ports(self, own)
-            kept = Uses(tuple(self.noise) if self.noise_is_read else (), ())
-            used = [*self.order, kept]
+            own = dict(zip(schedule.plates, key[1:], strict=True))
+            ports = Ports(schedule, own)
+            kept = Uses(tuple(schedule.noise) if schedule.noise_is_read else (), ())
+            used = [*schedule.order, kept]
             steps, fill, leaf_keys = self._steps, self._fill, self.leaf_keys
             made = Plan(steps, used, ports, fill, leaf_keys, own, self.dtype, threads)
             found = self._plans.setdefault(key, made)
@@ -163,10 +112,10 @@ class Executable:
 
     def connect(self, leaves: Mapping[Expr, Any], sizes: Sizes, drawing: bool) -> Connection:
         """Tie the program to the arrays of a call; see :class:`Connection`."""
-        return Connection(self, leaves, sizes, drawing)
+        return Connection(self.schedule, self.plan(sizes), leaves, drawing)
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
-        """Compute the outputs, given an array for each expression of :attr:`leaves`."""
+        """Compute the outputs, given an array for each of the schedule's leaves."""
         return self.connect(leaves, sizes, drawing=False).run()
 
     def profile(
@@ -176,17 +125,24 @@ class Executable:
         connection = self.connect(leaves, sizes, drawing=False)
         single, _owned = connection.plan.singly(connection.frame)
         steps = [(number, rows, connection.caller(what)) for number, rows, what in single]
-        seconds = np.zeros((rounds, len(self.entries)))
+        seconds = np.zeros((rounds, len(self.schedule.entries)))
         for turn in range(rounds):
             for number, _, call in steps:
                 start = time.perf_counter()
                 call()
                 seconds[turn, number] += time.perf_counter() - start
-        rows = np.zeros(len(self.entries), int)
+        rows = np.zeros(len(self.schedule.entries), int)
         for number, count, _ in steps:
             rows[number] += count
         median = np.median(seconds, axis=0).tolist()
         return {i: (s, n) for i, (s, n) in enumerate(zip(median, rows.tolist(), strict=True))}
 
+    def listing(self) -> list[Line]:
+        """A line for every entry, with the number of its kernel."""
+        return listing(self.schedule.entries, self.schedule.order, self.sources)
+
     def __str__(self) -> str:
-        return table.text(self)
+        lines = [f"{i:>4}  {line}" for i, line in enumerate(self.listing())]
+        distinct, fallbacks = len(set(filter(None, self.sources))), len(self.schedule.fallbacks)
+        count = f"{len(lines)} entries, {distinct} kernels, {fallbacks} in NumPy"
+        return "\n".join([count, *lines])

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from scg.engine.blocks import STRETCHES
 from scg.engine.codegen import native
-from scg.engine.sampler import STRETCHES
-from scg.engine.walk.connection import Connection, address
+from scg.engine.walk.connection import Connection
+from scg.engine.walk.ports import address
 from scg.engine.walk.team import SERIAL, Team
 from scg.seeds.noise import seed_word
 

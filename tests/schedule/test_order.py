@@ -8,12 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scg
-from scg.engine.table.buffers import Uses
-from scg.engine.table.order import elements, order
+from scg.schedule.order import Uses, elements, order
 
 pytest.importorskip("numba")
-
-from scg.engine.walk import executable
 
 
 def arrays(sizes):
@@ -96,7 +93,7 @@ def test_results_have_the_bits_of_the_order_of_levels(estimator, monkeypatch):
     g, x = chain(20), np.random.default_rng(0).normal(size=(5, 3))
     params = {n: v + 0.1 for n, v in g.init(seed=0).items()}
     ours = scg.compile(g, estimator, backend="numba")(params, seed=1, x=x)
-    monkeypatch.setattr(executable, "order", lambda used, kept: range(len(used)))
+    monkeypatch.setattr("scg.schedule.schedule.order", lambda used, kept: range(len(used)))
     theirs = scg.compile(g, estimator, backend="numba")(params, seed=1, x=x)
     assert ours.cost == theirs.cost
     for name, grad in theirs.grads.items():
@@ -105,7 +102,7 @@ def test_results_have_the_bits_of_the_order_of_levels(estimator, monkeypatch):
 
 def test_the_gradients_of_a_chain_are_added_up_on_the_way():
     step = scg.compile(chain(200), scg.ScoreFunction(), backend="numba")
-    used = step.program.engine().order
+    used = step.program.engine().schedule.order
     writer = {base: i for i, use in enumerate(used) for base in use.written}
     waited = [
         max(i - writer[base] for base in use.read if base in writer)

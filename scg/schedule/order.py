@@ -8,13 +8,31 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from scg.engine.table.buffers import Uses
 from scg.ir.expr import Expr
+from scg.schedule.fuse import Entry, Loop, below, reads
+from scg.schedule.lower import View
 
 #: Elements of a plate whose length is not known before a call.
 USUAL = 32
+
+
+class Uses(NamedTuple):
+    """Which arrays an entry reads and writes."""
+
+    read: tuple[Expr, ...]
+    written: tuple[Expr, ...]
+
+
+def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
+    """Return the arrays that an entry reads and writes."""
+    if isinstance(entry, Loop):
+        written = tuple({item.to.base: 0 for item in entry.stored})
+    else:
+        written = (entry.expr, *(one.expr for one in below(entry)))
+    return Uses(reads(entry, views), written)
 
 
 def elements(base: Expr) -> int:

@@ -1,0 +1,37 @@
+"""The profile of a step: how long each entry of its schedule takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scg.ir.tables import grid
+from scg.schedule.listing import Line
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Median seconds of every entry of a step, and how often it runs in one call."""
+
+    rows: tuple[tuple[float, int, Line], ...]
+
+    @property
+    def total(self) -> float:
+        """Seconds of all entries."""
+        return sum(seconds for seconds, _, _ in self.rows)
+
+    def __str__(self) -> str:
+        lines = [f"{self.total * 1e6:10.1f} µs in {len(self.rows)} entries"]
+        lines += [f"{s * 1e6:10.1f} µs {n:>4}x {row}" for s, n, row in self._slowest_first]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [f"{s * 1e6:.1f} µs", f"{n}×", row.kernel, row.space, row.ops, ", ".join(row.origins)]
+            for s, n, row in self._slowest_first
+        ]
+        caption = f"{self.total * 1e6:.1f} µs in {len(rows)} entries"
+        return grid(["time", "rows", "kernel", "over", "operations", "for"], rows, caption)
+
+    @property
+    def _slowest_first(self) -> list[tuple[float, int, Line]]:
+        return sorted(self.rows, key=lambda row: -row[0])

@@ -1,0 +1,118 @@
+"""Ports: the arrays of a call that come from outside or go there."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.engine.interpreter import Sizes, full
+from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of
+from scg.ir.expr import Expr
+from scg.schedule.schedule import Schedule, type_of
+
+#: Pieces of memory for results that are watched for reuse.
+MEMORIES = 4
+
+
+class Input(NamedTuple):
+    """A leaf that a call brings."""
+
+    leaf: Expr
+    slot: int
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    is_noise: bool
+
+
+class Ports:
+    """The arrays of a call that do not lie in its frame, by slot, for given sizes of the plates.
+
+    Constants and sizes are made here, once. Results are cut from one piece of memory, so that a
+    call asks for memory, and for its address, once.
+    """
+
+    def __init__(self, schedule: Schedule, sizes: Sizes):
+        real = schedule.dtype
+        self.slots = schedule.slots
+        self.fixed = dict(schedule.constants)
+        self.inputs: list[Input] = []
+        for leaf, slot in schedule.leaves.items():
+            dtype = type_of(leaf, real)
+            if leaf.op.name == "plate_size":
+                self.fixed[slot] = np.array(sizes[leaf.attrs["plate"]], dtype)
+            else:
+                shape = full(leaf, sizes)
+                self.inputs.append(Input(leaf, slot, dtype, shape, leaf in schedule.noise))
+        self.at = np.zeros(len(self.slots), np.int64)
+        for slot, array in self.fixed.items():
+            self.at[slot] = address(array)
+        lengths = [aligned(bytes_of(base, sizes, real)) for base in schedule.results]
+        ends = np.cumsum([0, *lengths]).tolist()
+        self.bytes = ends[-1]
+        self.results = [
+            (schedule.slots[base], full(base, sizes), type_of(base, real), start)
+            for base, start in zip(schedule.results, ends, strict=False)
+        ]
+        self._starts = np.array(ends[:-1], np.int64)  # results have the last slots
+        self._memories: deque[np.ndarray] = deque()
+
+    def open(
+        self, leaves: Mapping[Expr, Any], drawing: bool
+    ) -> tuple[dict[int, np.ndarray], np.ndarray]:
+        """Return arrays by slot, new ones for the results, and their addresses."""
+        arrays, at = self.fixed.copy(), self.at.copy()
+        for leaf, slot, dtype, shape, is_noise in self.inputs:
+            if drawing and is_noise:
+                continue
+            array = np.asarray(leaves[leaf], dtype)
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned):
+                array = np.array(array, order="C")
+            if array.shape != shape:
+                raise ValueError(f"a leaf has shape {array.shape}, expected {shape}")
+            arrays[slot] = array
+            at[slot] = address(array)
+        memory = self._free_memory()
+        start = address(memory)
+        skip = -start % ALIGNMENT
+        for slot, shape, dtype, offset in self.results:
+            arrays[slot] = np.ndarray(shape, dtype, memory, skip + offset)
+        np.add(self._starts, start + skip, at[len(at) - len(self._starts) :])
+        self._memories.append(memory)  # from here on the results hold it
+        return arrays, at
+
+    def _free_memory(self) -> np.ndarray:
+        """Return memory for results: that of earlier ones that nobody holds, or else new.
+
+        Large pieces that are new cost more than many a kernel: the system maps them page by page.
+        """
+        for _ in range(len(self._memories)):
+            try:
+                memory = self._memories.popleft()
+            except IndexError:  # other threads took the rest
+                break
+            if sys.getrefcount(memory) == _UNSHARED:
+                return memory
+            if len(self._memories) < MEMORIES:
+                self._memories.append(memory)
+        return np.empty(self.bytes + ALIGNMENT, np.uint8)
+
+
+def _unshared() -> int:
+    """Return the references that Python counts where one variable holds an array."""
+    memories = deque([np.empty(0)])
+    memory = memories.popleft()
+    return sys.getrefcount(memory)
+
+
+#: Versions of Python differ: some do not count a variable that asks.
+_UNSHARED = _unshared()
+
+
+def address(array: np.ndarray) -> int:
+    """Return where an array begins; `ndarray.ctypes` takes three times as long."""
+    return array.__array_interface__["data"][0]

@@ -1,0 +1,111 @@
+"""The schedule: what runs, in which order, and which arrays come from outside or go there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.ir.expr import Expr
+from scg.ir.walk import topological
+from scg.schedule.fuse import Entry, Fallback, Loop, fuse
+from scg.schedule.listing import listing
+from scg.schedule.lower import lower
+from scg.schedule.order import order, uses
+from scg.schedule.stack import stack
+
+_TYPES = {"int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
+
+
+def type_of(expr: Expr, real: np.dtype) -> np.dtype:
+    """The type of an expression's array."""
+    return real if expr.kind == "float" else _TYPES[expr.kind]
+
+
+class Schedule:
+    """A lowered program: entries in the order in which they run; ``print`` it.
+
+    Parameters
+    ----------
+    outputs : mapping
+        Expressions by key, without stochastic nodes.
+    dtype : numpy dtype
+        The type of all floats, float64 or float32.
+    products : bool
+        Whether the engine has matrix products; otherwise they are loops.
+
+    Attributes
+    ----------
+    entries : list
+        Loop nests, matrix products and the user's own ops, in order.
+    order : list of Uses
+        The arrays that each entry reads and writes.
+    slots : dict
+        A number for each array that comes from outside or goes there.
+    leaves, noise, constants : dict
+        The leaves and the noise among them, with their slots; constant arrays by slot.
+    results : list of Expr
+        The arrays that go outside; they have the last slots.
+    fallbacks : list of str
+        Names of the user's own ops, which Python computes.
+    """
+
+    def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64, products: bool = True):
+        self.dtype = np.dtype(dtype)
+        self.declared = dict(outputs)
+        self.outputs, self.views = lower(outputs, products=products)
+        entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
+        kept = {self.views[expr].base for expr in self.outputs.values()}
+        used = [uses(entry, self.views) for entry in entries]
+        turns = order(used, kept)
+        self.entries: list[Entry] = [entries[turn] for turn in turns]
+        self.order = [used[turn] for turn in turns]
+        self.fallbacks = [e.expr.op.name for e in self.entries if isinstance(e, Fallback)]
+        self._give_slots()
+        self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op.name == "noise"}
+        self.noise_slots = np.array(list(self.noise.values()), np.intp)
+
+    def _give_slots(self) -> None:
+        """Give every array from outside, or going there, a slot."""
+        self.leaves: dict[Expr, int] = {}
+        self.constants: dict[int, np.ndarray] = {}
+        self.slots: dict[Expr, int] = {}
+        for expr in topological(self.outputs.values()):
+            if not expr.args:
+                slot = self.slots[expr] = len(self.slots)
+                if expr.value is None:
+                    self.leaves[expr] = slot
+                else:
+                    array = np.ascontiguousarray(expr.value, type_of(expr, self.dtype))
+                    self.constants[slot] = array.reshape(expr.value.shape)
+        written = {base for use in self.order for base in use.written}
+        bases = dict.fromkeys(self.views[expr].base for expr in self.outputs.values())
+        #: True if noise must be readable from Python (fallback ops, error reports, outputs).
+        self.noise_is_read = self._may_fail() or any(b.op.name == "noise" for b in bases)
+        self.results = [base for base in bases if base in written]
+        for base in self.results:
+            self.slots[base] = len(self.slots)
+        #: Outputs, and the slots of those that are arrays of their own, not views.
+        self.finals = {
+            key: (expr, self.slots[expr] if expr in written else None)
+            for key, expr in self.outputs.items()
+        }
+        spread = [key for key in self.finals if ("spread", key) in self.finals]
+        moments = (self.finals[name] for key in spread for name in (key, ("spread", key)))
+        kept = all(slot is not None for _, slot in moments)
+        #: Whether kernels alone compute moments, each to an array of its own, as stretches need.
+        self.merges = bool(spread) and kept and not self.fallbacks
+        self.plates = sorted(
+            {p for e in topological(self.outputs.values()) for p in e.plates}
+            | {e.attrs["plate"] for e in self.leaves if e.op.name == "plate_size"},
+            key=lambda plate: plate.serial,
+        )
+
+    def _may_fail(self) -> bool:
+        loops = [entry for entry in self.entries if isinstance(entry, Loop)]
+        return bool(self.fallbacks) or any(i.kind == "row" for loop in loops for i in loop.items)
+
+    def __str__(self) -> str:
+        lines = [f"{i:>4}  {line}" for i, line in enumerate(listing(self.entries, self.order))]
+        return "\n".join([f"{len(lines)} entries, {len(self.fallbacks)} in NumPy", *lines])
