@@ -195,12 +195,43 @@ PAGES = {
 }
 
 
+# --- the map of imports -----------------------------------------------------------------------
+def rooms() -> dict[str, set[str]]:
+    """Return the rooms that each room of scg imports, function bodies included."""
+    package = Path(scg.__file__).parent
+    found: dict[str, set[str]] = {}
+    for path in sorted(package.rglob("*.py")):
+        own, *rest = path.relative_to(package).with_suffix("").parts
+        if own.startswith("__"):
+            continue
+        room = f"{own}/" if rest else own
+        uses = re.findall(r"from scg\.(\w+)(\.?)", path.read_text(encoding="utf-8"))
+        uses = {f"{name}/" if (package / name).is_dir() else name for name, _ in uses}
+        found.setdefault(room, set()).update(uses - {room})
+    return found
+
+
+def with_imports(text: str) -> str:
+    """Return the design page with the map of imports that the code has."""
+    begin, end = "<!-- imports: made by docs/tables.py -->\n", "<!-- end of imports -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    lines = [*table("room", "imports")]
+    lines += [
+        row(f"`{room}`", ", ".join(f"`{name}`" for name in sorted(uses)) or "nothing")
+        for room, uses in sorted(rooms().items(), key=lambda item: (len(item[1]), item[0]))
+    ]
+    return before + begin + "\n".join(lines) + "\n" + end + after
+
+
 def pages() -> Iterator[tuple[Path, str]]:
     """Yield every page that is made here, and its text."""
     for name, lines in PAGES.items():
         yield REFERENCE / f"{name}.md", f"{MADE}\n\n" + "\n".join(lines()).rstrip() + "\n"
     for cls in ESTIMATORS:
         yield page_of(cls), with_formula(cls)
+    design = REFERENCE.parent / "design.md"
+    yield design, with_imports(design.read_text(encoding="utf-8"))
 
 
 def main() -> int:
