@@ -316,7 +316,7 @@ def test_draws_on_plates_follow_their_own_parameters(dtype, seed):
     data = {"logits": CLASSES}
     runs = 20_000
     noise = step.noise(seed=seed, runs=runs, data=data)["z/u"]
-    draw = finish({"z": step.surrogate.draws[z].value}, dtype)
+    draw = finish({"z": step.surrogate.first.draws[z].value}, dtype)
     x = draw.run({"logits": CLASSES.astype(dtype)}, {"z/u": noise}, {plate: 2})["z"]
     p = sp.softmax(CLASSES, axis=-1)
     counts = np.array(
