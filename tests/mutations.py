@@ -24,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("scg", "tests", "setup.cfg", "pyproject.toml")
 LAWS = "compositions plates mixing credit layers second_order mixed stops state bias".split()
+#: Other suites that ought to notice, by name.
+SUITES = {"arguments": "tests/test_arguments.py", "nn": "tests/layers/test_nn.py"}
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
 
@@ -240,6 +242,23 @@ MUTATIONS = [
         "the centre of NVIL depends on the draw of this call",
         "compositions",
     ),
+    Mutation(
+        "arguments-of-any-kind",
+        "scg/arguments.py",
+        "if kind and name in given and not kind[1](given[name]):",
+        "if False:",
+        "a step passes where a graph is asked for, and fails within",
+        "arguments",
+    ),
+    Mutation(
+        "a-layer-reads-its-first-input",
+        "scg/layers/nn.py",
+        "return self._apply(x, *others, *self._parameters)",
+        "self._out = vars(self).get('_out') or self._apply(x, *others, *self._parameters)\n"
+        "        return self._out",
+        "a layer that is applied twice returns what it made of its first input",
+        "nn",
+    ),
 ]
 
 
@@ -257,7 +276,7 @@ def mutated(mutation: Mutation) -> str:
 
 def run(copy: Path, laws: list[str]) -> tuple[bool, str]:
     """Run the laws on a copy until the first failure: whether all passed, and what failed."""
-    files = [f"tests/laws/test_{law}.py" for law in laws]
+    files = [SUITES.get(law, f"tests/laws/test_{law}.py") for law in laws]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("PYTHONPATH", None)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
@@ -306,7 +325,7 @@ def main() -> int:
             else:
                 shutil.copy(source, copy / name)
         check_copy(copy)
-        passed, failure = run(copy, LAWS)
+        passed, failure = run(copy, [*LAWS, *SUITES])
         if not passed:
             raise SystemExit(f"the laws fail without any mutation: {failure}")
 
