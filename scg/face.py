@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-import numpy as np
-
 from scg.arguments import checked
 from scg.draw.dot import draw_graph
 from scg.graph.core import CoreGraph
 from scg.graph.declaration import read, write
-from scg.run.simulate import Draw, sampler, simulate
+from scg.run.simulate import sampler, simulate
 
 
 class Graph(CoreGraph):
@@ -34,13 +32,8 @@ class Graph(CoreGraph):
     Graph('toy': 1 parameter, 1 stochastic, 1 cost)
     """
 
-    def simulate(self, params: Mapping[str, Any], **options: Any) -> dict[str, np.ndarray]:
-        """Draw values of any nodes; see :func:`scg.run.simulate.simulate`."""
-        return simulate(self, params, **options)
-
-    def sampler(self, params: Mapping[str, Any], **options: Any) -> Draw:
-        """Tie :meth:`simulate` to its arguments; see :func:`scg.run.simulate.sampler`."""
-        return sampler(self, params, **options)
+    simulate = simulate
+    sampler = sampler
 
     def to_json(self) -> str:
         """Return the declaration as JSON text; see :mod:`scg.graph.declaration`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from scg.arguments import checked
 from scg.errors import CompilerError, DeclarationError
 from scg.ir.expr import Expr, describe
 from scg.ir.op import constant
@@ -87,6 +88,7 @@ def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
     return env
 
 
+@checked("scg.grad(y, [x])", DeclarationError)
 def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
     """Return the derivative of a declared node in other nodes, as nodes.
 

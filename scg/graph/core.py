@@ -127,7 +127,7 @@ class CoreGraph(Nodes):
         """
         full = self._register(name)
         check_law(full, dist)
-        args = tuple(self._node(value, full) for value in dist.parameters.values())
+        args = tuple(self.as_node(value, full) for value in dist.parameters.values())
         every = as_plates([p for arg in args for p in arg.plates] + list(as_plates(plates)))
         self._check_plates(full, every)
         attrs = {"name": full, "family": type(dist), "static": dist.static}
@@ -141,7 +141,7 @@ class CoreGraph(Nodes):
     def deterministic(self, name: str, value: Expr) -> Expr:
         """Name a deterministic node, for drawings, messages and ``simulate``."""
         full = self._register(name)
-        node = self._node(value, full)
+        node = self.as_node(value, full)
         self._enter(full, node, "deterministic")
         self.deterministics[full] = node
         self.names.setdefault(node, full)
@@ -164,8 +164,8 @@ class CoreGraph(Nodes):
             The value of an element that is not there must be finite all the same.
         """
         full = self._register(name)
-        there = None if mask is None else self._node(mask, full)
-        cost = cost_of(full, self._node(value, full), there)
+        there = None if mask is None else self.as_node(mask, full)
+        cost = cost_of(full, self.as_node(value, full), there)
         self._check_plates(full, cost.plates)
         self.costs[full] = cost
         self._enter(full, cost, "cost")
@@ -197,8 +197,8 @@ class CoreGraph(Nodes):
         """
         full = self._register(name)
         check_law(full, dist)
-        there = None if mask is None else self._node(mask, full)
-        seen = Observation(dist, self._node(value, full), there)
+        there = None if mask is None else self.as_node(mask, full)
+        seen = Observation(dist, self.as_node(value, full), there)
         cost = cost_of_observation(full, seen)
         self._check_plates(full, cost.plates)
         self.observations[full] = seen

@@ -138,7 +138,7 @@ class Nodes:
             self.origin.name, self.origin.line = full, caller()
         self.origin = Origin()
 
-    def _node(self, value: Any, name: str) -> Expr:
+    def as_node(self, value: Any, name: str) -> Expr:
         """Return a value, which the node `name` uses, as an expression of this graph."""
         if not isinstance(value, Expr):
             return constant(self, value)

@@ -60,11 +60,9 @@ class Layer:
         self._size = 0
         self._parameters: Sequence[Any] | None = None
 
-    def __call__(self, x: Any, *others: Any) -> Expr:
-        """Apply the layer."""
-        for node in (x, *others):
-            if not isinstance(node, Expr):
-                raise DeclarationError(f"layer {self.name!r}: expected a node, got {node!r}")
+    def __call__(self, x: Any, *more: Any) -> Expr:
+        """Apply the layer to nodes or arrays."""
+        x, *others = [self._g.as_node(value, self.name) for value in (x, *more)]
         if x.ndim < self._least:
             raise DeclarationError(
                 f"layer {self.name!r}: expected {self._expected} as input, got {describe(x)}"

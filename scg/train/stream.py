@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scg.errors import CallError
@@ -55,12 +55,13 @@ class Stream:
         transform: Transform | None = None,
     ):
         if steps_per_epoch is None:
-            if not isinstance(batches, Sized):
+            try:
+                steps_per_epoch = len(batches)  # pyright: ignore[reportArgumentType]
+            except TypeError:
                 raise CallError(
                     "data is an iterable of batches without a length; say how many make an epoch: "
                     "steps_per_epoch="
-                )
-            steps_per_epoch = len(batches)
+                ) from None
         self.per_epoch = check_count("steps_per_epoch", steps_per_epoch)
         self.seed, self.transform = seed, transform
         self.batch_size: int | None = None

@@ -102,6 +102,15 @@ def test_a_layer_is_applied_twice_with_the_same_parameters(name):
     np.testing.assert_array_equal(found["first"][:, 0], found["second"])
 
 
+def test_an_input_may_be_an_array():
+    g = scg.Graph()
+    cell = scg.nn.gru_cell(g, "gru", 2)
+    g.deterministic("h", cell(g.data("x", shape=3), np.zeros(2)))
+    g.deterministic("zeros", cell(np.zeros(3), np.zeros(2)))
+    out = g.simulate(g.init(0), nodes=["h", "zeros"], data={"x": np.zeros(3)}, seed=0)
+    np.testing.assert_array_equal(out["h"], out["zeros"])
+
+
 def test_a_bias_may_start_anywhere():
     g = scg.Graph()
     scg.nn.linear(g, "a", 2, bias=[1.0, 2.0])(g.data("x", shape=3))
@@ -125,7 +134,11 @@ def wrong_layers(g, x):
         lambda: layer(g.data("y", shape=4)),
         "layer 'net/d/0': its parameters are for inputs of size 3, as in its first call, got node",
     )
-    yield lambda: layer(np.ones(3)), "layer 'net/d/0': expected a node, got array([1., 1., 1.])"
+    yield lambda: layer("x"), "a constant must be an array of numbers, got str"
+    yield (
+        lambda: layer(scg.Graph("other").data("x", shape=3)),
+        "node 'net/d/0' of graph 'graph' uses node 'x' of shape (3,) of another graph ('other')",
+    )
     yield (
         lambda: scg.nn.linear(g, "e", x, 2),
         'scg.nn.linear: too many positional arguments; write scg.nn.linear(g, "out", 10)(x)',
