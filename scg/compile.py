@@ -11,12 +11,9 @@ from scg.arguments import checked
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
 from scg.compiler.objective import check_reductions
-from scg.compiler.one_coordinate import one_coordinate
 from scg.compiler.plan import check_orders, make_plan
-from scg.compiler.simplify import simplify
 from scg.compiler.surrogate import Surrogate
 from scg.engine.backends import chosen_backend
-from scg.engine.program import Program
 from scg.errors import DeclarationError
 from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
@@ -24,6 +21,7 @@ from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.ir.origin import Origin
 from scg.run.curvature import directional
+from scg.run.finish import finish
 from scg.run.step import Step
 
 DTYPES = ("float64", "float32")
@@ -137,13 +135,6 @@ def _squared_norm(grads: list[Expr]) -> Expr:
     for part in parts[1:]:
         total = total + part
     return total
-
-
-def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "numpy") -> Program:
-    """Simplify, take products of one changed coordinate apart, and return the program."""
-    known: dict[Expr, Expr] = {}
-    simple = simplify(one_coordinate(simplify(list(outputs.values()), known)), known)
-    return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
 
 
 def _check_options(graph: CoreGraph, dtype: str, order: int) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
 from scg.engine.program import Program
 from scg.graph.core import CoreGraph
@@ -16,6 +15,7 @@ from scg.ir.op import constant
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops.linalg import dot
+from scg.run.finish import finish
 
 POINTS = Plate.internal("points", None, rank=0)
 #: Central differences at h, h/2 and h/4, and how Richardson extrapolation weighs them.

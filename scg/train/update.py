@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.compile import finish
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.op import STATE, constant, intern
 from scg.ir.origin import Origin
+from scg.run.finish import finish
 from scg.run.result import Nested, nest
 from scg.run.step import Step
 from scg.train.optim import Optimizer, OptimizerState

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from scg.arguments import checked
-from scg.compile import finish
 from scg.compiler.analyse import Influence, bits
 from scg.compiler.differentiate import gradients
 from scg.compiler.objective import check_reductions, contribution
@@ -31,6 +30,7 @@ from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
 from scg.run.binding import bind
 from scg.run.curvature import assemble, directional, directions, shapes_of
+from scg.run.finish import finish
 
 LIMIT = 1 << 20
 _BLOCK = 1 << 14

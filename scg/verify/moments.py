@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from scg.arguments import checked
-from scg.compile import finish
 from scg.engine.interpreter import Sizes
 from scg.engine.program import Program
 from scg.errors import EnumerationError
 from scg.ir.tables import grid
 from scg.run.curvature import assemble
+from scg.run.finish import finish
 from scg.run.result import nest
 from scg.run.step import Step
 from scg.verify.kinks import ADVICE

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compile import finish
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
 from scg.ir.walk import topological
+from scg.run.finish import finish
 
 DEPTH = 20_000
 

@@ -9,8 +9,8 @@ import scipy.special as sp
 from scipy import stats
 
 import scg
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
+from scg.run.finish import finish
 from scg.testing import check_gradient
 
 from . import law

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
+from scg.run.finish import finish
 
 W = np.array([[0.0, 0.0, 0.0], [1.3, 0.0, 0.0], [-0.7, 0.4, 0.0]])
 LAWS = {

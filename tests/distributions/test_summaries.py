@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.special import betainc, betaincc, expit
 
 import scg
-from scg.compile import finish
+from scg.run.finish import finish
 from scg.testing import check_gradient
 
 from . import law

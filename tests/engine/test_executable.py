@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scg
-from scg.compile import finish
 from scg.engine.codegen import native
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
 from scg.ir.plate import Plate
 from scg.ops import elementwise, linalg, reductions, shape, special
+from scg.run.finish import finish
 from scg.schedule.statements import FLOATS
 
 pytest.importorskip("numba")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
 from scg.engine import program as programs
 from scg.engine.interpreter import Interpreter, elements, full
 from scg.engine.program import Program
 from scg.ir.walk import topological
+from scg.run.finish import finish
 
 
 def layers():

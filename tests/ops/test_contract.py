@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scg
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
 from scg.ir.plate import ordered
 from scg.ops.linalg import contract
+from scg.run.finish import finish
 
 LENGTHS = {0: 2, 1: 3, 2: 1, 3: 4}
 PLATE_LENGTHS = (3, 1)

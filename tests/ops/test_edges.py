@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
 from scg.ops import elementwise, gradient, powers, quantiles, special
+from scg.run.finish import finish
 
 INF = np.inf
 

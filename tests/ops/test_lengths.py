@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
+from scg.run.finish import finish
 
 norm = np.linalg.norm
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compile import finish
 from scg.compiler.analyse import continuous_in
 from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
@@ -12,6 +11,7 @@ from scg.ir.op import OPS, constant
 from scg.ir.walk import topological
 from scg.ops import elementwise as e
 from scg.ops import gradient, reductions
+from scg.run.finish import finish
 from scg.testing.gradient import POINTS as PLATE
 
 from .breadth import Case

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compile import finish
 from scg.compiler.differentiate import gradients
 from scg.ir.op import Op
 from scg.ir.plate import ordered
 from scg.ir.walk import topological
 from scg.ops import elementwise, gradient, linalg, reductions, shape
+from scg.run.finish import finish
 from scg.testing import check_gradient
 
 from .vocabulary import ROWS
