@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from scg.arguments import checked
+from scg.errors import CallError
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.protocol import Estimator
 from scg.run.step import Step
@@ -21,6 +22,11 @@ def cite(step: Step) -> Bibliography:
     """Return BibTeX entries of what a step uses: the law, its estimators and baselines, its noise.
 
     They are a string, which an interactive session shows line by line.
+
+    Raises
+    ------
+    CallError
+        If an estimator cites a key that the bibliography lacks.
 
     Examples
     --------
@@ -41,8 +47,18 @@ def cite(step: Step) -> Bibliography:
         keys += _cited(estimator)
     if step.program.noise:
         keys += _NOISE
-    entries = bibliography()
-    return Bibliography("\n\n".join(entries[key] for key in dict.fromkeys(keys)))
+    return Bibliography("\n\n".join(map(_entry, dict.fromkeys(keys))))
+
+
+def _entry(key: str) -> str:
+    """The entry of a key; an estimator of a user's own may cite whole entries."""
+    found = key if key.lstrip().startswith("@") else bibliography().get(key)
+    if found is None:
+        raise CallError(
+            f"the bibliography has no key {key!r}; let `cites` of an estimator of your own hold "
+            "whole BibTeX entries, which begin with @"
+        )
+    return found
 
 
 class Bibliography(str):
