@@ -81,3 +81,15 @@ def test_a_step_without_noise_does_not_cite_its_generator():
     g = scg.Graph()
     g.cost("loss", g.sample("a", scg.Bernoulli(logits=g.parameter("theta", 0.0))))
     assert "salmon2011" not in scg.cite(scg.compile(g, scg.Enumeration()))
+
+
+def test_an_estimator_of_ones_own_cites_an_entry_or_a_known_key():
+    class Own(scg.ScoreFunction):
+        cites = ("@misc{own2026,\n  title = {Own},\n}", "mystery1999")
+
+    g = scg.Graph()
+    g.cost("loss", g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.0))))
+    with pytest.raises(scg.CallError, match="no key 'mystery1999'"):
+        scg.cite(scg.compile(g, Own()))
+    Own.cites = Own.cites[:1]
+    assert "@misc{own2026," in scg.cite(scg.compile(g, Own()))
