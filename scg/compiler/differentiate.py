@@ -9,6 +9,7 @@ from scg.errors import CompilerError, DeclarationError
 from scg.ir.expr import Expr, describe
 from scg.ir.op import constant
 from scg.ir.walk import rewrite, topological
+from scg.ops.base import is_constant
 from scg.ops.gradient import IDENTITIES, box, stop
 from scg.ops.reductions import expand, fit, zeros
 
@@ -58,7 +59,8 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
                 cotangent = fit(rule(g, expr, *expr.args, **expr.attrs), arg.plates, arg.shape)
                 if cotangent.plates != arg.plates or cotangent.shape != arg.shape:
                     raise CompilerError(f"the VJP of {expr.op.name} returned {cotangent!r}")
-                waiting.setdefault(arg, []).append(cotangent)
+                if not is_constant(cotangent, 0):  # times an infinite slope it would be NaN
+                    waiting.setdefault(arg, []).append(cotangent)
     return [found[x] if x in found else zeros(x) for x in wrt]
 
 

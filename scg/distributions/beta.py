@@ -9,8 +9,8 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.distributions.gamma import shape_remainder
-from scg.ops.elementary import open_unit
-from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, sigmoid, where
+from scg.ops.elementary import open_sigmoid
+from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, where
 from scg.ops.proportions import beta_log_density, relative_entropy
 from scg.ops.quantiles import logit_betaincinv
 from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
@@ -45,11 +45,11 @@ class Beta(Distribution):
         """σ(log a − log b)."""
         a = log_gammaincinv(self.concentration1, noise.uniform(self.shape, "a"))
         b = log_gammaincinv(self.concentration0, noise.uniform(self.shape, "b"))
-        return open_unit(sigmoid(a - b))
+        return open_sigmoid(a - b)
 
     def quantile(self, u: Any) -> Any:
         """I⁻¹(u; α, β), by its log-odds, with an implicit derivative in both shapes."""
-        return open_unit(sigmoid(logit_betaincinv(self.concentration1, self.concentration0, u)))
+        return open_sigmoid(logit_betaincinv(self.concentration1, self.concentration0, u))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """(α − 1) log(x/p) + (β − 1) log((1 − x)/q) + Stirling's remainder, p = α/(α+β) = 1−q."""

@@ -8,7 +8,7 @@ from typing import Any
 from scg.distributions.location_scale import Symmetric, no_mean, no_variance
 from scg.distributions.student_t import log1p_square
 from scg.ops.elementary import tan
-from scg.ops.elementwise import exp, expm1, log1p, sqrt, square
+from scg.ops.elementwise import exp, expm1, greater, log, log1p, sqrt, square, where
 
 
 class Cauchy(Symmetric):
@@ -32,12 +32,21 @@ class Cauchy(Symmetric):
     variance = no_variance
 
     def standard_quantile(self, u: Any) -> Any:
-        """tan(π (u − 1/2))."""
-        return tan(math.pi * (u - 0.5))
+        """tan(π (u − 1/2)); in the tails ∓1 / tan(π v), with the probability v beyond."""
+        upper = greater(u, 0.5)
+        rest = where(upper, 1.0 - u, u)
+        tail = greater(0.25, rest)
+        far = 1.0 / tan(math.pi * where(tail, rest, 0.25))
+        centre = tan(math.pi * where(tail, 0.0, 0.5 - rest))
+        return where(upper, 1.0, -1.0) * where(tail, far, centre)
 
-    def standard_log_density(self, z: Any) -> Any:
-        """−log(1 + z²) − log π."""
-        return -log1p_square(z, 1.0) - math.log(math.pi)
+    def standard_log_density(self, z: Any, scale: Any = 1.0) -> Any:
+        """−log(1 + z²) − log π at z / scale."""
+        return -log1p_square(z, 1.0, scale) - math.log(math.pi)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """Standard log-density at z = (x − μ) / γ, also where z overflows, minus log γ."""
+        return self.standard_log_density(x - self.loc, self.scale) - log(self.scale)
 
     def outward(self, z: Any, log_v: Any) -> Any:
         """√((1 + z²) / v − 1)."""

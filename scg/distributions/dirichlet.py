@@ -11,10 +11,10 @@ from scg.distributions.base import Joint
 from scg.distributions.beta import entropy_part
 from scg.distributions.gamma import shape_remainder
 from scg.errors import DeclarationError
-from scg.ops.elementary import open_unit
+from scg.ops.elementary import open_exp, open_unit
 from scg.ops.elementwise import greater, log, where
 from scg.ops.proportions import dirichlet_core, relative_entropy
-from scg.ops.reductions import softmax, sum
+from scg.ops.reductions import log_softmax, sum
 from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 from scg.ops.statistics import min
 
@@ -53,7 +53,7 @@ class Dirichlet(Joint):
 
     def coupling(self, u: Any) -> Any:
         """Softmax of the logarithms of gamma values."""
-        return open_unit(softmax(log_gammaincinv(self.concentration, u)))
+        return open_unit(open_exp(log_softmax(log_gammaincinv(self.concentration, u))))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ (α − 1) log(x / p) + Stirling's remainder with p = α / Σ α; one value a vector."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
-from scg.ops.elementary import open_positive
+from scg.ops.elementary import open_exp, open_positive
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
-from scg.ops.powers import power, xlogy
+from scg.ops.proportions import absorb, log_ratio
 from scg.ops.special import gammaln
 
 
@@ -99,7 +99,7 @@ class Weibull(Distribution):
 
     def quantile(self, u: Any) -> Any:
         """λ (−log(1 − u))^(1/k)."""
-        return open_positive(self.scale * exp(log(-log1p(-u)) / self.concentration))
+        return open_exp(log(self.scale) + log(-log1p(-u)) / self.concentration)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In λ: z^k is exponential; a sum of two against the draw (Mohamed et al. 2020)."""
@@ -108,9 +108,10 @@ class Weibull(Distribution):
         return [(self.full(self.scale), k / self.scale, self.scale * exp(log(both) / k), x)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """log k − k log λ + (k − 1) log x − z^k."""
+        """log k − log λ + (k − 1) log z − z^k."""
         k = self.concentration
-        return log(k) - k * log(self.scale) + xlogy(k - 1.0, x) - power(x / self.scale, k)
+        power = exp(k * log_ratio(open_positive(x), self.scale))  # of slope 0 at 0, or beside −∞
+        return log(k) - log(self.scale) + absorb(k - 1.0, log_ratio(x, self.scale)) - power
 
     def _moment(self, order: float) -> Any:
         return exp(gammaln(1.0 + order / self.concentration))

@@ -6,8 +6,8 @@ from typing import Any
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
-from scg.ops.elementary import open_positive
-from scg.ops.elementwise import exp, log, maximum, square
+from scg.ops.elementary import open_exp
+from scg.ops.elementwise import log, maximum, square
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
 from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
 
@@ -41,7 +41,7 @@ class Gamma(Distribution):
 
     def quantile(self, u: Any) -> Any:
         """P⁻¹(α, u) / β, by its logarithm, which does not underflow for small α."""
-        return open_positive(exp(log_gammaincinv(self.concentration, u)) / self.rate)
+        return open_exp(log_gammaincinv(self.concentration, u) - log(self.rate))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In β: the draw against one of α + 1, an exponential value more (Mohamed et al. 2020)."""

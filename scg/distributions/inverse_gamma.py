@@ -9,10 +9,10 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.distributions.gamma import Gamma
-from scg.ops.elementary import open_positive
-from scg.ops.elementwise import exp, greater, log, square, where
+from scg.ops.elementary import open_exp
+from scg.ops.elementwise import greater, log, square, where
 from scg.ops.proportions import gamma_log_density
-from scg.ops.special import digamma, log_gammaincinv
+from scg.ops.special import digamma, log_gammainccinv
 
 
 class InverseGamma(Distribution):
@@ -47,8 +47,8 @@ class InverseGamma(Distribution):
         return Gamma(self.concentration, self.rate)
 
     def quantile(self, u: Any) -> Any:
-        """β / P⁻¹(α, 1 − u)."""
-        return open_positive(exp(log(self.rate) - log_gammaincinv(self.concentration, 1.0 - u)))
+        """β / Q⁻¹(α, u), by its logarithm, with Q = 1 − P."""
+        return open_exp(log(self.rate) - log_gammainccinv(self.concentration, u))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Density of 1 / x, times 1 / x²."""

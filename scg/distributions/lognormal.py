@@ -7,7 +7,7 @@ from typing import Any
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
 from scg.distributions.normal import Normal
-from scg.ops.elementary import open_positive
+from scg.ops.elementary import open_exp
 from scg.ops.elementwise import exp, expm1, log, square
 from scg.ops.special import ndtri
 
@@ -44,19 +44,16 @@ class LogNormal(Distribution):
 
     def sample(self, noise: Noise) -> Any:
         """exp(μ + σ ε)."""
-        return open_positive(exp(self.logarithm.sample(noise)))
+        return open_exp(self.logarithm.sample(noise))
 
     def quantile(self, u: Any) -> Any:
         """exp(μ + σ Φ⁻¹(u))."""
-        return open_positive(exp(self.loc + self.scale * ndtri(u)))
+        return open_exp(self.loc + self.scale * ndtri(u))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """Those of log x."""
         parts = self.logarithm.weak_derivatives(log(x), noise)
-        return [
-            (theta, factor, open_positive(exp(plus)), open_positive(exp(minus)))
-            for theta, factor, plus, minus in parts
-        ]
+        return [(theta, c, open_exp(plus), open_exp(minus)) for theta, c, plus, minus in parts]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log N(log x; μ, σ²) − log x."""

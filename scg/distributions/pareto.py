@@ -8,7 +8,9 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Noise
+from scg.ops.elementary import open_exp
 from scg.ops.elementwise import exp, greater, greater_equal, log, log1p, square, where
+from scg.ops.within import within
 
 
 class Pareto(Distribution):
@@ -41,8 +43,10 @@ class Pareto(Distribution):
         return sets.Interval(self.scale, np.inf, name="at least the scale")
 
     def quantile(self, u: Any) -> Any:
-        """m (1 − u)^(−1/α)."""
-        return self.scale * exp(-log1p(-u) / self.concentration)
+        """m (1 − u)^(−1/α), by a product, which is not less than m, or by its logarithm."""
+        t = -log1p(-u) / self.concentration
+        far = open_exp(log(self.scale) + t)
+        return within(t, -np.inf, 1.0, self.scale * open_exp(t), far, closed=True)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In m the draw against m itself; in α, the rate of log(x / m), against a product."""

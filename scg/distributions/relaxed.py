@@ -13,9 +13,9 @@ from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_softplus
 from scg.errors import DeclarationError
-from scg.ops.elementary import open_unit
-from scg.ops.elementwise import absolute, log, log1p, sigmoid, softplus, subtract
-from scg.ops.reductions import logsumexp, softmax, sum
+from scg.ops.elementary import open_exp, open_sigmoid, open_unit
+from scg.ops.elementwise import absolute, log, log1p, softplus, subtract
+from scg.ops.reductions import log_softmax, logsumexp, sum
 
 
 class RelaxedBernoulli(Distribution):
@@ -52,7 +52,7 @@ class RelaxedBernoulli(Distribution):
     def quantile(self, u: Any) -> Any:
         """σ((logits + log u − log(1 − u)) / τ)."""
         noisy = self.hard.logits + (log(u) - log1p(-u))
-        return open_unit(sigmoid(noisy / self.temperature))
+        return open_sigmoid(noisy / self.temperature)
 
     @property
     def log_odds(self) -> Logistic:
@@ -63,7 +63,7 @@ class RelaxedBernoulli(Distribution):
         """Those of the log-odds."""
         parts = self.log_odds.weak_derivatives(subtract(log(x), log1p(-x)), noise)
         return [
-            (theta, factor, open_unit(sigmoid(plus)), open_unit(sigmoid(minus)))
+            (theta, factor, open_sigmoid(plus), open_sigmoid(minus))
             for theta, factor, plus, minus in parts
         ]
 
@@ -143,7 +143,7 @@ class RelaxedOneHotCategorical(Joint):
     def coupling(self, u: Any) -> Any:
         """softmax((log p − log(−log u)) / τ)."""
         gumbel = -log(-log(u))
-        return open_unit(softmax((self.hard.log_probs + gumbel) / self.temperature))
+        return open_unit(open_exp(log_softmax((self.hard.log_probs + gumbel) / self.temperature)))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """One value a vector: log (C−1)! + (C−1) log τ + Σ (s − log x) − C log Σ exp s.

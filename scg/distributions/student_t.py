@@ -9,7 +9,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Noise, unsupported
 from scg.distributions.location_scale import Symmetric
-from scg.ops.elementary import open_positive
+from scg.ops.elementary import open_exp, open_positive
 from scg.ops.elementwise import (
     absolute,
     exp,
@@ -17,14 +17,14 @@ from scg.ops.elementwise import (
     greater,
     log,
     log1p,
-    maximum,
-    minimum,
+    softplus,
     sqrt,
     square,
     where,
 )
 from scg.ops.quantiles import logit_betaincinv
 from scg.ops.special import betaln, log_gammaincinv, stirling
+from scg.ops.within import within
 
 _FAR = 1e9  # a number whose square no type overflows
 
@@ -58,8 +58,12 @@ class StudentT(Symmetric):
         """μ + s ε √(ν / 2 / g)."""
         half = 0.5 * self.df
         log_g = log_gammaincinv(half, noise.uniform(self.shape))
-        spread = open_positive(exp(0.5 * (log(half) - log_g)))
-        return self.loc + self.scale * noise.normal(self.shape) * spread
+        n, y = noise.normal(self.shape), 0.5 * (log(half) - log_g)
+        # far away by its logarithm: a draw that overflows keeps the slope of the logarithm
+        log_n = 0.5 * log(open_positive(square(n)))
+        far = 0.5 * n * exp(-log_n) * open_exp(y + log_n + log(2.0 * self.scale))
+        near = self.scale * n * open_exp(y)
+        return self.loc + within(y, -np.inf, 40.0, near, far, closed=True)
 
     def standard_quantile(self, u: Any) -> Any:
         """±√(ν y / (1 − y)) with y = z² / (ν + z²), which is Beta(1/2, ν/2).
@@ -71,13 +75,17 @@ class StudentT(Symmetric):
         tail, half = greater(0.25, rest), 0.5 * self.df
         centre = logit_betaincinv(0.5, half, where(tail, 0.5, 1.0 - 2.0 * rest))
         far = logit_betaincinv(half, 0.5, where(tail, 2.0 * rest, 0.5))
-        distance = exp(0.5 * (log(self.df) + where(tail, -far, centre)))
-        return where(upper, 1.0, -1.0) * open_positive(distance)
+        distance = open_exp(0.5 * (log(self.df) + where(tail, -far, centre)))
+        return where(upper, 1.0, -1.0) * distance
 
-    def standard_log_density(self, z: Any) -> Any:
-        """−(ν + 1)/2 · log(1 + z²/ν) − log B(ν/2, 1/2) − ½ log ν."""
-        power = -0.5 * (self.df + 1.0) * log1p_square(z, self.df)
+    def standard_log_density(self, z: Any, scale: Any = 1.0) -> Any:
+        """−(ν + 1)/2 · log(1 + z²/ν) − log B(ν/2, 1/2) − ½ log ν at z / scale."""
+        power = -0.5 * (self.df + 1.0) * log1p_square(z, self.df, scale)
         return power - betaln(0.5 * self.df, 0.5) - 0.5 * log(self.df)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """Standard log-density at z = (x − μ) / s, also where z overflows, minus log s."""
+        return self.standard_log_density(x - self.loc, self.scale) - log(self.scale)
 
     def outward(self, z: Any, log_v: Any) -> Any:
         """√(ν ((1 + z²/ν) v^(−2/(ν + 1)) − 1))."""
@@ -105,8 +113,10 @@ class StudentT(Symmetric):
         return (half + 0.5) * gap + betaln(half, 0.5) + 0.5 * log(self.df)
 
 
-def log1p_square(z: Any, over: Any) -> Any:
-    """Return log(1 + z² / over), also where z² overflows; continuous in z."""
-    distance = absolute(z)
-    beyond = 2.0 * log(maximum(distance, _FAR) / _FAR)
-    return log1p(square(minimum(distance, _FAR)) / over) + beyond
+def log1p_square(x: Any, over: Any, scale: Any = 1.0) -> Any:
+    """Return log(1 + z² / over) with z = x / scale, also where z or z² overflows."""
+    z = x / scale
+    near = within(z, -_FAR, _FAR, x, 0.0, closed=True) / scale
+    size = open_positive(absolute(within(z, -_FAR, _FAR, 1.0, x, closed=True)))
+    far = softplus(2.0 * (log(size) - log(scale)) - log(over))
+    return within(z, -_FAR, _FAR, log1p(square(near) / over), far, closed=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.ops.elementwise import elementwise, maximum, minimum, square
+from scg.ops.elementwise import _sigmoid, elementwise, maximum, minimum, square
 
 _LN2 = math.log(2.0)
 
@@ -62,3 +62,16 @@ def _open_positive(x: Any) -> Any:
 #: program's own precision. Like every rounding this has the derivative of the exact function.
 open_unit = elementwise("open_unit", _open_unit, lambda g, y, x: g)
 open_positive = elementwise("open_positive", _open_positive, lambda g, y, x: g)
+
+
+def _open_exp(x: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return _open_positive(np.exp(x))
+
+
+#: exp x and 1 / (1 + exp(−x)), rounded likewise. The derivatives are those at the rounded value: in
+#: the logarithm of a draw, which is what densities ask for, they are then those of the exact one.
+open_exp = elementwise("open_exp", _open_exp, lambda g, y, x: g * y)
+open_sigmoid = elementwise(
+    "open_sigmoid", lambda x: _open_unit(_sigmoid(x)), lambda g, y, x: g * (y * (1.0 - y))
+)

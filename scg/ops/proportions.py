@@ -273,7 +273,10 @@ def _relative_entropy(x: Any, y: Any) -> Any:
 
 #: log(x / y), to the last digit also where the two are near.
 log_ratio = elementwise(
-    "log_ratio", _log_ratio, lambda g, out, x, y: g / x, lambda g, out, x, y: -g / y
+    "log_ratio",
+    _log_ratio,
+    lambda g, out, x, y: times_power(g, x, -1.0),
+    lambda g, out, x, y: -g / y,
 )
 #: x log(x / y) − x + y: the divergence of two Poisson laws, and the large part of many.
 relative_entropy = elementwise(

@@ -128,6 +128,13 @@ log_gammaincinv = elementwise(
     lambda g, y, a, u: -(g * gamma_implicit(a, y, order=1)),
     lambda g, y, a, u: g * exp(gammaln(a) + exp(y) - a * y),
 )
+#: log x with 1 − P(a, x) = u, also where 1 − u rounds to one.
+log_gammainccinv = elementwise(
+    "log_gammainccinv",
+    quantiles.log_gammainccinv,
+    lambda g, y, a, u: -(g * gamma_implicit(a, y, order=1)),
+    lambda g, y, a, u: -(g * exp(gammaln(a) + exp(y) - a * y)),
+)
 #: Derivative of some order of the remainder δ of Stirling's formula.
 stirling = elementwise(
     "stirling",

@@ -37,8 +37,9 @@ jumps = Op(
 
 _SAME = ("stop", "expand", "reshape", "continuous", "float")
 _RANGES = {
-    **dict.fromkeys(("sigmoid", "open_unit", "one_hot"), (0.0, 1.0)),
-    **dict.fromkeys(("exp", "softplus", "abs", "square", "open_positive"), (0.0, np.inf)),
+    **dict.fromkeys(("sigmoid", "open_unit", "open_sigmoid", "one_hot"), (0.0, 1.0)),
+    **dict.fromkeys(("exp", "softplus", "abs", "square"), (0.0, np.inf)),
+    **dict.fromkeys(("open_positive", "open_exp"), (0.0, np.inf)),
     **dict.fromkeys(("poisson_quantile", "negative_binomial_quantile"), (0.0, np.inf)),
 }
 

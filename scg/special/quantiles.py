@@ -27,6 +27,16 @@ def log_gammaincinv(a: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
         return np.where(small < _LOG_SMALL, small, np.log(gammaincinv(a, u)))
 
 
+def log_gammainccinv(a: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
+    """Return log x for Q(a, x) = 1 − P(a, x) = u; see :func:`log_gammaincinv`."""
+    from scipy.special import gammainccinv, gammaln
+
+    a, u = np.asarray(a, np.float64), np.asarray(u, np.float64)
+    with np.errstate(all="ignore"):
+        small = (np.log1p(-u) + gammaln(a + 1)) / a
+        return np.where(small < _LOG_SMALL, small, np.log(gammainccinv(a, u)))
+
+
 def smallest(
     cdf: Callable[[NDArray], NDArray], u: NDArray, mean: NDArray, deviation: NDArray
 ) -> NDArray[np.float64]:
@@ -89,7 +99,7 @@ def binomial(count: ArrayLike, probs: ArrayLike, u: ArrayLike) -> NDArray[np.flo
 
     def cdf(k: NDArray) -> NDArray:
         inside = k < n
-        return np.where(inside, 1 - betainc(k + 1, np.where(inside, n - k, 1.0), p), 1.0)
+        return np.where(inside, betainc(np.where(inside, n - k, 1.0), k + 1, 1 - p), 1.0)
 
     return smallest(cdf, u, n * p, np.sqrt(n * p * (1 - p)))
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.special as sp
 from scipy import stats
 
-from scg.ops import proportions, quantiles, special, weighted, within
+from scg.ops import elementary, proportions, quantiles, special, weighted, within
 
 from .breadth import Case, check
 
@@ -119,6 +119,13 @@ ROWS = {
         [X, P, Q],
         lambda x, a, b: np.where(np.abs(x) < 1, a, b),
     ),
+    "log_gammainccinv": (
+        special.log_gammainccinv,
+        [P, U],
+        lambda a, u: np.log(sp.gammainccinv(a, u)),
+    ),
+    "open_exp": (elementary.open_exp, [X], np.exp),
+    "open_sigmoid": (elementary.open_sigmoid, [X], sp.expit),
     "logit_betaincinv": (
         quantiles.logit_betaincinv,
         [P, Q, U],

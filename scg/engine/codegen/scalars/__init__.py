@@ -14,6 +14,7 @@ from scg.engine.codegen.scalars.counts import (
 from scg.engine.codegen.scalars.gamma import (
     gamma_implicit,
     gammainc_da,
+    log_gammainccinv,
     log_gammaincinv,
     polygamma,
     stirling,
@@ -30,6 +31,7 @@ __all__ = [
     "binomial_quantile",
     "gamma_implicit",
     "gammainc_da",
+    "log_gammainccinv",
     "log_gammaincinv",
     "log_i0e",
     "logit_betaincinv",

@@ -19,8 +19,8 @@ exp, expm1, log, log1p = math.exp, math.expm1, math.log, math.log1p
 betainc, betainccinv, betaincinv, betaln = (
     CALLS[name] for name in ("betainc", "betainccinv", "betaincinv", "betaln")
 )
-gamma, gammaincc, gammaincinv, gammaln = (
-    CALLS[name] for name in ("gamma", "gammaincc", "gammaincinv", "gammaln")
+gamma, gammaincc, gammainccinv, gammaincinv, gammaln = (
+    CALLS[name] for name in ("gamma", "gammaincc", "gammainccinv", "gammaincinv", "gammaln")
 )
 expit, i0e, psi = (CALLS[name] for name in ("expit", "i0e", "psi"))
 cos: Any = intrinsics.cos

@@ -49,7 +49,7 @@ def _smallest(cdf: Any) -> Any:
 
 
 _poisson = _smallest(scalar(lambda k, rate, _: gammaincc(k + 1.0, rate)))
-_binomial = _smallest(scalar(lambda k, n, p: 1.0 - betainc(k + 1.0, n - k, p) if k < n else 1.0))
+_binomial = _smallest(scalar(lambda k, n, p: betainc(n - k, k + 1.0, 1.0 - p) if k < n else 1.0))
 _negative_binomial = _smallest(scalar(lambda k, r, z: betainc(r, k + 1.0, expit(-z))))
 
 

@@ -10,6 +10,7 @@ from scg.engine.codegen.scalars.base import (
     exp,
     floor,
     gamma,
+    gammainccinv,
     gammaincinv,
     gammaln,
     inf,
@@ -162,3 +163,10 @@ def log_gammaincinv(a, u):
     """Twin of :func:`scg.special.quantiles.log_gammaincinv`."""
     small = (log(u) + gammaln(a + 1.0)) / a
     return small if small < _LOG_SMALL else log(gammaincinv(a, u))
+
+
+@scalar
+def log_gammainccinv(a, u):
+    """Twin of :func:`scg.special.quantiles.log_gammainccinv`."""
+    small = (log1p(-u) + gammaln(a + 1.0)) / a
+    return small if small < _LOG_SMALL else log(gammainccinv(a, u))
