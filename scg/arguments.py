@@ -74,6 +74,18 @@ def _said(value: Any) -> str:
     return " ".join(f"{value!r:.80}".split())
 
 
+#: What is wrong with a masked array, and what to write.
+MASKED = (
+    "a masked array, whose mask would be ignored: give x.filled(0.0), and x.mask to the model as "
+    "data of its own, for np.where or for mask= of g.observe"
+)
+
+
+def masked(value: Any) -> bool:
+    """Whether some element of a value is masked."""
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+
+
 # --- kinds ----------------------------------------------------------------------------------------
 def _number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -263,7 +263,7 @@ EXACT = """
     absolute argmax argmin argsort broadcast_to ceil clip concatenate continuous diag diagonal equal
     expand_dims flip floor greater greater_equal less less_equal logical_and logical_not logical_or
     moveaxis ndim negative not_equal one_hot pad ravel repeat reshape rint roll shape sign size sort
-    squeeze stack stop_gradient swapaxes take_along_axis tile transpose tril triu where
+    squeeze stack stop_gradient swapaxes take take_along_axis tile transpose tril triu where
 """.split()
 #: What is computed as another row is.
 ALIKE = {

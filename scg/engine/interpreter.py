@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.ir.expr import Expr
+from scg.errors import CallError
+from scg.ir.expr import Expr, describe
 from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import topological
 from scg.ops.linalg import contract_arrays
@@ -85,11 +86,17 @@ class Interpreter:
                 values[i] = self.dtype.type(sizes[expr.attrs["plate"]])
             else:
                 values[i] = leaves[expr]
-        with np.errstate(all="ignore"):
-            for i, (_, kernel, args, free) in self.instructions:
-                values[i] = kernel(sizes, *[values[a] for a in args])
-                for a in free:
-                    values[a] = None
+        now = None
+        try:
+            with np.errstate(all="ignore"):
+                for i, now in self.instructions:
+                    values[i] = now.kernel(sizes, *[values[a] for a in now.args])
+                    for a in now.free:
+                        values[a] = None
+        except IndexError:
+            if now is None or now.expr.op.name not in ("gather", "take_along_axis"):
+                raise  # of a function of the user's
+            raise CallError(_out_of_bounds(now.expr, values[now.args[1]])) from None
         return {key: values[i] for key, i in self.outputs.items()}
 
     def _kernel(self, expr: Expr) -> Kernel:
@@ -99,6 +106,19 @@ class Interpreter:
             return kernel
         dtype = self.dtype
         return lambda sizes, *xs: np.asarray(kernel(sizes, *xs), dtype)
+
+
+def _out_of_bounds(expr: Expr, index: np.ndarray) -> str:
+    """Say which element of an index has no counterpart, and where."""
+    x, k = expr.args
+    n = x.shape[expr.attrs.get("axis", 0)]
+    wrong = index[(index < -n) | (index >= n)]
+    where = f"; see {expr.origin.line}" if expr.origin.line else ""
+    return (
+        f"an index is out of bounds: {wrong.flat[0]} in {describe(k)}, which chooses of "
+        f"{describe(x)} an element from 0 to {n - 1}, or from -{n} to -1 to count from the end"
+        f"{where}"
+    )
 
 
 # --- alignment --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import MASKED, masked
 from scg.distributions.constraints import Constraint
 from scg.errors import CallError, DeclarationError, UnsupportedError
 from scg.graph.init import Given, zeros
@@ -79,6 +80,8 @@ def _check_axes(name: str, shape: tuple[int, ...], constraint: Constraint | None
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:
+    if masked(value):
+        raise DeclarationError(f"parameter {name!r}: the initial value is {MASKED}")
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -6,20 +6,30 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 #: NumPy ufuncs and functions, and what they build on nodes; filled by ``scg.ops``.
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+#: Names of the functions of ``scg`` that take nodes; filled by ``scg.ops``.
+PUBLIC: set[str] = set()
 
 #: What a node lacks, after its description.
 NO_VALUES = (
     " holds no values. For samples call g.simulate(params, nodes=[...], seed=1); inside a model "
-    "write NumPy functions on it"
+    "write functions of np or scg on it, such as np.exp or scg.softmax"
 )
 NO_TRUTH = (
     " has no truth value while a graph is declared. Write np.where(condition, a, b) instead of `if`"
 )
 NO_ITEMS = (
     " cannot be iterated. Write np.sum(node), node[i], or [node[i] for i in range(node.shape[0])]"
+)
+
+NO_NUMBER = (
+    " is no number while a graph is declared. Write NumPy functions on it, such as np.exp(node), "
+    "scg.one_hot(node, n) @ values to choose by it, or scg.op(function)(node); for samples call "
+    "g.simulate(params, nodes=[...], seed=1)"
 )
 
 #: What is nearest in meaning, where the spelling does not tell; else the spelling decides.
@@ -54,12 +64,24 @@ _NEAREST = {
     "hstack": "np.concatenate",
     "dstack": "np.stack",
     "ptp": "np.max",
+    "i0": "scg.i0e",
     "any": "np.max",
     "all": "np.min",
     "linalg.lstsq": "np.linalg.solve",
     "linalg.qr": "np.linalg.cholesky",
     "linalg.eigh": "np.linalg.cholesky",
     "linalg.svd": "np.linalg.cholesky",
+}
+
+#: What to write for functions of SciPy that have another name here.
+_SCIPY = {
+    "expit": "scg.sigmoid",
+    "log_expit": "scg.log_sigmoid",
+    "psi": "scg.digamma",
+    "loggamma": "scg.gammaln",
+    "xlogy": "x * np.log(y)",
+    "xlog1py": "x * np.log1p(y)",
+    **{name: f"np.{name}" for name in ("exp2", "expm1", "log1p")},
 }
 
 
@@ -74,6 +96,8 @@ def ufunc(called: Any, method: str, inputs: tuple[Any, ...], options: Any) -> An
     if method != "__call__":
         raise TypeError(_unsupported(f"{called.__name__}.{method}", UFUNCS))
     if called not in UFUNCS:
+        if getattr(np, called.__name__, None) is not called:
+            raise TypeError(_of_scipy(called.__name__))
         raise TypeError(_unsupported(called.__name__, UFUNCS))
     if options:
         raise TypeError(
@@ -104,6 +128,16 @@ def numpy_name(function: Any) -> str:
     """Return the name of a NumPy function below ``np``, such as "linalg.inv"."""
     inside = str(getattr(function, "__module__", "")).startswith("numpy.linalg")
     return f"linalg.{function.__name__}" if inside else function.__name__
+
+
+def _of_scipy(name: str) -> str:
+    write = _SCIPY.get(name) or (f"scg.{name}" if name in PUBLIC else None)
+    if write is None:
+        import difflib
+
+        near = difflib.get_close_matches(name, sorted(PUBLIC), n=1, cutoff=0.6)
+        write = f"scg.{near[0]}, if it is that, or scg.op({name})" if near else f"scg.op({name})"
+    return f"scipy.special.{name} does not take nodes; write {write}"
 
 
 def _unsupported(name: str, table: Mapping[Any, Any]) -> str:

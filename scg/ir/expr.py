@@ -142,6 +142,12 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         raise TypeError(describe(self) + dispatch.NO_TRUTH)
 
+    def _no_number(self, *_: Any) -> Any:
+        raise TypeError(describe(self) + dispatch.NO_NUMBER)
+
+    __float__ = __int__ = __complex__ = __index__ = _no_number
+    __round__ = __floor__ = __ceil__ = __trunc__ = _no_number
+
     def __iter__(self) -> Any:
         raise TypeError(describe(self) + dispatch.NO_ITEMS)
 

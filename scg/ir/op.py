@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import MASKED, masked
 from scg.errors import DeclarationError
 from scg.ir.expr import KINDS, Expr, Operation, Owner, StochasticNode, describe
 from scg.ir.plate import Plates, ordered
+
+#: Axes of a NumPy array.
+MOST_AXES = 64
 
 
 def intern(
@@ -21,7 +25,19 @@ def intern(
     signature: tuple[tuple[int, ...], Plates, str],
     value: np.ndarray | None = None,
 ) -> Expr:
-    """Return the one expression of `graph` with this operation, arguments and attributes."""
+    """Return the one expression of `graph` with this operation, arguments and attributes.
+
+    Raises
+    ------
+    DeclarationError
+        If its arrays would have more axes than NumPy's can have.
+    """
+    if len(signature[0]) + len(signature[1]) > MOST_AXES:
+        what = f"node {attrs['name']!r}" if "name" in attrs else f"node {op.name}(...)"
+        raise DeclarationError(
+            f"{what} has {len(signature[0])} event axes and {len(signature[1])} plates, more than "
+            f"the {MOST_AXES} axes that arrays can have; join axes with np.reshape"
+        )
     content = None if value is None else (value.dtype.str, value.shape, value.tobytes())
     key = (op.name, tuple(map(id, args)), tuple(sorted(attrs.items())), signature, content)
     found = graph.table.get(key)
@@ -163,11 +179,15 @@ PLATE_SIZE = leaf("plate_size")
 
 def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
     """Return a constant node; leading axes of `value` belong to `plates`, the rest is the event."""
+    if masked(value):
+        raise DeclarationError(f"a constant is {MASKED}")
     array = np.asarray(value)
+    if array.dtype.kind == "u" and np.any(array > np.iinfo(np.int64).max):
+        raise DeclarationError(f"a constant does not fit 64 bits with a sign: {np.max(array)}")
     if array.dtype == object or array.dtype.kind not in "fiub":
         raise DeclarationError(
             f"a constant must be an array of numbers, got {type(value).__name__} "
-            f"of dtype {array.dtype}"
+            f"of dtype {array.dtype}; only functions of np and scg take nodes"
         )
     kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}[array.dtype.kind]
     array = np.ascontiguousarray(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.ir.dispatch import FUNCTIONS, UFUNCS
+from scg.ir.dispatch import FUNCTIONS, PUBLIC, UFUNCS
 from scg.ops import (
     arrange,
     decompositions,
@@ -150,6 +150,7 @@ _by_function = {
     np.trace: arrange.trace,
     np.tril: arrange.tril,
     np.triu: arrange.triu,
+    np.take: select.take,
     np.take_along_axis: select.take_along_axis,
     np.sort: select.sort,
     np.argsort: select.argsort,
@@ -211,3 +212,4 @@ __all__ = [
     "stop_gradient",
     "where",
 ]
+PUBLIC.update(__all__)

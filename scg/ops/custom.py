@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from scg.errors import DeclarationError
+from scg.errors import CallError, DeclarationError
 from scg.ir.expr import KINDS, Expr
 from scg.ir.op import Op
+from scg.ops.base import integers
 
 _serial = itertools.count()
 
@@ -61,24 +62,42 @@ def op(
         raise DeclarationError(f"scg.op: expected a function, got {fn!r}")
     if kind not in KINDS:
         raise DeclarationError(f"scg.op: kind must be one of {KINDS}, got {kind!r}")
+    event_shape = shape if callable(shape) else integers(shape, "scg.op: shape")
     dtype = {"float": np.float64, "int": np.int64, "bool": np.bool_}[kind]
     label = name or getattr(fn, "__name__", "op")
 
-    def rule(*arrays: Any, ranks: tuple[int, ...] = ()) -> Any:
-        if vectorized or not ranks:
-            return np.asarray(fn(*arrays), dtype)
+    def computed(arrays: Any, lead: tuple[int, ...], event: tuple[int, ...]) -> np.ndarray:
+        found = fn(*arrays)
+        try:
+            array = np.asarray(found, None if found is None else dtype)
+        except (TypeError, ValueError):
+            array = np.asarray(None)
+        n, expected = array.ndim - len(event), lead + event
+        fits = n == len(lead) and all(m in (1, k) for m, k in zip(array.shape, lead, strict=False))
+        if array.dtype != dtype or not fits or array.shape[n:] != event:
+            what = f"{type(found).__name__} {found!r:.80}" if array.dtype != dtype else array.shape
+            given = ", ".join(str(np.shape(x)) for x in arrays)
+            raise CallError(
+                f"scg.op: {label!r} must return {kind}s of shape {expected} for arguments of shape "
+                f"{given}, got {what}; declare what it returns, as in "
+                f"scg.op(function, shape=..., kind=...)"
+            )
+        return np.broadcast_to(array, expected)
+
+    def rule(*arrays: Any, ranks: tuple[int, ...]) -> Any:
+        events = [x.shape[x.ndim - rank :] for x, rank in zip(arrays, ranks, strict=True)]
         lead = np.broadcast_shapes(
             *(x.shape[: x.ndim - rank] for x, rank in zip(arrays, ranks, strict=True))
         )
-        whole = [
-            np.broadcast_to(x, lead + x.shape[x.ndim - rank :])
-            for x, rank in zip(arrays, ranks, strict=True)
-        ]
-        rows = [np.asarray(fn(*(x[i] for x in whole)), dtype) for i in np.ndindex(lead)]
-        return np.reshape(np.array(rows, dtype), lead + np.shape(rows[0]) if rows else lead)
+        event = result(*events, ranks=ranks)
+        if vectorized:
+            return computed(arrays, lead, event)
+        whole = [np.broadcast_to(x, lead + own) for x, own in zip(arrays, events, strict=True)]
+        rows = [computed([x[i] for x in whole], (), event) for i in np.ndindex(lead)]
+        return np.reshape(np.array(rows, dtype), lead + event)
 
     def result(*shapes: tuple[int, ...], ranks: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(shape(*shapes)) if callable(shape) else tuple(shape)
+        return tuple(event_shape(*shapes)) if callable(event_shape) else event_shape
 
     def pull(index: int, g: Expr, out: Expr, *args: Expr, ranks: tuple[int, ...]) -> Expr:
         assert vjp is not None

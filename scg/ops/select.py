@@ -8,11 +8,12 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ir.op import Op
+from scg.ir.op import Op, constant
+from scg.ops.arrange import moveaxis
 from scg.ops.base import one_axis
 from scg.ops.elementwise import maximum, not_equal, where
 from scg.ops.reductions import zeros
-from scg.ops.shape import concatenate, cumsum, reshape, take_slice
+from scg.ops.shape import concatenate, cumsum, getitem, np_reshape, reshape, take_slice
 
 
 # --- along an axis, as np.take_along_axis; and the adjoint, which adds up ---------------------
@@ -127,6 +128,20 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         x, indices, axis = _flat(x), _flat(indices), -1
     return _take_along(x, indices, axis=one_axis(axis, np.ndim(x)))
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Choose elements along an event axis (of the flattened event by default), as ``np.take``."""
+    if isinstance(indices, Expr) and not isinstance(x, Expr):
+        x = constant(indices.graph, x)
+    if axis is None:
+        x, axis = np_reshape(x, (-1,)), 0
+    at, count = one_axis(axis, np.ndim(x)) + np.ndim(x), np.ndim(indices)
+    index = indices if isinstance(indices, (Expr, int, np.integer)) else np.asarray(indices)
+    if at == 0:
+        return getitem(x, index)
+    chosen = getitem(moveaxis(x, at, 0), index)
+    return moveaxis(chosen, tuple(range(count)), tuple(range(at, at + count)))
 
 
 def sort(x: Any, axis: int | None = -1) -> Any:

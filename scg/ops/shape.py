@@ -208,7 +208,15 @@ def one_hot(k: Any, depth: int) -> Any:
     """Return a vector of `depth` entries, one at position `k` and zero elsewhere."""
     if isinstance(k, Expr) and k.kind != "int":
         raise DeclarationError(f"scg.one_hot: expected an integer node, got {k!r} ({k.kind})")
-    return _one_hot(k, depth=integer(depth, "scg.one_hot: depth", 1))
+    depth = integer(depth, "scg.one_hot: depth", 1)
+    known = k.value if isinstance(k, Expr) else np.asarray(k)
+    if known is not None and not (
+        known.dtype.kind in "iu" and np.all((known >= 0) & (known < depth))
+    ):
+        raise DeclarationError(
+            f"scg.one_hot(k, depth={depth}): k must be integers from 0 to {depth - 1}, got {k!r}"
+        )
+    return _one_hot(k, depth=depth)
 
 
 def cumsum(x: Any, axis: int | None = -1) -> Any:

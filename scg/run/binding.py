@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import MASKED, masked
 from scg.engine.interpreter import full
 from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
@@ -145,6 +146,8 @@ def _array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.
     """Return a value as an array of the type that its node asks for, itself where it is one."""
     if type(value) is np.ndarray and value.dtype is dtype and node.kind == "float":
         return value
+    if masked(value):
+        raise CallError(f"{what} {name!r} is {MASKED}")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -155,6 +158,11 @@ def _array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.
         if array.dtype.kind == "f":
             raise CallError(
                 f"{what} {name!r}: declared as integers, got an array of dtype {array.dtype}"
+            )
+        if array.dtype == np.uint64 and np.any(array > np.iinfo(np.int64).max):
+            raise CallError(
+                f"{what} {name!r}: {np.max(array)} does not fit 64 bits with a sign, of which "
+                "integers of a model are"
             )
         return array.astype(np.int64, copy=False)
     return array.astype(dtype, copy=False)
@@ -169,6 +177,8 @@ def bind_noise(
     for name, leaf in leaves.items():
         if name not in given:
             raise CallError(f"noise {name!r} is missing; step.noise(seed=...) returns all of it")
+        if masked(given[name]):
+            raise CallError(f"noise {name!r} is {MASKED}")
         array = np.asarray(given[name], dtype=dtype)
         expected = full(leaf, sizes)
         if array.shape[1:] != expected or array.ndim != len(expected) + 1:

@@ -130,7 +130,7 @@ def test_an_index_out_of_bounds_raises_the_interpreters_error():
     errors = []
     for backend in ("numba", "numpy"):
         step = scg.compile(g, scg.ScoreFunction(), backend=backend)
-        with pytest.raises(IndexError) as raised:
+        with pytest.raises(scg.CallError) as raised:
             step(g.init(seed=0), seed=0, runs=30_000)
         errors.append(str(raised.value))
     assert "out of bounds" in errors[0] and "5" in errors[0]

@@ -273,7 +273,7 @@ def test_an_index_out_of_range_is_an_error_where_it_is_known():
     for index in ([3], [0, -4]):
         with pytest.raises(scg.DeclarationError, match="out of range"):
             x[index]
-    with pytest.raises(IndexError):
+    with pytest.raises(scg.CallError, match="out of bounds: 3"):
         finish({"y": x[k]}).run({"x": np.zeros(3), "k": np.array(3)}, None, {})
 
 

@@ -1,0 +1,154 @@
+"""What users write by mistake with ops: one error each, which says what to write."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special as sp
+
+import scg
+from scg.compile import finish
+from scg.errors import CallError, DeclarationError
+
+MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+
+
+@pytest.fixture
+def x():
+    return scg.Graph("g").parameter("x", [1.0, 2.0, 3.0])
+
+
+# --- nodes are no numbers, and SciPy's functions are not NumPy's ---------------------------------
+@pytest.mark.parametrize(
+    "use", [float, int, complex, math.exp, math.floor, round, range, [0, 1].__getitem__]
+)
+def test_a_node_is_no_number(x, use):
+    with pytest.raises(TypeError, match=r"is no number .* Write NumPy functions on it, .*np.exp"):
+        use(x[0])
+
+
+@pytest.mark.parametrize(
+    "function, write",
+    [
+        (sp.expit, r"scg\.sigmoid$"),
+        (sp.log_expit, r"scg\.log_sigmoid$"),
+        (sp.psi, r"scg\.digamma$"),
+        (sp.erf, r"scg\.erf$"),
+        (sp.gammaln, r"scg\.gammaln$"),
+        (sp.expm1, r"np\.expm1$"),
+        (lambda x: sp.xlogy(x, x), r"x \* np\.log\(y\)$"),
+        (lambda x: sp.jv(0, x), r"scg\.op\(jv\)$"),
+        (sp.softmax, "functions of np or scg"),
+        (sp.logsumexp, "only functions of np and scg take nodes"),
+    ],
+)
+def test_functions_of_scipy_name_ours(x, function, write):
+    with pytest.raises((TypeError, DeclarationError), match=write):
+        function(x)
+
+
+# --- numbers that would silently be others --------------------------------------------------------
+def test_masks_are_not_ignored(x):
+    g = scg.Graph("masked")
+    g.cost("c", np.sum(g.data("a", 3) * g.parameter("w", [1.0, 1.0, 1.0])))
+    step, params = scg.compile(g, backend="numpy"), g.init(seed=0)
+    wrong = [
+        (lambda: x * MASKED, DeclarationError, "a constant is a masked array"),
+        (lambda: scg.Graph().parameter("p", MASKED), DeclarationError, "parameter 'p'.* masked"),
+        (lambda: step(params, seed=0, a=MASKED), CallError, "data 'a' is a masked array"),
+        (lambda: step({"w": MASKED}, seed=0, a=np.ones(3)), CallError, "parameter 'w' is a masked"),
+    ]
+    for use, error, match in wrong:
+        with pytest.raises(error, match=rf"{match}.*mask= of g\.observe"):
+            use()
+    unmasked = np.ma.array([1.0, 2.0, 3.0], mask=False)
+    assert step(params, seed=0, a=unmasked).cost == 6.0
+
+
+def test_unsigned_integers_do_not_wrap(x):
+    large = np.array([0, 2**63], np.uint64)
+    with pytest.raises(DeclarationError, match="9223372036854775808"):
+        x[large]
+    g = scg.Graph("wrap")
+    g.cost("c", np.sum(g.parameter("w", [1.0, 2.0])[g.data("k", 2, kind="int")]))
+    step = scg.compile(g, backend="numpy")
+    with pytest.raises(CallError, match="data 'k': 9223372036854775808 does not fit 64 bits"):
+        step(g.init(seed=0), seed=0, k=large)
+    assert step(g.init(seed=0), seed=0, k=np.array([1, 1], np.uint64)).cost == 4.0
+
+
+@pytest.mark.parametrize("k", [5, -1, 2.5, [0, 4, 7]])
+def test_one_hot_of_what_is_no_class(x, k):
+    with pytest.raises(DeclarationError, match=r"scg\.one_hot\(k, depth=5\).*from 0 to 4"):
+        scg.one_hot(k, 5)
+    assert np.array_equal(scg.one_hot(np.uint8(4), 5), [0, 0, 0, 0, 1])
+
+
+# --- indices and axes -----------------------------------------------------------------------------
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    "choose", [lambda w, k: w[k], lambda w, k: np.take_along_axis(w, k, 0), np.take]
+)
+def test_an_index_out_of_bounds_names_both_nodes(backend, choose):
+    g = scg.Graph("choice")
+    w, k = g.parameter("w", [0.5, -1.0, 2.0]), g.data("label", 2, kind="int")
+    g.cost("c", np.sum(choose(w, k)))
+    step = scg.compile(g, backend=backend)
+    for bad in (3, -4):
+        match = rf"out of bounds: {bad} in node 'label'.* of node 'w'.*from 0 to 2.*test_misuse\.py"
+        with pytest.raises(CallError, match=match):
+            step(g.init(seed=0), seed=0, label=[0, bad])
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+@pytest.mark.parametrize("indices", [1, [0, -1], [[2, 0], [1, 1]]])
+def test_take_is_numpys(axis, indices):
+    values = np.arange(12.0).reshape(3, 4) ** 2
+    g = scg.Graph("take")
+    x, k = g.data("x", (3, 4)), g.data("k", np.shape(indices), kind="int")
+    expected = np.take(values, indices, axis)
+    for y in (np.take(x, indices, axis=axis), np.take(x, k, axis=axis)):
+        found = finish({"y": y}).run({"x": values, "k": np.asarray(indices)}, None, {})["y"][0]
+        np.testing.assert_array_equal(found, expected)
+        assert y.shape == expected.shape
+    with pytest.raises(TypeError, match=r"np\.take on nodes takes \(x, indices, axis\)"):
+        np.take(x, indices, mode="clip")
+
+
+def test_more_axes_than_arrays_can_have(x):
+    g = scg.Graph("axes")
+    p = scg.Plate("p")
+    for use in (
+        lambda: g.parameter("a", shape=(1,) * 65),
+        lambda: g.data("b", shape=(1,) * 64, plates=p),
+        lambda: np.expand_dims(x, tuple(range(1, 70))),
+    ):
+        with pytest.raises(DeclarationError, match=r"node .* event axes .* 64 axes .*np\.reshape"):
+            use()
+
+
+# --- a user's op ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    "shape, function, vectorized, got",
+    [
+        ((), lambda z: z, False, r"shape \(\) for arguments of shape \(3,\), got \(3,\)"),
+        ((3,), lambda z: z.sum(), False, r"shape \(3,\) .* got \(\)"),
+        ((3,), lambda z: z.sum(-1), True, r"shape \(2, 3\) .* got \(2,\)"),
+        ((), lambda z: None, False, "got NoneType None"),
+        ((), lambda z: "a", False, "got str 'a'"),
+        ((2,), lambda z: [1, [2, 3]], False, r"got list \[1, \[2, 3\]\]"),
+    ],
+)
+def test_an_op_of_another_shape(backend, shape, function, vectorized, got):
+    reward = scg.op(function, shape=shape, vectorized=vectorized, name="reward")
+    g = scg.Graph("op")
+    z = g.sample("z", scg.Normal(np.zeros(3), 1.0), plates=scg.Plate("p", length=2))
+    g.cost("c", np.sum(reward(z)) * g.parameter("w", 1.0))
+    with pytest.raises(CallError, match=rf"'reward' must return floats of {got}|'reward' .*{got}"):
+        scg.compile(g, scg.ScoreFunction(), backend=backend)(g.init(seed=0), seed=0)
+
+
+def test_an_op_needs_a_shape():
+    with pytest.raises(DeclarationError, match=r"scg\.op: shape is an integer or a tuple"):
+        scg.op(lambda z: z, shape=2.5)
