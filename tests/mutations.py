@@ -25,7 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("scg", "tests", "setup.cfg", "pyproject.toml")
 LAWS = "compositions plates mixing credit layers second_order mixed stops state bias".split()
 #: Other suites that ought to notice, by name.
-SUITES = {"arguments": "tests/test_arguments.py", "nn": "tests/layers/test_nn.py"}
+SUITES = {
+    "arguments": "tests/test_arguments.py",
+    "nn": "tests/layers/test_nn.py",
+    "edges": "tests/ops/test_edges.py",
+    "softmax": "tests/ops/test_softmax.py",
+}
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
 
@@ -241,6 +246,22 @@ MUTATIONS = [
         "centre = now",
         "the centre of NVIL depends on the draw of this call",
         "compositions",
+    ),
+    Mutation(
+        "a-tie-goes-to-one-piece",
+        "scg/ops/elementwise.py",
+        "where(equal(a, b), 0.5 * (above + below), below)",
+        "where(equal(a, b), above, below)",
+        "max(x, 0) + min(x, 0) has the derivative 1 at 0, whichever argument comes first",
+        "edges",
+    ),
+    Mutation(
+        "softmax-with-its-shift",
+        "scg/ops/reductions.py",
+        "return subtract(z, log_of_sum(total))",
+        "return subtract(x, logsumexp(x, axis, keepdims=True))",
+        "a large number that all logits share takes the digits of their differences",
+        "softmax",
     ),
     Mutation(
         "arguments-of-any-kind",
