@@ -192,7 +192,8 @@ def _step(e: Expr) -> Expr | None:
         lean = e.op.build(e.graph, bare, e.attrs)
         if lean.plates == e.plates and lean.shape == e.shape:
             return lean
-        if not any(a.plates or a.shape for a in bare):  # op(expand(a)) -> expand(op(a))
+        # op(expand(a)) -> expand(op(a)) where plates alone repeat a, or it is a scalar
+        if lean.shape == e.shape or not any(a.plates or a.shape for a in bare):
             return _like(lean, e)
     if e.args and all(arg.value is not None and not arg.plates for arg in e.args):
         if not e.plates and e.op.name not in ("expand", "sample") and e.size <= _FOLD_LIMIT:

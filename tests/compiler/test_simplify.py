@@ -36,6 +36,10 @@ RULES = {
     "a + 0": (lambda: A + 0.0, lambda: A),
     "a + 0 of a larger shape": (lambda: A + np.zeros((2, 3)), lambda: expand(A, (P,), (2, 3))),
     "s + 0 on a plate": (lambda: S + wide(0.0), lambda: expand(S, (P,), (3,))),
+    "exp of what a plate repeats": (
+        lambda: np.exp(expand(A, (P, Q), (3,))),
+        lambda: expand(np.exp(A), (P, Q), (3,)),
+    ),
     "a + (-b)": (lambda: A + (-B), lambda: A - B),
     "(-a) + b": (lambda: (-A) + B, lambda: B - A),
     "a - a": (lambda: A - A, lambda: zeros(A)),
