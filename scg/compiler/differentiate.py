@@ -65,12 +65,18 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
 
 
 def through(y: Expr, x: Expr) -> Expr:
-    """Return `y` as a function of `x` alone: everything else that it depends on is stopped."""
+    """Return `y` as a function of `x` alone: everything else that it depends on is stopped.
+
+    The function is that of the values, whatever stops the derivative in x on the way.
+    """
     env: dict[Expr, Expr] = {x: x}
     for expr in topological((y,)):
         if expr not in env and any(arg in env for arg in expr.args):
             args = tuple(env[arg] if arg in env else stop(arg) for arg in expr.args)
-            env[expr] = expr.op.build(expr.graph, args, expr.attrs)
+            if expr.op in IDENTITIES:
+                env[expr] = expand(args[0], expr.plates, expr.shape)
+            else:
+                env[expr] = expr.op.build(expr.graph, args, expr.attrs)
     return env[y] if y in env else stop(y)
 
 

@@ -26,9 +26,21 @@ class View:
         self.continuous = continuity(influence, lambda node, _: estimators[node].credit)
 
     @cached_property
-    def relaxed(self) -> dict[Expr, bool]:
-        """Whether every path to the costs is continuous, every draw on it being relaxed."""
-        return continuity(self.influence, lambda node, _: "pathwise")
+    def jumps(self) -> dict[Expr, int]:
+        """For each expression the costs to which some path jumps, every draw on it being relaxed.
+
+        Stopped paths count: a node that reaches the cost on an open path, too, is credited with
+        all of it.
+        """
+        found = dict.fromkeys(self.influence.order, 0)
+        bare = dict.fromkeys(self.influence.order, 0)  # reached without a promise of the user
+        bare |= {cost: 1 << i for i, (_, cost) in enumerate(self.influence.costs)}
+        for expr in reversed(self.influence.order):
+            passes = isinstance(expr, StochasticNode) or expr.op is stop
+            for i, arg in enumerate(expr.args):
+                found[arg] |= found[expr] | (0 if passes or continuous_in(expr, i) else bare[expr])
+                bare[arg] |= bare[expr] if expr.op is not continuous else 0
+        return found
 
     def ancestors(self, node: StochasticNode) -> list[StochasticNode]:
         """Stochastic nodes on which the credited costs of `node` depend."""
@@ -276,7 +288,8 @@ def _smooth_relaxations(node: StochasticNode, view: View) -> str | None:
         family = other.attrs["family"]
         if not (family.reparameterized or family.supports("relax")):
             return f"node {other.name!r} below it ({family_of(other)}) has no relaxation"
-    if view.relaxed[node]:
+    credited = (reach.members for reach in view.influence.downstream[node] if reach.open)
+    if not any(view.jumps[node] & members for members in credited):
         return None
     return (
         "with the draws below it relaxed, a path to its costs is not continuous, so that its "

@@ -51,13 +51,48 @@ def test_pairs_across_a_stop(first, second):
     assert_unbiased(row, scg.compile(row.build(), estimator=estimators))
 
 
-@pytest.mark.parametrize(
-    "name", ["score", "score+moving", "loo2", "loo3", "muprop", "muprop-rollout", "enumeration"]
-)
-def test_a_node_on_both_kinds_of_path_gets_full_credit_and_a_warning(name):
+@pytest.mark.parametrize("row, choice", pairs([STOP_BOTH_PATHS]))
+def test_a_node_on_both_kinds_of_path_gets_full_credit_and_a_warning(row, choice):
     with pytest.warns(scg.StopWarning, match="'b'"):
-        step = scg.compile(STOP_BOTH_PATHS.build(), estimator=CHOICES[name].make())
-    assert_unbiased(STOP_BOTH_PATHS, step)
+        step = scg.compile(row.build(), estimator=choice.make())
+    assert_unbiased(row, step)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("name", ["score", "muprop", "rebar"])
+def test_a_stop_before_a_draw_is_no_stop_for_a_relaxed_replay(name, order):
+    """a reaches the cost openly, and through b's stopped parameter: all of it is a's credit."""
+    g = scg.Graph("below")
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.3)))
+    b = g.sample("b", scg.Bernoulli(logits=1.3 * scg.stop_gradient(a) - 0.4))
+    g.cost("c", (b - 0.3 * a) ** 3 + a * b)
+    with pytest.warns(scg.StopWarning, match="'a'"):
+        step = scg.compile(g, CHOICES[name].make(), order=order)
+    m = scg.moments(step, {"t": 0.3})
+    p, q = (1 / (1 + np.exp(-x)) for x in (0.3, np.array([-0.4, 0.9])))
+    c = (1 - q) * np.array([0.0, -0.027]) + q * np.array([1.0, 1.343])
+    assert float(m.mean["t"]) == pytest.approx(p * (1 - p) * (c[1] - c[0]), abs=1e-9)
+    if order == 2:
+        second = p * (1 - p) * (1 - 2 * p) * (c[1] - c[0])
+        assert float(m.hessian["t"]["t"]) == pytest.approx(second, abs=1e-9)
+
+
+def test_a_jump_behind_a_stop_counts_where_the_cost_is_credited():
+    """The relaxed cost would miss the jump of the stopped part; a cost without credit may jump."""
+
+    def compiled(*costs):
+        g = scg.Graph("jumps")
+        b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.3)))
+        jump = scg.stop_gradient(scg.where(b > 0.5, 2.0, 1.0))
+        for name, cost in costs:
+            g.cost(name, cost(b, jump))
+        return scg.compile(g, scg.REBAR())
+
+    m = scg.moments(compiled(("open", lambda b, _: b**3), ("cut", lambda _, j: j)), {"t": 0.3})
+    p = 1 / (1 + math.exp(-0.3))
+    assert float(m.mean["t"]) == pytest.approx(p * (1 - p), abs=1e-9)
+    with pytest.raises(scg.EstimatorError, match="a path to its costs is not continuous"):
+        compiled(("both", lambda b, j: b * j))
 
 
 @pytest.mark.parametrize("row", STOPS, ids=str)
