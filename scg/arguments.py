@@ -14,7 +14,7 @@ import numpy as np
 
 from scg.errors import CallError, EstimatorError, ScgError, did_you_mean
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Called = TypeVar("Called", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
 Fraction = float  #: The annotation of numbers from 0 up to, but not, 1.
 
@@ -33,7 +33,7 @@ class Checked:
         return f"{type(self).__name__}({given})"
 
 
-def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Function], Function]:
+def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Called], Called]:
     """Check what a public function is called with; `usage` is the call that messages show."""
     owner = usage.partition("(")[0]
     return lambda function: _checked(function, owner, error, f"; write {usage}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scg.compiler.analyse import Influence, bits
-from scg.compiler.requirements import View, complaint
+from scg.compiler.requirements import Assignment, complaint
 from scg.errors import BiasWarning, StopWarning
 from scg.estimators import ESTIMATORS, SUMMED, Estimator
 from scg.ir.expr import StochasticNode
@@ -14,13 +14,13 @@ from scg.ir.origin import warn
 _EXACT = "without a step, scg.exact(g, params) sums over up to 2^20 outcomes of the whole graph"
 
 
-def advice(node: StochasticNode, estimator: Estimator, view: View, order: int = 1) -> str:
+def advice(node: StochasticNode, estimator: Estimator, view: Assignment, order: int = 1) -> str:
     """Name the unbiased estimators that fit a node, those first that are most like `estimator`."""
     wished = {estimator.credit, *estimator.requires}
     found: list[tuple[int, str]] = []
     suggested: list[type[Estimator]] = [cls for cls in ESTIMATORS if cls.suggested]
     for candidate in (cls() for cls in suggested):
-        others = View(view.influence, {**view.estimators, node: candidate})
+        others = Assignment(view.influence, {**view.estimators, node: candidate})
         unbiased = candidate.unbiased and candidate.orders >= order
         if unbiased and complaint(node, candidate, others) is None:
             alike = len(wished & {candidate.credit, *candidate.requires})

@@ -13,8 +13,8 @@ from scg.compiler.differentiate import gradients, through
 from scg.compiler.first_run import FirstRun
 from scg.compiler.leave_out import LeaveOut
 from scg.compiler.objective import contribution, reduction, total
-from scg.compiler.rerun import Run, blanket, central, expectation, law, rerun
-from scg.compiler.routes import Route, own_route, routes
+from scg.compiler.rerun import Rerun, blanket, central, expectation, law, rerun
+from scg.compiler.routes import NodeRoute, own_route, routes
 from scg.distributions.base import Distribution
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant, plate_size
@@ -60,7 +60,7 @@ class SharedRuns:
         return MeanField(self.first)
 
     @cached_property
-    def expectation(self) -> Run:
+    def expectation(self) -> Rerun:
         """The run with every node on a plate of all its values."""
         return expectation(self.first)
 
@@ -110,12 +110,12 @@ class NodeDownstream:
         return tuple(self.first.env[expr] for expr in sorted(found, key=position.__getitem__))
 
     @cached_property
-    def own(self) -> Route:
+    def own(self) -> NodeRoute:
         """The route that ends at the node itself."""
         return own_route(self.first.influence, self.node)
 
     @cached_property
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[NodeRoute, ...]:
         """The influenced costs, by the plates that survive on the way to them."""
         return routes(self.first.influence, self.node)
 
@@ -208,7 +208,7 @@ class NodeReplay:
 
     down: NodeDownstream
     point: Expr
-    run: Run
+    run: Rerun
 
     @cached_property
     def seen(self) -> Seen:
@@ -224,7 +224,7 @@ class NodeReplay:
         return self.down.reduced(self.seen)
 
     @cached_property
-    def costs(self) -> dict[Route, Expr]:
+    def costs(self) -> dict[NodeRoute, Expr]:
         """The influenced costs by route, each open in the point alone."""
         return {
             route: through(self.down.costs(self.seen, route.sep, route.members), self.point)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scg.compiler.first_run import FirstRun
-from scg.compiler.rerun import Run, rerun
+from scg.compiler.rerun import Rerun, rerun
 from scg.errors import EstimatorError
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
@@ -50,7 +50,7 @@ class LeaveOut:
             if any(arg in self.below for arg in expr.args):
                 self.below.add(expr)
 
-    def run(self) -> Run:
+    def run(self) -> Rerun:
         """Run the graph with the reductions replaced and every draw on the same noise."""
         run = rerun(self.first, {}, "same", self._change)
         for reach in self.first.influence.downstream[self.node]:

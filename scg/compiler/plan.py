@@ -9,7 +9,7 @@ from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
 from scg.compiler.paths import check_paths, most_paths, plate_keys, sample_plates
 from scg.compiler.requirements import (
-    View,
+    Assignment,
     complaint,
     continuity,
     family_of,
@@ -82,7 +82,7 @@ def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimato
     chosen, reasons = _choose(influence, given)
     for node in influence.nodes:
         plan.estimators[node], plan.reasons[node] = chosen[node], reasons[node]
-    view = View(influence, plan.estimators)
+    view = Assignment(influence, plan.estimators)
     for node in influence.nodes:
         _check(node, plan.estimators[node], view)
     check_paths(influence, plan.estimators)
@@ -125,7 +125,7 @@ def check_orders(plan: Plan, order: int) -> None:
     EstimatorError
         If one is not; it names those that fit.
     """
-    view = View(plan.influence, plan.estimators)
+    view = Assignment(plan.influence, plan.estimators)
     for node, estimator in plan.estimators.items():
         if estimator.orders < order:
             raise EstimatorError(
@@ -134,7 +134,7 @@ def check_orders(plan: Plan, order: int) -> None:
             )
 
 
-def _check(node: StochasticNode, estimator: Estimator, view: View) -> None:
+def _check(node: StochasticNode, estimator: Estimator, view: Assignment) -> None:
     reason = complaint(node, estimator, view)
     if reason is None:
         return
@@ -159,7 +159,7 @@ def _choose(
 
     continuity(influence, credit)
     rest = [node for node in influence.nodes if node not in chosen]
-    view = View(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
+    view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     countable = [node for node in rest if complaint(node, SUMMED, view) is None]
     for node in sorted(countable, key=lambda node: node.declared.cardinality()):
         trial = {**chosen, node: SUMMED}

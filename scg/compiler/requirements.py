@@ -17,7 +17,7 @@ from scg.ops.gradient import stop
 PATH_LIMIT = 1024
 
 
-class View:
+class Assignment:
     """What a requirement may look at: the paths, and how credit flows at every node."""
 
     def __init__(self, influence: Influence, estimators: Mapping[StochasticNode, Estimator]):
@@ -86,13 +86,13 @@ def continuity(
     return found
 
 
-def _reparameterized(node: StochasticNode, view: View) -> str | None:
+def _reparameterized(node: StochasticNode, view: Assignment) -> str | None:
     if node.attrs["family"].reparameterized:
         return None
     return f"{family_of(node)} has no reparameterization"
 
 
-def _continuous_paths(node: StochasticNode, view: View) -> str | None:
+def _continuous_paths(node: StochasticNode, view: Assignment) -> str | None:
     if view.continuous[node]:
         return None
     walk = _broken_path(node, view)
@@ -102,7 +102,7 @@ def _continuous_paths(node: StochasticNode, view: View) -> str | None:
     )
 
 
-def _broken_path(node: StochasticNode, view: View) -> list[Expr]:
+def _broken_path(node: StochasticNode, view: Assignment) -> list[Expr]:
     walk: list[Expr] = [node]
     while True:
         here = walk[-1]
@@ -121,7 +121,7 @@ def _broken_path(node: StochasticNode, view: View) -> list[Expr]:
                 break
 
 
-def _differentiable_costs(node: StochasticNode, view: View) -> str | None:
+def _differentiable_costs(node: StochasticNode, view: Assignment) -> str | None:
     influence = view.influence
     costs = dict(influence.costs)
     for name, _ in influence.credited(node):
@@ -131,11 +131,11 @@ def _differentiable_costs(node: StochasticNode, view: View) -> str | None:
     return None
 
 
-def _mean(node: StochasticNode, view: View) -> str | None:
+def _mean(node: StochasticNode, view: Assignment) -> str | None:
     return None if node.attrs["family"].supports("mean") else f"{family_of(node)} has no mean"
 
 
-def _mean_field(node: StochasticNode, view: View) -> str | None:
+def _mean_field(node: StochasticNode, view: Assignment) -> str | None:
     if all(_takes_mean(other) for other in view.influence.nodes):
         return None
     for other in (node, *view.ancestors(node)):
@@ -149,14 +149,14 @@ def _takes_mean(node: StochasticNode) -> bool:
     return family.supports("mean") and family.extends_to_mean
 
 
-def _modes_below(node: StochasticNode, view: View) -> str | None:
+def _modes_below(node: StochasticNode, view: Assignment) -> str | None:
     for other in (node, *view.descendants(node)):
         if not other.attrs["family"].supports("mode"):
             return f"node {other.name!r} ({family_of(other)}) has no mode"
     return None
 
 
-def _finite_support(node: StochasticNode, view: View) -> str | None:
+def _finite_support(node: StochasticNode, view: Assignment) -> str | None:
     if not node.attrs["family"].supports("cardinality"):
         return f"{family_of(node)} has no finite support"
     count = node.declared.cardinality()
@@ -165,7 +165,7 @@ def _finite_support(node: StochasticNode, view: View) -> str | None:
     return None
 
 
-def _surviving_plates(node: StochasticNode, view: View) -> str | None:
+def _surviving_plates(node: StochasticNode, view: Assignment) -> str | None:
     costs = dict(view.influence.costs)
     for i, (name, _) in enumerate(view.influence.costs):
         for reach in view.influence.downstream[node]:
@@ -181,33 +181,33 @@ def _surviving_plates(node: StochasticNode, view: View) -> str | None:
     return None
 
 
-def _binary_values(node: StochasticNode, view: View) -> str | None:
+def _binary_values(node: StochasticNode, view: Assignment) -> str | None:
     if issubclass(node.attrs["family"], Bernoulli):
         return None
     return f"{family_of(node)} does not draw binary values"
 
 
-def _classes(node: StochasticNode, view: View) -> str | None:
+def _classes(node: StochasticNode, view: Assignment) -> str | None:
     if not issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
         return f"{family_of(node)} does not draw classes"
     return "it has a single class" if node.declared.classes < 2 else None
 
 
-def _enough_values(node: StochasticNode, view: View) -> str | None:
+def _enough_values(node: StochasticNode, view: Assignment) -> str | None:
     count, samples = node.declared.cardinality(), view.estimators[node].samples
     if samples <= count:
         return None
     return f"its support has {count} values, fewer than the {samples} draws without replacement"
 
 
-def _coordinates(node: StochasticNode, view: View) -> str | None:
+def _coordinates(node: StochasticNode, view: Assignment) -> str | None:
     family = node.attrs["family"]
     if family.supports("coordinate_values"):
         return None
     return f"{family_of(node)} has no independent coordinates with finitely many values"
 
 
-def _weak_derivatives(node: StochasticNode, view: View) -> str | None:
+def _weak_derivatives(node: StochasticNode, view: Assignment) -> str | None:
     family = node.attrs["family"]
     if not family.supports("weak_derivatives"):
         if family.supports("coordinate_values"):
@@ -223,7 +223,7 @@ def _weak_derivatives(node: StochasticNode, view: View) -> str | None:
     return None
 
 
-def _learned(expr: Expr, view: View) -> bool:
+def _learned(expr: Expr, view: Assignment) -> bool:
     """Whether a parameter, or a draw that passes its derivative on, lies above through no stop."""
     seen, stack = {expr}, [expr]
     while stack:
@@ -239,7 +239,7 @@ def _learned(expr: Expr, view: View) -> bool:
     return False
 
 
-def _densities_below(node: StochasticNode, view: View) -> str | None:
+def _densities_below(node: StochasticNode, view: Assignment) -> str | None:
     for other in view.descendants(node):
         estimator = view.estimators[other]
         if estimator.draws(other.declared) > 1 or not estimator.unbiased:
@@ -250,7 +250,7 @@ def _densities_below(node: StochasticNode, view: View) -> str | None:
     return None
 
 
-def _enumerable_below(node: StochasticNode, view: View) -> str | None:
+def _enumerable_below(node: StochasticNode, view: Assignment) -> str | None:
     for other in (node, *view.descendants(node)):
         reason = _finite_support(other, view) or _surviving_plates(other, view)
         if reason is not None:
@@ -258,7 +258,7 @@ def _enumerable_below(node: StochasticNode, view: View) -> str | None:
     return None
 
 
-def _enumerable(node: StochasticNode, view: View) -> str | None:
+def _enumerable(node: StochasticNode, view: Assignment) -> str | None:
     values = 1
     for other in view.influence.nodes:
         reason = _finite_support(other, view) or _surviving_plates(other, view)
@@ -270,20 +270,20 @@ def _enumerable(node: StochasticNode, view: View) -> str | None:
     return None
 
 
-def _relaxation(node: StochasticNode, view: View) -> str | None:
+def _relaxation(node: StochasticNode, view: Assignment) -> str | None:
     if node.attrs["family"].supports("relax"):
         return None
     return f"{family_of(node)} has no relaxation"
 
 
-def _latent_density(node: StochasticNode, view: View) -> str | None:
+def _latent_density(node: StochasticNode, view: Assignment) -> str | None:
     family = node.attrs["family"]
     if family.reparameterized or family.supports("latent"):
         return None
     return f"{family_of(node)} has neither a reparameterization nor a latent that has one"
 
 
-def _smooth_relaxations(node: StochasticNode, view: View) -> str | None:
+def _smooth_relaxations(node: StochasticNode, view: Assignment) -> str | None:
     for other in view.descendants(node):
         family = other.attrs["family"]
         if not (family.reparameterized or family.supports("relax")):
@@ -297,7 +297,7 @@ def _smooth_relaxations(node: StochasticNode, view: View) -> str | None:
     )
 
 
-REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
+REQUIREMENTS: dict[str, Callable[[StochasticNode, Assignment], str | None]] = {
     "reparameterized distribution": _reparameterized,
     "continuous paths": _continuous_paths,
     "differentiable costs": _differentiable_costs,
@@ -320,7 +320,7 @@ REQUIREMENTS: dict[str, Callable[[StochasticNode, View], str | None]] = {
 }
 
 
-def complaint(node: StochasticNode, estimator: Estimator, view: View) -> str | None:
+def complaint(node: StochasticNode, estimator: Estimator, view: Assignment) -> str | None:
     """Say why an estimator does not fit a node, or return None."""
     for name in estimator.requires:
         if name not in REQUIREMENTS:

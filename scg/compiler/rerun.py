@@ -21,7 +21,7 @@ BELOW = ("mean", "mode", "same", "kept", "expected", "relax")
 
 
 @dataclass
-class Run:
+class Rerun:
     """A second run of the graph.
 
     Attributes
@@ -45,7 +45,7 @@ def rerun(
     below: str,
     change: Callable[[Expr, dict[Expr, Expr]], Expr | None] | None = None,
     temperature: Expr | float = 1.0,
-) -> Run:
+) -> Rerun:
     """Run the graph again, starting from what `env` holds.
 
     Parameters
@@ -66,7 +66,7 @@ def rerun(
     if below not in BELOW:
         known = ", ".join(f'"{word}"' for word in BELOW)
         raise CompilerError(f"a replay with below={below!r}: expected one of {known}")
-    run = Run(env, dict(first.weights))
+    run = Rerun(env, dict(first.weights))
     for expr in first.influence.order:
         if expr in env:
             continue
@@ -86,7 +86,7 @@ def rerun(
     return run
 
 
-def _redrawn(first: FirstRun, node: StochasticNode, run: Run, below: str) -> Expr:
+def _redrawn(first: FirstRun, node: StochasticNode, run: Rerun, below: str) -> Expr:
     if below in ("mean", "mode"):
         return central(node, run.env, below)
     if below == "same":
@@ -146,9 +146,9 @@ def enumerated(
     return value, plate, law(node, env).prob(value)
 
 
-def expectation(first: FirstRun) -> Run:
+def expectation(first: FirstRun) -> Rerun:
     """Run the graph with every stochastic node on a plate of all its values."""
-    run = Run({}, dict(first.weights))
+    run = Rerun({}, dict(first.weights))
     for expr in first.influence.order:
         if isinstance(expr, StochasticNode):
             run.env[expr], plate, run.weights[plate] = enumerated(first, expr, run.env)
@@ -157,7 +157,7 @@ def expectation(first: FirstRun) -> Run:
     return run
 
 
-def blanket(first: FirstRun, node: StochasticNode, run: Run) -> Expr:
+def blanket(first: FirstRun, node: StochasticNode, run: Rerun) -> Expr:
     """Σ log-probability of the kept draws below `node`, on the node's plates."""
     total = constant(first.graph, 0.0)
     bit = first.influence.index[node]

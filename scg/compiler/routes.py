@@ -11,7 +11,7 @@ from scg.ops.reductions import sum_mixed
 
 
 @dataclass(frozen=True)
-class Route:
+class NodeRoute:
     """Costs to which the same plates survive, from a node and from each of its ancestors.
 
     Attributes
@@ -33,12 +33,12 @@ class Route:
         return sum_mixed(logp, self.sep)
 
 
-def own_route(influence: Influence, node: StochasticNode) -> Route:
+def own_route(influence: Influence, node: StochasticNode) -> NodeRoute:
     """The route that ends at the node itself, where all its plates survive."""
-    return Route(frozenset(node.plates), influence.ancestors[node], 0)
+    return NodeRoute(frozenset(node.plates), influence.ancestors[node], 0)
 
 
-def routes(influence: Influence, node: StochasticNode) -> tuple[Route, ...]:
+def routes(influence: Influence, node: StochasticNode) -> tuple[NodeRoute, ...]:
     """The routes from a node to the costs that it influences on an open path, first costs first."""
     ancestors = 0
     for reach in influence.ancestors[node]:
@@ -53,4 +53,4 @@ def routes(influence: Influence, node: StochasticNode) -> tuple[Route, ...]:
             )
             found[reach.sep, above] = found.get((reach.sep, above), 0) | 1 << i
     first = sorted(found, key=lambda key: found[key] & -found[key])
-    return tuple(Route(*key, found[key]) for key in first)
+    return tuple(NodeRoute(*key, found[key]) for key in first)

@@ -24,7 +24,7 @@ from scg.compiler.first_run import FirstRun
 from scg.compiler.memory import NodeMemory
 from scg.compiler.objective import contribution, total
 from scg.compiler.plan import Plan
-from scg.compiler.routes import Route
+from scg.compiler.routes import NodeRoute
 from scg.compiler.simplify import simplify
 from scg.errors import CompilerError, DeclarationError
 from scg.estimators.protocol import Draw
@@ -39,7 +39,7 @@ class Term:
 
     node: StochasticNode
     draw: Draw
-    parts: dict[Route, Expr]
+    parts: dict[NodeRoute, Expr]
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Surrogate:
         boxed = value if score is None else box(score) * value
         return first.collapse(boxed, frozen=first.frozen(node))
 
-    def _check_term(self, node: StochasticNode, route: Route, term: Expr) -> None:
+    def _check_term(self, node: StochasticNode, route: NodeRoute, term: Expr) -> None:
         """A term has value 0, and lives on the user's plates that survive on its route.
 
         Without stops and boxes nothing must remain of it.

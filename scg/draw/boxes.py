@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scg.compiler.paths import Estimators
 from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate
-
-Estimators = Mapping[StochasticNode, Estimator]
 
 SCOPES_FROM, COLLAPSE_FROM = 40, 160  # named nodes
 

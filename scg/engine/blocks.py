@@ -7,9 +7,9 @@ from typing import Any
 
 #: Means of outputs over runs by key, and sums of squared deviations from them by ("spread", key);
 #: those that are not there are zero.
-Moments = dict[Any, Any]
+RunMoments = dict[Any, Any]
 #: Computes moments from a seed and the first run.
-Sample = Callable[[Any, int], Moments]
+Sampling = Callable[[Any, int], RunMoments]
 
 #: Tasks of a call that computes many runs: so many that threads do not wait long for the last one.
 STRETCHES = 16
@@ -33,13 +33,13 @@ def spans(runs: int, length: int) -> Iterator[range]:
         yield range(start, min(start + length, runs))
 
 
-def merged(parts: Iterable[tuple[range, Moments]]) -> Moments:
+def merged(parts: Iterable[tuple[range, RunMoments]]) -> RunMoments:
     """Merge the moments of consecutive ranges of runs.
 
     Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
     The American Statistician 37(3), equation 2.1.
     """
-    whole: Moments = {}
+    whole: RunMoments = {}
     for runs, found in parts:
         share = len(runs) / runs.stop
         for key in [key for key in found if key[0] != "spread"]:

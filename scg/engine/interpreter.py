@@ -19,14 +19,14 @@ from scg.ir.walk import topological
 from scg.ops.linalg import contract_arrays
 
 Sizes = Mapping[Plate, int]
-Kernel = Callable[..., Any]
+Rule = Callable[..., Any]
 
 
 class Instruction(NamedTuple):
     """One operation: its kernel, the slots it reads, and the slots that are free afterwards."""
 
     expr: Expr
-    kernel: Kernel
+    kernel: Rule
     args: tuple[int, ...]
     free: tuple[int, ...]
 
@@ -99,7 +99,7 @@ class Interpreter:
             raise CallError(_out_of_bounds(now.expr, values[now.args[1]])) from None
         return {key: values[i] for key, i in self.outputs.items()}
 
-    def _kernel(self, expr: Expr) -> Kernel:
+    def _kernel(self, expr: Expr) -> Rule:
         kernel = KERNELS.get(expr.op.name, _general)(expr)
         exact = self.dtype == np.float64 and all(arg.kind == "float" for arg in expr.args)
         if expr.kind != "float" or exact:
@@ -152,7 +152,7 @@ def full(expr: Expr, sizes: Sizes) -> tuple[int, ...]:
 
 
 # --- kernels ----------------------------------------------------------------------------------
-def _general(expr: Expr) -> Kernel:
+def _general(expr: Expr) -> Rule:
     rule, attrs = expr.op.numpy, expr.attrs
     moves = _aligned(expr, expr.args, expr.op.elementwise)
     if not any(moves):
@@ -167,20 +167,20 @@ def _general(expr: Expr) -> Kernel:
     return kernel
 
 
-def _reduction(expr: Expr) -> Kernel:
+def _reduction(expr: Expr) -> Rule:
     (arg,) = expr.args
     rule, axes, rank = expr.op.numpy, expr.attrs["axes"], len(arg.plates) + arg.ndim
     over = tuple(arg.plates.index(p) - rank for p in expr.attrs["over"] if p in arg.plates)
     return lambda sizes, x: rule(x, axes=axes, over=over)
 
 
-def _expand(expr: Expr) -> Kernel:
+def _expand(expr: Expr) -> Rule:
     (arg,) = expr.args
     move = aligner(arg, expr.plates, expr.ndim)
     return lambda sizes, x: np.broadcast_to(move(x) if move else x, full(expr, sizes))
 
 
-def _contract(expr: Expr) -> Kernel:
+def _contract(expr: Expr) -> Rule:
     a, b = expr.args
     left = (*a.plates, *expr.attrs["left"])
     right = (*b.plates, *expr.attrs["right"])
@@ -188,12 +188,12 @@ def _contract(expr: Expr) -> Kernel:
     return lambda sizes, x, y: contract_arrays(x, y, left, right, out)
 
 
-def _reshape(expr: Expr) -> Kernel:
+def _reshape(expr: Expr) -> Rule:
     plates = len(expr.plates)
     return lambda sizes, x: np.reshape(x, x.shape[:plates] + expr.shape)
 
 
-def _concatenate(expr: Expr) -> Kernel:
+def _concatenate(expr: Expr) -> Rule:
     moves, axis = _aligned(expr, expr.args, False), expr.attrs["axis"]
 
     def kernel(sizes: Sizes, *xs: Any) -> Any:
@@ -207,7 +207,7 @@ def _concatenate(expr: Expr) -> Kernel:
     return kernel
 
 
-def _indexed(expr: Expr) -> Kernel:
+def _indexed(expr: Expr) -> Rule:
     """Gather and scatter: both arguments need all plate axes, those to be summed over included."""
     rule, attrs = expr.op.numpy, dict(expr.attrs)
     plates = ordered(plate for arg in expr.args for plate in arg.plates)
@@ -219,7 +219,7 @@ def _indexed(expr: Expr) -> Kernel:
     return lambda sizes, x, k: rule(x[(*indices[0], ...)], k[(*indices[1], ...)], **attrs)
 
 
-KERNELS: dict[str, Callable[[Expr], Kernel]] = {
+KERNELS: dict[str, Callable[[Expr], Rule]] = {
     "sum": _reduction,
     "max": _reduction,
     "logsumexp": _reduction,

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scg.engine.blocks import Moments, Sample, longest_block, spans
+from scg.engine.blocks import RunMoments, Sampling, longest_block, spans
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.profile import Profile
-from scg.engine.sampler import Sampler
+from scg.engine.sampler import MomentSampler
 from scg.errors import CompilerError
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
@@ -66,7 +66,7 @@ class Program:
     backend: str = "numpy"
     _engines: dict[Any, Any] = field(default_factory=dict, repr=False)
     _elements: dict[Any, int] = field(default_factory=dict, repr=False)
-    _samplers: dict[Any, Sampler] = field(default_factory=dict, repr=False)
+    _samplers: dict[Any, MomentSampler] = field(default_factory=dict, repr=False)
 
     @cached_property
     def operations(self) -> list[Expr]:
@@ -196,7 +196,7 @@ class Program:
             return self.run(values, self.draw_noise(seed, runs, sizes), sizes)
         return self.tie(values, sizes, len(runs))(seed, runs.start)
 
-    def tie(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sample:
+    def tie(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
         """Return what computes every output from a seed and the first of `runs` runs.
 
         Outputs have a leading axis of runs. A compiled engine is tied to the arrays, once, and
@@ -229,7 +229,7 @@ class Program:
         lines = engine.listing()
         return Profile(tuple((*seconds[i], lines[i]) for i in sorted(seconds)))
 
-    def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sample:
+    def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
         """Return what computes moments of every output from a seed and the first of `runs` runs.
 
         A compiled engine is tied to the arrays, once, and every call overwrites the results of the
@@ -241,20 +241,20 @@ class Program:
             )
         return self._sampler(sizes, runs).bind(values)
 
-    def estimate(self, values: Mapping[str, Any], sizes: Sizes, runs: int, seed: Any) -> Moments:
+    def estimate(self, values: Mapping[str, Any], sizes: Sizes, runs: int, seed: Any) -> RunMoments:
         """Return moments of every output over `runs` runs of a seed, in new arrays."""
         if self.backend == "numpy":
             return self.sampler(values, sizes, runs)(seed, 0)
         return self._sampler(sizes, runs).estimate(values, seed)
 
-    def _sampler(self, sizes: Sizes, runs: int) -> Sampler:
+    def _sampler(self, sizes: Sizes, runs: int) -> MomentSampler:
         key = (runs, *sizes.items())
         found = self._samplers.get(key)
         if found is None:
             for old in list(self._samplers)[: 1 - SAMPLERS]:
                 self._samplers.pop(old, None)
             engine = self.engine() if runs == 1 else self._reducing()
-            sampler = Sampler(engine, sizes, RUNS, runs, self._longest(runs, sizes))
+            sampler = MomentSampler(engine, sizes, RUNS, runs, self._longest(runs, sizes))
             found = self._samplers.setdefault(key, sampler)
         return found
 
@@ -297,9 +297,9 @@ def _own(value: Any) -> np.ndarray:
     return array if array.flags.owndata else array.copy()
 
 
-def moments(out: Mapping[Any, np.ndarray]) -> Moments:
+def moments(out: Mapping[Any, np.ndarray]) -> RunMoments:
     """Reduce outputs with a leading axis of runs."""
-    found: Moments = {}
+    found: RunMoments = {}
     for key, value in out.items():
         if len(value) == 1:  # a copy: an output may be a view of what the user gave
             found[key] = value[0].copy()

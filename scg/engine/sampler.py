@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.engine.blocks import MOST, STRETCHES, Moments, Sample, merged
+from scg.engine.blocks import MOST, STRETCHES, RunMoments, Sampling, merged
 from scg.engine.interpreter import Sizes
 from scg.ir.plate import Plate
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SMALL = 1 << 16
 
 
-class Sampler:
+class MomentSampler:
     """Computes moments of outputs for given sizes of the plates and a number of runs.
 
     Parameters
@@ -47,10 +47,10 @@ class Sampler:
         lengths = (math.prod(port.shape) * port.dtype.itemsize for _, port in self._inputs)
         self._is_small = sum(lengths) <= SMALL
         #: Arrays, and what is tied to them and is not running, by threads that it is made for.
-        self._free: defaultdict[int, deque[tuple[list[tuple[str, np.ndarray]], Sample]]]
+        self._free: defaultdict[int, deque[tuple[list[tuple[str, np.ndarray]], Sampling]]]
         self._free = defaultdict(deque)
 
-    def bind(self, values: Mapping[str, Any]) -> Sample:
+    def bind(self, values: Mapping[str, Any]) -> Sampling:
         """Return what computes moments of leaves by name; every call overwrites the results."""
         if not self._longest:
             return self._connect(values, self._runs).run
@@ -65,7 +65,7 @@ class Sampler:
             for ends, sample in zip(pairwise(ends), samples, strict=True)
         )
 
-    def _pieces(self, values: Mapping[str, Any]) -> Iterator[tuple[Sample, int, int]]:
+    def _pieces(self, values: Mapping[str, Any]) -> Iterator[tuple[Sampling, int, int]]:
         """Yield what computes runs, how many, and how often: long calls, a shorter one, a rest."""
         unit = STRETCHES * self._longest
         long, left = divmod(self._runs, unit * MOST)
@@ -79,7 +79,7 @@ class Sampler:
         if rest:
             yield self._connect(values, rest).run, rest, 1
 
-    def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sample:
+    def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sampling:
         from scg.engine.walk.stretches import Stretches  # importing scg loads no compiler
 
         code = self._engine.code
@@ -89,7 +89,7 @@ class Sampler:
         leaves = {port.leaf: values[name] for name, port in self._inputs}
         return self._engine.connect(leaves, {**self._sizes, self._plate: runs}, drawing=True)
 
-    def estimate(self, values: Mapping[str, Any], seed: Any) -> Moments:
+    def estimate(self, values: Mapping[str, Any], seed: Any) -> RunMoments:
         """Return moments in new arrays and scalars.
 
         Small arrays are copied to those of a table that stays tied, and its results from there.

@@ -12,7 +12,7 @@ from scg.draw.dot import draw_plan, identifiers
 from scg.draw.render import Picture
 from scg.explain.node import NodeExplanation
 
-Nodes = Iterable[NodeExplanation]
+Explained = Iterable[NodeExplanation]
 
 #: How the terms look, wherever they stand.
 STYLE = """\
@@ -88,7 +88,7 @@ for (const id of Object.keys(credited)) {{
 
 
 def page(
-    title: str, head: str, nodes: Nodes, surrogate: Iterable[str], note: str, plan: Plan
+    title: str, head: str, nodes: Explained, surrogate: Iterable[str], note: str, plan: Plan
 ) -> str:
     """Return the page as text; it loads nothing from anywhere."""
     ids = identifiers(plan.influence.graph)
@@ -109,7 +109,7 @@ def page(
 
 
 def fragment(
-    title: str, head: str, nodes: Nodes, surrogate: Iterable[str], note: str, plan: Plan
+    title: str, head: str, nodes: Explained, surrogate: Iterable[str], note: str, plan: Plan
 ) -> str:
     """Return the terms as a part of another page, whose looks stay as they are; for notebooks."""
     shown = terms(nodes, surrogate, note, identifiers(plan.influence.graph))
@@ -129,7 +129,7 @@ def inline_svg(picture: Picture) -> tuple[str, float]:
     return svg, float(found[1])
 
 
-def terms(nodes: Nodes, surrogate: Iterable[str], note: str, ids: Mapping[str, str]) -> str:
+def terms(nodes: Explained, surrogate: Iterable[str], note: str, ids: Mapping[str, str]) -> str:
     """Return the terms of all nodes and the surrogate as HTML, to be shown with :data:`STYLE`.
 
     Parameters

@@ -20,7 +20,7 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
 
 @dataclass(frozen=True)
-class Constant:
+class ConstantValues:
     """Fill with one number."""
 
     value: float
@@ -31,7 +31,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Normal:
+class NormalValues:
     """Independent normals around zero."""
 
     scale: float
@@ -42,7 +42,7 @@ class Normal:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class GivenValues:
     """The array that a parameter was declared with."""
 
     value: np.ndarray
@@ -52,11 +52,11 @@ class Given:
         return self.value.copy()
 
 
-def constant(value: float) -> Constant:
+def constant(value: float) -> ConstantValues:
     """Return an initializer that fills with one number."""
-    return Constant(value)
+    return ConstantValues(value)
 
 
-def normal(scale: float = 0.01) -> Normal:
+def normal(scale: float = 0.01) -> NormalValues:
     """Return an initializer of normals with standard deviation `scale`."""
-    return Normal(scale)
+    return NormalValues(scale)

@@ -11,7 +11,7 @@ import numpy as np
 from scg.arguments import MASKED, masked
 from scg.distributions.constraints import Constraint
 from scg.errors import CallError, DeclarationError, UnsupportedError
-from scg.graph.init import Given, zeros
+from scg.graph.init import GivenValues, zeros
 from scg.ir.expr import Expr
 from scg.seeds.noise import check_seed, stream_key
 
@@ -71,7 +71,7 @@ def start(
     _check_axes(name, array.shape, constraint)
     if constraint is not None and (complaint := constraint.complaint(array)):
         raise DeclarationError(f"parameter {name!r} {complaint}")
-    return array.shape, Given(array)
+    return array.shape, GivenValues(array)
 
 
 def _check_axes(name: str, shape: tuple[int, ...], constraint: Constraint | None) -> None:

@@ -17,7 +17,7 @@ from scg.ops.arrange import swapaxes, tril
 from scg.ops.linalg import matmul
 from scg.ops.shape import reshape
 
-Shape = tuple[int, ...]
+EventShape = tuple[int, ...]
 
 
 # --- NumPy rules: a matrix without a result gives NaN, where NumPy would raise for all --------
@@ -51,14 +51,14 @@ def _triangular(a: Any, b: Any, lower: bool, transposed: bool) -> Any:
     )
 
 
-def square_matrix(a: Shape) -> Shape:
+def square_matrix(a: EventShape) -> EventShape:
     """Shape rule: of square matrices, the same."""
     if len(a) < 2 or a[-1] != a[-2]:
         raise ValueError(f"expected a square matrix on the last two axes, got shape {a}")
     return a
 
 
-def _solved(a: Shape, b: Shape, **_: Any) -> Shape:
+def _solved(a: EventShape, b: EventShape, **_: Any) -> EventShape:
     if len(b) < 2 or square_matrix(a)[-1] != b[-2]:
         raise ValueError(f"a matrix of shape {a} does not fit a right side of shape {b}")
     return (*np.broadcast_shapes(a[:-2], b[:-2]), *b[-2:])

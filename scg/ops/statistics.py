@@ -16,10 +16,10 @@ from scg.ops.powers import times_power
 from scg.ops.reductions import _drop, _keep, max, mean, sum
 from scg.ops.shape import concatenate, reshape, take_slice, transpose
 
-Axes = tuple[int, ...]
+EventAxes = tuple[int, ...]
 
 
-def flattened(x: Any, axis: Any) -> tuple[Any, Axes]:
+def flattened(x: Any, axis: Any) -> tuple[Any, EventAxes]:
     """Return `x` with the reduced event axes joined to one last axis, and those axes."""
     shape = np.shape(x)
     axes = normal_axes(axis, len(shape))
@@ -29,7 +29,7 @@ def flattened(x: Any, axis: Any) -> tuple[Any, Axes]:
     return reshape(moved, shape=(*(shape[i] for i in rest), length)), axes
 
 
-def _kept(out: Any, x: Any, axes: Axes, keepdims: bool) -> Any:
+def _kept(out: Any, x: Any, axes: EventAxes, keepdims: bool) -> Any:
     return reshape(out, shape=_keep(np.shape(x), axes)) if keepdims else out
 
 
@@ -79,7 +79,7 @@ def cumprod(x: Any, axis: int | None = -1) -> Any:
 
 
 # --- position of the extreme ------------------------------------------------------------------
-def _some(x: Axes) -> Axes:
+def _some(x: EventAxes) -> EventAxes:
     if x[-1] == 0:
         raise ValueError("an axis of length 0 has no largest element")
     return x
@@ -141,14 +141,14 @@ def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
     return norm((x - mean(x, axis, keepdims=True)) / math.sqrt(count), None, axis, keepdims)
 
 
-def _euclidean(x: np.ndarray, axes: Axes) -> Any:
+def _euclidean(x: np.ndarray, axes: EventAxes) -> Any:
     top = np.max(np.abs(x), axis=axes, keepdims=True, initial=0.0)
     top = np.where((top > 0) & np.isfinite(top), top, 1.0)  # no square overflows
     root = np.sqrt(np.sum(np.square(x / top), axis=axes, keepdims=True))
     return np.squeeze(root * top, axis=axes)
 
 
-def _norm_vjp(g: Expr, y: Expr, x: Expr, axes: Axes) -> Expr:
+def _norm_vjp(g: Expr, y: Expr, x: Expr, axes: EventAxes) -> Expr:
     g, length = (reshape(part, shape=_keep(x.shape, axes)) for part in (g, y))
     return g * _direction(x, length)
 

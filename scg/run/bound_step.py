@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from scg.engine.blocks import Moments, Sample, merged, spans
+from scg.engine.blocks import RunMoments, Sampling, merged, spans
 from scg.ir.plate import Plate
 from scg.run.result import Layout, Nested, Result
 
 
-class Sampling(Protocol):
+class Samples(Protocol):
     """What a bound step asks of its step."""
 
     def at_once(self, runs: int, sizes: Mapping[Plate, int]) -> int:
         """Return how many of some runs a sampler takes."""
         ...
 
-    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sample:
+    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sampling:
         """Return what computes moments of all outputs."""
         ...
 
@@ -38,7 +38,7 @@ class BoundStep:
 
     def __init__(
         self,
-        step: Sampling,
+        step: Samples,
         values: Mapping[str, Any],
         sizes: Mapping[Plate, int],
         memory: Nested,
@@ -50,7 +50,7 @@ class BoundStep:
         self._length = step.at_once(runs, sizes)
         self._first = step.sampler(values, sizes, self._length)
         self._sample = self._first if runs == self._length else self._in_blocks
-        self._found: Moments | None = None
+        self._found: RunMoments | None = None
         self._result: Result
 
     def __call__(self, seed: int | tuple[int, ...]) -> Result:
@@ -72,16 +72,16 @@ class BoundStep:
             self._found = found
         return self._result
 
-    def moments(self, seed: int | tuple[int, ...]) -> Moments:
+    def moments(self, seed: int | tuple[int, ...]) -> RunMoments:
         """Return means and spreads of all outputs, which the next call may overwrite."""
         return self._sample(seed, 0)
 
-    def _in_blocks(self, seed: Any, first: int) -> Moments:
+    def _in_blocks(self, seed: Any, first: int) -> RunMoments:
         """Merge the moments of blocks of runs."""
         blocks = spans(self.runs, self._length)
         return merged((block, self._sampler(block)(seed, first + block.start)) for block in blocks)
 
-    def _sampler(self, block: range) -> Sample:
+    def _sampler(self, block: range) -> Sampling:
         if len(block) == self._length:
             return self._first
         return self.step.sampler(self._values, self._sizes, len(block))

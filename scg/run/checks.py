@@ -22,7 +22,7 @@ from scg.ir.walk import topological
 from scg.ops.reductions import NEED_ELEMENTS
 
 
-class Check(NamedTuple):
+class ValueCheck(NamedTuple):
     """A node whose values must lie in a set, at least where the mask is true."""
 
     what: str
@@ -55,24 +55,24 @@ def _constraint(law: Distribution, name: str) -> Constraint:
     return law.constraints[name]
 
 
-def _of_law(what: str, law: Distribution) -> Iterator[Check]:
+def _of_law(what: str, law: Distribution) -> Iterator[ValueCheck]:
     family = type(law).__name__
     for name, value in law.parameters.items():
         constraint = _constraint(law, name)
         if isinstance(value, Expr) and not isinstance(constraint, (Real, Logits)):
-            yield Check(f"{what} ({family}): {name}", value, constraint)
+            yield ValueCheck(f"{what} ({family}): {name}", value, constraint)
 
 
-def checks(graph: CoreGraph) -> list[Check]:
+def checks(graph: CoreGraph) -> list[ValueCheck]:
     """Return what must hold in every call: parameters of laws, and support of observations."""
-    found: list[Check] = []
+    found: list[ValueCheck] = []
     for name, node in graph.stochastic.items():
         found += _of_law(f"node {name!r}", node.declared)
     for name, (law, value, mask) in graph.observations.items():
         found += _of_law(f"observation {name!r}", law)
         support = law.support
         if support.fixed:  # where it moves with the parameters log p says −∞
-            found.append(Check(f"observation {name!r}: the value", value, support, mask))
+            found.append(ValueCheck(f"observation {name!r}: the value", value, support, mask))
     return found
 
 
@@ -105,10 +105,10 @@ def check_empty(graph: CoreGraph, sizes: Mapping[Plate, int]) -> None:
                 )
 
 
-_direct: WeakKeyDictionary[CoreGraph, tuple[int, list[Check]]] = WeakKeyDictionary()
+_direct: WeakKeyDictionary[CoreGraph, tuple[int, list[ValueCheck]]] = WeakKeyDictionary()
 
 
-def checks_of_given(graph: CoreGraph) -> list[Check]:
+def checks_of_given(graph: CoreGraph) -> list[ValueCheck]:
     """Return what must hold of laws' parameters and observations that are parameters or data."""
     known = _direct.get(graph)
     if known is None or known[0] != len(graph.roles):
@@ -123,7 +123,7 @@ def checks_of_given(graph: CoreGraph) -> list[Check]:
     return known[1]
 
 
-def check_given(checks: list[Check], values: Mapping[str, Any]) -> None:
+def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:
     """Check values by name."""
     for check in checks:
         x = values.get(check.node.attrs["name"])

@@ -23,7 +23,7 @@ from scg.ops.reductions import expand
 from scg.run.binding import bind
 from scg.seeds.noise import check_seed
 
-Draw = Callable[[int | tuple[int, ...]], dict[str, np.ndarray]]
+Drawer = Callable[[int | tuple[int, ...]], dict[str, np.ndarray]]
 
 
 @checked('g.simulate(params, nodes=["z"], seed=0)')
@@ -99,7 +99,7 @@ def sampler(
     runs: int = 1,
     data: Mapping[str, Any] | None = None,
     backend: str | None = None,
-) -> Draw:
+) -> Drawer:
     """Tie :func:`simulate` to its arguments, for many draws: what is returned takes a seed.
 
     Arguments are checked and the nodes compiled now. C-contiguous arrays are read where they are,

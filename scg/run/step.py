@@ -13,7 +13,7 @@ from scg.arguments import checked, kind
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.draw.dot import draw_plan
-from scg.engine.blocks import Sample
+from scg.engine.blocks import Sampling
 from scg.engine.program import Program, moments
 from scg.errors import CallError, did_you_mean
 from scg.explain.explanation import Explanation, explain
@@ -299,7 +299,7 @@ class Step:
             return self.program.at_once(runs, sizes)
         return min(runs, self.program.block_length(sizes))
 
-    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sample:
+    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sampling:
         """Return what computes moments of every output from a seed and the first of `runs` runs."""
         if self._is_plain:
             return self.program.sampler(values, sizes, runs)

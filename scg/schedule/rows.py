@@ -13,11 +13,11 @@ from typing import Any
 from scg.ir.expr import Expr
 from scg.schedule.lower import View, view_of, whole
 
-Axes = tuple[int, ...]
+RowAxes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Row:
+class RowOp:
     """How an op runs row by row.
 
     Parameters
@@ -37,50 +37,50 @@ class Row:
     """
 
     function: str
-    inside: Callable[[Expr], tuple[Axes, ...]]
+    inside: Callable[[Expr], tuple[RowAxes, ...]]
     numbers: Callable[[Expr], tuple[int, ...]] = lambda e: ()
     from_zero: bool = False
     adjoint: bool = False
 
 
-def _along(function: str, *numbers: Callable[[Expr], int]) -> Row:
+def _along(function: str, *numbers: Callable[[Expr], int]) -> RowOp:
     """Rows along the axis that the op names."""
-    return Row(
+    return RowOp(
         function,
         lambda e: ((e.attrs["axis"],), (e.attrs["axis"],)),
         lambda e: (e.shape[e.attrs["axis"]], *(number(e) for number in numbers)),
     )
 
 
-def _last(function: str) -> Row:
+def _last(function: str) -> RowOp:
     """A number for each row along the last axis."""
-    return Row(function, lambda e: ((), (-1,)), lambda e: (e.args[0].shape[-1],))
+    return RowOp(function, lambda e: ((), (-1,)), lambda e: (e.args[0].shape[-1],))
 
 
 _MATRIX = (-2, -1)
 
 ROWS = {
-    "take": Row("take", lambda e: ((), (-e.args[0].ndim,), ()), lambda e: (e.args[0].shape[0],)),
-    "add_at": Row(
+    "take": RowOp("take", lambda e: ((), (-e.args[0].ndim,), ()), lambda e: (e.args[0].shape[0],)),
+    "add_at": RowOp(
         "add_at", lambda e: ((-e.ndim,), (), ()), lambda e: (e.shape[0],), from_zero=True
     ),
-    "unslice": Row("add", lambda e: ((), ()), from_zero=True, adjoint=True),
-    "fold": Row("add", lambda e: ((), ()), from_zero=True, adjoint=True),
+    "unslice": RowOp("add", lambda e: ((), ()), from_zero=True, adjoint=True),
+    "fold": RowOp("add", lambda e: ((), ()), from_zero=True, adjoint=True),
     "cumsum": _along("cumsum", lambda e: int(e.attrs["reverse"])),
     "argsort": _along("argsort"),
     "argmax": _last("argmax"),
     "argmin": _last("argmin"),
-    "sparsemax": Row("sparsemax", lambda e: ((-1,), (-1,)), lambda e: (e.shape[-1],)),
-    "log_over_means": Row("log_over_means", lambda e: ((-1,),) * 3, lambda e: (e.shape[-1],)),
-    "dirichlet_core": Row(
+    "sparsemax": RowOp("sparsemax", lambda e: ((-1,), (-1,)), lambda e: (e.shape[-1],)),
+    "log_over_means": RowOp("log_over_means", lambda e: ((-1,),) * 3, lambda e: (e.shape[-1],)),
+    "dirichlet_core": RowOp(
         "dirichlet_core", lambda e: ((), (-1,), (-1,)), lambda e: (e.args[0].shape[-1],)
     ),
-    "cholesky": Row("cholesky", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
-    "diagonalize": Row("diagonalize", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
-    "lu": Row("lu", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
-    "sign_of_lu": Row("sign_det", lambda e: ((), _MATRIX), lambda e: (e.args[0].shape[-1],)),
-    "lu_solve": Row("lu_solve", lambda e: (_MATRIX,) * 3, lambda e: e.shape[-2:]),
-    "solve_triangular": Row(
+    "cholesky": RowOp("cholesky", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
+    "diagonalize": RowOp("diagonalize", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
+    "lu": RowOp("lu", lambda e: (_MATRIX, _MATRIX), lambda e: (e.shape[-1],)),
+    "sign_of_lu": RowOp("sign_det", lambda e: ((), _MATRIX), lambda e: (e.args[0].shape[-1],)),
+    "lu_solve": RowOp("lu_solve", lambda e: (_MATRIX,) * 3, lambda e: e.shape[-2:]),
+    "solve_triangular": RowOp(
         "solve_triangular",
         lambda e: (_MATRIX,) * 3,
         lambda e: (*e.shape[-2:], int(e.attrs["lower"]), int(e.attrs["transposed"])),

@@ -10,12 +10,12 @@ import numpy as np
 
 from scg.train.check import check_number
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 RULES: set[Callable[..., Any]] = set()
 
 
-def rule(function: Function) -> Function:
+def rule(function: Rule) -> Rule:
     """Declare that an optimizer's ``update``, or a clip's ``__call__``, is a rule.
 
     A rule consists of NumPy functions and operators on its arguments alone - no ``if`` on their

@@ -61,11 +61,12 @@ class Library(codegen.CPUCodeLibrary):
 
 
 class _ModulePasses(llvm.ModulePassManager):
-    _dispose = NewPassManager._dispose  # which llvmlite's own class does not inherit
+    # llvmlite's own class does not inherit it.
+    _dispose: Any = NewPassManager._dispose
 
 
 class _FunctionPasses(llvm.FunctionPassManager):
-    _dispose = NewPassManager._dispose
+    _dispose: Any = NewPassManager._dispose
 
 
 class _Codegen(codegen.JITCPUCodegen):

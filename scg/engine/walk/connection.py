@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.engine.interpreter import KERNELS, Interpreter, _general, full
-from scg.engine.table.plan import Plan, Walk
+from scg.engine.table.table import Caller, Table
 from scg.ir.expr import Expr
 from scg.schedule.lower import View, is_whole
 from scg.schedule.schedule import Schedule
@@ -22,7 +22,7 @@ class Connection:
     ----------
     schedule : Schedule
         What runs.
-    plan : Plan
+    plan : Table
         The table for the sizes of the plates.
     leaves : mapping
         An array for each leaf of the schedule, plate sizes excepted. They are read where they
@@ -36,7 +36,7 @@ class Connection:
         The outputs by key, which every run overwrites.
     """
 
-    def __init__(self, schedule: Schedule, plan: Plan, leaves: Mapping[Expr, Any], drawing: bool):
+    def __init__(self, schedule: Schedule, plan: Table, leaves: Mapping[Expr, Any], drawing: bool):
         self.schedule, self.plan = schedule, plan
         self.arrays, self.at = plan.ports.open(leaves, drawing)
         self.frame = frame = plan.frame()
@@ -86,7 +86,7 @@ class Connection:
         leaves = {leaf: self.arrays[slot] for leaf, slot in schedule.leaves.items()}
         Interpreter(schedule.declared, schedule.dtype).run(leaves, self.plan.sizes)
 
-    def caller(self, what: Walk) -> Callable[[], Any]:
+    def caller(self, what: Caller) -> Callable[[], Any]:
         """Return what runs stages, or an op; it returns what is true where that failed."""
         return Python(self, what) if isinstance(what, Expr) else what
 
@@ -119,7 +119,7 @@ class Python:
             self._target[...] = self._rule(self._sizes, *self._args)
 
 
-def strided(array: np.ndarray, view: View, expr: Expr, plan: Plan) -> np.ndarray:
+def strided(array: np.ndarray, view: View, expr: Expr, plan: Table) -> np.ndarray:
     """Return a view of an expression as an array; repeated axes have a step of zero."""
     base, item = view.base, array.itemsize
     steps = dict(zip(base.plates, array.strides, strict=False))

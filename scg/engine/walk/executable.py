@@ -14,7 +14,7 @@ from scg.engine.interpreter import Sizes, elements
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch
 from scg.engine.table.parts import joins_of
-from scg.engine.table.plan import Plan
+from scg.engine.table.table import Table
 from scg.engine.walk import blas, stretches, team
 from scg.engine.walk.connection import Connection
 from scg.engine.walk.ports import Ports
@@ -72,7 +72,7 @@ class Executable:
             hashing = (keys.SOURCE,) if schedule.noise else ()
             for source in (*team.SOURCES, *hashing, *merges, *ahead, *sorted(joins)):
                 native.address(source)
-        self._plans: dict[tuple[int, ...], Plan] = {}
+        self._plans: dict[tuple[int, ...], Table] = {}
 
     def _source(self, entry: Any) -> tuple[str | None, tuple[Word, ...]]:
         if isinstance(entry, Loop):
@@ -92,7 +92,7 @@ class Executable:
         """Return the number of threads that tables are made for: that of products, if any."""
         return blas.threads() if self._products else 1
 
-    def plan(self, sizes: Sizes) -> Plan:
+    def plan(self, sizes: Sizes) -> Table:
         """Return the table for these sizes of the plates."""
         schedule = self.schedule
         threads = self.threads()
@@ -106,7 +106,7 @@ class Executable:
             kept = Uses(tuple(schedule.noise) if schedule.noise_is_read else (), ())
             used = [*schedule.order, kept]
             steps, fill, leaf_keys = self._steps, self._fill, self.leaf_keys
-            made = Plan(steps, used, ports, fill, leaf_keys, own, self.dtype, threads)
+            made = Table(steps, used, ports, fill, leaf_keys, own, self.dtype, threads)
             found = self._plans.setdefault(key, made)
         return found
 

@@ -15,8 +15,8 @@ SCHEMA = 1
 INITIALIZERS: dict[str, Any] = {
     "zeros": init.zeros,
     "glorot_uniform": init.glorot_uniform,
-    "constant": init.Constant,
-    "normal": init.Normal,
+    "constant": init.ConstantValues,
+    "normal": init.NormalValues,
 }
 
 CONSTRAINTS: dict[str, constraints.Constraint] = {

@@ -76,11 +76,11 @@ class _Writer:
     def _parameter(self, name: str, parameter: Parameter) -> dict[str, Any]:
         start = parameter.init
         entry: dict[str, Any] = {}
-        if isinstance(start, init.Given):
+        if isinstance(start, init.GivenValues):
             entry = {"value": start.value.tolist()}
-        if not isinstance(start, init.Given) or start.value.size == 0:
+        if not isinstance(start, init.GivenValues) or start.value.size == 0:
             entry = {"shape": list(parameter.node.shape)}
-            if start is not init.zeros and not isinstance(start, (init.Given, ImageOfZeros)):
+            if start is not init.zeros and not isinstance(start, (init.GivenValues, ImageOfZeros)):
                 entry["init"] = _initializer(name, start)
         if parameter.constraint is not None:
             entry["constraint"] = constraint_name(name, parameter.constraint)

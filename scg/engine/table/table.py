@@ -1,4 +1,4 @@
-"""A plan: the table of a program for given sizes of the plates, and the arena it works in."""
+"""The table of a schedule for given sizes of the plates, and the arena that it works in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from scg.engine.codegen import native
 from scg.engine.codegen.kernels import Word
 from scg.engine.codegen.nests import Axis
-from scg.engine.interpreter import full
+from scg.engine.interpreter import Sizes, full
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch, products
 from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of, place
@@ -26,10 +26,8 @@ from scg.schedule.order import Uses
 from scg.schedule.schedule import type_of
 from scg.schedule.stack import groups
 
-Sizes = Mapping[Plate, int]
-
 #: What runs next: stages of the table, or an op that Python computes.
-Walk = Callable[[], int] | Expr
+Caller = Callable[[], int] | Expr
 
 
 class Frame(NamedTuple):
@@ -56,15 +54,15 @@ class Frame(NamedTuple):
     arena: np.ndarray
     words: np.ndarray
     code: np.ndarray
-    drawing: list[Walk]
-    reading: list[Walk]
+    drawing: list[Caller]
+    reading: list[Caller]
     seed: memoryview
     first_run: np.ndarray
     noise_at: np.ndarray
     owned: list[Any]
 
 
-class Plan:
+class Table:
     """The table for given sizes.
 
     Parameters
@@ -242,9 +240,9 @@ class Plan:
         noise_at = at + np.array(self._noise_at, np.int64)
         return Frame(arena, words, code, drawing, reading, seed, first_run, noise_at, owned)
 
-    def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Walk]:
+    def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Caller]:
         """Return how to run stages, between ops that Python computes."""
-        walks: list[Walk] = []
+        walks: list[Caller] = []
         waiting: list[Stage] = []
         for stage in stages:
             entry = None if stage.number is None else self._steps[stage.number][0]
@@ -255,7 +253,7 @@ class Plan:
             waiting = []
         return [*walks, walk(code, waiting, owned)] if waiting else walks
 
-    def singly(self, frame: Frame) -> tuple[list[tuple[int, int, Walk]], Any]:
+    def singly(self, frame: Frame) -> tuple[list[tuple[int, int, Caller]], Any]:
         """Return steps, the number of their rows, and how to run them, one stage after the other.
 
         The second value is memory that they need.
