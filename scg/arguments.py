@@ -33,6 +33,11 @@ class Checked:
         return f"{type(self).__name__}({given})"
 
 
+def constructor(cls: type, error: type[ScgError]) -> Any:
+    """The constructor of a class, which may be inherited, with its arguments checked."""
+    return _checked(inspect.unwrap(cls.__init__), cls.__name__, error)
+
+
 def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Called], Called]:
     """Check what a public function is called with; `usage` is the call that messages show."""
     owner = usage.partition("(")[0]

@@ -30,6 +30,7 @@ SUITES = {
     "nn": "tests/layers/test_nn.py",
     "edges": "tests/ops/test_edges.py",
     "softmax": "tests/ops/test_softmax.py",
+    "supports": "tests/distributions/test_supports.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -279,6 +280,14 @@ MUTATIONS = [
         "        return self._out",
         "a layer that is applied twice returns what it made of its first input",
         "nn",
+    ),
+    Mutation(
+        "density-of-what-is-not-there",
+        "scg/distributions/values.py",
+        "x = where(there, x, law.fill)",
+        "x = where(there, x, x)",
+        "zero times the slope at a padded value is NaN",
+        "supports",
     ),
 ]
 

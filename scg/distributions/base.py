@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from scg.arguments import constructor
 from scg.distributions.constraints import Constraint, check
 from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
@@ -85,6 +86,10 @@ class Distribution:
     support: Any
     parameters: dict[str, Any]
     shape: tuple[int, ...]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__init__ = constructor(cls, DeclarationError)
 
     def declare(self, **given: Any) -> None:
         """Store the parameters, check those that are numbers, and let the event broadcast."""

@@ -27,7 +27,7 @@ from scg.ops.elementwise import (
 from scg.ops.gradient import stop
 from scg.ops.powers import xlogy
 from scg.ops.reductions import log_softmax, max, softmax, sum
-from scg.ops.shape import cumsum, getitem, one_hot
+from scg.ops.shape import _one_hot, cumsum, getitem, one_hot
 
 
 class _Classes(Finite):
@@ -287,7 +287,8 @@ class Categorical(_Classes):
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log p_x."""
-        return sum(self._weighted(one_hot(x, self.classes)), axis=-1)
+        # what is no class has no place, which `one_hot` would refuse
+        return sum(self._weighted(_one_hot(x, depth=self.classes)), axis=-1)
 
     def prob_elementwise(self, x: Any) -> Any:
         """p_x; 0 for what is no class."""

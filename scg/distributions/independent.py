@@ -34,8 +34,10 @@ class Independent(Distribution):
     are those of the base law's family, so that each family has an Independent of its own.
     """
 
-    def __new__(cls, base: Distribution, axes: int = 1) -> Independent:
+    def __new__(cls, base: Any = None, *_: Any, **__: Any) -> Independent:
         """Make an instance of the Independent that belongs to the family of `base`."""
+        if not isinstance(base, Distribution):
+            raise DeclarationError(f"Independent: base must be a distribution, got {base!r}")
         return object.__new__(_of(type(base)))
 
     def __init__(self, base: Distribution, axes: int = 1):

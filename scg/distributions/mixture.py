@@ -73,10 +73,11 @@ class Mixture(Joint):
     )
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
-    def __new__(
-        cls, components: Sequence[Distribution], logits: Any = None, *, probs: Any = None
-    ) -> Mixture:
+    def __new__(cls, components: Sequence[Distribution] = (), *_: Any, **__: Any) -> Mixture:
         """Make an instance of the Mixture that belongs to the families of the components."""
+        listed = isinstance(components, Sequence)
+        if not listed or not all(isinstance(law, Distribution) for law in components):
+            raise DeclarationError(f"Mixture: components must be distributions, got {components!r}")
         return object.__new__(_of(tuple(type(law) for law in components)))
 
     def __init__(

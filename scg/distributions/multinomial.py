@@ -45,7 +45,7 @@ class Multinomial(Trials, Joint):
     extends_to_mean = True
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
-    def __init__(self, total_count: int, logits: Any = None, *, probs: Any = None):
+    def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
         super().__init__(total_count, logits, probs=probs)
         if len(self.shape) != 1:
             raise DeclarationError(

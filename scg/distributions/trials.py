@@ -14,7 +14,7 @@ from scg.ir.expr import Expr
 class Trials(Distribution):
     """What counts the outcomes of `total_count` trials, given their logits or probabilities."""
 
-    def __init__(self, total_count: int, logits: Any = None, *, probs: Any = None):
+    def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
         family = type(self).__name__
         self.total_count = whole_number(family, total_count)
         self.declare(**one_of(family, logits=logits, probs=probs))
