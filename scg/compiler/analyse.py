@@ -93,6 +93,19 @@ class Influence:
         self.nodes = [expr for expr in self.order if isinstance(expr, StochasticNode)]
         self.index: dict[Expr, int] = {node: i for i, node in enumerate(self.nodes)}
 
+    def __str__(self) -> str:
+        lines = []
+        for node in self.nodes:
+            reached = {i: reach for reach in self.downstream[node] for i in bits(reach.members)}
+            costs = [
+                f"{self.costs[i][0]} (on {', '.join(p.name for p in reach.sep)})"
+                if (reach := reached[i]).sep
+                else self.costs[i][0]
+                for i in sorted(reached)
+            ]
+            lines.append(f"{node.name} influences {', '.join(costs)}")
+        return "\n".join(lines) or "no stochastic node influences a cost"
+
     @cached_property
     def ancestors(self) -> dict[Expr, tuple[Reach, ...]]:
         """For each expression its stochastic ancestors, by what holds on all paths from them."""

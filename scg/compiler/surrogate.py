@@ -26,6 +26,7 @@ from scg.compiler.objective import contribution, total
 from scg.compiler.plan import Plan
 from scg.compiler.routes import NodeRoute
 from scg.compiler.simplify import simplify
+from scg.compiler.words import replays, summands
 from scg.errors import CompilerError, DeclarationError
 from scg.estimators.protocol import Draw
 from scg.ir.expr import Expr, StochasticNode
@@ -42,7 +43,7 @@ class Term:
     parts: dict[NodeRoute, Expr]
 
 
-@dataclass
+@dataclass(repr=False)
 class Surrogate:
     """The surrogate of a planned graph, as expressions.
 
@@ -104,6 +105,25 @@ class Surrogate:
             )
         self.objective = reduce(add, summands)
         self.loss = reduce(add, losses) if losses else None
+
+    # --- in words ---------------------------------------------------------------------------------
+    @property
+    def summands(self) -> tuple[str, ...]:
+        """Each cost under its magic box, then each term, as text."""
+        parts = {node: term.parts for node, term in self.terms.items()}
+        return tuple(summands(self.first, parts))
+
+    @property
+    def replays(self) -> int:
+        """The number of replays in one run."""
+        return replays(self.objective)
+
+    def __str__(self) -> str:
+        first, *others = self.summands
+        return "\n".join([f"S = {first}", *(f"  + {summand}" for summand in others)])
+
+    def __repr__(self) -> str:
+        return f"Surrogate({self.graph.name!r}: {len(self.costs)} costs, {len(self.terms)} terms)"
 
     def boxed(self, node: Expr) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""

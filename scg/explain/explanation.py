@@ -11,7 +11,6 @@ from scg.compiler.paths import most_paths
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program
-from scg.explain.law import replays, summands
 from scg.explain.node import Credit, NodeExplanation
 from scg.explain.page import fragment, page
 from scg.explain.work import work
@@ -144,9 +143,9 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
         graph=surrogate.graph.name,
         nodes=tuple(_node(surrogate, node) for node in plan.influence.nodes),
         paths=paths,
-        evaluations=paths + replays(surrogate),
+        evaluations=paths + surrogate.replays,
         work=work(program.operations) / max(work(plan.influence.order), 1),
-        surrogate=tuple(summands(surrogate)),
+        surrogate=surrogate.summands,
         plan=plan,
     )
 

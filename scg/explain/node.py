@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from scg.explain.law import names
+from scg.compiler.words import names
 
 _CREDIT = {
     "score": "by its score: ℓ({name}) = log p({name})",

@@ -207,6 +207,38 @@ class Step:
         return self.draw()._repr_svg_()
 
     @property
+    def stages(self) -> dict[str, Any]:
+        """The products of the pipeline by name, in its order; each is a value that prints.
+
+        They are the graph, its influence, the plan, the surrogate, the program and, with
+        ``backend="numba"``, the schedule and the table that kernels run.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph("toy")
+        >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+        >>> g.cost("loss", b)
+        >>> step = scg.compile(g, scg.LeaveOneOut(samples=4))
+        >>> print(step.stages["influence"])
+        b influences loss
+        >>> print(step.stages["surrogate"])
+        S = mean over 4 draws of b [ ⊠(ℓ(b)) · loss ]
+          + mean over 4 draws of b [ t(b) ]
+        """
+        found = {
+            "graph": self.graph,
+            "influence": self.plan.influence,
+            "plan": self.plan,
+            "surrogate": self.surrogate,
+            "program": self.program,
+        }
+        if self.program.backend == "numba":
+            table = self.program.engine()
+            found |= {"schedule": table.schedule, "table": table}
+        return found
+
+    @property
     def source(self) -> str:
         """The text of the compiled kernels; empty with ``backend="numpy"``."""
         return self.program.source
