@@ -99,7 +99,8 @@ def _power(e: Expr) -> Expr | None:
 def _times_power(e: Expr) -> Expr | None:
     c, a, b = e.args
     known = c.value is not None and bool(np.all(c.value != 0))
-    return multiply(c, power(a, b)) if known else None  # c a^b, c not zero
+    finite = b.value is not None and bool(np.all(b.value >= 0))
+    return multiply(c, power(a, b)) if known or finite else None  # c a^b, not 0 · ∞
 
 
 def _negative(e: Expr) -> Expr | None:

@@ -14,7 +14,9 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops.arrange import swapaxes, tril
+from scg.ops.elementwise import possible, square
 from scg.ops.linalg import matmul
+from scg.ops.reductions import sum
 from scg.ops.shape import reshape
 
 EventShape = tuple[int, ...]
@@ -69,17 +71,27 @@ def t(x: Any) -> Any:
     return swapaxes(x, -1, -2)
 
 
+def _deep(x: Any) -> Any:
+    return reshape(x, shape=(*x.shape, 1, 1))
+
+
+def _credited(x: Any, g: Expr) -> Expr:
+    """Return `x`, but zero for a matrix that has no result, and whose result gets no credit `g`."""
+    return possible(x, sum(square(g), (-1, -2), keepdims=True))
+
+
 # --- ops --------------------------------------------------------------------------------------
 def _cholesky_vjp(g: Expr, y: Expr, a: Expr) -> Expr:
-    n = y.shape[-1]
+    n, y = y.shape[-1], _credited(y, g)
     halved = matmul(t(y), tril(g)) * (np.tri(n) - 0.5 * np.eye(n))
-    inner = _solve_triangular(y, halved, lower=True, transposed=True)
-    outer = t(_solve_triangular(y, t(inner), lower=True, transposed=True))
+    inner = _credited(_solve_triangular(y, halved, lower=True, transposed=True), g)
+    outer = t(_credited(_solve_triangular(y, t(inner), lower=True, transposed=True), g))
     return 0.5 * (outer + t(outer))
 
 
 def _triangular_vjp(g: Expr, y: Expr, a: Expr, b: Expr, lower: bool, transposed: bool) -> Expr:
     back = _solve_triangular(a, g, lower=lower, transposed=not transposed)
+    back, y = _credited(back, g), _credited(y, g)
     product = matmul(y, t(back)) if transposed else matmul(back, t(y))
     return -tril(product) if lower else -t(tril(t(product)))
 
@@ -97,8 +109,8 @@ _solve_triangular = Op(
     _solved,
     (
         _triangular_vjp,
-        lambda g, y, a, b, lower, transposed: _solve_triangular(
-            a, g, lower=lower, transposed=not transposed
+        lambda g, y, a, b, lower, transposed: _credited(
+            _solve_triangular(a, g, lower=lower, transposed=not transposed), g
         ),
     ),
     linear=(1,),
@@ -108,8 +120,8 @@ _solve = Op(
     lambda a, b: each(np.linalg.solve, a, b),
     _solved,
     (
-        lambda g, y, a, b: -matmul(_solve(t(a), g), t(y)),
-        lambda g, y, a, b: _solve(t(a), g),
+        lambda g, y, a, b: -matmul(_credited(_solve(t(a), g), g), t(_credited(y, g))),
+        lambda g, y, a, b: _credited(_solve(t(a), g), g),
     ),
     linear=(1,),
 )
@@ -117,13 +129,13 @@ _inverse = Op(
     "inverse",
     lambda a: each(np.linalg.inv, a),
     square_matrix,
-    (lambda g, y, a: -matmul(t(y), matmul(g, t(y))),),
+    (lambda g, y, a: -matmul(t(_credited(y, g)), matmul(g, t(_credited(y, g)))),),
 )
 _log_abs_det = Op(
     "log_abs_det",
     lambda a: np.linalg.slogdet(a)[1],
     lambda a: square_matrix(a)[:-2],
-    (lambda g, y, a: reshape(g, shape=(*g.shape, 1, 1)) * t(_inverse(a)),),
+    (lambda g, y, a: _deep(g) * t(_credited(_inverse(a), _deep(g))),),
 )
 _sign_det = Op(
     "sign_det",

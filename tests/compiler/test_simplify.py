@@ -62,8 +62,8 @@ RULES = {
     "a^2": (lambda: _power(A, constant(G, 2)), lambda: square(A)),
     "c a^b": (lambda: times_power(3.0, A, B), lambda: 3.0 * _power(A, B)),
     "c a^b, c perhaps 0": (
-        lambda: times_power(np.array([0.0, 1.0, 2.0]), A, 3.0),
-        lambda: times_power(np.array([0.0, 1.0, 2.0]), A, 3.0),
+        lambda: times_power(np.array([0.0, 1.0, 2.0]), A, -1.0),
+        lambda: times_power(np.array([0.0, 1.0, 2.0]), A, -1.0),
     ),
     "-(-a)": (lambda: negative(negative(A)), lambda: A),
     "-0": (lambda: -wide(0.0), lambda: wide(-0.0)),

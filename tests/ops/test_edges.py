@@ -153,6 +153,28 @@ def test_x_log_y_has_all_second_derivatives_at_zero():
     np.testing.assert_allclose([out[0, 1], out[1, 0], out[1, 1]], [2.5, 2.5, 0], atol=1e-15)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_matrix_without_a_result_leaves_the_others_alone(backend):
+    """What uses only the good one of two matrices has no derivative in the singular one."""
+    good, singular = np.array([[2.0, 0.3], [0.3, 1.0]]), np.array([[1.0, 2.0], [2.0, 4.0]])
+    g = scg.Graph("batch")
+    both, one = g.parameter("both", np.stack([good, singular])), g.parameter("one", good)
+    functions = (
+        np.linalg.inv,
+        lambda a: np.linalg.solve(a, np.ones((2, 1))),
+        lambda a: scg.solve_triangular(a * np.triu(np.ones((2, 2))), np.ones((2, 1)), lower=False),
+        np.linalg.cholesky,
+        lambda a: np.linalg.slogdet(a)[1],
+    )
+    for k, function in enumerate(functions):
+        for name, a in (("both", both), ("one", one[None])):
+            g.cost(f"{name} {k}", np.sum(np.reshape(function(a)[0], (-1,)) * 1.7))
+    with np.errstate(all="ignore"):
+        out = scg.compile(g, backend=backend)(g.init(seed=0), seed=0)
+    np.testing.assert_allclose(out.grads["both"][0], out.grads["one"], rtol=1e-13)
+    assert not out.grads["both"][1].any()
+
+
 # --- branches that are not taken ------------------------------------------------------------------
 def test_where_keeps_an_infinite_branch_out_of_the_value():
     out = evaluate(lambda a: np.where(a > 0.0, a, -INF), 1.5)
