@@ -14,6 +14,7 @@ from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.run.checks import check_empty, check_given, checks_of_given
+from scg.run.computed import Computed
 
 #: Runs of one seed.
 MOST_RUNS = 2**32
@@ -62,6 +63,7 @@ class Binder:
         self._plates = graph.plates
         self._sizes = {p: p.length for p in self._plates if p.length is not None}
         self._checks = checks_of_given(graph)
+        self._computed = Computed(graph, dtype)
 
     def bind(
         self,
@@ -101,6 +103,7 @@ class Binder:
                 check_empty(self.graph, sizes)
         if self._checks:
             check_given(self._checks, values)
+        self._computed(values)
         return values, sizes
 
 

@@ -112,3 +112,33 @@ def test_a_masked_mean_divides_by_all_or_by_what_is_there():
     np.testing.assert_allclose(present, np.mean(f[there > 0]))
     # each draw is credited with its own element alone: Σ Var(w b (b − p) / (p (1 − p)))
     np.testing.assert_allclose(variance, np.sum((f[there > 0] / 6) ** 2) * (1 / 0.3 - 1))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", ["observed", "pathwise", "scored"])
+def test_a_scale_that_a_computation_makes_negative(kind, dtype):
+    """Without check_finite: what parameters alone decide is checked in every call."""
+    g = scg.Graph()
+    law = scg.Normal(0.0, g.parameter("s", 4.0) - 3.0)
+    if kind == "observed":
+        g.observe("z", law, 0.5)
+    else:
+        g.cost("c", g.sample("z", law) ** 2)
+    estimator = scg.ScoreFunction() if kind == "scored" else scg.Reparameterization()
+    step = scg.compile(g, None if kind == "observed" else estimator, dtype=dtype, backend="numpy")
+    assert np.isfinite(step({"s": 4.0}, seed=0).cost)
+    with pytest.raises(scg.CallError, match=r"'z' \(Normal\): scale must be positive, got -2"):
+        step({"s": 1.0}, seed=0)
+    with pytest.raises(scg.CallError, match="scale must be positive"):
+        step.bind({"s": 3.0})
+
+
+def test_what_is_known_to_be_positive_is_not_computed_twice():
+    from scg.run.computed import Computed
+
+    g = scg.Graph()
+    s, w = g.parameter("s", 1.0), g.data("w", 2)
+    g.observe("a", scg.Normal(0.0, np.exp(s)), 1.0)
+    g.observe("b", scg.Normal(0.0, scg.softplus(s)), 1.0)
+    g.observe("c", scg.Normal(0.0, w @ w + s), 1.0)
+    assert Computed(g, np.float64).checks == []
