@@ -136,6 +136,7 @@ KINDS: dict[str, Kind] = {
     "tuple[int, ...]": ("positive integers such as (10,)", _widths),
     "Iterable[str | Expr]": ("a list of names or nodes", _names),
     "Sequence[int]": ("a list of widths such as [64, 10]", lambda value: _widths(value) and value),
+    "Callable[[Expr], Expr]": ("a function such as scg.relu", callable),
     "Sequence[Callback]": ("a list of functions of the run", _functions),
     "Transform | None": (
         "a function of a batch and a seed, such as scg.data.Binarize(), or None",

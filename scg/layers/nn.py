@@ -54,7 +54,8 @@ class Layer:
         expected: str = "a vector or more axes, inputs last",
         axis: int = -1,
     ):
-        self.name, self._g, self._scope = "/".join((*g.path, name)), g, (*g.path, name)
+        with g.scope(name):
+            self._g, self._scope, self.name = g, g.path, "/".join(g.path)
         self._declare, self._apply = declare, apply
         self._least, self._expected, self._axis = least, expected, axis
         self._size = 0

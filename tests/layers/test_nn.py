@@ -146,6 +146,11 @@ def wrong_layers(g, x):
     yield lambda: scg.nn.linear(g, "f", 0), "scg.nn.linear: width must be a positive integer, got 0"
     yield lambda: scg.nn.linear(g, "g", 2, bias=[1.0])(x), "bias: expected shape (2,), got (1,)"
     yield lambda: scg.nn.mlp(g, "h", []), "scg.nn.mlp: widths must be a list of widths such as"
+    yield lambda: scg.nn.linear(g, "i/j", 2), "scope name 'i/j': '/' is reserved for scopes"
+    yield (
+        lambda: scg.nn.mlp(g, "k", [2], activation=5),
+        "scg.nn.mlp: activation must be a function such as scg.relu, got 5; write",
+    )
     yield lambda: scg.nn.layer_norm(g), "scg.nn.layer_norm: missing a required argument: 'name'"
 
 
