@@ -10,6 +10,7 @@ import numpy as np
 
 from scg.data.digits import load_digits
 from scg.data.idx import read_idx
+from scg.data.limits import LIMIT, check_size
 from scg.data.npz import read_npz
 from scg.errors import DataError
 
@@ -35,7 +36,7 @@ class Splits(NamedTuple):
     labels: dict[str, np.ndarray] = {}  # noqa: RUF012 - never mutated
 
 
-def load(address: str) -> Splits:
+def load(address: str, *, limit: int = LIMIT) -> Splits:
     """Load a data set by its address.
 
     Parameters
@@ -47,6 +48,8 @@ def load(address: str) -> Splits:
         ``npz:FILE``: arrays ``x_train``, ``x_test`` and perhaps ``x_valid``: bytes from 0 to 255
         (or only 0 and 1: binary), or floats in [0, 1].
         ``bits:FILE``: the same arrays, with the pixels of a row packed by ``numpy.packbits``.
+    limit : int
+        Bytes of values that each file may declare, and that they may become.
 
     Raises
     ------
@@ -64,18 +67,18 @@ def load(address: str) -> Splits:
         raise DataError(f"data {address!r}: unknown; write one of {', '.join(FORMS)}")
     if bool(place) != (scheme != "digits"):
         raise DataError(f"data {address!r}: write {FORMS[list(SCHEMES).index(scheme)]}")
-    return SCHEMES[scheme](place)
+    return SCHEMES[scheme](place, limit)
 
 
-def _digits(_: str) -> Splits:
+def _digits(_: str, limit: int) -> Splits:
     digits = load_digits(binary=True)
     labels = {"train": digits.train_labels, "test": digits.test_labels}
     return Splits(digits.train.astype(np.uint8), None, digits.test.astype(np.uint8), labels)
 
 
-def _mnist(folder: str) -> Splits:
-    train = _images(folder, "train-images-idx3-ubyte")
-    test = _images(folder, "t10k-images-idx3-ubyte")
+def _mnist(folder: str, limit: int) -> Splits:
+    train = _images(folder, "train-images-idx3-ubyte", limit)
+    test = _images(folder, "t10k-images-idx3-ubyte", limit)
     if len(train) <= MNIST_TRAIN:
         raise DataError(f"{folder}: {len(train)} training images, expected 60000 as in MNIST")
     labels = {}
@@ -98,31 +101,31 @@ def _labels(folder: str, name: str, examples: int) -> np.ndarray:
     return labels
 
 
-def _images(folder: str, name: str) -> np.ndarray:
+def _images(folder: str, name: str, limit: int) -> np.ndarray:
     found = _find(folder, name)
     if found is None:
         raise DataError(f"{Path(folder) / name}.gz: there is no such file, nor {name}")
-    images = read_idx(found)
+    images = read_idx(found, limit=limit)
     if images.ndim != 3:
         raise DataError(f"{found}: expected images (three axes), got shape {images.shape}")
-    return _grey(str(found), images)
+    return _grey(str(found), images, limit)
 
 
-def _npz(path: str) -> Splits:
-    return _parts(path, lambda name, array: _grey(f"{path}: {name}", array))
+def _npz(path: str, limit: int) -> Splits:
+    return _parts(path, _grey, limit)
 
 
-def _bits(path: str) -> Splits:
-    return _parts(path, lambda name, array: _unpacked(f"{path}: {name}", array))
+def _bits(path: str, limit: int) -> Splits:
+    return _parts(path, _unpacked, limit)
 
 
-def _parts(path: str, pixels: Callable[[str, np.ndarray], np.ndarray]) -> Splits:
-    arrays = read_npz(path)
+def _parts(path: str, pixels: Callable[[str, np.ndarray, int], np.ndarray], limit: int) -> Splits:
+    arrays = read_npz(path, limit=limit)
     for name in ("x_train", "x_test"):
         if name not in arrays:
             raise DataError(f"{path}: lacks {name!r}; it holds {', '.join(arrays) or 'nothing'}")
     made = {
-        name: pixels(name, arrays[name])
+        name: pixels(f"{path}: {name}", arrays[name], limit)
         for name in ("x_train", "x_valid", "x_test")
         if name in arrays
     }
@@ -132,8 +135,9 @@ def _parts(path: str, pixels: Callable[[str, np.ndarray], np.ndarray]) -> Splits
     return Splits(made["x_train"], made.get("x_valid"), made["x_test"])
 
 
-def _grey(what: str, array: np.ndarray) -> np.ndarray:
+def _grey(what: str, array: np.ndarray, limit: int) -> np.ndarray:
     _check_rows(what, array)
+    check_size(what, 4 * array.size, limit)
     rows = array.reshape(len(array), -1)
     if array.dtype == np.uint8:
         return rows if rows.max() <= 1 else rows.astype(np.float32) / np.float32(255)
@@ -144,8 +148,9 @@ def _grey(what: str, array: np.ndarray) -> np.ndarray:
     return rows.astype(np.float32)
 
 
-def _unpacked(what: str, array: np.ndarray) -> np.ndarray:
+def _unpacked(what: str, array: np.ndarray, limit: int) -> np.ndarray:
     _check_rows(what, array)
+    check_size(what, 8 * array.size, limit)
     if array.dtype != np.uint8 or array.ndim != 2:
         raise DataError(f"{what}: expected rows of packed bits (bytes), got {array.dtype}")
     return np.unpackbits(array, axis=1)
@@ -156,7 +161,7 @@ def _check_rows(what: str, array: np.ndarray) -> None:
         raise DataError(f"{what}: expected examples of pixels, got shape {array.shape}")
 
 
-SCHEMES: dict[str, Callable[[str], Splits]] = {
+SCHEMES: dict[str, Callable[[str, int], Splits]] = {
     "digits": _digits,
     "mnist": _mnist,
     "npz": _npz,

@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from scg.data.limits import LIMIT, check_size
 from scg.errors import DataError
 
 
-def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+def read_npz(path: str | Path, *, limit: int = LIMIT) -> dict[str, np.ndarray]:
     """Read all arrays of an npz archive.
 
     Parameters
     ----------
     path : str or Path
         The file.
+    limit : int
+        Bytes of all arrays that the file may declare.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged, not an archive, or holds pickled objects.
+        If the file is missing, damaged, too large, not an archive, or holds pickled objects.
     """
     try:
-        with Path(path).open("rb") as file:  # ours to close: np.load leaks it on damage
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
+        with Path(path).open("rb") as file:
+            if file.peek(6).startswith(np.lib.format.MAGIC_PREFIX):
                 raise DataError(f"{path}: one bare array, expected an npz archive")
-            return {name: archive[name] for name in archive.files}
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                check_size(path, sum(member.file_size for member in members), limit)
+                if len({member.filename for member in members}) < len(members):
+                    raise ValueError("an array is there twice")
+                return {_name(path, m): _array(archive, m) for m in members}
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except DataError:
         raise
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        why = "pickled objects are not read" if "pickle" in str(error) else error
-        raise DataError(f"{path}: damaged or not an npz archive ({why})") from error
+    # A zip, and a header of NumPy's in it, can be wrong in more ways than have names.
+    except Exception as error:
+        raise DataError(f"{path}: damaged or not an npz archive ({_line(error)})") from error
+
+
+def _name(path: str | Path, member: zipfile.ZipInfo) -> str:
+    if not member.filename.endswith(".npy"):
+        raise DataError(f"{path}: holds {member.filename!r:.80}, which is no array")
+    return member.filename.removesuffix(".npy")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """Read one array, whose header declares as many bytes as the archive does."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"version {version} of NumPy's format")
+        shape, _, dtype = _HEADERS[version](file)
+        if dtype.hasobject:
+            raise ValueError("pickled objects are not read")
+        declared = math.prod(shape) * dtype.itemsize
+        if file.tell() + declared != member.file_size:
+            raise ValueError(f"{member.filename!r:.80} is not as long as its header declares")
+        file.seek(0)
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+_HEADERS: dict[tuple[int, int], Any] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -2,6 +2,9 @@
 
 import gzip
 import struct
+import tracemalloc
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -43,10 +46,15 @@ IMAGES = np.arange(2 * 2 * 2, dtype=np.uint8).reshape(2, 2, 2)
         (b"\0\0\x07\x01\0\0\0\0", "unknown IDX type 0x07"),
         (b"\0\0\x08\x03\0\0\0\x02", "truncated within its header"),
         (idx(IMAGES)[:-1], r"shape \(2, 2, 2\) needs 8 bytes of values, found 7"),
-        (idx(IMAGES) + b"\0", "needs 8 bytes of values, found 9"),
-        (b"\0\0\x08\x03" + b"\xff" * 12, "needs .* bytes of values, found 0"),
+        (idx(IMAGES) + b"\0", "needs 8 bytes of values, found more"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, "declares 79228162458924105385300197375 bytes of values"),
+        (
+            b"\0\0\x08\x03\0\0\0\x02" + b"\0" * 7 + b"\x02\x05",
+            r"shape \(2, 0, 2\) needs 0 .*, found more",
+        ),
+        (b"\0\0\x08\xff" + b"\0\0\0\x01" * 255 + b"\0", "255 axes, more than 64"),
         (gzip.compress(idx(IMAGES), mtime=0)[:-9], "damaged or truncated gzip"),
-        (gzip.compress(idx(IMAGES), mtime=0)[:12] + b"\xff" * 20, "gzip|Error|CRC"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:12] + b"\xff" * 20, "gzip|not an IDX"),
     ],
 )
 def test_idx_that_is_refused(tmp_path, content, message):
@@ -89,6 +97,111 @@ def test_npz_that_is_refused(tmp_path):
         with pytest.raises(scg.DataError, match=message) as caught:
             read_npz(path)
         assert "\n" not in str(caught.value)
+
+
+def zipped(tmp_path, *members, **options):
+    """A zip of names and contents."""
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", **options) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def npy(header, content=b"", version=b"\1\0"):
+    text = header.encode().ljust(118) + b"\n"
+    return b"\x93NUMPY" + version + len(text).to_bytes(2, "little") + text + content
+
+
+def encrypted(tmp_path):
+    path = zipped(tmp_path, ("x.npy", npy(HEADER, bytes(2))))
+    content = bytearray(path.read_bytes())
+    for start in (b"PK\3\4", b"PK\1\2"):
+        content[content.index(start) + (6 if start[2] == 3 else 8)] |= 1  # the flag of a password
+    path.write_bytes(content)
+    return path
+
+
+def of_unknown_method(tmp_path):
+    path = zipped(tmp_path, ("x.npy", npy(HEADER, bytes(2))))
+    content = bytearray(path.read_bytes())
+    for start in (b"PK\3\4", b"PK\1\2"):
+        content[content.index(start) + (8 if start[2] == 3 else 10)] = 97
+    path.write_bytes(content)
+    return path
+
+
+HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}"
+MALFORMED = {
+    "with a password": encrypted,
+    "of an unknown method": of_unknown_method,
+    "without arrays' names": lambda folder: zipped(folder, ("notes.txt", b"hello")),
+    "of one name twice": lambda folder: zipped(folder, *[("x.npy", npy(HEADER, bytes(2)))] * 2),
+    "without a magic number": lambda folder: zipped(folder, ("x.npy", b"hello")),
+    "of a later format": lambda folder: zipped(folder, ("x.npy", npy(HEADER, bytes(2), b"\7\0"))),
+    "with words for a header": lambda folder: zipped(folder, ("x.npy", npy("hello there"))),
+    "with code for a header": lambda folder: zipped(folder, ("x.npy", npy("__import__('os')"))),
+    "of too few values": lambda folder: zipped(folder, ("x.npy", npy(HEADER, bytes(1)))),
+    "of too many values": lambda folder: zipped(folder, ("x.npy", npy(HEADER, bytes(3)))),
+    "of a negative shape": lambda folder: zipped(
+        folder, ("x.npy", npy(HEADER.replace("(2,)", "(-1, -2)"), bytes(2)))
+    ),
+    "of a shape of words": lambda folder: zipped(
+        folder, ("x.npy", npy(HEADER.replace("(2,)", "('a',)"), bytes(2)))
+    ),
+    "of no type": lambda folder: zipped(
+        folder, ("x.npy", npy(HEADER.replace("|u1", "nothing"), bytes(2)))
+    ),
+    "of 70 axes": lambda folder: zipped(
+        folder, ("x.npy", npy(HEADER.replace("(2,)", "(2," + "1," * 69 + ")"), bytes(2)))
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_malformed_npz_is_one_clear_line(tmp_path, kind):
+    path = MALFORMED[kind](tmp_path)
+    with pytest.raises(scg.DataError, match=r"damaged or not an npz|which is no array") as caught:
+        read_npz(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_well_formed_members_are_read(tmp_path):
+    found = read_npz(
+        zipped(tmp_path, ("x.npy", npy(HEADER, b"\1\2")), ("y.npy", npy(HEADER, b"34")))
+    )
+    np.testing.assert_array_equal(found["x"], [1, 2])
+    assert list(found) == ["x", "y"] and found["y"].dtype == np.uint8
+
+
+def test_a_bomb_is_refused_by_what_it_declares(tmp_path):
+    """A few kilobytes that would become gigabytes; tracemalloc sees that they do not."""
+    zeros = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (10**9, 8), (0, 0))
+    head = idx(np.zeros((1, 1, 1)))[:4] + struct.pack(">3I", 10**4, 10**3, 10**3)
+    bits = tmp_path / "bits.npz"
+    np.savez_compressed(
+        bits, x_train=np.zeros((2000, 1000), np.uint8), x_test=np.zeros((1, 1), "u1")
+    )
+    with gzip.open(tmp_path / "bomb.gz", "wb") as file:
+        file.write(head + bytes(10**7))
+    member = npy(HEADER.replace("(2,)", str(zeros.shape)), bytes(10**6))
+    lying = zipped(tmp_path, ("x.npy", member), compression=zipfile.ZIP_DEFLATED)
+    tracemalloc.start()
+    with pytest.raises(scg.DataError, match=r"declares 10000000000 bytes .* more than 2147483648"):
+        read_idx(tmp_path / "bomb.gz")
+    with pytest.raises(scg.DataError, match="is not as long as its header declares"):
+        read_npz(lying)
+    with pytest.raises(scg.DataError, match=r"declares 2000.* more than 1000000; .* limit="):
+        read_npz(bits, limit=10**6)
+    with pytest.raises(scg.DataError, match="x_train: declares 16000000 bytes"):
+        load(f"bits:{bits}", limit=3 * 10**6)
+    with pytest.raises(scg.DataError, match="x_train: declares 8000000 bytes"):
+        load(f"npz:{bits}", limit=3 * 10**6)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * 10**6
+    assert read_npz(bits, limit=3 * 10**6)["x_train"].shape == (2000, 1000)
 
 
 @pytest.fixture
