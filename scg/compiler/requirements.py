@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from scg.compiler.analyse import Influence, bits, continuous_in
@@ -15,6 +16,8 @@ from scg.ops.custom import continuous
 from scg.ops.gradient import stop
 
 PATH_LIMIT = 1024
+#: Numbers of a node at all values of one coordinate each.
+ELEMENTS = 1 << 27
 
 
 class Assignment:
@@ -201,17 +204,23 @@ def _enough_values(node: StochasticNode, view: Assignment) -> str | None:
 
 
 def _coordinates(node: StochasticNode, view: Assignment) -> str | None:
-    family = node.attrs["family"]
-    if family.supports("coordinate_values"):
-        return None
-    return f"{family_of(node)} has no independent coordinates with finitely many values"
+    if not node.attrs["family"].supports("coordinate_values"):
+        return f"{family_of(node)} has no independent coordinates with finitely many values"
+    values = node.declared.coordinate_values()
+    alternatives = len(values) * node.size // math.prod(values.shape[1:])
+    if alternatives * node.size > ELEMENTS:
+        return (
+            f"its {alternatives} alternatives, each of one coordinate, are of {node.size} "
+            f"numbers: {count_text(alternatives * node.size)} in all, more than {ELEMENTS}"
+        )
+    return None
 
 
 def _weak_derivatives(node: StochasticNode, view: Assignment) -> str | None:
     family = node.attrs["family"]
     if not family.supports("weak_derivatives"):
         if family.supports("coordinate_values"):
-            return None
+            return _coordinates(node, view)
         return f"{family_of(node)} has no measure-valued derivative here"
     for name, value in node.declared.parameters.items():
         if name not in family.weak_parameters and _learned(value, view):
@@ -345,5 +354,5 @@ def path_text(walk: list[Expr]) -> str:
 
 
 def count_text(n: int) -> str:
-    """A count in few digits."""
-    return str(n) if n < 10**9 else f"about 10^{len(str(n)) - 1}"
+    """A count in few digits; Python writes no integer of thousands of digits."""
+    return str(n) if n < 10**9 else f"about 10^{math.floor(math.log10(n))}"
