@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scg.graph.core import CoreGraph
@@ -32,31 +32,23 @@ class Reach:
     members: int
 
 
-def merge(reaches: list[Reach]) -> tuple[Reach, ...]:
+def merge(reaches: Iterable[Reach]) -> tuple[Reach, ...]:
     """Join reaches of several paths into disjoint ones, at most one for each member."""
-    disjoint: list[Reach] = []
+    found: dict[tuple[frozenset[Plate], bool, bool], int] = {}
     for new in reaches:
-        rest = new.members
-        kept: list[Reach] = []
-        for old in disjoint:
-            both = old.members & rest
-            if not both:
-                kept.append(old)
-                continue
-            rest &= ~both
-            if old.members != both:
-                kept.append(Reach(old.sep, old.open, old.stopped, old.members & ~both))
-            kept.append(
-                Reach(old.sep & new.sep, old.open or new.open, old.stopped or new.stopped, both)
-            )
+        rest, joined = new.members, {}
+        for (sep, opened, stopped), members in tuple(found.items()):
+            if both := members & rest:
+                rest ^= both
+                found[sep, opened, stopped] = members ^ both
+                state = (sep & new.sep, opened or new.open, stopped or new.stopped)
+                joined[state] = joined.get(state, 0) | both
         if rest:
-            kept.append(Reach(new.sep, new.open, new.stopped, rest))
-        disjoint = kept
-    pooled: dict[tuple[frozenset[Plate], bool, bool], int] = {}
-    for reach in disjoint:
-        state = (reach.sep, reach.open, reach.stopped)
-        pooled[state] = pooled.get(state, 0) | reach.members
-    return tuple(Reach(*state, members) for state, members in pooled.items())
+            state = (new.sep, new.open, new.stopped)
+            joined[state] = joined.get(state, 0) | rest
+        for state, members in joined.items():
+            found[state] = found.get(state, 0) | members
+    return tuple(Reach(*state, members) for state, members in found.items() if members)
 
 
 def bits(members: int) -> Iterator[int]:

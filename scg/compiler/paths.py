@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from scg.compiler.analyse import Influence, bits
+from scg.compiler.analyse import Influence
 from scg.compiler.requirements import PATH_LIMIT, count_text
 from scg.errors import EstimatorError, PathsWarning
 from scg.estimators import SAMPLED, SUMMED, Estimator
@@ -33,23 +33,22 @@ def plate_keys(influence: Influence, estimators: Estimators) -> dict[StochasticN
     way down to the node: nodes of one layer do not depend on each other.
     """
     keys: dict[StochasticNode, object] = {}
-    layer: dict[StochasticNode, int] = {}
-    for node in influence.nodes:
-        estimator = estimators.get(node)
-        if estimator is None or not estimator.joint:
-            keys[node] = node
-        elif estimator.joint == "layer":
-            above = (
-                influence.nodes[i]
-                for reach in influence.ancestors[node]
-                for i in bits(reach.members)
-            )
-            layer[node] = 1 + max(
-                (layer[other] for other in above if estimators.get(other) is estimator), default=-1
-            )
-            keys[node] = (estimator, layer[node])
-        else:
-            keys[node] = estimator
+    depths: dict[Expr, dict[Estimator, int]] = {}  # nodes of an instance on the longest way down
+    for expr in influence.order:
+        below = [depths[arg] for arg in expr.args if depths[arg]]
+        depth = below[0] if below else {}
+        if any(other is not depth for other in below):
+            depth = {e: max(d.get(e, 0) for d in below) for d in below for e in d}
+        if isinstance(expr, StochasticNode):
+            estimator = estimators.get(expr)
+            if estimator is None or not estimator.joint:
+                keys[expr] = expr
+            elif estimator.joint == "layer":
+                keys[expr] = (estimator, depth.get(estimator, 0))
+                depth = {**depth, estimator: depth.get(estimator, 0) + 1}
+            else:
+                keys[expr] = estimator
+        depths[expr] = depth
     return keys
 
 
@@ -74,6 +73,40 @@ def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, di
 def most_paths(influence: Influence, estimators: Estimators) -> int:
     """The largest number of paths that any cost will be evaluated on."""
     return math.prod(_most_nested(influence, estimators).values())
+
+
+class Paths:
+    """Numbers of paths, and the costs that have so many, as bits.
+
+    Attributes
+    ----------
+    most : int
+        The largest number of paths that any cost has.
+    """
+
+    def __init__(self, influence: Influence, costs: Mapping[int, int]):
+        self._influence, self._costs = influence, costs
+        self.most = max(costs, default=1)
+
+    @classmethod
+    def of(cls, influence: Influence, estimators: Estimators) -> Paths:
+        """Count the paths that estimators make."""
+        plates, costs = sample_plates(influence, estimators), {}
+        for i, (_, cost) in enumerate(influence.costs):
+            paths = math.prod(plates[cost].values())
+            costs[paths] = costs.get(paths, 0) | 1 << i
+        return cls(influence, costs)
+
+    def with_plate(self, node: StochasticNode, length: int) -> Paths:
+        """Count them once more with a sample plate of one more node's own."""
+        below, costs = 0, {}
+        for reach in self._influence.downstream[node]:
+            below |= reach.members
+        for paths, members in self._costs.items():
+            for number, part in ((paths, members & ~below), (paths * length, members & below)):
+                if part:
+                    costs[number] = costs.get(number, 0) | part
+        return Paths(self._influence, costs)
 
 
 def check_paths(influence: Influence, estimators: Estimators) -> None:

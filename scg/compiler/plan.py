@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
-from scg.compiler.paths import check_paths, most_paths, plate_keys, sample_plates
+from scg.compiler.paths import Paths, check_paths, plate_keys, sample_plates
 from scg.compiler.requirements import (
     Assignment,
     complaint,
@@ -161,10 +161,12 @@ def _choose(
     rest = [node for node in influence.nodes if node not in chosen]
     view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     countable = [node for node in rest if complaint(node, SUMMED, view) is None]
+    fitting = {n: e for n, e in chosen.items() if countable and complaint(n, e, view) is None}
+    paths = Paths.of(influence, fitting)  # what does not fit is refused later, by name
     for node in sorted(countable, key=lambda node: node.declared.cardinality()):
-        trial = {**chosen, node: SUMMED}
-        if most_paths(influence, trial) <= ENUMERATION_BUDGET:
-            chosen[node] = SUMMED
+        nested = paths.with_plate(node, node.declared.cardinality())
+        if nested.most <= ENUMERATION_BUDGET:
+            chosen[node], paths = SUMMED, nested
             reasons[node] = (
                 f"automatic: {node.declared.cardinality()} values, within the budget of "
                 f"{ENUMERATION_BUDGET} paths for the whole graph"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from scg.compiler.analyse import Influence, bits, continuous_in
+from scg.compiler.analyse import Influence, Reach, bits, continuous_in
 from scg.distributions import Bernoulli, Categorical, OneHotCategorical
 from scg.errors import EstimatorError
 from scg.estimators.protocol import Estimator
@@ -45,13 +45,16 @@ class Assignment:
                 bare[arg] |= bare[expr] if expr.op is not continuous else 0
         return found
 
+    @cached_property
+    def all_take_means(self) -> bool:
+        """Whether every node has a mean to put in its place."""
+        return all(map(_takes_mean, self.influence.nodes))
+
     def ancestors(self, node: StochasticNode) -> list[StochasticNode]:
         """Stochastic nodes on which the credited costs of `node` depend."""
         members = 0
-        costs = dict(self.influence.costs)
-        for name, _ in self.influence.credited(node):
-            for reach in self.influence.ancestors[costs[name]]:
-                members |= reach.members
+        for i in bits(_members(self.influence.downstream[node], open_only=True)):
+            members |= _members(self.influence.ancestors[self.influence.costs[i][1]])
         return [self.influence.nodes[i] for i in bits(members)]
 
     def descendants(self, node: StochasticNode) -> list[StochasticNode]:
@@ -126,12 +129,20 @@ def _broken_path(node: StochasticNode, view: Assignment) -> list[Expr]:
 
 def _differentiable_costs(node: StochasticNode, view: Assignment) -> str | None:
     influence = view.influence
-    costs = dict(influence.costs)
-    for name, _ in influence.credited(node):
-        if not influence.linearised[node] >> influence.cost_bit(costs[name]) & 1:
-            walk = influence.path(node, costs[name])
-            return f"cost {name!r} is not differentiable in {node.name!r} (path: {path_text(walk)})"
-    return None
+    lacking = _members(influence.downstream[node], open_only=True) & ~influence.linearised[node]
+    if not lacking:
+        return None
+    name, cost = influence.costs[next(bits(lacking))]
+    walk = path_text(influence.path(node, cost))
+    return f"cost {name!r} is not differentiable in {node.name!r} (path: {walk})"
+
+
+def _members(reaches: Iterable[Reach], open_only: bool = False) -> int:
+    """Return all that is reached."""
+    found = 0
+    for reach in reaches:
+        found |= reach.members if reach.open or not open_only else 0
+    return found
 
 
 def _mean(node: StochasticNode, view: Assignment) -> str | None:
@@ -139,7 +150,7 @@ def _mean(node: StochasticNode, view: Assignment) -> str | None:
 
 
 def _mean_field(node: StochasticNode, view: Assignment) -> str | None:
-    if all(_takes_mean(other) for other in view.influence.nodes):
+    if view.all_take_means:
         return None
     for other in (node, *view.ancestors(node)):
         if not _takes_mean(other):
@@ -169,18 +180,15 @@ def _finite_support(node: StochasticNode, view: Assignment) -> str | None:
 
 
 def _surviving_plates(node: StochasticNode, view: Assignment) -> str | None:
-    costs = dict(view.influence.costs)
-    for i, (name, _) in enumerate(view.influence.costs):
-        for reach in view.influence.downstream[node]:
-            if not reach.members >> i & 1:
-                continue
-            for plate in node.plates:
-                if plate not in reach.sep:
-                    op = view.influence.breaker(node, costs[name], plate).op.name
-                    return (
-                        f"{op!r} mixes the elements of plate {plate.name!r} on the way to cost "
-                        f"{name!r}, so that all their values would have to be enumerated jointly"
-                    )
+    for plate in node.plates:
+        lost = [reach for reach in view.influence.downstream[node] if plate not in reach.sep]
+        if lost:
+            name, cost = view.influence.costs[min(next(bits(reach.members)) for reach in lost)]
+            op = view.influence.breaker(node, cost, plate).op.name
+            return (
+                f"{op!r} mixes the elements of plate {plate.name!r} on the way to cost {name!r}, "
+                "so that all their values would have to be enumerated jointly"
+            )
     return None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scg.compiler.analyse import continuous_in
 from scg.estimators.protocol import Estimator
@@ -47,48 +49,95 @@ def edges(
     its score, its weight or its term, through a deterministic node by whatever flows into it.
     """
     names: dict[Expr, str] = {}
-    further: dict[str, Expr] = {}  # names of nodes that have one already
+    others = dict(graph.costs)  # costs, and names of nodes that have one already
     for name, (node, role) in graph.roles.items():
         if role != "cost" and names.setdefault(node, name) != name:
-            further[name] = node
-    arriving: dict[Expr, dict[str, Edge]] = {}
+            others[name] = node
+    order = topological(node for node, _ in graph.roles.values())
+    turn = {expr: i for i, expr in enumerate(order)}
+    kinds: dict[Expr, frozenset[str]] = {}
     found: dict[tuple[str, str], Edge] = {}
-    for expr in topological(node for node, _ in graph.roles.values()):
-        into: dict[str, Edge] = {}
-        for i, arg in enumerate(expr.args):
-            for source, edge in arriving[arg].items():
-                passed = _through(expr, i, edge)
-                into[source] = into[source] | passed if source in into else passed
-        arriving[expr] = into
+    for expr in order:
         if expr in names:
-            found |= {(source, names[expr]): edge for source, edge in into.items()}
-            kinds = _started(expr, into, estimators)
-            arriving[expr] = {names[expr]: Edge(kinds)}
-    for name, node in (*further.items(), *graph.costs.items()):
-        found |= {(source, name): edge for source, edge in arriving[node].items()}
+            into = _into(expr, turn, kinds)
+            found |= {(names[source], names[expr]): edge for source, edge in into.items()}
+            kinds[expr] = _started(expr, into.values(), estimators)
+    for name, node in others.items():
+        into = {node: Edge(kinds[node])} if node in kinds else _into(node, turn, kinds)
+        found |= {(names[source], name): edge for source, edge in into.items()}
     return found
 
 
-def _through(expr: Expr, index: int, edge: Edge) -> Edge:
-    """What is left of the credit of one argument behind an op."""
-    kinds = edge.kinds
-    if expr.op.name == "stop":
-        kinds = _NONE
-    elif not isinstance(expr, StochasticNode) and not continuous_in(expr, index):
-        kinds = kinds - {"derivative"}
-    cut = edge.kinds and not kinds
-    return Edge(kinds, (*edge.blocked, expr.op.name) if cut else edge.blocked)
+class _Way(NamedTuple):
+    """What passes on all ways from an expression to a named node, and which ops cut ways off.
+
+    Attributes
+    ----------
+    derivative, other : bool
+        Whether a derivative passes, and any other credit.
+    blocks, stops : tuple of str
+        The ops, nearest to the expression on their way, that cut these off.
+    """
+
+    derivative: bool = True
+    other: bool = True
+    blocks: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
+
+    def before(self, expr: Expr, index: int) -> _Way:
+        """Return the ways that begin in an argument of the expression."""
+        op = (expr.op.name,)
+        if expr.op.name == "stop":
+            return _Way(False, False, op, op)
+        if not isinstance(expr, StochasticNode) and not continuous_in(expr, index):
+            return self._replace(derivative=False, blocks=op)
+        return self
+
+    def __or__(self, way: _Way) -> _Way:
+        blocks, stops = dict.fromkeys(self.blocks + way.blocks), self.stops + way.stops
+        derivative, other = self.derivative or way.derivative, self.other or way.other
+        return _Way(derivative, other, tuple(blocks), tuple(dict.fromkeys(stops)))
+
+    def edge(self, kinds: frozenset[str]) -> Edge:
+        """Return what becomes of credit of these kinds."""
+        passed = {
+            kind for kind in kinds if (self.derivative if kind == "derivative" else self.other)
+        }
+        blocked = self.blocks if kinds == {"derivative"} else self.stops if kinds else ()
+        return Edge(frozenset(passed), blocked)
+
+
+def _into(
+    goal: Expr, turn: Mapping[Expr, int], kinds: Mapping[Expr, frozenset[str]]
+) -> dict[Expr, Edge]:
+    """Return the edges to a node from the named ones that it depends on through unnamed ones."""
+    found: dict[Expr, Edge] = {}
+    ways = {turn[goal]: (goal, _Way())}
+    latest = [-turn[goal]]  # what uses an expression comes before it
+    while latest:
+        expr, way = ways.pop(-heapq.heappop(latest))
+        if expr in kinds and expr is not goal:
+            found[expr] = way.edge(kinds[expr])
+            continue
+        for i, arg in enumerate(expr.args):
+            own, number = way.before(expr, i), turn[arg]
+            if number in ways:
+                own = ways[number][1] | own
+            else:
+                heapq.heappush(latest, -number)
+            ways[number] = (arg, own)
+    return found
 
 
 def _started(
     expr: Expr,
-    into: Mapping[str, Edge],
+    into: Iterable[Edge],
     estimators: Mapping[StochasticNode, Estimator] | None,
 ) -> frozenset[str]:
     """How credit flows back into a named node."""
     leaf = expr.op in (PARAMETER, DATA) or isinstance(expr, StochasticNode)
     if not leaf:
-        return _NONE.union(*(edge.kinds for edge in into.values()))
+        return _NONE.union(*(edge.kinds for edge in into))
     if estimators is None:
         return frozenset({"open"})
     if expr.op is PARAMETER:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from os import PathLike
 from typing import Any
 
-from scg.compiler.analyse import Influence, Reach, bits
+from scg.compiler.analyse import Influence
+from scg.compiler.members import Members, added
 from scg.compiler.paths import most_paths
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program
+from scg.explain.mixed import Mixers
 from scg.explain.node import Credit, NodeExplanation
 from scg.explain.page import fragment, page
 from scg.explain.work import work
 from scg.files import write_atomically
-from scg.ir.expr import Expr, StochasticNode
+from scg.ir.expr import StochasticNode
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Explanation:
             "paths": self.paths,
             "evaluations": self.evaluations,
             "work": self.work,
-            "nodes": [asdict(node) for node in self.nodes],
+            "nodes": [_plain(node) for node in self.nodes],
             "surrogate": list(self.surrogate),
         }
 
@@ -138,10 +140,10 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
     where t(n), of value 0, is the term that the estimator of node n adds
     """
     plan = surrogate.plan
-    paths = most_paths(plan.influence, plan.estimators)
+    paths, words = most_paths(plan.influence, plan.estimators), _Words(plan.influence)
     return Explanation(
         graph=surrogate.graph.name,
-        nodes=tuple(_node(surrogate, node) for node in plan.influence.nodes),
+        nodes=tuple(_node(surrogate, node, words) for node in plan.influence.nodes),
         paths=paths,
         evaluations=paths + surrogate.replays,
         work=work(program.operations) / max(work(plan.influence.order), 1),
@@ -151,20 +153,15 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
 
 
 # --- nodes ----------------------------------------------------------------------------------------
-def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
+def _node(surrogate: Surrogate, node: StochasticNode, words: _Words) -> NodeExplanation:
     influence, estimator = surrogate.influence, surrogate.plan.estimators[node]
     draw, memory = surrogate.first.draws[node], surrogate.memory.get(node.name or "")
     own = set(memory.parameters) if memory else set()
-    reaches = {
-        influence.costs[i][0]: reach
-        for reach in influence.downstream[node]
-        for i in bits(reach.members)
-    }
-    credited = tuple(
-        _credit(influence, node, name, reaches[name])
-        for name, _ in influence.costs
-        if name in reaches and reaches[name].open
-    )
+    reached, stopped = 0, 0
+    for reach in influence.downstream[node]:
+        reached |= reach.members if reach.open else 0
+        stopped |= 0 if reach.open else reach.members
+    together = surrogate.first.owners[draw.plate] if draw.plate else 0
     return NodeExplanation(
         name=node.name or "",
         distribution=f"{node.attrs['family'].__name__}({', '.join(node.declared.parameters)})",
@@ -174,45 +171,49 @@ def _node(surrogate: Surrogate, node: StochasticNode) -> NodeExplanation:
         reason=surrogate.plan.reasons[node],
         formula=estimator.formula,
         where={
-            "f": " + ".join(credit.cost for credit in credited) or "0",
+            "f": added(Members(words.cost, reached), "costs") or "0",
             **{symbol: str(what) for symbol, what in estimator.where().items()},
         },
         unbiased=estimator.unbiased,
         credit=estimator.credit,
-        credited=credited,
-        stopped=tuple(
-            name for name, _ in influence.costs if name in reaches and not reaches[name].open
-        ),
+        credited=tuple(words.credits(node)),
+        stopped=Members(words.cost, stopped),
         draws=(draw.plate.length or 1) if draw.plate else 1,
-        shared=tuple(
-            other.name or ""
-            for other in influence.nodes
-            if draw.plate and other is not node and surrogate.first.draws[other].plate is draw.plate
-        ),
+        shared=Members(words.node, together & ~(1 << influence.index[node])),
         state=tuple(name for name in (memory.leaves if memory else ()) if name not in own),
         parameters=tuple(name for name in (memory.leaves if memory else ()) if name in own),
         term=bool(surrogate.terms[node].parts),
     )
 
 
-def _credit(influence: Influence, node: StochasticNode, cost: str, reach: Reach) -> Credit:
-    goal = dict(influence.costs)[cost]
-    return Credit(
-        cost,
-        kept=tuple(plate.name for plate in node.plates if plate in reach.sep),
-        summed={
-            plate.name: _op(influence.breaker(node, goal, plate))
-            for plate in node.plates
-            if plate not in reach.sep
-        },
-    )
+class _Words:
+    """What the nodes of a graph have in common."""
+
+    def __init__(self, influence: Influence):
+        self._influence, self._mixers = influence, Mixers(influence)
+        self.cost = [name for name, _ in influence.costs].__getitem__
+        self.node = [node.name or "" for node in influence.nodes].__getitem__
+
+    def credits(self, node: StochasticNode) -> list[Credit]:
+        """Return the credit of a node, in the order of the costs."""
+        found: dict[int, Credit] = {}
+        for reach in self._influence.downstream[node]:
+            if reach.open:
+                kept = tuple(plate.name for plate in node.plates if plate in reach.sep)
+                mixed = [plate for plate in node.plates if plate not in reach.sep]
+                groups = self._mixers.groups(node, reach.members, mixed)
+                for ops, costs in groups.items():
+                    summed = {plate.name: op for plate, op in zip(mixed, ops, strict=True)}
+                    found[costs & -costs] = Credit(Members(self.cost, costs), kept, summed)
+        return [found[first] for first in sorted(found)]
 
 
 # --- words ----------------------------------------------------------------------------------------
-def _op(expr: Expr) -> str:
-    if isinstance(expr, StochasticNode):
-        return f"stochastic node {expr.name!r}"
-    return f"{expr.op.name!r} (node {expr.name!r})" if expr.name else f"{expr.op.name!r}"
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it, every name listed."""
+    if is_dataclass(value):
+        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+    return list(map(_plain, value)) if isinstance(value, (tuple, Members)) else value
 
 
 def _count(count: int, word: str) -> str:

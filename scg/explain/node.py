@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from scg.compiler.words import names
+from scg.compiler.members import Members, names
 
 _CREDIT = {
     "score": "by its score: ℓ({name}) = log p({name})",
@@ -17,19 +17,19 @@ _CREDIT = {
 
 @dataclass(frozen=True)
 class Credit:
-    """A cost with which a stochastic node is credited.
+    """Costs with which a stochastic node is credited in the same way.
 
     Attributes
     ----------
-    cost : str
-        The cost.
+    costs : sequence of str
+        The costs.
     kept : tuple of str
         Plates of the node on which each element is credited with its own costs alone.
     summed : dict
         Plates of the node over which its score is summed, and the op that mixes their elements.
     """
 
-    cost: str
+    costs: Members
     kept: tuple[str, ...]
     summed: dict[str, str]
 
@@ -54,11 +54,11 @@ class NodeExplanation:
         How credit reaches the node's parameters.
     credited : tuple of Credit
         The costs with which the node is credited.
-    stopped : tuple of str
+    stopped : sequence of str
         The costs that it reaches only through ``stop_gradient``.
     draws : int
         Draws on the sample plate of its estimator; 1 where there is none.
-    shared : tuple of str
+    shared : sequence of str
         The other nodes on that plate.
     state, parameters : tuple of str
         What the estimator keeps from call to call, and its own parameters.
@@ -77,9 +77,9 @@ class NodeExplanation:
     unbiased: bool
     credit: str
     credited: tuple[Credit, ...]
-    stopped: tuple[str, ...]
+    stopped: Members
     draws: int
-    shared: tuple[str, ...]
+    shared: Members
     state: tuple[str, ...]
     parameters: tuple[str, ...]
     term: bool
@@ -117,7 +117,7 @@ class NodeExplanation:
 
     def _costs(self) -> list[str]:
         """The credited costs in words, those with the same plates together."""
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, Members] = {}
         for credit in self.credited:
             words = [f"each element of {names(credit.kept)} with its own"] if credit.kept else []
             words += [
@@ -125,7 +125,7 @@ class NodeExplanation:
                 for plate, op in credit.summed.items()
             ]
             text = "; ".join(words) if self.credit == "score" else ""
-            groups.setdefault(text, []).append(credit.cost)
+            groups[text] = groups[text] | credit.costs if text in groups else credit.costs
         costs = [f"{names(group)}{': ' if text else ''}{text}" for text, group in groups.items()]
         return costs or ["none: no gradient reaches its parameters through it"]
 

@@ -93,10 +93,10 @@ def page(
     """Return the page as text; it loads nothing from anywhere."""
     ids = identifiers(plan.influence.graph)
     svg, width = inline_svg(draw_plan(plan))
-    credited: dict[str, list[str]] = {}
+    credited: dict[str, dict[str, None]] = {}  # ordered sets
     for node in nodes:
-        costs = credited.setdefault(ids[node.name], [])
-        costs += [ids[credit.cost] for credit in node.credited if ids[credit.cost] not in costs]
+        costs = credited.setdefault(ids[node.name], {})
+        costs |= dict.fromkeys(ids[cost] for credit in node.credited for cost in credit.costs)
     return _PAGE.format(
         title=html.escape(title),
         head=html.escape(head),
@@ -104,7 +104,7 @@ def page(
         layout="wide" if width > _BESIDE else "beside",
         svg=svg,
         terms=terms(nodes, surrogate, note, ids),
-        credited=json.dumps(credited),
+        credited=json.dumps({id: list(costs) for id, costs in credited.items()}),
     )
 
 

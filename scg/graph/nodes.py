@@ -13,7 +13,7 @@ from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.origin import Origin, caller
 from scg.ir.plate import Plate, Plates, as_plates
-from scg.ir.walk import topological
+from scg.ir.walk import named_below
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -100,16 +100,12 @@ class Nodes:
         for name, (node, role) in self.roles.items():
             if role != "cost":
                 by_expr.setdefault(node, name)
-        sources: dict[Expr, frozenset[str]] = {}
-        for expr in topological(node for node, _ in self.roles.values()):
-            below = frozenset().union(*(sources[arg] for arg in expr.args))
-            own = by_expr.get(expr)
-            if own is not None:
-                digraph.add_edges_from((source, own) for source in sorted(below))
-            sources[expr] = below if own is None else frozenset((own,))
         for name, (node, role) in self.roles.items():
             if role == "cost" or by_expr[node] != name:  # a cost, or a further name of a node
-                digraph.add_edges_from((source, name) for source in sorted(sources[node]))
+                below = [node] if node in by_expr else named_below(node, by_expr)
+            else:
+                below = named_below(node, by_expr)
+            digraph.add_edges_from((source, name) for source in sorted(by_expr[n] for n in below))
         return digraph
 
     def __repr__(self) -> str:

@@ -30,6 +30,22 @@ def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> 
     return order
 
 
+def named_below(goal: Expr, names: Container[Expr]) -> list[Expr]:
+    """Return the named expressions that one depends on through unnamed ones alone."""
+    found: list[Expr] = []
+    seen, stack = {goal}, list(goal.args)
+    while stack:
+        expr = stack.pop()
+        if expr in seen:
+            continue
+        seen.add(expr)
+        if expr in names:
+            found.append(expr)
+        else:
+            stack += expr.args
+    return found
+
+
 def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
     """Rebuild the expressions of `order` on what `env` maps their arguments to.
 

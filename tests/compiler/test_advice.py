@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import scg
+from scg.compiler import paths
 
 
 def chain(length):
@@ -105,3 +106,41 @@ def test_work_counts_once_what_evaluations_share():
     assert re.search(
         r"41 evaluations of the costs, 40 of them replays, \d+ times the work", ram.head
     )
+
+
+def test_the_automatic_choice_counts_paths_once(monkeypatch):
+    """Not once for every node; and what the user chose wrongly is refused by name."""
+    calls = []
+    real = paths.sample_plates
+    monkeypatch.setattr(paths, "sample_plates", lambda *args: calls.append(1) or real(*args))
+    g = scg.Graph("coins")
+    t = g.parameter("t", 0.3)
+    for i in range(40):
+        z = g.sample(f"z{i}", scg.Bernoulli(logits=t))
+        g.cost(f"c{i}", z * 1.0)
+    every = sum(g.named(f"z{i}") for i in range(30))
+    g.cost("every", every * 1.0)
+    chosen = scg.compile(g, backend="numpy").plan.estimators
+    summed = [node.name for node, e in chosen.items() if isinstance(e, scg.Enumeration)]
+    assert summed == [f"z{i}" for i in range(8)] + [f"z{i}" for i in range(30, 40)]  # 2^8 = 256
+    assert len(calls) < 10
+    x = g.sample("x", scg.Normal(t, 1.0))
+    g.cost("last", x * 1.0)
+    with pytest.raises(scg.EstimatorError, match=r"node 'x' .* Normal has no finite support"):
+        scg.compile(g, {"x": scg.Enumeration()}, backend="numpy")
+
+
+def test_counts_of_thousands_of_digits_are_powers_of_ten():
+    g = scg.Graph("many")
+    z = g.sample("z", scg.Bernoulli(logits=g.parameter("t", np.zeros(15_000))))
+    g.cost("loss", np.sum(z))
+    step = scg.compile(g, backend="numpy")
+    assert "LeaveOneOut" in str(step.plan) and "LeaveOneOut" in str(step.explain())
+    with pytest.raises(scg.EstimatorError, match=r"about 10\^4515 values, more than 1024"):
+        scg.compile(g, scg.Enumeration(), backend="numpy")
+    for estimator in (scg.RAM(), scg.LocalExpectation(), scg.MeasureValued()):
+        with pytest.raises(scg.EstimatorError, match="30000 alternatives, each of one coordinate"):
+            scg.compile(g, estimator, backend="numpy")
+    for exact in (lambda: scg.exact(g, g.init(0)), lambda: scg.moments(step, g.init(0))):
+        with pytest.raises(scg.EnumerationError, match="outcomes"):
+            exact()

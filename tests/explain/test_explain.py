@@ -1,6 +1,7 @@
 """The explanation: what it says is what was compiled."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -32,16 +33,70 @@ def test_credit_follows_the_plates_and_names_the_op_that_breaks_one():
     e = scg.compile(layers(), Score()).explain()
     assert [n.name for n in e.nodes] == ["a", "b", "c"]
     each, every = node(e, "b").credited[:2]
-    assert (each.cost, each.kept, each.summed) == ("each", ("batch",), {})
-    assert (every.cost, every.kept, every.summed) == ("all", (), {"batch": "'logsumexp'"})
-    assert [credit.kept for credit in node(e, "a").credited] == [(), ()]
+    assert (each.costs, each.kept, each.summed) == (("each",), ("batch",), {})
+    assert (every.costs, every.kept, every.summed) == (("all",), (), {"batch": "'logsumexp'"})
+    assert [(*credit.costs, credit.kept) for credit in node(e, "a").credited] == [
+        ("each", "all", ())
+    ]
     assert "all: score summed over batch, whose elements 'logsumexp' mixes" in str(e)
+
+
+def test_costs_that_lose_a_plate_in_different_ways_are_credited_apart():
+    g = scg.Graph()
+    batch, time = scg.Plate("batch", length=2, reduce="mean"), scg.Plate("time", length=3)
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.1)), plates=(batch, time))
+    over = scg.plate_mean(a, time)
+    largest = g.deterministic("largest", scg.plate_max(a, (batch, time)))
+    g.cost("mean", over)
+    g.cost("largest alone", largest)
+    g.cost("both", over**2 + largest)
+    g.cost("mean again", over + 1.0)
+    credited = node(scg.compile(g, Score()).explain(), "a").credited
+    ops = {tuple(credit.costs): (credit.kept, *credit.summed.values()) for credit in credited}
+    assert ops == {
+        ("mean", "mean again"): (("batch",), "'sum'"),
+        ("largest alone",): ((), "'max' (node 'largest')", "'max' (node 'largest')"),
+        ("both",): ((), "'max' (node 'largest')", "'sum'"),
+    }
+
+
+def test_what_is_said_grows_with_the_graph_and_not_with_its_square():
+    """Every node of a chain with a cost each is credited with all costs below it."""
+    g = scg.Graph("chain")
+    z = g.parameter("t", 0.3)
+    for i in range(1000):
+        z = g.sample(f"z{i}", scg.Bernoulli(logits=z * 0.5))
+        g.cost(f"c{i}", z * 1.0)
+    started = time.process_time()
+    step = scg.compile(g, Score(), backend="numpy")
+    compiled = time.process_time()
+    e = step.explain()
+    text, source = str(e), step.draw().source
+    assert time.process_time() - compiled < 3 * (compiled - started)
+    assert len(text) < 600_000 and len(source) < 2_000_000
+    (credit,) = e.nodes[0].credited
+    assert len(credit.costs) == 1000 and credit.costs[-1] == "c999"
+    assert e.nodes[0].where["f"] == "c0 + c1 + … + c999, 1000 costs"
+    assert "cost       c0, c1, c2, …, c999" in text
+    assert e.surrogate[-1] == "⊠(ℓ(z0) + ℓ(z1) + … + ℓ(z999), 1000 nodes) · c999"
+
+
+def test_sums_written_in_a_loop_are_drawn_in_time():
+    g = scg.Graph("sum")
+    total = 0.0
+    for i in range(3000):
+        total = total + g.sample(f"z{i}", scg.Bernoulli(logits=g.parameter(f"t{i}", 0.3)))
+    g.cost("loss", total)
+    started = time.process_time()
+    assert len(g.to_networkx().edges) == 6000
+    assert g.draw().source.count("->") == 6000
+    assert time.process_time() - started < 10
 
 
 def test_a_cost_behind_a_stop_gets_no_credit():
     e = scg.compile(layers(), Score()).explain()
     assert node(e, "c").stopped == ("apart",)
-    assert [credit.cost for credit in node(e, "c").credited] == ["each", "all"]
+    assert [tuple(credit.costs) for credit in node(e, "c").credited] == [("each",), ("all",)]
     assert "no credit  apart: only through stop_gradient" in str(e)
 
 
