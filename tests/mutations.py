@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("scg", "tests", "setup.cfg", "pyproject.toml")
-LAWS = "compositions plates mixing credit layers second_order mixed stops state bias".split()
+LAWS = "matrix compositions plates mixing credit layers second_order mixed stops state bias".split()
 #: Other suites that ought to notice, by name.
 SUITES = {
     "arguments": "tests/test_arguments.py",
@@ -231,6 +231,30 @@ MUTATIONS = [
         "return True",
         "comparisons pass as differentiable and their jump is missed",
         "stops",
+    ),
+    Mutation(
+        "left-out-particle-imputes-itself",
+        "scg/compiler/leave_out.py",
+        "return plate_sum(where(self.own, 0.0, x), self.plate) / (self.length - 1.0)",
+        "return plate_sum(x, self.plate) / float(self.length)",
+        "VIMCO's baseline depends on the particle that it is for",
+        "matrix",
+    ),
+    Mutation(
+        "latent-credited-as-its-draw",
+        "scg/estimators/lax.py",
+        "logp=law.log_prob(stop(z))",
+        "logp=dist.log_prob(stop(x))",
+        "LAX subtracts a function of a latent, whose mean the draw's score does not keep",
+        "matrix",
+    ),
+    Mutation(
+        "gaussian-copula-of-another-correlation",
+        "scg/estimators/parts/couplings.py",
+        "half = np.arcsin(-1.0 / (count - 1)) / 2.0",
+        "half = np.arcsin(-1.0 / count) / 2.0",
+        "ARMS and CARMS weigh differences as if their draws avoided each other less",
+        "matrix",
     ),
     Mutation(
         "bias-not-claimed",

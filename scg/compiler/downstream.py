@@ -102,7 +102,7 @@ class NodeDownstream:
                 continue
             seen.add(expr)
             if isinstance(expr, StochasticNode) or expr.op.name == "data":
-                if set(expr.plates) <= set(self.node.plates):
+                if expr.size and set(expr.plates) <= set(self.node.plates):
                     found[expr] = None
             else:
                 stack.extend(expr.args)

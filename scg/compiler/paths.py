@@ -9,6 +9,7 @@ from scg.compiler.analyse import Influence
 from scg.compiler.requirements import PATH_LIMIT, count_text
 from scg.errors import EstimatorError, PathsWarning
 from scg.estimators import SAMPLED, SUMMED, Estimator
+from scg.estimators.protocol import draws_of
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.origin import warn
 
@@ -63,7 +64,7 @@ def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, di
             joined = {key: n for plates in below for key, n in plates.items()}
         estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
         if isinstance(expr, StochasticNode) and estimator is not None:
-            length = estimator.draws(expr.declared)
+            length = draws_of(estimator, expr.declared)
             if length > 1 and keys[expr] not in joined:
                 joined = {**joined, keys[expr]: length}
         found[expr] = joined

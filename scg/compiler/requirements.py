@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from scg.compiler.analyse import Influence, Reach, bits, continuous_in
 from scg.distributions import Bernoulli, Categorical, OneHotCategorical
 from scg.errors import EstimatorError
-from scg.estimators.protocol import Estimator
+from scg.estimators.protocol import Estimator, draws_of
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import PARAMETER
 from scg.lazy import cached_property
@@ -259,7 +259,7 @@ def _learned(expr: Expr, view: Assignment) -> bool:
 def _densities_below(node: StochasticNode, view: Assignment) -> str | None:
     for other in view.descendants(node):
         estimator = view.estimators[other]
-        if estimator.draws(other.declared) > 1 or not estimator.unbiased:
+        if draws_of(estimator, other.declared) > 1 or not estimator.unbiased:
             return (
                 f"node {other.name!r} below it is not one draw of its own law under "
                 f"{type(estimator).__name__}, so that its draw has no likelihood"

@@ -87,7 +87,9 @@ class Surrogate:
             draw, estimator = first.draws[node], self.plan.estimators[node]
             memory = first.noises[node].memory
             down: Any = NodeDownstream(first, node, shared)
-            parts: Any = estimator.term(first.dists[node], draw, down, memory)
+            parts: Any = None
+            if node.size:  # an empty event has nothing to estimate
+                parts = estimator.term(first.dists[node], draw, down, memory)
             if not isinstance(parts, Mapping):
                 parts = {} if parts is None else {down.own: parts}
             self.terms[node] = Term(node, draw, dict(parts))

@@ -36,7 +36,8 @@ class ARSM(Estimator):
 
     def draws(self, dist: Any) -> int:
         """Return the number of swaps, none included."""
-        return 1 + dist.classes * (dist.classes - 1) // 2
+        classes = len(dist.coordinate_values())
+        return 1 + classes * (classes - 1) // 2
 
     def draw(self, dist: Any, noise: Sampler) -> Draw:
         """Draw a point of the simplex by breaking a stick, then a class for each swap."""

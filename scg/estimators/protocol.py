@@ -17,7 +17,7 @@ import numpy as np
 
 from scg.arguments import Checked
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
+from scg.errors import EstimatorError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate, Plates
 from scg.ops.gradient import box, stop
@@ -261,6 +261,17 @@ def score_draw(dist: Distribution, noise: Sampler, plate: Plate | None = None) -
     x = stop(dist.sample(noise.on(plate) if plate else noise))
     elements = dist.log_prob(x, elementwise=True)
     return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
+
+
+def draws_of(estimator: Estimator, dist: Distribution) -> int:
+    """Number of draws of a node on its sample plate; 1 where the estimator does not fit.
+
+    The plan counts paths before it refuses what does not fit.
+    """
+    try:
+        return estimator.draws(dist)
+    except UnsupportedError:
+        return 1
 
 
 def at_least(owner: str, value: Any, least: int, word: str = "samples") -> int:

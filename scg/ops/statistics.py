@@ -55,9 +55,8 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         if length % 2:
             paired = concatenate(paired, part(flat, 2 * half, length), axis=-1)
         flat, length = paired, half + length % 2
-    if not length:
-        raise DeclarationError("prod: the product over an axis of length 0 is 1; leave it out")
-    return _kept(reshape(flat, shape=np.shape(flat)[:-1]), x, axes, keepdims)
+    one = reshape(flat, shape=np.shape(flat)[:-1]) if length else sum(flat, axis=-1) + 1.0
+    return _kept(one, x, axes, keepdims)
 
 
 def cumprod(x: Any, axis: int | None = -1) -> Any:

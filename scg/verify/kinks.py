@@ -98,6 +98,11 @@ class Kinks:
     def _meets(self, name: str) -> bool:
         return self.program is not None and name in self.program.noise
 
+    def length(self, sizes: Sizes) -> int:
+        """Return how many points a block of bounded memory may hold."""
+        assert self.program is not None
+        return self.program.block_length(sizes)
+
     def run(self, values: Any, noise: dict[str, np.ndarray], rows: int, sizes: Sizes) -> dict:
         """Compute codes and arguments as arrays (rows, outputs) by kind."""
         assert self.program is not None

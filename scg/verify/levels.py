@@ -46,12 +46,12 @@ def levels(step: Step, sizes: Sizes) -> list[Level]:
         known.add(leaf)
         pairs = [(p.moving, p.fixed) for p in found[leaf].comparisons if p.needs <= known]
         thresholds = Thresholds(leaf, pairs)
-        if split:
+        count = int(np.prod(full(leaf, sizes), dtype=int))
+        if split or not count:
             order.append(Level(leaf, thresholds, coupled.get(leaf)))
             continue
         kinks = Kinks(leaf, list(replaced.values()))
         later = [e for e in found if e not in known]
-        count = int(np.prod(full(leaf, sizes), dtype=int))
         for i in range(count):
             probes = kinks.probes([*later, leaf] if i + 1 < count else later)
             order.append(Level(leaf, thresholds, None, i, kinks, probes))

@@ -10,6 +10,7 @@ import numpy as np
 from scg.engine.interpreter import Sizes, full
 from scg.errors import EnumerationError
 from scg.ir.expr import Expr
+from scg.run.step import Step
 from scg.verify.kinks import ADVICE, JUMPING, Cuts, cuts
 from scg.verify.levels import Level
 from scg.verify.quadrature import GOLDEN, LAWS, PANEL, SCAN, Integral, error
@@ -36,12 +37,12 @@ class Panels(NamedTuple):
 class Walk(Protocol):
     """What a line must know of the walk that it is a part of; see :mod:`scg.verify.walk`."""
 
+    step: Step
     values: Mapping[str, Any]
     sizes: Sizes
     levels: list[Level]
     leaves: dict[str, Expr]
     first: int
-    count: int
     allowed: np.ndarray
 
     def integral(self, k: int, noise: dict[str, np.ndarray], weight: np.ndarray) -> Integral:
@@ -54,6 +55,10 @@ class Walk(Protocol):
 
     def name(self, column: Any) -> str:
         """Say which output a number belongs to."""
+        ...
+
+    def spend(self, points: int) -> None:
+        """Count points that are computed, and refuse more than the limit."""
         ...
 
 
@@ -227,7 +232,8 @@ class Line:
         assert kinks is not None
         x, _ = self.law.value(t)
         noise = self._noise(np.repeat(row, t.shape[1]), x.ravel())
-        self.walk.count += x.size // 16
+        share = self.walk.step.program.block_length(self.walk.sizes) / kinks.length(self.walk.sizes)
+        self.walk.spend(int(share * x.size * len(self.level.probes)))
         found: dict[str, list[np.ndarray]] = {}
         for i, fill in enumerate(self.level.probes):
             filled = self._filled(noise, fill, x.size)

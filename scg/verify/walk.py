@@ -123,8 +123,7 @@ class Walk:
 
     def _run(self, noise: dict[str, np.ndarray], rows: int) -> Integral:
         """Run the step on points of the noise."""
-        self.count += rows
-        self._check(self.count)
+        self.spend(rows)
         value = self._flat(self.step.outcomes(self.values, self.real(noise), self.sizes, rows))
         return Integral(value, np.abs(value), np.zeros(value.shape))
 
@@ -145,6 +144,11 @@ class Walk:
         rows = [out[key].reshape(-1, count) for key, _, count in self.keys]
         value = np.concatenate(rows, axis=1, dtype=float)
         return np.concatenate([value, value**2], axis=1) if self.squares else value
+
+    def spend(self, points: int) -> None:
+        """Count points that are computed, and refuse more than the limit."""
+        self.count += points
+        self._check(self.count)
 
     def _check(self, count: int) -> None:
         if count > self.limit:

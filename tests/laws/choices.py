@@ -1,16 +1,24 @@
-"""The estimators that the laws are checked for, and the steps between a row and its moments."""
+"""What the laws are checked for: every estimator of the registry, and options that matter."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pytest
 
 import scg
+from scg.estimators import ESTIMATORS
+from scg.estimators.baselines import (
+    Constant,
+    MovingAverage,
+    Network,
+    OptimalConstant,
+    OptimalInput,
+    PerUnit,
+    SelfCritical,
+)
 
 from .rows import Row
 
@@ -18,150 +26,122 @@ DISCRETE = 1e-10  # cells and atoms are exact
 SMOOTH = 1e-6  # leaves that are integrated by quadrature
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A way to make an estimator; `samples` counts draws, `linear` asks for means and slopes.
+def vimco(index: int, **options: Any) -> Callable[[scg.Graph], Any]:
+    """VIMCO at the nodes that live on one of the graph's plates; at all, where there is none."""
 
-    `families` names the distributions that it is for (all without it), `separate` says that it
-    needs every user plate to survive, `single_below` that it needs single draws below, `smooth`
-    that the uniforms of its node and of those below are integrated by rules of many points.
-    """
+    def make(graph: scg.Graph) -> Any:
+        nodes = graph.stochastic.values()
+        plates = list(dict.fromkeys(plate for node in nodes for plate in node.plates))
+        if not plates:
+            return scg.VIMCO(scg.Plate("particles", length=2), **options)
+        estimator = scg.VIMCO(plates[index], **options)
+        return {node.name: estimator for node in nodes if plates[index] in node.plates}
 
-    name: str
-    make: Callable[[], Any]
-    samples: int = 1
-    linear: bool = False
-    enumerates: bool = False
-    families: tuple[str, ...] = ()
-    separate: bool = False
-    single_below: bool = False
-    smooth: bool = False
-
-    @property
-    def orders(self) -> float:
-        """The highest order of derivative that it claims."""
-        estimator = self.make()
-        return estimator.orders if estimator else float("inf")
-
-    def __str__(self) -> str:
-        return self.name
+    return make
 
 
-CLASSES = ("Categorical", "OneHotCategorical")
-DISCRETE_FAMILIES = ("Bernoulli", *CLASSES)
-CHOICES = {
-    choice.name: choice
-    for choice in (
-        Choice("score", scg.ScoreFunction),
-        Choice("score+constant", lambda: scg.ScoreFunction(baseline=scg.baselines.Constant(2.0))),
-        Choice(
-            "score+moving", lambda: scg.ScoreFunction(baseline=scg.baselines.MovingAverage(0.9))
-        ),
-        Choice(
-            "score+selfcritical", lambda: scg.ScoreFunction(baseline=scg.baselines.SelfCritical())
-        ),
-        Choice(
-            "score+network",
-            lambda: scg.ScoreFunction(baseline=scg.baselines.Network(hidden=(4,))),
-        ),
-        Choice("loo2", lambda: scg.LeaveOneOut(samples=2), samples=2),
-        Choice("loo3", lambda: scg.LeaveOneOut(samples=3), samples=3),
-        Choice("muprop", scg.MuProp, linear=True),
-        Choice("muprop-rollout", lambda: scg.MuProp(mean_field="rollout"), linear=True),
-        Choice("muprop-half", lambda: scg.MuProp(scale=0.5), linear=True),
-        Choice(
-            "muprop+constant",
-            lambda: scg.MuProp(baseline=scg.baselines.Constant(2.0)),
-            linear=True,
-        ),
-        Choice(
-            "muprop-rollout+moving",
-            lambda: scg.MuProp("rollout", baseline=scg.baselines.MovingAverage(0.9)),
-            linear=True,
-        ),
-        Choice("enumeration", scg.Enumeration, enumerates=True),
-        Choice("disarm", scg.DisARM, samples=2, families=("Bernoulli",)),
-        # Three coupled draws fall in more boxes than three independent ones in cells.
-        Choice("arms3", lambda: scg.ARMS(samples=3), samples=5, families=("Bernoulli",)),
-        Choice("carms3", lambda: scg.CARMS(samples=3), samples=5, families=CLASSES),
-        Choice("carms2", lambda: scg.CARMS(samples=2), samples=2, families=CLASSES),
-        Choice("disarm-stick", scg.CategoricalDisARM, samples=2, families=CLASSES),
-        Choice("disarm-tree", lambda: scg.CategoricalDisARM("tree"), samples=2, families=CLASSES),
-        Choice("set2", lambda: scg.UnorderedSet(samples=2), samples=2, separate=True),
-        Choice("sum+sample2", lambda: scg.SumAndSample(samples=2), samples=2, separate=True),
-        Choice("stratified2", lambda: scg.Stratified(samples=2), samples=2, separate=True),
-        Choice("ram", scg.RAM, samples=2, families=DISCRETE_FAMILIES, separate=True),
-        Choice("measure", scg.MeasureValued, samples=2, families=DISCRETE_FAMILIES, separate=True),
-        Choice(
-            "local",
-            scg.LocalExpectation,
-            families=DISCRETE_FAMILIES,
-            separate=True,
-            single_below=True,
-        ),
-        Choice(
-            "score+optimal",
-            lambda: scg.ScoreFunction(baseline=scg.baselines.OptimalInput()),
-            families=DISCRETE_FAMILIES,
-            separate=True,
-        ),
-        Choice(
-            "score+unit",
-            lambda: scg.ScoreFunction(baseline=scg.baselines.PerUnit()),
-            families=DISCRETE_FAMILIES,
-        ),
-        Choice("double2", lambda: scg.DoubleCV(samples=2), samples=2, linear=True),
-        Choice(
-            "rodeo2",
-            lambda: scg.RODEO(samples=2, hidden=3),
-            samples=2,
-            linear=True,
-            families=("Bernoulli",),
-        ),
-        Choice("rebar", scg.REBAR, samples=6, families=("Bernoulli",), linear=True, smooth=True),
-        Choice("arm", scg.ARM, samples=6, families=("Bernoulli",), smooth=True),
-        Choice(
-            "relax",
-            lambda: scg.RELAX(hidden=(3,)),
-            samples=12,
-            families=("Bernoulli",),
-            linear=True,
-            smooth=True,
-        ),
-        Choice("automatic", lambda: None, samples=4, enumerates=True),
-    )
+#: By the name that tests use: a class with its options, or what makes the estimators of a graph.
+TABLE: dict[str, tuple[Any, dict[str, Any]] | Callable[[scg.Graph], Any]] = {
+    "score": (scg.ScoreFunction, {}),
+    "score+constant": (scg.ScoreFunction, {"baseline": Constant(2.0)}),
+    "score+moving": (scg.ScoreFunction, {"baseline": MovingAverage(0.9)}),
+    "score+selfcritical": (scg.ScoreFunction, {"baseline": SelfCritical()}),
+    "score+network": (scg.ScoreFunction, {"baseline": Network(hidden=(4,))}),
+    "score+optimal": (scg.ScoreFunction, {"baseline": OptimalInput()}),
+    "score+optimal-constant": (scg.ScoreFunction, {"baseline": OptimalConstant()}),
+    "score+unit": (scg.ScoreFunction, {"baseline": PerUnit()}),
+    "score-normalized": (scg.ScoreFunction, {"variance_normalization": True}),
+    "loo2": (scg.LeaveOneOut, {"samples": 2}),
+    "loo3": (scg.LeaveOneOut, {"samples": 3}),
+    "muprop": (scg.MuProp, {}),
+    "muprop-rollout": (scg.MuProp, {"mean_field": "rollout"}),
+    "muprop-half": (scg.MuProp, {"scale": 0.5}),
+    "muprop+constant": (scg.MuProp, {"baseline": Constant(2.0)}),
+    "muprop-rollout+moving": (
+        scg.MuProp,
+        {"mean_field": "rollout", "baseline": MovingAverage(0.9)},
+    ),
+    "path": (scg.Reparameterization, {}),
+    "enumeration": (scg.Enumeration, {}),
+    "disarm": (scg.DisARM, {}),
+    "arm": (scg.ARM, {}),
+    "arms2": (scg.ARMS, {"samples": 2}),
+    "arms3": (scg.ARMS, {"samples": 3}),
+    "arms4": (scg.ARMS, {}),
+    "arms3-gaussian": (scg.ARMS, {"samples": 3, "copula": "gaussian"}),
+    "arms3-independent": (scg.ARMS, {"samples": 3, "copula": "independent"}),
+    "carms2": (scg.CARMS, {"samples": 2}),
+    "carms3": (scg.CARMS, {"samples": 3}),
+    "carms4": (scg.CARMS, {}),
+    "carms3-gaussian": (scg.CARMS, {"samples": 3, "copula": "gaussian"}),
+    "carms3-independent": (scg.CARMS, {"samples": 3, "copula": "independent"}),
+    "carms3-gumbel": (scg.CARMS, {"samples": 3, "sampling": "gumbel"}),
+    "disarm-stick": (scg.CategoricalDisARM, {}),
+    "disarm-tree": (scg.CategoricalDisARM, {"construction": "tree"}),
+    "set2": (scg.UnorderedSet, {"samples": 2}),
+    "set3": (scg.UnorderedSet, {"samples": 3}),
+    "set2-plain": (scg.UnorderedSet, {"samples": 2, "baseline": False}),
+    "sum+sample1": (scg.SumAndSample, {"samples": 1}),
+    "sum+sample2": (scg.SumAndSample, {"samples": 2}),
+    "sum+sample2+constant": (scg.SumAndSample, {"samples": 2, "baseline": Constant(2.0)}),
+    "stratified2": (scg.Stratified, {"samples": 2}),
+    "stratified3": (scg.Stratified, {"samples": 3}),
+    "stratified2+moving": (scg.Stratified, {"samples": 2, "baseline": MovingAverage(0.9)}),
+    "ram": (scg.RAM, {}),
+    "measure": (scg.MeasureValued, {}),
+    "local": (scg.LocalExpectation, {}),
+    "double2": (scg.DoubleCV, {"samples": 2}),
+    "double3": (scg.DoubleCV, {"samples": 3}),
+    "double2-fixed": (scg.DoubleCV, {"samples": 2, "scale": -1.0}),
+    "rodeo2": (scg.RODEO, {"samples": 2, "hidden": 3}),
+    "rodeo3": (scg.RODEO, {"samples": 3, "hidden": 3}),
+    "rebar": (scg.REBAR, {}),
+    "rebar-independent": (scg.REBAR, {"coupled": False}),
+    "rebar-fixed": (scg.REBAR, {"learn": False}),
+    "relax": (scg.RELAX, {"hidden": (3,)}),
+    "relax-coupled": (scg.RELAX, {"hidden": (3,), "coupled": True}),
+    "relax-network": (scg.RELAX, {"temperature": None, "hidden": (3,), "coupled": True}),
+    "lax": (scg.LAX, {"hidden": (3,)}),
+    "vimco": vimco(-1),
+    "vimco-arithmetic": vimco(-1, impute="arithmetic"),
+    "vimco-outer": vimco(0),
+    "through": (scg.StraightThrough, {}),
+    "through-logits": (scg.StraightThrough, {"through": "logits"}),
+    "gumbel-hard": (scg.GumbelSoftmax, {"hard": True}),
+    "gumbel-learned": (scg.GumbelSoftmax, {"learn": True}),
+    "rao-gumbel": (scg.RaoGumbel, {"resamples": 3}),
+    "gapped-mean": (scg.GappedStraightThrough, {"gap": None}),
+    "automatic": lambda graph: None,
 }
-#: One for each way of giving credit, where the full list would only cost time.
-REPRESENTATIVE = ("score", "score+moving", "loo2", "muprop", "muprop-rollout", "enumeration")
-MAX_BITS = 12  # the base-2 logarithm of the outcomes that one test may sum over
 
 
-def bits(row: Row, choice: Choice) -> float:
-    """The outcomes of a row under one estimator for all nodes, as a base-2 logarithm."""
-    return 0 if choice.enumerates and row.separable else row.bits * choice.samples
+def of(cls: type[scg.Estimator], options: Mapping[str, Any]) -> Callable[[scg.Graph], Any]:
+    """Make a new estimator at each call, one that may be biased where it is."""
+
+    def make(graph: scg.Graph) -> scg.Estimator:
+        estimator = cls(**options)
+        return estimator if estimator.unbiased else cls(**options, allow_biased=True)
+
+    return make
 
 
-def applies(row: Row, choice: Choice) -> bool:
-    """Whether every requirement of a choice holds on a row."""
-    if choice.families and not row.families <= set(choice.families):
-        return False
-    return (row.linear or not choice.linear) and (row.separable or not choice.separate)
+_SAID = {entry[0] for entry in TABLE.values() if isinstance(entry, tuple)} | {scg.VIMCO}
+#: What makes the estimators of a graph, by name: all of the table, and who is not in it by default.
+CHOICES: dict[str, Callable[[scg.Graph], Any]] = {
+    name: entry if callable(entry) else of(*entry)
+    for name, entry in {
+        **TABLE,
+        **{cls.__name__: (cls, {}) for cls in ESTIMATORS if cls not in _SAID},
+    }.items()
+}
 
 
-def fits(row: Row, choice: Choice) -> bool:
-    """Whether a choice applies to a row and is cheap enough to integrate exactly."""
-    return applies(row, choice) and bits(row, choice) <= MAX_BITS
-
-
-def pairs(rows: Iterable[Row], names: Iterable[str] = CHOICES) -> list[Any]:
-    """Every row with every choice that fits it, as pytest parameters."""
-    names = tuple(names)
-    return [
-        pytest.param(row, CHOICES[name], id=f"{row}-{name}")
-        for row in rows
-        for name in names
-        if fits(row, CHOICES[name])
-    ]
+def compiled(row: Row, choice: str | Mapping[str, str], **options: Any) -> Any:
+    """Compile a row with an estimator for all nodes, or with one instance for each node."""
+    graph = row.build()
+    if isinstance(choice, str):
+        return scg.compile(graph, CHOICES[choice](graph), **options)
+    return scg.compile(graph, {n: CHOICES[name](graph) for n, name in choice.items()}, **options)
 
 
 def warm(state: Any) -> Any:
@@ -171,11 +151,10 @@ def warm(state: Any) -> Any:
     return np.asarray(state) + 0.3
 
 
-def moments(step: Any, row: Row, data: dict | None = None) -> Any:
+def moments(step: Any, row: Row, data: dict | None = None, **options: Any) -> Any:
     """Exact moments of a step on a row, from a state in which every baseline is at work."""
-    return scg.moments(
-        step, row.params, data=row.data if data is None else data, state=warm(step.init(seed=0))
-    )
+    data = row.data if data is None else data
+    return scg.moments(step, row.params, data=data, state=warm(step.init(seed=0)), **options)
 
 
 def assert_close(actual: Mapping, expected: Mapping, tolerance: float, what: str) -> None:
@@ -191,12 +170,17 @@ def assert_close(actual: Mapping, expected: Mapping, tolerance: float, what: str
         )
 
 
-def assert_unbiased(row: Row, step: Any, tolerance: float = DISCRETE) -> Any:
+def assert_mean(m: Any, row: Row, tolerance: float) -> None:
     """The law: the mean of the estimate is the true gradient, the mean cost the true cost."""
-    m = moments(step, row)
     scale = max(1.0, abs(row.cost))
     assert abs(float(m.cost) - row.cost) <= tolerance * scale, f"cost {m.cost}, truth {row.cost}"
     assert_close(m.mean, row.grads, tolerance, "mean")
+
+
+def assert_unbiased(row: Row, step: Any, tolerance: float = DISCRETE) -> Any:
+    """Compute the moments of a step and hold them to the law."""
+    m = moments(step, row)
+    assert_mean(m, row, tolerance)
     return m
 
 

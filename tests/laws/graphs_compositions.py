@@ -32,7 +32,7 @@ def chain_two_costs() -> Row:
             Cost(lambda t, v: cubic(v["a"], v["b"]) + bent(t["k"], v["a"], v["b"]), {"a", "b"}),
         ],
     )
-    return Row("chain_two_costs", build, params, model, bits=2)
+    return Row("chain_two_costs", build, params, model)
 
 
 def two_costs_one_node() -> Row:
@@ -53,7 +53,7 @@ def two_costs_one_node() -> Row:
             Cost(lambda t, v: np.exp(-1.3 * v["b"] * t["phi"]) + t["theta"] * t["phi"], {"b"}),
         ],
     )
-    return Row("two_costs_one_node", build, params, model, bits=1)
+    return Row("two_costs_one_node", build, params, model)
 
 
 def shared_parents() -> Row:
@@ -92,7 +92,7 @@ def shared_parents() -> Row:
             Cost(lambda t, v: bent(0.9, v["a2"], v["c"]), {"a1", "a2", "c"}),
         ],
     )
-    return Row("shared_parents", build, params, model, bits=4)
+    return Row("shared_parents", build, params, model)
 
 
 def diamond() -> Row:
@@ -121,7 +121,7 @@ def diamond() -> Row:
             Cost(lambda t, v: bent(t["ta"], v["b"], v["c"]), set("abc")),
         ],
     )
-    return Row("diamond", build, params, model, bits=4)
+    return Row("diamond", build, params, model)
 
 
 def deterministic_path() -> Row:
@@ -147,7 +147,7 @@ def deterministic_path() -> Row:
         [bernoulli("a", lambda t, v: t["ta"]), bernoulli("b", z)],
         [Cost(lambda t, v: cubic(y(t, v), v["b"]) + z(t, v) * v["b"], {"a", "b"})],
     )
-    return Row("deterministic_path", build, params, model, bits=2)
+    return Row("deterministic_path", build, params, model)
 
 
 def uninfluenced_cost() -> Row:
@@ -171,7 +171,7 @@ def uninfluenced_cost() -> Row:
             Cost(lambda t, v: curve(t["k"], v["b"]), {"b"}),
         ],
     )
-    return Row("uninfluenced_cost", build, params, model, bits=1)
+    return Row("uninfluenced_cost", build, params, model)
 
 
 def parameter_both_ways() -> Row:
@@ -195,7 +195,7 @@ def parameter_both_ways() -> Row:
         ],
         [Cost(lambda t, v: cost(t["theta"], v["a"], v["b"]), {"a", "b"})],
     )
-    return Row("parameter_both_ways", build, params, model, bits=2)
+    return Row("parameter_both_ways", build, params, model)
 
 
 def vector_layers() -> Row:
@@ -225,7 +225,7 @@ def vector_layers() -> Row:
             Cost(lambda t, v: np.sum(v["h"] * np.array([0.5, -1.5])) ** 3, {"h"}),
         ],
     )
-    return Row("vector_layers", build, params, model, bits=4)
+    return Row("vector_layers", build, params, model)
 
 
 def one_hot_chain() -> Row:
@@ -250,7 +250,7 @@ def one_hot_chain() -> Row:
         ],
         [Cost(loss, {"z", "b"})],
     )
-    return Row("one_hot_chain", build, params, model, bits=2.6)
+    return Row("one_hot_chain", build, params, model)
 
 
 def categorical_chain() -> Row:
@@ -277,7 +277,53 @@ def categorical_chain() -> Row:
         ],
         [Cost(loss, {"z", "b"}), Cost(lambda t, v: hot[v["z"]] * t["w"][0], {"z"})],
     )
-    return Row("categorical_chain", build, params, model, bits=2.6, linear=False)
+    return Row("categorical_chain", build, params, model)
+
+
+def classes_chain() -> Row:
+    """A one-hot vector above a class index, one cost on the first alone and one on both."""
+    params = arrays(eta=[0.4, -0.6, 0.2], W=[[0.7, -0.5], [-0.9, 0.3], [0.1, 0.8]], k=0.7)
+
+    def build():
+        g, t = graph_with("classes_chain", params)
+        x = g.sample("x", scg.OneHotCategorical(logits=t["eta"]))
+        y = g.sample("y", scg.Categorical(logits=x @ t["W"]))
+        g.cost("first", curve(t["k"], x[0] - 0.7 * x[2]))
+        g.cost("second", cubic(x[1], y) + bent(t["k"], x[2], y))
+        return g
+
+    model = Model(
+        [
+            one_hot_categorical("x", lambda t, v: t["eta"], 3),
+            categorical("y", lambda t, v: v["x"] @ t["W"], 2),
+        ],
+        [
+            Cost(lambda t, v: curve(t["k"], v["x"][0] - 0.7 * v["x"][2]), {"x"}),
+            Cost(
+                lambda t, v: cubic(v["x"][1], v["y"]) + bent(t["k"], v["x"][2], v["y"]), {"x", "y"}
+            ),
+        ],
+    )
+    return Row("classes_chain", build, params, model)
+
+
+def two_units() -> Row:
+    """A non-quadratic cost of two units with an interaction."""
+    params = arrays(theta=[0.4, -0.7])
+
+    def loss(b, exp=np.exp):
+        return exp(1.1 * b[0] - 0.6 * b[1]) + (b[0] * b[1] + 0.3) ** 3
+
+    def build():
+        g, t = graph_with("two_units", params)
+        b = g.sample("b", scg.Bernoulli(logits=t["theta"]))
+        g.cost("loss", loss(b))
+        return g
+
+    model = Model(
+        [bernoulli("b", lambda t, v: t["theta"], (2,))], [Cost(lambda t, v: loss(v["b"]), {"b"})]
+    )
+    return Row("two_units", build, params, model)
 
 
 COMPOSITIONS = [
@@ -293,5 +339,7 @@ COMPOSITIONS = [
         vector_layers,
         one_hot_chain,
         categorical_chain,
+        classes_chain,
+        two_units,
     )
 ]

@@ -40,7 +40,7 @@ def squared_mean() -> Row:
         [Cost(cost, set(names))],
     )
     data = {"x": x}
-    return Row("squared_mean", build, params, model, 3, data, separable=False, plated=True)
+    return Row("squared_mean", build, params, model, data)
 
 
 def mixed_and_own() -> Row:
@@ -85,7 +85,7 @@ def mixed_and_own() -> Row:
         ],
     )
     data = {"x": x}
-    return Row("mixed_and_own", build, params, model, 2, data, separable=False, plated=True)
+    return Row("mixed_and_own", build, params, model, data)
 
 
 def nested_mixing() -> Row:
@@ -144,7 +144,7 @@ def nested_mixing() -> Row:
         ],
     )
     data = {"x": x}
-    return Row("nested_mixing", build, params, model, 4, data, separable=False, plated=True)
+    return Row("nested_mixing", build, params, model, data)
 
 
 def layers_mixing() -> Row:
@@ -191,7 +191,7 @@ def layers_mixing() -> Row:
         ],
     )
     data = {"x": x}
-    return Row("layers_mixing", build, params, model, 4, data, separable=False, plated=True)
+    return Row("layers_mixing", build, params, model, data)
 
 
 def child_of_all() -> Row:
@@ -230,7 +230,7 @@ def child_of_all() -> Row:
         ],
     )
     data = {"x": x}
-    return Row("child_of_all", build, params, model, 3, data, separable=False, plated=True)
+    return Row("child_of_all", build, params, model, data)
 
 
 MIXING = [squared_mean(), mixed_and_own(), nested_mixing(), layers_mixing(), child_of_all()]

@@ -59,50 +59,54 @@ def global_parent(x=(0.8, -1.3), name="global_parent", weight=None, **plate) -> 
             for i, b in enumerate(elements("b", x.size))
         ],
     )
-    return Row(name, build, params, model, bits=1 + x.size, data={"x": x}, plated=True)
+    return Row(name, build, params, model, data={"x": x})
 
 
-def log_mean_exp() -> Row:
-    """Three particles under a global a, and a cost that reduces them: one score for all."""
+def log_mean_exp(length=3, name="log_mean_exp") -> Row:
+    """Particles under a global a, and a cost that reduces them: one score for all."""
     params = arrays(ta=-0.3, tb=0.5, k=1.1)
 
     def weight(k, a, b):
         return k * b + 0.7 * a - 1.3 * a * b
 
     def build():
-        g, t = graph_with("log_mean_exp", params)
-        particles = scg.Plate("particles", length=3)
+        g, t = graph_with(name, params)
+        particles = scg.Plate("particles", length=length)
         a = g.sample("a", scg.Bernoulli(logits=t["ta"]))
         b = g.sample("b", scg.Bernoulli(logits=t["tb"] - 0.8 * a), plates=particles)
-        g.cost("bound", scg.plate_logsumexp(weight(t["k"], a, b), particles) - np.log(3.0))
+        g.cost("bound", scg.plate_logsumexp(weight(t["k"], a, b), particles) - np.log(length))
         return g
 
-    names = elements("b", 3)
+    names = elements("b", length)
 
     def bound(t, v):
-        return np.log(sum(np.exp(weight(t["k"], v["a"], v[b])) for b in names) / 3)
+        return np.log(sum(np.exp(weight(t["k"], v["a"], v[b])) for b in names) / length)
 
     model = Model(
         [
             bernoulli("a", lambda t, v: t["ta"]),
-            *on_plate("b", 3, lambda t, v, i: t["tb"] - 0.8 * v["a"]),
+            *on_plate("b", length, lambda t, v, i: t["tb"] - 0.8 * v["a"]),
         ],
         [Cost(bound, {"a", *names})],
     )
-    return Row("log_mean_exp", build, params, model, bits=4, separable=False, plated=True)
+    return Row(name, build, params, model)
 
 
-def batch_statistic(x=(0.6, -0.9, 1.4), name="batch_statistic") -> Row:
-    """A mean over the batch inside each element's cost: every element is credited with all."""
+def batch_statistic(x=(0.6, -0.9, 1.4), name="batch_statistic", weight=None, **plate) -> Row:
+    """A mean over the batch inside each element's cost: every element is credited with all.
+
+    `weight` is how one element's cost enters the objective; `plate` goes to ``scg.Plate``.
+    """
     x = np.array(x)
     params = arrays(w=0.8, c=-0.4)
+    weight = 1 / x.size if weight is None else weight
 
     def per_element(w, x, b, mean):
         return np.exp(0.7 * (b - mean) * x) + mean * b * w
 
     def build():
         g, t = graph_with(name, params)
-        batch = scg.Plate("batch")
+        batch = scg.Plate("batch", **plate)
         data = g.data("x", plates=batch)
         b = g.sample("b", scg.Bernoulli(logits=t["w"] * data + t["c"]))
         g.cost("each", per_element(t["w"], data, b, scg.plate_mean(b, batch)))
@@ -112,13 +116,13 @@ def batch_statistic(x=(0.6, -0.9, 1.4), name="batch_statistic") -> Row:
 
     def each(t, v, i):
         mean = sum(v[b] for b in names) / x.size
-        return per_element(t["w"], x[i], v[names[i]], mean) / x.size
+        return weight * per_element(t["w"], x[i], v[names[i]], mean)
 
     model = Model(
         on_plate("b", x.size, lambda t, v, i: t["w"] * x[i] + t["c"]),
         [Cost(lambda t, v, i=i: each(t, v, i), set(names)) for i in range(x.size)],
     )
-    return Row(name, build, params, model, bits=x.size, data={"x": x}, separable=False, plated=True)
+    return Row(name, build, params, model, data={"x": x})
 
 
 def costs_on_two_plates() -> Row:
@@ -164,7 +168,7 @@ def costs_on_two_plates() -> Row:
         ],
     )
     data = {"x": x, "y": y}
-    return Row("costs_on_two_plates", build, params, model, bits=5, data=data, plated=True)
+    return Row("costs_on_two_plates", build, params, model, data=data)
 
 
 def parent_feeds_plate() -> Row:
@@ -197,7 +201,7 @@ def parent_feeds_plate() -> Row:
             for b in elements("b", 2)
         ],
     )
-    return Row("parent_feeds_plate", build, params, model, bits=4, data={"x": x}, plated=True)
+    return Row("parent_feeds_plate", build, params, model, data={"x": x})
 
 
 def nested_plates() -> Row:
@@ -230,9 +234,7 @@ def nested_plates() -> Row:
         [Cost(lambda t, v, i=i: each(t, v, i), set(names[i])) for i in range(2)],
     )
     data = {"x": x, "y": y}
-    return Row(
-        "nested_plates", build, params, model, bits=4, data=data, separable=False, plated=True
-    )
+    return Row("nested_plates", build, params, model, data=data)
 
 
 def layers_on_plate(x=(0.9, -0.7), name="layers_on_plate") -> Row:
@@ -268,7 +270,7 @@ def layers_on_plate(x=(0.9, -0.7), name="layers_on_plate") -> Row:
             ),
         ],
     )
-    return Row(name, build, params, model, bits=2 * x.size, data={"x": x}, plated=True)
+    return Row(name, build, params, model, data={"x": x})
 
 
 def plate_categorical() -> Row:
@@ -300,10 +302,7 @@ def plate_categorical() -> Row:
         build,
         params,
         model,
-        bits=3.2,
         data={"x": x},
-        linear=False,
-        plated=True,
     )
 
 
@@ -314,8 +313,12 @@ PLATES = [
         global_parent((0.8,), "plate_of_one"),
         global_parent(name="summed_plate", weight=1, reduce="sum"),
         global_parent(name="subsampled_plate", weight=5, size=10),
+        global_parent(name="summed_subsampled_plate", weight=5, reduce="sum", size=10),
         log_mean_exp(),
+        log_mean_exp(1, "one_particle"),
         batch_statistic(),
+        batch_statistic((0.6,), "statistic_of_one"),
+        batch_statistic((0.6, -0.9), "statistic_of_a_subsample", weight=4, size=8),
         costs_on_two_plates(),
         parent_feeds_plate(),
         nested_plates(),

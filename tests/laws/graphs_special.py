@@ -43,7 +43,7 @@ def three_layers() -> Row:
             ),
         ],
     )
-    return Row("three_layers", build, params, model, bits=5)
+    return Row("three_layers", build, params, model)
 
 
 def chain(length: int) -> tuple[scg.Graph, dict[str, np.ndarray]]:
@@ -88,7 +88,7 @@ def mixed() -> Row:
             Cost(lambda t, v: last(v["x"], v["a"], v["b"]), {"a", "x", "b"}),
         ],
     )
-    return Row("mixed", build, params, model, bits=9)
+    return Row("mixed", build, params, model)
 
 
 def normal_then_bernoulli() -> Row:
@@ -113,7 +113,7 @@ def normal_then_bernoulli() -> Row:
             Cost(lambda t, v: bent(0.7, v["x"], v["b"]), {"x", "b"}),
         ],
     )
-    return Row("normal_then_bernoulli", build, params, model, bits=8)
+    return Row("normal_then_bernoulli", build, params, model)
 
 
 def bernoulli_then_normal() -> Row:
@@ -138,7 +138,7 @@ def bernoulli_then_normal() -> Row:
             Cost(lambda t, v: bent(0.7, v["x"], v["b"]) + 0.3 * v["x"] ** 2, {"b", "x"}),
         ],
     )
-    return Row("bernoulli_then_normal", build, params, model, bits=8)
+    return Row("bernoulli_then_normal", build, params, model)
 
 
 def pathwise() -> Row:
@@ -155,7 +155,7 @@ def pathwise() -> Row:
         [normal("x", lambda t, v: t["m"], lambda t, v: softplus(t["s"]), 60)],
         [Cost(lambda t, v: np.exp(0.5 * t["k"] * v["x"]) + v["x"] ** 3 * t["k"], {"x"})],
     )
-    return Row("pathwise", build, params, model, bits=7)
+    return Row("pathwise", build, params, model)
 
 
 # --- law 7: stops --------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def stop_two_costs() -> Row:
             Cost(lambda t, v: np.exp(t["k"] * v["b"] * t.still["w"])),
         ],
     )
-    return Row("stop_two_costs", build, params, model, bits=1)
+    return Row("stop_two_costs", build, params, model)
 
 
 def node_below_stop() -> Row:
@@ -206,7 +206,7 @@ def node_below_stop() -> Row:
             Cost(lambda t, v: bent(t["u"], v["a"], v["b"]), {"b"}),
         ],
     )
-    return Row("node_below_stop", build, params, model, bits=3)
+    return Row("node_below_stop", build, params, model)
 
 
 def stopped_parameter() -> Row:
@@ -228,7 +228,7 @@ def stopped_parameter() -> Row:
         [bernoulli("b", lambda t, v: 1.3 * t.still["theta"] - 0.4 * t["theta"] ** 2)],
         [Cost(loss, {"b"})],
     )
-    return Row("stopped_parameter", build, params, model, bits=1)
+    return Row("stopped_parameter", build, params, model)
 
 
 def stop_on_plate() -> Row:
@@ -258,7 +258,7 @@ def stop_on_plate() -> Row:
             Cost(lambda t, v: curve(t["k"], v["a"]), {"a"}),
         ],
     )
-    return Row("stop_on_plate", build, params, model, bits=3, data={"x": x}, plated=True)
+    return Row("stop_on_plate", build, params, model, data={"x": x})
 
 
 def stop_both_paths() -> Row:
@@ -275,11 +275,32 @@ def stop_both_paths() -> Row:
         [bernoulli("b", lambda t, v: t["theta"])],
         [Cost(lambda t, v: bent(t["k"], v["b"], v["b"]), {"b"})],
     )
-    return Row("stop_both_paths", build, params, model, bits=1)
+    return Row("stop_both_paths", build, params, model)
+
+
+def stop_both_layers() -> Row:
+    """a reaches a cost openly, and through a stop by b: full credit for the node between, too."""
+    params = arrays(ta=0.4, w=[1.1, -0.6], k=0.8)
+
+    def build():
+        g, t = graph_with("stop_both_layers", params)
+        a = g.sample("a", scg.Bernoulli(logits=t["ta"]))
+        b = g.sample("b", scg.Bernoulli(logits=t["w"][0] * scg.stop_gradient(a) + t["w"][1]))
+        g.cost("loss", bent(t["k"], a, b) + cubic(b, a))
+        return g
+
+    model = Model(
+        [
+            bernoulli("a", lambda t, v: t["ta"]),
+            bernoulli("b", lambda t, v: t["w"][0] * v["a"] + t["w"][1]),
+        ],
+        [Cost(lambda t, v: bent(t["k"], v["a"], v["b"]) + cubic(v["b"], v["a"]), {"a", "b"})],
+    )
+    return Row("stop_both_layers", build, params, model)
 
 
 THREE_LAYERS = three_layers()
 MIXED = [make() for make in (mixed, normal_then_bernoulli, bernoulli_then_normal)]
 PATHWISE = pathwise()
 STOPS = [make() for make in (stop_two_costs, node_below_stop, stopped_parameter, stop_on_plate)]
-STOP_BOTH_PATHS = stop_both_paths()
+STOP_BOTH = [stop_both_paths(), stop_both_layers()]

@@ -23,27 +23,18 @@ from .oracle import Model
 
 @dataclass(frozen=True)
 class Row:
-    """One named graph, where it is evaluated, and what the oracle knows about it.
-
-    ``bits`` is the base-2 logarithm of the number of outcomes: the budget of exact moments.
-    ``linear`` says that MuProp applies (every node has a mean), ``separable`` that every user
-    plate survives from each node to each cost that it influences.
-    """
+    """One named graph, where it is evaluated, and what the oracle knows about it."""
 
     name: str
     build: Callable[[], scg.Graph]
     params: dict[str, np.ndarray]
     model: Model
-    bits: float
     data: dict[str, np.ndarray] = field(default_factory=dict)
-    linear: bool = True
-    separable: bool = True
-    plated: bool = False
 
     @cached_property
-    def families(self) -> set[str]:
-        """Names of the distributions of its nodes."""
-        return {node.attrs["family"].__name__ for node in self.build().stochastic.values()}
+    def plated(self) -> bool:
+        """Whether a node lives on a plate."""
+        return any(node.plates for node in self.build().stochastic.values())
 
     @cached_property
     def cost(self) -> float:

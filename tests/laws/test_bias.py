@@ -1,5 +1,6 @@
 """Law 10: bias is detected where it is claimed, and only there."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -7,34 +8,14 @@ import pytest
 
 import scg
 
-from .choices import CHOICES, DISCRETE, applies, assert_close, moments
+from .choices import CHOICES, DISCRETE, assert_close, compiled, moments
 from .graphs import ROWS
-from .oracle import Cost, Model, bernoulli, sigmoid
-from .rows import Row, arrays, graph_with
+from .oracle import sigmoid
 
 DETECTED = 1e-3
 
 
-def two_units() -> Row:
-    """A non-quadratic cost of two units with an interaction."""
-    params = arrays(theta=[0.4, -0.7])
-
-    def loss(b, exp=np.exp):
-        return exp(1.1 * b[0] - 0.6 * b[1]) + (b[0] * b[1] + 0.3) ** 3
-
-    def build():
-        g, t = graph_with("two_units", params)
-        b = g.sample("b", scg.Bernoulli(logits=t["theta"]))
-        g.cost("loss", loss(b))
-        return g
-
-    model = Model(
-        [bernoulli("b", lambda t, v: t["theta"], (2,))], [Cost(lambda t, v: loss(v["b"]), {"b"})]
-    )
-    return Row("two_units", build, params, model, bits=2)
-
-
-ROW = two_units()
+ROW = ROWS["two_units"]
 
 
 def slope(b):
@@ -87,12 +68,12 @@ def test_biased_estimators_warn_once_a_node_unless_allowed(make):
     assert out.unbiased is False
 
 
-@pytest.mark.parametrize("name", [name for name, c in CHOICES.items() if applies(ROW, c)])
-def test_unbiased_estimators_say_so(name):
-    estimator = CHOICES[name].make()
-    step = scg.compile(ROW.build(), estimator=estimator)
-    assert step(ROW.params, seed=0, state=step.init(seed=0)).unbiased is True
-    assert estimator is None or estimator.unbiased
+def test_steps_say_whether_they_are_biased():
+    for name in CHOICES:
+        with contextlib.suppress(scg.EstimatorError):
+            step = compiled(ROW, name)
+            out = step(ROW.params, seed=0, state=step.init(seed=0))
+            assert out.unbiased is all(e.unbiased for e in step.plan.estimators.values()), name
 
 
 @pytest.mark.parametrize("row", ["chain_two_costs", "diamond", "global_parent", "mixed"])

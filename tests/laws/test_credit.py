@@ -6,7 +6,7 @@ import pytest
 import scg
 
 from . import oracle_moments
-from .choices import CHOICES, DISCRETE, assert_close, moments
+from .choices import DISCRETE, assert_close, compiled, moments
 from .graphs_plates import batch_statistic, layers_on_plate
 from .oracle import Cost, Model, bernoulli
 from .rows import Row, arrays, cubic, graph_with
@@ -45,14 +45,14 @@ def examples(x, reduce=None) -> Row:
             for i, b in enumerate(names)
         ],
     )
-    return Row("examples", build, params, model, bits=x.size, data={"x": x})
+    return Row("examples", build, params, model, data={"x": x})
 
 
 @pytest.mark.parametrize("reduce, divisor", [(None, 4.0), ("sum", 1.0)])
 @pytest.mark.parametrize("name", SEPARATE)
 def test_the_variance_of_two_examples_is_the_sum_of_their_variances(name, reduce, divisor):
     both = examples((0.9, -1.4), reduce)
-    step = scg.compile(both.build(), estimator=CHOICES[name].make())
+    step = compiled(both, name)
     together = moments(step, both)
     first, second = (moments(step, both, data={"x": both.data["x"][[i]]}) for i in (0, 1))
     expected = {n: (first.variance[n] + second.variance[n]) / divisor for n in both.params}
@@ -63,7 +63,7 @@ def test_the_variance_of_two_examples_is_the_sum_of_their_variances(name, reduce
 @pytest.mark.parametrize("name", ["score", "loo2", "muprop"])
 def test_the_same_for_two_layers_on_the_plate(name):
     both = layers_on_plate((0.9, -0.7), "two")
-    step = scg.compile(both.build(), estimator=CHOICES[name].make())
+    step = compiled(both, name)
     together = moments(step, both)
     first, second = (moments(step, both, data={"x": both.data["x"][[i]]}) for i in (0, 1))
     expected = {n: (first.variance[n] + second.variance[n]) / 4 for n in both.params}

@@ -5,7 +5,7 @@ import pytest
 import scg
 
 from . import oracle_moments
-from .choices import CHOICES, DISCRETE, assert_close, assert_unbiased, fits, moments
+from .choices import CHOICES, DISCRETE, assert_close, moments
 from .graphs import ROWS, THREE_LAYERS
 from .graphs_special import chain
 
@@ -16,12 +16,6 @@ FORMS = [
     ("rollout", 0.7, True),
 ]
 LAYERED = [n for n in ("chain_two_costs", "parameter_both_ways", "vector_layers", "one_hot_chain")]
-
-
-@pytest.mark.parametrize("name", [n for n, c in CHOICES.items() if fits(THREE_LAYERS, c)])
-def test_three_layers(name):
-    step = scg.compile(THREE_LAYERS.build(), estimator=CHOICES[name].make())
-    assert_unbiased(THREE_LAYERS, step)
 
 
 @pytest.mark.parametrize("row", ["three_layers", *LAYERED])
@@ -51,6 +45,6 @@ def test_the_program_grows_linearly_with_depth(name):
     sizes = []
     for length in (20, 40):
         graph, _ = chain(length)
-        sizes.append(len(scg.compile(graph, estimator=CHOICES[name].make()).program))
+        sizes.append(len(scg.compile(graph, estimator=CHOICES[name](graph)).program))
     assert sizes[1] <= 2.3 * sizes[0], sizes
     assert sizes[1] >= 1.5 * sizes[0], f"{sizes}: does the program count its operations?"

@@ -4,10 +4,8 @@ import pytest
 
 import scg
 
-from .choices import CHOICES, SMOOTH, Choice, assert_unbiased
+from .choices import SMOOTH, assert_unbiased, compiled
 from .graphs import ROWS
-
-ALL = {**CHOICES, "path": Choice("path", scg.Reparameterization)}
 
 # Estimators of a, x, b in a → x → b; with two draws or two values of a, x is drawn twice.
 TRIPLES = [
@@ -56,10 +54,7 @@ ABOVE = [
 
 def check(row, estimators):
     row = ROWS[row]
-    step = scg.compile(
-        row.build(), estimator={node: ALL[name].make() for node, name in estimators.items()}
-    )
-    assert_unbiased(row, step, SMOOTH)
+    assert_unbiased(row, compiled(row, estimators), SMOOTH)
 
 
 @pytest.mark.parametrize("a, x, b", TRIPLES)

@@ -2,10 +2,8 @@
 
 The replay of REBAR and RELAX opens the gradient of all elements at once. So each cost has a term of
 its own, on the plates that survive on the way to it, whose box holds the score of all elements that
-the cost mixes. Means are exact by quadrature where it is cheap, else they are z-tested.
+the cost mixes. The matrix holds all means to the truth; here is what else the terms must be.
 """
-
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -14,35 +12,12 @@ import scg
 from scg.errors import CompilerError
 from scg.run.curvature import assemble
 
-from .choices import DISCRETE, SMOOTH, assert_close, warm
+from .choices import DISCRETE, SMOOTH, assert_close, compiled, warm
 from .graphs import MIXING, ROWS
 from .oracle import Theta
 from .test_second_order import assert_hessian
 
-RELAXED = {
-    "rebar": lambda: scg.REBAR(0.6, 0.7),
-    "rebar-independent": lambda: scg.REBAR(0.6, 0.7, coupled=False),
-    "relax": lambda: scg.RELAX(hidden=(3,), coupled=True),
-    "relax-independent": lambda: scg.RELAX(hidden=(3,)),
-    "relax-network": lambda: scg.RELAX(None, hidden=(3,), coupled=True),
-    "lax": lambda: scg.LAX(hidden=(3,)),
-    "rebar-below-two-draws": lambda: {"a": scg.LeaveOneOut(samples=2), "b": scg.REBAR(0.6)},
-}
 SINGLE = [row for row in MIXING if len(row.build().stochastic) == 1]
-FAMILY_WISE, POWER, RUNS = 1e-6, 0.99, 10_000
-SAMPLED = [
-    ("nested_mixing", "rebar-independent"),
-    ("nested_mixing", "relax-independent"),
-    ("layers_mixing", "rebar"),
-    ("layers_mixing", "rebar-independent"),
-    ("layers_mixing", "relax-independent"),
-    ("child_of_all", "rebar-independent"),
-    ("child_of_all", "relax-independent"),
-    ("child_of_all", "rebar-below-two-draws"),
-]
-TESTS = sum(v.size for row, _ in SAMPLED for v in ROWS[row].params.values())
-THRESHOLD = NormalDist().inv_cdf(1 - FAMILY_WISE / (2 * TESTS))
-MARGIN = THRESHOLD + NormalDist().inv_cdf(POWER)
 
 
 @pytest.mark.parametrize("row", MIXING, ids=str)
@@ -76,11 +51,11 @@ def integrated(step, row, points):
     return {key: np.tensordot(weight, value, axes=1) for key, value in out.items()}
 
 
-@pytest.mark.parametrize("name", ["rebar", "relax", "relax-network", "lax"])
+@pytest.mark.parametrize("name", ["rebar", "relax-coupled", "relax-network", "lax"])
 @pytest.mark.parametrize("row", ["squared_mean", "mixed_and_own"])
 def test_gradient_and_hessian_are_exact(row, name):
     row = ROWS[row]
-    step = scg.compile(row.build(), RELAXED[name](), order=2, backend="numpy")
+    step = compiled(row, name, order=2)
     mean = integrated(step, row, 16)
     assert_close({key: mean["grads", key] for key in row.grads}, row.grads, SMOOTH, "grads")
     found = assemble(step.layout.second, mean)
@@ -90,7 +65,7 @@ def test_gradient_and_hessian_are_exact(row, name):
 
 def test_the_gradient_on_two_plates_is_exact():
     row = ROWS["nested_mixing"]
-    mean = integrated(scg.compile(row.build(), RELAXED["rebar"](), backend="numpy"), row, 8)
+    mean = integrated(compiled(row, "rebar"), row, 8)
     assert_close({key: mean["grads", key] for key in row.grads}, row.grads, 1e-4, "grads")
 
 
@@ -101,23 +76,9 @@ def test_the_gradient_of_a_squared_mean():
     assert float(mean["grads", "theta"]) == pytest.approx(0.275769, abs=1e-6)
 
 
-@pytest.mark.statistical
-@pytest.mark.parametrize("row, name", SAMPLED)
-def test_no_bias_is_found(row, name, seed):
-    row = ROWS[row]
-    step = scg.compile(row.build(), RELAXED[name](), backend="numpy")
-    state = warm(step.init(seed=0))
-    out = step(row.params, seed=(seed, 17), runs=RUNS, data=row.data, state=state)
-    for key, truth in row.grads.items():
-        z = (out.grads[key] - truth) / out.stderr[key]
-        assert np.all(np.abs(z) < THRESHOLD), f"{key}: z = {z}"
-        # A factor of 2 in the credit of a cost, for two elements, would have been found.
-        assert np.all(MARGIN * out.stderr[key] < max(0.5, np.max(np.abs(truth)))), key
-
-
 def test_the_hessian_is_exact_below_another_estimator():
     """The term carries the box of a parent."""
-    assert_hessian(ROWS["child_of_all"], {"a": scg.ScoreFunction(), "b": scg.REBAR(0.6)}, SMOOTH)
+    assert_hessian(ROWS["child_of_all"], {"a": "score", "b": "rebar"}, SMOOTH)
 
 
 def test_the_boxes_of_ancestors_are_summed_over_the_plates_that_their_costs_mix():

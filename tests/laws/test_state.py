@@ -7,7 +7,7 @@ import pytest
 
 import scg
 
-from .choices import CHOICES, DISCRETE, assert_close, warm
+from .choices import DISCRETE, assert_close, compiled, warm
 from .graphs import ROWS, THREE_LAYERS
 from .oracle import Cost, Model, Theta, gradient
 
@@ -35,7 +35,7 @@ def assert_same_tree(left, right):
 @pytest.mark.parametrize("name", STATEFUL)
 def test_the_second_call_is_unbiased_given_the_state_of_the_first(row, name):
     row = ROWS[row]
-    step = scg.compile(row.build(), estimator=CHOICES[name].make())
+    step = compiled(row, name)
     state = step.init(seed=0)
     for seed in (1, 2):
         out = step(row.params, seed=seed, state=state, data=row.data)
@@ -51,7 +51,7 @@ def test_the_second_call_is_unbiased_given_the_state_of_the_first(row, name):
 @pytest.mark.parametrize("name", STATEFUL)
 def test_the_same_state_twice_gives_the_same_output(name):
     row = ROWS["chain_two_costs"]
-    step = scg.compile(row.build(), estimator=CHOICES[name].make())
+    step = compiled(row, name)
     state = step(row.params, seed=1, state=step.init(seed=0)).state
     before = {path: np.array(value) for path, value in leaves(state)}
     first, second = (step(row.params, seed=2, runs=5, state=state) for _ in range(2))
@@ -65,7 +65,7 @@ def test_the_same_state_twice_gives_the_same_output(name):
 def test_moving_average_is_of_earlier_costs():
     """new = 0.9 old + 0.1 cost; the baseline is old / weight, the gradient shows it exactly."""
     row = ROWS["two_costs_one_node"]
-    step = scg.compile(row.build(), estimator=CHOICES["score+moving"].make())
+    step = compiled(row, "score+moving")
     state = {"b": {"average": np.array(0.7), "weight": np.array(0.5)}}
     assert set(dict(leaves(step.init(seed=0)))) == set(dict(leaves(state)))
     m = scg.moments(step, row.params, state=state)
@@ -84,7 +84,7 @@ def test_moving_average_is_of_earlier_costs():
 def test_moving_average_needs_no_correction_after_its_first_call():
     """From the initial state, one call makes the baseline the cost of that call alone."""
     row = ROWS["two_costs_one_node"]
-    step = scg.compile(row.build(), estimator=CHOICES["score+moving"].make())
+    step = compiled(row, "score+moving")
     out = step(row.params, seed=3, state=step.init(seed=0))
     own = out.state["b"]
     assert float(own["average"] / own["weight"]) == pytest.approx(float(out.cost), abs=1e-12)
@@ -92,7 +92,7 @@ def test_moving_average_needs_no_correction_after_its_first_call():
 
 def test_a_learned_baseline_lowers_the_variance_and_keeps_the_mean():
     row = THREE_LAYERS
-    step = scg.compile(row.build(), estimator=CHOICES["score+network"].make())
+    step = compiled(row, "score+network")
     state = step.init(seed=0)
     first = scg.moments(step, row.params, state=state)
     for _ in range(40):
@@ -121,7 +121,7 @@ def descend(state, grads, new, rate):
 def test_estimator_gradients_are_those_of_least_squares():
     """A root node's network is its offset alone: d/d offset of E(cost - centre - offset)²."""
     row = ROWS["two_costs_one_node"]
-    step = scg.compile(row.build(), estimator=CHOICES["score+network"].make())
+    step = compiled(row, "score+network")
     state = step.init(seed=0)
     state = {"b": {**state["b"], "average": np.array(0.2), "weight": np.array(0.5)}}
     state["b"]["offset"] = np.array(0.9)
@@ -136,7 +136,7 @@ def test_estimator_gradients_are_those_of_least_squares():
 def test_a_network_below_a_draw_learns_by_least_squares():
     """Every weight of b's network, which sees a: the loss is written anew and enumerated."""
     row = ROWS["chain_two_costs"]
-    step = scg.compile(row.build(), estimator=CHOICES["score+network"].make())
+    step = compiled(row, "score+network")
     state = warm(step.init(seed=3))
     own = {name: value for name, value in state["b"].items() if name not in ("average", "weight")}
     assert {name: value.shape for name, value in own.items()} == {

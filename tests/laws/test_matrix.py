@@ -1,0 +1,113 @@
+"""Law 1: every estimator on every graph is exact, sampled, biased as it says, or refused.
+
+`test_the_whole_matrix` prints it: pytest -rP tests/laws/test_matrix.py
+"""
+
+import json
+import os
+import sys
+from collections import Counter
+from statistics import NormalDist
+
+import pytest
+
+import scg
+from scg.estimators import ESTIMATORS
+
+from .choices import CHOICES
+from .graphs import ROWS
+from .verdicts import FAMILY_WISE, POWER, THRESHOLD, Verdict, verdict
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::scg.StopWarning"),
+    pytest.mark.filterwarnings("ignore::scg.PathsWarning"),
+]
+SIGNS = {"exact": "=", "sampled": "~", "biased": "b", "refused": "."}
+DETECTED = 1e-3  # relative to the gradient
+
+
+@pytest.fixture(scope="session")
+def verdicts(tmp_path_factory, seed):
+    """The verdicts of a row, found once for all processes that run the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    def of(row):
+        file = folder / f"matrix-{row}.json"
+        if not file.exists():
+            part = file.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps({name: found(row, name, seed) for name in CHOICES}))
+            part.replace(file)
+        return {name: Verdict(*v) for name, v in json.loads(file.read_text()).items()}
+
+    return of
+
+
+def found(row, name, seed):
+    """A verdict, also about what breaks the law: the other estimators are to be seen, too."""
+    try:
+        return verdict(row, name, seed)
+    except AssertionError as error:
+        return Verdict("wrong", reason=str(error))
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("row", ROWS.values(), ids=str)
+def test_every_estimator_keeps_the_law(row, verdicts, seed):
+    wrong = {name: v.reason for name, v in verdicts(row).items() if v.kind == "wrong"}
+    assert not wrong, "\n".join(f"{name} on {row}: {reason}" for name, reason in wrong.items())
+
+
+@pytest.mark.statistical
+def test_the_whole_matrix(verdicts, seed):
+    matrix = {name: verdicts(row) for name, row in ROWS.items()}
+    sys.stdout.write(table(matrix))
+    for row, cells in matrix.items():
+        assert set(cells) == set(CHOICES), f"{row} has empty cells"
+    for name, make in CHOICES.items():
+        column = {row: cells[name] for row, cells in matrix.items()}
+        biases = [v.number for v in column.values() if v.kind == "biased"]
+        # Detected where it is claimed; elsewhere the law itself finds none.
+        assert not biases or max(biases) > DETECTED, f"{name} claims a bias that shows nowhere"
+        assert any(v.kind != "refused" for v in column.values()), f"{name} is refused everywhere"
+        estimator = make(ROWS["two_units"].build())
+        if isinstance(estimator, scg.Estimator) and not estimator.requires and name != "vimco":
+            refused = [row for row, v in column.items() if v.kind == "refused"]
+            assert not refused, f"{name} requires nothing, but is refused on {refused}"
+
+
+def test_every_estimator_of_the_registry_is_in_the_table():
+    graphs = [row.build() for row in ROWS.values()]
+    made = [make(graph) for make in CHOICES.values() for graph in graphs]
+    several = [e for one in made for e in (one.values() if isinstance(one, dict) else [one])]
+    assert {type(e) for e in several if e is not None} == set(ESTIMATORS)
+
+
+def test_the_threshold_keeps_the_family_wise_rate():
+    components = sum(1 + sum(v.size for v in row.params.values()) for row in ROWS.values())
+    tests = len(CHOICES) * components
+    assert tests * 2 * NormalDist().cdf(-THRESHOLD) <= FAMILY_WISE, tests
+
+
+def table(matrix):
+    """What stands in which cell, and how often, as text."""
+    rows, width = list(matrix), max(map(len, CHOICES))
+    lines = [f"{' ' * width} {'│' * i}{row}" for i, row in enumerate(rows)]
+    for name in CHOICES:
+        signs = "".join(SIGNS.get(matrix[row][name].kind, "!") for row in rows)
+        lines.append(f"{name:<{width}} {signs}")
+    cells = [v for row in matrix.values() for v in row.values()]
+    weakest = max((v.number for v in cells if v.kind == "sampled"), default=0.0)
+    seen = sum(v.kind == "biased" and v.number > DETECTED for v in cells)
+    said = {
+        "exact": "the mean gradient, computed, is the true one",
+        "sampled": f"within {THRESHOLD:g} standard errors of it; a bias of {weakest:.0%} of the "
+        f"largest component is found with probability {POWER}",
+        "biased": f"as the estimator says; {seen} are off by more than {DETECTED:.1%}",
+        "refused": "by compile, with these reasons:",
+    }
+    counts = Counter(v.kind for v in cells)
+    lines += [f"{SIGNS[kind]} {counts[kind]:5} {kind}: {what}" for kind, what in said.items()]
+    reasons = Counter(v.reason.partition(", but ")[2] or v.reason for v in cells if v.reason)
+    lines += [f"{n:7} {why.partition('. Try')[0]}" for why, n in reasons.most_common()]
+    return "\n".join(lines) + "\n"
