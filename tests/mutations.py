@@ -31,6 +31,7 @@ SUITES = {
     "edges": "tests/ops/test_edges.py",
     "softmax": "tests/ops/test_softmax.py",
     "supports": "tests/distributions/test_supports.py",
+    "checkpoint": "tests/train/test_checkpoint.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -312,6 +313,14 @@ MUTATIONS = [
         "x = where(there, x, x)",
         "zero times the slope at a padded value is NaN",
         "supports",
+    ),
+    Mutation(
+        "digest-of-the-arrays-alone",
+        "scg/train/checkpoint.py",
+        'total = hashlib.sha256(f"{len(text)}\\n{text}\\n".encode())',
+        "total = hashlib.sha256()",
+        "a flipped digit of the number of updates resumes to other parameters",
+        "checkpoint",
     ),
 ]
 
