@@ -107,7 +107,7 @@ MUTATIONS = [
     ),
     Mutation(
         "noise-shared-over-samples",
-        "scg/compiler/surrogate.py",
+        "scg/compiler/first_run.py",
         "plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))",
         "plates = node.plates",
         "children of several draws of one parent reuse one uniform",
@@ -116,8 +116,8 @@ MUTATIONS = [
     Mutation(
         "box-missing-upstream",
         "scg/compiler/surrogate.py",
-        "term if upstream is None else box(upstream) * term",
-        "term",
+        "part if upstream is None else box(upstream) * part",
+        "part",
         "the second derivative loses ancestors' score times control variate: mean zero, but noise",
         "second_order",
     ),
@@ -131,7 +131,7 @@ MUTATIONS = [
     ),
     Mutation(
         "score-of-the-last-ancestor-only",
-        "scg/compiler/surrogate.py",
+        "scg/compiler/first_run.py",
         "total = own if total is None else total + own",
         "total = own",
         "prefix sums of scores forget earlier ancestors",
@@ -139,8 +139,8 @@ MUTATIONS = [
     ),
     Mutation(
         "score-not-summed-over-a-plate",
-        "scg/compiler/surrogate.py",
-        "return plate_sum(logp, mixed)",
+        "scg/compiler/first_run.py",
+        "return None if logp is None else sum_mixed(logp, sep)",
         "return logp",
         "a cost that reduces a plate must be boxed with the score of all its elements",
         "plates",
@@ -196,14 +196,14 @@ MUTATIONS = [
     Mutation(
         "enumeration-weights-frozen",
         "scg/estimators/enumeration.py",
-        "weight=exp(dist.log_prob(x))",
-        f"weight={STOP}(exp(dist.log_prob(x)))",
+        "weight=dist.prob(x)",
+        f"weight={STOP}(dist.prob(x))",
         "the weights carry the whole gradient",
         "compositions",
     ),
     Mutation(
         "enumeration-credited-through-a-stop",
-        "scg/compiler/surrogate.py",
+        "scg/compiler/first_run.py",
         "if frozen & self.owners[plate]:",
         "if False:",
         "weights are credit too, and a stopped cost gives none",
@@ -211,7 +211,7 @@ MUTATIONS = [
     ),
     Mutation(
         "score-through-a-stop",
-        "scg/compiler/surrogate.py",
+        "scg/compiler/first_run.py",
         "if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None",
         "if (part := self._prefix(reach.sep, reach.members)) is not None",
         "a cost reached only through stops credits its ancestors",
