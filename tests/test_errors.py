@@ -142,7 +142,8 @@ DECLARE = {
     "cost of text": (
         lambda g: g.cost("v", "loss"),
         D,
-        "a constant must be an array of numbers, got str of dtype <U4",
+        "a constant must be an array of numbers, got str of dtype <U4; only functions of np and "
+        "scg take nodes",
     ),
     "mask of another shape": (
         lambda g: g.cost("v", np.sum(g.named("x")), mask=g.named("x") > 0),
@@ -246,7 +247,7 @@ DECLARE = {
     "variance of one": (
         lambda g: np.var(g.named("x")[:1], ddof=1),
         D,
-        "var: 1 elements, which with ddof=1 leave no divisor",
+        "var, std: 1 elements, which with ddof=1 leave no divisor",
     ),
     "a shape of booleans": (
         lambda g: g.data("v", shape=(True, 2)),
@@ -256,7 +257,8 @@ DECLARE = {
     "constant of complex numbers": (
         lambda g: g.named("x") + 1j,
         D,
-        "a constant must be an array of numbers, got complex of dtype complex128",
+        "a constant must be an array of numbers, got complex of dtype complex128; only functions "
+        "of np and scg take nodes",
     ),
     "observation of no law": (
         lambda g: g.observe("v", scg.Normal, 0.0),
@@ -388,7 +390,8 @@ DECLARE = {
         lambda g: np.asarray(g.named("x")),
         TypeError,
         "node 'x' of shape (2,) on batch holds no values. For samples call g.simulate(params, "
-        "nodes=[...], seed=1); inside a model write NumPy functions on it",
+        "nodes=[...], seed=1); inside a model write functions of np or scg on it, such as "
+        "np.exp or scg.softmax",
     ),
     "unsupported function": (
         lambda g: np.nansum(g.named("x")),
@@ -714,12 +717,12 @@ CALL = {
     "scale computed and negative": (
         lambda: positive_definite(w=-0.5, check_finite=True),
         C,
-        "node 'y' (Normal): scale must be positive, got -0.5 in run 0",
+        "node 'y' (Normal): scale must be positive, got -0.5",
     ),
     "scale computed and negative, compiled": (
         lambda: positive_definite(w=-0.5, check_finite=True, backend="numba"),
         C,
-        "node 'y' (Normal): scale must be positive, got -0.5 in run 0",
+        "node 'y' (Normal): scale must be positive, got -0.5",
     ),
     "observation outside the support": (
         lambda: positive_definite(seen=[0.0, 0.5]),

@@ -8,7 +8,7 @@ from scipy import special
 
 import scg
 from scg.engine.codegen import native
-from scg.engine.noise import keys, streams
+from scg.engine.noise import streams
 from scg.engine.program import Program
 from scg.seeds import noise
 
@@ -20,7 +20,7 @@ def filled(law, dtype, seed, leaf, runs, shape, kind="any"):
     code = {np.float32: "f4", np.float64: "f8"}[dtype]
     out = np.full((len(runs), *shape), np.nan, dtype)
     row = streams.row(0, len(runs), math.prod(shape), out.itemsize, streams.Places(0, 0, 0))
-    key = np.frombuffer(keys.Names([leaf.encode()]).keys(seed), np.uint64)
+    key = np.array(noise.stream_key(seed, leaf), "<u4").view(np.uint64)
     words, first = np.array(row.words), np.array(runs.start)
     for k, array in zip((0, 1, 5), (key, first, out), strict=True):
         words[k] = array.ctypes.data
