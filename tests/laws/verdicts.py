@@ -6,6 +6,7 @@ moments are computed or its runs averaged. Here is no table of what fits where.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -30,7 +31,8 @@ class Verdict(NamedTuple):
     """What was found about a pair.
 
     `number` counts the outcomes ("exact"), or is relative to the largest entry of the gradient:
-    the bias that would have been found ("sampled"), or that was found ("biased").
+    the bias that would have been found ("sampled"), or that was found ("biased"; NaN if runs found
+    none, which may be smaller than what they find).
     """
 
     kind: str
@@ -61,7 +63,7 @@ def verdict(row: Row, choice: str | Mapping[str, str], seed: Any, order: int = 1
     except scg.EnumerationError:
         found = Runs(step, row, (seed, len(row.name), order))
         if not step.plan.unbiased:
-            return Verdict("biased", found.bias if found.z > THRESHOLD else 0.0)
+            return Verdict("biased", found.bias if found.z > THRESHOLD else math.nan)
         assert found.z <= THRESHOLD, f"z = {found.z:.1f} in {found.runs} runs ({found.where})"
         return Verdict("sampled", found.detectable)
     if not step.plan.unbiased:
