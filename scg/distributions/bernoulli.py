@@ -10,13 +10,14 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import FAR, Finite, Noise, one_of
 from scg.distributions.logistic import Logistic
-from scg.ops.elementary import clip
+from scg.ops.elementary import ceil, clip, floor
 from scg.ops.elementwise import (
     expm1,
     greater,
     log,
     log1p,
     maximum,
+    minimum,
     sigmoid,
     softplus,
     subtract,
@@ -116,8 +117,7 @@ class Bernoulli(Finite):
         if self._given_logits:
             a = self.logits  # nothing cancels: −log p is softplus(−a), −log(1 − p) softplus(a)
             return sigmoid(a) * softplus(-a) + sigmoid(-a) * softplus(a)
-        p = self.probs
-        return -(xlogy(p, p) + xlog1py(1.0 - p, -p))
+        return -self.tally(self.probs, 1.0 - self.probs)
 
     def kl_elementwise(self, other: Any) -> Any:
         """Σ p (log p − log q) + (1 − p)(log(1 − p) − log(1 − q))."""
@@ -157,8 +157,11 @@ class Bernoulli(Finite):
         return sign * softplus(e + odds)
 
     def relax(self, z: Any, temperature: Any) -> Any:
-        """σ(z / τ)."""
-        return sigmoid(z / temperature)
+        """σ(z / τ); 0 or 1 where the other value is impossible."""
+        soft = sigmoid(z / temperature)
+        if self._given_logits:
+            return soft
+        return minimum(maximum(soft, floor(self.probs)), ceil(self.probs))
 
     def separate(self, x: Any, gap: float | None) -> Any:
         """±max(±logits, gap); without a number the gap is −log(1 − π) / π, π = P(x)."""

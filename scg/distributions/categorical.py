@@ -87,6 +87,8 @@ class _Classes(Finite):
 
     def _weighted(self, x: Any) -> Any:
         """x_c log p_c, zero where x_c is zero, also for an impossible class; linear in x."""
+        if "probs" in self.parameters:
+            return xlogy(x, self.probs)
         return x * possible(self.log_probs, x)
 
     def entropy_elementwise(self) -> Any:

@@ -137,15 +137,25 @@ maximum = elementwise(
     kind="same",
     smooth=False,
 )
-#: A value; 0 where its weight is 0 and it is not finite: the cost of an impossible outcome counts
-#: for nothing, and 0 · ∞ is no number.
-possible = elementwise(
+#: The first argument, but 0 where the weight is 0 and the value not finite.
+_possible = elementwise(
     "possible",
-    lambda value, weight: np.where((weight == 0) & ~np.isfinite(value), 0.0, value),
-    lambda g, y, value, weight: g,
-    lambda g, y, value, weight: 0.0 * g,
+    lambda x, value, weight: np.where((weight == 0) & ~np.isfinite(value), 0.0, x),
+    lambda g, y, x, value, weight: _possible(g, value, weight),
+    lambda g, y, x, value, weight: 0.0 * g,
+    lambda g, y, x, value, weight: 0.0 * g,
     linear=(0,),
 )
+
+
+def possible(value: Any, weight: Any) -> Any:
+    """Return a value without what is infinite at a weight of 0, and without its derivatives there.
+
+    The cost of an impossible outcome counts for nothing, and 0 · ∞ is no number.
+    """
+    return _possible(value, value, weight)
+
+
 cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g, linear=(0,))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ops.elementwise import divide, elementwise, multiply, negative, square
+from scg.ops.elementwise import divide, elementwise, multiply, negative, possible, square
 
 
 # --- powers -----------------------------------------------------------------------------------
@@ -90,19 +90,36 @@ def _by_factors(a: Any, depth: int) -> Any:
     return parts[0] if a.op is negative else a.op(*parts, **a.attrs)
 
 
-# --- quotients --------------------------------------------------------------------------------
-def _ratio(x: Any, y: Any) -> Any:
-    return np.where(x == 0, 0.0, x / np.where(x == 0, 1.0, y))
-
-
-#: x / y, zero where x is zero, whatever y.
-ratio = elementwise(
-    "ratio",
-    _ratio,
-    lambda g, out, x, y: ratio(g, y),
-    lambda g, out, x, y: -ratio(g * out, y),
-    linear=(0,),
+# --- products and quotients -------------------------------------------------------------------
+#: g h, but zero where g is: what a mixture gives no weight has a density with infinite slopes.
+absorb = elementwise(
+    "absorb",
+    lambda g, h: np.where(g == 0, 0.0, g * h),
+    lambda c, y, g, h: absorb(c, h),
+    lambda c, y, g, h: absorb(c, g),
+    linear=(0, 1),
 )
+
+
+def _quotient(g: Any, x: Any, y: Any) -> Any:
+    zero = (g == 0) | (x == 0)
+    return np.where(zero, 0.0, g * x / np.where(zero, 1.0, y))
+
+
+#: g x / y, but zero where g or x is, whatever y.
+quotient = elementwise(
+    "quotient",
+    _quotient,
+    lambda c, out, g, x, y: quotient(c, x, y),
+    lambda c, out, g, x, y: quotient(c, g, y),
+    lambda c, out, g, x, y: -quotient(c, out, y),
+    linear=(0, 1),
+)
+
+
+def ratio(x: Any, y: Any) -> Any:
+    """Return x / y, zero where x is, whatever y."""
+    return quotient(1.0, x, y)
 
 
 # --- x log y ----------------------------------------------------------------------------------
@@ -116,19 +133,20 @@ def _xlog1py(x: Any, y: Any) -> Any:
         return x * np.log1p(np.where(x == 0, 0.0, y))
 
 
-#: x log y and x log(1 + y), zero where x is zero, whatever y. No credit passes through log 0 where
-#: none arrives: log p(x) is a cost of an impossible x, whose weight is 0.
+#: x log y and x log(1 + y), zero where x is zero, whatever y. Beside log 0 a zero x has no slope,
+#: and no credit passes through log 0 where none arrives: what has the probability 0 counts for
+#: nothing, be it x or the weight of a cost log p(x).
 xlogy = elementwise(
     "xlogy",
     _xlogy,
-    lambda g, out, x, y: xlogy(g, y),
-    lambda g, out, x, y: ratio(g * x, y),
+    lambda g, out, x, y: absorb(g, possible(xlogy(1.0, y), x)),
+    lambda g, out, x, y: quotient(g, x, y),
     linear=(0,),
 )
 xlog1py = elementwise(
     "xlog1py",
     _xlog1py,
-    lambda g, out, x, y: xlog1py(g, y),
-    lambda g, out, x, y: ratio(g * x, 1.0 + y),
+    lambda g, out, x, y: absorb(g, possible(xlog1py(1.0, y), x)),
+    lambda g, out, x, y: quotient(g, x, 1.0 + y),
     linear=(0,),
 )

@@ -15,7 +15,7 @@ import numpy as np
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops.elementwise import elementwise, log, log1p, sigmoid, square
-from scg.ops.powers import times_power
+from scg.ops.powers import absorb, times_power
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
 from scg.ops.special import HALF_LOG_2PI, stirling
@@ -28,15 +28,6 @@ def _wide(x: Any) -> Any:
 def _times(c: Any, log_x: Any) -> Any:
     """Return c log x, zero where c is zero."""
     return np.where(c == 0, 0.0, c) * np.where(c == 0, 0.0, log_x)
-
-
-#: g h, but zero where g is: what a mixture gives no weight has a density with infinite slopes.
-absorb = elementwise(
-    "absorb",
-    lambda g, h: np.where(g == 0, 0.0, g * h),
-    lambda c, y, g, h: absorb(c, h),
-    lambda c, y, g, h: absorb(c, g),
-)
 
 
 # --- the gamma law, of a value or of its reciprocal -------------------------------------------
@@ -176,7 +167,7 @@ beta_slope = elementwise(
 beta_core = elementwise(
     "beta_core",
     _beta_core,
-    lambda g, y, x, a, b, logit: g * beta_slope(x, a - 1.0, b - 1.0, logit=logit),
+    lambda g, y, x, a, b, logit: absorb(g, beta_slope(x, a - 1.0, b - 1.0, logit=logit)),
     lambda g, y, x, a, b, logit: absorb(
         g, log_over_mean(x, a, b, logit=logit) + (1.0 / a - 2.0 / (a + b))
     ),
