@@ -32,6 +32,7 @@ SUITES = {
     "softmax": "tests/ops/test_softmax.py",
     "supports": "tests/distributions/test_supports.py",
     "checkpoint": "tests/train/test_checkpoint.py",
+    "impossible": "tests/estimators/test_impossible.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -321,6 +322,22 @@ MUTATIONS = [
         "total = hashlib.sha256()",
         "a flipped digit of the number of updates resumes to other parameters",
         "checkpoint",
+    ),
+    Mutation(
+        "weight-of-the-impossible-by-its-logarithm",
+        "scg/estimators/enumeration.py",
+        "weight=dist.prob(x)",
+        'weight=__import__("numpy").exp(dist.log_prob(x))',
+        "zero times the slope of log 0 is NaN",
+        "impossible",
+    ),
+    Mutation(
+        "cost-of-the-impossible",
+        "scg/compiler/first_run.py",
+        "cost = possible(cost, weights[plate])",
+        "cost = 1.0 * cost",
+        "zero times an infinite cost is NaN",
+        "impossible",
     ),
 ]
 
