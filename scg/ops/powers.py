@@ -34,7 +34,7 @@ def _inverse_or_zero(a: Any) -> Any:
 _power = elementwise(
     "power",
     _raised,
-    lambda g, y, a, b: times_power(g * b, a, b - 1.0),
+    lambda g, y, a, b: absorb(g, times_power(b, a, b - 1.0)),
     lambda g, y, a, b: g * (y * log_or_zero(a)),
 )
 #: c a^b, zero where c is zero.
@@ -42,7 +42,7 @@ times_power = elementwise(
     "times_power",
     _times_power,
     lambda g, y, c, a, b: times_power(g, a, b),
-    lambda g, y, c, a, b: times_power(g * c * b, a, b - 1.0),
+    lambda g, y, c, a, b: absorb(g, times_power(c * b, a, b - 1.0)),
     lambda g, y, c, a, b: g * (y * log_or_zero(a)),
     linear=(0,),
 )
