@@ -218,7 +218,8 @@ def _crossed(
     before, here, after = size[:, :-2], size[:, 1:-1], size[:, 2:]
     turns = (here <= before) & (here <= after) & (np.maximum(before, after) > here) & (here > 0)
     # A parabola through three nodes falls at most this far below the middle one.
-    turns &= here < 2.0 * (np.maximum(before, after) - here)
+    with np.errstate(invalid="ignore"):  # infinite on both sides
+        turns &= here < 2.0 * (np.maximum(before, after) - here)
     panel, j, column = np.nonzero(turns)
     left, right = t[panel, j], t[panel, j + 2]
     low, high, middle = left, right, t[panel, j + 1]
