@@ -177,8 +177,13 @@ class FirstRun:
         frozen: int = 0,
         weights: dict[Plate, Expr] | None = None,
     ) -> Expr:
-        """R: the weighted sum over sample plates other than `keep`, innermost first."""
+        """R: the weighted sum over sample plates other than `keep`, innermost first.
+
+        A plate on which the weights of a kept plate depend is kept, too: given one value of the
+        child, the values of its parent are no longer weighted by their prior.
+        """
         weights = self.weights if weights is None else weights
+        keep = conditions(keep, weights)
         while True:
             plates = [p for p in value.plates if not p.owned_by_user and p not in keep]
             if not plates:
@@ -188,3 +193,16 @@ class FirstRun:
             if frozen & self.owners[plate]:
                 weight = stop(weight)
             value = plate_sum(weight * value, plate)
+
+
+def conditions(plates: Plates, weights: dict[Plate, Expr]) -> Plates:
+    """Return sample plates, and all on which their weights live, directly or through others."""
+    found = dict.fromkeys(plates)
+    pending = list(found)
+    while pending:
+        weight = weights.get(pending.pop())
+        for plate in () if weight is None else weight.plates:
+            if not plate.owned_by_user and plate not in found:
+                found[plate] = None
+                pending.append(plate)
+    return tuple(found)

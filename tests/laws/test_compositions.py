@@ -70,6 +70,32 @@ def test_joint_and_nested_samples_over_two_nodes():
     assert_unbiased(CHAIN, scg.compile(CHAIN.build(), estimator=nested))
 
 
+@pytest.mark.parametrize("bottom", ["disarm", "arms2", "ram", "measure", "local", "loo2"])
+@pytest.mark.parametrize("classes", [False, True], ids=["binary", "classes"])
+def test_weights_of_a_child_know_its_parent(classes, bottom):
+    """Given b, the values of a have the weights of the posterior, also where c depends on b alone.
+
+    A cost that joins a and c must not be summed over a before it is credited to c.
+    """
+    g = scg.Graph("grandparent")
+    w = g.parameter("w", np.array([0.7, -0.4, 0.9]))
+    a = g.sample("a", scg.Bernoulli(logits=w[0]))
+    b = g.sample("b", scg.Bernoulli(logits=w[1] + 1.5 * a))
+    logits = w[2] + 0.8 * b
+    if classes:
+        bottom = {"disarm": "disarm-stick", "arms2": "carms2"}.get(bottom, bottom)
+        law = scg.OneHotCategorical(logits=np.stack([logits, logits * w[0], w[1]]))
+        y = g.sample("c", law) @ np.array([0.5, -1.0, 0.8])
+    else:
+        y = g.sample("c", scg.Bernoulli(logits=logits))
+    g.cost("joint", w[1] * (y - 0.3 + 0.9 * a) ** 2)
+    g.cost("below", np.tanh(y + b))
+    estimators = {"a": scg.Enumeration(), "b": scg.Enumeration(), "c": CHOICES[bottom](g)}
+    params = g.init(seed=0)
+    m = scg.moments(scg.compile(g, estimators), params, variance=False)
+    assert_close(m.mean, scg.exact(g, params).grads, DISCRETE, "mean")
+
+
 @pytest.mark.parametrize("row", [*COMPOSITIONS, THREE_LAYERS], ids=str)
 def test_score_function_variance(row):
     """Only the influenced costs enter: credit for any other cost shows in the variance."""
