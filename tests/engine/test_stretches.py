@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import scg
+from scg.engine import blocks as splits
 from scg.engine import program, sampler
 from scg.engine.walk import stretches
 
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("own_threads")
 def small(monkeypatch):
     """Blocks and stretches of few runs; samplers of other sizes are not kept."""
     monkeypatch.setattr(program, "BLOCK_ELEMENTS", 1 << 15)
-    monkeypatch.setattr(sampler, "ELEMENTS", 1 << 13)
-    monkeypatch.setattr(sampler, "FEWEST", 8)
+    monkeypatch.setattr(splits, "ELEMENTS", 1 << 13)
+    monkeypatch.setattr(splits, "FEWEST", 8)
     monkeypatch.setattr(sampler, "MOST", 20)
 
 
@@ -47,9 +48,9 @@ def used(monkeypatch):
     made = []
     init = stretches.Stretches.__init__
 
-    def noting(self, connect, code, names, runs, blocks):
+    def noting(self, connect, code, runs, blocks):
         made.append(stretches.STRETCHES * runs * blocks)
-        init(self, connect, code, names, runs, blocks)
+        init(self, connect, code, runs, blocks)
 
     monkeypatch.setattr(stretches.Stretches, "__init__", noting)
     return made
@@ -64,7 +65,7 @@ def test_moments_are_those_of_the_interpreter(monkeypatch, dtype, runs):
     expected = theirs(params, seed=3, runs=runs, data=data)
     pieces = {500: 0, 20_001: 1, 60_000: 2}[runs]  # the second is a shorter one
     assert len(made) == pieces
-    assert not made or (runs - made[-1]) % made[0] < sampler.STRETCHES * sampler.MOST
+    assert not made or (runs - made[-1]) % made[0] < splits.STRETCHES * sampler.MOST
     rtol = 1e-11 if dtype == "float64" else 2e-4
     np.testing.assert_allclose(found.cost, expected.cost, rtol=rtol)
     for name, grad in expected.grads.items():
@@ -78,11 +79,11 @@ def test_moments_are_those_of_the_interpreter(monkeypatch, dtype, runs):
 @pytest.mark.parametrize("elements", [1, 20, 777, 2048])
 def test_pieces_cover_all_runs_and_are_small(monkeypatch, runs, elements):
     monkeypatch.undo()
-    longest = sampler.longest_block(runs, elements)
+    longest = splits.longest_block(runs, elements)
     if not longest:
-        assert runs * elements < sampler.STRETCHES * sampler.ELEMENTS
+        assert runs * elements < splits.STRETCHES * splits.ELEMENTS
         return
-    one = object.__new__(sampler.Sampler)
+    one = object.__new__(sampler.MomentSampler)
     one._runs, one._longest = runs, longest
     one._stretch = lambda _, block, blocks: (block, blocks)
     one._connect = lambda _, rest: SimpleNamespace(run=(rest, 0))
@@ -90,10 +91,10 @@ def test_pieces_cover_all_runs_and_are_small(monkeypatch, runs, elements):
     for (block, blocks), each, times in one._pieces({}):
         covered += each * times
         if blocks:
-            assert each == sampler.STRETCHES * block * blocks
+            assert each == splits.STRETCHES * block * blocks
             assert 0 < block <= longest and blocks <= sampler.MOST
         else:
-            assert each == block < sampler.STRETCHES * sampler.MOST
+            assert each == block < splits.STRETCHES * sampler.MOST
     assert covered == runs
 
 

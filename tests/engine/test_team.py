@@ -119,7 +119,7 @@ def test_a_failing_part_raises_the_interpreters_error_and_the_next_call_is_right
     bad = good.copy()
     bad[1234, 5] = 7
     expected = step(g.init(seed=0), seed=0, k=good)
-    with pytest.raises(IndexError, match="7"):
+    with pytest.raises(scg.CallError, match="7 in node 'k'"):
         step(g.init(seed=0), seed=0, k=bad)
     assert step(g.init(seed=0), seed=0, k=good).cost == expected.cost
     assert blas.threads() == threads

@@ -12,6 +12,7 @@ import numpy as np
 import scg
 
 BATCH = {"x": np.array([0.8, -1.3])}
+SINGLE = {"x": np.array([0.8])}  # so that all noise can be integrated
 TASTE = np.array([0.3, -1.0, 0.7])
 
 

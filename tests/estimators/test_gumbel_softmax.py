@@ -75,7 +75,9 @@ def test_classes_on_the_same_noise(hard):
 
 
 @FORMS
-@pytest.mark.parametrize("make_graph, data", [(models.narrow, None), (models.plated, models.BATCH)])
+@pytest.mark.parametrize(
+    "make_graph, data", [(models.narrow, None), (models.plated, models.SINGLE)]
+)
 def test_the_bias_is_there_and_found(hard, make_graph, data):
     g = make_graph()
     step = scg.compile(g, make(hard))

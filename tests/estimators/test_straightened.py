@@ -100,7 +100,7 @@ def test_classes_on_the_same_noise(name):
 
 
 @NAMES
-@pytest.mark.parametrize("make, data", [(models.narrow, None), (models.plated, models.BATCH)])
+@pytest.mark.parametrize("make, data", [(models.narrow, None), (models.plated, models.SINGLE)])
 def test_the_bias_is_there_and_found(name, make, data):
     g = make()
     estimator = scg.RaoGumbel(TAU, 1, **QUIET) if name == "rao" else ESTIMATORS[name]()
