@@ -262,7 +262,7 @@ class MeanField:
         self.points: dict[Expr, Expr] = {}
         for expr in influence.order:
             if isinstance(expr, StochasticNode):
-                point = mark(central(expr, self.env, "mean"), label=f"{expr.name}:field")
+                point = mark(central(first, expr, self.env, "mean"), label=f"{expr.name}:field")
                 self.points[expr] = self.env[expr] = point
             else:
                 rewrite((expr,), self.env)

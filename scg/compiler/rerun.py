@@ -88,7 +88,7 @@ def rerun(
 
 def _redrawn(first: FirstRun, node: StochasticNode, run: Rerun, below: str) -> Expr:
     if below in ("mean", "mode"):
-        return central(node, run.env, below)
+        return central(first, node, run.env, below)
     if below == "same":
         draw = first.draw_of(node, run.env)
         if draw.plate is not None and draw.weight is not None:
@@ -108,8 +108,14 @@ def law(node: StochasticNode, env: dict[Expr, Expr]) -> Distribution:
     return node.given(tuple(env[arg] for arg in node.args))
 
 
-def central(node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
-    """Mean or mode of a node given what `env` holds for its parents, on all the node's plates."""
+def central(first: FirstRun, node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
+    """Mean or mode of a node given what `env` holds for its parents, on all the node's plates.
+
+    A node without a mean stays as it was drawn: only costs that get no credit depend on it.
+    """
+    family = node.attrs["family"]
+    if how == "mean" and not (family.supports("mean") and family.extends_to_mean):
+        return stop(first.env[node])
     dist = law(node, env)
     value = dist.mean() if how == "mean" else dist.mode()
     return expand(value, (*value.plates, *node.plates), node.shape)

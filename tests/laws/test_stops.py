@@ -174,3 +174,19 @@ def test_kinks_are_continuous():
     below = 0.5 * (1 + math.erf(MEAN / math.sqrt(2)))
     # d/dm E[relu] = Φ(m), d/dm E|x| = 2 Φ(m) - 1
     assert float(m.mean["m"]) == pytest.approx(2 * below + 2 * below - 1, abs=SMOOTH)
+
+
+@pytest.mark.parametrize("estimator", [scg.MuProp(), scg.MuProp("rollout"), scg.DoubleCV()])
+def test_a_node_without_a_mean_below_a_stop_stays_as_drawn(estimator):
+    """Neither the credited cost nor the mean-field pass of that cost depends on it."""
+    g = scg.Graph("stopped")
+    w = g.parameter("w", np.array([0.4, -0.3, 0.8]))
+    a = g.sample("a", scg.Bernoulli(logits=w[0]))
+    below = scg.stop_gradient(a)
+    k = g.sample("k", scg.Categorical(logits=np.stack([below, w[0], w[1] * below])))
+    g.cost("credited", (a - 0.3) ** 2 * w[2])
+    g.cost("stopped", w[k])
+    params = g.init(seed=0)
+    step = scg.compile(g, {"a": estimator, "k": scg.ScoreFunction()})
+    truth, found = scg.exact(g, params), scg.moments(step, params)
+    np.testing.assert_allclose(found.mean["w"], truth.grads["w"], atol=1e-10)
