@@ -115,7 +115,10 @@ def test_a_signal_saves_a_checkpoint(run, small, tmp_path, name, expected):
     code, _, err = run(*train(small, "--out", tmp_path / "o", "--resume"))
     assert code == 2 and "another run writes there now" in err
     process.send_signal(getattr(signal, name))
-    _, err = process.communicate(timeout=30)
+    try:
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()  # where this process ignores SIGINT, so does its child
     assert process.returncode == expected
     assert "go on with --resume" in err
     assert "Traceback" not in err
