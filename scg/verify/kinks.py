@@ -31,10 +31,12 @@ _SIGNS = ("abs", "relu", "sign", "norm", "barrier")
 _EXPONENTIALS = ("exp", "exp2", "expm1", "sinh", "cosh")
 _SATURATING = ("tanh", "sech_squared", "sigmoid", "softplus", "ndtr", "log_ndtr", "erf", "erfc")
 _WAVES = ("sin", "cos", "tan")
+_SINGULAR = {"divide": 1, "power": 0, "sqrt": 0, "log": 0}  # where an argument is zero
+_DEEP = 16.0  # how many times smaller the least argument is that makes a peak
 JUMPING = ("sign", "code")
 _STEP, _HALF_WAVE = 8.0, 2.5  # how far an argument may move between two nodes
 _FAR = 16.0  # exp(−16) is small enough for rules to see what is left of it
-_FELT, _NEVER = 1e-10, 1e-17  # probability of where steep ops, and jumps, may be left alone
+_FELT, _NEVER = 1e-7, 1e-17  # probability of where steep ops, and jumps, may be left alone
 _RANGES = {"uniform": (2.0**-53, 1.0 - 2.0**-53, 0.5), "normal": (-12.0, 12.0, 0.0)}
 _SECTIONS = np.arange(1, 16) / 16.0
 _ROUNDS = 14  # 16^-14 is beyond the precision of t
@@ -135,6 +137,9 @@ def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]
         assert rule is not None
         slope = rule(expand(cotangent, expr.plates, expr.shape), expr, *args, **expr.attrs)
         return [("code", slope)]
+    if op.name in _SINGULAR:
+        touching = args[_SINGULAR[op.name]]
+        return [("touching", touching)] if touching in moving else []
     kinds = {"exponential": _EXPONENTIALS, "saturating": _SATURATING, "wave": _WAVES}
     return [(kind, args[0]) for kind, names in kinds.items() if op.name in names]
 
@@ -160,12 +165,16 @@ def cuts(
     panel, j = np.nonzero(_changed(found, t.shape[1] - 1) & (mass > _NEVER))
     low, high = t[panel, j], t[panel, j + 1]
     if "sign" in found:
-        hidden, middle, left, right = _crossed(found["sign"], t, probe)
+        hidden, middle, left, right = _dips("sign", found, t, probe)
         fresh = ~np.isin(hidden, panel)  # the others are looked at again when they are cut
         hidden, middle, left, right = (x[fresh] for x in (hidden, middle, left, right))
         panel = np.concatenate([panel, hidden, hidden])
         low, high = np.concatenate([low, left, middle]), np.concatenate([high, middle, right])
     low, high = _closed_in(panel, low, high, probe)
+    if "touching" in found:
+        peaks, middle, _, _ = _dips("touching", found, t, probe)
+        panel = np.concatenate([panel, peaks])
+        low, high = np.concatenate([low, middle]), np.concatenate([high, middle])
     steep, at = np.nonzero(_steep(found, top) & (mass > _FELT))
     near, far = t[steep, at], t[steep, at + 1]  # what is known of a peak stays at an end
     place = np.concatenate([near, (near + far) / 2.0, far])
@@ -210,42 +219,45 @@ def _closed_in(
     return low, high
 
 
-def _crossed(
-    values: np.ndarray, t: np.ndarray, probe: Probe
+def _dips(
+    kind: str, found: dict[str, np.ndarray], t: np.ndarray, probe: Probe
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Panels whose compared values cross zero and return between nodes: where, and brackets."""
+    """Panels with a dip between nodes, across zero or close to it: where, and its bracket."""
+    values = found[kind]
     size = np.abs(values)
     before, here, after = size[:, :-2], size[:, 1:-1], size[:, 2:]
     turns = (here <= before) & (here <= after) & (np.maximum(before, after) > here) & (here > 0)
     # A parabola through three nodes falls at most this far below the middle one.
     with np.errstate(invalid="ignore"):  # infinite on both sides
         turns &= here < 2.0 * (np.maximum(before, after) - here)
+        turns &= values[:, :-2] * values[:, 2:] > 0.0
     panel, j, column = np.nonzero(turns)
     left, right = t[panel, j], t[panel, j + 2]
     low, high, middle = left, right, t[panel, j + 1]
     rows = np.arange(len(panel))
-    sign = np.sign(values[panel, j + 1, column])
-    best = values[panel, j + 1, column] * sign
+    first = values[panel, j + 1, column]
+    sign, best = np.sign(first), np.abs(first)
     for _ in range(_ROUNDS if len(panel) else 0):
         points = low[:, None] + (high - low)[:, None] * _SECTIONS
-        found = probe(panel, points)["sign"][rows, :, column] * sign[:, None]
-        found = np.where(np.isnan(found), np.inf, found)
-        least = np.argmin(found, axis=1)
-        better = found[rows, least] < best
+        value = probe(panel, points)[kind][rows, :, column]
+        value = value * sign[:, None] if kind == "sign" else np.abs(value)
+        value = np.where(np.isnan(value), np.inf, value)
+        least = np.argmin(value, axis=1)
+        better = value[rows, least] < best
         middle = np.where(better, points[rows, least], middle)
-        best = np.minimum(best, found[rows, least])
+        best = np.minimum(best, value[rows, least])
         step = (high - low) / 16.0
         low, high = np.maximum(low, middle - step), np.minimum(high, middle + step)
-    crossed = best < 0
-    panel, first = np.unique(panel[crossed], return_index=True)
-    return panel, middle[crossed][first], left[crossed][first], right[crossed][first]
+    deep = best < (0.0 if kind == "sign" else np.abs(first) / _DEEP)
+    panel, once = np.unique(panel[deep], return_index=True)
+    return panel, middle[deep][once], left[deep][once], right[deep][once]
 
 
 def _steep(found: dict[str, np.ndarray], top: np.ndarray) -> np.ndarray:
     """Whether a steep op moves too far between neighbouring points, where it is felt."""
     steep: Any = np.zeros(())
     for kind, x in found.items():
-        if kind in JUMPING:
+        if kind in (*JUMPING, "touching"):
             continue
         a, b = x[:, :-1], x[:, 1:]
         with np.errstate(invalid="ignore"):

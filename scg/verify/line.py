@@ -13,25 +13,33 @@ from scg.ir.expr import Expr
 from scg.run.step import Step
 from scg.verify.kinks import ADVICE, JUMPING, Cuts, cuts
 from scg.verify.levels import Level
-from scg.verify.quadrature import GOLDEN, LAWS, PANEL, SCAN, Integral, error
+from scg.verify.quadrature import GOLDEN, LAWS, PANEL, SCAN, Cell, Integral, error
 
-_SHORT = 1e-14  # the shortest panel
+_SHORT = 1e-14  # the shortest panel, relative to where it ends
+_PATIENT = 64  # cells, before a rule that hardly ever does is left out
 _SHARE = 0.02  # a short panel may have this part of the error
 _ROUNDING = 1e-13
 _GAP = 2e-15  # no point of a panel lies on the other side of its threshold
 
 
 class Panels(NamedTuple):
-    """Branches, starts and ends in t, and how many easy rules have failed."""
+    """Panels: branch, cell, start and end in it, and whether easy rules are yet to be tried."""
 
     row: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     a: np.ndarray
     b: np.ndarray
-    tried: np.ndarray
+    fresh: np.ndarray
 
     def where(self, kept: np.ndarray | slice) -> Panels:
         """Return some of the panels."""
         return Panels(*(each[kept] for each in self))
+
+    @property
+    def cell(self) -> Cell:
+        """The cells that the panels are parts of."""
+        return Cell(self.low[:, None], self.high[:, None])
 
 
 class Walk(Protocol):
@@ -43,6 +51,7 @@ class Walk(Protocol):
     levels: list[Level]
     leaves: dict[str, Expr]
     first: int
+    luck: dict[tuple[int, int | None], list[int]]
     allowed: np.ndarray
 
     def integral(self, k: int, noise: dict[str, np.ndarray], weight: np.ndarray) -> Integral:
@@ -78,39 +87,47 @@ class Line:
         self.allowed = walk.allowed * self.patience[:, None]
         self.total = Integral(*(np.zeros(self.allowed.shape) for _ in range(3)))
         self.top: np.ndarray | None = None
+        self.points = 0
 
     def start(self) -> Panels:
         """Cut the line at thresholds."""
         law, rows, walk = self.law, len(self.weight), self.walk
         found = self.level.thresholds(walk.values, self.noise, rows, walk.sizes)[self.element]
-        inside = np.clip(np.nan_to_num(found, nan=law.low), law.low, law.high)
+        inside = np.where(np.isnan(found), -np.inf, found)
         ends = np.broadcast_to([0.0, 1.0], (rows, 2))
         edges = np.sort(np.concatenate([ends, law.place(inside)], axis=1), axis=1)
         row = np.repeat(np.arange(rows), edges.shape[1] - 1)
-        a, b = edges[:, :-1].ravel(), edges[:, 1:].ravel()
-        a, b = np.where(a > 0.0, a + _GAP, a), np.where(b < 1.0, b - _GAP, b)  # beside the jumps
-        return Panels(row, a, b, np.zeros(len(row), int))
+        low, high = edges[:, :-1].ravel(), edges[:, 1:].ravel()
+        low = np.where(low > 0.0, low * (1.0 + _GAP), low)  # beside the jumps
+        high = np.where(high < 1.0, high * (1.0 - _GAP), high)
+        none, all_ = np.zeros(len(row)), np.ones(len(row))
+        return Panels(row, low, high, none, all_, np.ones(len(row), bool))
 
     def step(self, panels: Panels) -> Panels:
         """Cut panels, or apply rules to them; return the panels that are left."""
-        panels = panels.where(panels.b - panels.a > _SHORT)
+        low, high = self._ends(panels)
+        panels = panels.where(high - low > (_SHORT * high if self._moves else 0.0))
         left: list[Panels] = []
         if self._probing and len(panels.row):
             cut = self._cuts(panels)
-            left.append(_pieces(panels, cut))
+            left.append(self._pieces(panels, cut))
             panels = panels.where(~np.isin(np.arange(len(panels.row)), cut.panel))
-        if self._moves:
-            for number in range(self.law.attempts):
-                easy = panels.where(panels.tried == number)
-                easy = easy.where(~self._rule(easy, number))
-                left.append(easy._replace(tried=easy.tried + 1))
-            hard = panels.where(panels.tried == self.law.attempts)
-            hard = hard.where(~self._rule(hard, None))
-            middle = hard.a + GOLDEN * (hard.b - hard.a)
-            left += [hard._replace(b=middle), hard._replace(a=middle)]
-        else:
+        if not self._moves:
             self._constant(panels)
-        return joined(left)
+            return joined(left or [panels.where(np.s_[:0])])
+        fresh, hard = panels.where(panels.fresh), panels.where(~panels.fresh)
+        for number in range(self.law.easy_rules):
+            fresh = fresh.where(~self._rule(fresh, number))
+        hard = joined([hard, fresh._replace(fresh=np.zeros(len(fresh.row), bool))])
+        hard = hard.where(~self._rule(hard, None))
+        middle = hard.a + GOLDEN * (hard.b - hard.a)
+        return joined([*left, hard._replace(b=middle), hard._replace(a=middle)])
+
+    def _ends(self, panels: Panels) -> tuple[np.ndarray, np.ndarray]:
+        """Return where panels start and end."""
+        ends = np.stack([panels.a, panels.b], axis=1)
+        low, high = panels.cell.gathered(ends, self.law.power)[0].T
+        return low, high
 
     @property
     def _moves(self) -> bool:
@@ -120,14 +137,17 @@ class Line:
 
     def _rule(self, panels: Panels, easy: int | None) -> np.ndarray:
         """Apply a pair of rules; return for which panels they agree."""
-        row, a, b, _ = panels
-        if not len(row):
-            return np.zeros(0, bool)
+        row, cell = panels.row, panels.cell
+        luck = self.walk.luck.setdefault((self.k, easy), [0, 0])
+        if not len(row) or (easy is not None and luck[0] > _PATIENT and luck[1] < luck[0] / 8):
+            return np.zeros(len(row), bool)
         x, share, rival, clipped = (
-            self.law.smooth(a, b) if easy is None else self.law.easy(a, b, easy)
+            self.law.hard(cell, panels.a[:, None], panels.b[:, None])
+            if easy is None
+            else self.law.easy(cell, easy)
         )
         values, sizes, errors = self._values(row, x, share)
-        high, low, size, below, tails = (
+        found, other, size, below, tails = (
             np.einsum("pk,pko->po", weights, part)
             for weights, part in (
                 (share, values),
@@ -137,25 +157,30 @@ class Line:
                 (2.0 * share * clipped, sizes),
             )
         )
-        doubt = error(high, low)
+        doubt = error(found, other)
         self._learn(row, size)
+        low, high = self._ends(panels)
+        short = (high - low < 2.0 * _SHORT * high) | (high < 2.0 * _SHORT)
         # What may be singular beside the shortest panels is not much more than what they hold.
-        tails += np.where((b - a < 2.0 * _SHORT)[:, None], 4.0 * size, 0.0)
+        tails += np.where(short[:, None], 4.0 * size, 0.0)
         # Finer panels leave tails as they are, but other rules may reach farther out.
         known = doubt if easy is None else doubt + tails
-        done = self._settled(row, b - a, known, size)
-        self._add(row[done], high[done], size[done], (doubt + below + tails)[done])
+        done = self._settled(row, high - low, known, size) | short
+        luck[0] += len(row)
+        luck[1] += int(done.sum())
+        self._add(row[done], found[done], size[done], (doubt + below + tails)[done])
         return done
 
     def _constant(self, panels: Panels) -> None:
         """Add panels on which the outputs are constant."""
-        share = self.law.mass(panels.a, panels.b)[:, None]
+        low, high = self._ends(panels)
+        share = self.law.mass(low, high)[:, None]
         kept = share[:, 0] > 0.0
         if kept.any():
-            row, a, b, _ = panels.where(kept)
-            x, _ = self.law.value((a + b)[:, None] / 2.0)
-            values, sizes, _ = (part[:, 0] for part in self._values(row, x, share[kept]))
-            self._add(row, values * share[kept], sizes * share[kept], _GAP * sizes)
+            x, _ = self.law.value((low + high)[kept, None] / 2.0)
+            row, share = panels.row[kept], share[kept]
+            values, sizes, _ = (part[:, 0] for part in self._values(row, x, share))
+            self._add(row, values * share, sizes * share, _GAP * sizes)
 
     def _settled(
         self, row: np.ndarray, length: np.ndarray, doubt: np.ndarray, size: np.ndarray
@@ -165,7 +190,7 @@ class Line:
         np.add.at(sums, row, doubt)
         share = self.allowed[row] * np.maximum(length, _SHARE)[:, None]
         fine = np.all(doubt <= np.maximum(share, _ROUNDING * size), axis=1)
-        return fine | np.all(sums <= self.allowed, axis=1)[row] | (length < 2.0 * _SHORT)
+        return fine | np.all(sums <= self.allowed, axis=1)[row]
 
     def _learn(self, row: np.ndarray, size: np.ndarray) -> None:
         """Raise the error that is allowed where outputs prove larger than in the pilot's runs."""
@@ -183,6 +208,7 @@ class Line:
         self, row: np.ndarray, x: np.ndarray, share: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return outputs at points, (panels, points, outputs), their sizes and errors."""
+        self.points += x.size
         weight = np.maximum(self.weight[row, None] * np.abs(share), 1e-300)
         noise = self._noise(np.repeat(row, x.shape[1]), x.ravel())
         found = self.walk.integral(self.k + 1, noise, weight.ravel())
@@ -207,10 +233,9 @@ class Line:
         return self.level.kinks is not None and self.level.kinks.program is not None
 
     def _cuts(self, panels: Panels) -> Cuts:
-        row, a, b, _ = panels
-        places = SCAN if np.any(panels.tried == 0) else PANEL.points
-        inside = a[:, None] + (b - a)[:, None] * places
-        t = np.concatenate([a[:, None], inside, b[:, None]], axis=1)
+        row, places = panels.row, SCAN if panels.fresh.any() else PANEL.points
+        s = panels.a[:, None] + (panels.b - panels.a)[:, None] * np.array([0.0, *places, 1.0])
+        t, _ = panels.cell.gathered(s, self.law.power)
 
         def probe(panel: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
             return self._probe(row[panel], points)
@@ -225,6 +250,26 @@ class Line:
             top = self.top[row]
         mass = self.law.mass(t[:, :-1], t[:, 1:])
         return cuts(found, t, mass, top, probe)
+
+    def _pieces(self, panels: Panels, cut: Cuts) -> Panels:
+        """Return the pieces of panels that are cut, each a cell of its own."""
+        which, count = np.unique(cut.panel, return_counts=True)
+        order = np.lexsort((cut.end, cut.panel))
+        panel = np.repeat(which, count + 1)
+        ends = np.ones(len(panel), bool)
+        ends[np.cumsum(count + 1) - 1] = False
+        starts = np.roll(ends, 1)
+        low, high = self._ends(panels)
+        start, end = low[panel], high[panel]
+        end[ends], start[starts] = cut.end[order], cut.start[order]
+        return Panels(
+            panels.row[panel],
+            start,
+            end,
+            np.zeros(len(panel)),
+            np.ones(len(panel)),
+            panels.fresh[panel],
+        )
 
     def _probe(self, row: np.ndarray, t: np.ndarray) -> dict[str, np.ndarray]:
         """Compute codes and arguments, (panels, points, outputs), at probes of later noise."""
@@ -253,21 +298,6 @@ class Line:
                 leaf = self.walk.leaves[name]
                 filled[name] = np.full((rows, *full(leaf, self.walk.sizes)), value)
         return filled
-
-
-def _pieces(panels: Panels, cut: Cuts) -> Panels:
-    """Return the pieces of the panels that are cut."""
-    which, count = np.unique(cut.panel, return_counts=True)
-    order = np.lexsort((cut.end, cut.panel))
-    panel = np.repeat(which, count + 1)
-    last = np.cumsum(count + 1) - 1
-    start, end = np.empty(len(panel)), np.empty(len(panel))
-    ends = np.ones(len(panel), bool)
-    ends[last] = False
-    end[ends], end[last] = cut.end[order], panels.b[which]
-    starts = np.roll(ends, 1)
-    start[starts], start[~starts] = cut.start[order], panels.a[which]
-    return Panels(panels.row[panel], start, end, panels.tried[panel])
 
 
 def joined(parts: Sequence[Panels]) -> Panels:

@@ -1,8 +1,9 @@
-"""Quadrature: rules and variables for one element of noise.
+"""Quadrature: pairs of rules for one element of noise, on cells between its jumps and kinks.
 
-An element x is a function T(t) of t in (0, 1) that gathers points where integrands are singular:
-at both ends for a uniform, far out for a normal. A panel [a, b] of t is integrated by a pair of
-Gauss and Kronrod rules, whose points are moved aside so that they share no symmetry.
+Places on the line of an element are numbers y in (0, 1): a uniform itself, or t with the normal
+x = s log(t / (1 − t)). A cell is integrated by *easy* rules first, which are cheap and exact for
+entire functions, then by panels that are halved until their rules agree. Points are moved aside, so
+that the two rules of a pair share no symmetry.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betainc, betaincinv, betaln, expit, logit, ndtr
+from scipy.special import betainc, betaln, expit, logit, ndtr
 
 GOLDEN = (3.0 - 5.0**0.5) / 2.0
-_POWER = 4  # t⁴ (1 − t)⁴ is the density of the points of a uniform
 _WIDTH = 2.0  # of the logistic density of the points of a normal
-_OUT = 8.4  # trapezoids end near 9
 _BEND = 0.05
+_SAFETY = 4.0
+_OUT = 8.4  # trapezoids end near 9
 #: Nodes, from the outermost to the middle, with the weights of both rules.
 _KRONROD = [
     (0.991455371120812640, 0.022935322010529225, 0.0),
@@ -60,9 +61,29 @@ def _panel() -> Rule:
     half = np.array(_KRONROD)
     middle = np.array([[0.0, 0.209482141084727828, 0.417959183673469388]])
     x, weights, rival = np.concatenate([half * (-1, 1, 1), middle, half[::-1]]).T
-    t = (1.0 + x) / 2.0
-    slope = 1.0 + _BEND * (1.0 - 2.0 * t)
-    return Rule(t + _BEND * t * (1.0 - t), weights * slope / 2.0, rival * slope / 2.0)
+    return Rule(*_bent((1.0 + x) / 2.0, weights / 2.0, rival / 2.0, _BEND))
+
+
+def _pair() -> Rule:
+    """Gauss rules of 16 points and of 15, bent to different sides."""
+    rules = [np.polynomial.legendre.leggauss(count) for count in (16, 15)]
+    (t, w, _), (s, v, _) = (
+        _bent((1.0 + x) / 2.0, w / 2.0, w, bend)
+        for (x, w), bend in zip(rules, (_BEND, -_BEND), strict=True)
+    )
+    nothing = np.zeros(len(t)), np.zeros(len(s))
+    points = np.concatenate([t, s])
+    order = np.argsort(points)
+    weights, rival = np.concatenate([w, nothing[1]]), np.concatenate([nothing[0], v])
+    return Rule(points[order], weights[order], rival[order])
+
+
+def _bent(
+    t: np.ndarray, weights: np.ndarray, rival: np.ndarray, bend: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Move points of (0, 1) aside."""
+    slope = 1.0 + bend * (1.0 - 2.0 * t)
+    return t + bend * t * (1.0 - t), weights * slope, rival * slope
 
 
 def _line() -> Rule:
@@ -92,102 +113,121 @@ def _trapezoid(step: float) -> Rule:
     return Rule(points[order], weights[order] / 2.0, (weights * first)[order])
 
 
-PANEL = _panel()
+PANEL, PAIR = _panel(), _pair()
 #: For the whole line of a normal, one after the other.
 LINES = (_line(), _trapezoid(0.6), _trapezoid(0.3))
-#: Where panels are looked over for kinks before a rule is first applied to them.
+#: Where cells are looked over for kinks before a rule is first applied to them.
 SCAN = np.concatenate([GOLDEN * PANEL.points, GOLDEN + (1.0 - GOLDEN) * PANEL.points])
 
 
-class Law:
-    """The variable of an element of noise, a function x = T(t)."""
+class Cell(NamedTuple):
+    """Cells between jumps and kinks, each from `low` to `high`, which are columns of y."""
 
-    low, high, edge, attempts = 0.0, 1.0, (0.0, 1.0), 1
+    low: np.ndarray
+    high: np.ndarray
+
+    def gathered(self, s: np.ndarray, power: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return y and dy/ds ∝ s^power (1 − s)^power: points gather at both ends."""
+        slope = (s * (1.0 - s)) ** power / np.exp(betaln(power + 1, power + 1))
+        length = self.high - self.low
+        y = self.low + length * betainc(power + 1, power + 1, s)
+        return np.minimum(y, self.high), length * slope  # not beyond a jump by rounding
+
+
+class Law:
+    """The law of an element of noise."""
+
+    edge: tuple[float, float]
+    easy_rules: int
+    power: int
 
     def place(self, x: np.ndarray) -> np.ndarray:
-        """Return the t of x."""
+        """Return the y of x."""
         raise NotImplementedError
 
-    def moved(self, t: np.ndarray) -> np.ndarray:
-        """Return the x of t."""
+    def moved(self, y: np.ndarray) -> np.ndarray:
+        """Return the x of y."""
         raise NotImplementedError
 
-    def density(self, t: np.ndarray) -> np.ndarray:
-        """Return the probability density of t."""
+    def density(self, y: np.ndarray) -> np.ndarray:
+        """Return the probability density of y."""
         raise NotImplementedError
 
     def mass(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return the probability between two t."""
+        """Return the probability between two y."""
         raise NotImplementedError
 
-    def easy(self, a: np.ndarray, b: np.ndarray, number: int) -> Nodes:
-        """Return cheap rules for entire functions of x, of which there are `attempts`."""
+    def easy(self, cell: Cell, number: int) -> Nodes:
+        """Return one of the easy rules."""
         raise NotImplementedError
 
-    def smooth(self, a: np.ndarray, b: np.ndarray) -> Nodes:
-        """Return rules for functions that may be singular at the ends of the range of x."""
-        length = (b - a)[:, None]
-        t = a[:, None] + length * PANEL.points
-        density = self.density(t) * length
-        x, clipped = self.value(t)
-        return Nodes(x, density * PANEL.weights, density * PANEL.rival, clipped)
+    def hard(self, cell: Cell, a: np.ndarray, b: np.ndarray) -> Nodes:
+        """Return rules for panels of a cell, from s = a to b."""
+        y, slope = cell.gathered(a + (b - a) * PANEL.points, self.power)
+        return self.nodes(y, slope * (b - a), PANEL)
 
-    def value(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def nodes(self, y: np.ndarray, slope: np.ndarray, rule: Rule) -> Nodes:
+        """Return rules at y, whose points have the density 1 / slope."""
+        density = self.density(y) * slope
+        x, clipped = self.value(y)
+        return Nodes(x, density * rule.weights, density * rule.rival, clipped)
+
+    def value(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return x as programs see it, and whether it had to be moved inside."""
-        x = self.moved(t)
+        x = self.moved(y)
         inside = np.clip(x, *self.edge)
         return inside, inside != x
 
 
 class Uniform(Law):
-    """dx/dt ∝ t⁴ (1 − t)⁴."""
+    """y = x, with points that gather where logarithms and powers are singular."""
 
     edge = (2.0**-53, 1.0 - 2.0**-53)  # uniforms are open
+    easy_rules = 2
+    power = 4
 
     def place(self, x: np.ndarray) -> np.ndarray:
-        """Invert T."""
-        return betaincinv(_POWER + 1, _POWER + 1, np.clip(x, 0.0, 1.0))
+        """Clip."""
+        return np.clip(x, 0.0, 1.0)
 
-    def moved(self, t: np.ndarray) -> np.ndarray:
-        """Integrate the density."""
-        return betainc(_POWER + 1, _POWER + 1, t)
+    def moved(self, y: np.ndarray) -> np.ndarray:
+        """Return y."""
+        return y
 
-    def density(self, t: np.ndarray) -> np.ndarray:
-        """Return dx/dt."""
-        return (t * (1.0 - t)) ** _POWER / np.exp(betaln(_POWER + 1, _POWER + 1))
+    def density(self, y: np.ndarray) -> np.ndarray:
+        """One."""
+        return np.ones(y.shape)
 
     def mass(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return the difference of x."""
-        return self.moved(b) - self.moved(a)
+        """Return the difference."""
+        return b - a
 
-    def easy(self, a: np.ndarray, b: np.ndarray, number: int) -> Nodes:
-        """Gauss and Kronrod, of x."""
-        low, high = self.moved(a)[:, None], self.moved(b)[:, None]
-        length = high - low
-        x = np.clip(low + length * PANEL.points, *self.edge)
-        return Nodes(x, length * PANEL.weights, length * PANEL.rival, np.zeros(x.shape, bool))
+    def easy(self, cell: Cell, number: int) -> Nodes:
+        """Gauss and Kronrod for polynomials, then Gauss rules for powers of odds."""
+        rule = (PANEL, PAIR)[number]
+        return self.nodes(*cell.gathered(rule.points, number), rule)
 
 
 class Normal(Law):
-    """x = s log(t / (1 − t))."""
+    """x = s log(y / (1 − y))."""
 
-    low, high = -np.inf, np.inf
     edge = (-12.0, 12.0)  # beyond it lies 4e-33 of the probability
-    attempts = len(LINES)
+    easy_rules = len(LINES)
+    power = 0
 
     def place(self, x: np.ndarray) -> np.ndarray:
-        """Invert T."""
+        """Return the logistic function."""
         return expit(x / _WIDTH)
 
-    def moved(self, t: np.ndarray) -> np.ndarray:
+    def moved(self, y: np.ndarray) -> np.ndarray:
         """Return the logit, stretched."""
-        return _WIDTH * logit(t)
+        return _WIDTH * logit(y)
 
-    def density(self, t: np.ndarray) -> np.ndarray:
-        """φ(x) dx/dt."""
-        x = self.moved(t)
+    def density(self, y: np.ndarray) -> np.ndarray:
+        """φ(x) dx/dy."""
+        x = self.moved(y)
         inside = np.abs(x) < 40.0
-        slope = _WIDTH / np.where(inside, t * (1.0 - t), 1.0) / np.sqrt(2.0 * np.pi)
+        slope = _WIDTH / np.where(inside, y * (1.0 - y), 1.0) / np.sqrt(2.0 * np.pi)
         return np.where(inside, np.exp(-0.5 * np.where(inside, x, 0.0) ** 2) * slope, 0.0)
 
     def mass(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -196,11 +236,12 @@ class Normal(Law):
         flip = x > 0.0
         return ndtr(np.where(flip, -x, y)) - ndtr(np.where(flip, -y, x))
 
-    def easy(self, a: np.ndarray, b: np.ndarray, number: int) -> Nodes:
+    def easy(self, cell: Cell, number: int) -> Nodes:
         """Gauss-Hermite, then trapezoids, on the whole line; there are none between other ends."""
-        if not np.all((a == 0.0) & (b == 1.0)):
-            return self.smooth(a, b)
-        x, weights, rival = (np.tile(each, (len(a), 1)) for each in LINES[number])
+        if not np.all((cell.low == 0.0) & (cell.high == 1.0)):
+            y, slope = cell.gathered(PANEL.points, 0)
+            return self.nodes(y, slope, PANEL)
+        x, weights, rival = (np.tile(each, (len(cell.low), 1)) for each in LINES[number])
         return Nodes(x, weights, rival, np.abs(x) > _OUT)
 
 

@@ -54,6 +54,7 @@ class Walk:
     ):
         self.step, self.values, self.sizes = step, values, sizes
         self.squares, self.limit = squares, limit
+        self.luck: dict[tuple[int, int | None], list[int]] = {}  # of rules: cells tried, and done
         self.count, self.branches = 0, Branches(np.ones(1))
         self.levels = levels(step, sizes)
         self.leaves = {level.leaf.attrs["name"]: level.leaf for level in self.levels}
@@ -218,7 +219,9 @@ class Walk:
         pending = line.start()
         length = max(1, self._length() // len(PANEL.points))
         while len(pending.row):
-            self._check(self.count + len(pending.row))
+            points = len(pending.row) * len(PANEL.points)
+            each = self.count / line.points if k == self.first and line.points else 1.0
+            self._check(self.count + int(points * each))  # what is to come, at the least
             parts = (
                 line.step(pending.where(np.s_[start : start + length]))
                 for start in range(0, len(pending.row), length)

@@ -117,6 +117,20 @@ SEVERAL = {
         float(np.real(((np.exp(9j) - 1) / 9j) ** 2)),
     ),
     "floor of a sum": (lambda a, b: np.floor(a + b), "uu", 0.5),
+    # the density of a + b is a triangle
+    "rational peak of a sum": (
+        lambda a, b: 1.0 / (1.0 + ((a + b - 1.48) / 6e-4) ** 2),
+        "uu",
+        sum(
+            quad(
+                lambda x: min(x, 2.0 - x) / (1.0 + ((x - 1.48) / 6e-4) ** 2),
+                low,
+                high,
+                epsabs=1e-15,
+            )[0]
+            for low, high in itertools.pairwise([0.0, 1.0, 1.4, 1.47, 1.48, 1.49, 1.56, 2.0])
+        ),
+    ),
     "mixed": (lambda u, x: np.where(x - MU < u - 0.5, 1.0, 0.0), "un", 0.5),
 }
 
