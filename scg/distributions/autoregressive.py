@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, Noise, numeric, unsupported
+from scg.distributions.base import Joint, numeric, unsupported
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.elementwise import greater, sigmoid, where
 from scg.ops.linalg import matmul

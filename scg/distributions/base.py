@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from scg.arguments import constructor
 from scg.distributions.constraints import Constraint, check
+from scg.distributions.protocols import Noise
 from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
@@ -19,18 +20,6 @@ from scg.ir.plate import ordered
 from scg.ops.elementwise import exp
 from scg.ops.reductions import expand, sum
 from scg.ops.statistics import prod
-
-
-class Noise(Protocol):
-    """Where a draw takes its randomness from."""
-
-    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Any:
-        """Return uniforms on the open unit interval."""
-        ...
-
-    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Any:
-        """Return standard normals."""
-        ...
 
 
 def unsupported(what: str, why: str = "") -> Callable[..., Any]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, Finite, Noise, one_of
+from scg.distributions.base import FAR, Finite, one_of
 from scg.distributions.logistic import Logistic
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import ceil, clip, floor
 from scg.ops.elementwise import (
     expm1,

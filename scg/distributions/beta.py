@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
 from scg.distributions.gamma import shape_remainder
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_sigmoid
 from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, where
 from scg.ops.proportions import beta_log_density, relative_entropy

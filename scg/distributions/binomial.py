@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Finite, Noise
+from scg.distributions.base import Finite
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import search
 from scg.distributions.counts import POINTS, spread
+from scg.distributions.protocols import Noise
 from scg.distributions.trials import Trials, check_same_total
 from scg.ops.elementary import clip, floor
 from scg.ops.elementwise import cast, exp, greater, less, less_equal, sqrt, where

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, Finite, Noise, one_of, unsupported
+from scg.distributions.base import FAR, Finite, one_of, unsupported
 from scg.distributions.gumbel import Gumbel
+from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import (

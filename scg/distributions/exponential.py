@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp, open_positive
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
 from scg.ops.proportions import absorb, log_ratio

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import log, maximum, square
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy

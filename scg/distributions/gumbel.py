@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.base import Noise
 from scg.distributions.location_scale import LocationScale
+from scg.distributions.protocols import Noise
 from scg.ops.elementwise import exp, log
 from scg.ops.special import gammaln
 

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_positive
 from scg.ops.elementwise import log, sqrt, square
 from scg.ops.special import erfinv

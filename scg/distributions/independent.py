@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from scg.distributions.base import Distribution, Noise, unsupported
+from scg.distributions.base import Distribution, unsupported
+from scg.distributions.protocols import Noise
 from scg.distributions.values import deepened
 from scg.errors import DeclarationError
 from scg.ops.reductions import sum

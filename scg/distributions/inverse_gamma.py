@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
 from scg.distributions.gamma import Gamma
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import greater, log, square, where
 from scg.ops.proportions import gamma_log_density

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, unsupported
+from scg.distributions.base import Distribution, unsupported
+from scg.distributions.protocols import Noise
 from scg.ops.elementwise import exp, greater, log, square, where
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
 from scg.distributions.normal import Normal
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import exp, expm1, log, square
 from scg.ops.special import ndtri

@@ -10,14 +10,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import (
-    Distribution,
-    Joint,
-    Noise,
-    one_of,
-    unsupported,
-)
+from scg.distributions.base import Distribution, Joint, one_of, unsupported
 from scg.distributions.categorical import Categorical
+from scg.distributions.protocols import Noise
 from scg.distributions.values import check_mask
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ops.elementwise import equal, greater, logical_and, logical_not, logical_or, square, where

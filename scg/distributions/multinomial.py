@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, Noise
+from scg.distributions.base import Joint
 from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import OneHotCategorical
+from scg.distributions.protocols import Noise
 from scg.distributions.trials import Trials, check_same_total
 from scg.errors import DeclarationError
 from scg.ops.elementary import floor

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, Noise, numeric
+from scg.distributions.base import Joint, numeric
+from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.arrange import diag, diagonal
 from scg.ops.decompositions import cholesky, solve_triangular, t

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise, one_of
+from scg.distributions.base import Distribution, one_of
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.counts import log_gamma_gap
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import ceil, floor
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
 from scg.ops.proportions import beta_log_density

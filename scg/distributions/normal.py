@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.distributions.base import Noise
 from scg.distributions.location_scale import Symmetric
+from scg.distributions.protocols import Noise
 from scg.ops.elementwise import log, sqrt, square
 from scg.ops.special import HALF_LOG_2PI, ndtri
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import exp, greater, greater_equal, log, log1p, square, where
 from scg.ops.within import within

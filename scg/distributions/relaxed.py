@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Joint, Noise, one_of, unsupported
+from scg.distributions.base import Distribution, Joint, one_of, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_softplus
+from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_exp, open_sigmoid, open_unit
 from scg.ops.elementwise import absolute, log, log1p, softplus, subtract

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Noise, unsupported
+from scg.distributions.base import unsupported
 from scg.distributions.location_scale import Symmetric
+from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp, open_positive
 from scg.ops.elementwise import (
     absolute,

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Noise
+from scg.distributions.base import Distribution
+from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import greater_equal, less_equal, log, logical_and, square, where

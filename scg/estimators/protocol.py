@@ -89,7 +89,7 @@ class Route(Protocol):
 
 
 class Sampler(Protocol):
-    """The noise of one node; see :class:`scg.distributions.base.Noise`."""
+    """The noise of one node; see :class:`scg.distributions.protocols.Noise`."""
 
     memory: Memory  #: What the estimator keeps at the node, for draws that depend on it.
 

@@ -6,6 +6,7 @@ from scipy import stats
 
 import scg
 from scg.distributions import DISTRIBUTIONS, Distribution
+from scg.distributions.protocols import Binary, Classes
 
 from . import law, test_counts, test_univariate
 
@@ -246,3 +247,10 @@ def test_a_mixture_is_at_home_where_any_component_is():
     g.observe("x", moving, g.data("y", ()))
     g.observe("z", scg.Mixture([scg.Gamma(2.0), scg.Exponential(1.0)], probs=[0.5, 0.5]), 1.0)
     assert np.isfinite(scg.compile(g)({"width": 1.0}, y=-3.0, seed=0).cost)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_what_estimators_call_binary_or_classes_are_three_families(name):
+    d, _ = LAWS[name]
+    assert isinstance(d, Binary) is isinstance(d, scg.Bernoulli)
+    assert isinstance(d, Classes) is isinstance(d, (scg.Categorical, scg.OneHotCategorical))
