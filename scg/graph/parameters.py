@@ -83,7 +83,7 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     if masked(value):
         raise DeclarationError(f"parameter {name!r}: the initial value is {MASKED}")
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DeclarationError(f"parameter {name!r}: expected numbers, got {value!r}") from error
     if not np.all(np.isfinite(array)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from scg.ir.plate import Plates, ordered
 
 #: Axes of a NumPy array.
 MOST_AXES = 64
+_SMALL = 1024
 
 
 def intern(
@@ -38,7 +40,7 @@ def intern(
             f"{what} has {len(signature[0])} event axes and {len(signature[1])} plates, more than "
             f"the {MOST_AXES} axes that arrays can have; join axes with np.reshape"
         )
-    content = None if value is None else (value.dtype.str, value.shape, value.tobytes())
+    content = None if value is None else (value.dtype.str, value.shape, _content(value))
     key = (op.name, tuple(map(id, args)), tuple(sorted(attrs.items())), signature, content)
     found = graph.table.get(key)
     if found is not None:
@@ -48,6 +50,11 @@ def intern(
     expr.shape, expr.plates, expr.kind = signature
     expr.origin = graph.origin
     return graph.table.setdefault(key, expr)
+
+
+def _content(value: np.ndarray) -> bytes:
+    """The bytes of a small array; of a large one a digest, which keeps no second copy alive."""
+    return value.tobytes() if value.nbytes <= _SMALL else hashlib.blake2b(value.reshape(-1)).digest()
 
 
 def _all_plates(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
@@ -190,10 +197,11 @@ def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
             f"of dtype {array.dtype}; only functions of np and scg take nodes"
         )
     kind = {"f": "float", "i": "int", "u": "int", "b": "bool"}[array.dtype.kind]
-    array = np.ascontiguousarray(
-        array, dtype={"float": np.float64, "int": np.int64, "bool": np.bool_}[kind]
-    ).reshape(array.shape)
-    array.setflags(write=False)
+    dtype = {"float": np.float64, "int": np.int64, "bool": np.bool_}[kind]
+    fixed = array.base is None and not array.flags.writeable and array.flags.c_contiguous
+    if not fixed or array.dtype != dtype:  # a later change of the caller's array changes no graph
+        array = np.array(array, dtype, order="C")
+        array.setflags(write=False)
     signature = (array.shape[len(plates) :], plates, kind)
     return intern(graph, CONST, (), {}, signature, array)
 

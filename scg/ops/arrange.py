@@ -202,7 +202,11 @@ def triu(x: Any, k: int = 0) -> Any:
 
 def diag(x: Any) -> Any:
     """Diagonal matrix of a vector; of a matrix its diagonal."""
-    if np.ndim(x) != 1:
-        return diagonal(x)
-    n = np.shape(x)[0]
-    return triu(tril(broadcast_to(reshape(x, shape=(n, 1)), (n, n))))
+    return diagonal_matrix(x) if np.ndim(x) == 1 else diagonal(x)
+
+
+def diagonal_matrix(x: Any) -> Any:
+    """Diagonal matrices of the vectors along the last event axis."""
+    shape = np.shape(x)
+    wide = broadcast_to(reshape(x, shape=(*shape, 1)), (*shape, shape[-1]))
+    return triu(tril(wide))

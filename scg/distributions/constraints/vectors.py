@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.constraints.numbers import Constraint, Positive, known
-from scg.ops.arrange import diagonal, tril
+from scg.ops.arrange import diagonal, diagonal_matrix, tril
 from scg.ops.elementwise import absolute, log, minimum, softplus, subtract
 from scg.ops.reductions import softmax, sum
-from scg.ops.shape import concatenate, cumsum, getitem, take_slice
+from scg.ops.shape import concatenate, cumsum, take_slice
 from scg.ops.statistics import min
 
 _ROUNDING = 1e-5  # of sums to one, in single precision
@@ -118,11 +118,11 @@ class LowerCholesky(Constraint):
 
     def transform(self, u: Any) -> Any:
         """Keep what is below the diagonal, and take the softplus on it."""
-        return tril(u, -1) + _on_diagonal(softplus(diagonal(u)))
+        return tril(u, -1) + diagonal_matrix(softplus(diagonal(u)))
 
     def inverse(self, x: Any) -> Any:
         """Keep what is below the diagonal, and invert the softplus on it."""
-        return tril(x, -1) + _on_diagonal(_positive.inverse(diagonal(x)))
+        return tril(x, -1) + diagonal_matrix(_positive.inverse(diagonal(x)))
 
 
 def _margin(x: Any, total: float, slack: float) -> Any:
@@ -140,7 +140,3 @@ def _first(x: Any) -> Any:
 
 def _rest(x: Any) -> Any:
     return _span(x, 1, np.shape(x)[-1])
-
-
-def _on_diagonal(x: Any) -> Any:
-    return getitem(x, (Ellipsis, None)) * np.eye(np.shape(x)[-1])
