@@ -54,7 +54,9 @@ def intern(
 
 def _content(value: np.ndarray) -> bytes:
     """The bytes of a small array; of a large one a digest, which keeps no second copy alive."""
-    return value.tobytes() if value.nbytes <= _SMALL else hashlib.blake2b(value.reshape(-1)).digest()
+    if value.nbytes <= _SMALL:
+        return value.tobytes()
+    return hashlib.blake2b(value.reshape(-1)).digest()
 
 
 def _all_plates(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
