@@ -1,7 +1,7 @@
-"""Write docs/howto/choose_an_estimator.md from the traits and from what was measured.
+"""Write docs/howto/choose_an_estimator.md from the estimators' traits and the measured variances.
 
 python benchmarks/estimators/page.py            write the page
-python benchmarks/estimators/page.py --check    exit with 1 if it is not what the files say
+python benchmarks/estimators/page.py --check    exit with 1 if the page is out of date
 """
 
 import json
@@ -23,19 +23,21 @@ FILE = DOCS / "results" / "estimators.jsonl"
 MADE = "<!-- made by benchmarks/estimators/page.py; do not edit -->"
 TASKS = {
     "toy": ("f(b) = (b − t)²", "t", "leave-one-out, K=2", (
-        "One Bernoulli variable with logit 1. Own parameters learned for 5000 updates."
+        "One Bernoulli variable b with logit 1. Estimators with parameters of their own learned them "
+        "for 5000 updates."
     )),
     "classes": ("The toy of CARMS", "a", "leave-one-out, K=3", (
-        "Three variables of three classes, a cost that is linear in them, probabilities drawn from "
-        "Dirichlet(a, a, a): medians over 30 draws. Own parameters learned for 300 updates."
+        "Three categorical variables of three classes each and a cost that is linear in them. The "
+        "probabilities were sampled 30 times from Dirichlet(a, a, a); the table has medians. "
+        "Estimators with parameters of their own learned them for 300 updates."
     )),
     "bernoulli": ("Linear autoencoder, 200 Bernoulli units", "data", "leave-one-out, K=2", (
-        "Trained for 3000 updates of Adam at 10⁻³ with DisARM, then frozen: the gradient of the "
-        "encoder on one batch of 50 validation images. Own parameters and baselines learned for "
-        "300 updates on other batches."
+        "The model was trained for 3000 updates of Adam at 10⁻³ with DisARM, then frozen. The "
+        "variance is that of the encoder's gradient on one batch of 50 validation images. "
+        "Baselines and the estimators' own parameters learned for 300 updates on other batches."
     )),
     "categorical": ("Linear autoencoder, 20 × 10 classes", "data", "leave-one-out, K=3", (
-        "Likewise, trained with leave-one-out of four draws."
+        "Measured likewise, after training with leave-one-out and four samples."
     )),
 }  # fmt: skip
 Records = dict[tuple[str, str, str], dict[str, Any]]
@@ -45,39 +47,48 @@ def page(records: Records) -> Iterator[str]:
     """Yield the page."""
     yield f"{MADE}\n\n# Choose an estimator\n"
     yield (
-        "`scg.compile(g)` chooses for you, one estimator a node, never a biased one, and "
-        "`step.explain()` says why. To choose yourself, see what fits (a wrong choice is an error "
-        "that names what fits), then measure *your* graph at your parameters:\n"
+        "`scg.compile(g)` chooses an unbiased estimator for each node, and `step.explain()` gives "
+        "the reasons. To choose yourself, proceed in three steps:\n\n"
+        "1. Find the estimators that fit the node in the first table below. If you choose one that "
+        "does not fit, the error lists those that do.\n"
+        "2. Narrow them down with the measurements below. As a rule, take `Reparameterization` for "
+        "continuous variables; `Enumeration` or `RAM` if a node has few values, or if replays are "
+        "cheap; `REBAR` or `RELAX` for discrete variables and a differentiable cost; `LeaveOneOut`, "
+        "`DisARM` or `ARMS` if the cost is a black box.\n"
+        "3. Measure them on *your* graph, at your parameters:\n"
     )
     yield from ("```python", *_EXAMPLE, "```\n")
     yield "## What fits\n"
     yield (
-        "From the traits. *Needs*: of the distribution and of the paths to the costs. *Order*: the "
-        "highest derivative that stays unbiased. *Evaluations* of the costs for one gradient.\n"
+        "*Needs*: what the estimator requires of the node's distribution and of the paths from the "
+        "node to the costs. *Order*: the highest derivative that stays unbiased. *Evaluations*: how "
+        "often one run evaluates the costs; K is the number of samples, C the number of classes, n "
+        "the number of coordinates.\n"
     )
     yield from _table(
         ("estimator", "needs", "unbiased", "order", "evaluations"), map(_traits, ESTIMATORS)
     )
     yield "\n## What was measured\n"
     yield (
-        "Variance is one thing throughout: of the mean estimator of one run, on a fixed batch, "
-        "summed over the components of the gradient. A cell has two ratios to leave-one-out, which "
-        "has 1 · 1: variance × evaluations (the variance at equal evaluations of the cost), and "
-        "variance × time. Less is better. Replays count as evaluations; times are processor "
-        "seconds of compiled programs. Biased estimators are in italics: their variance is not "
-        "their error. The figures are in "
-        "`docs/results/estimators.jsonl`; "
-        "`python benchmarks/estimators/measure.py` makes them.\n"
+        "All variances are per run, on one batch, summed over gradient components. Each cell has "
+        "two ratios to leave-one-out, whose own cells are therefore 1 · 1: variance × evaluations "
+        "(hence the variance at equal evaluations of the cost), and variance × time. Lower is "
+        "better. Replays count as evaluations. Times are processor seconds of compiled programs. "
+        "Biased estimators are in italics: a low variance does not make their error low. The "
+        "figures are in `docs/results/estimators.jsonl`; `python benchmarks/estimators/measure.py` "
+        "measures them.\n"
     )
     for task in TASKS:
         yield from _measured(task, records)
-    yield "## Orders that the papers state\n"
+    yield "## Claims of the papers\n"
     yield (
-        "The ratio of the two variances for one run of each, or *at equal evaluations*. An order "
-        "was seen where the ratio is below 1 by more than two standard errors.\n"
+        "Each row states that one estimator has a lower variance than another. *Ratios*: its "
+        "variance divided by the other's, for one run of each or, where the row says so, at equal "
+        "evaluations. *Seen*: yes if the ratio is below 1 by more than two standard errors, no if "
+        "it is above 1 by as much, and undecided otherwise.\n"
     )
     rows = [row for claim in CLAIMS for row in _claim(claim, records)]
-    yield from _table(("source", "smaller variance", "than", "where", "ratios", "seen"), rows)
+    yield from _table(("source", "lower variance", "than", "model", "ratios", "seen"), rows)
 
 
 _EXAMPLE = (
