@@ -23,8 +23,8 @@ FILE = DOCS / "results" / "estimators.jsonl"
 MADE = "<!-- made by benchmarks/estimators/page.py; do not edit -->"
 TASKS = {
     "toy": ("f(b) = (b − t)²", "t", "leave-one-out, K=2", (
-        "One Bernoulli variable b with logit 1. Estimators with parameters of their own learned them "
-        "for 5000 updates."
+        "One Bernoulli variable b with logit 1. Estimators with parameters of their own learned "
+        "them for 5000 updates."
     )),
     "classes": ("The toy of CARMS", "a", "leave-one-out, K=3", (
         "Three categorical variables of three classes each and a cost that is linear in them. The "
@@ -53,17 +53,17 @@ def page(records: Records) -> Iterator[str]:
         "does not fit, the error lists those that do.\n"
         "2. Narrow them down with the measurements below. As a rule, take `Reparameterization` for "
         "continuous variables; `Enumeration` or `RAM` if a node has few values, or if replays are "
-        "cheap; `REBAR` or `RELAX` for discrete variables and a differentiable cost; `LeaveOneOut`, "
-        "`DisARM` or `ARMS` if the cost is a black box.\n"
+        "cheap; `REBAR` or `RELAX` for discrete variables and a differentiable cost; "
+        "`LeaveOneOut`, `DisARM` or `ARMS` if the cost is a black box.\n"
         "3. Measure them on *your* graph, at your parameters:\n"
     )
     yield from ("```python", *_EXAMPLE, "```\n")
     yield "## What fits\n"
     yield (
         "*Needs*: what the estimator requires of the node's distribution and of the paths from the "
-        "node to the costs. *Order*: the highest derivative that stays unbiased. *Evaluations*: how "
-        "often one run evaluates the costs; K is the number of samples, C the number of classes, n "
-        "the number of coordinates.\n"
+        "node to the costs. *Order*: the highest derivative that stays unbiased. *Evaluations*: "
+        "how often one run evaluates the costs; K is the number of samples, C the number of "
+        "classes, n the number of coordinates.\n"
     )
     yield from _table(
         ("estimator", "needs", "unbiased", "order", "evaluations"), map(_traits, ESTIMATORS)
