@@ -12,7 +12,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import Finite
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import search
-from scg.distributions.counts import POINTS, spread
+from scg.distributions.counts import POINTS, settled, spread
 from scg.distributions.protocols import Noise
 from scg.distributions.trials import Trials, check_same_total
 from scg.ops.elementary import clip, floor
@@ -93,7 +93,7 @@ class Binomial(Trials, Finite):
     def log_prob_elementwise(self, x: Any) -> Any:
         """In p, the log-density of a beta value of shapes k + 1 and n − k + 1, over n + 1."""
         ((name, value),) = self.parameters.items()
-        n = float(self.total_count)
+        n, x = float(self.total_count), settled(x, value) if name == "probs" else x
         density = beta_log_density(value, x + 1.0, n + 1.0 - x, logit=name == "logits")
         return density - math.log(n + 1.0)
 

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.base import numeric
+from scg.ir.expr import Expr
 from scg.ops.elementary import floor
 from scg.ops.elementwise import exp, expm1, greater, log1p, maximum, minimum, where
+from scg.ops.gradient import graft
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
+from scg.ops.within import within
 
 #: Number of points that `spread` takes.
 POINTS = 232
@@ -55,3 +58,13 @@ def log_gamma_gap(shape: Any, odds: Any, above: Any, below: Any) -> Any:
 
 def _deep(x: Any) -> Any:
     return getitem(numeric(x), (Ellipsis, None))
+
+
+def settled(x: Any, p: Any) -> Any:
+    """Return a count without a derivative where a trial succeeds with probability `p` = 0 or 1.
+
+    There the log-probability has the term 0 · log 0, which has no slope.
+    """
+    if not isinstance(x, Expr):
+        return x
+    return graft(x, within(p, 0.0, 1.0, x, 0.0, closed=False))

@@ -7,7 +7,7 @@ from typing import Any
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, one_of
 from scg.distributions.bernoulli import Bernoulli
-from scg.distributions.counts import log_gamma_gap
+from scg.distributions.counts import log_gamma_gap, settled
 from scg.distributions.protocols import Noise
 from scg.ops.elementary import ceil, floor
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
@@ -135,6 +135,7 @@ class NegativeBinomial(Distribution):
     def log_prob_elementwise(self, x: Any) -> Any:
         """In p, the log-density of a beta value of shapes k + 1 and r, times (1 − p) / (k + r)."""
         r, ((name, value),) = self.total_count, self.trial.parameters.items()
+        x = settled(x, value) if name == "probs" else x
         density = beta_log_density(value, x + 1.0, r, logit=name == "logits")
         return density + self.trial.log_prob_elementwise(0.0) - log(x + r)
 

@@ -9,7 +9,7 @@ from scg.estimators.parts.alternatives import marginalized
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
 from scg.ir.op import constant
-from scg.ops.elementwise import where
+from scg.ops.elementwise import possible, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum
 
@@ -48,12 +48,16 @@ class MeasureValued(Estimator):
         own = np.eye(x.size, dtype=bool).reshape(-1, *x.shape)
         here = constant(x.graph, own, (plate,))
 
-        def cost(part: Expr) -> Expr:
+        counts_of_trials = dist.support.kind == "integer" and "probs" in dist.parameters
+
+        def cost(part: Expr, theta: Expr) -> Expr:
             replay = downstream.at(where(here, stop(part), x), below="same")
-            return plate_sum(where(here, replay.cost, 0.0), plate)
+            cost = plate_sum(where(here, replay.cost, 0.0), plate)
+            # where theta is 0 or 1, one part is impossible and its cost need not be finite
+            return possible(cost, theta * (1.0 - theta)) if counts_of_trials else cost
 
         terms = [
-            along(factor * (cost(positive) - cost(negative)), theta)
+            along(factor * (cost(positive, theta) - cost(negative, theta)), theta)
             for theta, factor, positive, negative in draw.aux["parts"]
         ]
         total = terms[0]

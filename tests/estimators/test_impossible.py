@@ -346,3 +346,43 @@ def test_a_uniform_that_is_the_probability_bit_for_bit(estimator, dtype):
         noise["x/u"] = np.asarray(u, dtype)[None]
         out = step(g.init(seed=0), noise=noise, state=step.init(seed=0))
         assert all_finite(out)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_counts_that_are_certain_under_their_own_log_probability(p, backend):
+    """f(k) = (k − .4)² + log p(k): 0 · log 0 has no slope, and impossible counts no cost."""
+    n, g = 3, scg.Graph("certain")
+    b = g.sample("b", scg.Binomial(n, probs=g.parameter("p", p)))
+    g.cost("c", (b - 0.4) ** 2 + b.log_prob())
+    k, sign = n * p, 2 * p - 1
+    value, slope, own = (k - 0.4) ** 2, 2 * (k - 0.4), n * sign
+    truths = {
+        scg.MeasureValued: own + own * value,
+        scg.MuProp: own + n * slope,
+        scg.DoubleCV: own,
+        scg.StraightThrough: own + n * slope,
+        scg.DARN: own + (k - n / 2) * own * slope,
+    }
+    for make, truth in truths.items():
+        estimator = make() if make.unbiased else make(allow_biased=True)
+        step = scg.compile(g, estimator=estimator, backend=backend)
+        with np.errstate(all="ignore"):
+            out = step({"p": p}, seed=1)
+        np.testing.assert_allclose([out.cost, out.grads["p"]], [value, truth], rtol=1e-12)
+    np.testing.assert_allclose(scg.exact(g, {"p": p}).grads["p"], truths[scg.MeasureValued])
+
+
+@pytest.mark.parametrize("make", [scg.MuProp, scg.DoubleCV, scg.MeasureValued])
+@pytest.mark.parametrize(
+    ("law", "p"),
+    [(scg.Geometric, 1.0), (lambda probs: scg.NegativeBinomial(2.0, probs=probs), 0.0)],
+)
+def test_waiting_times_that_are_certain(law, p, make):
+    g = scg.Graph("certain")
+    b = g.sample("b", law(probs=g.parameter("p", p)))
+    g.cost("c", (b - 0.4) ** 2 + b.log_prob())
+    with np.errstate(all="ignore"):
+        out = scg.compile(g, estimator=make(), backend="numpy")({"p": p}, seed=1)
+    np.testing.assert_allclose(out.cost, 0.16, rtol=1e-12)
+    assert np.isfinite(out.grads["p"])
