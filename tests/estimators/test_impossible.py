@@ -116,6 +116,30 @@ def all_finite(out):
     return all(np.all(np.isfinite(x)) for part in parts for x in numbers(part or {}))
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: scg.ScoreFunction(scg.baselines.Network(hidden=(4,))),
+        scg.LAX,
+        scg.RELAX,
+        lambda: scg.RELAX(temperature=None),
+    ],
+    ids=["baseline", "LAX", "RELAX", "RELAX, network"],
+)
+def test_a_network_is_not_poisoned_by_an_infinite_logit_among_its_inputs(make, dtype, backend):
+    """The logits are data, which the networks of these estimators read."""
+    g = scg.Graph("logits as data")
+    t, logits = g.parameter("t", np.zeros(3)), g.data("logits", 3)
+    x = g.sample("x", scg.OneHotCategorical(logits=t + logits))
+    g.cost("cost", np.sum(x * COSTS))
+    out = run(g, make(), dtype, backend, logits=[*LOGITS[:2], -INF])
+    assert all_finite(out)
+    _, gradient = truth((1, 1, 0))
+    assert np.all(np.abs(out.grads["t"] - gradient) < 6 * out.stderr["t"] + 1e-6)
+
+
 @pytest.mark.filterwarnings("ignore::scg.BiasWarning")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", EXACT | SAMPLED | BIASED)

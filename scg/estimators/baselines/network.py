@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.arguments import Fraction
+from scg.distributions.base import FAR
 from scg.estimators.baselines.base import Baseline
-from scg.ops.elementwise import cast, maximum, square, tanh
+from scg.ops.elementary import clip
+from scg.ops.elementwise import absolute, cast, equal, maximum, square, tanh, where
 from scg.ops.gradient import stop
 from scg.ops.linalg import matmul
 from scg.ops.shape import np_concatenate, np_reshape
@@ -29,6 +31,11 @@ def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return np.zeros(shape)
 
 
+def _finite(x: Expr) -> Expr:
+    """Inputs of which infinite ones, such as the logit of an impossible value, end at ±FAR."""
+    return where(equal(absolute(x), np.inf), clip(x, -FAR, FAR), x)
+
+
 def tanh_network(
     inputs: Sequence[Expr], hidden: tuple[int, ...], memory: Memory, learn: str
 ) -> Expr:
@@ -37,7 +44,7 @@ def tanh_network(
     Parameters
     ----------
     inputs : sequence of Expr
-        Arrays of any shape.
+        Arrays of any shape. Infinite entries count as ±80.
     hidden : tuple of int
         Widths of the tanh layers.
     memory : Memory
@@ -45,7 +52,7 @@ def tanh_network(
     learn : str
         What the weights learn on; see :meth:`scg.estimators.protocol.Memory.parameter`.
     """
-    flat = [np_reshape(x, (x.size,)) for x in inputs]
+    flat = [_finite(np_reshape(x, (x.size,))) for x in inputs]
     layer = np_concatenate(flat) if len(flat) > 1 else flat[0]
     for i, width in enumerate(hidden):
         weights = memory.parameter(f"W{i}", (layer.size, width), _uniform_fan_in, learn)
