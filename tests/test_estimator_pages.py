@@ -1,4 +1,4 @@
-"""Each published estimator has one file, one page with the seven headings, a test and a source.
+"""Each published estimator has one file, one page with the eight headings, a test and a source.
 
 Its formula is on the page (see test_tables) and has an exact picture of its variance.
 """
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference" / "estimators"
 HEADINGS = [
     "Idea",
+    "When to use it",
     "Formula",
     "Assumptions",
     "In the protocol",
