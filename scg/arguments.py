@@ -132,10 +132,16 @@ KINDS: dict[str, Kind] = {
     "str": ("a string", _of(str)),
     "str | None": ("a string, or None", _of(str, type(None))),
     "bool | str": ("True, False or a text", _of(bool, np.bool_, str)),
+    "str | PathLike[str]": ("a path", _of(str, PathLike)),
     "str | PathLike[str] | None": ("a path, or None", _of(str, PathLike, type(None))),
     "tuple[int, ...]": ("positive integers such as (10,)", _widths),
     "Iterable[str | Expr]": ("a list of names or nodes", _names),
     "Sequence[int]": ("a list of widths such as [64, 10]", lambda value: _widths(value) and value),
+    "Callable[..., Any]": ("a function", callable),
+    "Callable[..., Any] | None": (
+        "a function, or None",
+        lambda value: value is None or callable(value),
+    ),
     "Callable[[Expr], Expr]": ("a function such as scg.relu", callable),
     "Sequence[Callback]": ("a list of functions of the run", _functions),
     "Transform | None": (
@@ -143,6 +149,7 @@ KINDS: dict[str, Kind] = {
         lambda value: value is None or callable(value),
     ),
     "Mapping[str, Any]": _MAPPING,
+    "Mapping[str, np.ndarray]": _MAPPING,
     "Mapping[str, Any] | Iterable[Mapping[str, Any]] | None": (
         "a mapping from names to arrays, or an iterable of such batches",
         lambda value: value is None or (_names(value) and not isinstance(value, str)),

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from scg.arguments import checked
+from scg.arguments import checked, kind
 from scg.draw.dot import draw_graph
 from scg.graph.core import CoreGraph
 from scg.graph.declaration import read, write
 from scg.run.simulate import sampler, simulate
 
 
+@kind("a scg.Graph")
 class Graph(CoreGraph):
     """A stochastic computation graph (Schulman et al. 2015).
 

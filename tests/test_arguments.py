@@ -1,6 +1,7 @@
 """Options of estimators and baselines: a wrong name or kind is one error that names the option."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -222,3 +223,34 @@ def test_common_mistakes(row):
     with pytest.raises(scg.CallError) as caught:
         make()
     assert str(caught.value) == message
+
+
+def mistakes():
+    """Calls that are wrong, and words of the error that they get."""
+    g, other = scg.Graph("toy"), scg.Graph("other")
+    theta = g.parameter("theta", 0.4)
+    b = g.sample("b", scg.Bernoulli(logits=theta))
+    g.cost("loss", (b - 0.499) ** 2)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    p, uniform = g.init(seed=0), step.noise(seed=0)
+    return {
+        "plate": (lambda: scg.Plate("p", lenght=3), "did you mean 'length'"),
+        "no name": (lambda: scg.Plate(), 'write scg.Plate("batch")'),
+        "state": (lambda: step(p, seed=0, state={"b": 3}), "node 'b'"),
+        "noise": (lambda: step(p, noise={"b/u": 0.0 * uniform["b/u"]}), "'b/u' must be in (0, 1)"),
+        "twice": (lambda: step(p, seed=0, data={"x": 1.0}, x=2.0), "'x' is given twice"),
+        "two graphs": (lambda: scg.grad(b * theta, [other.parameter("t", 0.0)]), "graph 'other'"),
+        "text": (lambda: scg.stop_gradient("a"), "got 'a'"),
+        "list": (lambda: scg.relu([b, b]), "write np.stack"),
+        "vjp": (lambda: scg.op(np.exp, vjp="a"), "vjp must be a function"),
+        "layer": (lambda: scg.nn.mlp(step, "q", [3]), "its graph is step.graph"),
+        "apply": (lambda: scg.optim.Adam(1e-3).apply(1, 2, 3), "params must be a mapping"),
+        "page": (lambda: step.explain().to_html(3), "path must be a path"),
+    }
+
+
+@pytest.mark.parametrize("name", mistakes())
+def test_mistakes_get_an_error_that_says_what_to_write(name):
+    call, words = mistakes()[name]
+    with pytest.raises(scg.ScgError, match=re.escape(words)):
+        call()

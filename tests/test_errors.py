@@ -114,7 +114,7 @@ DECLARE = {
     "plate of length zero": (
         lambda g: scg.Plate("p", length=0),
         D,
-        "plate 'p': length must be a positive integer or None, got 0",
+        'scg.Plate: length must be a positive integer, or None, got 0; write scg.Plate("batch")',
     ),
     "plate with unknown reduction": (
         lambda g: scg.Plate("p", reduce="max"),
@@ -333,7 +333,7 @@ DECLARE = {
     "plate of true length": (
         lambda g: scg.Plate("p", length=True),
         D,
-        "plate 'p': length must be a positive integer or None, got True",
+        'scg.Plate: length must be a positive integer, or None, got True; write scg.Plate("batch")',
     ),
     "initializer that is none": (
         lambda g: g.parameter("v", shape=2, init=3),
@@ -444,7 +444,11 @@ DECLARE = {
         D,
         "Uniform: low must be less than high, got 1.0 and 0.0",
     ),
-    "op that is no function": (lambda g: scg.op(3), D, "scg.op: expected a function, got 3"),
+    "op that is no function": (
+        lambda g: scg.op(3),
+        D,
+        "scg.op: fn must be a function, got 3; write scg.op(function, vjp=None)",
+    ),
     "divergence of two families": (
         lambda g: scg.Normal(0.0, 1.0).kl(scg.Laplace(0.0, 1.0)),
         scg.UnsupportedError,

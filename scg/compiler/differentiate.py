@@ -116,6 +116,11 @@ def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
     for node in (y, *nodes):
         if not isinstance(node, Expr):
             raise DeclarationError(f"scg.grad: expected nodes, got {node!r}")
+        if node.graph is not y.graph:
+            raise DeclarationError(
+                f"scg.grad: {describe(node)} belongs to graph {node.graph.name!r}, "
+                f"{describe(y)} to graph {y.graph.name!r}; declare the model in one graph"
+            )
     if y.shape != ():
         raise DeclarationError(
             f"scg.grad: {describe(y)} must be a scalar per plate element; write np.sum(...)"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.data.digits import load_digits
 from scg.data.idx import read_idx
 from scg.data.limits import LIMIT, check_size
@@ -36,6 +37,7 @@ class Splits(NamedTuple):
     labels: dict[str, np.ndarray] = {}  # noqa: RUF012 - never mutated
 
 
+@checked('scg.data.load("digits")', DataError)
 def load(address: str, *, limit: int = LIMIT) -> Splits:
     """Load a data set by its address.
 

@@ -7,11 +7,13 @@ import gzip
 import math
 import zlib
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.data.limits import LIMIT, check_size
 from scg.errors import DataError
 
@@ -22,7 +24,8 @@ TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">
 AXES = 64
 
 
-def read_idx(path: str | Path, *, limit: int = LIMIT) -> np.ndarray:
+@checked('scg.data.read_idx("images-idx3-ubyte")', DataError)
+def read_idx(path: str | PathLike[str], *, limit: int = LIMIT) -> np.ndarray:
     """Read an IDX file, gzipped or not.
 
     Parameters

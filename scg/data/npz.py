@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import zipfile
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.data.limits import LIMIT, check_size
 from scg.errors import DataError
 
 
-def read_npz(path: str | Path, *, limit: int = LIMIT) -> dict[str, np.ndarray]:
+@checked('scg.data.read_npz("data.npz")', DataError)
+def read_npz(path: str | PathLike[str], *, limit: int = LIMIT) -> dict[str, np.ndarray]:
     """Read all arrays of an npz archive.
 
     Parameters

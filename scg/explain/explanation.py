@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from os import PathLike
 from typing import Any
 
+from scg.arguments import checked
 from scg.compiler.analyse import Influence
 from scg.compiler.members import Members, added
 from scg.compiler.paths import most_paths
@@ -89,6 +90,7 @@ class Explanation:
             "surrogate": list(self.surrogate),
         }
 
+    @checked('step.explain().to_html("why.html")')
     def to_html(self, path: str | PathLike[str]) -> None:
         """Write a page that shows the drawn graph beside the terms, and needs no other file.
 

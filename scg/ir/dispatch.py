@@ -126,8 +126,9 @@ def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> 
 
 def numpy_name(function: Any) -> str:
     """Return the name of a NumPy function below ``np``, such as "linalg.inv"."""
-    inside = str(getattr(function, "__module__", "")).startswith("numpy.linalg")
-    return f"linalg.{function.__name__}" if inside else function.__name__
+    module = str(getattr(function, "__module__", "")).removeprefix("numpy.")
+    inside = module in ("linalg", "fft", "random")
+    return f"{module}.{function.__name__}" if inside else function.__name__
 
 
 def _of_scipy(name: str) -> str:
@@ -146,5 +147,8 @@ def _unsupported(name: str, table: Mapping[Any, Any]) -> str:
         import difflib
 
         known = sorted(numpy_name(key) for key in table if callable(key))
-        near = f"np.{difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]}"
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        if not close:
+            return f"np.{name} is not supported on nodes; write scg.op(np.{name})(...)"
+        near = f"np.{close[0]}"
     return f"np.{name} is not supported on nodes; the nearest supported function is {near}"

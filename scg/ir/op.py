@@ -126,7 +126,7 @@ class Op(Operation):
         """Build an expression, or compute at once where no argument is one."""
         graphs = [arg.graph for arg in args if isinstance(arg, Expr)]
         if not graphs:
-            return self.numpy(*map(np.asarray, args), **attrs)
+            return self.numpy(*(_array(self, arg) for arg in args), **attrs)
         if any(graph is not graphs[0] for graph in graphs):
             names = ", ".join(sorted({repr(graph.name) for graph in graphs}))
             raise DeclarationError(
@@ -171,6 +171,15 @@ class Op(Operation):
             rule = self.vjps
             return lambda g, out, *args, **attrs: rule(index, g, out, *args, **attrs)
         return self.vjps[index] if index < len(self.vjps) else None
+
+
+def _array(op: Op, value: Any) -> np.ndarray:
+    if isinstance(value, (list, tuple)) and any(isinstance(entry, Expr) for entry in value):
+        raise DeclarationError(f"{op.name}: takes a node, got a list of nodes; write np.stack(...)")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise DeclarationError(f"{op.name}: takes nodes and arrays of numbers, got {value!r:.80}")
+    return array
 
 
 def leaf(name: str) -> Op:

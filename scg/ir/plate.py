@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from scg.arguments import checked
 from scg.errors import DeclarationError
 
 _serial = itertools.count()
@@ -30,6 +29,7 @@ class Plate:
         where `size` is given.
     """
 
+    @checked('scg.Plate("batch")', DeclarationError)
     def __init__(
         self,
         name: str,
@@ -38,14 +38,8 @@ class Plate:
         size: int | None = None,
         reduce: str | None = None,
     ):
-        if not isinstance(name, str) or not name:
-            raise DeclarationError(f"a plate needs a name (a non-empty string), got {name!r}")
-        for word, value in (("length", length), ("size", size)):
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if value is not None and (not whole or value < 1):
-                raise DeclarationError(
-                    f"plate {name!r}: {word} must be a positive integer or None, got {value!r}"
-                )
+        if not name:
+            raise DeclarationError("a plate needs a name (a non-empty string), got ''")
         if reduce not in (None, "mean", "sum"):
             raise DeclarationError(
                 f'plate {name!r}: reduce must be "mean" or "sum", got {reduce!r}'

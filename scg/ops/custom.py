@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.arguments import checked
 from scg.errors import CallError, DeclarationError
 from scg.ir.expr import KINDS, Expr
 from scg.ir.op import Op
@@ -19,6 +20,7 @@ _serial = itertools.count()
 continuous = Op("continuous", lambda x: x, lambda x: x, (lambda g, y, x: g,), kind="same")
 
 
+@checked("scg.op(function, vjp=None)", DeclarationError)
 def op(
     fn: Callable[..., Any],
     vjp: Callable[..., Any] | None = None,
@@ -58,8 +60,6 @@ def op(
     >>> round(scg.exact(g, g.init(seed=0)).cost, 12)
     -0.333333333333
     """
-    if not callable(fn):
-        raise DeclarationError(f"scg.op: expected a function, got {fn!r}")
     if kind not in KINDS:
         raise DeclarationError(f"scg.op: kind must be one of {KINDS}, got {kind!r}")
     event_shape = shape if callable(shape) else integers(shape, "scg.op: shape")

@@ -191,6 +191,13 @@ def bind_noise(
             )
         if runs is not None and len(array) != runs:
             raise CallError(f"noise {name!r} has {len(array)} runs, other leaves have {runs}")
+        inside = (array > 0) & (array < 1) if leaf.attrs["law"] == "uniform" else np.isfinite(array)
+        if not np.all(inside):
+            wanted = "in (0, 1)" if leaf.attrs["law"] == "uniform" else "finite"
+            raise CallError(
+                f"noise {name!r} must be {wanted}, got {array[~inside][0]}; step.noise(seed=...) "
+                "returns noise that may be changed by hand"
+            )
         runs = len(array)
         checked[name] = array
     for name in given:

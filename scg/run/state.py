@@ -39,6 +39,11 @@ def checked_state(memories: Iterable[NodeMemory], given: Mapping[str, Mapping[st
     found: Nested = {}
     for memory in memories:
         entries = given.get(memory.node)
+        if not isinstance(entries, Mapping | None):
+            raise CallError(
+                f"state of node {memory.node!r}: expected a mapping from names, got {entries!r}; "
+                "start with state = step.init(seed=0)"
+            )
         found[memory.node] = {}
         for name, leaf in memory.leaves.items():
             if entries is None or name not in entries:

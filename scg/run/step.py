@@ -319,6 +319,8 @@ class Step:
             near = did_you_mean(name, options)
             if near and name not in self.graph.data_nodes:
                 raise CallError(f"a step has no argument {name!r}{near}")
+            if name in (data or {}):
+                raise CallError(f"data {name!r} is given twice: in data= and by keyword")
         return {**(data or {}), **by_name}
 
     @cached_property

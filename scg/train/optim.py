@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import kind
+from scg.arguments import checked, kind
 from scg.errors import CallError
 from scg.train import schedules
 from scg.train.check import check_number
@@ -46,6 +46,7 @@ __all__ = [
 Slots = dict[str, np.ndarray]
 
 
+@kind("an optimizer's state, as optimizer.apply returns it")
 @dataclass(frozen=True)
 class OptimizerState:
     """What an optimizer keeps between updates.
@@ -114,6 +115,7 @@ class Optimizer:
         name = type(self).__name__
         return check_number(f"{name}: rate", rate, least=0.0, hint=f"{name}(1e-3), or a schedule")
 
+    @checked("optimizer.apply(params, grads, state)")
     def apply(
         self,
         params: Mapping[str, np.ndarray],

@@ -29,6 +29,9 @@ def toy():
     return g
 
 
+WRITE = 'write scg.Plate("batch")'
+
+
 def fails(message):
     return pytest.raises(scg.DeclarationError, match=f"^{re.escape(message)}$")
 
@@ -246,12 +249,15 @@ def test_two_plates_of_one_name(g):
     "arguments, message",
     [
         (("",), "a plate needs a name (a non-empty string), got ''"),
-        ((3,), "a plate needs a name (a non-empty string), got 3"),
+        ((3,), f"scg.Plate: name must be a string, got 3; {WRITE}"),
         (
             ("b", {"length": 0}),
-            "plate 'b': length must be a positive integer or None, got 0",
+            "scg.Plate: length must be a positive integer, or None, got 0; write scg.Plate",
         ),
-        (("b", {"size": 1.5}), "plate 'b': size must be a positive integer or None, got 1.5"),
+        (
+            ("b", {"size": 1.5}),
+            "scg.Plate: size must be a positive integer, or None, got 1.5; write scg.Plate",
+        ),
         (("b", {"reduce": "max"}), "plate 'b': reduce must be \"mean\" or \"sum\", got 'max'"),
         (
             ("b", {"reduce": "mean", "size": 5}),

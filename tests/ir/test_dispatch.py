@@ -142,7 +142,8 @@ NO_VALUES = (
         (np.asarray, NO_VALUES),
         (np.array, NO_VALUES),
         (lambda b: np.array([b, 1.0]), NO_VALUES),
-        (np.flatnonzero, "np.flatnonzero is not supported on nodes; the nearest supported"),
+        (np.flatnonzero, "np.flatnonzero is not supported on nodes; write scg.op"),
+        (np.fft.fft, "np.fft.fft is not supported on nodes; write scg.op"),
         (
             np.nansum,
             "^np.nansum is not supported on nodes; the nearest supported function is np.sum$",

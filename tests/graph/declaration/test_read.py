@@ -220,7 +220,7 @@ def test_nodes_that_are_refused(nodes, message):
         ('{"nodes": {"a": {}, "a": {}}}', "m.json: the name 'a' is given twice"),
         ('{"nodes": {"a": {"parameter": {"value": NaN}}}}', "m.json: NaN is not a finite number"),
         ('{"nodes": {"a": {"parameter": {"value": 1e999}}}}', "m.json: 1e999 is not a finite num"),
-        ('{"plates": {"p": {"length": 0}}}', "m.json: plate 'p': plate 'p': length must be a pos"),
+        ('{"plates": {"p": {"length": 0}}}', "m.json: plate 'p': scg.Plate: length must be a pos"),
         ('{"name": 3}', "m.json: name: expected a string, got 3"),
         (nested(100_000, "[", "]"), "m.json: nested too deeply"),
         (nested(100_000, '{"a":', "}"), "m.json: nested too deeply"),
