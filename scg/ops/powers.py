@@ -60,9 +60,16 @@ def power(a: Any, b: Any) -> Any:
 
 
 def product(a: Any, b: Any) -> Any:
-    """Multiply `a` and `b`."""
+    """Multiply `a` and `b`; a length that is a factor of both is squared first."""
     smoother = _by_factors(a, _DEPTH) if a is b else None
-    return multiply(a, b) if smoother is None else smoother
+    if smoother is not None:
+        return smoother
+    for whole, factor in ((a, b), (b, a)):
+        if isinstance(factor, Expr) and factor.op.square and isinstance(whole, Expr):
+            if whole.op is multiply and any(arg is factor for arg in whole.args):
+                first, second = whole.args
+                return multiply(second if first is factor else first, squared(factor))
+    return multiply(a, b)
 
 
 def squared(a: Any) -> Any:

@@ -175,7 +175,12 @@ _norm = Op(
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Vector norm over event axes: Euclidean (also of a matrix: Frobenius), 1 or infinity."""
+    """Vector norm over event axes: Euclidean (also of a matrix: Frobenius), 1 or infinity.
+
+    The gradient at the origin is zero. The Hessian there is right where a function is written in
+    the square, such as ``np.exp(-norm(x) ** 2 / 2)``; an even function of the norm itself, such as
+    ``np.cos(norm(x))``, loses its curvature at the origin.
+    """
     axes = normal_axes(axis, np.ndim(x))
     if ord in (1, np.inf) and len(axes) != 1:
         raise DeclarationError(
