@@ -18,8 +18,9 @@ from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops.arrange import moveaxis
 from scg.ops.elementwise import multiply, subtract
+from scg.ops.gather import gather
 from scg.ops.linalg import contract
-from scg.ops.shape import gather, reshape
+from scg.ops.shape import reshape
 
 
 class Change(NamedTuple):

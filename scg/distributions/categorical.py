@@ -25,10 +25,11 @@ from scg.ops.elementwise import (
     possible,
     where,
 )
+from scg.ops.gather import _one_hot, one_hot
 from scg.ops.gradient import stop
 from scg.ops.powers import xlogy
 from scg.ops.reductions import log_softmax, max, softmax, sum
-from scg.ops.shape import _one_hot, cumsum, getitem, one_hot
+from scg.ops.shape import cumsum, getitem
 
 
 class _Classes(Finite):

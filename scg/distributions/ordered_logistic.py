@@ -11,9 +11,10 @@ from scg.distributions.base import Finite, numeric
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
+from scg.ops.gather import one_hot
 from scg.ops.reductions import sum
 from scg.ops.select import take_along_axis
-from scg.ops.shape import concatenate, getitem, one_hot, take_slice
+from scg.ops.shape import concatenate, getitem, take_slice
 from scg.ops.statistics import argmax
 
 

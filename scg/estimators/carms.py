@@ -13,9 +13,10 @@ from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.ops.elementwise import greater, log, maximum, minimum, where
+from scg.ops.gather import one_hot
 from scg.ops.gradient import stop
 from scg.ops.reductions import plate_sum, sum
-from scg.ops.shape import np_expand_dims, one_hot
+from scg.ops.shape import np_expand_dims
 from scg.ops.statistics import argmax
 
 _MONTE_CARLO = 100  # copies of the draws from which the published code takes the joint law

@@ -13,11 +13,12 @@ from scg.estimators.parts.couplings import antithetic, times
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
 from scg.ops.elementwise import equal, greater, maximum, where
+from scg.ops.gather import one_hot
 from scg.ops.gradient import stop
 from scg.ops.powers import ratio
 from scg.ops.reductions import logsumexp, plate_sum
 from scg.ops.select import argsort, take_along_axis
-from scg.ops.shape import np_expand_dims, one_hot
+from scg.ops.shape import np_expand_dims
 from scg.ops.statistics import argmax
 
 

@@ -9,42 +9,17 @@ identity.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
 from scg.ir import dispatch
 from scg.ir.card import card
+from scg.ir.operation import Operation
 from scg.ir.origin import Origin
 from scg.ir.plate import Plates
 
 KINDS = ("bool", "int", "float")
-
-
-class Operation:
-    """What an expression applies; :class:`scg.ir.op.Op` is the one subclass."""
-
-    name: str
-    numpy: Callable[..., Any]
-    vjps: Any
-    elementwise: bool
-    continuous: bool
-    smooth: bool
-    linear: tuple[int, ...]
-    square: Callable[..., Any] | None
-
-    def __call__(self, *args: Any, **attrs: Any) -> Any:
-        """Build an expression, or compute at once where no argument is one."""
-        raise NotImplementedError
-
-    def build(self, graph: Any, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
-        """Return the expression of this op on `args`."""
-        raise NotImplementedError
-
-    def vjp(self, index: int) -> Callable[..., Expr] | None:
-        """Return the VJP of one argument."""
-        raise NotImplementedError
 
 
 class Owner(Protocol):

@@ -1,18 +1,17 @@
-"""What an op is: a shape rule, a NumPy rule, VJPs that build ops, and traits, side by side."""
+"""Ops build expressions, which are interned in their graph; constants and other leaves."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scg.arguments import MASKED, masked
 from scg.errors import DeclarationError
-from scg.ir.expr import KINDS, Expr, Operation, Owner, StochasticNode, describe
-from scg.ir.plate import Plates, ordered
+from scg.ir.expr import KINDS, Expr, Owner, StochasticNode, describe
+from scg.ir.operation import OPS, Operation
+from scg.ir.plate import Plates
 
 #: Axes of a NumPy array.
 MOST_AXES = 64
@@ -59,68 +58,8 @@ def _content(value: np.ndarray) -> bytes:
     return hashlib.blake2b(value.reshape(-1)).digest()
 
 
-def _all_plates(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
-    distinct = {arg.plates for arg in args if arg.plates}
-    if len(distinct) < 2:
-        return distinct.pop() if distinct else ()
-    return ordered(plate for plates in distinct for plate in plates)
-
-
-#: Every op by name.
-OPS: dict[str, Op] = {}
-
-#: A VJP maps (cotangent, output, *arguments, **attributes) to the cotangent of one argument. It
-#: may return a result that is still broadcast against the other arguments: `fit` reduces it.
-Vjp = Callable[..., Expr]
-
-
-@dataclass(frozen=True, eq=False)
 class Op(Operation):
-    """An operation on expressions and on arrays.
-
-    Parameters
-    ----------
-    name : str
-        Unique name.
-    numpy : callable
-        The NumPy rule: arrays and attributes to an array. Plate axes lead; event axes are
-        addressed from the end.
-    shape : callable
-        The shape rule: event shapes and attributes to an event shape.
-    vjps : tuple of (callable or None)
-        One VJP an argument; None where the op is constant in the argument almost everywhere.
-        A single VJP of an op with a variable number of arguments takes ``index``.
-    kind : str
-        Kind of the result: one of the three; "same" (as the widest argument, conditions and
-        indices, which have no VJP, left out); or "number": the same, but refused for arguments
-        that are all booleans, which NumPy does not subtract.
-        Where the result is "float", booleans are taken as 0.0 and 1.0.
-    elementwise : bool
-        Whether event axes broadcast as in NumPy (the interpreter then aligns them).
-    continuous, smooth : bool
-        Traits as a function of the differentiable arguments.
-    square : callable, optional
-        From the arguments and attributes to the square of the result, where that is smoother.
-    linear : tuple of int
-        Arguments in each of which the op is linear, so that a zero there makes the result zero.
-    """
-
-    name: str
-    numpy: Callable[..., Any]
-    shape: Callable[..., tuple[int, ...]]
-    vjps: tuple[Vjp | None, ...] | Callable[..., Expr] = ()
-    kind: str = "float"
-    elementwise: bool = False
-    continuous: bool = True
-    smooth: bool = True
-    linear: tuple[int, ...] = ()
-    square: Callable[..., Any] | None = None
-    plates: Callable[..., Plates] = _all_plates
-
-    def __post_init__(self) -> None:
-        if self.name in OPS:
-            raise ValueError(f"two ops of the name {self.name!r}")
-        OPS[self.name] = self
+    """An operation on expressions and on arrays."""
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         """Build an expression, or compute at once where no argument is one."""
@@ -164,13 +103,6 @@ class Op(Operation):
             )
         signature = (tuple(map(int, shape)), self.plates(args, attrs), kind)
         return intern(graph, self, args, attrs, signature)
-
-    def vjp(self, index: int) -> Vjp | None:
-        """Return the VJP of one argument, or None where the derivative is zero or undefined."""
-        if callable(self.vjps):
-            rule = self.vjps
-            return lambda g, out, *args, **attrs: rule(index, g, out, *args, **attrs)
-        return self.vjps[index] if index < len(self.vjps) else None
 
 
 def _array(op: Op, value: Any) -> np.ndarray:

@@ -31,6 +31,7 @@ from scg.ops.convolution import avg_pool, conv2d, max_pool
 from scg.ops.custom import continuous, op
 from scg.ops.decompositions import solve_triangular
 from scg.ops.elementwise import relu, sigmoid, softplus, where
+from scg.ops.gather import one_hot
 from scg.ops.gradient import stop_gradient
 from scg.ops.reductions import (
     log_softmax,
@@ -41,7 +42,6 @@ from scg.ops.reductions import (
     plate_sum,
     softmax,
 )
-from scg.ops.shape import one_hot
 from scg.ops.special import (
     betaln,
     digamma,

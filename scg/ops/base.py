@@ -1,18 +1,41 @@
-"""Rules that ops share: shapes that broadcast, axes, integers as attributes."""
+"""What ops share: how elementwise ones are declared, shapes that broadcast, axes, integers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
+from scg.ir.op import Op
+from scg.ir.operation import Vjp
+from scg.ir.plate import ordered
+from scg.ops.attributes import are_integers, plates, shape
+
+
+def _wider(value: Any, x: Expr, **attrs: Any) -> str | None:
+    pairs = zip(x.shape[::-1], value[::-1] if are_integers(value) else (), strict=False)
+    fits = not shape(value) and len(value) >= x.ndim and all(n in (1, m) for n, m in pairs)
+    return None if fits else f"a shape to which {x.shape} is broadcast"
+
+
+#: Repeats a node over more plates and along more event axes; see :func:`scg.ops.reductions.expand`.
+broadcast = Op(
+    "expand",
+    lambda x, plates, shape: np.broadcast_to(x, shape),
+    lambda x, plates, shape: np.broadcast_shapes(x, shape),
+    (lambda g, y, x, plates, shape: g,),
+    kind="same",
+    plates=lambda args, attrs: ordered(args[0].plates + attrs["plates"]),
+    attributes={"plates": plates, "shape": _wider},
+)
 
 
 def is_constant(expr: Expr, value: float) -> bool:
     """Whether `expr` is the constant `value` in every element."""
-    while expr.op.name == "expand":
+    while expr.op is broadcast:
         expr = expr.args[0]
     return expr.value is not None and bool(np.all(expr.value == value)) and expr.value.size > 0
 
@@ -25,8 +48,38 @@ def broadcast_shapes(*shapes: tuple[int, ...], **_: Any) -> tuple[int, ...]:
     return np.broadcast_shapes(*shapes)
 
 
+def elementwise(name: str, numpy: Callable[..., Any], *vjps: Vjp | None, **traits: Any) -> Op:
+    """Declare an elementwise op: its NumPy rule, one VJP an argument, its kernel, its traits."""
+    return Op(name, numpy, broadcast_shapes, vjps, elementwise=True, **traits)
+
+
+def special(
+    name: str, *vjps: Vjp | None, numpy: Callable[..., Any] | None = None, **traits: Any
+) -> Op:
+    """Declare an elementwise op that kernels compute in double precision.
+
+    They call a function of the op's name, on the arguments and the attributes; the NumPy rule is
+    SciPy's function of that name unless another one is given.
+    """
+    doubles = [f"f8({{{i}}})" for i in range(len(vjps))]
+    attributes = [f"{{{attribute}}}" for attribute in traits.get("attributes", ())]
+    call = f"{{code}}({name}({', '.join(doubles + attributes)}))"
+    return elementwise(name, numpy or scipy_function(name), *vjps, **{"kernel": call, **traits})
+
+
+def scipy_function(name: str) -> Callable[..., Any]:
+    """Return a function of ``scipy.special``, which is loaded when it is first called."""
+
+    def rule(*args: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(*args)
+
+    return rule
+
+
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Return event axes counted from the end, sorted; None means all."""
+    """Event axes counted from the end, sorted; None means all."""
     if axis is None:
         return tuple(range(-ndim, 0))
     axes = integers(axis, "an axis")
@@ -40,7 +93,7 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def one_axis(axis: Any, ndim: int) -> int:
-    """Return one event axis counted from the end."""
+    """One event axis, counted from the end."""
     axes = () if axis is None else normal_axes(axis, ndim)
     if len(axes) != 1:
         raise DeclarationError(f"expected one axis, got {axis!r}")
@@ -48,7 +101,7 @@ def one_axis(axis: Any, ndim: int) -> int:
 
 
 def integers(value: Any, what: str) -> tuple[int, ...]:
-    """Return an integer or several as a tuple."""
+    """A tuple of one integer or several."""
     group = (value,) if np.ndim(value) == 0 else tuple(value)
     if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in group):
         raise DeclarationError(f"{what} is an integer or a tuple of integers, got {value!r}")
@@ -56,7 +109,7 @@ def integers(value: Any, what: str) -> tuple[int, ...]:
 
 
 def integer(value: Any, what: str, least: int) -> int:
-    """Return an integer that is not too small."""
+    """An integer of at least `least`."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         raise DeclarationError(f"{what}: expected an integer, at least {least}, got {value!r}")
     return int(value)

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.expr import Expr
 from scg.ir.op import Op
+from scg.ops import attributes
 from scg.ops.arrange import pad
 from scg.ops.linalg import contract
 from scg.ops.reductions import max, mean
+from scg.ops.rows import ADD
 
 Pair = tuple[int, int]
 
@@ -38,6 +41,13 @@ def _fold_numpy(g: Any, shape: Pair, stride: Pair) -> Any:
     return out
 
 
+def _image(shape: Any, g: Expr, stride: Any) -> str | None:
+    expected = attributes.pair(shape)
+    if expected is None and _windowed(shape, g.shape[-2:], stride) != g.shape[-4:]:
+        expected = f"an image whose windows have the shape {g.shape}"
+    return expected
+
+
 #: All windows of the last two event axes: (..., H, W) to (..., rows, columns, height, width).
 _windows = Op(
     "windows",
@@ -46,6 +56,7 @@ _windows = Op(
     (lambda g, y, x, size, stride: _fold(g, shape=x.shape[-2:], stride=stride),),
     kind="same",
     linear=(0,),
+    attributes={"size": attributes.pair, "stride": attributes.pair},
 )
 #: The adjoint: windows are added up where they overlap.
 _fold = Op(
@@ -55,6 +66,8 @@ _fold = Op(
     (lambda g, y, x, shape, stride: _windows(g, size=x.shape[-2:], stride=stride),),
     kind="same",
     linear=(0,),
+    attributes={"stride": attributes.pair, "shape": _image},
+    row=ADD,
 )
 
 

@@ -14,9 +14,11 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops.arrange import swapaxes, tril
-from scg.ops.elementwise import possible, square
+from scg.ops.attributes import flag
+from scg.ops.elementwise import JUMPS, possible, square
 from scg.ops.linalg import matmul
 from scg.ops.reductions import sum
+from scg.ops.rows import MATRIX, RowOp, matrices
 from scg.ops.shape import reshape
 
 EventShape = tuple[int, ...]
@@ -96,12 +98,17 @@ def _triangular_vjp(g: Expr, y: Expr, a: Expr, b: Expr, lower: bool, transposed:
     return -tril(product) if lower else -t(tril(t(product)))
 
 
+def _one_rank(a: Expr, b: Expr, **attrs: Any) -> str | None:
+    return None if a.ndim == b.ndim else "matrices with equally many axes"
+
+
 #: The lower factor L of a symmetric positive definite matrix, of which both triangles count.
 _cholesky = Op(
     "cholesky",
     _factor,
     square_matrix,
     (_cholesky_vjp,),
+    row=matrices("cholesky"),
 )
 _solve_triangular = Op(
     "solve_triangular",
@@ -114,6 +121,13 @@ _solve_triangular = Op(
         ),
     ),
     linear=(1,),
+    attributes={"lower": flag, "transposed": flag},
+    fits=_one_rank,
+    row=RowOp(
+        "solve_triangular",
+        lambda e: (MATRIX,) * 3,
+        lambda e: (*e.shape[-2:], int(e.attrs["lower"]), int(e.attrs["transposed"])),
+    ),
 )
 _solve = Op(
     "solve",
@@ -124,6 +138,7 @@ _solve = Op(
         lambda g, y, a, b: _credited(_solve(t(a), g), g),
     ),
     linear=(1,),
+    fits=_one_rank,
 )
 _inverse = Op(
     "inverse",
@@ -142,8 +157,7 @@ _sign_det = Op(
     lambda a: np.linalg.slogdet(a)[0],
     lambda a: square_matrix(a)[:-2],
     (None,),
-    continuous=False,
-    smooth=False,
+    **JUMPS,
 )
 
 

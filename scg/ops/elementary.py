@@ -8,25 +8,38 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
-from scg.ops.elementwise import _sigmoid, elementwise, maximum, minimum, square
+from scg.ops.base import elementwise
+from scg.ops.elementwise import JUMPS, maximum, minimum, sigmoid_of, square
 
 _LN2 = math.log(2.0)
 
 # --- exponential, trigonometric and hyperbolic ------------------------------------------------
-exp2 = elementwise("exp2", np.exp2, lambda g, y, a: g * (_LN2 * y))
-log2 = elementwise("log2", np.log2, lambda g, y, a: g / (_LN2 * a))
-log10 = elementwise("log10", np.log10, lambda g, y, a: g / (math.log(10.0) * a))
-sin = elementwise("sin", np.sin, lambda g, y, a: g * cos(a))
-cos = elementwise("cos", np.cos, lambda g, y, a: -(g * sin(a)))
-tan = elementwise("tan", np.tan, lambda g, y, a: g * (1.0 + square(y)))
-arctan = elementwise("arctan", np.arctan, lambda g, y, a: g / (1.0 + square(a)))
-sinh = elementwise("sinh", np.sinh, lambda g, y, a: g * cosh(a))
-cosh = elementwise("cosh", np.cosh, lambda g, y, a: g * sinh(a))
+exp2 = elementwise("exp2", np.exp2, lambda g, y, a: g * (_LN2 * y), kernel="exp2({0})")
+log2 = elementwise("log2", np.log2, lambda g, y, a: g / (_LN2 * a), kernel="log2({0})")
+log10 = elementwise(
+    "log10", np.log10, lambda g, y, a: g / (math.log(10.0) * a), kernel="log10({0})"
+)
+sin = elementwise("sin", np.sin, lambda g, y, a: g * cos(a), kernel="sin({0})")
+cos = elementwise("cos", np.cos, lambda g, y, a: -(g * sin(a)), kernel="cos({0})")
+tan = elementwise("tan", np.tan, lambda g, y, a: g * (1.0 + square(y)), kernel="tan({0})")
+arctan = elementwise(
+    "arctan", np.arctan, lambda g, y, a: g / (1.0 + square(a)), kernel="arctan({0})"
+)
+sinh = elementwise("sinh", np.sinh, lambda g, y, a: g * cosh(a), kernel="sinh({0})")
+cosh = elementwise("cosh", np.cosh, lambda g, y, a: g * sinh(a), kernel="cosh({0})")
 
 
 # --- rounding: constant almost everywhere -------------------------------------------------------
 floor, ceil, rint = (
-    elementwise(f.__name__, f, None, kind="number", continuous=False, smooth=False)
+    elementwise(
+        f.__name__,
+        f,
+        None,
+        kind="number",
+        kernel=f"{f.__name__}({{0}})",
+        kernels={"int": "{0}"},
+        **JUMPS,
+    )
     for f in (np.floor, np.ceil, np.rint)
 )
 
@@ -58,10 +71,12 @@ def _open_positive(x: Any) -> Any:
     return np.clip(x, info.tiny, info.max)
 
 
-#: A draw that rounds to the end of its support is moved to the nearest number inside, of the
-#: program's own precision. Like every rounding this has the derivative of the exact function.
-open_unit = elementwise("open_unit", _open_unit, lambda g, y, x: g)
-open_positive = elementwise("open_positive", _open_positive, lambda g, y, x: g)
+#: A sample that rounds to the end of its support is moved to the nearest number inside, in the
+#: program's precision. Like every rounding this has the derivative of the exact function.
+open_unit = elementwise("open_unit", _open_unit, lambda g, y, x: g, kernel="open_unit_{code}({0})")
+open_positive = elementwise(
+    "open_positive", _open_positive, lambda g, y, x: g, kernel="open_positive_{code}({0})"
+)
 
 
 def _open_exp(x: Any) -> Any:
@@ -70,8 +85,16 @@ def _open_exp(x: Any) -> Any:
 
 
 #: exp x and 1 / (1 + exp(−x)), rounded likewise. The derivatives are those at the rounded value: in
-#: the logarithm of a draw, which is what densities ask for, they are then those of the exact one.
-open_exp = elementwise("open_exp", _open_exp, lambda g, y, x: g * y)
+#: the logarithm of a sample, which densities need, they are then those of the exact one.
+open_exp = elementwise(
+    "open_exp",
+    _open_exp,
+    lambda g, y, x: g * y,
+    kernel="open_positive_{code}(exp_{code}({0}))",
+)
 open_sigmoid = elementwise(
-    "open_sigmoid", lambda x: _open_unit(_sigmoid(x)), lambda g, y, x: g * (y * (1.0 - y))
+    "open_sigmoid",
+    lambda x: _open_unit(sigmoid_of(x)),
+    lambda g, y, x: g * (y * (1.0 - y)),
+    kernel="open_unit_{code}(sigmoid_{code}({0}))",
 )

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from scg.ir.expr import Expr, Operation
-from scg.ir.op import Op, Vjp, constant
+from scg.ir.expr import Expr
+from scg.ir.op import constant
+from scg.ir.operation import Operation
 from scg.ir.walk import rewrite, topological
-from scg.ops.base import broadcast_shapes
+from scg.ops.base import broadcast, elementwise
 
-
-def elementwise(
-    name: str,
-    numpy: Callable[..., Any],
-    *vjps: Vjp | None,
-    kind: str = "float",
-    continuous: bool = True,
-    smooth: bool = True,
-    linear: tuple[int, ...] = (),
-) -> Op:
-    """Declare an elementwise op: its NumPy rule, one VJP an argument, and its traits."""
-    return Op(
-        name,
-        numpy,
-        broadcast_shapes,
-        vjps,
-        kind=kind,
-        elementwise=True,
-        continuous=continuous,
-        smooth=smooth,
-        linear=linear,
-    )
-
+JUMPS: dict[str, Any] = {"continuous": False, "smooth": False}
 
 # --- arithmetic -----------------------------------------------------------------------------
-add = elementwise("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g, kind="same")
+add = elementwise(
+    "add",
+    np.add,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: g,
+    kind="same",
+    kernel="{0} + {1}",
+    kernels={"bool": "{0} | {1}"},
+)
 subtract = elementwise(
-    "subtract", np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g, kind="number"
+    "subtract",
+    np.subtract,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g,
+    kind="number",
+    kernel="{0} - {1}",
 )
 multiply = elementwise(
     "multiply",
@@ -48,6 +39,8 @@ multiply = elementwise(
     lambda g, y, a, b: g * a,
     kind="same",
     linear=(0, 1),
+    kernel="{0} * {1}",
+    kernels={"bool": "{0} & {1}"},
 )
 divide = elementwise(
     "divide",
@@ -55,41 +48,67 @@ divide = elementwise(
     lambda g, y, a, b: g / b,
     lambda g, y, a, b: -(g * y) / b,
     linear=(0,),
+    kernel="{0} / {1}",
 )
-negative = elementwise("negative", np.negative, lambda g, y, a: -g, kind="number", linear=(0,))
-square = elementwise("square", np.square, lambda g, y, a: g * (2.0 * a), kind="number")
+negative = elementwise(
+    "negative", np.negative, lambda g, y, a: -g, kind="number", linear=(0,), kernel="-{0}"
+)
+square = elementwise(
+    "square", np.square, lambda g, y, a: g * (2.0 * a), kind="number", kernel="{0} * {0}"
+)
 
 
 # --- elementary functions -------------------------------------------------------------------
-def _sigmoid(a: Any) -> Any:
+def sigmoid_of(a: Any) -> Any:
+    """The NumPy rule of the sigmoid: no exponential overflows."""
     small = np.exp(-np.abs(a))
     return np.where(a >= 0, 1.0, small) / (1.0 + small)
 
 
-def _sech_squared_numpy(a: Any) -> Any:
+def _sech_squared_of(a: Any) -> Any:
     small = np.exp(-2.0 * np.abs(a))
     return 4.0 * small / np.square(1.0 + small)
 
 
-def _softplus(a: Any) -> Any:
+def _softplus_of(a: Any) -> Any:
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
 
 
-exp = elementwise("exp", np.exp, lambda g, y, a: g * y)
-log = elementwise("log", np.log, lambda g, y, a: g / a)
-log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a))
-expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * exp(a))
-sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y))
-tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * _sech_squared(a))
-#: 1 − tanh², of which nothing is lost where tanh is near one.
+exp = elementwise("exp", np.exp, lambda g, y, a: g * y, kernel="exp_{code}({0})")
+log = elementwise("log", np.log, lambda g, y, a: g / a, kernel="log_{code}({0})")
+log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a), kernel="log1p_{code}({0})")
+expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * exp(a), kernel="expm1_{code}({0})")
+sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y), kernel="sqrt({0})")
+tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * _sech_squared(a), kernel="tanh_{code}({0})")
+#: 1 − tanh², accurate where tanh is near one.
 _sech_squared = elementwise(
-    "sech_squared", _sech_squared_numpy, lambda g, y, a: g * (-2.0 * (y * tanh(a)))
+    "sech_squared",
+    _sech_squared_of,
+    lambda g, y, a: g * (-2.0 * (y * tanh(a))),
+    kernel="{code}(4) * sigmoid_{code}({0} + {0}) * sigmoid_{code}(-{0} - {0})",
 )
-sigmoid = elementwise("sigmoid", _sigmoid, lambda g, y, a: g * (y * sigmoid(-a)))
-softplus = elementwise("softplus", _softplus, lambda g, y, a: g * sigmoid(a))
-sign = elementwise("sign", np.sign, None, kind="number", continuous=False, smooth=False)
+sigmoid = elementwise(
+    "sigmoid", sigmoid_of, lambda g, y, a: g * (y * sigmoid(-a)), kernel="sigmoid_{code}({0})"
+)
+softplus = elementwise(
+    "softplus", _softplus_of, lambda g, y, a: g * sigmoid(a), kernel="softplus_{code}({0})"
+)
+sign = elementwise(
+    "sign",
+    np.sign,
+    None,
+    kind="number",
+    kernel="({one} if {0} > {zero} else (-{one} if {0} < {zero} else {0}))",
+    **JUMPS,
+)
 absolute = elementwise(
-    "abs", np.absolute, lambda g, y, a: by_side(a, 0.0, g, -g), kind="same", smooth=False
+    "abs",
+    np.absolute,
+    lambda g, y, a: by_side(a, 0.0, g, -g),
+    kind="same",
+    smooth=False,
+    kernel="abs({0})",
+    kernels={"bool": "{0}"},
 )
 relu = elementwise(
     "relu",
@@ -97,22 +116,29 @@ relu = elementwise(
     lambda g, y, a: by_side(a, 0.0, g, 0.0),
     kind="number",
     smooth=False,
+    kernel="({0} if ({0} > {zero} or {0} != {0}) else {zero})",
 )
 
 # --- comparisons and selection --------------------------------------------------------------
-greater, greater_equal, less, less_equal, equal, not_equal = (
-    elementwise(f.__name__, f, None, None, kind="bool", continuous=False, smooth=False)
-    for f in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal)
+greater, greater_equal, less, less_equal, equal, not_equal, logical_and, logical_or = (
+    elementwise(f.__name__, f, None, None, kind="bool", kernel=f"{{0}} {sign} {{1}}", **JUMPS)
+    for f, sign in (
+        (np.greater, ">"),
+        (np.greater_equal, ">="),
+        (np.less, "<"),
+        (np.less_equal, "<="),
+        (np.equal, "=="),
+        (np.not_equal, "!="),
+        (np.logical_and, "&"),
+        (np.logical_or, "|"),
+    )
 )
-logical_and, logical_or = (
-    elementwise(f.__name__, f, None, None, kind="bool", continuous=False, smooth=False)
-    for f in (np.logical_and, np.logical_or)
-)
+COMPARISONS = (greater, greater_equal, less, less_equal, equal, not_equal)
 logical_not = elementwise(
-    "logical_not", np.logical_not, None, kind="bool", continuous=False, smooth=False
+    "logical_not", np.logical_not, None, kind="bool", kernel="not {0}", **JUMPS
 )
-#: where(condition, a, b) is continuous in a and b; a sampled condition is not (see the op's
-#: first argument, which carries no derivative and therefore breaks continuity).
+#: where(condition, a, b) is continuous in a and b. The condition carries no derivative; a sampled
+#: condition therefore breaks continuity.
 where = elementwise(
     "where",
     np.where,
@@ -120,6 +146,7 @@ where = elementwise(
     lambda g, y, c, a, b: where(c, g, 0.0),
     lambda g, y, c, a, b: where(c, 0.0, g),
     kind="same",
+    kernel="({1} if {0} else {2})",
 )
 minimum = elementwise(
     "minimum",
@@ -128,6 +155,8 @@ minimum = elementwise(
     lambda g, y, a, b: by_side(a, b, g, 0.0),
     kind="same",
     smooth=False,
+    kernel="({0} if ({0} < {1} or {0} != {0}) else {1})",
+    kernels={"bool": "{0} & {1}"},
 )
 maximum = elementwise(
     "maximum",
@@ -136,6 +165,8 @@ maximum = elementwise(
     lambda g, y, a, b: by_side(a, b, 0.0, g),
     kind="same",
     smooth=False,
+    kernel="({0} if ({0} > {1} or {0} != {0}) else {1})",
+    kernels={"bool": "{0} | {1}"},
 )
 #: The first argument, but 0 where the weight is 0 and the value not finite.
 _possible = elementwise(
@@ -145,30 +176,32 @@ _possible = elementwise(
     lambda g, y, x, value, weight: 0.0 * g,
     lambda g, y, x, value, weight: 0.0 * g,
     linear=(0,),
+    kernel="({zero} if ({2} == {zero} and {1} - {1} != {zero}) else {0})",
 )
 
 
 def possible(value: Any, weight: Any) -> Any:
-    """Return a value without what is infinite at a weight of 0, and without its derivatives there.
+    """A value, but 0, without derivatives, where it is not finite and its weight is 0.
 
-    The cost of an impossible outcome counts for nothing, and 0 · ∞ is no number.
+    The cost of an impossible outcome counts for nothing, and 0 · ∞ would be NaN.
     """
     return _possible(value, value, weight)
 
 
-cast = elementwise("float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g, linear=(0,))
+cast = elementwise(
+    "float", lambda a: np.asarray(a) * 1.0, lambda g, y, a: g, linear=(0,), kernel="{0}"
+)
 
 
 # --- derivatives at a tie -------------------------------------------------------------------
-#: How many expressions of a cotangent are searched.
-_NEAREST = 256
+_NEAREST = 256  # expressions of a cotangent that are searched
 
 
 def by_side(a: Any, b: Any, above: Any, below: Any) -> Any:
-    """Return `above` where a > b, `below` where a < b, and their mean where a = b.
+    """`above` where a > b, `below` where a < b, and their mean where a = b.
 
-    This is the derivative of a function of two pieces. Both are taken as they are on their own
-    side, where they depend on the same comparison, as in the second derivative of max(x, 0)²: at a
+    This is the derivative of a function of two pieces. Where a piece itself depends on the same
+    comparison, as in the second derivative of max(x, 0)², it is evaluated on its own side: at a
     tie the derivative of any order is the mean of the one-sided ones.
     """
     above, below = (_on_side(x, a, b, side) for x, side in ((above, True), (below, False)))
@@ -176,7 +209,7 @@ def by_side(a: Any, b: Any, above: Any, below: Any) -> Any:
 
 
 def _on_side(x: Any, a: Any, b: Any, above: bool) -> Any:
-    """Return `x` with all comparisons of a and b that it depends on elementwise decided."""
+    """`x` with the comparisons of a and b that it depends on elementwise decided."""
     if not isinstance(x, Expr):
         return x
     pair = greater(a, b).args
@@ -187,7 +220,7 @@ def _on_side(x: Any, a: Any, b: Any, above: bool) -> Any:
         truth = _decided(expr, pair, above)
         if truth is not None:
             env[expr], decided = constant(expr.graph, truth), True
-        elif expr.op.elementwise or expr.op.name == "expand":
+        elif expr.op.elementwise or expr.op is broadcast:
             stack += [arg for arg in expr.args if arg not in seen]
             seen.update(expr.args)
         else:
@@ -197,16 +230,11 @@ def _on_side(x: Any, a: Any, b: Any, above: bool) -> Any:
 
 
 def _decided(expr: Expr, pair: tuple[Expr, ...], above: bool) -> bool | None:
-    """Say whether an expression holds where the first of a pair is above the second, or below."""
+    """Whether a comparison of the pair holds where its first is above the second, or below."""
     if len(expr.args) != 2 or {*expr.args} != {*pair}:
         return None
     first = above if expr.args[0] is pair[0] else not above
-    decided: dict[Operation, bool] = {
-        greater: first,
-        greater_equal: first,
-        less: not first,
-        less_equal: not first,
-        equal: False,
-        not_equal: True,
-    }
+    decided: dict[Operation, bool] = dict(
+        zip(COMPARISONS, (first, first, not first, not first, False, True), strict=True)
+    )
     return decided.get(expr.op)

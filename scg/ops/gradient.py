@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.ir.op import Op
+from scg.ops.attributes import text
 from scg.ops.base import broadcast_shapes
 
 #: The identity with a zero derivative.
@@ -17,7 +18,14 @@ box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g * y,)
 
 #: The identity; the label keeps apart two points of equal expression, so that each has a
 #: gradient of its own.
-mark = Op("mark", lambda x, label: x, lambda x, label: x, (lambda g, y, x, label: g,), kind="same")
+mark = Op(
+    "mark",
+    lambda x, label: x,
+    lambda x, label: x,
+    (lambda g, y, x, label: g,),
+    kind="same",
+    attributes={"label": text},
+)
 
 #: The value of the first argument with the derivative of the second. Unlike `stop` it cuts no
 #: credit: a cost remains a cost of what lies below its value.
@@ -28,6 +36,7 @@ graft = Op(
     (lambda g, y, value, slope: 0.0 * g, lambda g, y, value, slope: g),
     kind="same",
     elementwise=True,
+    kernel="{0}",
 )
 
 #: The identity; says that a cost is the −log p of an observation.

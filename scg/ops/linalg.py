@@ -10,6 +10,7 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ir.plate import Plates, ordered
+from scg.ops import attributes
 
 Labels = tuple[int, ...]
 
@@ -69,6 +70,22 @@ def _numpy(a: Any, b: Any, left: Labels, right: Labels, out: Labels, over: Any =
     return contract_arrays(a, b, left, right, out)
 
 
+def _left(labels: Any, a: Expr, b: Expr, **attrs: Any) -> str | None:
+    holds = attributes.are_integers(labels) and len(labels) == len(set(labels)) == a.ndim
+    return None if holds else f"{a.ndim} different labels"
+
+
+def _right(labels: Any, a: Expr, b: Expr, **attrs: Any) -> str | None:
+    return _left(labels, b, a)
+
+
+def _out(out: Any, a: Expr, b: Expr, left: Labels, right: Labels, over: Any) -> str | None:
+    holds = attributes.are_integers(out) and len(set(out)) == len(out)
+    # An axis summed in one argument only has no VJP.
+    holds = holds and {*left} ^ {*right} <= {*out} <= {*left} | {*right}
+    return None if holds else "labels of the arguments"
+
+
 # The interpreter calls `contract_arrays` with plates as further labels. A VJP contracts the
 # cotangent with the other argument over the plates that the first one lacks.
 contract = Op(
@@ -81,6 +98,7 @@ contract = Op(
     ),
     plates=_plates,
     linear=(0, 1),
+    attributes={"left": _left, "right": _right, "out": _out, "over": attributes.over},
 )
 
 

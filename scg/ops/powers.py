@@ -1,7 +1,7 @@
-"""Powers, x log y, and quotients: at zero they are what their limits are.
+"""Powers, x log y, and quotients, with their limits at zero.
 
-A factor that is zero makes a product zero, whatever the other one. The ops say so, rather than
-comparisons of their arguments: derivatives, too, are smooth.
+A factor that is zero makes a product zero, whatever the other one is. The ops do this themselves,
+without comparisons of their arguments, so that their derivatives are smooth, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ops.elementwise import divide, elementwise, multiply, negative, possible, square
+from scg.ops.base import elementwise
+from scg.ops.elementwise import divide, multiply, negative, possible, square
+from scg.ops.shape import reshape
 
 
 # --- powers -----------------------------------------------------------------------------------
@@ -36,6 +38,7 @@ _power = elementwise(
     _raised,
     lambda g, y, a, b: absorb(g, times_power(b, a, b - 1.0)),
     lambda g, y, a, b: g * (y * log_or_zero(a)),
+    kernel="{0} ** {1}",
 )
 #: c a^b, zero where c is zero.
 times_power = elementwise(
@@ -47,13 +50,23 @@ times_power = elementwise(
     linear=(0,),
 )
 #: log a, which at 0 is 0 as well: there a power times it is zero.
-log_or_zero = elementwise("log_or_zero", _log_or_zero, lambda g, y, a: g * inverse_or_zero(a))
+log_or_zero = elementwise(
+    "log_or_zero",
+    _log_or_zero,
+    lambda g, y, a: g * inverse_or_zero(a),
+    kernel="({zero} if {0} == {zero} else log_{code}({0}))",
+)
 #: 1 / a, and 0 at 0.
-inverse_or_zero = elementwise("inverse_or_zero", _inverse_or_zero, lambda g, y, a: -(g * square(y)))
+inverse_or_zero = elementwise(
+    "inverse_or_zero",
+    _inverse_or_zero,
+    lambda g, y, a: -(g * square(y)),
+    kernel="({zero} if {0} == {zero} else {one} / {0})",
+)
 
 
 def power(a: Any, b: Any) -> Any:
-    """Raise `a` to the power `b`; small constant powers become products."""
+    """`a` to the power `b`; the constant powers 1 and 2 are `a` and its square."""
     if not isinstance(b, Expr) and np.ndim(b) == 0 and b in (1, 2):
         return squared(a) if b == 2 else a
     return _power(a, b)
@@ -73,22 +86,21 @@ def product(a: Any, b: Any) -> Any:
 
 
 def squared(a: Any) -> Any:
-    """Square `a`, by what makes it smooth: the square of a length is a sum of squares."""
+    """The square of `a`; that of a length is a sum of squares, which is smooth."""
     smoother = _by_factors(a, _DEPTH)
     return square(a) if smoother is None else smoother
 
 
-#: How deep a product is searched for factors whose square is smoother.
-_DEPTH = 4
+_DEPTH = 4  # of the search in a product for factors whose square is smoother
 
 
 def _by_factors(a: Any, depth: int) -> Any:
-    """Return the square of `a` as the product of its factors', or None where it is no smoother."""
+    """The square of `a` as the product of its factors', or None where it is no smoother."""
     if not isinstance(a, Expr) or not depth:
         return None
     if a.op.square is not None:
         return a.op.square(*a.args, **a.attrs)
-    if a.op not in (multiply, divide, negative) and a.op.name != "reshape":
+    if a.op not in (multiply, divide, negative, reshape):
         return None
     found = [_by_factors(arg, depth - 1) for arg in a.args]
     if all(part is None for part in found):
@@ -98,13 +110,14 @@ def _by_factors(a: Any, depth: int) -> Any:
 
 
 # --- products and quotients -------------------------------------------------------------------
-#: g h, but zero where g is: what a mixture gives no weight has a density with infinite slopes.
+#: g h, but zero where g is: a density that a mixture gives no weight may have infinite slopes.
 absorb = elementwise(
     "absorb",
     lambda g, h: np.where(g == 0, 0.0, g * h),
     lambda c, y, g, h: absorb(c, h),
     lambda c, y, g, h: absorb(c, g),
     linear=(0, 1),
+    kernel="({zero} if {0} == {zero} else {0} * {1})",
 )
 
 
@@ -121,11 +134,12 @@ quotient = elementwise(
     lambda c, out, g, x, y: quotient(c, g, y),
     lambda c, out, g, x, y: -quotient(c, out, y),
     linear=(0, 1),
+    kernel="({zero} if ({0} == {zero} or {1} == {zero}) else {0} * {1} / {2})",
 )
 
 
 def ratio(x: Any, y: Any) -> Any:
-    """Return x / y, zero where x is, whatever y."""
+    """x / y, zero where x is, whatever y is."""
     return quotient(1.0, x, y)
 
 
@@ -140,8 +154,8 @@ def _xlog1py(x: Any, y: Any) -> Any:
         return x * np.log1p(np.where(x == 0, 0.0, y))
 
 
-#: x log y and x log(1 + y), zero where x is zero, whatever y. Beside log 0 a zero x has no slope,
-#: and no credit passes through log 0 where none arrives: what has the probability 0 counts for
+#: x log y and x log(1 + y), zero where x is zero, whatever y is. Beside an infinite logarithm a
+#: zero x has no slope, and a zero cotangent stays zero: an event of probability 0 counts for
 #: nothing, be it x or the weight of a cost log p(x).
 xlogy = elementwise(
     "xlogy",
@@ -149,6 +163,7 @@ xlogy = elementwise(
     lambda g, out, x, y: absorb(g, possible(xlogy(1.0, y), x)),
     lambda g, out, x, y: quotient(g, x, y),
     linear=(0,),
+    kernel="{0} * log_{code}({one} if {0} == {zero} else {1})",
 )
 xlog1py = elementwise(
     "xlog1py",
@@ -156,4 +171,5 @@ xlog1py = elementwise(
     lambda g, out, x, y: absorb(g, possible(xlog1py(1.0, y), x)),
     lambda g, out, x, y: quotient(g, x, 1.0 + y),
     linear=(0,),
+    kernel="{0} * log1p_{code}({zero} if {0} == {zero} else {1})",
 )

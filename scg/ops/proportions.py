@@ -1,8 +1,8 @@
-"""Log-densities around their means, in double precision inside.
+"""Log-densities around their means, computed in double precision.
 
 Gamma, beta and Dirichlet log-densities multiply the logarithm of a value over the mean with a
-concentration: what a mean, rounded to single precision, would be wrong by counts a million times.
-Their derivatives are written out, because those of the factors cancel.
+concentration, which magnifies the rounding of a mean in single precision a million times. Their
+derivatives are written out, because those of the factors cancel.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import numpy as np
 
 from scg.ir.expr import Expr
 from scg.ir.op import Op
-from scg.ops.elementwise import elementwise, log, log1p, sigmoid, square
+from scg.ops.attributes import between, flag
+from scg.ops.base import elementwise, special
+from scg.ops.elementwise import log, log1p, sigmoid, square
 from scg.ops.powers import absorb, times_power
 from scg.ops.reductions import sum
+from scg.ops.rows import last, vectors
 from scg.ops.shape import getitem
 from scg.ops.special import HALF_LOG_2PI, stirling
 
@@ -30,7 +33,7 @@ def _times(c: Any, log_x: Any) -> Any:
     return np.where(c == 0, 0.0, c) * np.where(c == 0, 0.0, log_x)
 
 
-# --- the gamma law, of a value or of its reciprocal -------------------------------------------
+# --- the gamma distribution, of a value or of its reciprocal ----------------------------------
 def _log_ratio(x: Any, y: Any) -> Any:
     x, y = _wide(x), _wide(y)
     with np.errstate(divide="ignore"):
@@ -60,30 +63,33 @@ def _core_in_x(g: Any, y: Any, x: Any, a: Any, b: Any, reciprocal: bool) -> Any:
 
 
 #: log(b x / a), or log(b / (x a)) of a reciprocal.
-log_over_gamma_mean = elementwise(
+log_over_gamma_mean = special(
     "log_over_gamma_mean",
-    _log_over_gamma_mean,
     lambda g, y, x, a, b, reciprocal: (-g if reciprocal else g) / x,
     lambda g, y, x, a, b, reciprocal: -g / a,
     lambda g, y, x, a, b, reciprocal: g / b,
+    numpy=_log_over_gamma_mean,
+    attributes={"reciprocal": flag},
 )
 #: c / x − b, the derivative of c log x − b x; of a reciprocal b, c / x − 1 / b.
-gamma_slope = elementwise(
+gamma_slope = special(
     "gamma_slope",
-    _gamma_slope,
     lambda g, y, x, c, b, reciprocal: -(g * c / square(x)),
     lambda g, y, x, c, b, reciprocal: g / x,
     lambda g, y, x, c, b, reciprocal: g / square(b) if reciprocal else -g,
+    numpy=_gamma_slope,
+    attributes={"reciprocal": flag},
 )
 #: (a − 1) log(y / a) − (y − a) + log b for y = b x, or b / x of a reciprocal.
-gamma_core = elementwise(
+gamma_core = special(
     "gamma_core",
-    _gamma_core,
     _core_in_x,
     lambda g, y, x, a, b, reciprocal: absorb(
         g, log_over_gamma_mean(x, a, b, reciprocal=reciprocal) + 1.0 / a
     ),
     lambda g, y, x, a, b, reciprocal: g * gamma_slope(b, a, x, reciprocal=reciprocal),
+    numpy=_gamma_core,
+    attributes={"reciprocal": flag},
 )
 
 
@@ -96,7 +102,7 @@ def gamma_log_density(x: Any, a: Any, b: Any, reciprocal: bool = False) -> Any:
     return gamma_core(x, a, b, reciprocal=reciprocal) - scale
 
 
-# --- the beta law, of a proportion or of its log-odds -----------------------------------------
+# --- the beta distribution, of a proportion or of its log-odds --------------------------------
 def _logs(x: Any, logit: bool) -> tuple[Any, Any]:
     x = _wide(x)
     if logit:
@@ -141,32 +147,34 @@ def _beta_curvature(x: Any, c: Any, d: Any, logit: bool) -> Any:
 
 
 #: log(p / m) and log((1 − p) / (1 − m)) with m = a / (a + b); p is x, or σ(x) for a logit x.
-log_over_mean = elementwise(
+log_over_mean = special(
     "log_over_mean",
-    _log_over_mean,
     lambda g, y, x, a, b, logit: g * _in_x(x, logit)[0],
     lambda g, y, x, a, b, logit: -(g * (b / a)) / (a + b),
     lambda g, y, x, a, b, logit: g / (a + b),
+    numpy=_log_over_mean,
+    attributes={"logit": flag},
 )
-log_rest_over_mean = elementwise(
+log_rest_over_mean = special(
     "log_rest_over_mean",
-    _log_rest_over_mean,
     lambda g, y, x, a, b, logit: -(g * _in_x(x, logit)[1]),
     lambda g, y, x, a, b, logit: g / (a + b),
     lambda g, y, x, a, b, logit: -(g * (a / b)) / (a + b),
+    numpy=_log_rest_over_mean,
+    attributes={"logit": flag},
 )
 #: The derivative of c log p + d log(1 − p) in x.
-beta_slope = elementwise(
+beta_slope = special(
     "beta_slope",
-    _beta_slope,
     lambda g, y, x, c, d, logit: g * _beta_curvature(x, c, d, logit),
     lambda g, y, x, c, d, logit: g * _in_x(x, logit)[0],
     lambda g, y, x, c, d, logit: -(g * _in_x(x, logit)[1]),
+    numpy=_beta_slope,
+    attributes={"logit": flag},
 )
 #: (a − 1) log(p / m) + (b − 1) log((1 − p) / (1 − m)).
-beta_core = elementwise(
+beta_core = special(
     "beta_core",
-    _beta_core,
     lambda g, y, x, a, b, logit: absorb(g, beta_slope(x, a - 1.0, b - 1.0, logit=logit)),
     lambda g, y, x, a, b, logit: absorb(
         g, log_over_mean(x, a, b, logit=logit) + (1.0 / a - 2.0 / (a + b))
@@ -174,6 +182,8 @@ beta_core = elementwise(
     lambda g, y, x, a, b, logit: absorb(
         g, log_rest_over_mean(x, a, b, logit=logit) + (1.0 / b - 2.0 / (a + b))
     ),
+    numpy=_beta_core,
+    attributes={"logit": flag},
 )
 
 
@@ -197,6 +207,8 @@ _probability = elementwise(
     lambda g, y, logp, x, p, n: 0.0 * g,
     lambda g, y, logp, x, p, n: 0.0 * g,
     lambda g, y, logp, x, p, n: g * (n * _added_trial(x, p, n - 1)) if n else 0.0 * g,
+    attributes={"n": between(0, 2**53)},
+    kernel="({zero} if ({1} < {zero} or {1} > {n}) else exp_{code}({0}))",
 )
 
 
@@ -211,7 +223,7 @@ def binomial_probability(x: Any, p: Any, n: int) -> Any:
         return _probability(logp, x, p, n=n)
 
 
-# --- the Dirichlet law ------------------------------------------------------------------------
+# --- the Dirichlet distribution ---------------------------------------------------------------
 def _over_means(x: Any, a: Any) -> Any:
     a = _wide(a)
     with np.errstate(divide="ignore"):
@@ -231,12 +243,19 @@ def _in_concentration(g: Expr, y: Expr, x: Expr, a: Expr) -> Expr:
     return absorb(getitem(g, (Ellipsis, None)), log_over_means(x, a) + (1.0 / a - spare))
 
 
+def _same_classes(x: Expr, a: Expr) -> str | None:
+    holds = 0 < x.ndim == a.ndim and x.shape[-1] == a.shape[-1]
+    return None if holds else "two events of one rank, classes last"
+
+
 #: log(x / p) with p = a / Σ a along the last axis.
 log_over_means = Op(
     "log_over_means",
     _over_means,
     lambda x, a: np.broadcast_shapes(x, a),
     (lambda g, y, x, a: g / x, _shared),
+    fits=_same_classes,
+    row=vectors("log_over_means", 2),
 )
 #: Σ (a − 1) log(x / p) along the last axis.
 dirichlet_core = Op(
@@ -244,6 +263,8 @@ dirichlet_core = Op(
     _dirichlet_core,
     lambda x, a: np.broadcast_shapes(x, a)[:-1],
     (lambda g, y, x, a: getitem(g, (Ellipsis, None)) * (a - 1.0) / x, _in_concentration),
+    fits=_same_classes,
+    row=last("dirichlet_core", 2),
 )
 
 
@@ -263,16 +284,16 @@ def _relative_entropy(x: Any, y: Any) -> Any:
 
 
 #: log(x / y), to the last digit also where the two are near.
-log_ratio = elementwise(
+log_ratio = special(
     "log_ratio",
-    _log_ratio,
     lambda g, out, x, y: times_power(g, x, -1.0),
     lambda g, out, x, y: -g / y,
+    numpy=_log_ratio,
 )
 #: x log(x / y) − x + y: the divergence of two Poisson laws, and the large part of many.
-relative_entropy = elementwise(
+relative_entropy = special(
     "relative_entropy",
-    _relative_entropy,
     lambda g, out, x, y: g * log_ratio(x, y),
     lambda g, out, x, y: g * ((y - x) / y),
+    numpy=_relative_entropy,
 )

@@ -13,8 +13,9 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op, constant, plate_size
 from scg.ir.plate import Plate, Plates, as_plates, ordered
-from scg.ops.base import normal_axes
-from scg.ops.elementwise import cast, divide, elementwise, equal, exp, log, subtract, where
+from scg.ops import attributes
+from scg.ops.base import broadcast, elementwise, normal_axes
+from scg.ops.elementwise import cast, divide, equal, exp, log, subtract, where
 from scg.ops.powers import inverse_or_zero
 from scg.ops.shape import reshape
 
@@ -58,6 +59,9 @@ def _log_of_sum(x: Any) -> Any:
         return np.log(x)
 
 
+_REDUCED = {"axes": attributes.axes, "over": attributes.over}
+
+
 # The interpreter passes the positions of the plates' axes, counted from the end, as `over`.
 _sum = Op(
     "sum",
@@ -67,6 +71,7 @@ _sum = Op(
     kind="same",
     plates=_without,
     linear=(0,),
+    attributes=_REDUCED,
 )
 _max = Op(
     "max",
@@ -76,6 +81,7 @@ _max = Op(
     kind="same",
     smooth=False,
     plates=_without,
+    attributes=_REDUCED,
 )
 _lse = Op(
     "logsumexp",
@@ -83,16 +89,29 @@ _lse = Op(
     _drop_some,
     (lambda g, y, x, axes, over: _unreduced(g, x, axes) * shares(x, axes, over),),
     plates=_without,
+    attributes=_REDUCED,
 )
 #: The largest element if it is finite, else 0: subtracted before exp, it cancels in the result.
 #: Its derivative is therefore taken to be zero.
-shift = Op("shift", _top, _drop_some, (lambda g, y, x, axes, over: zeros(x),), plates=_without)
+shift = Op(
+    "shift",
+    _top,
+    _drop_some,
+    (lambda g, y, x, axes, over: zeros(x),),
+    plates=_without,
+    attributes=_REDUCED,
+)
 REDUCTIONS = (_sum, _max, _lse)
 #: Reductions that have no value where there are no elements.
 NEED_ELEMENTS = (_max, _lse, shift)
 
 #: log of a sum of exponentials. Where it is zero nothing depends on its terms.
-log_of_sum = elementwise("log_of_sum", _log_of_sum, lambda g, y, x: g * inverse_or_zero(x))
+log_of_sum = elementwise(
+    "log_of_sum",
+    _log_of_sum,
+    lambda g, y, x: g * inverse_or_zero(x),
+    kernel="log_{code}({0})",
+)
 
 
 def _exponentials(x: Any, axes: Any, over: Plates = ()) -> tuple[Any, Any, Any]:
@@ -114,25 +133,11 @@ def _shared_by_ties(g: Expr, y: Expr, x: Expr, axes: Any, over: Plates) -> Expr:
     return _unreduced(g, x, axes) * hit / ties
 
 
-def _expand_numpy(x: Any, plates: Any, shape: Any) -> Any:
-    return np.broadcast_to(x, shape)
-
-
-_expand = Op(
-    "expand",
-    _expand_numpy,
-    lambda x, plates, shape: np.broadcast_shapes(x, shape),
-    (lambda g, y, x, plates, shape: g,),
-    kind="same",
-    plates=lambda args, attrs: ordered(args[0].plates + attrs["plates"]),
-)
-
-
 def expand(x: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
     """Repeat `x` over more plates and broadcast its event to `shape`; no data are copied."""
     if x.shape == shape and set(plates) <= set(x.plates):
         return x
-    return _expand(x, plates=ordered(plates), shape=shape)
+    return broadcast(x, plates=ordered(plates), shape=shape)
 
 
 def zeros(like: Expr) -> Expr:

@@ -9,66 +9,14 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op, constant
+from scg.ops import attributes
 from scg.ops.arrange import moveaxis
 from scg.ops.base import one_axis
-from scg.ops.elementwise import maximum, not_equal, where
+from scg.ops.elementwise import JUMPS, maximum, not_equal, where
+from scg.ops.gather import scatter_along, take_along
 from scg.ops.reductions import zeros
+from scg.ops.rows import along
 from scg.ops.shape import concatenate, cumsum, getitem, np_reshape, reshape, take_slice
-
-
-# --- along an axis, as np.take_along_axis; and the adjoint, which adds up ---------------------
-def _aligned(x: np.ndarray, k: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give both arrays all plate axes; event axes are equally many and count from the end."""
-    ndim = max(x.ndim, k.ndim)
-    x, k = (a.reshape((1,) * (ndim - a.ndim) + a.shape) for a in (x, k))
-    at = ndim + axis
-    shape = list(np.broadcast_shapes(x.shape[:at], k.shape[:at]))
-    return (
-        np.broadcast_to(x, (*shape, *x.shape[at:])),
-        np.broadcast_to(k, (*shape, *k.shape[at:])),
-    )
-
-
-def _take(x: Any, k: Any, axis: int) -> Any:
-    x, k = _aligned(x, k, axis)
-    return np.take_along_axis(x, k, axis=axis)
-
-
-def _add_along(g: Any, k: Any, axis: int, length: int) -> Any:
-    g, k = _aligned(g, k, axis)
-    g, k = np.moveaxis(g, axis, -1), np.moveaxis(k, axis, -1)
-    rows, columns = int(np.prod(k.shape[:-1], dtype=int)), k.shape[-1]
-    place = k.reshape(rows, columns) % length + length * np.arange(rows)[:, None]
-    out = np.bincount(place.ravel(), g.reshape(-1), rows * length)
-    return np.moveaxis(out.reshape(*k.shape[:-1], length), -1, axis).astype(g.dtype)
-
-
-def _taken(x: tuple[int, ...], k: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    if len(x) != len(k) or any(
-        a != b for i, (a, b) in enumerate(zip(x, k, strict=True), -len(x)) if i != axis
-    ):
-        raise ValueError(f"an index of shape {k} does not fit an event of shape {x}")
-    return k
-
-
-_take_along = Op(
-    "take_along_axis",
-    _take,
-    _taken,
-    (
-        lambda g, y, x, k, axis: _scatter_along(g, k, axis=axis, length=x.shape[axis]),
-        None,
-    ),
-    kind="same",
-    linear=(0,),
-)
-_scatter_along = Op(
-    "scatter_along_axis",
-    _add_along,
-    lambda g, k, axis, length: tuple(length if i == axis else n for i, n in enumerate(g, -len(g))),
-    (lambda g, y, x, k, axis, length: _take_along(g, k, axis=axis), None),
-    linear=(0,),
-)
 
 # --- sorting: continuous, as opposed to the permutation ---------------------------------------
 _argsort = Op(
@@ -77,20 +25,22 @@ _argsort = Op(
     lambda x, axis: x,
     (None,),
     kind="int",
-    continuous=False,
-    smooth=False,
+    **JUMPS,
+    attributes={"axis": attributes.axis},
+    row=along("argsort"),
 )
 _sort = Op(
     "sort",
     lambda x, axis: np.sort(x, axis=axis, kind="stable"),
     lambda x, axis: x,
     (
-        lambda g, y, x, axis: _scatter_along(
+        lambda g, y, x, axis: scatter_along(
             _shared_by_ties(g, y, axis), _argsort(x, axis=axis), axis=axis, length=x.shape[axis]
         ),
     ),
     kind="same",
     smooth=False,
+    attributes={"axis": attributes.axis},
 )
 
 
@@ -109,9 +59,9 @@ def _shared_by_ties(g: Expr, y: Expr, axis: int) -> Expr:
     first = np.zeros([1 if i == axis else m for i, m in enumerate(y.shape, -y.ndim)], int)
     group = cumsum(concatenate(first, steps, axis=axis), axis)
     total, count = (
-        _scatter_along(values, group, axis=axis, length=n) for values in (g, zeros(y) + 1.0)
+        scatter_along(values, group, axis=axis, length=n) for values in (g, zeros(y) + 1.0)
     )
-    return _take_along(total / maximum(count, 1.0), group, axis=axis)
+    return take_along(total / maximum(count, 1.0), group, axis=axis)
 
 
 # --- what users call --------------------------------------------------------------------------
@@ -127,7 +77,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
         )
     if axis is None:
         x, indices, axis = _flat(x), _flat(indices), -1
-    return _take_along(x, indices, axis=one_axis(axis, np.ndim(x)))
+    return take_along(x, indices, axis=one_axis(axis, np.ndim(x)))
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:

@@ -10,19 +10,39 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op, constant
-from scg.ir.plate import ordered
-from scg.ops.base import integer, integers, normal_axes, one_axis
+from scg.ops import attributes
+from scg.ops.base import integers, normal_axes, one_axis
 from scg.ops.elementwise import where
+from scg.ops.gather import gather
+from scg.ops.rows import ADD, along
+
 
 # --- reshape and transpose: the attribute is the new event shape / the permutation ------------
+def _same_size(x: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    if math.prod(x) != math.prod(shape):
+        raise ValueError(f"an event of shape {x} cannot be reshaped to {shape}")
+    return shape
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    n = len(axes)
+    return tuple(int(i) - n for i in np.argsort([a + n for a in axes]))
+
+
+def _permutation(axes: Any, x: Expr, **attrs: Any) -> str | None:
+    holds = attributes.are_integers(axes) and sorted(axes) == list(range(-x.ndim, 0))
+    return None if holds else f"each axis from -{x.ndim} to -1 once"
+
+
 reshape = Op(
     "reshape",
     # The interpreter prepends the plate axes to `shape`.
     lambda x, shape: np.reshape(x, shape),
-    lambda x, shape: _same_size(x, shape),
+    _same_size,
     (lambda g, y, x, shape: reshape(g, shape=x.shape),),
     kind="same",
     linear=(0,),
+    attributes={"shape": attributes.shape},
 )
 transpose = Op(
     "transpose",
@@ -31,18 +51,8 @@ transpose = Op(
     (lambda g, y, x, axes: transpose(g, axes=_inverse(axes)),),
     kind="same",
     linear=(0,),
+    attributes={"axes": _permutation},
 )
-
-
-def _same_size(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]:
-    if np.prod(old, dtype=int) != np.prod(new, dtype=int):
-        raise ValueError(f"an event of shape {old} cannot be reshaped to {new}")
-    return new
-
-
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
-    n = len(axes)
-    return tuple(int(i) - n for i in np.argsort([a + n for a in axes]))
 
 
 # --- concatenate ------------------------------------------------------------------------------
@@ -72,6 +82,7 @@ concatenate = Op(
     _joined,
     _part,
     kind="same",
+    attributes={"axis": attributes.axis},
 )
 
 
@@ -97,6 +108,35 @@ def _unslice_numpy(g: Any, index: Any, shape: Any) -> Any:
     return out
 
 
+def _index(index: Any, x: Expr, **attrs: Any) -> str | None:
+    return _index_in(index, x.shape)
+
+
+def _index_in(index: Any, shape: tuple[int, ...]) -> str | None:
+    """Test that each entry is a position, or (start, stop, step) as ``slice.indices`` gives it."""
+
+    def fits(entry: Any, n: int) -> bool:
+        if attributes.is_integer(entry):
+            return 0 <= entry < n
+        if not attributes.are_integers(entry) or len(entry) != 3 or entry[2] == 0:
+            return False
+        start, stop, step = entry
+        whole = slice(start, None if stop < 0 else stop, step).indices(n)
+        return entry in (whole, (0, 0, 1))
+
+    holds = isinstance(index, tuple) and len(index) == len(shape)
+    if holds and all(fits(entry, n) for entry, n in zip(index, shape, strict=True)):
+        return None
+    return f"positions or (start, stop, step) in an event of shape {shape}"
+
+
+def _places(index: Any, x: Expr, shape: tuple[int, ...], **attrs: Any) -> str | None:
+    expected = _index_in(index, shape)
+    if expected is None and _sliced(shape, index) != x.shape:
+        return f"places for an event of shape {x.shape}"
+    return expected
+
+
 take_slice = Op(
     "slice",
     lambda x, index: x[_numpy_index(index)],
@@ -104,6 +144,7 @@ take_slice = Op(
     (lambda g, y, x, index: unslice(g, index=index, shape=x.shape),),
     kind="same",
     linear=(0,),
+    attributes={"index": _index},
 )
 unslice = Op(
     "unslice",
@@ -112,85 +153,12 @@ unslice = Op(
     (lambda g, y, x, index, shape: take_slice(g, index=index),),
     kind="same",
     linear=(0,),
+    attributes={"shape": attributes.shape, "index": _places},
+    row=ADD,
 )
 
 
-# --- gather along the leading event axis, its adjoint, one-hot ----------------------------------
-# Plate axes lead in both arguments and broadcast; `rank` and `index_rank` count event axes.
-def _gather_numpy(x: Any, k: Any, rank: int, index_rank: int) -> Any:
-    plates = x.ndim - rank
-    count = math.prod(k.shape[plates:])  # not -1: a plate may be empty
-    rows = k.reshape(k.shape[:plates] + (count,) + (1,) * (rank - 1))
-    out = np.take_along_axis(x, rows, axis=plates)
-    return out.reshape(out.shape[:plates] + k.shape[plates:] + x.shape[plates + 1 :])
-
-
-def _scatter_numpy(
-    g: Any, k: Any, length: int, rank: int, index_rank: int, over: tuple[int, ...] = ()
-) -> Any:
-    """Add the elements of `g` to the rows `k` of zeros, over the axes at `over` too."""
-    plates = k.ndim - index_rank
-    tail = g.shape[plates + index_rank :]
-    lead = np.broadcast_shapes(g.shape[:plates], k.shape[:plates])
-    g = np.broadcast_to(g, lead + g.shape[plates:])
-    k = np.broadcast_to(k, lead + k.shape[plates:])
-    kept = [i for i in range(plates) if i not in over]
-    order = [*kept, *over, *range(plates, k.ndim)]
-    rest = tuple(lead[i] for i in kept)
-    k = k.transpose(order)
-    k = k.reshape(math.prod(rest), math.prod(k.shape[len(rest) :])) % length
-    g = g.transpose([*order, *range(g.ndim - len(tail), g.ndim)])
-    place = (k + length * np.arange(len(k))[:, None]).ravel()
-    rows, columns = len(k) * length, math.prod(tail)
-    if columns != 1:
-        place = (place[:, None] * columns + np.arange(columns)).ravel()
-    out = np.bincount(place, g.ravel(), rows * columns)
-    return out.reshape((*rest, length, *tail)).astype(g.dtype)
-
-
-gather = Op(
-    "gather",
-    _gather_numpy,
-    lambda x, k, rank, index_rank: k + x[1:],
-    (
-        lambda g, y, x, k, rank, index_rank: scatter(
-            g,
-            k,
-            length=x.shape[0],
-            rank=rank,
-            index_rank=index_rank,
-            over=tuple(plate for plate in k.plates if plate not in x.plates),
-        ),
-        None,
-    ),
-    kind="same",
-    linear=(0,),
-)
-#: The interpreter passes the positions of the plates' axes as `over`.
-scatter = Op(
-    "scatter",
-    _scatter_numpy,
-    lambda g, k, length, rank, index_rank, over: (length, *g[index_rank:]),
-    (
-        lambda g, y, x, k, length, rank, index_rank, over: gather(
-            g, k, rank=rank, index_rank=index_rank
-        ),
-        None,
-    ),
-    kind="same",
-    plates=lambda args, attrs: ordered(
-        plate for arg in args for plate in arg.plates if plate not in attrs["over"]
-    ),
-    linear=(0,),
-)
-_one_hot = Op(
-    "one_hot",
-    lambda k, depth: (k[..., None] == np.arange(depth)) * 1.0,
-    lambda k, depth: (*k, depth),
-    (None,),
-    continuous=False,
-    smooth=False,
-)
+# --- cumulative sum ---------------------------------------------------------------------------
 _cumsum = Op(
     "cumsum",
     lambda x, axis, reverse: (
@@ -200,25 +168,12 @@ _cumsum = Op(
     (lambda g, y, x, axis, reverse: _cumsum(g, axis=axis, reverse=not reverse),),
     kind="same",
     linear=(0,),
+    attributes={"axis": attributes.axis, "reverse": attributes.flag},
+    row=along("cumsum", lambda e: int(e.attrs["reverse"])),
 )
 
 
 # --- what users call --------------------------------------------------------------------------
-def one_hot(k: Any, depth: int) -> Any:
-    """Return a vector of `depth` entries, one at position `k` and zero elsewhere."""
-    if isinstance(k, Expr) and k.kind != "int":
-        raise DeclarationError(f"scg.one_hot: expected an integer node, got {k!r} ({k.kind})")
-    depth = integer(depth, "scg.one_hot: depth", 1)
-    known = k.value if isinstance(k, Expr) else np.asarray(k)
-    if known is not None and not (
-        known.dtype.kind in "iu" and np.all((known >= 0) & (known < depth))
-    ):
-        raise DeclarationError(
-            f"scg.one_hot(k, depth={depth}): k must be integers from 0 to {depth - 1}, got {k!r}"
-        )
-    return _one_hot(k, depth=depth)
-
-
 def cumsum(x: Any, axis: int | None = -1) -> Any:
     """Cumulative sum along one event axis; None means of the flattened event, as in NumPy."""
     if axis is None:

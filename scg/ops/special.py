@@ -8,34 +8,14 @@ from typing import Any
 import numpy as np
 
 from scg.errors import UnsupportedError
-from scg.ops.base import integer
+from scg.ops.attributes import between
+from scg.ops.base import integer, scipy_function, special
 from scg.ops.elementary import sin
-from scg.ops.elementwise import absolute, elementwise, exp, less, log, log1p, sign, square, where
+from scg.ops.elementwise import JUMPS, absolute, exp, less, log, log1p, sign, square, where
 from scg.special import incomplete_gamma, quantiles, von_mises
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ERF = 2.0 / math.sqrt(math.pi)  # derivative of erf at 0
-
-
-def _scipy(name: str) -> Any:
-    def rule(*args: Any) -> Any:
-        import scipy.special
-
-        return getattr(scipy.special, name)(*args)
-
-    return rule
-
-
-def _gammainc_da(a: Any, x: Any, order: int) -> Any:
-    from scg.special.incomplete_gamma import gammainc_da
-
-    return gammainc_da(a, x, order)
-
-
-def _polygamma(a: Any, order: int) -> Any:
-    import scipy.special
-
-    return scipy.special.polygamma(order, a)
 
 
 def _of_order(order: int, *values: Any) -> Any:
@@ -53,16 +33,21 @@ def _next(order: int) -> int:
     return _of_order(order, 1, 2, 3)
 
 
-gammaln = elementwise("gammaln", _scipy("gammaln"), lambda g, y, a: g * digamma(a))
-digamma = elementwise("digamma", _scipy("digamma"), lambda g, y, a: g * polygamma(a, order=1))
-_higher_digamma = elementwise(
-    "polygamma", _polygamma, lambda g, y, a, order: g * polygamma(a, order=order + 1)
+gammaln = special("gammaln", lambda g, y, a: g * digamma(a))
+digamma = special(
+    "digamma", lambda g, y, a: g * polygamma(a, order=1), kernel="{code}(psi(f8({0})))"
+)
+_polygamma = special(
+    "polygamma",
+    lambda g, y, a, order: g * polygamma(a, order=order + 1),
+    numpy=lambda a, order: scipy_function("polygamma")(order, a),
+    attributes={"order": between(0, 8)},
 )
 
 
 def polygamma(a: Any, order: int) -> Any:
     """Return the derivative of digamma of some order."""
-    return _higher_digamma(a, order=integer(order, "polygamma: order", 0))
+    return _polygamma(a, order=integer(order, "polygamma: order", 0))
 
 
 def gamma_density(a: Any, x: Any) -> Any:
@@ -81,22 +66,21 @@ def _density_derivative(a: Any, x: Any, order: int) -> Any:
 
 
 #: ∂^k P(a, x) / ∂a^k of the regularised lower incomplete gamma function, k = order.
-gammainc_da = elementwise(
+gammainc_da = special(
     "gammainc_da",
-    _gammainc_da,
     lambda g, y, a, x, order: g * gammainc_da(a, x, order=_next(order)),
     lambda g, y, a, x, order: g * _density_derivative(a, x, order),
+    numpy=incomplete_gamma.gammainc_da,
+    attributes={"order": between(0, 3)},
 )
-gammainc = elementwise(
+gammainc = special(
     "gammainc",
-    _scipy("gammainc"),
     lambda g, y, a, x: g * gammainc_da(a, x, order=1),
     lambda g, y, a, x: g * gamma_density(a, x),
 )
 #: The inverse CDF of the standard gamma law, with its implicit VJP (Figurnov et al. 2018, eq. 5).
-gammaincinv = elementwise(
+gammaincinv = special(
     "gammaincinv",
-    _scipy("gammaincinv"),
     lambda g, y, a, u: -(g * gammainc_da(a, y, order=1)) / gamma_density(a, y),
     lambda g, y, a, u: g / gamma_density(a, y),
 )
@@ -105,13 +89,14 @@ gammaincinv = elementwise(
 # --- the gamma law in logarithms --------------------------------------------------------------
 #: G_k(a, y) = ∂_a^k P(a, x) / (x p(x)) at x = exp(y), k = order ≥ 1. Its derivatives follow from
 #: ∂_a x p(x) = s x p(x) with s = y − ψ(a), and ∂_y x p(x) = (a − x) x p(x).
-gamma_implicit = elementwise(
+gamma_implicit = special(
     "gamma_implicit",
-    incomplete_gamma.gamma_implicit,
     lambda g, out, a, y, order: (
         g * (gamma_implicit(a, y, order=_next(order)) - out * (y - digamma(a)))
     ),
     lambda g, out, a, y, order: g * (_score_power(a, y, order) - out * (a - exp(y))),
+    numpy=incomplete_gamma.gamma_implicit,
+    attributes={"order": between(1, 3)},
 )
 
 
@@ -122,24 +107,25 @@ def _score_power(a: Any, y: Any, order: int) -> Any:
 
 
 #: log x with P(a, x) = u: a gamma variate in logarithms does not underflow for small a.
-log_gammaincinv = elementwise(
+log_gammaincinv = special(
     "log_gammaincinv",
-    quantiles.log_gammaincinv,
     lambda g, y, a, u: -(g * gamma_implicit(a, y, order=1)),
     lambda g, y, a, u: g * exp(gammaln(a) + exp(y) - a * y),
+    numpy=quantiles.log_gammaincinv,
 )
 #: log x with 1 − P(a, x) = u, also where 1 − u rounds to one.
-log_gammainccinv = elementwise(
+log_gammainccinv = special(
     "log_gammainccinv",
-    quantiles.log_gammainccinv,
     lambda g, y, a, u: -(g * gamma_implicit(a, y, order=1)),
     lambda g, y, a, u: -(g * exp(gammaln(a) + exp(y) - a * y)),
+    numpy=quantiles.log_gammainccinv,
 )
 #: Derivative of some order of the remainder δ of Stirling's formula.
-stirling = elementwise(
+stirling = special(
     "stirling",
-    incomplete_gamma.stirling,
     lambda g, y, a, order: g * stirling(a, order=order + 1),
+    numpy=incomplete_gamma.stirling,
+    attributes={"order": between(0, 8)},
 )
 
 
@@ -152,12 +138,14 @@ def betaln(a: Any, b: Any) -> Any:
 
 
 # --- the error function and the normal CDF ----------------------------------------------------
-erf = elementwise("erf", _scipy("erf"), lambda g, y, a: g * (_ERF * exp(-square(a))))
-erfc = elementwise("erfc", _scipy("erfc"), lambda g, y, a: -(g * (_ERF * exp(-square(a)))))
-erfinv = elementwise("erfinv", _scipy("erfinv"), lambda g, y, u: g * (exp(square(y)) / _ERF))
-ndtr = elementwise("ndtr", _scipy("ndtr"), lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI))
-ndtri = elementwise(
-    "ndtri", _scipy("ndtri"), lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI)
+erf = special("erf", lambda g, y, a: g * (_ERF * exp(-square(a))))
+erfc = special("erfc", lambda g, y, a: -(g * (_ERF * exp(-square(a)))))
+erfinv = special("erfinv", lambda g, y, u: g * (exp(square(y)) / _ERF), kernel="erfinv_{code}({0})")
+ndtr = special("ndtr", lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI))
+ndtri = special(
+    "ndtri",
+    lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI),
+    kernel="ndtri_{code}({0})",
 )
 
 
@@ -169,15 +157,21 @@ def _hazard(a: Any) -> Any:
 
 
 #: φ(a) / Φ(a), the derivative of log Φ.
-_normal_hazard = elementwise("normal_hazard", _hazard, lambda g, y, a: -(g * y * (a + y)))
-log_ndtr = elementwise("log_ndtr", _scipy("log_ndtr"), lambda g, y, a: g * _normal_hazard(a))
+_normal_hazard = special(
+    "normal_hazard",
+    lambda g, y, a: -(g * y * (a + y)),
+    numpy=_hazard,
+    kernel=f"{{code}}({math.sqrt(2.0 / math.pi)} / erfcx(-f8({{0}}) / {math.sqrt(2.0)}))",
+)
+log_ndtr = special("log_ndtr", lambda g, y, a: g * _normal_hazard(a))
 
 # --- Bessel functions, times exp(−|x|) --------------------------------------------------------
 #: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 under the von Mises law.
-log_i0e = elementwise(
+log_i0e = special(
     "log_i0e",
-    von_mises.log_i0e,
     lambda g, y, k, order: g * log_i0e(k, order=_next(order)),
+    numpy=von_mises.log_i0e,
+    attributes={"order": between(0, 3)},
 )
 
 
@@ -188,38 +182,38 @@ def _half(x: Any, y: Any) -> Any:
 
 
 # I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels
-i0e = elementwise(
+i0e = special(
     "i0e",
-    _scipy("i0e"),
     lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1)),
     smooth=False,
 )
-i1e = elementwise(
+i1e = special(
     "i1e",
-    _scipy("i1e"),
     lambda g, y, x: -(g * (i0e(x) * log_i0e(absolute(x), order=1) + _half(x, y))),
     smooth=False,
 )
 
 #: Derivative of some order in κ of the von Mises CDF, and its inverse with the implicit VJP.
-von_mises_cdf = elementwise(
+von_mises_cdf = special(
     "von_mises_cdf",
-    von_mises.von_mises_cdf,
     lambda g, y, k, x, order: g * von_mises_cdf(k, x, order=_next(order)),
     lambda g, y, k, x, order: g * _von_mises_density(k, x, order),
+    numpy=von_mises.von_mises_cdf,
+    attributes={"order": between(0, 3)},
 )
-von_mises_quantile = elementwise(
+von_mises_quantile = special(
     "von_mises_quantile",
-    von_mises.von_mises_quantile,
     lambda g, y, k, u: -(g * von_mises_cdf(k, y, order=1)) / _von_mises_density(k, y, 0),
     lambda g, y, k, u: g / _von_mises_density(k, y, 0),
+    numpy=von_mises.von_mises_quantile,
 )
 
 #: Derivative of some order in κ of E x² on (−π, π).
-von_mises_variance = elementwise(
+von_mises_variance = special(
     "von_mises_variance",
-    von_mises.von_mises_variance,
     lambda g, y, k, order: g * von_mises_variance(k, order=_next(order)),
+    numpy=von_mises.von_mises_variance,
+    attributes={"order": between(0, 3)},
 )
 
 
@@ -237,12 +231,10 @@ def _von_mises_density(k: Any, x: Any, order: int) -> Any:
 
 # --- quantiles of counts: constant almost everywhere ------------------------------------------
 poisson_quantile, binomial_quantile, negative_binomial_quantile = (
-    elementwise(
-        f"{name}_quantile",
-        getattr(quantiles, name),
-        *(None,) * arguments,
-        continuous=False,
-        smooth=False,
+    special(f"{f.__name__}_quantile", *(None,) * arguments, numpy=f, **JUMPS)
+    for f, arguments in (
+        (quantiles.poisson, 2),
+        (quantiles.binomial, 3),
+        (quantiles.negative_binomial, 3),
     )
-    for name, arguments in (("poisson", 2), ("binomial", 3), ("negative_binomial", 3))
 )

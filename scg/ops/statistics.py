@@ -10,10 +10,12 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op
-from scg.ops.base import normal_axes, one_axis
-from scg.ops.elementwise import absolute, cast, elementwise, greater, multiply, negative, square
+from scg.ops import attributes
+from scg.ops.base import elementwise, normal_axes, one_axis
+from scg.ops.elementwise import JUMPS, absolute, cast, greater, multiply, negative, square
 from scg.ops.powers import times_power
 from scg.ops.reductions import _drop, _keep, max, mean, sum
+from scg.ops.rows import last, vectors
 from scg.ops.shape import concatenate, reshape, take_slice, transpose
 
 EventAxes = tuple[int, ...]
@@ -91,8 +93,8 @@ def _position(name: str, rule: Any) -> Op:
         lambda x: _some(x)[:-1],
         (None,),
         kind="int",
-        continuous=False,
-        smooth=False,
+        row=last(name),
+        **JUMPS,
     )
 
 
@@ -159,9 +161,9 @@ _direction = elementwise(
     lambda x, length: np.where(x == 0, 0.0, x) / np.where(x == 0, 1.0, length),
     lambda g, y, x, length: times_power(g, length, -1.0),
     lambda g, y, x, length: -(g * times_power(y, length, -1.0)),
-    continuous=False,
-    smooth=False,
     linear=(0,),
+    kernel="({zero} if {0} == {zero} else {0} / {1})",
+    **JUMPS,
 )
 #: Euclidean length; its derivative at the origin is taken to be zero. Its square is smooth.
 _norm = Op(
@@ -171,6 +173,7 @@ _norm = Op(
     (_norm_vjp,),
     smooth=False,
     square=lambda x, axes: sum(square(x), axes),
+    attributes={"axes": attributes.axes},
 )
 
 
@@ -212,7 +215,9 @@ def _on_support(g: Expr, y: Expr, x: Expr) -> Expr:
     return inside * (g - mean_inside)
 
 
-_sparsemax = Op("sparsemax", _project, _some, (_on_support,), smooth=False)
+_sparsemax = Op(
+    "sparsemax", _project, _some, (_on_support,), smooth=False, row=vectors("sparsemax")
+)
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:

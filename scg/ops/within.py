@@ -8,7 +8,8 @@ import numpy as np
 
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import Op
-from scg.ops.elementwise import elementwise
+from scg.ops.attributes import flag
+from scg.ops.base import elementwise
 from scg.ops.reductions import zeros
 
 
@@ -28,6 +29,12 @@ within = elementwise(
     lambda g, y, x, low, high, a, b, closed: within(x, low, high, g, 0.0, closed=closed),
     lambda g, y, x, low, high, a, b, closed: within(x, low, high, 0.0, g, closed=closed),
     kind="same",
+    attributes={"closed": flag},
+    kernel=(
+        "({4} if ({0} < {1}) | ({0} > {2}) | (not {closed}) & (({0} == {1}) | ({0} == {2}))"
+        " | (abs({0}) == {code}(inf)) else {3})"
+    ),
+    kernels={"int": "({4} if ({0} < {1}) | ({0} > {2}) else {3})"},
 )
 #: The identity; says that what is computed of the result jumps where densities do.
 jumps = Op(

@@ -17,8 +17,7 @@ from scg.ir.expr import Expr
 from scg.ir.plate import Plates, ordered
 from scg.ir.walk import topological
 from scg.schedule.lower import Product, View, contiguous, matrix_product
-from scg.schedule.rows import ROWS, operands
-from scg.schedule.statements import fusible
+from scg.schedule.rows import operands
 
 #: Statements of one loop nest; compile time grows faster than linearly with them.
 LARGEST = 48
@@ -145,7 +144,7 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
     """Return an expression as statements of loop nests, or None where it is no such thing."""
     views_of_args = [views[arg] for arg in expr.args]
     own = views[expr]
-    if fusible(expr):
+    if expr.op.elementwise and expr.op.statement(expr.kind):
         space = space_of(expr.plates, expr.shape)
         args = tuple(
             along(view, arg.shape, expr.shape)
@@ -160,7 +159,7 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
         strides = tuple(k for k, n in zip(kept, arg.shape, strict=True) if n != 1)
         to = Axes(expr, expr.plates, strides, 0)
         return [Item(expr, "reduce", (along(views_of_args[0], arg.shape, arg.shape),), space, to)]
-    if expr.op.name in ROWS:
+    if expr.op.row is not None:
         outside, numbers = operands(expr, views)
         shape = np.broadcast_shapes(*(shape for _, shape in outside))
         plates = ordered(plate for e in (expr, *expr.args) for plate in e.plates)

@@ -16,10 +16,10 @@ import numpy as np
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate, Plates
 from scg.ir.walk import topological
+from scg.ops.base import elementwise
 from scg.ops.elementwise import (
     absolute,
     cast,
-    elementwise,
     equal,
     exp,
     less,
@@ -36,7 +36,7 @@ from scg.schedule.rewritten import RULES, expanded
 _sum, _max, _logsumexp = REDUCTIONS
 
 #: The identity as an elementwise op: it makes a contiguous array of a view.
-copy = elementwise("copy", lambda x: x, lambda g, y, x: g, kind="same")
+copy = elementwise("copy", lambda x: x, lambda g, y, x: g, kind="same", kernel="{0}")
 
 _SAME = ("continuous", "mixed_supports")  # identities
 

@@ -30,6 +30,7 @@ from scg.ops.elementwise import (
     where,
 )
 from scg.ops.reductions import REDUCTIONS, _keep, zeros
+from scg.ops.rows import MATRIX, RowOp, matrices
 from scg.ops.select import _argsort
 from scg.ops.shape import reshape, take_slice, transpose
 
@@ -37,18 +38,31 @@ _sum, _max, _ = REDUCTIONS
 Shape = tuple[int, ...]
 
 
-def _of_kernels(name: str) -> Op:
-    """Return an op that kernels alone know."""
+def _of_kernels(name: str, row: RowOp) -> Op:
+    """Declare an op that kernels alone compute."""
 
     def unknown(*_: Any, **__: Any) -> Any:
         raise TypeError(f"{name!r} runs in kernels only")
 
-    return Op(name, unknown, unknown)
+    return Op(name, unknown, unknown, row=row)
 
 
-_take, _add_at, _lu, _sign_of_lu, _lu_solve, _diagonalize = map(
-    _of_kernels, ("take", "add_at", "lu", "sign_of_lu", "lu_solve", "diagonalize")
+_take = _of_kernels(
+    "take",
+    RowOp("take", lambda e: ((), (-e.args[0].ndim,), ()), lambda e: (e.args[0].shape[0],)),
 )
+_add_at = _of_kernels(
+    "add_at",
+    RowOp("add_at", lambda e: ((-e.ndim,), (), ()), lambda e: (e.shape[0],), from_zero=True),
+)
+_lu = _of_kernels("lu", matrices("lu"))
+_sign_of_lu = _of_kernels(
+    "sign_of_lu", RowOp("sign_det", lambda e: ((), MATRIX), lambda e: (e.args[0].shape[-1],))
+)
+_lu_solve = _of_kernels(
+    "lu_solve", RowOp("lu_solve", lambda e: (MATRIX,) * 3, lambda e: e.shape[-2:])
+)
+_diagonalize = _of_kernels("diagonalize", matrices("diagonalize"))
 
 
 def _built(op: Op, args: tuple[Expr, ...], shape: Shape, plates: Plates | None = None) -> Expr:

@@ -16,7 +16,7 @@ from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.ops.shape import one_hot
+from scg.ops.gather import one_hot
 from scg.verify.exact import exact
 from scg.verify.moments import moments
 

@@ -11,9 +11,8 @@ import pytest
 import scg
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
+from scg.ir.op import OPS
 from scg.ops import special
-from scg.schedule.rows import ROWS
-from scg.schedule.statements import FLOATS
 from tests.distributions import test_native as families
 from tests.ops import native
 
@@ -141,7 +140,7 @@ def test_ops_with_a_precision_of_their_own_agree_at_an_extreme_number():
     outputs, values = native.program(native.ALONE)
 
     def own(name):
-        return name in ROWS or "code" in FLOATS.get(name, "")
+        return OPS[name].row is not None or "code" in OPS[name].kernel
 
     assert sweep_ops(native.novel(outputs, own), values, "float32") == []
 

@@ -10,8 +10,7 @@ import pytest
 import scg
 from scg.engine.codegen import symbols
 from scg.engine.walk.executable import Executable
-from scg.schedule.rows import ROWS
-from scg.schedule.statements import FLOATS
+from scg.ir.op import OPS
 
 from . import native
 
@@ -33,7 +32,7 @@ def test_ops_with_a_precision_of_their_own_agree_in_single_precision():
     outputs, values = native.program(native.ALONE)
 
     def own(name):
-        return name in ROWS or "code" in FLOATS.get(name, "")
+        return OPS[name].row is not None or "code" in OPS[name].kernel
 
     native.compare(native.novel(outputs, own), values, "float32", native.SIZES, 2e-5)
 

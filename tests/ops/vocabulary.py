@@ -17,7 +17,7 @@ import scg
 from scg.ir.expr import Expr
 from scg.ir.op import OPS
 from scg.ops import elementwise as e
-from scg.ops import gradient, powers, reductions, shape, special
+from scg.ops import gather, gradient, powers, reductions, special
 from scg.ops.linalg import dot, matmul, outer
 
 
@@ -208,7 +208,7 @@ MOVES = [
     unary("gather constants", lambda x: x[[0, -1, 0]], args=(B,)),
     Row(
         "scatter",
-        lambda g, k: shape.scatter(g, k, length=3, rank=2, index_rank=1, over=()),
+        lambda g, k: gather.scatter(g, k, length=3, rank=2, index_rank=1, over=()),
         lambda g, k: np.stack([g[k == i].sum(axis=0) for i in range(3)]),
         (C[0].T, K),
         below=3,

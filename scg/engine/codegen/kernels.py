@@ -14,8 +14,6 @@ import numpy as np
 from scg.engine.codegen.nests import Axis, is_unit, merge, moves
 from scg.ir.expr import Expr
 from scg.schedule.fuse import Axes, Item, Loop
-from scg.schedule.rows import ROWS
-from scg.schedule.statements import STATEMENTS
 
 #: Constants that are written into a kernel; all others are operands.
 INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
@@ -213,7 +211,7 @@ class _Writer:
         name = self.inside[item.expr]
         kinds = _argument_kinds(item.expr)
         args = [self._argument(item, k, kind) for k, kind in enumerate(kinds)]
-        text = STATEMENTS[item.expr.kind][item.expr.op.name]
+        text = item.expr.op.statement(item.expr.kind)
         code = type_code(item.expr.kind, self.real)
         terms = {"code": code, "zero": f"{code}(0)", "one": f"{code}(1)", **item.expr.attrs}
         inner.append(f"{name} = {text.format(*args, **terms)}")
@@ -222,7 +220,7 @@ class _Writer:
 
     def _row(self, item: Item) -> None:
         """Call a row function; its loads and stores are not said to be apart from others."""
-        row = ROWS[item.expr.op.name]
+        row = item.expr.op.row
         if row.from_zero:
             self._begin(item.to, "0")
         code = type_code(item.expr.args[0].kind, self.real)

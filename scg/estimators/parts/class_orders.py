@@ -12,8 +12,9 @@ from scg.estimators.protocol import Sampler
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.ops.elementwise import cast, greater, logical_and, where
+from scg.ops.gather import one_hot
 from scg.ops.reductions import sum
-from scg.ops.shape import np_expand_dims, one_hot
+from scg.ops.shape import np_expand_dims
 from scg.ops.statistics import argmax
 
 

@@ -15,8 +15,9 @@ from scg.graph import init
 from scg.graph.core import CoreGraph
 from scg.graph.declaration.words import INITIALIZERS, SCHEMA, constraint_name
 from scg.graph.parameters import ImageOfZeros, Parameter
-from scg.ir.expr import Expr, Operation, StochasticNode, describe
+from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import PARAMETER, PLATE_SIZE
+from scg.ir.operation import Operation
 from scg.ir.plate import Plate, as_plates
 from scg.ir.walk import topological
 
