@@ -55,7 +55,7 @@ def _content(value: np.ndarray) -> bytes:
     """The bytes of a small array; of a large one a digest, which keeps no second copy alive."""
     if value.nbytes <= _SMALL:
         return value.tobytes()
-    return hashlib.blake2b(value.reshape(-1)).digest()
+    return hashlib.blake2b(value.reshape(-1).data).digest()
 
 
 class Op(Operation):

@@ -42,10 +42,11 @@ def _fold_numpy(g: Any, shape: Pair, stride: Pair) -> Any:
 
 
 def _image(shape: Any, g: Expr, stride: Any) -> str | None:
-    expected = attributes.pair(shape)
-    if expected is None and _windowed(shape, g.shape[-2:], stride) != g.shape[-4:]:
-        expected = f"an image whose windows have the shape {g.shape}"
-    return expected
+    if expected := attributes.pair(shape):
+        return expected
+    counts = [(n - k) // s + 1 for n, k, s in zip(shape, g.shape[-2:], stride, strict=True)]
+    fits = g.ndim >= 4 and list(g.shape[-4:-2]) == counts
+    return None if fits else f"an image whose windows have the shape {g.shape}"
 
 
 #: All windows of the last two event axes: (..., H, W) to (..., rows, columns, height, width).
