@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from os import PathLike
 
 from scg.errors import DataError
 
@@ -10,7 +10,7 @@ from scg.errors import DataError
 LIMIT = 1 << 31
 
 
-def check_size(path: str | Path, declared: int, limit: int) -> None:
+def check_size(path: str | PathLike[str], declared: int, limit: int) -> None:
     """Raise if a file declares more bytes than it may."""
     if declared > limit:
         raise DataError(

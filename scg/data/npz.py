@@ -50,7 +50,7 @@ def read_npz(path: str | PathLike[str], *, limit: int = LIMIT) -> dict[str, np.n
         raise DataError(f"{path}: damaged or not an npz archive ({_line(error)})") from error
 
 
-def _name(path: str | Path, member: zipfile.ZipInfo) -> str:
+def _name(path: str | PathLike[str], member: zipfile.ZipInfo) -> str:
     if not member.filename.endswith(".npy"):
         raise DataError(f"{path}: holds {member.filename!r:.80}, which is no array")
     return member.filename.removesuffix(".npy")

@@ -252,11 +252,11 @@ def test_two_plates_of_one_name(g):
         ((3,), f"scg.Plate: name must be a string, got 3; {WRITE}"),
         (
             ("b", {"length": 0}),
-            "scg.Plate: length must be a positive integer, or None, got 0; write scg.Plate",
+            f"scg.Plate: length must be a positive integer, or None, got 0; {WRITE}",
         ),
         (
             ("b", {"size": 1.5}),
-            "scg.Plate: size must be a positive integer, or None, got 1.5; write scg.Plate",
+            f"scg.Plate: size must be a positive integer, or None, got 1.5; {WRITE}",
         ),
         (("b", {"reduce": "max"}), "plate 'b': reduce must be \"mean\" or \"sum\", got 'max'"),
         (
