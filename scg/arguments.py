@@ -63,15 +63,15 @@ def _checked(function: Any, owner: str, error: type[ScgError], usage: str = "") 
             raise error(f"{owner}: {wrong}{usage or takes}") from None
         for name, kind in kinds.items():
             if kind and name in given and not kind[1](given[name]):
-                got = f"got {_said(given[name])}{usage}"
+                got = f"got {said(given[name])}{usage}"
                 raise error(f"{owner}: {name} must be {kind[0]}, {got}")
         return function(*args, **options)
 
     return checked
 
 
-def _said(value: Any) -> str:
-    """Describe a value in a line; a class mostly lacks its brackets."""
+def said(value: Any) -> str:
+    """A value in a line, for messages; a class most likely lacks its brackets."""
     if isinstance(value, type):
         return f"the class {value.__name__} and not {value.__name__}(...)"
     if type(value).__name__ == "Step":

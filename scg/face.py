@@ -8,6 +8,7 @@ from typing import Any
 
 from scg.arguments import checked, kind
 from scg.draw.dot import draw_graph
+from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
 from scg.graph.declaration import read, write
 from scg.run.simulate import sampler, simulate
@@ -37,29 +38,30 @@ class Graph(CoreGraph):
     sampler = sampler
 
     def to_json(self) -> str:
-        """Return the declaration as JSON text; see :mod:`scg.graph.declaration`.
+        """The declaration as JSON text; see :mod:`scg.graph.declaration`.
 
         Raises
         ------
         DeclarationError
-            If something has no name that a reader could know it by, or is not finite.
+            If an initializer, a constraint or an op has no name, or a number is not finite.
         """
         return write(self)
 
     @classmethod
+    @checked("scg.Graph.from_json(text)", DeclarationError)
     def from_json(
         cls, declaration: str | Mapping[str, Any], *, custom: Mapping[str, Any] | None = None
     ) -> Graph:
-        """Declare the graph of a JSON text, or of what ``json.loads`` makes of it.
+        """The graph of a JSON text, or of what ``json.loads`` makes of it.
 
         Parameters
         ----------
         declaration : str or mapping
-            The declaration; see :mod:`scg.graph.declaration`. It is data: nothing of it is
-            executed.
+            The declaration; see :mod:`scg.graph.declaration`. It is data: none of it is executed
+            as Python.
         custom : mapping, optional
-            What the declaration may use by name besides scg's own: functions made by
-            :func:`scg.op`, initializers, distributions.
+            Further names that the declaration may use: functions made by :func:`scg.op`,
+            initializers, distributions.
 
         Raises
         ------

@@ -37,7 +37,11 @@ DECLARE = {
         "with g.scope(...):",
     ),
     "empty name": (lambda g: g.parameter("", 1.0), D, NAME + "''"),
-    "name is no string": (lambda g: g.parameter(3, 1.0), D, NAME + "3"),
+    "name is no string": (
+        lambda g: g.parameter(3, 1.0),
+        D,
+        'g.parameter: name must be a string, got 3; write g.parameter("theta", 0.4)',
+    ),
     "newline in a name": (lambda g: g.data("a\nimport os"), D, NAME + "'a\\nimport os'"),
     "null in a name": (lambda g: g.cost("a\0", 1.0), D, NAME + "'a\\x00'"),
     "slash in a name": (
@@ -142,8 +146,8 @@ DECLARE = {
     "cost of text": (
         lambda g: g.cost("v", "loss"),
         D,
-        "a constant must be an array of numbers, got str of dtype <U4; only functions of np and "
-        "scg take nodes",
+        "node 'v': a constant must be an array of numbers, got str of dtype <U4; only functions of "
+        "np and scg take nodes",
     ),
     "mask of another shape": (
         lambda g: g.cost("v", np.sum(g.named("x")), mask=g.named("x") > 0),
@@ -160,7 +164,8 @@ DECLARE = {
     "sample of no law": (
         lambda g: g.sample("v", g.named("b")),
         D,
-        "node 'v': expected a distribution such as scg.Bernoulli(logits=...), got StochasticNode",
+        "node 'v': expected a distribution such as scg.Bernoulli(logits=...), got "
+        "node 'b' of shape () on batch",
     ),
     "observation of another shape": (
         lambda g: g.observe("v", scg.Normal(g.named("w"), 1.0), g.named("b")),
@@ -263,7 +268,8 @@ DECLARE = {
     "observation of no law": (
         lambda g: g.observe("v", scg.Normal, 0.0),
         D,
-        "node 'v': expected a distribution such as scg.Bernoulli(logits=...), got type",
+        "node 'v': expected a distribution such as scg.Bernoulli(logits=...), got the class "
+        "Normal and not Normal(...)",
     ),
     "axis that is no integer": (
         lambda g: np.sum(g.named("x"), axis=0.5),
@@ -338,12 +344,69 @@ DECLARE = {
     "initializer that is none": (
         lambda g: g.parameter("v", shape=2, init=3),
         D,
-        "parameter 'v': init is an initializer such as scg.init.zeros, got 3",
+        "parameter 'v': init is an initializer such as scg.init.zeros or scg.init.normal(0.01), "
+        "got 3",
+    ),
+    "initializer that is a class": (
+        lambda g: g.parameter("v", shape=2, init=scg.init.NormalValues),
+        D,
+        "parameter 'v': init is an initializer such as scg.init.zeros or scg.init.normal(0.01), "
+        "got the class NormalValues and not NormalValues(...)",
+    ),
+    "initializer of text": (
+        lambda g: scg.init.normal("wide"),
+        D,
+        "scg.init.normal: scale must be a number, got 'wide'; write scg.init.normal(0.01)",
+    ),
+    "parameter too large": (
+        lambda g: g.parameter("v", shape=(10**9, 10**9, 10**9)),
+        D,
+        "parameter 'v': arrays of shape (1000000000, 1000000000, 1000000000) are too large for "
+        "any memory",
+    ),
+    "parameter that overflows": (
+        lambda g: g.parameter("v", 10**400),
+        D,
+        "parameter 'v': expected numbers, got 1" + 79 * "0",
+    ),
+    "misspelt option": (
+        lambda g: g.parameter("v", shpae=2),
+        D,
+        "g.parameter has no argument 'shpae'; did you mean 'shape'?; it takes name, value, shape, "
+        "init, constraint",
+    ),
+    "missing argument": (
+        lambda g: g.observe("v", scg.Normal(0.0, 1.0)),
+        D,
+        "g.observe: missing a required argument: 'value'; write "
+        'g.observe("y", scg.Normal(mean, 1.0), y)',
+    ),
+    "graph with an unknown option": (
+        lambda g: scg.Graph(nme="toy"),
+        D,
+        "scg.Graph has no argument 'nme'; did you mean 'name'?; it takes name",
+    ),
+    "cost that is not finite": (
+        lambda g: g.cost("v", np.nan),
+        D,
+        "cost 'v' is the number nan, which is not finite",
+    ),
+    "bound of text": (
+        lambda g: scg.dreg("log_joint", g.named("b"), scg.Plate("k")),
+        D,
+        "scg.dreg: log_joint must be a function such as scg.relu, got 'log_joint'; write "
+        "scg.dreg(lambda z: log_p(z), z, plate)",
+    ),
+    "names of a declaration in a list": (
+        lambda g: scg.Graph.from_json("{}", custom=["reward"]),
+        D,
+        "scg.Graph.from_json: custom must be a mapping from names, or None, got ['reward']; write "
+        "scg.Graph.from_json(text)",
     ),
     "graph named by a number": (
         lambda g: scg.Graph(3),
         D,
-        "the name of a graph is a string, got 3",
+        'scg.Graph: name must be a string, got 3; write scg.Graph("toy")',
     ),
     "layers without widths": (
         lambda g: scg.nn.mlp(g, "m", 3),
@@ -354,8 +417,8 @@ DECLARE = {
     "bound of a number": (
         lambda g: scg.elbo(1.0, g.named("b")),
         D,
-        "scg.elbo: log_p is 1.0, expected a scalar per plate element; sum log-probabilities over "
-        "their events",
+        "scg.elbo: log_p is 1.0, expected a scalar for each plate element; sum log-probabilities "
+        "over their events",
     ),
     "particles that are no plate": (
         lambda g: scg.iwae(g.named("b"), "batch"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scg.arguments import checked, said
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.plate import Plate
@@ -13,8 +14,11 @@ from scg.ops.gradient import graft, stop
 from scg.ops.reductions import expand, plate_log_mean_exp, plate_sum, shares, zeros
 
 
+@checked("scg.elbo(log_p, z.log_prob())", DeclarationError)
 def elbo(log_p: Expr, log_q: Expr) -> Expr:
-    """Return log q(z | x) − log p(x, z), the negative evidence lower bound as a cost.
+    """Negative evidence lower bound log q(z | x) − log p(x, z), a cost.
+
+    Use it with one sample for each example; :func:`iwae` is tighter, with several.
 
     Parameters
     ----------
@@ -31,21 +35,20 @@ def elbo(log_p: Expr, log_q: Expr) -> Expr:
     >>> g.cost("bound", scg.elbo(scg.Normal(0.5, 1.0).log_prob(z), z.log_prob()))
     """
     for name, value in (("log_p", log_p), ("log_q", log_q)):
-        if not isinstance(value, Expr) or value.shape != ():
-            raise DeclarationError(
-                f"scg.elbo: {name} is {_shown(value)}, expected a scalar per plate element; "
-                "sum log-probabilities over their events"
-            )
+        _check_scalar("elbo", name, value)
     return log_q - log_p
 
 
+@checked("scg.iwae(log_w, plate)", DeclarationError)
 def iwae(log_w: Expr, plate: Plate) -> Expr:
-    """Return −log 1/K Σ_k w_k, the importance-weighted bound as a cost.
+    """Negative importance-weighted bound −log 1/K Σ_k w_k over K particles, a cost.
+
+    Its pathwise gradient in q's parameters gets noisier with K; :func:`dreg` mends this.
 
     Parameters
     ----------
     log_w : Expr
-        Log-weights log p(x, z_k) − log q(z_k | x), a scalar for each particle.
+        Log-weights log p(x, z_k) − log q(z_k | x), a scalar for each particle k.
     plate : Plate
         The particles.
 
@@ -63,62 +66,65 @@ def iwae(log_w: Expr, plate: Plate) -> Expr:
     >>> round(scg.exact(g, g.init(seed=0)).cost, 6)
     -1.300354
     """
-    _check_weights(log_w, plate, "iwae")
+    _check_scalar("iwae", "log_w", log_w, plate)
     return -plate_log_mean_exp(log_w, plate)
 
 
+@checked("scg.dreg(lambda z: log_p(z), z, plate)", DeclarationError)
 def dreg(log_joint: Callable[[Expr], Expr], z: Expr, plate: Plate) -> Expr:
-    """Return the importance-weighted bound with the doubly reparameterized gradient.
+    """:func:`iwae` with the doubly reparameterized gradient, for reparameterized nodes.
 
     Parameters
     ----------
     log_joint : callable
         log p(x, z) as a function of z: a scalar for each particle.
     z : Expr
-        The stochastic node, drawn from q on the particles and reparameterized.
+        The stochastic node, sampled from q on the particles and reparameterized.
     plate : Plate
         The particles.
 
     Notes
     -----
-    With the normalised weights ŵ_k the gradient in q's parameters is
-    −Σ_k ŵ_k² ∂log w_k/∂z_k · ∂z_k/∂φ, that in p's the bound's own; Tucker et al. (2019).
+    With weights w_k of the particles, ŵ_k = w_k / Σ_j w_j and q's parameters φ, the gradient in φ
+    is −Σ_k ŵ_k² ∂log w_k/∂z_k · ∂z_k/∂φ; in the parameters of p it is the bound's own. Tucker et
+    al. (2019).
 
     Raises
     ------
     DeclarationError
-        If `z` is no stochastic node on `plate`, or its law depends on another one.
+        If `z` is no stochastic node on `plate`, or if its distribution depends on another one.
     """
     node = _check_node(z, plate, "dreg")
-    law = node.given(tuple(map(stop, node.args)))
+    stopped = node.given(tuple(map(stop, node.args)))
 
     def log_w(value: Expr) -> Expr:
-        return log_joint(value) - law.log_prob(value)
+        return log_joint(value) - stopped.log_prob(value)
 
     first = log_w(node)
     share = _normalised(first, plate)
-    # The second ŵ multiplies what flows back through z alone.
+    # The second ŵ multiplies only what flows back through z.
     second = log_w(graft(node, expand(share, node.plates, node.shape) * node))
     return graft(iwae(first, plate), -plate_sum(share * second, plate))
 
 
+@checked("scg.reweighted_wake_sleep(lambda z: log_p(z), z, plate)", DeclarationError)
 def reweighted_wake_sleep(log_joint: Callable[[Expr], Expr], z: Expr, plate: Plate) -> Expr:
-    """Return the importance-weighted bound with the gradient of both wake phases.
+    """:func:`iwae` with the gradients of both wake phases, also for discrete nodes.
 
     Parameters
     ----------
     log_joint : callable
         log p(x, z) as a function of z: a scalar for each particle.
     z : Expr
-        The stochastic node, drawn from q on the particles. It gets no credit and may be discrete.
+        The stochastic node, sampled from q on the particles. It gets no credit.
     plate : Plate
         The particles.
 
     Notes
     -----
-    −Σ_k ŵ_k ∇ (log p(x, z_k) + log q(z_k | x)) at fixed draws; Bornschein and Bengio
-    (2015). In p's parameters it is the bound's gradient; in q's it is that of KL(p(z|x) ‖ q) up to
-    a bias of order 1/K, and not that of the bound.
+    With normalised weights ŵ_k the gradient is −Σ_k ŵ_k ∇ (log p(x, z_k) + log q(z_k | x)) at
+    fixed samples; Bornschein and Bengio (2015). In the parameters of p it is the bound's gradient.
+    In those of q it is the gradient of KL(p(z|x) ‖ q) up to a bias of order 1/K, not the bound's.
     """
     node = _check_node(z, plate, "reweighted_wake_sleep")
     value = stop(node)
@@ -135,20 +141,24 @@ def _normalised(log_w: Expr, plate: Plate) -> Expr:
 
 
 def _shown(value: Any) -> str:
-    return describe(value) if isinstance(value, Expr) else repr(value)
+    return describe(value) if isinstance(value, Expr) else said(value)
 
 
 def _check_plate(plate: Any, caller: str) -> None:
     if not isinstance(plate, Plate):
-        raise DeclarationError(f"scg.{caller}: expected a scg.Plate of particles, got {plate!r}")
-
-
-def _check_weights(log_w: Expr, plate: Plate, caller: str) -> None:
-    _check_plate(plate, caller)
-    if not isinstance(log_w, Expr) or log_w.shape != () or plate not in log_w.plates:
         raise DeclarationError(
-            f"scg.{caller}: log_w is {_shown(log_w)}, expected a scalar for each element of "
-            f"plate {plate.name!r}; sum log-probabilities over their events"
+            f"scg.{caller}: expected a scg.Plate of particles, got {said(plate)}"
+        )
+
+
+def _check_scalar(caller: str, name: str, value: Any, plate: Plate | None = None) -> None:
+    if plate is not None:
+        _check_plate(plate, caller)
+    here = "plate element" if plate is None else f"element of plate {plate.name!r}"
+    if not isinstance(value, Expr) or value.shape != () or (plate and plate not in value.plates):
+        raise DeclarationError(
+            f"scg.{caller}: {name} is {_shown(value)}, expected a scalar for each {here}; "
+            "sum log-probabilities over their events"
         )
 
 
@@ -161,11 +171,11 @@ def _check_node(z: Expr, plate: Plate, caller: str) -> StochasticNode:
     for expr in topological(z.args):
         if isinstance(expr, StochasticNode):
             raise DeclarationError(
-                f"scg.{caller}: the law of {z.name!r} depends on node {expr.name!r}; the rewrite "
-                "is for a single stochastic layer. Use scg.iwae(log_w, plate) for several"
+                f"scg.{caller}: the distribution of {z.name!r} depends on node {expr.name!r}; the "
+                "rewrite is for a single stochastic layer. Use scg.iwae(log_w, plate) for several"
             )
     return z
 
 
-#: What a declaration may call by name.
+#: The functions of this module that a declaration may call by name.
 BOUNDS = (elbo, iwae, dreg, reweighted_wake_sleep)

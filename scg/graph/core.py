@@ -11,13 +11,12 @@ from scg.arguments import checked, kind
 from scg.distributions.base import Distribution
 from scg.distributions.constraints import Constraint
 from scg.errors import DeclarationError
-from scg.graph.costs import Observation, check_law, cost_of, cost_of_observation
+from scg.graph.costs import Observation, check_distribution, cost_of, cost_of_observation
 from scg.graph.nodes import Nodes
 from scg.graph.parameters import (
     Initializer,
     Parameter,
     as_shape,
-    check_constraint,
     constrained,
     constrained_node,
     initial,
@@ -29,11 +28,11 @@ from scg.ir.op import DATA, PARAMETER, Op, intern
 from scg.ir.plate import Plate, Plates, as_plates
 
 
-def _draw(*_: Any, **__: Any) -> Any:
-    raise TypeError("a stochastic node is replaced by its draw before a program runs")
+def _sampled(*_: Any, **__: Any) -> Any:
+    raise TypeError("the compiler replaces a stochastic node by its sample before a program runs")
 
 
-SAMPLE = Op("sample", _draw, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
+SAMPLE = Op("sample", _sampled, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
 
 
 @kind("a scg.Graph")
@@ -41,6 +40,7 @@ class CoreGraph(Nodes):
     """What a graph is declared with; users hold its subclass :class:`scg.face.Graph`."""
 
     # --- declaring ----------------------------------------------------------------------------
+    @checked('g.parameter("theta", 0.4)', DeclarationError)
     def parameter(
         self,
         name: str,
@@ -52,6 +52,8 @@ class CoreGraph(Nodes):
     ) -> Expr:
         """Declare a parameter: an initial value, or a shape and an initializer.
 
+        What training changes is a parameter; what a call supplies is :meth:`data`.
+
         Parameters
         ----------
         name : str
@@ -59,12 +61,18 @@ class CoreGraph(Nodes):
         value : array_like, optional
             The initial value; its shape is the parameter's.
         shape, init : optional
-            A shape and an initializer of ``scg.init`` (zeros by default).
+            A shape and an initializer of ``scg.init`` (zeros by default), or a function of a NumPy
+            generator and the shape.
         constraint : Constraint, optional
             Where the values lie: ``scg.positive``, ``positive_exp``, ``unit_interval``,
-            ``simplex``, ``ordered_vector`` or ``lower_cholesky``. ``params`` holds such values,
-            and the returned node is one; but gradients are with respect to the unconstrained
-            numbers that ``constraint.transform`` maps to it, so that every update is possible.
+            ``simplex``, ``ordered_vector`` or ``lower_cholesky``. ``params`` and the returned node
+            hold such values. Gradients, in contrast, are with respect to the unconstrained numbers
+            that ``constraint.transform`` maps to the values, so that every update is possible.
+
+        Returns
+        -------
+        Expr
+            The node, for use in the model.
 
         Examples
         --------
@@ -76,8 +84,6 @@ class CoreGraph(Nodes):
         np.float64(2.33061)
         """
         full = self._register(name)
-        if constraint is not None:
-            check_constraint(full, constraint)
         event, first = start(full, value, shape, init, constraint)
         node = leaf = intern(self, PARAMETER, (), {"name": full}, (event, (), "float"))
         if constraint is not None:
@@ -87,6 +93,7 @@ class CoreGraph(Nodes):
         self.parameters[full] = Parameter(leaf, first, constraint)
         return node
 
+    @checked('g.data("x", shape=(784,), plates=batch)', DeclarationError)
     def data(
         self,
         name: str,
@@ -102,11 +109,16 @@ class CoreGraph(Nodes):
         name : str
             The key in ``data``.
         shape : int or tuple of int
-            The event shape: one example.
+            The event shape: that of one example, without the batch.
         plates : Plate or tuple of Plate, optional
             The leading axes.
         kind : {"float", "int"}
             Integers can serve as indices.
+
+        Returns
+        -------
+        Expr
+            The node, for use in the model.
         """
         full = self._register(name)
         if kind not in ("float", "int"):
@@ -118,15 +130,30 @@ class CoreGraph(Nodes):
         self.data_nodes[full] = node
         return node
 
+    @checked('g.sample("z", scg.Bernoulli(logits=theta))', DeclarationError)
     def sample(
         self, name: str, dist: Distribution, *, plates: Plate | Plates | None = None
     ) -> StochasticNode:
-        """Declare a stochastic node, drawn from `dist` once on each element of its plates.
+        """Declare a stochastic node, sampled from `dist` once for each element of its plates.
 
-        The node lives on the plates of the distribution's parameters, and on `plates` besides.
+        Use it for what the model leaves unknown; a value that was seen is an :meth:`observe`.
+
+        Parameters
+        ----------
+        name : str
+            The node's name.
+        dist : Distribution
+            Its distribution given its parents.
+        plates : Plate or tuple of Plate, optional
+            Plates besides those of the distribution's parameters.
+
+        Returns
+        -------
+        StochasticNode
+            The sample, with its distribution as ``dist``.
         """
         full = self._register(name)
-        check_law(full, dist)
+        check_distribution(full, dist)
         args = tuple(self.as_node(value, full) for value in dist.parameters.values())
         every = as_plates([p for arg in args for p in arg.plates] + list(as_plates(plates)))
         self._check_plates(full, every)
@@ -138,8 +165,9 @@ class CoreGraph(Nodes):
         self.stochastic[full] = node
         return node
 
+    @checked('g.deterministic("total", np.sum(z))', DeclarationError)
     def deterministic(self, name: str, value: Expr) -> Expr:
-        """Name a deterministic node, for drawings, messages and ``simulate``."""
+        """Name a deterministic node, for drawings, messages and ``simulate``; it is returned."""
         full = self._register(name)
         node = self.as_node(value, full)
         self._enter(full, node, "deterministic")
@@ -147,6 +175,7 @@ class CoreGraph(Nodes):
         self.names.setdefault(node, full)
         return node
 
+    @checked('g.cost("loss", (z - 0.5) ** 2)', DeclarationError)
     def cost(self, name: str, value: Any, *, mask: Any = None) -> None:
         """Declare a cost: a scalar for each plate element, to be minimised in expectation.
 
@@ -157,19 +186,19 @@ class CoreGraph(Nodes):
         value : node or array_like
             A scalar for each plate element.
         mask : node or array_like, optional
-            For ragged data: true where an element is there. Others contribute zero, but a mean
-            over a plate divides by all its elements, there or not, as is unbiased for batches.
-            For the mean over those that are there write
-            ``g.cost(name, value / scg.plate_mean(mask, plates), mask=mask)``.
-            The value of an element that is not there must be finite all the same.
+            For ragged data: true where an element is present. The others contribute zero, but
+            their value must be finite all the same. A mean over a plate divides by the number of
+            all elements, which is unbiased for batches; for the mean over those that are present
+            write ``g.cost(name, value / scg.plate_mean(mask, plates), mask=mask)``.
         """
         full = self._register(name)
-        there = None if mask is None else self.as_node(mask, full)
-        cost = cost_of(full, self.as_node(value, full), there)
+        present = None if mask is None else self.as_node(mask, full)
+        cost = cost_of(full, self.as_node(value, full), present)
         self._check_plates(full, cost.plates)
         self.costs[full] = cost
         self._enter(full, cost, "cost")
 
+    @checked('g.observe("y", scg.Normal(mean, 1.0), y)', DeclarationError)
     def observe(self, name: str, dist: Distribution, value: Any, *, mask: Any = None) -> None:
         """Declare the cost −log p(value): an observation, summed over its plates by default.
 
@@ -178,12 +207,12 @@ class CoreGraph(Nodes):
         name : str
             Its name in ``costs``.
         dist : Distribution
-            The law, of the event shape of `value`.
+            The distribution p, of the event shape of `value`.
         value : node or array_like
             What was observed. A call whose data lie outside the support is an error.
         mask : node or array_like, optional
             True where something was observed: a scalar for each plate element, or of the event
-            shape where the law's coordinates are independent.
+            shape where the distribution's coordinates are independent.
 
         Examples
         --------
@@ -196,9 +225,9 @@ class CoreGraph(Nodes):
         -1.0
         """
         full = self._register(name)
-        check_law(full, dist)
-        there = None if mask is None else self.as_node(mask, full)
-        seen = Observation(dist, self.as_node(value, full), there)
+        check_distribution(full, dist)
+        present = None if mask is None else self.as_node(mask, full)
+        seen = Observation(dist, self.as_node(value, full), present)
         cost = cost_of_observation(full, seen)
         self._check_plates(full, cost.plates)
         self.observations[full] = seen
@@ -208,19 +237,19 @@ class CoreGraph(Nodes):
     # --- using ----------------------------------------------------------------------------------
     @checked("g.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
-        """Return initial parameters; each depends on the seed and its own name alone."""
+        """Initial parameters by name; each depends on the seed and its own name alone."""
         return initial(self.parameters, seed)
 
     def unconstrained(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the numbers behind the values of constrained parameters; others as they are.
+        """The numbers behind the values of constrained parameters; the others as they are.
 
         Raises
         ------
         CallError
-            If a value violates its parameter's constraint.
+            If a name is unknown, or a value violates its parameter's constraint.
         """
         return unconstrained(self.parameters, params)
 
     def constrained(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
+        """The parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
         return constrained(self.parameters, numbers)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from scg.arguments import said
 from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode, describe
@@ -12,30 +15,32 @@ from scg.ops.gradient import observed
 
 
 class Observation(NamedTuple):
-    """What was observed: its law, its value, and where there is a value."""
+    """What was observed: its distribution, its value, and where it was observed."""
 
     dist: Distribution
     value: Expr
     mask: Expr | None
 
 
-def check_law(name: str, dist: Any) -> None:
-    """Raise unless it is a distribution."""
+def check_distribution(name: str, dist: Any) -> None:
+    """Raise unless the node `name` is given a distribution."""
     if not isinstance(dist, Distribution):
         raise DeclarationError(
             f"node {name!r}: expected a distribution such as scg.Bernoulli(logits=...), "
-            f"got {type(dist).__name__}"
+            f"got {said(dist)}"
         )
 
 
 def cost_of(name: str, node: Expr, mask: Expr | None) -> Expr:
-    """Return a cost's node: a scalar for each plate element, zero where the mask is not true."""
+    """The node of a cost, zero where the mask is not true."""
     if node.shape != ():
         own = name.rpartition("/")[2]
         raise DeclarationError(
             f"cost {name!r} has event shape {node.shape}, expected a scalar per plate element. "
             f'Write np.sum(...) around it: g.cost("{own}", np.sum(...))'
         )
+    if node.value is not None and not np.isfinite(node.value):
+        raise DeclarationError(f"cost {name!r} is the number {node.value}, which is not finite")
     if mask is not None:
         node = _masked(name, node, mask)
     # A cost is deterministic: a stochastic node must be an ancestor of it to get credit.
@@ -44,7 +49,7 @@ def cost_of(name: str, node: Expr, mask: Expr | None) -> Expr:
 
 
 def cost_of_observation(name: str, seen: Observation) -> Expr:
-    """Return the node −log p(value), summed over the event, zero where the mask is not true."""
+    """The node −log p(value), summed over the event, zero where the mask is not true."""
     dist, node, mask = seen
     if node.shape != dist.shape:
         raise DeclarationError(

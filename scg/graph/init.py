@@ -1,4 +1,4 @@
-"""Initializers of parameters: functions of a generator and a shape."""
+"""Initializers of parameters: functions of a NumPy generator and a shape."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scg.arguments import checked
+from scg.errors import DeclarationError
+
 
 def zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return zeros."""
+    """Fill with zeros."""
     return np.zeros(shape)
 
 
@@ -52,11 +55,13 @@ class GivenValues:
         return self.value.copy()
 
 
+@checked("scg.init.constant(0.5)", DeclarationError)
 def constant(value: float) -> ConstantValues:
-    """Return an initializer that fills with one number."""
+    """An initializer that fills with one number."""
     return ConstantValues(value)
 
 
+@checked("scg.init.normal(0.01)", DeclarationError)
 def normal(scale: float = 0.01) -> NormalValues:
-    """Return an initializer of normals with standard deviation `scale`."""
+    """An initializer of independent normals with mean 0 and standard deviation `scale`."""
     return NormalValues(scale)

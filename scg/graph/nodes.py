@@ -1,11 +1,13 @@
-"""What a graph holds: named nodes and their roles, in scopes, on plates."""
+"""The contents of a graph: named nodes and their roles, in scopes, on plates."""
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from scg.arguments import checked
 from scg.errors import CallError, DeclarationError, did_you_mean
 from scg.graph.costs import Observation
 from scg.graph.parameters import Parameter
@@ -40,9 +42,8 @@ class Nodes:
         The scopes in which the next node is declared.
     """
 
+    @checked('scg.Graph("toy")', DeclarationError)
     def __init__(self, name: str = "graph"):
-        if not isinstance(name, str):
-            raise DeclarationError(f"the name of a graph is a string, got {name!r}")
         self.name = name
         self.origin = Origin()
         self.table: dict[Any, Expr] = {}
@@ -59,14 +60,14 @@ class Nodes:
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """Prefix the names declared inside with "name/"."""
+        """Prefix the names that are declared inside with "name/"; scopes nest."""
         _check_name(name, "scope")
         with self.at((*self.path, name)):
             yield
 
     @contextlib.contextmanager
     def at(self, path: tuple[str, ...]) -> Iterator[None]:
-        """Declare inside as in the scopes of a :attr:`path`, whatever the present ones are."""
+        """Declare inside as in the scopes of `path`, in place of the present ones."""
         self.path, before = path, self.path
         try:
             yield
@@ -74,7 +75,7 @@ class Nodes:
             self.path = before
 
     def named(self, name: str) -> Expr:
-        """Return the node of a declared name."""
+        """The node of a declared name."""
         found = self.roles.get(name)
         if found is None:
             hint = did_you_mean(name, self.roles)
@@ -87,7 +88,7 @@ class Nodes:
         return as_plates(self._plates.values())
 
     def to_networkx(self) -> nx.DiGraph:
-        """Return the declared graph: named nodes with a ``role``, edges as in the model.
+        """The declared graph as a directed graph of named nodes, each with its ``role``.
 
         Unnamed deterministic operations are contracted into edges between named nodes.
         """
@@ -100,23 +101,20 @@ class Nodes:
         for name, (node, role) in self.roles.items():
             if role != "cost":
                 by_expr.setdefault(node, name)
-        for name, (node, role) in self.roles.items():
-            if role == "cost" or by_expr[node] != name:  # a cost, or a further name of a node
-                below = [node] if node in by_expr else named_below(node, by_expr)
-            else:
-                below = named_below(node, by_expr)
+        for name, (node, _) in self.roles.items():
+            # A cost, or a further name of a node, has the node itself as its source.
+            further = by_expr.get(node, name) != name
+            below = [node] if further else named_below(node, by_expr)
             digraph.add_edges_from((source, name) for source in sorted(by_expr[n] for n in below))
         return digraph
 
     def __repr__(self) -> str:
-        counts: dict[str, int] = {}
-        for _, role in self.roles.values():
-            counts[role] = counts.get(role, 0) + 1
+        counts = Counter(role for _, role in self.roles.values())
         return f"Graph({self.name!r}: {', '.join(f'{n} {role}' for role, n in counts.items())})"
 
     # --- for what declares --------------------------------------------------------------------
     def _register(self, name: str) -> str:
-        """Return the full name of a new node."""
+        """Check the name of a new node; return it with its scopes."""
         _check_name(name, "node")
         full = "/".join((*self.path, name))
         if full in self.roles:
@@ -128,16 +126,19 @@ class Nodes:
         return full
 
     def _enter(self, full: str, node: Expr, role: str) -> None:
-        """Note a new node; what was built since the last one was built for it."""
+        """Store a new node; unnamed nodes built since the last one get it as their origin."""
         self.roles[full] = node, role
         if self.origin.name is None:
             self.origin.name, self.origin.line = full, caller()
         self.origin = Origin()
 
     def as_node(self, value: Any, name: str) -> Expr:
-        """Return a value, which the node `name` uses, as an expression of this graph."""
+        """A value that the node `name` uses, as an expression of this graph."""
         if not isinstance(value, Expr):
-            return constant(self, value)
+            try:
+                return constant(self, value)
+            except DeclarationError as error:
+                raise DeclarationError(f"node {name!r}: {error}") from error
         if value.graph is not self:
             raise DeclarationError(
                 f"node {name!r} of graph {self.name!r} uses {describe(value)} "

@@ -1,26 +1,34 @@
-"""Parameters: where they start, what they are constrained to, and the numbers behind them."""
+"""Parameters: initial values, constraints, and the unconstrained numbers behind the values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from scg.arguments import MASKED, masked
+from scg.arguments import MASKED, masked, said
 from scg.distributions.constraints import Constraint
-from scg.errors import CallError, DeclarationError, UnsupportedError
+from scg.errors import (
+    CallError,
+    DeclarationError,
+    ScgError,
+    UnsupportedError,
+    did_you_mean,
+)
 from scg.graph.init import GivenValues, zeros
 from scg.ir.expr import Expr
 from scg.seeds.noise import check_seed, stream_key
 
+_MOST = 1 << 60  # elements of an array
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter: its (unconstrained) leaf, how it is initialised, and its constraint."""
+    """A declared parameter: its unconstrained leaf, its initializer and its constraint."""
 
     node: Expr
     init: Initializer
@@ -39,27 +47,35 @@ class ImageOfZeros:
 
 
 def as_shape(shape: Any, what: str) -> tuple[int, ...]:
-    """Return a shape as a tuple, checked."""
+    """A shape as a tuple, checked."""
     entries = (shape,) if isinstance(shape, (int, np.integer)) else shape
     if not isinstance(entries, (tuple, list)) or not all(
         isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in entries
     ):
         raise DeclarationError(f"{what}: a shape is a tuple of integers, got {shape!r}")
+    if math.prod(entries) >= _MOST:
+        raise DeclarationError(f"{what}: arrays of shape {shape!r} are too large for any memory")
     return tuple(int(n) for n in entries)
 
 
 def start(
     name: str, value: Any, shape: Any, init: Initializer | None, constraint: Constraint | None
 ) -> tuple[tuple[int, ...], Initializer]:
-    """Return the shape of a parameter and its initializer; `value` and `shape` exclude another."""
+    """The shape and the initializer of a parameter of these options, checked."""
+    if constraint is not None and not isinstance(constraint, Constraint):
+        raise DeclarationError(
+            f"parameter {name!r}: expected a constraint such as scg.positive, "
+            f"got {said(constraint)}"
+        )
     if (value is None) == (shape is None):
         raise DeclarationError(
             f"parameter {name!r}: give an initial value or a shape (with init=...), not "
             f"{'both' if shape is not None else 'neither'}"
         )
-    if init is not None and not callable(init):
+    if init is not None and (isinstance(init, type) or not callable(init)):
         raise DeclarationError(
-            f"parameter {name!r}: init is an initializer such as scg.init.zeros, got {init!r}"
+            f"parameter {name!r}: init is an initializer such as scg.init.zeros or "
+            f"scg.init.normal(0.01), got {said(init)}"
         )
     if value is None:
         event = as_shape(shape, f"parameter {name!r}")
@@ -84,23 +100,17 @@ def _numbers(name: str, value: Any) -> np.ndarray:
         raise DeclarationError(f"parameter {name!r}: the initial value is {MASKED}")
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DeclarationError(f"parameter {name!r}: expected numbers, got {value!r}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DeclarationError(
+            f"parameter {name!r}: expected numbers, got {said(value)}"
+        ) from error
     if not np.all(np.isfinite(array)):
         raise DeclarationError(f"parameter {name!r}: the initial value is not finite")
     return array
 
 
-def check_constraint(name: str, constraint: Any) -> None:
-    """Raise unless it is a constraint."""
-    if not isinstance(constraint, Constraint):
-        raise DeclarationError(
-            f"parameter {name!r}: expected a constraint such as scg.positive, got {constraint!r}"
-        )
-
-
 def constrained_node(name: str, leaf: Expr, constraint: Constraint) -> Expr:
-    """Return the node that a constraint makes of a leaf."""
+    """The node that a constraint makes of a leaf."""
     try:
         return constraint.transform(leaf)
     except UnsupportedError as error:
@@ -111,28 +121,45 @@ def constrained_node(name: str, leaf: Expr, constraint: Constraint) -> Expr:
 def initial(
     parameters: Mapping[str, Parameter], seed: int | tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Return initial values; each depends on the seed and its own name alone."""
+    """Initial values; each depends on the seed and its own name alone."""
     check_seed(seed)
     params = {}
     for name, parameter in parameters.items():
         rng = np.random.default_rng([int(word) for word in stream_key(seed, f"init:{name}")])
-        value = np.asarray(parameter.init(rng, parameter.node.shape), dtype=np.float64)
-        if value.shape != parameter.node.shape:
+        params[name] = value = _made(name, parameter, rng)
+        wanted = parameter.node.shape
+        if value.shape != wanted:
             raise CallError(
                 f"parameter {name!r}: its initializer returned shape {value.shape}, "
-                f"expected {parameter.node.shape}"
+                f"expected {wanted}"
             )
-        params[name] = value
+        if not np.all(np.isfinite(value)):
+            raise CallError(f"parameter {name!r}: its initializer returned what is not finite")
+        constraint = parameter.constraint
+        if complaint := constraint.complaint(value) if constraint else None:
+            raise CallError(f"parameter {name!r} {complaint} from its initializer")
     return params
 
 
+def _made(name: str, parameter: Parameter, rng: np.random.Generator) -> np.ndarray:
+    """Call an initializer, which may be a user's own."""
+    try:
+        return np.asarray(parameter.init(rng, parameter.node.shape), dtype=np.float64)
+    except (ScgError, MemoryError):
+        raise
+    except Exception as error:
+        raise CallError(
+            f"parameter {name!r}: its initializer raised {type(error).__name__}: {error}; "
+            "it is called as init(rng, shape) and returns an array of numbers"
+        ) from error
+
+
 def unconstrained(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers behind the values of constrained parameters; others as they are."""
+    """The numbers behind the values of constrained parameters; the others as they are."""
     numbers = {}
-    for name, value in values.items():
-        constraint = parameters[name].constraint
-        if constraint is not None:
-            value = np.asarray(value, dtype=np.float64)
+    for name, parameter, value in _known(parameters, values):
+        if constraint := parameter.constraint:
+            value = _array(name, value).astype(np.float64, copy=False)
             if complaint := constraint.complaint(value):
                 raise CallError(f"parameter {name!r} {complaint}")
             value = np.asarray(constraint.inverse(value))
@@ -141,9 +168,27 @@ def unconstrained(parameters: Mapping[str, Parameter], values: Mapping[str, Any]
 
 
 def constrained(parameters: Mapping[str, Parameter], numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of unconstrained numbers: the inverse of :func:`unconstrained`."""
+    """The values of unconstrained numbers: the inverse of :func:`unconstrained`."""
     values = {}
-    for name, number in numbers.items():
-        constraint = parameters[name].constraint
-        values[name] = constraint.transform(np.asarray(number)) if constraint else number
+    for name, parameter, number in _known(parameters, numbers):
+        constraint = parameter.constraint
+        values[name] = constraint.transform(_array(name, number)) if constraint else number
     return values
+
+
+def _known(
+    parameters: Mapping[str, Parameter], values: Mapping[str, Any]
+) -> Iterator[tuple[str, Parameter, Any]]:
+    if not isinstance(values, Mapping):
+        raise CallError(f"expected a mapping from names of parameters, got {said(values)}")
+    for name, value in values.items():
+        if name not in parameters:
+            raise CallError(f"there is no parameter {name!r}{did_you_mean(name, parameters)}")
+        yield name, parameters[name], value
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise CallError(f"parameter {name!r}: expected numbers, got {said(value)}")
+    return array

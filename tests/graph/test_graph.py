@@ -135,7 +135,6 @@ def test_names_are_unique(g):
     "name, message",
     [
         ("", "a node needs a name of printable characters, got ''"),
-        (3, "a node needs a name of printable characters, got 3"),
         ("a\n", "a node needs a name of printable characters, got 'a\\n'"),
         ("a/b", "node name 'a/b': '/' is reserved for scopes; write with g.scope(...):"),
         ("a@b", "node name 'a@b': '@' is reserved"),
@@ -316,7 +315,7 @@ def test_nodes_of_another_graph(g, declare):
 
 
 def test_what_is_no_distribution(g):
-    with fails("node 'z': expected a distribution such as scg.Bernoulli(logits=...), got float"):
+    with fails("node 'z': expected a distribution such as scg.Bernoulli(logits=...), got 0.5"):
         g.sample("z", 0.5)
 
 
@@ -383,3 +382,31 @@ def test_grad_inside_a_model(g):
     assert scg.grad(scg.stop_gradient(z) * y, x).shape == (2,)
     with pytest.raises(scg.DeclarationError, match=r"must be a scalar per plate element; write np"):
         scg.grad(x * 2.0, x)
+
+
+@pytest.mark.parametrize(
+    "init, message",
+    [
+        (lambda rng: 1.0, "raised TypeError: .*; it is called as init"),
+        (lambda rng, shape: "ones", "raised ValueError: .*; it is called as init"),
+        (lambda rng, shape: 1 / 0, "raised ZeroDivisionError: division by zero"),
+        (lambda rng, shape: np.full(shape, np.inf), "its initializer returned what is not finite"),
+        (lambda rng, shape: -np.ones(shape), r"must be positive, got -1\. .* from its initializer"),
+    ],
+)
+def test_what_an_initializer_returns_is_checked(g, init, message):
+    g.parameter("v", shape=2, init=init, constraint=scg.positive)
+    with pytest.raises(scg.CallError, match=f"^parameter 'v'.*{message}"):
+        g.init(seed=0)
+
+
+@pytest.mark.parametrize("convert", ["constrained", "unconstrained"])
+def test_names_and_values_of_constrained_parameters_are_checked(g, convert):
+    g.parameter("scale", 1.0, constraint=scg.positive)
+    for given, message in (
+        ({"scal": 1.0}, "there is no parameter 'scal'; did you mean 'scale'\\?"),
+        ({"scale": "one"}, "parameter 'scale': expected numbers, got 'one'"),
+        ([1.0], "expected a mapping from names of parameters, got \\[1.0\\]"),
+    ):
+        with pytest.raises(scg.CallError, match=f"^{message}$"):
+            getattr(g, convert)(given)
