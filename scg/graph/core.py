@@ -32,7 +32,14 @@ def _sampled(*_: Any, **__: Any) -> Any:
     raise TypeError("the compiler replaces a stochastic node by its sample before a program runs")
 
 
-SAMPLE = Op("sample", _sampled, lambda *shapes, **attrs: (), (), continuous=False, smooth=False)
+SAMPLE = Op(
+    "sample",
+    _sampled,
+    lambda *shapes, **attrs: (),
+    continuous=False,
+    smooth=False,
+    stochastic=True,
+)
 
 
 @kind("a scg.Graph")

@@ -20,7 +20,7 @@ def card(node: Any) -> str:
         "values": node.kind,
         "made from": _listed(sources(node)),
     }
-    if node.op.name == "sample":
+    if node.op.stochastic:
         rows["law"] = f"{type(node.declared).__name__}({', '.join(node.declared.parameters)})"
     if node.plates:
         rows["on plates"] = _listed(plate.name for plate in node.plates)

@@ -44,7 +44,7 @@ def intern(
     found = graph.table.get(key)
     if found is not None:
         return found
-    expr = object.__new__(StochasticNode if op.name == "sample" else Expr)
+    expr = object.__new__(StochasticNode if op.stochastic else Expr)
     expr.op, expr.args, expr.attrs, expr.graph, expr.value = op, args, attrs, graph, value
     expr.shape, expr.plates, expr.kind = signature
     expr.origin = graph.origin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +62,17 @@ class Operation:
         ``test(value, *args, **attributes)`` returns what was expected instead, or None.
     fits : callable, optional
         The same test for the arguments and attributes together.
+    range : tuple of float
+        Bounds of the values, for all arguments.
+    turns : tuple of (str, int)
+        Where a continuous path needs a close look, and which argument decides: "difference" (a
+        jump or kink where the first two arguments are equal), "sign" (where it is zero),
+        "touching" (a singularity where it is zero), "exponential", "saturating" or "wave" (steep
+        where it moves far).
+    label : str
+        The name that a user gave to an op of his own.
+    stochastic : bool
+        Whether expressions are stochastic nodes.
     positions : int, optional
         The argument that holds positions and must be integers.
     kernel : str
@@ -86,6 +98,10 @@ class Operation:
     plates: Callable[..., Plates] = all_plates
     attributes: Mapping[str, Callable[..., str | None]] = field(default_factory=dict)
     fits: Callable[..., str | None] | None = None
+    range: tuple[float, float] = (-math.inf, math.inf)
+    turns: tuple[str, int] = ("", 0)
+    label: str = ""
+    stochastic: bool = False
     positions: int | None = None
     kernel: str = ""
     kernels: Mapping[str, str] = field(default_factory=dict)

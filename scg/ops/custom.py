@@ -110,6 +110,7 @@ def op(
         result,
         () if vjp is None else pull,
         kind=kind,
+        label=label,
         continuous=vjp is not None,
         smooth=vjp is not None,
     )

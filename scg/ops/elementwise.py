@@ -49,12 +49,18 @@ divide = elementwise(
     lambda g, y, a, b: -(g * y) / b,
     linear=(0,),
     kernel="{0} / {1}",
+    turns=("touching", 1),
 )
 negative = elementwise(
     "negative", np.negative, lambda g, y, a: -g, kind="number", linear=(0,), kernel="-{0}"
 )
 square = elementwise(
-    "square", np.square, lambda g, y, a: g * (2.0 * a), kind="number", kernel="{0} * {0}"
+    "square",
+    np.square,
+    lambda g, y, a: g * (2.0 * a),
+    kind="number",
+    kernel="{0} * {0}",
+    range=(0.0, np.inf),
 )
 
 
@@ -74,24 +80,58 @@ def _softplus_of(a: Any) -> Any:
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
 
 
-exp = elementwise("exp", np.exp, lambda g, y, a: g * y, kernel="exp_{code}({0})")
-log = elementwise("log", np.log, lambda g, y, a: g / a, kernel="log_{code}({0})")
+exp = elementwise(
+    "exp",
+    np.exp,
+    lambda g, y, a: g * y,
+    kernel="exp_{code}({0})",
+    turns=("exponential", 0),
+    range=(0.0, np.inf),
+)
+log = elementwise(
+    "log", np.log, lambda g, y, a: g / a, kernel="log_{code}({0})", turns=("touching", 0)
+)
 log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a), kernel="log1p_{code}({0})")
-expm1 = elementwise("expm1", np.expm1, lambda g, y, a: g * exp(a), kernel="expm1_{code}({0})")
-sqrt = elementwise("sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y), kernel="sqrt({0})")
-tanh = elementwise("tanh", np.tanh, lambda g, y, a: g * _sech_squared(a), kernel="tanh_{code}({0})")
+expm1 = elementwise(
+    "expm1",
+    np.expm1,
+    lambda g, y, a: g * exp(a),
+    kernel="expm1_{code}({0})",
+    turns=("exponential", 0),
+)
+sqrt = elementwise(
+    "sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y), kernel="sqrt({0})", turns=("touching", 0)
+)
+tanh = elementwise(
+    "tanh",
+    np.tanh,
+    lambda g, y, a: g * _sech_squared(a),
+    kernel="tanh_{code}({0})",
+    turns=("saturating", 0),
+)
 #: 1 − tanh², accurate where tanh is near one.
 _sech_squared = elementwise(
     "sech_squared",
     _sech_squared_of,
     lambda g, y, a: g * (-2.0 * (y * tanh(a))),
     kernel="{code}(4) * sigmoid_{code}({0} + {0}) * sigmoid_{code}(-{0} - {0})",
+    turns=("saturating", 0),
 )
 sigmoid = elementwise(
-    "sigmoid", sigmoid_of, lambda g, y, a: g * (y * sigmoid(-a)), kernel="sigmoid_{code}({0})"
+    "sigmoid",
+    sigmoid_of,
+    lambda g, y, a: g * (y * sigmoid(-a)),
+    kernel="sigmoid_{code}({0})",
+    turns=("saturating", 0),
+    range=(0.0, 1.0),
 )
 softplus = elementwise(
-    "softplus", _softplus_of, lambda g, y, a: g * sigmoid(a), kernel="softplus_{code}({0})"
+    "softplus",
+    _softplus_of,
+    lambda g, y, a: g * sigmoid(a),
+    kernel="softplus_{code}({0})",
+    turns=("saturating", 0),
+    range=(0.0, np.inf),
 )
 sign = elementwise(
     "sign",
@@ -100,6 +140,7 @@ sign = elementwise(
     kind="number",
     kernel="({one} if {0} > {zero} else (-{one} if {0} < {zero} else {0}))",
     **JUMPS,
+    turns=("sign", 0),
 )
 absolute = elementwise(
     "abs",
@@ -109,6 +150,8 @@ absolute = elementwise(
     smooth=False,
     kernel="abs({0})",
     kernels={"bool": "{0}"},
+    turns=("sign", 0),
+    range=(0.0, np.inf),
 )
 relu = elementwise(
     "relu",
@@ -117,23 +160,36 @@ relu = elementwise(
     kind="number",
     smooth=False,
     kernel="({0} if ({0} > {zero} or {0} != {0}) else {zero})",
+    turns=("sign", 0),
 )
 
 # --- comparisons and selection --------------------------------------------------------------
-greater, greater_equal, less, less_equal, equal, not_equal, logical_and, logical_or = (
-    elementwise(f.__name__, f, None, None, kind="bool", kernel=f"{{0}} {sign} {{1}}", **JUMPS)
-    for f, sign in (
+greater, greater_equal, less, less_equal, equal, not_equal = COMPARISONS = tuple(
+    elementwise(
+        f.__name__,
+        f,
+        None,
+        None,
+        kind="bool",
+        kernel=f"{{0}} {operator} {{1}}",
+        turns=("difference", 0),
+        **JUMPS,
+    )
+    for f, operator in (
         (np.greater, ">"),
         (np.greater_equal, ">="),
         (np.less, "<"),
         (np.less_equal, "<="),
         (np.equal, "=="),
         (np.not_equal, "!="),
-        (np.logical_and, "&"),
-        (np.logical_or, "|"),
     )
 )
-COMPARISONS = (greater, greater_equal, less, less_equal, equal, not_equal)
+logical_and = elementwise(
+    "logical_and", np.logical_and, None, None, kind="bool", kernel="{0} & {1}", **JUMPS
+)
+logical_or = elementwise(
+    "logical_or", np.logical_or, None, None, kind="bool", kernel="{0} | {1}", **JUMPS
+)
 logical_not = elementwise(
     "logical_not", np.logical_not, None, kind="bool", kernel="not {0}", **JUMPS
 )
@@ -157,6 +213,7 @@ minimum = elementwise(
     smooth=False,
     kernel="({0} if ({0} < {1} or {0} != {0}) else {1})",
     kernels={"bool": "{0} & {1}"},
+    turns=("difference", 0),
 )
 maximum = elementwise(
     "maximum",
@@ -167,6 +224,7 @@ maximum = elementwise(
     smooth=False,
     kernel="({0} if ({0} > {1} or {0} != {0}) else {1})",
     kernels={"bool": "{0} | {1}"},
+    turns=("difference", 0),
 )
 #: The first argument, but 0 where the weight is 0 and the value not finite.
 _possible = elementwise(

@@ -182,6 +182,7 @@ _one_hot = Op(
     **JUMPS,
     attributes={"depth": positive},
     positions=0,
+    range=(0.0, 1.0),
 )
 
 

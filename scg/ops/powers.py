@@ -39,6 +39,7 @@ _power = elementwise(
     lambda g, y, a, b: absorb(g, times_power(b, a, b - 1.0)),
     lambda g, y, a, b: g * (y * log_or_zero(a)),
     kernel="{0} ** {1}",
+    turns=("touching", 0),
 )
 #: c a^b, zero where c is zero.
 times_power = elementwise(

@@ -138,10 +138,12 @@ def betaln(a: Any, b: Any) -> Any:
 
 
 # --- the error function and the normal CDF ----------------------------------------------------
-erf = special("erf", lambda g, y, a: g * (_ERF * exp(-square(a))))
-erfc = special("erfc", lambda g, y, a: -(g * (_ERF * exp(-square(a)))))
+erf = special("erf", lambda g, y, a: g * (_ERF * exp(-square(a))), turns=("saturating", 0))
+erfc = special("erfc", lambda g, y, a: -(g * (_ERF * exp(-square(a)))), turns=("saturating", 0))
 erfinv = special("erfinv", lambda g, y, u: g * (exp(square(y)) / _ERF), kernel="erfinv_{code}({0})")
-ndtr = special("ndtr", lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI))
+ndtr = special(
+    "ndtr", lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI), turns=("saturating", 0)
+)
 ndtri = special(
     "ndtri",
     lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI),
@@ -163,7 +165,7 @@ _normal_hazard = special(
     numpy=_hazard,
     kernel=f"{{code}}({math.sqrt(2.0 / math.pi)} / erfcx(-f8({{0}}) / {math.sqrt(2.0)}))",
 )
-log_ndtr = special("log_ndtr", lambda g, y, a: g * _normal_hazard(a))
+log_ndtr = special("log_ndtr", lambda g, y, a: g * _normal_hazard(a), turns=("saturating", 0))
 
 # --- Bessel functions, times exp(−|x|) --------------------------------------------------------
 #: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 under the von Mises law.
@@ -231,7 +233,7 @@ def _von_mises_density(k: Any, x: Any, order: int) -> Any:
 
 # --- quantiles of counts: constant almost everywhere ------------------------------------------
 poisson_quantile, binomial_quantile, negative_binomial_quantile = (
-    special(f"{f.__name__}_quantile", *(None,) * arguments, numpy=f, **JUMPS)
+    special(f"{f.__name__}_quantile", *(None,) * arguments, numpy=f, range=(0.0, np.inf), **JUMPS)
     for f, arguments in (
         (quantiles.poisson, 2),
         (quantiles.binomial, 3),

@@ -174,6 +174,7 @@ _norm = Op(
     smooth=False,
     square=lambda x, axes: sum(square(x), axes),
     attributes={"axes": attributes.axes},
+    turns=("sign", 0),
 )
 
 

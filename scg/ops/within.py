@@ -1,4 +1,4 @@
-"""Values on a set of numbers and off it, and what is known of numbers before they are computed."""
+"""Values on a set of numbers and off it; bounds of numbers that are not computed yet."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import numpy as np
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import Op
 from scg.ops.attributes import flag
-from scg.ops.base import elementwise
+from scg.ops.base import broadcast, elementwise
+from scg.ops.custom import continuous
+from scg.ops.elementwise import JUMPS, cast, where
+from scg.ops.gradient import stop
 from scg.ops.reductions import zeros
+from scg.ops.shape import reshape
 
 
 def _within(x: Any, low: Any, high: Any, a: Any, b: Any, closed: bool) -> Any:
@@ -18,8 +22,8 @@ def _within(x: Any, low: Any, high: Any, a: Any, b: Any, closed: bool) -> Any:
     return np.where(off | np.isinf(x), b, a)
 
 
-#: a where x is a finite number from `low` to `high`, or NaN, and b elsewhere. A log-density is
-#: smooth where it is not −∞: the op is taken to be so in x.
+#: a where x is NaN or a finite number from `low` to `high`, b elsewhere. The op counts as smooth in
+#: x, because a log-density is smooth where it is finite.
 within = elementwise(
     "within",
     _within,
@@ -36,26 +40,17 @@ within = elementwise(
     ),
     kernels={"int": "({4} if ({0} < {1}) | ({0} > {2}) else {3})"},
 )
-#: The identity; says that what is computed of the result jumps where densities do.
-jumps = Op(
-    "mixed_supports", lambda x: x, lambda x: x, (lambda g, y, x: g,), kind="same",
-    continuous=False, smooth=False,
-)  # fmt: skip
+#: The identity; it marks a value whose densities jump, because the supports are mixed.
+jumps = Op("mixed_supports", lambda x: x, lambda x: x, (lambda g, y, x: g,), kind="same", **JUMPS)
 
-_SAME = ("stop", "expand", "reshape", "continuous", "float")
-_RANGES = {
-    **dict.fromkeys(("sigmoid", "open_unit", "open_sigmoid", "one_hot"), (0.0, 1.0)),
-    **dict.fromkeys(("exp", "softplus", "abs", "square"), (0.0, np.inf)),
-    **dict.fromkeys(("open_positive", "open_exp"), (0.0, np.inf)),
-    **dict.fromkeys(("poisson_quantile", "negative_binomial_quantile"), (0.0, np.inf)),
-}
+_SAME = (stop, broadcast, reshape, continuous, cast)
 
 
 def bounds(x: Any) -> tuple[float, float]:
-    """Bounds of a node's values, as far as they are known when it is declared."""
+    """Bounds of a node's values, from what is known when it is declared."""
     if not isinstance(x, Expr):
         return -np.inf, np.inf
-    while x.op.name in _SAME:
+    while x.op in _SAME:
         x = x.args[0]
     if x.value is not None and x.value.size:
         return float(np.min(x.value)), float(np.max(x.value))
@@ -63,8 +58,7 @@ def bounds(x: Any) -> tuple[float, float]:
         support = x.declared.support
         if support.fixed:
             return float(np.min(support.low)), float(np.max(support.high))
-        return -np.inf, np.inf
-    if x.op.name == "where" and all(arg.value is not None for arg in x.args[1:]):
+    if x.op is where and all(arg.value is not None for arg in x.args[1:]):
         both = [bounds(arg) for arg in x.args[1:]]
         return min(low for low, _ in both), max(high for _, high in both)
-    return _RANGES.get(x.op.name, (-np.inf, np.inf))
+    return x.op.range

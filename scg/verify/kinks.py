@@ -25,13 +25,6 @@ from scg.ops.elementwise import subtract
 from scg.ops.reductions import expand
 
 ADVICE = "Use many runs: scg.check(step, params, seed=0), or scg.compare"
-_COMPARING = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
-_DIFFERENCES = (*_COMPARING, "maximum", "minimum")
-_SIGNS = ("abs", "relu", "sign", "norm", "barrier")
-_EXPONENTIALS = ("exp", "exp2", "expm1", "sinh", "cosh")
-_SATURATING = ("tanh", "sech_squared", "sigmoid", "softplus", "ndtr", "log_ndtr", "erf", "erfc")
-_WAVES = ("sin", "cos", "tan")
-_SINGULAR = {"divide": 1, "power": 0, "sqrt": 0, "log": 0}  # where an argument is zero
 _DEEP = 16.0  # how many times smaller the least argument is that makes a peak
 JUMPING = ("sign", "code")
 _STEP, _HALF_WAVE = 8.0, 2.5  # how far an argument may move between two nodes
@@ -119,15 +112,16 @@ class Kinks:
 def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]]:
     """What must be watched of one op: kinds and expressions."""
     op, args = expr.op, expr.args
-    if op.name.startswith("op:"):
+    if op.label:
         raise EnumerationError(
-            f"{leaf.attrs['name']!r} reaches the user's own op {op.name.split(':')[1]!r}, whose "
+            f"{leaf.attrs['name']!r} reaches the user's own op {op.label!r}, whose "
             f"jumps and kinks cannot be located. {ADVICE}"
         )
-    if op.name in _DIFFERENCES:
+    turn, position = op.turns
+    if turn == "difference":
         return [("sign", subtract(*args))]
-    if op.name in _SIGNS:
-        return [("sign", args[0])]
+    if turn == "sign":
+        return [("sign", args[position])]
     if not op.continuous:
         return [("code", expr)]
     if not op.smooth:  # piecewise linear: its derivative is constant between the kinks
@@ -137,11 +131,9 @@ def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]
         assert rule is not None
         slope = rule(expand(cotangent, expr.plates, expr.shape), expr, *args, **expr.attrs)
         return [("code", slope)]
-    if op.name in _SINGULAR:
-        touching = args[_SINGULAR[op.name]]
-        return [("touching", touching)] if touching in moving else []
-    kinds = {"exponential": _EXPONENTIALS, "saturating": _SATURATING, "wave": _WAVES}
-    return [(kind, args[0]) for kind, names in kinds.items() if op.name in names]
+    if not turn or (turn == "touching" and args[position] not in moving):
+        return []
+    return [(turn, args[position])]
 
 
 def cuts(

@@ -25,11 +25,10 @@ def digests(graph: CoreGraph) -> dict[str, str]:
     """
     found: dict[Expr, str] = {}
     for expr in topological(node for node, _ in graph.roles.values()):
-        op = expr.op.name
-        custom = op.startswith("op:")
+        op = expr.op
         what = (
-            op.rpartition(":")[0] if custom else op,  # its number is that of the process
-            (expr.op.numpy, expr.op.vjps) if custom else None,
+            f"op:{op.label}" if op.label else op.name,
+            (op.numpy, op.vjps) if op.label else None,
             expr.attrs,
             (expr.shape, expr.plates, expr.kind, expr.value),
         )

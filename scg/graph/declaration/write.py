@@ -111,13 +111,13 @@ class _Writer:
         if expr.op is PLATE_SIZE:
             return {"plate_size": expr.attrs["plate"].name}
         args = [self.tokens[arg] for arg in expr.args]
-        if expr.op.name.startswith("op:"):
+        if expr.op.label:
             return {"custom": self._custom(expr), "args": args}
         attrs = {key: _attribute(value, name) for key, value in expr.attrs.items()}
         return {"op": expr.op.name, "args": args} | ({"attrs": attrs} if attrs else {})
 
     def _custom(self, expr: Expr) -> str:
-        label = expr.op.name.removeprefix("op:").rpartition(":")[0]
+        label = expr.op.label
         if not label.isidentifier() or self.custom.setdefault(label, expr.op) is not expr.op:
             raise DeclarationError(
                 f"{describe(expr)}: a custom op is written by its name, so it needs one of its "
