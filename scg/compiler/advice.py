@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scg.compiler.analyse import Influence, bits
-from scg.compiler.requirements import Assignment, complaint
+from scg.compiler.analyse import Influence
+from scg.compiler.assignment import Assignment
+from scg.compiler.requirements import complaint
 from scg.errors import BiasWarning, StopWarning
 from scg.estimators import ESTIMATORS, SUMMED, Estimator
 from scg.ir.expr import StochasticNode
@@ -44,7 +45,7 @@ def warn_of(influence: Influence, estimators: Mapping[StochasticNode, Estimator]
             )
         for reach in influence.downstream[node]:
             if reach.open and reach.stopped:
-                names = ", ".join(repr(influence.costs[i][0]) for i in bits(reach.members))
+                names = ", ".join(repr(cost.name) for cost in reach.members)
                 consequence = (
                     "a pathwise node differentiates the open paths alone"
                     if estimator.credit == "pathwise"

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from scg.compiler.members import Members, T, Universe, names
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.plate import Plate
+from scg.ir.plate import Plate, ordered
 from scg.ir.walk import topological
 from scg.lazy import cached_property
+from scg.ops.gradient import stop
+
+
+class Cost(NamedTuple):
+    """A declared cost; one expression may be declared under several names."""
+
+    name: str
+    node: Expr
 
 
 @dataclass(frozen=True)
@@ -22,41 +32,41 @@ class Reach:
         The plates that survive on every path: no op on one reduces them.
     open, stopped : bool
         Whether some path has no ``stop_gradient``, and whether some path has one.
-    members : int
-        The set, one bit for each member.
+    members : Members
+        The nodes above the expression, or the costs below it.
     """
 
     sep: frozenset[Plate]
     open: bool
     stopped: bool
-    members: int
+    members: Members[Any]
+
+    def onward(self, sep: frozenset[Plate], expr: Expr) -> Reach:
+        """The reach of the same paths with one more expression, where the plates `sep` survive."""
+        cut = expr.op is stop
+        return Reach(sep, self.open and not cut, self.stopped or cut, self.members)
 
 
 def merge(reaches: Iterable[Reach]) -> tuple[Reach, ...]:
-    """Join reaches of several paths into disjoint ones, at most one for each member."""
-    found: dict[tuple[frozenset[Plate], bool, bool], int] = {}
+    """Join the reaches of several paths into disjoint ones: each member is in exactly one."""
+    found: dict[tuple[frozenset[Plate], bool, bool], Members[Any]] = {}
     for new in reaches:
-        rest, joined = new.members, {}
+        rest, joined = new.members, []
         for (sep, opened, stopped), members in tuple(found.items()):
             if both := members & rest:
-                rest ^= both
-                found[sep, opened, stopped] = members ^ both
+                rest -= both
+                found[sep, opened, stopped] = members - both
                 state = (sep & new.sep, opened or new.open, stopped or new.stopped)
-                joined[state] = joined.get(state, 0) | both
-        if rest:
-            state = (new.sep, new.open, new.stopped)
-            joined[state] = joined.get(state, 0) | rest
-        for state, members in joined.items():
-            found[state] = found.get(state, 0) | members
+                joined.append((state, both))
+        joined.append(((new.sep, new.open, new.stopped), rest))
+        for state, members in joined:
+            found[state] = found[state] | members if state in found else members
     return tuple(Reach(*state, members) for state, members in found.items() if members)
 
 
-def bits(members: int) -> Iterator[int]:
-    """Positions of the members of a set, in ascending order."""
-    while members:
-        low = members & -members
-        yield low.bit_length() - 1
-        members ^= low
+def reached(universe: Universe[T], reaches: Iterable[Reach], opened: bool) -> Members[T]:
+    """The members that some open path reaches, or those that only stopped paths reach."""
+    return universe.union(reach.members for reach in reaches if reach.open is opened)
 
 
 def continuous_in(expr: Expr, index: int) -> bool:
@@ -66,92 +76,117 @@ def continuous_in(expr: Expr, index: int) -> bool:
 
 
 class Influence:
-    """Who influences whom in a graph, for every path.
+    """The stochastic nodes, the costs, and which node influences which cost.
 
     Attributes
     ----------
     order : list of Expr
         All expressions below the costs, arguments first.
-    nodes : list of StochasticNode
-        The stochastic nodes that a cost depends on, in topological order; node i is bit i.
-    costs : list of (str, Expr)
-        The costs; cost i is bit i.
+    nodes : Universe of StochasticNode
+        The stochastic nodes that a cost depends on, in topological order.
+    costs : Universe of Cost
+        The costs, in the order of their declaration.
     """
 
     def __init__(self, graph: CoreGraph):
         self.graph = graph
-        self.costs = list(graph.costs.items())
+        self.costs = Universe(Cost(name, node) for name, node in graph.costs.items())
         self.order = topological(node for _, node in self.costs)
-        self.nodes = [expr for expr in self.order if isinstance(expr, StochasticNode)]
-        self.index: dict[Expr, int] = {node: i for i, node in enumerate(self.nodes)}
+        self.nodes = Universe(expr for expr in self.order if isinstance(expr, StochasticNode))
 
     def __str__(self) -> str:
         lines = []
         for node in self.nodes:
-            reached = {i: reach for reach in self.downstream[node] for i in bits(reach.members)}
+            seps = {cost: r.sep for r in self.downstream[node] for cost in r.members}
             costs = [
-                f"{self.costs[i][0]} (on {', '.join(p.name for p in reach.sep)})"
-                if (reach := reached[i]).sep
-                else self.costs[i][0]
-                for i in sorted(reached)
+                f"{cost.name} (on {names(ordered(seps[cost]))})" if seps[cost] else cost.name
+                for cost in self.costs.union(r.members for r in self.downstream[node])
             ]
             lines.append(f"{node.name} influences {', '.join(costs)}")
         return "\n".join(lines) or "no stochastic node influences a cost"
 
     @cached_property
     def ancestors(self) -> dict[Expr, tuple[Reach, ...]]:
-        """For each expression its stochastic ancestors, by what holds on all paths from them."""
+        """The stochastic ancestors of each expression, by what holds on all paths from them."""
         found: dict[Expr, tuple[Reach, ...]] = {}
         for expr in self.order:
             paths: list[Reach] = []
-            cut = expr.op.name == "stop"
             for arg in dict.fromkeys(expr.args):
                 below = found[arg]
-                if arg in self.index:
-                    own = Reach(frozenset(arg.plates), True, False, 1 << self.index[arg])
+                if isinstance(arg, StochasticNode):
+                    own = Reach(frozenset(arg.plates), True, False, self.nodes.only(arg))
                     below = (*below, own)
-                for r in below:
-                    sep = r.sep.intersection(expr.plates)
-                    paths.append(Reach(sep, r.open and not cut, r.stopped or cut, r.members))
+                paths += (r.onward(r.sep.intersection(expr.plates), expr) for r in below)
             found[expr] = merge(paths)
         return found
 
     @cached_property
     def downstream(self) -> dict[Expr, tuple[Reach, ...]]:
-        """For each expression the costs that it influences, by what holds on all paths."""
+        """The costs that each expression influences, by what holds on all paths to them."""
         paths: dict[Expr, list[Reach]] = {expr: [] for expr in self.order}
-        for i, (_, node) in enumerate(self.costs):
-            paths[node].append(Reach(frozenset(node.plates), True, False, 1 << i))
+        for cost in self.costs:
+            own = Reach(frozenset(cost.node.plates), True, False, self.costs.only(cost))
+            paths[cost.node].append(own)
         found: dict[Expr, tuple[Reach, ...]] = {}
         for expr in reversed(self.order):
             found[expr] = merge(paths[expr])
-            cut = expr.op.name == "stop"
             for arg in dict.fromkeys(expr.args):
-                for r in found[expr]:
-                    sep = r.sep.intersection(arg.plates)
-                    paths[arg].append(Reach(sep, r.open and not cut, r.stopped or cut, r.members))
+                onto = (r.onward(r.sep.intersection(arg.plates), expr) for r in found[expr])
+                paths[arg] += onto
+        return found
+
+    def credited(self, node: Expr) -> Members[Cost]:
+        """The costs that an expression influences on an open path."""
+        return reached(self.costs, self.downstream[node], opened=True)
+
+    def spread(
+        self,
+        start: Mapping[Expr, Members[T]],
+        none: Members[T],
+        passes: Callable[[Expr, int], bool] = lambda expr, index: True,
+    ) -> dict[Expr, Members[T]]:
+        """Send sets up all paths: each expression holds those of `start` at and below it.
+
+        Parameters
+        ----------
+        start : mapping
+            The sets with which expressions start.
+        none : Members
+            The empty set, with which the others start.
+        passes : callable
+            Whether what an expression holds reaches its argument of an index.
+        """
+        found = {expr: start.get(expr, none) for expr in self.order}
+        for expr in reversed(self.order):
+            for k, arg in enumerate(expr.args):
+                if found[expr] and passes(expr, k):
+                    found[arg] = found[arg] | found[expr]
         return found
 
     @cached_property
-    def linearised(self) -> dict[Expr, int]:
-        """For each expression the costs that have a slope in it, every draw being its mean."""
-        found = dict.fromkeys(self.order, 0)
-        for i, (_, node) in enumerate(self.costs):
-            found[node] |= 1 << i
-        for expr in reversed(self.order):
-            for k, arg in enumerate(expr.args):
-                if isinstance(expr, StochasticNode) or continuous_in(expr, k):
-                    found[arg] |= found[expr]
-        return found
+    def at_costs(self) -> dict[Expr, Members[Cost]]:
+        """The costs that each cost's expression is."""
+        start = dict.fromkeys((cost.node for cost in self.costs), self.costs.none)
+        for cost in self.costs:
+            start[cost.node] = start[cost.node] | self.costs.only(cost)
+        return start
 
-    def credited(self, node: Expr) -> list[tuple[str, Reach]]:
-        """The costs that a stochastic node influences on an open path, each with its reach."""
-        return [
-            (self.costs[i][0], reach)
-            for reach in self.downstream[node]
-            if reach.open
-            for i in bits(reach.members)
-        ]
+    @cached_property
+    def linearised(self) -> dict[Expr, Members[Cost]]:
+        """The costs that have a slope in each expression where every sample is its mean."""
+
+        def passes(expr: Expr, index: int) -> bool:
+            return isinstance(expr, StochasticNode) or continuous_in(expr, index)
+
+        return self.spread(self.at_costs, self.costs.none, passes)
+
+    @cached_property
+    def below(self) -> dict[Expr, Members[StochasticNode]]:
+        """The stochastic nodes that each expression influences, a node itself included."""
+        start: dict[Expr, Members[StochasticNode]] = {
+            node: self.nodes.only(node) for node in self.nodes
+        }
+        return self.spread(start, self.nodes.none)
 
     def path(self, start: Expr, goal: Expr) -> list[Expr]:
         """A path of expressions from `start` to `goal`, both included."""
@@ -167,19 +202,3 @@ class Influence:
         while walk[-1] is not start:
             walk.append(parent[walk[-1]])
         return walk[::-1]
-
-    def breaker(self, node: Expr, cost: Expr, plate: Plate) -> Expr:
-        """The first op on a path from `node` to `cost` that loses `plate`."""
-        reached = {node}
-        for expr in self.order:
-            if any(arg in reached for arg in expr.args):
-                if plate not in expr.plates and any(
-                    r.members >> self.cost_bit(cost) & 1 for r in self.downstream[expr]
-                ):
-                    return expr
-                reached.add(expr)
-        return cost
-
-    def cost_bit(self, cost: Expr) -> int:
-        """Position of a cost."""
-        return next(i for i, (_, node) in enumerate(self.costs) if node is cost)

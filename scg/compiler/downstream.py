@@ -8,10 +8,11 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from scg.compiler.analyse import bits
+from scg.compiler.analyse import Cost
 from scg.compiler.differentiate import gradients, through
 from scg.compiler.first_run import FirstRun
 from scg.compiler.leave_out import LeaveOut
+from scg.compiler.members import Members, shared_sum
 from scg.compiler.objective import contribution, reduction, total
 from scg.compiler.rerun import Rerun, blanket, central, expectation, law, rerun
 from scg.compiler.routes import NodeRoute, own_route, routes
@@ -143,7 +144,7 @@ class NodeDownstream:
         value = run.env[self.node]
         above = {self.node}
         for reach in first.influence.ancestors[self.node]:
-            above.update(first.influence.nodes[i] for i in bits(reach.members))
+            above.update(reach.members)
         kept = tuple(first.value_plate(node) for node in above)
         cost = self.reduced(Seen(run.env, kept, run.weights))
         return first.collapse(of(law(self.node, run.env), value, cost), weights=run.weights)
@@ -180,26 +181,17 @@ class NodeDownstream:
         reaches = self.first.influence.downstream[self.node]
         return [self.costs(seen, reach.sep, reach.members) for reach in reaches if reach.open]
 
-    def costs(self, seen: Seen, sep: frozenset[Plate], members: int) -> Expr:
+    def costs(self, seen: Seen, sep: frozenset[Plate], members: Members[Cost]) -> Expr:
         """Sum a set of costs of a run over the user's plates outside `sep`."""
-        sums = self.shared.suffixes if seen.shared else {}
-        pending = []
-        while members and (seen.shared, sep, members, seen.samples) not in sums:
-            pending.append(members)
-            members &= members - 1
-        total = sums.get((seen.shared, sep, members, seen.samples))
-        for mask in reversed(pending):
-            _, cost = self.first.influence.costs[next(bits(mask))]
-            own = self._element(cost, seen, sep)
-            total = own if total is None else own + total
-            sums[seen.shared, sep, mask, seen.samples] = total
-        assert total is not None
-        return total
 
-    def _element(self, cost: Expr, seen: Seen, sep: frozenset[Plate]) -> Expr:
-        value = self.first.counted(contribution(cost, seen.env[cost]), seen.weights)
-        frozen = self.first.frozen(cost)
-        return sum_mixed(self.first.collapse(value, seen.samples, frozen, seen.weights), sep)
+        def value(cost: Cost) -> Expr:
+            own = contribution(cost.node, seen.env[cost.node])
+            own, frozen = self.first.counted(own, seen.weights), self.first.frozen(cost.node)
+            return sum_mixed(self.first.collapse(own, seen.samples, frozen, seen.weights), sep)
+
+        sums = self.shared.suffixes if seen.shared else {}
+        key = seen.shared, sep, seen.samples
+        return shared_sum(sums, key, members, lambda some: some.first, value)
 
 
 @dataclass(frozen=True)
@@ -227,7 +219,7 @@ class NodeReplay:
     def costs(self) -> dict[NodeRoute, Expr]:
         """The influenced costs by route, each open in the point alone."""
         return {
-            route: through(self.down.costs(self.seen, route.sep, route.members), self.point)
+            route: through(self.down.costs(self.seen, route.sep, route.costs), self.point)
             for route in self.down.routes
         }
 

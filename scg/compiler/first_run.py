@@ -10,7 +10,8 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from scg.compiler.analyse import Reach
+from scg.compiler.analyse import Reach, reached
+from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
 from scg.compiler.plan import Plan
@@ -41,7 +42,7 @@ class FirstRun:
     weights : dict
         The weight of each draw on a sample plate.
     owners : dict
-        The nodes on each sample plate, as bits.
+        The nodes whose samples lie on each sample plate.
     """
 
     def __init__(self, plan: Plan):
@@ -51,7 +52,7 @@ class FirstRun:
         self.dists: dict[StochasticNode, Any] = {}
         self.noises: dict[StochasticNode, NodeNoise] = {}
         self.weights: dict[Plate, Expr] = {}
-        self.owners: dict[Plate, int] = {}
+        self.owners: dict[Plate, Members[StochasticNode]] = {}
         self._plates: dict[object, Plate] = {}
         self._values: dict[StochasticNode, Plate] = {}
         self._twins: dict[Plate, Plate] = {}
@@ -100,7 +101,8 @@ class FirstRun:
             assert plate.length is not None
             uniform = constant(self.graph, 1.0 / plate.length)
             self.weights[plate] = uniform if draw.weight is None else draw.weight
-            self.owners[plate] = self.owners.get(plate, 0) | 1 << self.influence.index[node]
+            nodes = self.influence.nodes
+            self.owners[plate] = self.owners.get(plate, nodes.none) | nodes.only(node)
         self.draws[node], self.env[node] = draw, draw.value
 
     def _plate(self, node: StochasticNode, length: int) -> Plate:
@@ -114,12 +116,13 @@ class FirstRun:
 
         The plates of all nodes are made at once: deeper ones are to be summed over first.
         """
-        for i, other in enumerate(self.influence.nodes):
+        for other in self.influence.nodes:
             if other not in self._values and other.attrs["family"].supports("cardinality"):
                 plate = Plate.internal(
                     f"values of {other.name}", other.declared.cardinality(), rank=1
                 )
-                self._values[other], self.owners[plate] = plate, 1 << i
+                self._values[other] = plate
+                self.owners[plate] = self.influence.nodes.only(other)
         return self._values[node]
 
     def twin(self, plate: Plate) -> Plate:
@@ -138,18 +141,11 @@ class FirstRun:
         ]
         return reduce(add, parts) if parts else None
 
-    def _prefix(self, sep: frozenset[Plate], members: int) -> Expr | None:
-        pending = []
-        while members and (sep, members) not in self._sums:
-            pending.append(members)
-            members ^= 1 << (members.bit_length() - 1)
-        total = self._sums.get((sep, members))
-        for mask in reversed(pending):
-            own = self._score_of(self.influence.nodes[mask.bit_length() - 1], sep)
-            if own is not None:
-                total = own if total is None else total + own
-            self._sums[sep, mask] = total
-        return total
+    def _prefix(self, sep: frozenset[Plate], members: Members[StochasticNode]) -> Expr | None:
+        def score(node: StochasticNode) -> Expr | None:
+            return self._score_of(node, sep)
+
+        return shared_sum(self._sums, sep, members, lambda some: some.last, score)
 
     def _score_of(self, node: StochasticNode, sep: frozenset[Plate]) -> Expr | None:
         logp = self.draws[node].logp
@@ -163,18 +159,15 @@ class FirstRun:
                 cost = possible(cost, weights[plate])
         return cost
 
-    def frozen(self, cost: Expr) -> int:
-        """Nodes from which a cost is reached through stops alone: their weights get no credit."""
-        members = 0
-        for reach in self.influence.ancestors[cost]:
-            members |= 0 if reach.open else reach.members
-        return members
+    def frozen(self, cost: Expr) -> Members[StochasticNode]:
+        """The nodes that reach a cost through stops alone: their weights get no credit."""
+        return reached(self.influence.nodes, self.influence.ancestors[cost], opened=False)
 
     def collapse(
         self,
         value: Expr,
         keep: Plates = (),
-        frozen: int = 0,
+        frozen: Members[StochasticNode] | None = None,
         weights: dict[Plate, Expr] | None = None,
     ) -> Expr:
         """R: the weighted sum over sample plates other than `keep`, innermost first.
@@ -190,7 +183,7 @@ class FirstRun:
                 return value
             plate = plates[-1]
             weight = weights[plate]
-            if frozen & self.owners[plate]:
+            if frozen is not None and frozen & self.owners[plate]:
                 weight = stop(weight)
             value = plate_sum(weight * value, plate)
 

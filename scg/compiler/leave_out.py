@@ -54,9 +54,8 @@ class LeaveOut:
         """Run the graph with the reductions replaced and every draw on the same noise."""
         run = rerun(self.first, {}, "same", self._change)
         for reach in self.first.influence.downstream[self.node]:
-            for _, cost in self.first.influence.costs:
-                bit = self.first.influence.cost_bit(cost)
-                if reach.members >> bit & 1 and self.plate in run.env[cost].plates:
+            for _, cost in reach.members:
+                if self.plate in run.env[cost].plates:
                     # A cost on the plate itself is reduced by the objective.
                     mean = self._mean(run.env[cost])
                     run.env[cost] = mean if self.plate in reach.sep else self.length * mean

@@ -1,69 +1,183 @@
-"""Sets of names, as bits: a large one costs no more than a small one until it is listed."""
+"""Members: sets of the nodes or of the costs of one graph, each stored as the bits of an integer.
+
+A set of thousands of members costs a few hundred bytes, and unions are as fast as integers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from scg.compiler.analyse import bits
+from scg.lazy import cached_property
 
-#: Names that are listed; of more the first three and the last.
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+#: Longer lists of names are abbreviated to the first three names and the last.
 LONGEST = 8
 
 
-class Members(Sequence[str]):
-    """Some of many names, in their order.
+class Universe(tuple[T, ...]):
+    """All nodes or all costs of a graph in order; sets of them are :class:`Members`.
+
+    Items are named: they are strings, or have an attribute ``name``.
+    """
+
+    @cached_property
+    def none(self) -> Members[T]:
+        """The empty set."""
+        return Members(self, 0)
+
+    @cached_property
+    def every(self) -> Members[T]:
+        """The set of all items."""
+        return Members(self, (1 << len(self)) - 1)
+
+    @cached_property
+    def position(self) -> dict[T, int]:
+        """Positions of the items."""
+        return {item: i for i, item in enumerate(self)}
+
+    @cached_property
+    def named(self) -> Universe[str]:
+        """The names of all items, in the same order."""
+        return Universe(map(name_of, self))
+
+    def only(self, item: T) -> Members[T]:
+        """The set of one item."""
+        return Members(self, 1 << self.position[item])
+
+    def union(self, sets: Iterable[Members[T]]) -> Members[T]:
+        """All items of several sets."""
+        bits = 0
+        for members in sets:
+            bits |= members.bits
+        return Members(self, bits)
+
+
+class Members(Sequence[T]):
+    """A set of items of a :class:`Universe`, iterated in its order.
+
+    It equals a set of the same items and any other sequence of the same items.
 
     Parameters
     ----------
-    word : callable
-        From the number of a member to its name.
-    members : int
-        The set, one bit for each.
+    universe : Universe
+        The items that may be in the set.
+    bits : int
+        Bit i says whether item i is in the set.
     """
 
-    def __init__(self, word: Callable[[int], str], members: int):
-        self.word, self.members = word, members
+    __slots__ = ("bits", "universe")
+
+    def __init__(self, universe: Universe[T], bits: int):
+        self.universe, self.bits = universe, bits
+
+    def __or__(self, other: Members[T]) -> Members[T]:
+        return Members(self.universe, self.bits | other.bits)
+
+    def __and__(self, other: Members[T]) -> Members[T]:
+        return Members(self.universe, self.bits & other.bits)
+
+    def __sub__(self, other: Members[T]) -> Members[T]:
+        return Members(self.universe, self.bits & ~other.bits)
+
+    def __bool__(self) -> bool:
+        return self.bits != 0
 
     def __len__(self) -> int:
-        return self.members.bit_count()
+        return self.bits.bit_count()
 
-    def __iter__(self) -> Iterator[str]:
-        return map(self.word, bits(self.members))
+    def __iter__(self) -> Iterator[T]:
+        rest = self.bits
+        while rest:
+            low = rest & -rest
+            yield self.universe[low.bit_length() - 1]
+            rest ^= low
+
+    def __contains__(self, item: object) -> bool:
+        position = self.universe.position.get(item)  # pyright: ignore[reportArgumentType]
+        return position is not None and bool(self.bits >> position & 1)
 
     def __getitem__(self, index: Any) -> Any:
         return tuple(self)[index]
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Members) and other.universe is self.universe:
+            return other.bits == self.bits
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
     def __hash__(self) -> int:
-        return hash(self.members)
-
-    def __or__(self, other: Members) -> Members:
-        return Members(self.word, self.members | other.members)
+        return hash(self.bits)
 
     def __repr__(self) -> str:
         return f"Members({names(self)})"
 
-    def ends(self, first: int) -> list[str]:
-        """Return the first names, and the last one."""
-        return [*islice(self, first), self.word(self.members.bit_length() - 1)]
+    @property
+    def first(self) -> T:
+        """The first item."""
+        return self.universe[(self.bits & -self.bits).bit_length() - 1]
+
+    @property
+    def last(self) -> T:
+        """The last item."""
+        return self.universe[self.bits.bit_length() - 1]
+
+    @property
+    def names(self) -> Members[str]:
+        """The set of the items' names."""
+        return Members(self.universe.named, self.bits)
 
 
-def names(every: Iterable[str]) -> str:
-    """Join names, the middle of a long list left out."""
-    words = every if isinstance(every, Members) else tuple(every)
-    if len(words) > LONGEST:
-        ends = words.ends(3) if isinstance(words, Members) else [*words[:3], words[-1]]
-        words = [*ends[:3], "…", ends[3]]
-    return ", ".join(words)
+def shared_sum(
+    known: dict[Any, Any],
+    key: Any,
+    members: Members[T],
+    pick: Callable[[Members[T]], T],
+    value: Callable[[T], Any],
+) -> Any:
+    """Sum of values over members, made from the sum over all but one of them.
+
+    Parameters
+    ----------
+    known : dict
+        Sums by (key, members), extended in place; None is the sum of no values.
+    pick : callable
+        The member that is added last, such as the last of a prefix.
+    value : callable
+        The summand of a member, or None.
+    """
+    pending = []
+    while members and (key, members) not in known:
+        pending.append(members)
+        members = members - members.universe.only(pick(members))
+    total = known.get((key, members))
+    for more in reversed(pending):
+        own = value(pick(more))
+        if own is not None:
+            total = own if total is None else total + own
+        known[key, more] = total
+    return total
 
 
-def added(every: Members, kind: str) -> str:
-    """Join names to a sum, the middle of a long one left out, and say of how many."""
-    if len(every) > LONGEST:
-        first, second, last = every.ends(2)
-        return f"{first} + {second} + … + {last}, {len(every)} {kind}"
-    return " + ".join(every)
+def name_of(item: Any) -> str:
+    """The name of an item; a string is its own name."""
+    return item if isinstance(item, str) else item.name or ""
+
+
+def names(items: Iterable[Any]) -> str:
+    """Names in a list, the middle of a long one left out."""
+    every = items if isinstance(items, Members) else tuple(items)
+    if len(every) <= LONGEST:
+        return ", ".join(map(name_of, every))
+    last = every.last if isinstance(every, Members) else every[-1]
+    return ", ".join([*map(name_of, islice(every, 3)), "…", name_of(last)])
+
+
+def added(members: Members[T], kind: str, word: Callable[[T], str] = name_of) -> str:
+    """Words for members as a sum; of a long sum only the ends and the number of summands."""
+    if len(members) <= LONGEST:
+        return " + ".join(map(word, members))
+    first, second = map(word, islice(members, 2))
+    return f"{first} + {second} + … + {word(members.last)}, {len(members)} {kind}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from scg.compiler.analyse import Influence
+from scg.compiler.analyse import Cost, Influence
+from scg.compiler.members import Members
 from scg.compiler.requirements import PATH_LIMIT, count_text
 from scg.errors import EstimatorError, PathsWarning
 from scg.estimators import SAMPLED, SUMMED, Estimator
@@ -77,7 +78,7 @@ def most_paths(influence: Influence, estimators: Estimators) -> int:
 
 
 class Paths:
-    """Numbers of paths, and the costs that have so many, as bits.
+    """The costs by the number of paths on which they will be evaluated.
 
     Attributes
     ----------
@@ -85,7 +86,7 @@ class Paths:
         The largest number of paths that any cost has.
     """
 
-    def __init__(self, influence: Influence, costs: Mapping[int, int]):
+    def __init__(self, influence: Influence, costs: Mapping[int, Members[Cost]]):
         self._influence, self._costs = influence, costs
         self.most = max(costs, default=1)
 
@@ -93,20 +94,19 @@ class Paths:
     def of(cls, influence: Influence, estimators: Estimators) -> Paths:
         """Count the paths that estimators make."""
         plates, costs = sample_plates(influence, estimators), {}
-        for i, (_, cost) in enumerate(influence.costs):
-            paths = math.prod(plates[cost].values())
-            costs[paths] = costs.get(paths, 0) | 1 << i
+        for cost in influence.costs:
+            paths = math.prod(plates[cost.node].values())
+            costs[paths] = costs.get(paths, influence.costs.none) | influence.costs.only(cost)
         return cls(influence, costs)
 
     def with_plate(self, node: StochasticNode, length: int) -> Paths:
         """Count them once more with a sample plate of one more node's own."""
-        below, costs = 0, {}
-        for reach in self._influence.downstream[node]:
-            below |= reach.members
+        every, costs = self._influence.costs, {}
+        below = every.union(reach.members for reach in self._influence.downstream[node])
         for paths, members in self._costs.items():
-            for number, part in ((paths, members & ~below), (paths * length, members & below)):
+            for number, part in ((paths, members - below), (paths * length, members & below)):
                 if part:
-                    costs[number] = costs.get(number, 0) | part
+                    costs[number] = costs.get(number, every.none) | part
         return Paths(self._influence, costs)
 
 

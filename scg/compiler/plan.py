@@ -7,13 +7,9 @@ from dataclasses import dataclass, field
 
 from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
+from scg.compiler.assignment import Assignment, continuity
 from scg.compiler.paths import Paths, check_paths, plate_keys, sample_plates
-from scg.compiler.requirements import (
-    Assignment,
-    complaint,
-    continuity,
-    family_of,
-)
+from scg.compiler.requirements import complaint, family_of
 from scg.errors import EstimatorError, did_you_mean
 from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.graph.core import CoreGraph

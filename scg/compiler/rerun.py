@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from scg.compiler.analyse import bits
 from scg.compiler.first_run import FirstRun
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
@@ -166,9 +165,8 @@ def expectation(first: FirstRun) -> Rerun:
 def blanket(first: FirstRun, node: StochasticNode, run: Rerun) -> Expr:
     """Σ log-probability of the kept draws below `node`, on the node's plates."""
     total = constant(first.graph, 0.0)
-    bit = first.influence.index[node]
     for child, logp in run.logp.items():
         for reach in first.influence.ancestors[child]:
-            if bit in bits(reach.members):
+            if node in reach.members:
                 total = total + sum_mixed(logp, reach.sep)
     return total

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scg.compiler.analyse import Influence, Reach, bits
+from scg.compiler.analyse import Cost, Influence, Reach, reached
+from scg.compiler.members import Members
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate
 from scg.ops.reductions import sum_mixed
@@ -20,13 +21,13 @@ class NodeRoute:
         The node's plates that survive on every path to the costs.
     above : tuple of Reach
         The node's ancestors, by the plates of theirs that survive on every path to the costs.
-    members : int
-        The costs, one bit for each; none for the route that ends at the node itself.
+    costs : Members of Cost
+        The costs; none for the route that ends at the node itself.
     """
 
     sep: frozenset[Plate]
     above: tuple[Reach, ...]
-    members: int
+    costs: Members[Cost]
 
     def score(self, logp: Expr) -> Expr:
         """Sum a log-probability over the node's plates that do not survive."""
@@ -35,22 +36,25 @@ class NodeRoute:
 
 def own_route(influence: Influence, node: StochasticNode) -> NodeRoute:
     """The route that ends at the node itself, where all its plates survive."""
-    return NodeRoute(frozenset(node.plates), influence.ancestors[node], 0)
+    return NodeRoute(frozenset(node.plates), influence.ancestors[node], influence.costs.none)
 
 
 def routes(influence: Influence, node: StochasticNode) -> tuple[NodeRoute, ...]:
     """The routes from a node to the costs that it influences on an open path, first costs first."""
-    ancestors = 0
-    for reach in influence.ancestors[node]:
-        ancestors |= reach.members if reach.open else 0
-    found: dict[tuple[frozenset[Plate], tuple[Reach, ...]], int] = {}
+    ancestors = reached(influence.nodes, influence.ancestors[node], opened=True)
+    found: dict[tuple[frozenset[Plate], tuple[Reach, ...]], Members[Cost]] = {}
     for reach in influence.downstream[node]:
-        for i in bits(reach.members if reach.open else 0):
+        for cost in reach.members if reach.open else ():
             above = tuple(
-                Reach(up.sep, up.open, up.stopped, up.members & ancestors)
-                for up in influence.ancestors[influence.costs[i][1]]
-                if up.members & ancestors
+                replace(up, members=both)
+                for up in influence.ancestors[cost.node]
+                if (both := up.members & ancestors)
             )
-            found[reach.sep, above] = found.get((reach.sep, above), 0) | 1 << i
-    first = sorted(found, key=lambda key: found[key] & -found[key])
-    return tuple(NodeRoute(*key, found[key]) for key in first)
+            key = reach.sep, above
+            found[key] = found.get(key, influence.costs.none) | influence.costs.only(cost)
+    return tuple(
+        NodeRoute(*key, costs)
+        for key, costs in sorted(
+            found.items(), key=lambda item: influence.costs.position[item[1].first]
+        )
+    )

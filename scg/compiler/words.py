@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from scg.compiler.analyse import Reach
+from scg.compiler.analyse import Reach, reached
 from scg.compiler.first_run import FirstRun
-from scg.compiler.members import Members, added, names
+from scg.compiler.members import added, names
 from scg.compiler.objective import reduction
 from scg.compiler.routes import NodeRoute
 from scg.ir.expr import Expr, StochasticNode
@@ -28,7 +28,7 @@ def summands(
     for node, parts in terms.items():
         for route, part in parts.items():
             outer = [f"sum over {plate.name}" for plate in node.plates if plate in route.sep]
-            costs = names(Members(words.cost, route.members))
+            costs = names(route.costs)
             several = costs and len(parts) > 1
             value = f"t({node.name}, {costs})" if several else f"t({node.name})"
             yield words.summand(route.above, part, outer, value)
@@ -38,13 +38,11 @@ class _Words:
     """What all summands have in common."""
 
     def __init__(self, first: FirstRun):
-        self.first, influence = first, first.influence
-        self.cost = [name for name, _ in influence.costs].__getitem__
-        self.node = [node.name or "" for node in influence.nodes].__getitem__
+        self.first, nodes = first, first.influence.nodes
         self.turn = {plate: i for i, plate in enumerate(first.weights)}
-        self.scored = 0  # nodes with a score, as bits
-        for i, node in enumerate(influence.nodes):
-            self.scored |= (first.draws[node].logp is not None) << i
+        self.scored = nodes.union(
+            nodes.only(node) for node in nodes if first.draws[node].logp is not None
+        )
 
     def summand(
         self, ancestors: tuple[Reach, ...], value: Expr, outer: list[str], name: str
@@ -64,14 +62,11 @@ class _Words:
 
     def _score(self, ancestors: tuple[Reach, ...]) -> str:
         """Σ ℓ over the ancestors on open paths, as text."""
-        members = 0
-        for reach in ancestors:
-            members |= reach.members & self.scored if reach.open else 0
-        return added(Members(lambda i: self._score_of(i, ancestors), members), "nodes")
+        scored = reached(self.first.influence.nodes, ancestors, opened=True) & self.scored
+        return added(scored, "nodes", lambda node: self._score_of(node, ancestors))
 
-    def _score_of(self, i: int, ancestors: tuple[Reach, ...]) -> str:
-        node = self.first.influence.nodes[i]
-        sep = next(reach.sep for reach in ancestors if reach.open and reach.members >> i & 1)
+    def _score_of(self, node: StochasticNode, ancestors: tuple[Reach, ...]) -> str:
+        sep = next(reach.sep for reach in ancestors if reach.open and node in reach.members)
         mixed = [plate.name for plate in node.plates if plate not in sep]
         over = f"Σ[{', '.join(mixed)}] " if mixed else ""
         return f"{over}ℓ({node.name})"
@@ -80,7 +75,7 @@ class _Words:
         assert plate.length is not None
         equal = is_constant(self.first.weights[plate], 1.0 / plate.length)
         how = "mean over {} draws of {}" if equal else "weighted sum over {} values of {}"
-        return how.format(plate.length, names(Members(self.node, self.first.owners[plate])))
+        return how.format(plate.length, names(self.first.owners[plate]))
 
 
 def _reduction(plate: Plate, cost: Expr) -> str:

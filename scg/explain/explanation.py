@@ -7,13 +7,13 @@ from os import PathLike
 from typing import Any
 
 from scg.arguments import checked
-from scg.compiler.analyse import Influence
+from scg.compiler.analyse import Cost, Influence, reached
 from scg.compiler.members import Members, added
+from scg.compiler.mixing import Mixers
 from scg.compiler.paths import most_paths
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program
-from scg.explain.mixed import Mixers
 from scg.explain.node import Credit, NodeExplanation
 from scg.explain.page import fragment, page
 from scg.explain.work import work
@@ -142,10 +142,10 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
     where t(n), of value 0, is the term that the estimator of node n adds
     """
     plan = surrogate.plan
-    paths, words = most_paths(plan.influence, plan.estimators), _Words(plan.influence)
+    paths, mixers = most_paths(plan.influence, plan.estimators), Mixers(plan.influence)
     return Explanation(
         graph=surrogate.graph.name,
-        nodes=tuple(_node(surrogate, node, words) for node in plan.influence.nodes),
+        nodes=tuple(_node(surrogate, node, mixers) for node in plan.influence.nodes),
         paths=paths,
         evaluations=paths + surrogate.replays,
         work=work(program.operations) / max(work(plan.influence.order), 1),
@@ -155,15 +155,12 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
 
 
 # --- nodes ----------------------------------------------------------------------------------------
-def _node(surrogate: Surrogate, node: StochasticNode, words: _Words) -> NodeExplanation:
+def _node(surrogate: Surrogate, node: StochasticNode, mixers: Mixers) -> NodeExplanation:
     influence, estimator = surrogate.influence, surrogate.plan.estimators[node]
     draw, memory = surrogate.first.draws[node], surrogate.memory.get(node.name or "")
     own = set(memory.parameters) if memory else set()
-    reached, stopped = 0, 0
-    for reach in influence.downstream[node]:
-        reached |= reach.members if reach.open else 0
-        stopped |= 0 if reach.open else reach.members
-    together = surrogate.first.owners[draw.plate] if draw.plate else 0
+    stopped = reached(influence.costs, influence.downstream[node], opened=False)
+    together = surrogate.first.owners[draw.plate] if draw.plate else influence.nodes.none
     return NodeExplanation(
         name=node.name or "",
         distribution=f"{node.attrs['family'].__name__}({', '.join(node.declared.parameters)})",
@@ -173,41 +170,32 @@ def _node(surrogate: Surrogate, node: StochasticNode, words: _Words) -> NodeExpl
         reason=surrogate.plan.reasons[node],
         formula=estimator.formula,
         where={
-            "f": added(Members(words.cost, reached), "costs") or "0",
+            "f": added(influence.credited(node), "costs") or "0",
             **{symbol: str(what) for symbol, what in estimator.where().items()},
         },
         unbiased=estimator.unbiased,
         credit=estimator.credit,
-        credited=tuple(words.credits(node)),
-        stopped=Members(words.cost, stopped),
+        credited=_credits(influence, node, mixers),
+        stopped=stopped.names,
         draws=(draw.plate.length or 1) if draw.plate else 1,
-        shared=Members(words.node, together & ~(1 << influence.index[node])),
+        shared=(together - influence.nodes.only(node)).names,
         state=tuple(name for name in (memory.leaves if memory else ()) if name not in own),
         parameters=tuple(name for name in (memory.leaves if memory else ()) if name in own),
         term=bool(surrogate.terms[node].parts),
     )
 
 
-class _Words:
-    """What the nodes of a graph have in common."""
-
-    def __init__(self, influence: Influence):
-        self._influence, self._mixers = influence, Mixers(influence)
-        self.cost = [name for name, _ in influence.costs].__getitem__
-        self.node = [node.name or "" for node in influence.nodes].__getitem__
-
-    def credits(self, node: StochasticNode) -> list[Credit]:
-        """Return the credit of a node, in the order of the costs."""
-        found: dict[int, Credit] = {}
-        for reach in self._influence.downstream[node]:
-            if reach.open:
-                kept = tuple(plate.name for plate in node.plates if plate in reach.sep)
-                mixed = [plate for plate in node.plates if plate not in reach.sep]
-                groups = self._mixers.groups(node, reach.members, mixed)
-                for ops, costs in groups.items():
-                    summed = {plate.name: op for plate, op in zip(mixed, ops, strict=True)}
-                    found[costs & -costs] = Credit(Members(self.cost, costs), kept, summed)
-        return [found[first] for first in sorted(found)]
+def _credits(influence: Influence, node: StochasticNode, mixers: Mixers) -> tuple[Credit, ...]:
+    """The credit of a node, in the order of the costs."""
+    found: dict[Cost, Credit] = {}
+    for reach in influence.downstream[node]:
+        if reach.open:
+            kept = tuple(plate.name for plate in node.plates if plate in reach.sep)
+            mixed = [plate for plate in node.plates if plate not in reach.sep]
+            for ops, costs in mixers.groups(node, reach.members, mixed).items():
+                summed = {plate.name: op for plate, op in zip(mixed, ops, strict=True)}
+                found[costs.first] = Credit(costs.names, kept, summed)
+    return tuple(found[first] for first in sorted(found, key=influence.costs.position.__getitem__))
 
 
 # --- words ----------------------------------------------------------------------------------------

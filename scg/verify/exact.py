@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from scg.arguments import checked
-from scg.compiler.analyse import Influence, bits
+from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import gradients
 from scg.compiler.objective import check_reductions, contribution
 from scg.engine.program import Program
@@ -186,14 +186,14 @@ class Enumerated:
 
     def _expected(self, cost: Expr, value: Expr) -> Expr:
         """Σ over outcomes and plates of p(outcome) w_c c; credit to open paths alone."""
-        weight, seen = constant(self.graph, 1.0), 0
+        weight, seen = constant(self.graph, 1.0), set[StochasticNode]()
         for reach in self.influence.ancestors[cost]:
-            seen |= reach.members
-            for i in bits(reach.members):
-                prob = self.probs[self.influence.nodes[i]]
+            seen.update(reach.members)
+            for node in reach.members:
+                prob = self.probs[node]
                 weight = weight * (prob if reach.open else stop(prob))
-        for i, node in enumerate(self.influence.nodes):
-            if not seen >> i & 1:  # other nodes sum to one: give their values equal weights
+        for node in self.influence.nodes:
+            if node not in seen:  # other nodes sum to one: give their values equal weights
                 signature = ((), (), "float")
                 leaf = intern(self.graph, DATA, (), {"name": f"share@{node.name}"}, signature)
                 weight = weight * leaf

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scg
-from scg.compiler.analyse import Influence, Reach, bits, merge
+from scg.compiler.analyse import Influence, Reach, merge
+from scg.compiler.members import Members, Universe
+from scg.compiler.mixing import Mixers
 from scg.ir.expr import StochasticNode
 from scg.ir.walk import topological
 
@@ -70,9 +72,9 @@ def unpacked(reaches):
     found = {}
     for reach in reaches:
         assert reach.members
-        for i in bits(reach.members):
-            assert i not in found
-            found[i] = (reach.sep, reach.open, reach.stopped)
+        for member in reach.members:
+            assert member not in found
+            found[member] = (reach.sep, reach.open, reach.stopped)
     return found
 
 
@@ -84,26 +86,23 @@ def test_influence_is_reachability(g):
     assert set(influence.order) == set(digraph) and nx.is_directed_acyclic_graph(digraph)
     positions = {expr: i for i, expr in enumerate(influence.order)}
     assert all(positions[arg] < positions[expr] for arg, expr in digraph.edges)
-    assert influence.nodes == [e for e in influence.order if isinstance(e, StochasticNode)]
+    assert list(influence.nodes) == [e for e in influence.order if isinstance(e, StochasticNode)]
     costs = [node for _, node in influence.costs]
     assert costs == list(g.costs.values())
     for expr in influence.order:
         above = nx.ancestors(digraph, expr)
         ancestors = unpacked(influence.ancestors[expr])
-        expected = {i for i, node in enumerate(influence.nodes) if any(node is a for a in above)}
-        assert set(ancestors) == expected
-        for i, state in ancestors.items():
-            assert state == by_paths(digraph, influence.nodes[i], expr)
+        assert set(ancestors) == {node for node in influence.nodes if node in above}
+        for ancestor, state in ancestors.items():
+            assert state == by_paths(digraph, ancestor, expr)
     for node in influence.nodes:
         downstream = unpacked(influence.downstream[node])
         below = nx.descendants(digraph, node)
-        assert set(downstream) == {i for i, cost in enumerate(costs) if cost in below}
-        for i, state in downstream.items():
-            assert state == by_paths(digraph, node, costs[i])
-        credited = [(name, state) for name, state in influence.credited(node)]
-        assert sorted(name for name, _ in credited) == sorted(
-            influence.costs[i][0] for i, state in downstream.items() if state[1]
-        )
+        assert set(downstream) == {cost for cost in influence.costs if cost.node in below}
+        for cost, state in downstream.items():
+            assert state == by_paths(digraph, node, cost.node)
+        assert set(influence.credited(node)) == {c for c, state in downstream.items() if state[1]}
+        assert set(influence.below[node]) == {node, *below} & set(influence.nodes)
 
 
 @settings(max_examples=40)
@@ -111,10 +110,9 @@ def test_influence_is_reachability(g):
 def test_named_nodes_of_the_declared_graph(g):
     """The same reachability between declared names, as users see it in to_networkx."""
     influence, digraph = Influence(g), g.to_networkx()
-    for i, (name, cost) in enumerate(influence.costs):
+    for name, cost in influence.costs:
         above = {n for n in nx.ancestors(digraph, name) if digraph.nodes[n]["role"] == "stochastic"}
-        assert above == {influence.nodes[k].name for k in unpacked(influence.ancestors[cost])}
-        assert influence.cost_bit(cost) <= i
+        assert above == {node.name for node in unpacked(influence.ancestors[cost])}
     assert {node.name for node in influence.nodes} == {
         name
         for name in g.stochastic
@@ -124,32 +122,40 @@ def test_named_nodes_of_the_declared_graph(g):
 
 @settings(max_examples=40)
 @given(models())
-def test_paths_and_breakers_are_on_a_path(g):
+def test_paths_and_what_mixes_plates_are_on_a_path(g):
     influence = Influence(g)
+    mixers = Mixers(influence)
     digraph = expression_graph(influence)
     for node in influence.nodes:
-        for i, (sep, _, _) in unpacked(influence.downstream[node]).items():
-            cost = influence.costs[i][1]
-            walk = influence.path(node, cost)
-            assert walk[0] is node and walk[-1] is cost and nx.is_path(digraph, walk)
+        for cost, (sep, _, _) in unpacked(influence.downstream[node]).items():
+            walk = influence.path(node, cost.node)
+            assert walk[0] is node and walk[-1] is cost.node and nx.is_path(digraph, walk)
+            on_a_path = nx.descendants(digraph, node) & {
+                *nx.ancestors(digraph, cost.node),
+                cost.node,
+            }
             for plate in set(node.plates) - sep:
-                breaker = influence.breaker(node, cost, plate)
-                assert plate not in breaker.plates
-                assert breaker in nx.descendants(digraph, node)
-                assert breaker is cost or cost in nx.descendants(digraph, breaker)
+                (op,) = [op for op, lost in mixers.lost(plate)[node].items() if cost in lost]
+                breakers = [expr for expr in on_a_path if plate not in expr.plates]
+                assert any(op.startswith((f"{e.op.name!r}", "stochastic")) for e in breakers)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans(), st.integers(1, 63))))
 def test_merge_joins_paths_member_by_member(states):
-    plates = [scg.Plate("p"), scg.Plate("q")]
+    plates, letters = [scg.Plate("p"), scg.Plate("q")], Universe(NAMES)
     reaches = [
-        Reach(frozenset(p for i, p in enumerate(plates) if k >> i & 1), is_open, stopped, members)
-        for k, is_open, stopped, members in states
+        Reach(
+            frozenset(p for i, p in enumerate(plates) if k >> i & 1),
+            is_open,
+            stopped,
+            Members(letters, bits),
+        )
+        for k, is_open, stopped, bits in states
     ]
     joined = unpacked(merge(reaches))
-    assert set(joined) == {i for reach in reaches for i in bits(reach.members)}
+    assert set(joined) == {i for reach in reaches for i in reach.members}
     for i, state in joined.items():
-        own = [reach for reach in reaches if reach.members >> i & 1]
+        own = [reach for reach in reaches if i in reach.members]
         assert state == (
             frozenset.intersection(*(reach.sep for reach in own)),
             any(reach.open for reach in own),
@@ -169,8 +175,10 @@ def sep(build, plates):
     g.cost("loss", build(g, x, z))
     influence = Influence(g)
     (reach,) = influence.downstream[z]
-    broken = {p.name: influence.breaker(z, g.costs["loss"], p).op.name for p in z.plates}
-    return reach.sep, {name: op for name, op in broken.items() if name not in names(reach.sep)}
+    mixers = Mixers(influence)
+    broken = [plate for plate in z.plates if plate not in reach.sep]
+    ((ops, _),) = mixers.groups(z, reach.members, broken).items()
+    return reach.sep, {p.name: op.strip("'") for p, op in zip(broken, ops, strict=True)}
 
 
 def names(plates):
@@ -218,7 +226,7 @@ def test_a_cost_that_is_a_node():
     g.cost("loss", z)
     influence = Influence(g)
     (reach,) = influence.downstream[z]
-    assert reach == Reach(frozenset(z.plates), True, False, 1)
+    assert reach == Reach(frozenset(z.plates), True, False, influence.costs.every)
     assert influence.ancestors[z] == ()
 
 
@@ -227,7 +235,7 @@ def test_a_cost_that_nothing_influences():
     g.cost("constant", g.parameter("theta", 0.3) * 2.0)
     g.sample("unused", scg.Bernoulli(probs=0.3))
     influence = Influence(g)
-    assert influence.nodes == [] and influence.ancestors[g.costs["constant"]] == ()
+    assert not influence.nodes and influence.ancestors[g.costs["constant"]] == ()
 
 
 def test_order_is_that_of_the_costs():

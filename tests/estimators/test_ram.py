@@ -164,7 +164,9 @@ def test_requirements_name_what_is_wrong():
     g.cost("loss", x**2)
     with pytest.raises(scg.EstimatorError, match="no independent coordinates"):
         scg.compile(g, scg.RAM())
-    with pytest.raises(scg.EstimatorError, match="'k' below it is not one draw of its own law"):
+    with pytest.raises(
+        scg.EstimatorError, match="'k' below it is not sampled once from its own distribution"
+    ):
         scg.compile(two_layers(), {"h": scg.LocalExpectation(), "k": scg.LeaveOneOut()})
     g = scg.Graph("mixed")
     plate = scg.Plate("particles", length=2)

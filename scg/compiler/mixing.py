@@ -1,20 +1,18 @@
-"""Which ops mix the elements of a plate on the way from a node to its costs."""
+"""Mixing: which ops mix the elements of a plate on the way from a node to its costs."""
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-
-from scg.compiler.analyse import Influence
+from scg.compiler.analyse import Cost, Influence
+from scg.compiler.members import Members
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate
 
-#: Costs, as bits, by the op behind which a plate is lost on the way to them.
-Lost = dict[str, int]
+#: The costs on the way to which a plate is lost, by the op that loses it, in words.
+Lost = dict[str, Members[Cost]]
 
 
 class Mixers:
-    """The ops that mix plates, for every node of a graph: one pass for each plate.
+    """The ops that mix plates; the first question about a plate costs one pass over the graph.
 
     Parameters
     ----------
@@ -27,22 +25,22 @@ class Mixers:
         self._found: dict[Plate, dict[Expr, Lost]] = {}
 
     def groups(
-        self, node: StochasticNode, members: int, plates: list[Plate]
-    ) -> dict[tuple[str, ...], int]:
-        """Split costs that have lost some plates of a node by the ops, one for each plate."""
-        groups: dict[tuple[str, ...], int] = {(): members}
+        self, node: StochasticNode, costs: Members[Cost], plates: list[Plate]
+    ) -> dict[tuple[str, ...], Members[Cost]]:
+        """Split costs to which some plates of a node do not survive, by the op of each plate."""
+        groups: dict[tuple[str, ...], Members[Cost]] = {(): costs}
         for plate in plates:
-            lost = self._lost(plate)[node]
+            lost = self.lost(plate)[node]
             groups = {
                 (*ops, op): both
-                for ops, costs in groups.items()
+                for ops, group in groups.items()
                 for op, behind in lost.items()
-                if (both := costs & behind)
+                if (both := group & behind)
             }
         return groups
 
-    def _lost(self, plate: Plate) -> dict[Expr, Lost]:
-        """Say of every expression on a plate where costs lose it; the first op on a way counts."""
+    def lost(self, plate: Plate) -> dict[Expr, Lost]:
+        """For each expression on a plate the costs that lose it; the first op on a path counts."""
         if plate in self._found:
             return self._found[plate]
         influence = self._influence
@@ -52,7 +50,7 @@ class Mixers:
                 here = found.setdefault(expr, {})
             else:
                 reaches = influence.downstream[expr]
-                here = {_op(expr): reduce(or_, (reach.members for reach in reaches), 0)}
+                here = {_op(expr): influence.costs.union(reach.members for reach in reaches)}
             for arg in dict.fromkeys(expr.args):
                 if plate in arg.plates:
                     found[arg] = _first(here, found[arg]) if arg in found else here
@@ -64,11 +62,12 @@ def _first(first: Lost, then: Lost) -> Lost:
     """Join two, of which the first one decides."""
     if first is then or not then:
         return first
-    known = reduce(or_, first.values(), 0)
     joined = dict(first)
     for op, costs in then.items():
-        if rest := costs & ~known:
-            joined[op] = joined.get(op, 0) | rest
+        for known in first.values():
+            costs = costs - known
+        if costs:
+            joined[op] = joined[op] | costs if op in joined else costs
     return joined
 
 
