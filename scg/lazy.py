@@ -1,11 +1,20 @@
-"""Attributes that are computed when they are first asked for."""
+"""What is made when it is first asked for: attributes, modules of the engine, kernels."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+#: Held while the engine's modules are loaded and while a kernel is compiled.
+building = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child would wait forever for what is half made
+    os.register_at_fork(
+        before=building.acquire, after_in_parent=building.release, after_in_child=building.release
+    )
 
 
 class cached_property(Generic[T]):

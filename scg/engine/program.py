@@ -18,7 +18,7 @@ from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.ir.tables import folded
 from scg.ir.walk import topological
-from scg.lazy import cached_property
+from scg.lazy import building, cached_property
 from scg.schedule.lift import lift, moments_over
 from scg.seeds.noise import check_seed, normal, uniform
 
@@ -42,7 +42,8 @@ class Engine(Protocol):
 def _engine(backend: str) -> Callable[..., Any]:
     if backend == "numpy":
         return Interpreter
-    from scg.engine.walk.executable import Executable  # importing scg loads no compiler
+    with building:
+        from scg.engine.walk.executable import Executable  # importing scg loads no compiler
 
     return Executable
 

@@ -13,6 +13,7 @@ import numpy as np
 from scg.engine.blocks import MOST, STRETCHES, RunMoments, Sampling, merged
 from scg.engine.interpreter import Sizes
 from scg.ir.plate import Plate
+from scg.lazy import building
 
 if TYPE_CHECKING:
     from scg.engine.walk.connection import Connection
@@ -80,7 +81,8 @@ class MomentSampler:
             yield self._connect(values, rest).run, rest, 1
 
     def _stretch(self, values: Mapping[str, Any], block: int, blocks: int) -> Sampling:
-        from scg.engine.walk.stretches import Stretches  # importing scg loads no compiler
+        with building:
+            from scg.engine.walk.stretches import Stretches  # importing scg loads no compiler
 
         code = self._engine.code
         return Stretches(lambda: self._connect(values, block), code, block, blocks)

@@ -67,6 +67,43 @@ def test_children_forked_during_a_compilation_compile():
     assert done.stdout == "[0, 0, 0, 0]\n"
 
 
+#: A thread loads the engine; a child that is forked meanwhile loads it, too.
+LOADS = """
+import os, signal, threading, time
+import scg
+
+g = scg.Graph("toy")
+b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+g.cost("loss", (b - 0.499) ** 2)
+step, params = scg.compile(g, scg.ScoreFunction(), backend="numba"), g.init(seed=0)
+thread = threading.Thread(target=step, args=(params,), kwargs={"seed": 0})
+thread.start()
+codes = []
+for pause in (0.01, 0.03, 0.06):
+    time.sleep(pause)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(60)
+        step(params, seed=1)
+        os._exit(0)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+thread.join()
+print(codes)
+"""
+
+
+def test_children_forked_while_the_engine_is_loaded_load_it():
+    pytest.importorskip("numba")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOADS],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+    assert done.stdout == "[0, 0, 0]\n"
+
+
 def forked(act):
     """The exit code of a child that does something while a thread of its parent is busy."""
     pid = os.fork()

@@ -10,8 +10,6 @@ import ctypes
 import functools
 import hashlib
 import math
-import os
-import threading
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +19,7 @@ import llvmlite.binding as llvm
 
 from scg.engine.codegen import cache, symbols
 from scg.engine.codegen.settings import settings
+from scg.lazy import building
 
 #: What a generated kernel may call lives in these folders; object code depends on their text.
 _HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")
@@ -33,11 +32,6 @@ _nowhere = ctypes.byref(_scratch), ctypes.byref(_scratch, 8)
 
 #: By what kernels say; what compiles them is the same for all of this process.
 _addresses: dict[bytes, int] = {}
-_lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a fork waits until no kernel is half made, here and in LLVM
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
 
 
 def address(source: str, codes: tuple[str, ...] = ()) -> int:
@@ -56,7 +50,7 @@ def address(source: str, codes: tuple[str, ...] = ()) -> int:
         Address of a function of numba's calling convention: ``int32 (void**, void**, uint64)``.
     """
     known = hashlib.sha256(f"{codes}\n{source}".encode()).digest()
-    with _lock:
+    with building:
         if known not in _addresses:
             key = identity(source, codes)
             payload = cache.read(key)
