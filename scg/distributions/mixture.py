@@ -10,16 +10,30 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Joint, one_of, unsupported
+from scg.distributions.base import FAR, Distribution, Joint, one_of, unsupported
 from scg.distributions.categorical import Categorical
+from scg.distributions.independent import Independent
 from scg.distributions.protocols import Noise
-from scg.distributions.values import check_mask
+from scg.distributions.values import check_mask, on_support
 from scg.errors import DeclarationError, UnsupportedError
-from scg.ops.elementwise import equal, greater, logical_and, logical_not, logical_or, square, where
-from scg.ops.reductions import logsumexp
+from scg.ir.expr import Expr
+from scg.ops.elementwise import (
+    equal,
+    exp,
+    greater,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    minimum,
+    square,
+    where,
+)
+from scg.ops.reductions import logsumexp, sum
 from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.statistics import prod
 from scg.ops.weighted import log_mean_exp
-from scg.ops.within import jumps
+from scg.ops.within import jumps, within
 
 
 class Tagged:
@@ -158,7 +172,30 @@ class Mixture(Joint):
             total = log_mean_exp(self.parameters["probs"], joined)
         else:
             total = logsumexp(self.choice.log_probs + joined, -1)
+        if kinds == {("integer", False)}:
+            total = self._with_slopes(total, x, mask)
         return total if mask is None else where(mask, total, 0.0)
+
+    def _with_slopes(self, total: Any, x: Any, mask: Any) -> Any:
+        """Add log(1 + Σ w p(x) / exp(total)) over p(x) = 0, which is 0 but not its derivative.
+
+        The factors of p(x) that are 0 are multiplied apart from the logarithms of the others.
+        """
+        added: Any = None
+        for k, law in enumerate(self.components):
+            law = law.base if isinstance(law, Independent) else law
+            if not _may_be_zero(law):
+                continue
+            logs = law.log_prob(x, elementwise=True, mask=mask)
+            zeros = on_support(law, x, mask, "prob_elementwise", 0.0)
+            lost = prod(within(logs, -np.inf, np.inf, 1.0, zeros, closed=True))
+            lost = within(sum(logs), -np.inf, np.inf, 0.0, lost, closed=True)
+            kept = sum(within(logs, -np.inf, np.inf, logs, 0.0, closed=True))
+            part = getitem(self.choice.probs, k) * lost * exp(minimum(kept - total, FAR))
+            added = part if added is None else added + part
+        if added is None:
+            return total
+        return total + log1p(within(total, -np.inf, np.inf, added, 0.0, closed=True))
 
     def _each(self, x: Any, mask: Any) -> list[Any]:
         return [law.log_prob(x, mask=mask) for law in self.components]
@@ -213,6 +250,13 @@ class Mixture(Joint):
     def enumerate_support(self) -> np.ndarray:
         """The values of the first component, which the others share."""
         return self.components[0].enumerate_support()
+
+
+def _may_be_zero(law: Distribution) -> bool:
+    """Whether the probability of a value may be exactly 0 and have a derivative."""
+    p = law.parameters.get("probs")
+    given = isinstance(p, Expr) and p.op.name not in ("sigmoid", "softmax")
+    return given and law.supports("cardinality") and not isinstance(law, Mixture)
 
 
 def _chosen(index: Any, draws: Sequence[Any]) -> Any:

@@ -42,7 +42,7 @@ class MultivariateNormal(Joint):
     reparameterized = True
     extends_to_mean = True
     whole = True
-    support = sets.real
+    support = sets.real_vector
     constraints = sets.of(
         loc=sets.real,
         scale_tril=sets.lower_cholesky,

@@ -67,11 +67,13 @@ def deepened(x: Any, axes: int) -> Any:
     return array[(Ellipsis, *(None,) * axes)]
 
 
-def on_support(law: Any, x: Any, mask: Any) -> Any:
-    """Return the elementwise log-probability, −∞ outside the support, and 0 where nothing is.
+def on_support(
+    law: Any, x: Any, mask: Any, formula: str = "log_prob_elementwise", outside: float = -np.inf
+) -> Any:
+    """Elementwise log-probability, −∞ outside the support, and 0 where the mask is false.
 
-    The law's formula meets numbers alone at which its slopes are finite: elsewhere the zero of a
-    cotangent times an infinite slope would be NaN.
+    The formula is evaluated at numbers where its derivatives are finite: elsewhere the product of
+    a zero cotangent and an infinite derivative would be NaN.
     """
     axes = law.support.axes
     if mask is not None:
@@ -81,12 +83,12 @@ def on_support(law: Any, x: Any, mask: Any) -> Any:
         law = _regular(law, lambda a, b: where(there, a, b))
     test = law.support.test(x)
     if test is None:
-        values = law.log_prob_elementwise(x)
+        values = getattr(law, formula)(x)
     else:
         y, low, high, closed = test
         x = within(deepened(y, axes), low, high, x, law.fill, closed=closed)
         law = _regular(law, lambda a, b: within(y, low, high, a, b, closed=closed))
-        values = within(y, low, high, law.log_prob_elementwise(x), -np.inf, closed=closed)
+        values = within(y, low, high, getattr(law, formula)(x), outside, closed=closed)
     return values if mask is None else where(mask, values, 0.0)
 
 

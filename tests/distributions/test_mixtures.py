@@ -1,5 +1,7 @@
 """Mixtures of laws that do not share their support, and of weights that are zero."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -134,3 +136,45 @@ def test_kernels_agree_on_mixtures():
     outputs, given = mixtures("Exponential", ["Normal", "Uniform", "Delta"], "probs")
     for dtype, rtol in (("float64", 1e-10), ("float32", 1e-4)):
         compare(outputs, given, dtype, {PLATE: 4}, rtol)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_probabilities_of_zero_and_one_have_their_derivatives(backend):
+    """The likelihood is linear in each element of p: its differences are its derivatives."""
+    p, q, w = np.array([0.0, 0.3, 1.0]), np.array([0.4, 0.6, 0.2]), np.array([0.3, 0.7])
+    g = scg.Graph("atoms")
+    laws = [scg.Bernoulli(probs=g.parameter("p", p)), scg.Bernoulli(probs=q)]
+    mixture = scg.Mixture(laws, probs=g.parameter("w", w))
+    g.cost("c", -mixture.log_prob(g.data("x", 3)))
+    step = scg.compile(g, backend=backend)
+    for x in itertools.product([0.0, 1.0], repeat=3):
+
+        def parts(p, x=x):
+            return np.prod(np.where(np.array(x) > 0, [p, q], 1 - np.array([p, q])), axis=-1)
+
+        total = w @ parts(p)
+        slope = [w[0] * (parts(p + d)[0] - parts(p)[0]) / total for d in np.eye(3)]
+        with np.errstate(all="ignore"):
+            out = step({"p": p, "w": w}, seed=0, x=x)
+        np.testing.assert_allclose(out.cost, -np.log(total), rtol=1e-12)
+        np.testing.assert_allclose(-out.grads["p"], slope, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("law", "x", "slope"),
+    [
+        (lambda p: scg.Binomial(3, probs=p), 1.0, 3 * 0.3 / (0.7 * 0.432)),
+        (lambda p: scg.Categorical(probs=np.stack([p, 1 - p])), 0, 0.3 / (0.7 * 0.4)),
+        (lambda p: scg.OneHotCategorical(probs=np.stack([p, 1 - p])), [1.0, 0.0], 0.3 / 0.28),
+        (lambda p: scg.Multinomial(3, probs=np.stack([p, 1 - p])), [1.0, 2.0], 0.9 / 0.3024),
+    ],
+)
+def test_impossible_counts_of_a_component_have_their_derivative(law, x, slope):
+    g = scg.Graph("atoms")
+    mixture = scg.Mixture(
+        [law(g.parameter("p", 0.0)), law(g.parameter("q", 0.4))], probs=[0.3, 0.7]
+    )
+    g.cost("c", -mixture.log_prob(g.data("x", np.shape(x), kind=mixture.kind)))
+    with np.errstate(all="ignore"):
+        out = scg.compile(g, backend="numpy")(g.init(seed=0), seed=0, x=x)
+    np.testing.assert_allclose(-out.grads["p"], slope, rtol=1e-12)

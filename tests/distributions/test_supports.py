@@ -202,3 +202,23 @@ def test_masks_that_do_not_fit():
         g.observe("o", law, x, mask=g.data("there", 3, plates=PLATE))
     with pytest.raises(scg.DeclarationError, match="observation 'o': the mask is node 'other'"):
         g.observe("o", law, x, mask=other)
+
+
+INFINITE = [n for n in LAWS if LAWS[n][0].kind == "float"]
+
+
+@pytest.mark.parametrize("name", INFINITE)
+@pytest.mark.parametrize("x", [np.inf, -np.inf])
+def test_infinite_data_have_no_probability(name, x):
+    """A density of 0, as SciPy says, and finite derivatives of what else an event holds."""
+    law, _ = LAWS[name]
+    event = np.array(drawn(law, 1)[0])
+    event[(0,) * event.ndim] = x
+    assert law.log_prob(event) == -np.inf
+    g = scg.Graph()
+    on, values = on_parameters(g, law)
+    g.cost("c", -on.log_prob(g.data("x", law.shape)))
+    out = scg.compile(g, backend="numpy")(values, seed=0, x=event)
+    assert out.cost == np.inf
+    for name, slope in out.grads.items():
+        assert np.isfinite(slope).all(), name

@@ -28,6 +28,7 @@ from scg.distributions.constraints.vectors import Counts, LowerCholesky, OneHot,
 from scg.errors import DeclarationError
 
 real = Real()
+real_vector = Real(axes=1)
 positive = Positive()
 positive_exp = Positive("exp")
 nonnegative = Interval(0.0, np.inf, name="non-negative")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from scg.errors import UnsupportedError
 from scg.ir.expr import Expr
+from scg.ir.op import DATA
 from scg.ops.elementary import floor
 from scg.ops.elementwise import (
     absolute,
@@ -145,9 +147,9 @@ class Interval(Constraint):
 class Angles(Interval):
     """Angles in a full turn: log-densities are the same after each further turn."""
 
-    def test(self, x: Any) -> None:
-        """Let all angles pass."""
-        return None
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Let all finite angles pass."""
+        return (x, -np.inf, np.inf, True) if given(x) else None
 
 
 class Union(Constraint):
@@ -160,7 +162,8 @@ class Union(Constraint):
     """
 
     def __init__(self, *parts: Constraint):
-        self.parts, self.axes = parts, parts[0].axes
+        self.parts = parts
+        self.axes = builtins.max(part.axes for part in parts)
         kinds = {part.kind for part in parts}
         self.kind = kinds.pop() if len(kinds) == 1 else "mixed"
         self.name = " or ".join(dict.fromkeys(part.name for part in parts))
@@ -171,7 +174,10 @@ class Union(Constraint):
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """In any of them."""
-        return np.logical_or.reduce([part.contains(x) for part in self.parts])
+        each = [
+            part.contains(x).all(axis=tuple(range(part.axes - self.axes, 0))) for part in self.parts
+        ]
+        return np.logical_or.reduce(each)
 
     def hit(self, x: Any) -> Any:
         """What one of them draws."""
@@ -189,9 +195,18 @@ class Union(Constraint):
 class Real(Constraint):
     """Finite numbers."""
 
+    def __init__(self, axes: int = 0):
+        self.axes = axes
+
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Finite."""
-        return np.isfinite(x)
+        return np.isfinite(x).all(axis=tuple(range(-self.axes, 0)))
+
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Find infinite numbers among those that a user gives; none is computed."""
+        if not given(x):
+            return None
+        return max(absolute(x), -1) if self.axes else x, -np.inf, np.inf, True
 
     def transform(self, u: Any) -> Any:
         """u."""
@@ -297,6 +312,15 @@ class Point(Constraint):
     def inside(self) -> Any:
         """The value."""
         return self.low
+
+
+def given(x: Any) -> bool:
+    """Whether the numbers are a user's: an array, or data, also under a mask."""
+    if not isinstance(x, Expr):
+        return True
+    if x.op.name in ("where", "expand", "mixed_supports"):
+        return any(map(given, x.args))
+    return x.op is DATA or (x.value is not None and not np.isfinite(x.value).all())
 
 
 def known(x: Any, low: Any, high: Any) -> bool:
