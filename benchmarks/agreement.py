@@ -4,9 +4,9 @@ python benchmarks/agreement.py            500 graphs
 python benchmarks/agreement.py --graphs 50 --dtype float32
 python benchmarks/agreement.py --tables   all rows of ops and families, every estimator; no graphs
 
-The graphs are those of tests/test_random_graphs.py: up to 30 steps from the tables of ops and
-distributions, on and off a plate. Each is run on three seeds. A seed on which a hard draw or a
-comparison falls on either side by rounding alone is left out, and counted.
+The graphs are those of tests/crosscheck/test_random_graphs.py: up to 30 steps from the tables of
+ops and distributions, on and off a plate. Each is run on three seeds. A seed on which a hard draw
+or a comparison falls on either side by rounding alone is left out, and counted.
 """
 
 import argparse

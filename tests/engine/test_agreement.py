@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import scg
 from scg.engine.program import Program
 from scg.ir.walk import topological
-from tests import test_random_graphs as random_graphs
+from tests.crosscheck import test_random_graphs as random_graphs
 
 pytest.importorskip("numba")
 

@@ -14,7 +14,7 @@ import pytest
 import scg
 from scg.estimators import ESTIMATORS
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "reference" / "estimators"
 HEADINGS = [
     "Idea",

@@ -9,7 +9,7 @@ from pathlib import Path
 from scg.distributions import DISTRIBUTIONS
 from scg.graph.declaration.notation import functions
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_tables_are_current():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "benchmarks" / "papers"
+SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks" / "papers"
 MODEL = "392-200-200-392"  # of images of 4×4 it keeps the hidden layers alone
 
 

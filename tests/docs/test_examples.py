@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PRINTS = {
     "logistic_regression": r"Adam: .*accuracy 0\.\d+\nSignDescent: .*accuracy 0\.\d+",
     "policy_gradient": r"before -?\d.*\n.*after -?\d.*\n.*going right.*\d",
