@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 #: NumPy ufuncs and functions, and what they build on nodes; filled by ``scg.ops``.
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 #: Names of the functions of ``scg`` that take nodes; filled by ``scg.ops``.
 PUBLIC: set[str] = set()
+
+
+def implements(*functions: Any) -> Callable[[Rule], Rule]:
+    """Let NumPy ufuncs and functions build on nodes what the decorated rule builds."""
+
+    def note(rule: Rule) -> Rule:
+        for function in functions:
+            (UFUNCS if isinstance(function, np.ufunc) else FUNCTIONS)[function] = rule
+        return rule
+
+    return note
+
 
 #: What a node lacks, after its description.
 NO_VALUES = (

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ops.base import integer, integers, normal_axes, one_axis
 from scg.ops.elementwise import greater_equal, where
-from scg.ops.reductions import expand
-from scg.ops.shape import concatenate, reshape, take_slice, transpose, unslice
+from scg.ops.reductions import expand, sum
+from scg.ops.shape import concatenate, part, ravel, reshape, take_slice, transpose, unslice
 
 
-def _whole(shape: Sequence[int]) -> list[tuple[int, int, int]]:
-    return [(0, n, 1) for n in shape]
-
-
+@implements(np.broadcast_to)
 def broadcast_to(x: Any, shape: Any) -> Any:
     """Broadcast the event of a node to `shape`."""
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
@@ -34,6 +31,7 @@ def broadcast_to(x: Any, shape: Any) -> Any:
     return expand(x, x.plates, shape)
 
 
+@implements(np.squeeze)
 def squeeze(x: Any, axis: Any = None) -> Any:
     """Drop event axes of length 1: all, or those given."""
     shape = np.shape(x)
@@ -45,6 +43,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     return reshape(x, shape=tuple(shape[i] for i in range(-n, 0) if i not in axes))
 
 
+@implements(np.moveaxis)
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """Move event axes to other positions; the others keep their order."""
     n = np.ndim(x)
@@ -59,6 +58,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     return transpose(x, axes=tuple(i - n for i in order))
 
 
+@implements(np.swapaxes)
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Exchange two event axes."""
     order = list(range(-np.ndim(x), 0))
@@ -67,14 +67,16 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, axes=tuple(order))
 
 
+@implements(np.flip)
 def flip(x: Any, axis: Any = None) -> Any:
     """Reverse the order of elements along event axes (all by default)."""
-    index = _whole(np.shape(x))
-    for i in normal_axes(axis, np.ndim(x)):
-        index[i] = (np.shape(x)[i] - 1, -1, -1)
+    reversed_axes = normal_axes(axis, np.ndim(x))
+    lengths = enumerate(np.shape(x), -np.ndim(x))
+    index = ((n - 1, -1, -1) if i in reversed_axes else (0, n, 1) for i, n in lengths)
     return take_slice(x, index=tuple(index))
 
 
+@implements(np.roll)
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """Move elements along event axes cyclically (along the flattened event by default)."""
     shape = np.shape(x)
@@ -85,16 +87,15 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
         return x
     (shift,) = shifts
     if axis is None:
-        return reshape(roll(reshape(x, shape=(int(np.prod(shape)),)), shift, -1), shape=shape)
+        return reshape(roll(ravel(x), shift, -1), shape=shape)
     i = one_axis(axis, len(shape))
     cut = -shift % shape[i] if shape[i] else 0
     if cut == 0:
         return x
-    tail, head = _whole(shape), _whole(shape)
-    tail[i], head[i] = (cut, shape[i], 1), (0, cut, 1)
-    return concatenate(take_slice(x, index=tuple(tail)), take_slice(x, index=tuple(head)), axis=i)
+    return concatenate(part(x, cut, shape[i], axis=i), part(x, 0, cut, axis=i), axis=i)
 
 
+@implements(np.pad)
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Any:
     """Surround the event with zeros; `pad_width` as in NumPy: an integer, a pair, or one an axis.
 
@@ -124,6 +125,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     return x if padded == shape else unslice(x, index=index, shape=padded)
 
 
+@implements(np.tile)
 def tile(x: Any, reps: Any) -> Any:
     """Repeat the whole event `reps` times along each axis, as in NumPy."""
     reps = integers(reps, "tile: reps")
@@ -134,32 +136,27 @@ def tile(x: Any, reps: Any) -> Any:
     n = max(len(reps), x.ndim)
     reps = (1,) * (n - len(reps)) + reps
     shape = (1,) * (n - x.ndim) + x.shape
+    pairs = list(zip(reps, shape, strict=True))
     apart = reshape(x, shape=tuple(k for m in shape for k in (1, m)))
-    wide = expand(
-        apart, x.plates, tuple(k for r, m in zip(reps, shape, strict=True) for k in (r, m))
-    )
-    return reshape(wide, shape=tuple(r * m for r, m in zip(reps, shape, strict=True)))
+    wide = broadcast_to(apart, tuple(k for pair in pairs for k in pair))
+    return reshape(wide, shape=tuple(r * m for r, m in pairs))
 
 
+@implements(np.repeat)
 def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     """Repeat each element along an event axis (of the flattened event by default)."""
     repeats = integer(repeats, "repeat: repeats", 0)
     if not isinstance(x, Expr):
         return np.repeat(x, repeats, axis)
     if axis is None:
-        return repeat(reshape(x, shape=(x.size,)), repeats, -1)
-    i = one_axis(axis, x.ndim)
-    at = i + x.ndim + 1
-    apart = reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
-    wide = expand(apart, x.plates, (*x.shape[:at], repeats, *x.shape[at:]))
-    return reshape(wide, shape=(*x.shape[: at - 1], x.shape[at - 1] * repeats, *x.shape[at:]))
+        return repeat(ravel(x), repeats, -1)
+    at = one_axis(axis, x.ndim) + x.ndim + 1
+    before, after = x.shape[:at], x.shape[at:]
+    wide = broadcast_to(reshape(x, shape=(*before, 1, *after)), (*before, repeats, *after))
+    return reshape(wide, shape=(*before[:-1], before[-1] * repeats, *after))
 
 
-def ravel(x: Any) -> Any:
-    """Flatten the event."""
-    return reshape(x, shape=(int(np.prod(np.shape(x), dtype=int)),))
-
-
+@implements(np.diagonal)
 def diagonal(x: Any) -> Any:
     """Diagonal of the last two event axes."""
     shape = np.shape(x)
@@ -168,19 +165,17 @@ def diagonal(x: Any) -> Any:
     rows, columns = shape[-2:]
     flat = reshape(x, shape=(*shape[:-2], rows * columns))
     stop = min(rows, columns) * (columns + 1)
-    index = (*_whole(shape[:-2]), (0, min(stop, rows * columns), columns + 1))
-    return take_slice(flat, index=index)
+    return part(flat, 0, min(stop, rows * columns), columns + 1)
 
 
+@implements(np.trace)
 def trace(x: Any) -> Any:
     """Sum of the diagonal of the last two event axes."""
-    from scg.ops.reductions import sum
-
     return sum(diagonal(x), -1)
 
 
 def _lower(x: Any, k: int) -> Any:
-    """Whether column − row ≤ k in the last two event axes: of a node an expression, no array."""
+    """Whether column − row ≤ k; for a node an expression, because a matrix may be large."""
     if np.ndim(x) < 2:
         raise DeclarationError(f"expected a matrix, got an event of shape {np.shape(x)}")
     rows, columns = np.shape(x)[-2:]
@@ -190,16 +185,19 @@ def _lower(x: Any, k: int) -> Any:
     return greater_equal(row, column)
 
 
+@implements(np.tril)
 def tril(x: Any, k: int = 0) -> Any:
     """Lower triangle of the last two event axes."""
     return where(_lower(x, k), x, 0.0)
 
 
+@implements(np.triu)
 def triu(x: Any, k: int = 0) -> Any:
     """Upper triangle of the last two event axes."""
     return where(_lower(x, k - 1), 0.0, x)
 
 
+@implements(np.diag)
 def diag(x: Any) -> Any:
     """Diagonal matrix of a vector; of a matrix its diagonal."""
     return diagonal_matrix(x) if np.ndim(x) == 1 else diagonal(x)
@@ -208,5 +206,4 @@ def diag(x: Any) -> Any:
 def diagonal_matrix(x: Any) -> Any:
     """Diagonal matrices of the vectors along the last event axis."""
     shape = np.shape(x)
-    wide = broadcast_to(reshape(x, shape=(*shape, 1)), (*shape, shape[-1]))
-    return triu(tril(wide))
+    return triu(tril(broadcast_to(reshape(x, shape=(*shape, 1)), (*shape, shape[-1]))))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import UFUNCS
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ir.operation import Vjp
@@ -49,8 +50,14 @@ def broadcast_shapes(*shapes: tuple[int, ...], **_: Any) -> tuple[int, ...]:
 
 
 def elementwise(name: str, numpy: Callable[..., Any], *vjps: Vjp | None, **traits: Any) -> Op:
-    """Declare an elementwise op: its NumPy rule, one VJP an argument, its kernel, its traits."""
-    return Op(name, numpy, broadcast_shapes, vjps, elementwise=True, **traits)
+    """Declare an elementwise op: its NumPy rule, one VJP an argument, its kernel, its traits.
+
+    If the NumPy rule is a ufunc, the ufunc builds the op on nodes.
+    """
+    op = Op(name, numpy, broadcast_shapes, vjps, elementwise=True, **traits)
+    if isinstance(numpy, np.ufunc):
+        UFUNCS.setdefault(numpy, op)
+    return op
 
 
 def special(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops.arrange import swapaxes, tril
@@ -162,6 +163,7 @@ _sign_det = Op(
 
 
 # --- what users call --------------------------------------------------------------------------
+@implements(np.linalg.cholesky)
 def cholesky(a: Any) -> Any:
     """Lower triangular L with L Lᵀ = a; NaN where `a` is not positive definite.
 
@@ -185,6 +187,7 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = True, transposed: bool = F
     return _on_matrices(_solve_triangular, a, b, lower=bool(lower), transposed=bool(transposed))
 
 
+@implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """Solve a x = b for a vector (n,) or matrices (..., n, m)."""
     return _on_matrices(_solve, a, b)
@@ -205,11 +208,13 @@ def _on_matrices(rule: Op, a: Any, b: Any, **attrs: Any) -> Any:
     return reshape(x, shape=np.shape(x)[:-1]) if vector else x
 
 
+@implements(np.linalg.inv)
 def inverse(a: Any) -> Any:
     """Inverse of square matrices; NaN where there is none."""
     return _inverse(a)
 
 
+@implements(np.linalg.slogdet)
 def slogdet(a: Any) -> tuple[Any, Any]:
     """Sign and logarithm of the absolute value of the determinant."""
     return _sign_det(a), _log_abs_det(a)

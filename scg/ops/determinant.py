@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops.arrange import diagonal
@@ -18,8 +19,8 @@ from scg.ops.decompositions import each, inverse, square_matrix, t
 from scg.ops.elementwise import absolute, exp, less, log, where
 from scg.ops.linalg import matmul
 from scg.ops.reductions import sum, zeros
-from scg.ops.shape import concatenate, cumsum, reshape
-from scg.ops.statistics import part, prod
+from scg.ops.shape import concatenate, cumsum, part, reshape
+from scg.ops.statistics import prod
 
 
 # --- of a diagonal; polymorphic: the rules of NumPy, and what kernels compute -------------------
@@ -98,6 +99,7 @@ det = Op(
     lambda a: square_matrix(a)[:-2],
     (lambda g, y, a: reshape(g, shape=(*g.shape, 1, 1)) * cofactors(a),),
 )
+implements(np.linalg.det)(det)
 cofactors = Op(
     "cofactors",
     lambda a: each(partial(_of_diagonal, cofactors_of), a),

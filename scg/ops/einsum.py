@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ops.linalg import contract
 from scg.ops.reductions import sum
 from scg.ops.shape import transpose
 
 
+@implements(np.einsum)
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Evaluate a sum of products over event axes, from left to right.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ops.base import elementwise
 from scg.ops.elementwise import JUMPS, maximum, minimum, sigmoid_of, square
 
@@ -54,6 +55,7 @@ floor, ceil, rint = (
 )
 
 
+@implements(np.round)
 def round(x: Any, decimals: int = 0) -> Any:
     """Round to the nearest multiple of 10^−decimals, halves to the even one."""
     if not isinstance(decimals, (int, np.integer)) or abs(decimals) > 300:
@@ -64,6 +66,7 @@ def round(x: Any, decimals: int = 0) -> Any:
     return rint(x * factor) / factor if decimals > 0 else rint(x / factor) * factor
 
 
+@implements(np.clip)
 def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
     """Limit `x` to [a_min, a_max]; the derivative is zero outside, and a half at a bound."""
     x = x if a_min is None else maximum(x, a_min)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.operation import Operation
@@ -204,6 +206,15 @@ where = elementwise(
     kind="same",
     kernel="({1} if {0} else {2})",
 )
+
+
+@implements(np.where)
+def _np_where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    if x is None or y is None:
+        raise DeclarationError("np.where on nodes needs three arguments: np.where(condition, a, b)")
+    return where(condition, x, y)
+
+
 minimum = elementwise(
     "minimum",
     np.minimum,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.ir.dispatch import implements
 from scg.ir.op import Op
 from scg.ops.attributes import text
 from scg.ops.base import broadcast_shapes
@@ -41,6 +42,8 @@ graft = Op(
 
 #: The identity; says that a cost is the −log p of an observation.
 observed = Op("observed", lambda x: x, lambda x: x, (lambda g, y, x: g,))
+
+implements("stop")(stop)
 
 #: Ops that vanish after the last differentiation, where their first argument takes their place.
 IDENTITIES = (stop, mark, graft, observed)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ir.plate import Plates, ordered
@@ -114,6 +115,7 @@ def _vjp(
     return contract(g, other, left=g_labels, right=other_labels, out=out, over=over)
 
 
+@implements(np.matmul, np.dot)
 def matmul(a: Any, b: Any) -> Any:
     """Matrix product on event axes, by the rules of ``np.matmul``."""
     if not isinstance(a, Expr) and not isinstance(b, Expr):
@@ -150,6 +152,7 @@ def _dropped(x: Any, own: tuple[int, ...], lead: tuple[int, ...], batch: Labels)
     return reshape(x, shape=shape), tuple(label for _, label in kept)
 
 
+@implements(np.outer)
 def outer(a: Any, b: Any) -> Any:
     """Outer product of two vectors."""
     if np.ndim(a) != 1 or np.ndim(b) != 1:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ops.base import elementwise
 from scg.ops.elementwise import divide, multiply, negative, possible, square
@@ -66,6 +67,7 @@ inverse_or_zero = elementwise(
 )
 
 
+@implements(np.power, np.float_power)
 def power(a: Any, b: Any) -> Any:
     """`a` to the power `b`; the constant powers 1 and 2 are `a` and its square."""
     if not isinstance(b, Expr) and np.ndim(b) == 0 and b in (1, 2):
@@ -73,6 +75,7 @@ def power(a: Any, b: Any) -> Any:
     return _power(a, b)
 
 
+@implements(np.multiply)
 def product(a: Any, b: Any) -> Any:
     """Multiply `a` and `b`; a length that is a factor of both is squared first."""
     smoother = _by_factors(a, _DEPTH) if a is b else None
@@ -86,6 +89,7 @@ def product(a: Any, b: Any) -> Any:
     return multiply(a, b)
 
 
+@implements(np.square)
 def squared(a: Any) -> Any:
     """The square of `a`; that of a length is a sum of squares, which is smooth."""
     smoother = _by_factors(a, _DEPTH)

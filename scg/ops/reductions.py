@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
 import math
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import Op, constant, plate_size
 from scg.ir.plate import Plate, Plates, as_plates, ordered
@@ -19,36 +19,36 @@ from scg.ops.elementwise import cast, divide, equal, exp, log, subtract, where
 from scg.ops.powers import inverse_or_zero
 from scg.ops.shape import reshape
 
+Axes = tuple[int, ...]
 
-def _drop(shape: tuple[int, ...], axes: tuple[int, ...], over: Plates = ()) -> tuple[int, ...]:
+
+def drop(shape: Axes, axes: Axes, over: Plates = ()) -> Axes:
+    """Shape rule: an event without some axes."""
     return tuple(n for i, n in enumerate(shape, -len(shape)) if i not in axes)
 
 
-def _drop_some(shape: tuple[int, ...], axes: tuple[int, ...], over: Plates = ()) -> tuple[int, ...]:
+def _drop_some(shape: Axes, axes: Axes, over: Plates = ()) -> Axes:
     if any(shape[i] == 0 for i in axes):
         raise ValueError("an axis of length 0 has no largest element")
-    return _drop(shape, axes)
+    return drop(shape, axes)
 
 
-def _keep(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+def keep(shape: Axes, axes: Axes) -> Axes:
+    """An event's shape with axes of length 1 in place of some."""
     return tuple(1 if i in axes else n for i, n in enumerate(shape, -len(shape)))
 
 
-def _without(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
-    return tuple(plate for plate in args[0].plates if plate not in attrs["over"])
+def unreduced(out: Any, like: Any, axes: Axes) -> Any:
+    """A reduced result with its event axes back, of length 1, so that it broadcasts."""
+    return reshape(out, shape=keep(np.shape(like), axes))
 
 
-def _unreduced(out: Any, like: Any, axes: tuple[int, ...]) -> Any:
-    """Give a reduced result its event axes back, with length 1, so that it broadcasts."""
-    return reshape(out, shape=_keep(np.shape(like), axes))
-
-
-def _top(x: np.ndarray, axes: tuple[int, ...], over: tuple[int, ...] = ()) -> Any:
+def _top(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
     top = np.max(x, axis=axes + over)
     return np.where(np.isfinite(top), top, 0.0)
 
 
-def _logsumexp(x: np.ndarray, axes: tuple[int, ...], over: tuple[int, ...] = ()) -> Any:
+def _logsumexp(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
     top = _top(x, axes, over)
     total = np.sum(np.exp(x - np.expand_dims(top, axes + over)), axis=axes + over)
     return _log_of_sum(total) + top
@@ -59,53 +59,54 @@ def _log_of_sum(x: Any) -> Any:
         return np.log(x)
 
 
-_REDUCED = {"axes": attributes.axes, "over": attributes.over}
+def _reduction(
+    name: str, numpy: Callable[..., Any], shape: Callable[..., Axes], vjp: Any, **traits: Any
+) -> Op:
+    """Declare a reduction over event axes and, as `over`, plates.
+
+    The interpreter gives the NumPy rule the positions of the plates' axes, counted from the end.
+    """
+    return Op(
+        name,
+        numpy,
+        shape,
+        (vjp,),
+        plates=lambda args, attrs: tuple(p for p in args[0].plates if p not in attrs["over"]),
+        attributes={"axes": attributes.axes, "over": attributes.over},
+        **traits,
+    )
 
 
-# The interpreter passes the positions of the plates' axes, counted from the end, as `over`.
-_sum = Op(
+_sum = _reduction(
     "sum",
     lambda x, axes, over=(): np.sum(x, axis=axes + over),
-    _drop,
-    (lambda g, y, x, axes, over: expand(_unreduced(g, x, axes), x.plates, x.shape),),
+    drop,
+    lambda g, y, x, axes, over: expand(unreduced(g, x, axes), x.plates, x.shape),
     kind="same",
-    plates=_without,
     linear=(0,),
-    attributes=_REDUCED,
 )
-_max = Op(
+_max = _reduction(
     "max",
     lambda x, axes, over=(): np.max(x, axis=axes + over),
     _drop_some,
-    (lambda g, y, x, axes, over: _shared_by_ties(g, y, x, axes, over),),
+    lambda g, y, x, axes, over: _shared_by_ties(g, y, x, axes, over),
     kind="same",
     smooth=False,
-    plates=_without,
-    attributes=_REDUCED,
 )
-_lse = Op(
+_lse = _reduction(
     "logsumexp",
     _logsumexp,
     _drop_some,
-    (lambda g, y, x, axes, over: _unreduced(g, x, axes) * shares(x, axes, over),),
-    plates=_without,
-    attributes=_REDUCED,
+    lambda g, y, x, axes, over: unreduced(g, x, axes) * shares(x, axes, over),
 )
-#: The largest element if it is finite, else 0: subtracted before exp, it cancels in the result.
-#: Its derivative is therefore taken to be zero.
-shift = Op(
-    "shift",
-    _top,
-    _drop_some,
-    (lambda g, y, x, axes, over: zeros(x),),
-    plates=_without,
-    attributes=_REDUCED,
-)
+#: The largest element if it is finite, else 0. It is subtracted before exp and cancels in the
+#: result; its derivative is therefore taken to be zero.
+shift = _reduction("shift", _top, _drop_some, lambda g, y, x, axes, over: zeros(x))
 REDUCTIONS = (_sum, _max, _lse)
 #: Reductions that have no value where there are no elements.
 NEED_ELEMENTS = (_max, _lse, shift)
 
-#: log of a sum of exponentials. Where it is zero nothing depends on its terms.
+#: log of a sum of exponentials; where the sum is zero, its derivative is taken to be zero.
 log_of_sum = elementwise(
     "log_of_sum",
     _log_of_sum,
@@ -115,45 +116,46 @@ log_of_sum = elementwise(
 
 
 def _exponentials(x: Any, axes: Any, over: Plates = ()) -> tuple[Any, Any, Any]:
-    """Return z = x − shift, exp(z) and Σ exp(z), in which no common shift of x is left."""
+    """z = x − shift, exp(z) and Σ exp(z): a common shift of x is gone."""
     top = shift(x, axes=axes, over=over)
-    z = subtract(x, _unreduced(top, x, axes))
-    return z, exp(z), _unreduced(_sum(exp(z), axes=axes, over=over), x, axes)
+    z = subtract(x, unreduced(top, x, axes))
+    return z, exp(z), unreduced(_sum(exp(z), axes=axes, over=over), x, axes)
 
 
 def shares(x: Expr, axes: Any, over: Plates = ()) -> Expr:
-    """Return exp(x) / Σ exp(x), zero where every exp(x) is."""
+    """exp(x) / Σ exp(x); all zero where every exp(x) is."""
     _, terms, total = _exponentials(x, axes, over)
     return terms * inverse_or_zero(total)
 
 
 def _shared_by_ties(g: Expr, y: Expr, x: Expr, axes: Any, over: Plates) -> Expr:
-    hit = cast(equal(x, _unreduced(y, x, axes)))
-    ties = _unreduced(_sum(hit, axes=axes, over=over), x, axes)
-    return _unreduced(g, x, axes) * hit / ties
+    hit = cast(equal(x, unreduced(y, x, axes)))
+    ties = unreduced(_sum(hit, axes=axes, over=over), x, axes)
+    return unreduced(g, x, axes) * hit / ties
 
 
+@implements("expand")
 def expand(x: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
-    """Repeat `x` over more plates and broadcast its event to `shape`; no data are copied."""
+    """`x` repeated over more plates, its event broadcast to `shape`; no data are copied."""
     if x.shape == shape and set(plates) <= set(x.plates):
         return x
     return broadcast(x, plates=ordered(plates), shape=shape)
 
 
 def zeros(like: Expr) -> Expr:
-    """Return the constant zero with the plates, the shape and the kind of `like`."""
+    """The constant zero with the plates, the shape and the kind of `like`."""
     zero = {"float": 0.0, "int": 0, "bool": False}[like.kind]
     return expand(constant(like.graph, zero), like.plates, like.shape)
 
 
 def fit(g: Expr, plates: Plates, shape: tuple[int, ...]) -> Expr:
-    """Sum `g` over what was broadcast, so that it has exactly these plates and this shape."""
+    """`g` summed over what was broadcast, so that it has exactly these plates and this shape."""
     axes = tuple(
         i for i in range(-g.ndim, 0) if -i > len(shape) or (shape[i] == 1 and g.shape[i] != 1)
     )
     over = tuple(plate for plate in g.plates if plate not in plates)
     if axes or over:
-        inner = range(-builtins.min(g.ndim, len(shape)), 0)
+        inner = range(-min(g.ndim, len(shape)), 0)
         kept = tuple(1 if i in axes else g.shape[i] for i in inner)
         g = reshape(_sum(g, axes=axes, over=over), shape=kept)
     return expand(g, plates, shape)
@@ -171,46 +173,53 @@ def _over(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
         out = op.numpy(np.asarray(x), axes=axes)
         return np.expand_dims(out, axes) if keepdims and axes else out
     out = op(x, axes=axes, over=()) if axes else x
-    return _unreduced(out, x, axes) if keepdims else out
+    return unreduced(out, x, axes) if keepdims else out
 
 
+@implements(np.sum)
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over event axes (all by default)."""
     return _over(_sum, _counted(x), axis, keepdims)
 
 
 def _counted(x: Any) -> Any:
-    """Return booleans as integers: a sum counts them."""
+    """Booleans as integers, which a sum counts."""
     return where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x
 
 
+@implements(np.max)
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Maximum over event axes; ties share the gradient equally."""
     return _over(_max, x, axis, keepdims)
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return log Σ exp(x) over event axes, without overflow."""
+    """log Σ exp(x) over event axes, without overflow."""
     return _over(_lse, x, axis, keepdims)
 
 
+@implements(np.mean)
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean over event axes."""
-    shape = np.shape(x)
-    count = math.prod(shape[i] for i in normal_axes(axis, len(shape)))
-    if count == 0:
-        raise DeclarationError(f"mean: an event of shape {shape} has no elements to average")
-    return divide(sum(x, axis, keepdims), float(count))
+    n = count(x, axis)
+    if n == 0:
+        raise DeclarationError(f"mean: an event of shape {np.shape(x)} has no elements to average")
+    return divide(sum(x, axis, keepdims), float(n))
+
+
+def count(x: Any, axis: Any) -> int:
+    """Number of elements that a reduction over event axes joins."""
+    return math.prod(np.shape(x)[i] for i in normal_axes(axis, np.ndim(x)))
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """Return exp(x) / Σ exp(x) along one event axis; NaN where every exp(x) is zero."""
+    """exp(x) / Σ exp(x) along one event axis; NaN where every exp(x) is zero."""
     _, terms, total = _exponentials(x, normal_axes(axis, np.ndim(x)))
     return divide(terms, total)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """Return x − log Σ exp(x) along one event axis."""
+    """x − log Σ exp(x) along one event axis: accurate where the softmax underflows."""
     z, _, total = _exponentials(x, normal_axes(axis, np.ndim(x)))
     return subtract(z, log_of_sum(total))
 
@@ -227,13 +236,17 @@ def _plates_of(x: Any, plate: Any, caller: str) -> Plates:
 
 
 def plate_sum(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
-    """Sum over a plate (or several); every element then influences the result."""
+    """Sum over a plate (or several).
+
+    Every element of the plate then influences the result, so that a score function estimator
+    credits each element with the costs of all. ``np.sum`` sums over event axes instead.
+    """
     plates = _plates_of(x, plate, "plate_sum")
     return _sum(_counted(x), axes=(), over=plates) if plates else x
 
 
 def plate_mean(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
-    """Mean over a plate of the user's, for example a batch statistic."""
+    """Mean over a plate (or several), for example a batch statistic; see :func:`plate_sum`."""
     plates = _plates_of(x, plate, "plate_mean")
     out = plate_sum(x, plates)
     for p in plates:
@@ -242,17 +255,17 @@ def plate_mean(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
 
 
 def plate_logsumexp(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
-    """Return log Σ exp(x) over a plate; subtract ``np.log`` of its length for log-mean-exp."""
+    """log Σ exp(x) over a plate; subtract ``np.log`` of its length for log-mean-exp."""
     return _lse(x, axes=(), over=_plates_of(x, plate, "plate_logsumexp"))
 
 
 def plate_max(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
-    """Maximum over a plate."""
+    """Maximum over a plate; ties share the gradient equally."""
     return _max(x, axes=(), over=_plates_of(x, plate, "plate_max"))
 
 
 def plate_log_mean_exp(x: Any, plate: Plate) -> Expr:
-    """Return log of the mean of exp(x) over a plate (the IWAE bound of log-weights)."""
+    """Logarithm of the mean of exp(x) over a plate (the IWAE bound of log-weights)."""
     out = plate_logsumexp(x, plate)
     for p in as_plates(plate):
         out = out - log(plate_size(out.graph, p))

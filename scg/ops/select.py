@@ -1,4 +1,4 @@
-"""Choosing event elements by integer arrays along an axis; sorting."""
+"""Choosing event elements by integer arrays along an axis, as NumPy does; sorting."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import Op, constant
 from scg.ops import attributes
@@ -16,7 +17,7 @@ from scg.ops.elementwise import JUMPS, maximum, not_equal, where
 from scg.ops.gather import scatter_along, take_along
 from scg.ops.reductions import zeros
 from scg.ops.rows import along
-from scg.ops.shape import concatenate, cumsum, getitem, np_reshape, reshape, take_slice
+from scg.ops.shape import concatenate, cumsum, getitem, part, ravel
 
 # --- sorting: continuous, as opposed to the permutation ---------------------------------------
 _argsort = Op(
@@ -25,9 +26,9 @@ _argsort = Op(
     lambda x, axis: x,
     (None,),
     kind="int",
-    **JUMPS,
     attributes={"axis": attributes.axis},
     row=along("argsort"),
+    **JUMPS,
 )
 _sort = Op(
     "sort",
@@ -49,13 +50,7 @@ def _shared_by_ties(g: Expr, y: Expr, axis: int) -> Expr:
     n = y.shape[axis]
     if n < 2:
         return g
-
-    def part(start: int, stop: int) -> Expr:
-        index = [(0, length, 1) for length in y.shape]
-        index[axis] = (start, stop, 1)
-        return take_slice(y, index=tuple(index))
-
-    steps = where(not_equal(part(1, n), part(0, n - 1)), 1, 0)
+    steps = where(not_equal(part(y, 1, n, axis=axis), part(y, 0, n - 1, axis=axis)), 1, 0)
     first = np.zeros([1 if i == axis else m for i, m in enumerate(y.shape, -y.ndim)], int)
     group = cumsum(concatenate(first, steps, axis=axis), axis)
     total, count = (
@@ -65,28 +60,30 @@ def _shared_by_ties(g: Expr, y: Expr, axis: int) -> Expr:
 
 
 # --- what users call --------------------------------------------------------------------------
-def _flat(x: Any) -> Any:
-    return reshape(x, shape=(int(np.prod(np.shape(x), dtype=int)),))
+def _on_axis(x: Any, axis: int | None) -> tuple[Any, int]:
+    """An event and one of its axes; the flattened event where the axis is None."""
+    return (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
 
 
+@implements(np.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """Choose elements along an event axis (of the flattened event with ``axis=None``)."""
     if isinstance(indices, Expr) and indices.kind != "int":
         raise DeclarationError(
             f"take_along_axis: expected an integer node as index, got {indices!r} ({indices.kind})"
         )
-    if axis is None:
-        x, indices, axis = _flat(x), _flat(indices), -1
-    return take_along(x, indices, axis=one_axis(axis, np.ndim(x)))
+    indices = ravel(indices) if axis is None else indices
+    x, axis = _on_axis(x, axis)
+    return take_along(x, indices, axis=axis)
 
 
+@implements(np.take)
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Choose elements along an event axis (of the flattened event by default), as ``np.take``."""
     if isinstance(indices, Expr) and not isinstance(x, Expr):
         x = constant(indices.graph, x)
-    if axis is None:
-        x, axis = np_reshape(x, (-1,)), 0
-    at, count = one_axis(axis, np.ndim(x)) + np.ndim(x), np.ndim(indices)
+    x, axis = _on_axis(x, axis)
+    at, count = axis + np.ndim(x), np.ndim(indices)
     index = indices if isinstance(indices, (Expr, int, np.integer)) else np.asarray(indices)
     if at == 0:
         return getitem(x, index)
@@ -94,16 +91,18 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return moveaxis(chosen, tuple(range(count)), tuple(range(at, at + count)))
 
 
+@implements(np.sort)
 def sort(x: Any, axis: int | None = -1) -> Any:
     """Sort along an event axis, in ascending order; equal elements share the gradient equally.
 
     With ``axis=None`` the event is flattened first, as in NumPy.
     """
-    x, axis = (_flat(x), -1) if axis is None else (x, axis)
-    return _sort(x, axis=one_axis(axis, np.ndim(x)))
+    x, axis = _on_axis(x, axis)
+    return _sort(x, axis=axis)
 
 
+@implements(np.argsort)
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """Permutation that sorts along an event axis; equal elements keep their order."""
-    x, axis = (_flat(x), -1) if axis is None else (x, axis)
-    return _argsort(x, axis=one_axis(axis, np.ndim(x)))
+    x, axis = _on_axis(x, axis)
+    return _argsort(x, axis=axis)

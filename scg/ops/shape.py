@@ -1,4 +1,4 @@
-"""Ops that move event elements: reshape, transpose, join, slice, gather, one-hot, cumsum."""
+"""Ops that move event elements: reshape, transpose, join, slice; cumulative sums; indexing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import Op, constant
 from scg.ops import attributes
@@ -16,20 +17,22 @@ from scg.ops.elementwise import where
 from scg.ops.gather import gather
 from scg.ops.rows import ADD, along
 
+Shape = tuple[int, ...]
+
 
 # --- reshape and transpose: the attribute is the new event shape / the permutation ------------
-def _same_size(x: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+def _same_size(x: Shape, shape: Shape) -> Shape:
     if math.prod(x) != math.prod(shape):
         raise ValueError(f"an event of shape {x} cannot be reshaped to {shape}")
     return shape
 
 
-def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+def _inverse(axes: Shape) -> Shape:
     n = len(axes)
     return tuple(int(i) - n for i in np.argsort([a + n for a in axes]))
 
 
-def _permutation(axes: Any, x: Expr, **attrs: Any) -> str | None:
+def _permutation(axes: Any, x: Expr) -> str | None:
     holds = attributes.are_integers(axes) and sorted(axes) == list(range(-x.ndim, 0))
     return None if holds else f"each axis from -{x.ndim} to -1 once"
 
@@ -56,24 +59,17 @@ transpose = Op(
 
 
 # --- concatenate ------------------------------------------------------------------------------
-def _joined(*shapes: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    first = list(shapes[0])
-    for shape in shapes[1:]:
-        if len(shape) != len(first) or any(
-            a != b
-            for i, (a, b) in enumerate(zip(shape, first, strict=True), -len(first))
-            if i != axis
-        ):
-            raise ValueError(f"shapes {shapes} do not join along axis {axis}")
-    first[axis] = sum(shape[axis] for shape in shapes)
-    return tuple(first)
+def _joined(*shapes: Shape, axis: int) -> Shape:
+    rests = {shape[:axis] + shape[len(shape) + axis + 1 :] for shape in shapes}
+    if len(rests) > 1 or len({len(shape) for shape in shapes}) > 1:
+        raise ValueError(f"shapes {shapes} do not join along axis {axis}")
+    length = sum(shape[axis] for shape in shapes)
+    return tuple(length if i == axis else n for i, n in enumerate(shapes[0], -len(shapes[0])))
 
 
 def _part(index: int, g: Expr, y: Expr, *args: Expr, axis: int) -> Expr:
     start = sum(arg.shape[axis] for arg in args[:index])
-    whole = [(0, n, 1) for n in y.shape]
-    whole[axis] = (start, start + args[index].shape[axis], 1)
-    return take_slice(g, index=tuple(whole))
+    return part(g, start, start + args[index].shape[axis], axis=axis)
 
 
 concatenate = Op(
@@ -97,7 +93,7 @@ def _numpy_index(index: tuple[Any, ...]) -> tuple[Any, ...]:
     return (..., *map(entry, index))
 
 
-def _sliced(x: tuple[int, ...], index: tuple[Any, ...]) -> tuple[int, ...]:
+def _sliced(x: Shape, index: tuple[Any, ...]) -> Shape:
     return tuple(len(range(*part)) for part in index if not isinstance(part, int))
 
 
@@ -108,11 +104,11 @@ def _unslice_numpy(g: Any, index: Any, shape: Any) -> Any:
     return out
 
 
-def _index(index: Any, x: Expr, **attrs: Any) -> str | None:
+def _index(index: Any, x: Expr) -> str | None:
     return _index_in(index, x.shape)
 
 
-def _index_in(index: Any, shape: tuple[int, ...]) -> str | None:
+def _index_in(index: Any, shape: Shape) -> str | None:
     """Test that each entry is a position, or (start, stop, step) as ``slice.indices`` gives it."""
 
     def fits(entry: Any, n: int) -> bool:
@@ -130,7 +126,7 @@ def _index_in(index: Any, shape: tuple[int, ...]) -> str | None:
     return f"positions or (start, stop, step) in an event of shape {shape}"
 
 
-def _places(index: Any, x: Expr, shape: tuple[int, ...], **attrs: Any) -> str | None:
+def _places(index: Any, x: Expr, shape: Shape) -> str | None:
     expected = _index_in(index, shape)
     if expected is None and _sliced(shape, index) != x.shape:
         return f"places for an event of shape {x.shape}"
@@ -158,6 +154,13 @@ unslice = Op(
 )
 
 
+def part(x: Any, start: int, stop: int, step: int = 1, axis: int = -1) -> Any:
+    """Slice one event axis, counted from the end."""
+    index = [(0, n, 1) for n in np.shape(x)]
+    index[axis] = (start, stop, step)
+    return take_slice(x, index=tuple(index))
+
+
 # --- cumulative sum ---------------------------------------------------------------------------
 _cumsum = Op(
     "cumsum",
@@ -173,27 +176,43 @@ _cumsum = Op(
 )
 
 
-# --- what users call --------------------------------------------------------------------------
 def cumsum(x: Any, axis: int | None = -1) -> Any:
-    """Cumulative sum along one event axis; None means of the flattened event, as in NumPy."""
-    if axis is None:
-        x, axis = np.reshape(x, -1), 0
-    axis = one_axis(axis, np.ndim(x))
+    """Cumulative sum along one event axis; None means of the flattened event."""
+    x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
     x = where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x  # it counts
     return _cumsum(x, axis=axis, reverse=False)
 
 
+@implements(np.cumsum)
+def _np_cumsum(x: Any, axis: int | None = None) -> Any:
+    return cumsum(x, axis)
+
+
+# --- what users call --------------------------------------------------------------------------
+implements(np.ndim)(lambda x: x.ndim)
+implements(np.shape)(lambda x: x.shape)
+implements(np.size)(lambda x: x.size)
+
+
+@implements(np.ravel)
+def ravel(x: Any) -> Any:
+    """Flatten the event."""
+    return reshape(x, shape=(math.prod(np.shape(x)),))
+
+
+@implements(np.reshape)
 def np_reshape(x: Expr, shape: Any) -> Expr:
     """Give the event another shape; one entry may be -1."""
     shape = integers(shape, "reshape: a shape")
     if shape.count(-1) > 1 or min(shape, default=0) < -1:
         raise DeclarationError(f"reshape: at most one entry may be -1, got {shape}")
     if -1 in shape:
-        rest = int(np.prod([n for n in shape if n != -1], dtype=int))
+        rest = math.prod(n for n in shape if n != -1)
         shape = tuple(x.size // rest if n == -1 and rest else n for n in shape)
     return reshape(x, shape=shape) if shape != x.shape else x
 
 
+@implements(np.transpose)
 def np_transpose(x: Expr, axes: Any = None) -> Expr:
     """Permute event axes; reversed by default."""
     axes = tuple(range(x.ndim))[::-1] if axes is None else integers(axes, "transpose: axes")
@@ -202,6 +221,7 @@ def np_transpose(x: Expr, axes: Any = None) -> Expr:
     return transpose(x, axes=tuple(a % x.ndim - x.ndim for a in axes)) if x.ndim > 1 else x
 
 
+@implements(np.expand_dims)
 def np_expand_dims(x: Expr, axis: Any) -> Expr:
     """Insert event axes of length 1."""
     n = x.ndim + len(integers(axis, "an axis"))
@@ -209,17 +229,17 @@ def np_expand_dims(x: Expr, axis: Any) -> Expr:
     return reshape(x, shape=tuple(1 if i in fresh else next(rest) for i in range(-n, 0)))
 
 
-def np_concatenate(nodes: Any, axis: int = 0) -> Expr:
-    """Join events along an existing axis."""
-    if axis is None:  # as in NumPy: of everything, flattened
-        nodes, axis = [np.reshape(node, -1) for node in nodes], 0
-    nodes = list(nodes)
+@implements(np.concatenate)
+def np_concatenate(nodes: Any, axis: int | None = 0) -> Expr:
+    """Join events along an existing axis; None means the flattened events."""
+    nodes = list(map(ravel, nodes)) if axis is None else list(nodes)
     ndim = next(node.ndim for node in nodes if isinstance(node, Expr))
     if ndim == 0:
         raise DeclarationError("concatenate: scalars have no axis to join; write np.stack([...])")
-    return concatenate(*nodes, axis=one_axis(axis, ndim))
+    return concatenate(*nodes, axis=one_axis(axis or 0, ndim))
 
 
+@implements(np.stack)
 def np_stack(nodes: Any, axis: int = 0) -> Expr:
     """Join events of one shape along a new axis."""
     nodes = list(nodes)
@@ -230,46 +250,47 @@ def np_stack(nodes: Any, axis: int = 0) -> Expr:
     return np_concatenate([np_expand_dims(node, axis) for node in nodes], axis)
 
 
+@implements("getitem")
 def getitem(x: Expr, index: Any) -> Expr:
     """Index event axes with integers, slices, None, Ellipsis, or one leading integer array."""
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, (Expr, list, np.ndarray)) for part in parts):
         if len(parts) != 1:
             raise DeclarationError("an index array must stand alone: x[k] takes rows of axis 0")
-        k = parts[0] if isinstance(parts[0], Expr) else constant(x.graph, parts[0])
-        if k.kind != "int":
-            raise DeclarationError(f"an index must be integers, got {k!r} ({k.kind})")
-        if x.ndim == 0:
-            raise DeclarationError(f"{x!r} has no event axis to index")
-        if k.value is not None and not np.all((k.value >= -x.shape[0]) & (k.value < x.shape[0])):
-            raise DeclarationError(f"an index of {x!r} is out of range: {k.value.tolist()}")
-        return gather(x, k, rank=x.ndim, index_rank=np.ndim(k))
+        return _rows(x, parts[0])
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > x.ndim:
         raise DeclarationError(f"{x!r} has {x.ndim} event axes, but the index has {used}")
     full = (slice(None),) * (x.ndim - used)
     at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
-    parts = parts[:at] + full + parts[at + 1 :]
-    entries: list[Any] = []
-    shape: list[int] = []
-    axis = 0
-    for part in parts:
-        if part is None:
+    lengths, entries, shape = iter(x.shape), [], []
+    for entry in parts[:at] + full + parts[at + 1 :]:
+        if entry is None:
             shape.append(1)
             continue
-        n = x.shape[axis]
-        axis += 1
-        if isinstance(part, slice):
-            bounds = part.indices(n)
-            bounds = bounds if range(*bounds) else (0, 0, 1)
-            entries.append(bounds)
+        n = next(lengths)
+        if isinstance(entry, slice):
+            bounds = entry.indices(n)
+            entries.append(bounds if range(*bounds) else (0, 0, 1))
             shape.append(len(range(*bounds)))
-        elif isinstance(part, (int, np.integer)) and not isinstance(part, bool):
-            if not -n <= part < n:
-                raise DeclarationError(f"index {part} is out of range for an axis of length {n}")
-            entries.append(int(part) % n)
+        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
+            if not -n <= entry < n:
+                raise DeclarationError(f"index {entry} is out of range for an axis of length {n}")
+            entries.append(int(entry) % n)
         else:
-            raise DeclarationError(f"an index must be integers and slices, got {part!r}")
+            raise DeclarationError(f"an index must be integers and slices, got {entry!r}")
     whole = all(e == (0, n, 1) for e, n in zip(entries, x.shape, strict=True))
     taken = x if whole else take_slice(x, index=tuple(entries))
     return np_reshape(taken, tuple(shape))
+
+
+def _rows(x: Expr, k: Any) -> Expr:
+    """Take rows of the first event axis."""
+    k = k if isinstance(k, Expr) else constant(x.graph, k)
+    if k.kind != "int":
+        raise DeclarationError(f"an index must be integers, got {k!r} ({k.kind})")
+    if x.ndim == 0:
+        raise DeclarationError(f"{x!r} has no event axis to index")
+    if k.value is not None and not np.all((k.value >= -x.shape[0]) & (k.value < x.shape[0])):
+        raise DeclarationError(f"an index of {x!r} is out of range: {k.value.tolist()}")
+    return gather(x, k, rank=x.ndim, index_rank=k.ndim)

@@ -8,48 +8,42 @@ from typing import Any
 import numpy as np
 
 from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops import attributes
+from scg.ops.arrange import swapaxes
 from scg.ops.base import elementwise, normal_axes, one_axis
 from scg.ops.elementwise import JUMPS, absolute, cast, greater, multiply, negative, square
 from scg.ops.powers import times_power
-from scg.ops.reductions import _drop, _keep, max, mean, sum
+from scg.ops.reductions import count, drop, max, mean, sum, unreduced
 from scg.ops.rows import last, vectors
-from scg.ops.shape import concatenate, reshape, take_slice, transpose
+from scg.ops.shape import concatenate, part, ravel, reshape, transpose
 
 EventAxes = tuple[int, ...]
 
 
-def flattened(x: Any, axis: Any) -> tuple[Any, EventAxes]:
-    """Return `x` with the reduced event axes joined to one last axis, and those axes."""
-    shape = np.shape(x)
+def _flattened(x: Any, axis: Any) -> tuple[Any, EventAxes]:
+    """`x` with the reduced event axes joined to one last axis, and those axes."""
+    shape, every = np.shape(x), tuple(range(-np.ndim(x), 0))
     axes = normal_axes(axis, len(shape))
-    rest = tuple(i for i in range(-len(shape), 0) if i not in axes)
-    moved = transpose(x, axes=rest + axes) if rest + axes != tuple(range(-len(shape), 0)) else x
-    length = int(np.prod([shape[i] for i in axes], dtype=int))
+    rest = tuple(i for i in every if i not in axes)
+    moved = transpose(x, axes=rest + axes) if rest + axes != every else x
+    length = math.prod(shape[i] for i in axes)
     return reshape(moved, shape=(*(shape[i] for i in rest), length)), axes
 
 
-def _kept(out: Any, x: Any, axes: EventAxes, keepdims: bool) -> Any:
-    return reshape(out, shape=_keep(np.shape(x), axes)) if keepdims else out
-
-
-def part(x: Any, start: int, stop: int, step: int = 1) -> Any:
-    """Slice the last event axis."""
-    shape = np.shape(x)
-    return take_slice(x, index=(*((0, n, 1) for n in shape[:-1]), (start, stop, step)))
-
-
 # --- minimum, product -----------------------------------------------------------------------
+@implements(np.min)
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Minimum over event axes; ties share the gradient equally."""
     return negative(max(negative(x), axis, keepdims))
 
 
+@implements(np.prod)
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Product over event axes, by halves: derivatives are exact where factors are zero."""
-    flat, axes = flattened(x, axis)
+    flat, axes = _flattened(x, axis)
     length = np.shape(flat)[-1]
     while length > 1:
         half = length // 2
@@ -58,7 +52,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
             paired = concatenate(paired, part(flat, 2 * half, length), axis=-1)
         flat, length = paired, half + length % 2
     one = reshape(flat, shape=np.shape(flat)[:-1]) if length else sum(flat, axis=-1) + 1.0
-    return _kept(one, x, axes, keepdims)
+    return unreduced(one, x, axes) if keepdims else one
 
 
 def cumprod(x: Any, axis: int | None = -1) -> Any:
@@ -66,17 +60,17 @@ def cumprod(x: Any, axis: int | None = -1) -> Any:
 
     With ``axis=None`` the event is flattened first, as in NumPy.
     """
-    if axis is None:
-        x, axis = reshape(x, shape=(int(np.prod(np.shape(x), dtype=int)),)), -1
-    shape = np.shape(x)
-    axis = one_axis(axis, len(shape))
-    order = (*(i for i in range(-len(shape), 0) if i != axis), axis)
-    back = tuple(int(i) - len(shape) for i in np.argsort([i + len(shape) for i in order]))
-    out, step, n = transpose(x, axes=order), 1, shape[axis]
+    x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
+    out, step, n = swapaxes(x, axis, -1), 1, np.shape(x)[axis]
     while step < n:
         shifted = multiply(part(out, step, n), part(out, 0, n - step))
         out, step = concatenate(part(out, 0, step), shifted, axis=-1), 2 * step
-    return transpose(out, axes=back)
+    return swapaxes(out, axis, -1)
+
+
+@implements(np.cumprod)
+def _np_cumprod(x: Any, axis: int | None = None) -> Any:
+    return cumprod(x, axis)
 
 
 # --- position of the extreme ------------------------------------------------------------------
@@ -86,60 +80,60 @@ def _some(x: EventAxes) -> EventAxes:
     return x
 
 
-def _position(name: str, rule: Any) -> Op:
-    return Op(
-        name,
-        lambda x: rule(x, axis=-1),
+_argmax, _argmin = (
+    Op(
+        rule.__name__,
+        lambda x, rule=rule: rule(x, axis=-1),
         lambda x: _some(x)[:-1],
         (None,),
         kind="int",
-        row=last(name),
+        row=last(rule.__name__),
         **JUMPS,
     )
+    for rule in (np.argmax, np.argmin)
+)
 
 
-_argmax, _argmin = _position("argmax", np.argmax), _position("argmin", np.argmin)
-
-
+@implements(np.argmax)
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Position of the maximum along an event axis (of the flattened event by default)."""
-    return _arg(_argmax, x, axis, keepdims)
+    return _position(_argmax, x, axis, keepdims)
 
 
+@implements(np.argmin)
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Position of the minimum along an event axis (of the flattened event by default)."""
-    return _arg(_argmin, x, axis, keepdims)
+    return _position(_argmin, x, axis, keepdims)
 
 
-def _arg(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
-    flat, axes = flattened(x, axis)
-    return _kept(op(flat), x, axes, keepdims)
+def _position(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
+    flat, axes = _flattened(x, axis)
+    return unreduced(op(flat), x, axes) if keepdims else op(flat)
 
 
 # --- moments and norms ------------------------------------------------------------------------
+@implements(np.var)
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """Variance over event axes; the divisor is the count minus `ddof`."""
-    count = _degrees(x, axis, ddof)
-    return sum(square(x - mean(x, axis, keepdims=True)), axis, keepdims) / float(count)
+    degrees = _degrees(x, axis, ddof)
+    return sum(square(x - mean(x, axis, keepdims=True)), axis, keepdims) / float(degrees)
 
 
 def _degrees(x: Any, axis: Any, ddof: int) -> int:
-    shape = np.shape(x)
-    count = math.prod(shape[i] for i in normal_axes(axis, len(shape)))
-    if count <= ddof:
-        raise DeclarationError(
-            f"var, std: {count} elements, which with ddof={ddof} leave no divisor"
-        )
-    return count - ddof
+    n = count(x, axis)
+    if n <= ddof:
+        raise DeclarationError(f"var, std: {n} elements, which with ddof={ddof} leave no divisor")
+    return n - ddof
 
 
+@implements(np.std)
 def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """Standard deviation over event axes: the root of :func:`var`.
 
     Its derivative is zero where all elements are equal.
     """
-    count = _degrees(x, axis, ddof)
-    return norm((x - mean(x, axis, keepdims=True)) / math.sqrt(count), None, axis, keepdims)
+    degrees = _degrees(x, axis, ddof)
+    return norm((x - mean(x, axis, keepdims=True)) / math.sqrt(degrees), None, axis, keepdims)
 
 
 def _euclidean(x: np.ndarray, axes: EventAxes) -> Any:
@@ -150,11 +144,10 @@ def _euclidean(x: np.ndarray, axes: EventAxes) -> Any:
 
 
 def _norm_vjp(g: Expr, y: Expr, x: Expr, axes: EventAxes) -> Expr:
-    g, length = (reshape(part, shape=_keep(x.shape, axes)) for part in (g, y))
-    return g * _direction(x, length)
+    return unreduced(g, x, axes) * _direction(x, unreduced(y, x, axes))
 
 
-#: x over its length, zero at the origin, where it jumps: from there the second derivative of the
+#: x over its length, zero at the origin. There it jumps, so that the second derivative of the
 #: length is infinite.
 _direction = elementwise(
     "direction",
@@ -169,7 +162,7 @@ _direction = elementwise(
 _norm = Op(
     "norm",
     _euclidean,
-    _drop,
+    drop,
     (_norm_vjp,),
     smooth=False,
     square=lambda x, axes: sum(square(x), axes),
@@ -178,6 +171,7 @@ _norm = Op(
 )
 
 
+@implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Vector norm over event axes: Euclidean (also of a matrix: Frobenius), 1 or infinity.
 
@@ -196,7 +190,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return max(absolute(x), axis, keepdims)
     if ord not in (None, 2, "fro") or (ord == 2 and len(axes) != 1):
         raise DeclarationError(f"norm: ord must be None, 1, 2 or inf, got {ord!r}")
-    return _kept(_norm(x, axes=axes), x, axes, keepdims)
+    length = _norm(x, axes=axes)
+    return unreduced(length, x, axes) if keepdims else length
 
 
 # --- sparsemax ----------------------------------------------------------------------------------
@@ -204,8 +199,8 @@ def _project(x: np.ndarray) -> Any:
     x = x - np.max(x, axis=-1, keepdims=True)  # a shift changes nothing, and the sum is small
     z = -np.sort(-x, axis=-1)
     excess = np.cumsum(z, axis=-1) - 1.0
-    count = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
-    size = np.sum(z * count > excess, axis=-1, keepdims=True)
+    places = np.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    size = np.sum(z * places > excess, axis=-1, keepdims=True)
     threshold = np.take_along_axis(excess, size - 1, axis=-1) / size
     return np.maximum(x - threshold, 0.0).astype(x.dtype)
 
@@ -224,14 +219,13 @@ _sparsemax = Op(
 def sparsemax(x: Any, axis: int = -1) -> Any:
     """Euclidean projection of `x` on the simplex along one event axis.
 
+    Unlike ``scg.softmax`` it gives small elements the probability zero.
+
     Notes
     -----
     Martins and Astudillo (2016, algorithm 1 and equation 11).
     """
-    n = np.ndim(x)
-    axis = one_axis(axis, n)
+    axis = one_axis(axis, np.ndim(x))
     if axis == -1:
         return _sparsemax(x)
-    swap = list(range(-n, 0))
-    swap[axis], swap[-1] = -1, axis
-    return transpose(_sparsemax(transpose(x, axes=tuple(swap))), axes=tuple(swap))
+    return swapaxes(_sparsemax(swapaxes(x, axis, -1)), axis, -1)

@@ -29,7 +29,7 @@ from scg.ops.elementwise import (
     where,
 )
 from scg.ops.powers import _power
-from scg.ops.reductions import REDUCTIONS, _keep, log_of_sum
+from scg.ops.reductions import REDUCTIONS, keep, log_of_sum
 from scg.ops.shape import reshape, transpose
 from scg.schedule.rewritten import RULES, expanded
 
@@ -212,7 +212,7 @@ def _lower_times_power(e: Expr, views: dict[Expr, View]) -> Expr:
 def _lower_logsumexp(e: Expr, views: dict[Expr, View]) -> Expr:
     (x,) = e.args
     top = _finite_max(x, e.attrs)
-    shape = _keep(x.shape, e.attrs["axes"])
+    shape = keep(x.shape, e.attrs["axes"])
     return log_of_sum(_sum(exp(x - reshape(top, shape=shape)), **e.attrs)) + top
 
 

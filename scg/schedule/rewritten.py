@@ -29,7 +29,7 @@ from scg.ops.elementwise import (
     sqrt,
     where,
 )
-from scg.ops.reductions import REDUCTIONS, _keep, zeros
+from scg.ops.reductions import REDUCTIONS, keep, zeros
 from scg.ops.rows import MATRIX, RowOp, matrices
 from scg.ops.select import _argsort
 from scg.ops.shape import reshape, take_slice, transpose
@@ -93,7 +93,7 @@ def _to_front(x: Expr, axis: int) -> Expr:
     """Move an event axis to the front, and leave one of length 1 where it was."""
     order = (axis, *(a for a in range(-x.ndim, 0) if a != axis))
     moved = transpose(x, axes=order) if x.ndim > 1 else x
-    return reshape(moved, shape=(x.shape[axis], *_keep(x.shape, (axis,))))
+    return reshape(moved, shape=(x.shape[axis], *keep(x.shape, (axis,))))
 
 
 def _from_front(x: Expr, axis: int) -> Expr:
@@ -112,7 +112,7 @@ def _take_along(e: Expr, views: Any) -> Expr:
 
 def _scatter_along(e: Expr, views: Any) -> Expr:
     axis = e.attrs["axis"]
-    shape = (e.shape[axis], *_keep(e.shape, (axis,)))
+    shape = (e.shape[axis], *keep(e.shape, (axis,)))
     return _from_front(_built(_add_at, e.args, shape), axis)
 
 
@@ -132,7 +132,7 @@ def _norm(e: Expr, views: Any) -> Expr:
     x, axes = _float(e.args[0]), e.attrs["axes"]
     top = _max(absolute(x), axes=axes, over=())
     top = where(logical_and(greater(top, 0.0), less(top, np.inf)), top, 1.0)
-    ratio = x / reshape(top, shape=_keep(x.shape, axes))
+    ratio = x / reshape(top, shape=keep(x.shape, axes))
     return sqrt(_sum(ratio * ratio, axes=axes, over=())) * top
 
 
