@@ -1,10 +1,13 @@
-"""The target of numba that kernels are compiled for, beside numba's own."""
+"""How numba compiles kernels: for a target of ours, beside its own, or by its public interface."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from scg.engine.codegen.settings import PLAIN
 
 pytest.importorskip("numba")
 
@@ -25,10 +28,12 @@ def kernel_largest(x):
 
 ALONE = f"""{KERNEL}
 import sys
+import numba
+before = set(sys.modules)
 assert kernel_largest(9) == 9 and kernel_largest(2) == 7
 from numba.core.runtime import rtsys
 assert not rtsys._init
-assert sys.modules.keys().isdisjoint(["scipy.linalg", "numba.np.linalg"])
+assert (sys.modules.keys() - before).isdisjoint(["scipy.linalg", "numba.np.linalg"])
 """
 
 OTHERS = """
@@ -44,13 +49,14 @@ def check_others():
 """
 
 
-def run(text):
-    environment = os.environ | {"SCG_CACHE_DIR": ""}
-    subprocess.run([sys.executable, "-c", text], check=True, env=environment)
+def run(*command, **environment):
+    environment = os.environ | {"SCG_CACHE_DIR": "", PLAIN: ""} | environment
+    command = [sys.executable, *command]
+    return subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
 
 
 def test_a_kernel_needs_neither_the_runtime_nor_linear_algebra():
-    run(ALONE)
+    run("-c", ALONE)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +64,32 @@ def test_a_kernel_needs_neither_the_runtime_nor_linear_algebra():
 )
 def test_kernels_and_functions_for_numba_share_a_process(order):
     """What is overloaded, as max is, is compiled for both targets."""
-    run(f"{KERNEL}{OTHERS}{order}\nassert kernel_largest(2) == 7\ncheck_others()")
+    run("-c", f"{KERNEL}{OTHERS}{order}\nassert kernel_largest(2) == 7\ncheck_others()")
+
+
+CHANGED = f"""
+from numba.core import compiler, untyped_passes
+del untyped_passes.IRProcessing
+{KERNEL}
+assert kernel_largest(9) == 9 and kernel_largest(2) == 7
+"""
+
+
+def test_without_the_private_parts_kernels_compile_and_the_log_says_so_once():
+    (line,) = run("-c", CHANGED).stderr.splitlines()
+    assert "public interface of numba" in line and "IRProcessing" in line
+
+
+def test_the_public_interface_passes_tests_of_the_engine():
+    """A few files; ``SCG_PLAIN_NUMBA=1 pytest tests/engine`` runs all."""
+    files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in ("edges", "keys")]
+    run("-m", "pytest", "-q", "-x", *files, **{PLAIN: "1"})
+
+
+def test_object_code_of_either_way_has_a_key_of_its_own(monkeypatch):
+    from scg.engine.codegen import native
+
+    monkeypatch.setenv(PLAIN, "1")
+    forced = native.identity("def kernel(table):\n    pass\n")
+    monkeypatch.delenv(PLAIN)
+    assert native.identity("def kernel(table):\n    pass\n") != forced

@@ -17,7 +17,7 @@ import numpy as np
 from numba.extending import intrinsic
 
 from scg.engine.codegen import intrinsics
-from scg.engine.codegen.target import jit
+from scg.engine.codegen.jit import jit
 
 # numba calls an intrinsic with its typing context, which a type checker does not know.
 exponent: Any = intrinsics.exponent

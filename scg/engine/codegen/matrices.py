@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.engine.codegen import intrinsics
-from scg.engine.codegen.target import jit
+from scg.engine.codegen.jit import jit
 
 row = jit(fastmath={"contract"})
 zero, one = np.uint64(0), np.uint64(1)

@@ -158,32 +158,25 @@ def _namespace() -> dict[str, Any]:
 
 
 def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
-    """Compile with numba, for the target that knows what kernels may use and nothing else."""
+    """Return a payload for :func:`_load` in which no function but the kernel has a public name.
+
+    numba numbers functions by the order of their compilation. Object code of two processes may
+    therefore call different functions by one name, and the first one loaded would serve both.
+    """
     import numba
     import numpy as np
 
-    from scg.engine.codegen.target import jit
+    from scg.engine.codegen.jit import jit, kernel, object_code
 
     scope = dict(_namespace())
     exec(source.replace("def kernel(", f"def {name}(", 1), scope)
     types = [numba.from_dtype(np.dtype(code)) for code in codes]
     signature = types[0](*types) if types else numba.void(numba.uint64)
-    compiled = jit(signature, fastmath={"contract"})(scope[name])
-    (result,) = compiled.overloads.values()
-    return _object_code(result.library, result.fndesc.llvm_func_name)
-
-
-def _object_code(library: Any, entry: str) -> bytes:
-    """Return a payload for :func:`_load` in which no function but `entry` has a public name.
-
-    numba numbers functions by the order of their compilation. Object code of two processes may
-    therefore call different functions by one name, and the first one loaded would serve both.
-    """
-    module = library.optimized()
+    module, entry = kernel(jit(signature, fastmath={"contract"})(scope[name]))
     needed = []
     for function in module.functions:
         if not function.is_declaration and function.name != entry:
             function.linkage = llvm.Linkage.internal
         elif function.name.startswith(symbols.PREFIX):
             needed.append(function.name)
-    return " ".join([entry, *needed]).encode() + b"\0" + library.object_code(module)
+    return " ".join([entry, *needed]).encode() + b"\0" + object_code(module)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from scg.engine.codegen import intrinsics
+from scg.engine.codegen.jit import jit
 from scg.engine.codegen.math import FUNCTIONS
 from scg.engine.codegen.matrices import matrices
-from scg.engine.codegen.target import jit
 
 row = jit(fastmath={"contract"})
 

@@ -12,6 +12,8 @@ from typing import Any
 
 #: What the names of settings begin with that decide how and where code runs, not what it is.
 _APART = ("NUM_THREADS", "NUMBA", "THREADING", "CACHE", "CUDA", "DISABLE_JIT", "COLOR", "_")
+#: Set, it makes kernels compile by numba's public interface: for tests, and if in doubt.
+PLAIN = "SCG_PLAIN_NUMBA"
 _FILE = Path(".numba_config.yaml")  # in the working directory, as numba has it
 
 
@@ -20,7 +22,8 @@ def settings() -> str:
     given = [
         f"{name}={value}"
         for name, value in sorted(os.environ.items())
-        if name.startswith("NUMBA_") and not name.startswith(_APART, len("NUMBA_"))
+        if name == PLAIN
+        or (name.startswith("NUMBA_") and not name.startswith(_APART, len("NUMBA_")))
     ]
     with contextlib.suppress(OSError):
         given += [_FILE.read_text()] if _FILE.is_file() else []

@@ -12,6 +12,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
+from numba import types
 from numba.core import codegen, cpu, fastmathpass, typed_passes, typeinfer, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
@@ -51,13 +52,9 @@ class Library(codegen.CPUCodeLibrary):
         return 0
 
     def optimized(self) -> llvm.ModuleRef:
-        """Return the module of a kernel."""
+        """Module of a kernel."""
         super()._optimize_final_module()
         return self._final_module
-
-    def object_code(self, module: llvm.ModuleRef) -> bytes:
-        """Return a module's machine code."""
-        return self._codegen._tm.emit_object(module)
 
 
 class _ModulePasses(llvm.ModulePassManager):
@@ -183,6 +180,34 @@ def jit(signature: Any = None, **options: Any) -> Any:
         return dispatcher
 
     return compiled
+
+
+def probe() -> None:
+    """Raise an error where numba lacks what this module builds on: compile a small kernel."""
+
+    @jit(forceinline=True)
+    def inner(x):
+        return max(x, types.uint64(1))
+
+    @jit(types.void(types.uint64), fastmath={"contract"})
+    def outer(x):
+        for i in range(inner(x)):
+            if i * i > x:
+                raise IndexError("too large")
+
+    module, _ = kernel(outer)
+    object_code(module)
+
+
+def kernel(compiled: Any) -> tuple[llvm.ModuleRef, str]:
+    """Module of a kernel, and the name of its function."""
+    (result,) = compiled.overloads.values()
+    return result.library.optimized(), result.fndesc.llvm_func_name
+
+
+def object_code(module: llvm.ModuleRef) -> bytes:
+    """Machine code of a module."""
+    return _Dispatcher.targetdescr.target_context.codegen()._tm.emit_object(module)
 
 
 target_registry[_NAME] = _Target

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.engine.codegen import intrinsics
-from scg.engine.codegen.target import jit
+from scg.engine.codegen.jit import jit
 
 # numba calls an intrinsic with its typing context, which a type checker does not know.
 atomic_add: Any = intrinsics.atomic_add

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from scg.engine.codegen.target import jit
+from scg.engine.codegen.jit import jit
 from scg.engine.noise.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
 from scg.seeds.normal import FORMATS, quantile
 

@@ -2,6 +2,8 @@
 
 A processor foresees reading within a page of memory, but not which page is next. An entry that
 reads a page or two would wait for each; asked for while the entries before it run, they are there.
+Measured on chains of 3 000 and 10 000 nodes (benchmarks/growth.py; float32, one thread, medians of
+175 and 63 bound calls a side, by turns), a call without it takes 1.12 times as long.
 """
 
 from __future__ import annotations

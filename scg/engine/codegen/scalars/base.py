@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from scg.engine.codegen import intrinsics
 from scg.engine.codegen.calls import CALLS
-from scg.engine.codegen.target import jit
+from scg.engine.codegen.jit import jit
 
 # Functions of the system: to inline ours takes long to compile.
 exp, expm1, log, log1p = math.exp, math.expm1, math.log, math.log1p
