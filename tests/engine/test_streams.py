@@ -19,11 +19,11 @@ def filled(law, dtype, seed, leaf, runs, shape, kind="any"):
     """Fill an array by a compiled kernel, as a frame does."""
     code = {np.float32: "f4", np.float64: "f8"}[dtype]
     out = np.full((len(runs), *shape), np.nan, dtype)
-    row = streams.row(0, len(runs), math.prod(shape), out.itemsize, streams.Places(0, 0, 0))
     key = np.array(noise.stream_key(seed, leaf), "<u4").view(np.uint64)
-    words, first = np.array(row.words), np.array(runs.start)
-    for k, array in zip((0, 1, 5), (key, first, out), strict=True):
-        words[k] = array.ctypes.data
+    first, each = np.array(runs.start), math.prod(shape)
+    at = (array.ctypes.data for array in (key, first))
+    fill = streams.Fill(*at, 0, len(runs), each, out.ctypes.data, each * out.itemsize, 0)
+    words = np.array(fill)
     native.caller(streams.source(law, code, kind if shape else "scalar"), words.ctypes.data)()
     return out
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from scg.engine.codegen import intrinsics
 from scg.engine.codegen.jit import jit
+from scg.engine.codegen.layout import LINE, Counters, Job, Shared, Task, positions
 
 # numba calls an intrinsic with its typing context, which a type checker does not know.
 atomic_add: Any = intrinsics.atomic_add
@@ -18,9 +19,15 @@ rest: Any = intrinsics.rest
 word: Any = intrinsics.word
 
 _one, _zero = np.uint64(1), np.uint64(0)
-#: Where the shared words of a table lie, each in a cache line of its own: bytes from its beginning.
-_FOLLOWING, _DONE, _FAILED, _OPENED, _PRESENT = (np.uint64(64 * i) for i in range(1, 6))
-_TASK = np.uint64(24)
+_shared, _task, _job = map(positions, (Shared, Task, Job))
+_TASKS, _AT, _IDLE, _NUMBER = _shared.tasks, _shared.at, _shared.idle, _shared.number
+_FUNCTION, _OPERANDS, _BEFORE = _task.function, _task.operands, _task.before
+_TABLE, _CALL = _job.table, _job.number
+#: Bytes from the beginning of a team's table to each of its counters.
+_FOLLOWING, _DONE, _FAILED, _OPENED, _PRESENT = (
+    np.uint64(LINE * (1 + line)) for line in positions(Counters)
+)
+_LENGTH = np.uint64(8 * len(Task._fields))
 #: Looks at a counter before another thread of this processor may run, and until a helper leaves.
 _PATIENCE, _LOOKS = np.uint64((1 << 16) - 1), np.uint64(1 << 17)
 
@@ -34,19 +41,19 @@ def _wait(table, count):
     while atomic_read(table + _DONE) < count:
         turns = turns + _one
         if turns & _PATIENCE == _zero:
-            rest(word(table, 2))
+            rest(word(table, _IDLE))
 
 
 @_inlined
 def follow(table):
     """Run tasks until none is left; after a failure they are counted and left out."""
-    tasks = word(table, 0)
+    tasks = word(table, _TASKS)
     i = atomic_add(table + _FOLLOWING, _one)
     while i < tasks:
-        task = word(table, 1) + i * _TASK
-        _wait(table, word(task, 2))
+        task = word(table, _AT) + i * _LENGTH
+        _wait(table, word(task, _BEFORE))
         if atomic_read(table + _FAILED) == _zero:
-            if call(word(task, 0), word(task, 1)):
+            if call(word(task, _FUNCTION), word(task, _OPERANDS)):
                 atomic_add(table + _FAILED, _one)
         atomic_add(table + _DONE, _one)
         i = atomic_add(table + _FOLLOWING, _one)
@@ -58,7 +65,7 @@ def help_out(job):
 
     To wake a thread takes as long as many a row.
     """
-    table, number, turns = word(job, 0), word(job, 1), _zero
+    table, number, turns = word(job, _TABLE), word(job, _CALL), _zero
     atomic_add(table + _PRESENT, _one)
     while turns < _LOOKS:
         opened = atomic_read(table + _OPENED)
@@ -67,7 +74,7 @@ def help_out(job):
             number, turns = opened + _one, _zero
         turns = turns + _one
         if turns & _PATIENCE == _zero:
-            rest(word(table, 2))
+            rest(word(table, _IDLE))
     atomic_add(table + _PRESENT, -_one)
 
 
@@ -77,9 +84,9 @@ def lead(table):
     atomic_write(table + _FAILED, _zero)
     atomic_write(table + _DONE, _zero)
     atomic_write(table + _FOLLOWING, _zero)
-    atomic_write(table + _OPENED, word(table, 3))
+    atomic_write(table + _OPENED, word(table, _NUMBER))
     follow(table)
-    _wait(table, word(table, 0))
+    _wait(table, word(table, _TASKS))
     return atomic_read(table + _FAILED)
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from scg.engine.codegen.layout import kernel
 from scg.seeds.noise import leaf_key
 
-#: Writes the key of every leaf. Words: addresses of the seed's word and of whether it is a hash, of
-#: the leaves' keys for either sort of seeds, and of the result; the number of leaves.
-SOURCE = """def kernel(table):
-    seed, leaves = word(table, 0), word(table, 1)
-    leaves = leaves + u8(8) * word(seed, 1) * word(table, 3)
-    for i in range(word(table, 3)):
-        put_i8(word(table, 2), i, i8(stream_key(u8(get_i8(leaves, i)), word(seed, 0))))
-"""
+
+class Keys(NamedTuple):
+    """Words of the kernel that writes the key of every leaf; the first three are addresses."""
+
+    seed: Any  # the word of the seed, and whether it is a hash
+    leaves: Any  # see `leaf_keys`
+    out: Any  # the keys
+    count: int
+
+
+SOURCE = kernel(
+    Keys,
+    """    seed, leaves = table.seed, table.leaves
+    leaves = leaves + u8(8) * word(seed, 1) * table.count
+    for i in range(table.count):
+        put_i8(table.out, i, i8(stream_key(u8(get_i8(leaves, i)), word(seed, 0))))
+""",
+)
 
 
 def leaf_keys(names: Sequence[str]) -> np.ndarray:

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
-
-from scg.engine.table.parts import Address, Call, Cut, ends, part
+from scg.engine.codegen.layout import kernel
+from scg.engine.table.parts import At, Call, Cut, ends
 from scg.ir.expr import Expr
 from scg.schedule.order import Uses
 
-#: Fills one leaf. Words: addresses of the key and of the first run, runs after that one; runs,
-#: elements a run, address, bytes a run, first block.
-_HEAD = """def kernel(table):
-    halves = word(word(table, 0), 0)
+
+class Fill(NamedTuple):
+    """Words of a kernel that fills one leaf."""
+
+    key: At
+    first_run: At  # of the call
+    after: int  # runs from there to the first one to fill
+    runs: int
+    each: int  # elements of a run
+    out: At
+    step: int  # bytes of a run
+    block: int  # the first of a run
+
+
+_HEAD = """    halves = word(table.key, 0)
     key = halves << u8(32) | halves >> u8(32)
-    first = word(word(table, 1), 0) + word(table, 2)
-    runs, each, out, block = word(table, 3), word(table, 4), word(table, 5), word(table, 7)
+    first = word(table.first_run, 0) + table.after
+    runs, each, out, block = table.runs, table.each, table.out, table.block
 """
 #: A scalar, of which a block may hold a run before the first.
 _SCALAR = """    before = first % u8({width})
@@ -31,7 +42,7 @@ _ONE = """    if each == u8(1):
         return
 """
 _ARRAY = """    for i in range(runs):
-        draw_{law}_{code}_blocks(key, first + i, block, out + i * word(table, 6), u8(0), each)
+        draw_{law}_{code}_blocks(key, first + i, block, out + i * table.step, u8(0), each)
 """
 _KINDS = {"scalar": _SCALAR, "any": _ONE + _ARRAY, "many": _ARRAY}
 #: What a draw counts for where loops are cut, and the elements between which they may be.
@@ -45,7 +56,8 @@ def source(law: str, code: str, kind: str) -> str:
     have "any" number of elements, or "many", for which half of the code is enough.
     """
     item, width = {"f4": (4, 2), "f8": (8, 1)}[code]
-    return (_HEAD + _KINDS[kind]).format(law=law, code=code, item=item, width=width)
+    text = (_HEAD + _KINDS[kind]).format(law=law, code=code, item=item, width=width)
+    return kernel(Fill, text)
 
 
 def source_of(leaf: Expr, code: str) -> str:
@@ -65,34 +77,22 @@ def first_readers(order: Sequence[Uses], leaves: Collection[Expr]) -> list[list[
     return found
 
 
-class Places(NamedTuple):
-    """Bytes from the beginning of a frame to what rows that draw noise read and write."""
-
-    key: int
-    first_run: int
-    out: int
-
-
-def row(function: int, runs: int, each: int, item: int, places: Places) -> Call:
-    """Return the row that draws `each` elements of `item` bytes in each run."""
-    addresses: list[Address] = [(k, None, at) for k, at in zip((0, 1, 5), places, strict=True)]
-    return Call(function, [0, 0, 0, runs, each, 0, each * item, 0], addresses)
-
-
-def parts(call: Call, item: int) -> Cut:
-    """Return a row that fills a leaf in parts: along runs, or along the elements of one."""
-    _, _, _, runs, each, _, step, _ = call.words
-    over_runs = runs > 1
-    operations = runs * each * OPERATIONS
-    at = ends(runs if over_runs else each // ALIGNED, operations)
+def fill_parts(function: int, fill: Fill, item: int) -> Cut:
+    """Rows that fill a leaf of `item` bytes an element: cut along runs, or along those of one."""
+    over_runs = fill.runs > 1
+    operations = fill.runs * fill.each * OPERATIONS
+    at = ends(fill.runs if over_runs else fill.each // ALIGNED, operations)
     if at is None:
-        return Cut([call])
-    shift = np.zeros((len(at) - 1, len(call.words)), np.int64)
+        return Cut([Call(function, fill)])
     if over_runs:
-        shift[:, 2], shift[:, 3], shift[:, 5] = at[:-1], np.diff(at) - runs, at[:-1] * step
+        parts = [
+            fill._replace(after=i, runs=end - i, out=fill.out.moved(i * fill.step))
+            for i, end in pairwise(at)
+        ]
     else:
-        at *= ALIGNED
-        at[-1], width = each, 8 // item
-        shift[:, 4], shift[:, 5] = np.diff(at) - each, at[:-1] * item
-        shift[:, 7] = at[:-1] // width
-    return Cut([part(call, row) for row in shift.tolist()], operations)
+        at, width = [ALIGNED * i for i in at[:-1]] + [fill.each], 8 // item
+        parts = [
+            fill._replace(each=end - i, out=fill.out.moved(i * item), block=i // width)
+            for i, end in pairwise(at)
+        ]
+    return Cut([Call(function, part) for part in parts], operations)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scg.engine.codegen import native
 from scg.engine.codegen.kernels import Word
+from scg.engine.codegen.layout import kernel
 from scg.engine.codegen.nests import Axis, moves
 from scg.engine.interpreter import full
 from scg.ir.expr import Expr
@@ -30,17 +32,33 @@ MOST = 16
 WIDE = {"f4": "f8"}
 
 
-#: An operand's position, the array that it points into, and bytes from there; without an array they
-#: count from the beginning of the frame.
-Address = tuple[int, Expr | None, int]
+class At(NamedTuple):
+    """An address: bytes from the beginning of an array or, without one, of the frame."""
+
+    base: Expr | None
+    offset: int
+
+    def moved(self, by: int) -> At:
+        """The address some bytes further."""
+        return At(self.base, self.offset + by)
 
 
 class Call(NamedTuple):
-    """A row of the table: a function, its operands, and which of those are addresses."""
+    """A row of the table: a function and its words, by a layout if it has one."""
 
     function: int
-    words: list[int]
-    addresses: list[Address]
+    words: Sequence[int | At]
+
+
+class Join(NamedTuple):
+    """Words of the kernel that joins the sums or maxima of parts."""
+
+    count: int  # elements of the result
+    out: At
+    first: At  # the first part
+    length: int  # bytes of a part
+    parts: int
+    row: At  # of elements as wide as totals are kept
 
 
 class Cut(NamedTuple):
@@ -54,7 +72,7 @@ class Cut(NamedTuple):
     joins: Sequence[Call] = ()
 
 
-def ends(length: int, operations: int) -> np.ndarray | None:
+def ends(length: int, operations: int) -> list[int] | None:
     """Return where the parts of an axis begin and end, or None where one is enough.
 
     Parameters
@@ -67,27 +85,7 @@ def ends(length: int, operations: int) -> np.ndarray | None:
     parts = min(length, operations // LEAST, MOST)
     if operations < LARGE or parts < 2:
         return None
-    return np.arange(parts + 1) * length // parts
-
-
-def part(call: Call, shift: Sequence[int], apart: Mapping[int, int] | None = None) -> Call:
-    """Return a part of a row.
-
-    Parameters
-    ----------
-    call : Call
-        The row.
-    shift : sequence of int
-        What is added to each of its words.
-    apart : mapping, optional
-        Positions of addresses that point elsewhere, to bytes from the beginning of the frame.
-    """
-    apart = apart or {}
-    addresses = [
-        (k, None, apart[k]) if k in apart else (k, base, offset + shift[k])
-        for k, base, offset in call.addresses
-    ]
-    return Call(call.function, [w + s for w, s in zip(call.words, shift, strict=True)], addresses)
+    return [i * length // parts for i in range(parts + 1)]
 
 
 def loop_parts(
@@ -118,45 +116,44 @@ def loop_parts(
     """
     if not words or words[0].kind != "size" or any(item.kind == "row" for item in loop.items):
         return Cut([call])
-    axis, values = words[0].along[-1], call.words
-    lengths = [v for word, v in zip(words, values, strict=True) if word.kind == "size"]
+    axis = words[0].along[-1]
+    lengths: list[Any] = [
+        value for word, value in zip(words, call.words, strict=True) if word.kind == "size"
+    ]
     operations = math.prod(lengths) * len(loop.items)
     at = ends(lengths[0], operations)
     if at is None:
         return Cut([call])
-    shift = np.zeros((len(at) - 1, len(words)), np.int64)
-    shift[:, 0] = np.diff(at) - lengths[0]
     reduced = {item.to.base: item for item in loop.stored if item.kind == "reduce"}
     apart: dict[Expr, list[int]] = {}
-    for k, word in enumerate(words):
+    parts = [[end - start, *call.words[1:]] for start, end in pairwise(at)]
+    for k, (word, value) in enumerate(zip(words, call.words, strict=True)):
         if word.axes is None:
             continue
         base = word.axes.base
         axes = reduced[base].to if base in reduced else word.axes
         step = stride(axes, axis) if moves(axes, axis) else 0
-        if word.kind == "address" and step:
-            shift[:, k] = at[:-1] * step * type_of(base, real).itemsize
-        elif word.kind == "address" and base in reduced:
+        if isinstance(value, At) and step:
+            item = type_of(base, real).itemsize
+            for part, start in zip(parts, at, strict=False):
+                part[k] = value.moved(start * step * item)
+        elif isinstance(value, At) and base in reduced:
             apart.setdefault(base, []).append(k)
         elif word.kind == "count" and step:
-            shift[:, k] = np.diff(at) * step - values[k]
-    place: dict[int, int] = {}
-    steps: dict[int, int] = {}
+            for part in parts:
+                part[k] = part[0] * step
     joins = []
     for base, positions in apart.items():
         count, dtype = math.prod(full(base, sizes)), type_of(base, real)
         length = count * dtype.itemsize
-        start = room(length * len(shift))
-        place |= dict.fromkeys(positions, start)
-        steps |= dict.fromkeys(positions, length)
+        first = At(None, room(length * len(parts)))
+        for i, part in enumerate(parts):
+            for k in positions:
+                part[k] = first.moved(i * length)
         function = native.address(join_source(dtype.str[1:], reduced[base].expr.op.name))
-        addresses: list[Address] = [(1, base, 0), (2, None, start), (5, None, room(8 * count))]
-        joins.append(Call(function, [count, 0, 0, length, len(shift), 0], addresses))
-    parts = [
-        part(call, row, {k: start + i * steps[k] for k, start in place.items()})
-        for i, row in enumerate(shift.tolist())
-    ]
-    return Cut(parts, operations, joins)
+        row = At(None, room(8 * count))
+        joins.append(Call(function, Join(count, At(base, 0), first, length, len(parts), row)))
+    return Cut([Call(call.function, part) for part in parts], operations, joins)
 
 
 def joins_of(loop: Loop, real: np.dtype) -> set[str]:
@@ -166,22 +163,18 @@ def joins_of(loop: Loop, real: np.dtype) -> set[str]:
 
 
 def join_source(code: str, op: str) -> str:
-    """Return the kernel that joins the sums or maxima of parts.
-
-    Its words: elements, address of the result, address of the first part, bytes of a part, parts,
-    address of a row that is as wide as totals are kept.
-    """
+    """Return the kernel that joins the sums or maxima of parts."""
     wide = WIDE.get(code, code)
     joined = "x + y" if op == "sum" else "(y if (y > x or y != y) else x)"
-    return f"""def kernel(table):
-    count, part, row = word(table, 0), word(table, 2), word(table, 5)
+    text = f"""    count, part, row = table.count, table.first, table.row
     for j in range(count):
         store_{wide}(row, j, {wide}(load_{code}(part, j, 1, 1)), 0, 1)
-    for i in range(u8(1), word(table, 4)):
-        part = part + word(table, 3)
+    for i in range(u8(1), table.parts):
+        part = part + table.length
         for j in range(count):
             x, y = load_{wide}(row, j, 0, 1), {wide}(load_{code}(part, j, 1, 1))
             store_{wide}(row, j, {joined}, 0, 1)
     for j in range(count):
-        store_{code}(word(table, 1), j, {code}(load_{wide}(row, j, 1, 1)), 0, 1)
+        store_{code}(table.out, j, {code}(load_{wide}(row, j, 1, 1)), 0, 1)
 """
+    return kernel(Join, text)

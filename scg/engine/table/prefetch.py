@@ -10,20 +10,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from scg.engine.codegen import native
-from scg.engine.table.parts import Call
+from scg.engine.codegen.layout import kernel
+from scg.engine.table.parts import At, Call
 from scg.ir.expr import Expr
 from scg.schedule.order import Uses
 
-#: Asks for an array. Its words: address, lines, and one: to multiply by it takes the cycles that
-#: have to lie between two lines, for a processor seems to drop what it cannot note in time.
-SOURCE = """def kernel(table):
-    line, one = word(table, 0), word(table, 2)
-    for _ in range(word(table, 1)):
+
+class Ask(NamedTuple):
+    """Words of the kernel that asks for an array: its address, its lines of memory, and one."""
+
+    line: At
+    count: int
+    one: int = 1
+
+
+#: To multiply by one takes the cycles that have to lie between two lines: a processor seems to drop
+#: what it cannot note in time.
+SOURCE = kernel(
+    Ask,
+    """    line, one = table.line, table.one
+    for _ in range(table.count):
         prefetch(line)
         line = (line + u8(64)) * one
-"""
+""",
+)
 LINE = 64
 #: Bytes of all arrays of a short entry, which fit the nearest cache.
 SHORT = 1 << 15
@@ -67,4 +80,4 @@ def foresee(
 
 def row(base: Expr, length: int) -> Call:
     """Return the row that asks for an array of some bytes."""
-    return Call(native.address(SOURCE), [0, -(-length // LINE), 1], [(0, base, 0)])
+    return Call(native.address(SOURCE), Ask(At(base, 0), -(-length // LINE)))

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.table.parts import Call, Cut, part
+from scg.engine.table.parts import At, Call, Cut
 from scg.engine.walk import blas
+from scg.engine.walk.blas import Products
 from scg.ir.plate import Plate
 from scg.schedule.fuse import Gemm
 from scg.schedule.lower import Product, elements_of
@@ -60,15 +61,14 @@ def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype
             item * sum(i * s[k] for i, (_, s) in zip(index, outer, strict=True)) for k in range(3)
         ]
         left, right = entry.operands
-        sides = [(left, starts[0], steps[0] * item), (right, starts[1], steps[1] * item)]
+        sides = [(left, starts[0], steps[0]), (right, starts[1], steps[1])]
         head, order = _shape(product, rows, inner, columns)
-        values = [count, blas.gemm_address(f"f{item}") or 0, *head]
-        addresses = []
+        matrices = []
         for k, leading in order:
-            base, start, step = (*sides, (out, starts[2], steps[2] * item))[k]
-            addresses.append((len(values), base, start))
-            values += [0, max(leading, 1), step]
-        made.append(Call(function, values, addresses))
+            base, start, step = (*sides, (out, starts[2], steps[2]))[k]
+            matrices += [At(base, start), max(leading, 1), step * item]
+        gemm = blas.gemm_address(f"f{item}") or 0
+        made.append(Call(function, Products(count, gemm, *head, *matrices)))
     return made
 
 
@@ -90,28 +90,26 @@ def product_parts(call: Call, threads: int, item: int) -> Cut:
 
     A loop of many products is cut between them, a product along the longer side of its result.
     """
-    count, _, ta, tb, m, n, k, _, lda, step_a, _, ldb, step_b, _, ldc, step_c = call.words
-    work = count * m * n * k
+    p = Products(*call.words)  # type: ignore[arg-type]
+    work = p.count * p.m * p.n * p.k
     most = min(threads, work // LEAST)
     if work < LARGE or most < 2:
         return Cut([call])
-    # What is cut, its length, multiples, and the bytes that A, B and C move by for one of them.
-    if count >= most:
-        word, length, unit, moves = 0, count, 1, (step_a, step_b, step_c)
-    elif n >= m:
-        by_b = 1 if tb == blas.NO_TRANSPOSE else ldb
-        word, length, unit, moves = 5, n, ALIGNED, (0, by_b * item, item)
+    # What is cut, multiples of it, and the bytes that A, B and C move by for one.
+    if p.count >= most:
+        cut, unit, moves = "count", 1, (p.step_a, p.step_b, p.step_c)
+    elif p.n >= p.m:
+        by_b = 1 if p.tb == blas.NO_TRANSPOSE else p.ldb
+        cut, unit, moves = "n", ALIGNED, (0, by_b * item, item)
     else:
-        by_a = lda if ta == blas.NO_TRANSPOSE else 1
-        word, length, unit, moves = 4, m, ALIGNED, (by_a * item, 0, ldc * item)
+        by_a = p.lda if p.ta == blas.NO_TRANSPOSE else 1
+        cut, unit, moves = "m", ALIGNED, (by_a * item, 0, p.ldc * item)
+    length = getattr(p, cut)
     pieces = -(-length // unit)
-    at = np.minimum(np.arange(most + 1) * pieces // most * unit, length).tolist()
+    at = [min(i * pieces // most * unit, length) for i in range(most + 1)]
     parts = []
     for first, last in itertools.pairwise(at):
-        shift = [0] * len(call.words)
-        shift[word] = last - first - length
-        for position, move in zip((7, 10, 13), moves, strict=True):
-            shift[position] = first * move
+        a, b, c = (x.moved(first * move) for x, move in zip((p.a, p.b, p.c), moves, strict=True))
         if last > first:
-            parts.append(part(call, shift))
+            parts.append(Call(call.function, p._replace(**{cut: last - first}, a=a, b=b, c=c)))
     return Cut(parts, work // OPERATION)

@@ -15,7 +15,7 @@ from scg.engine.interpreter import Sizes, full
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch, products
 from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of, place
-from scg.engine.table.parts import Address, Call, Cut, loop_parts
+from scg.engine.table.parts import At, Call, Cut, loop_parts
 from scg.engine.walk.ports import Ports
 from scg.engine.walk.team import Stage, walk
 from scg.ir.expr import Expr
@@ -155,18 +155,20 @@ class Table:
         self._key_of = {leaf: self._keys + 8 * i for i, leaf in enumerate(noise)}
         if noise:
             leaves = self._leaf_keys.ctypes.data
-            places: list[Address] = [(0, None, self._seed), (2, None, self._keys)]
-            row = Call(native.address(keys.SOURCE), [0, leaves, 0, len(noise)], places)
-            self._add(Cut([row]), None, draws=True)
+            words = keys.Keys(At(None, self._seed), leaves, At(None, self._keys), len(noise))
+            self._add(Cut([Call(native.address(keys.SOURCE), words)]), None, draws=True)
 
     def _draw(self, leaf: Expr, function: int) -> None:
         """Append rows that fill a noise leaf."""
         item, shape = self.real.itemsize, full(leaf, self.sizes)
-        places = streams.Places(self._key_of[leaf], self._first, self.offsets[leaf])
         over_runs = bool(leaf.plates) and leaf.plates[0].rank == 0
         runs, *shape = shape if over_runs else (1, *shape)
-        row = streams.row(function, runs, math.prod(shape), item, places)
-        self._add(streams.parts(row, item), None, draws=True)
+        each = math.prod(shape)
+        key, first, out = (
+            At(None, at) for at in (self._key_of[leaf], self._first, self.offsets[leaf])
+        )
+        words = streams.Fill(key, first, 0, runs, each, out, each * item, 0)
+        self._add(streams.fill_parts(function, words, item), None, draws=True)
 
     def _length(self, axis: Axis, loop: Loop) -> int:
         if isinstance(axis, Plate):
@@ -181,9 +183,9 @@ class Table:
         return axes.base.size * math.prod(elements_of(p, self.sizes, {}) for p in later)
 
     def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
-        values, addresses = [], []
+        values: list[int | At] = []
         for word in words:
-            value = word.value
+            value: Any = word.value
             if word.kind == "size":
                 value = 1
                 for axis in word.along:
@@ -191,28 +193,31 @@ class Table:
             elif word.axes is not None:
                 itemsize = type_of(word.axes.base, self.real).itemsize
                 if word.kind == "address":
-                    addresses.append((len(values), word.axes.base, word.axes.offset * itemsize))
+                    value = At(word.axes.base, word.axes.offset * itemsize)
                 elif word.kind == "count":
                     value = math.prod(full(word.axes.base, self.sizes))
                 else:
                     value = self._stride(word.axes, word.along[-1])
                     value *= itemsize if word.kind == "step" else 1
             values.append(value)
-        return Call(function, values, addresses)
+        return Call(function, values)
 
     # --- tables ---------------------------------------------------------------------------------
     def _flatten(self) -> None:
         rows = self._rows
         self._starts = np.cumsum([0, *(len(row.words) for row in rows)])
-        self._words = np.array([w for row in rows for w in row.words], np.int64)
-        inner, outer = [], []
-        for row, start in zip(rows, self._starts, strict=False):
-            for position, base, offset in row.addresses:
-                if base is not None and base in self.ports.slots:
-                    outer.append((start + position, self.ports.slots[base], offset))
-                else:
-                    place = 0 if base is None else self.offsets[base]
-                    inner.append((start + position, place + offset))
+        values, inner, outer = [], [], []
+        for position, word in enumerate(word for row in rows for word in row.words):
+            if not isinstance(word, At):
+                values.append(word)
+                continue
+            values.append(0)
+            base, offset = word
+            if base is not None and base in self.ports.slots:
+                outer.append((position, self.ports.slots[base], offset))
+            else:
+                inner.append((position, offset if base is None else self.offsets[base] + offset))
+        self._words = np.array(values, np.int64)
         self._inner = np.array(inner, np.int64).reshape(-1, 2)
         self._outer = tuple(np.array(outer, np.int64).reshape(-1, 3).T.copy())
 

@@ -12,29 +12,54 @@ import ctypes
 import functools
 import os
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from scg.engine.codegen.layout import kernel
 
 _SYMBOLS = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
 _THREADS = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_")
 
-#: Runs ``table[0]`` products of row-major matrices: function, shape, three operands and steps.
-SOURCE = """def kernel(table):
-    a = word(table, 7)
-    b = word(table, 10)
-    c = word(table, 13)
-    for i in range(word(table, 0)):
+
+class Products(NamedTuple):
+    """Words of the kernel that runs a loop of products of row-major matrices, C = op(A) op(B)."""
+
+    count: int
+    gemm: int  # the address of BLAS's function
+    ta: int  # BLAS's flags of transposition
+    tb: int
+    m: int  # rows of C
+    n: int  # columns of C
+    k: int  # the axis that is summed
+    a: Any  # address of the first product's A
+    lda: int  # elements from row to row
+    step_a: int  # bytes from product to product
+    b: Any
+    ldb: int
+    step_b: int
+    c: Any
+    ldc: int
+    step_c: int
+
+
+_SOURCE = kernel(
+    Products,
+    """    a, b, c = table.a, table.b, table.c
+    for i in range(table.count):
         gemm_{code}(
-            word(table, 1), word(table, 2), word(table, 3),
-            word(table, 4), word(table, 5), word(table, 6),
-            a, word(table, 8), b, word(table, 11), c, word(table, 14),
+            table.gemm, table.ta, table.tb, table.m, table.n, table.k,
+            a, table.lda, b, table.ldb, c, table.ldc,
         )
-        a = a + word(table, 9)
-        b = b + word(table, 12)
-        c = c + word(table, 15)
-"""
+        a, b, c = a + table.step_a, b + table.step_b, c + table.step_c
+""",
+)
 NO_TRANSPOSE, TRANSPOSE = 111, 112
+
+
+def source(code: str) -> str:
+    """The kernel of :class:`Products`, given the type code of floats."""
+    return _SOURCE.replace("{code}", code)
 
 
 @functools.cache

@@ -79,7 +79,7 @@ class Executable:
             kernel = generate(entry, self.code)
             return kernel.source, kernel.words
         if isinstance(entry, Gemm):
-            return blas.SOURCE.replace("{code}", self.code), ()
+            return blas.source(self.code), ()
         return None, ()
 
     @property

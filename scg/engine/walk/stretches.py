@@ -9,48 +9,77 @@ threads changes no bit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scg.engine.blocks import STRETCHES
 from scg.engine.codegen import native
+from scg.engine.codegen.layout import Task, kernel, positions
 from scg.engine.walk.connection import Connection
 from scg.engine.walk.ports import address
-from scg.engine.walk.team import SERIAL, Team
+from scg.engine.walk.team import SERIAL, Rows, Team
 from scg.seeds.noise import seed_word
 
-#: Runs one stretch. Its words: blocks, runs of a block, the first run and where to write it; the
-#: walk of the table; the merges' walk, and where to write how many runs are merged already.
-STRETCH = """def kernel(table):
-    for block in range(word(table, 0)):
-        before = block * word(table, 1)
-        put_i8(word(table, 3), u8(0), i8(word(table, 2) + before))
-        if call(word(table, 4), word(table, 5)):
-            raise IndexError("an index is out of bounds")
-        put_f8(word(table, 7), u8(0), f8(before))
-        call(word(table, 4), word(table, 6))
-"""
 
-#: Merges the mean and the squared deviations of a block into those of the blocks before.
-#: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance", The American
-#: Statistician 37(3), equation 2.1. Words: elements; address of how many runs came before and how
-#: many come; addresses of mean and deviations before, and of the block's.
-MERGE = """def kernel(table):
-    before, new = get_f8(word(table, 1), u8(0)), get_f8(word(table, 1), u8(1))
+class Stretch(NamedTuple):
+    """Words of the kernel that runs one stretch; the last five are addresses."""
+
+    blocks: int
+    runs: int  # of a block
+    first: int  # run of the stretch
+    first_run: int  # of a block, which its rows read
+    serial: int  # the kernel that walks rows
+    block: int  # `Rows` of a block
+    merges: int  # `Rows` that merge its moments
+    before: int  # how many runs are merged
+
+
+STRETCH = kernel(
+    Stretch,
+    """    for block in range(table.blocks):
+        before = block * table.runs
+        put_i8(table.first_run, u8(0), i8(table.first + before))
+        if call(table.serial, table.block):
+            raise IndexError("an index is out of bounds")
+        put_f8(table.before, u8(0), f8(before))
+        call(table.serial, table.merges)
+""",
+)
+
+
+class Merge(NamedTuple):
+    """Words of the kernel that merges moments of a block into those of the blocks before.
+
+    Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
+    The American Statistician 37(3), equation 2.1.
+    """
+
+    count: int  # elements of the output
+    runs: int  # address of the number of runs before, and in the block
+    mean: int  # addresses of means, and of summed squared deviations
+    squares: int
+    block_mean: int
+    block_squares: int
+
+
+MERGE = kernel(
+    Merge,
+    """    before, new = get_f8(table.runs, u8(0)), get_f8(table.runs, u8(1))
     share = new / (before + new)
-    mean, squares = word(table, 2), word(table, 3)
-    for j in range(word(table, 0)):
-        delta = f8(load_{code}(word(table, 4), j, 2, 3)) - load_f8(mean, j, 0, 3)
-        spread = f8(load_{code}(word(table, 5), j, 3, 3)) + delta * delta * (before * share)
+    mean, squares = table.mean, table.squares
+    for j in range(table.count):
+        delta = f8(load_{code}(table.block_mean, j, 2, 3)) - load_f8(mean, j, 0, 3)
+        spread = f8(load_{code}(table.block_squares, j, 3, 3)) + delta * delta * (before * share)
         store_f8(squares, j, load_f8(squares, j, 1, 3) + spread, 1, 3)
         store_f8(mean, j, load_f8(mean, j, 0, 3) + delta * share, 0, 3)
-"""
+""",
+)
 
 
 def sources(code: str) -> tuple[str, str]:
     """Return the kernels of stretches, given the type code of floats."""
-    return STRETCH, MERGE.format(code=code)
+    return STRETCH, MERGE.replace("{code}", code)
 
 
 class Stretches:
@@ -82,41 +111,33 @@ class Stretches:
         self._ends = np.cumsum([0, *(outputs[key].size for key in self._keys)]).tolist()
         self._merged = np.zeros((STRETCHES, 2, self._ends[-1]))
         self._counts = np.tile([0.0, runs], (STRETCHES, 1))
-        self._tables = np.zeros((STRETCHES, 8), np.int64)
-        self._tables[:, :2] = blocks, runs
+        self._tables = np.zeros((STRETCHES, len(Stretch._fields)), np.int64)
         owned: list[Any] = [self._connections, self._merged, self._counts, self._tables]
         stretch, merge = map(native.address, sources(code))
         serial = native.address(SERIAL)
         for i, connection in enumerate(self._connections):
-            walks = self._walks(i, connection, merge, owned)
-            self._tables[i, 3:] = [
-                address(connection.frame.first_run),
-                serial,
-                address(walks),
-                address(walks[1]),
-                address(self._counts[i]),
-            ]
-        self._team = Team([(stretch, address(row), 0) for row in self._tables], STRETCHES, owned)
+            block, merges = self._walks(i, connection, merge, owned)
+            first_run, count = address(connection.frame.first_run), address(self._counts[i])
+            walks = (address(block), address(merges))
+            self._tables[i] = list(Stretch(blocks, runs, 0, first_run, serial, *walks, count))
+        self._first = self._tables[:, positions(Stretch).first]
+        tasks = [Task(stretch, address(row), 0) for row in self._tables]
+        self._team = Team(tasks, STRETCHES, owned)
 
     def _walks(
         self, number: int, connection: Connection, merge: int, owned: list[Any]
     ) -> np.ndarray:
         """Return what the serial driver walks: the rows of a block, and those that merge it."""
         outputs, rows = connection.outputs, connection.frame.code
-        merges = np.zeros((len(self._keys), 6), np.int64)
+        merges = np.zeros((len(self._keys), len(Merge._fields)), np.int64)
         code = np.zeros((len(self._keys), 2), np.int64)
         for i, (key, start) in enumerate(zip(self._keys, self._ends, strict=False)):
             mean, spread = outputs[key], outputs["spread", key]
-            into = [address(self._merged[number, k, start:]) for k in (0, 1)]
-            merges[i] = [
-                mean.size,
-                address(self._counts[number]),
-                *into,
-                address(mean),
-                address(spread),
-            ]
+            means, squares = (address(self._merged[number, k, start:]) for k in (0, 1))
+            runs, block = address(self._counts[number]), (address(mean), address(spread))
+            merges[i] = list(Merge(mean.size, runs, means, squares, *block))
             code[i] = merge, address(merges[i])
-        walks = np.array([[len(rows), address(rows)], [len(code), address(code)]], np.int64)
+        walks = np.array([Rows(len(x), address(x)) for x in (rows, code)], np.int64)
         owned += [merges, code, walks]
         return walks
 
@@ -126,7 +147,7 @@ class Stretches:
         word = seed_word(seed)
         for connection in self._connections:
             connection.frame.seed[0], connection.frame.seed[1] = word
-        self._tables[:, 2] = first_run + self._length * np.arange(STRETCHES)
+        self._first[:] = first_run + self._length * np.arange(STRETCHES)
         self._merged.fill(0.0)
         if self._team():
             for connection in self._connections:

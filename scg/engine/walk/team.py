@@ -22,31 +22,36 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.engine.codegen import native
+from scg.engine.codegen.layout import LINE, Counters, Job, Shared, Task, kernel
 from scg.engine.walk import blas
 
-#: Walks rows of (function, operands): threaded code. Its words: rows, and where they are.
-SERIAL = """def kernel(table):
-    code = word(table, 1)
-    for i in range(word(table, 0)):
+
+class Rows(NamedTuple):
+    """Words of the kernel that walks rows of (function, operands): how many, and their address."""
+
+    count: int
+    at: int
+
+
+SERIAL = kernel(
+    Rows,
+    """    code = table.at
+    for i in range(table.count):
         if call(load_i8(code, i + i, 0, 0), load_i8(code, i + i + u8(1), 0, 0)):
             raise IndexError("an index is out of bounds")
-"""
-
-#: Leads a team. The table's words: the number of tasks, their address, that of a function that lets
-#: other threads run, the number of the call, and what the threads share; see
-#: :mod:`scg.engine.codegen.tasks`. Those of a task: function, operands, tasks that must be done
-#: before.
+""",
+)
+#: Leads a team; its words are :class:`scg.engine.codegen.layout.Shared`.
 LEAD = """def kernel(table):
     if lead(table):
         raise IndexError("an index is out of bounds")
 """
-#: Helps; its words are the address of a team's table and the number of the call.
+#: Helps; its words are :class:`scg.engine.codegen.layout.Job`.
 HELP = """def kernel(table):
     help_out(table)
 """
 SOURCES = (SERIAL, LEAD, HELP)
 
-WORDS, FOLLOWING, PRESENT = 48, 8, 40
 CLOSED = 1 << 62
 #: Operations that are worth waking helpers for.
 WORTH = 1 << 20
@@ -96,15 +101,15 @@ def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callabl
             merged.append(stage._replace(rows=range(start, end)))
     headers = np.zeros((len(merged) + 1, 2), np.int64)
     owned += [code, headers]
-    tasks: list[tuple[int, int, int]] = []
+    tasks: list[Task] = []
     serial = native.address(SERIAL)
     for header, stage in zip(headers, merged, strict=False):
         before = len(tasks)
         if stage.work:
-            tasks += [(*code[row].tolist(), before) for row in stage.rows]
+            tasks += [Task(int(code[row, 0]), int(code[row, 1]), before) for row in stage.rows]
         else:
-            header[:] = len(stage.rows), code.ctypes.data + 16 * stage.rows.start
-            tasks.append((serial, header.ctypes.data, before))
+            header[:] = list(Rows(len(stage.rows), code[stage.rows.start :].ctypes.data))
+            tasks.append(Task(serial, header.ctypes.data, before))
     shared = [stage for stage in merged if stage.work]
     if not shared:
         return native.caller(SERIAL, headers.ctypes.data)
@@ -117,7 +122,7 @@ class Team:
 
     Parameters
     ----------
-    tasks : sequence of (function, operands, tasks that must be done before)
+    tasks : sequence of Task
         What runs, in order.
     most : int
         Threads that find something to do.
@@ -125,28 +130,30 @@ class Team:
         What must live as long as a thread may look at the table.
     """
 
-    def __init__(self, tasks: Sequence[tuple[int, int, int]], most: int, owned: Any):
+    def __init__(self, tasks: Sequence[Task], most: int, owned: Any):
         words = np.array(tasks, np.int64)
-        memory = np.zeros(WORDS + 8, np.int64)
-        start = -memory.ctypes.data % 64 // 8
-        table = memory[start : start + WORDS]
-        table[:3] = len(tasks), words.ctypes.data, _idle()
-        table[FOLLOWING] = CLOSED
-        self._owned, self._most, self._table = (owned, words, memory), most, table
-        self._lead = native.caller(LEAD, table.ctypes.data)
+        memory = np.zeros((2 + len(Counters._fields), LINE // 8), np.int64)
+        start = -memory.ctypes.data % LINE // 8
+        first, *lines = memory.reshape(-1)[start : start - LINE // 8].reshape(-1, LINE // 8)
+        shared, counters = Shared(*first[: len(Shared._fields), None]), Counters(*lines)
+        shared.tasks[0], shared.at[0], shared.idle[0] = len(tasks), words.ctypes.data, _idle()
+        counters.following[0] = CLOSED
+        self._owned, self._most, self._table = (owned, words, memory), most, first.ctypes.data
+        self._number, self._present = shared.number, counters.present
+        self._lead = native.caller(LEAD, self._table)
         self._calls = 0
 
     def __call__(self) -> int:
         """Run all tasks; return what is not 0 where a kernel failed."""
         with blas.one_thread as threads:
-            self._table[3] = self._calls = self._calls + 1
-            for _ in range(_ready(min(threads, self._most) - 1) - int(self._table[PRESENT])):
+            self._number[0] = self._calls = self._calls + 1
+            for _ in range(_ready(min(threads, self._most) - 1) - int(self._present[0])):
                 _waiting.put(functools.partial(self._help, self._calls))
             return self._lead()
 
     def _help(self, number: int) -> None:
         """What a helper calls; it holds the memory of the table while it does."""
-        job = (ctypes.c_int64 * 2)(self._table.ctypes.data, number)
+        job = (ctypes.c_int64 * 2)(*Job(self._table, number))
         native.caller(HELP, ctypes.addressof(job))()
 
 

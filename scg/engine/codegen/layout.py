@@ -1,0 +1,56 @@
+"""Operand tables by name: the words of a kernel are the fields of a layout."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+
+def positions(layout: Any) -> Any:
+    """The layout whose fields hold their own positions."""
+    return layout(*range(len(layout._fields)))
+
+
+def kernel(layout: Any, text: str) -> str:
+    """Source of a kernel, in whose text ``table.name`` stands for a word of its layout."""
+    at = positions(layout)
+    body = re.sub(r"\btable\.(\w+)", lambda found: f"word(table, {getattr(at, found[1])})", text)
+    return f"def kernel(table):\n{body}"
+
+
+#: Bytes of a line of a processor's cache.
+LINE = 64
+
+
+class Task(NamedTuple):
+    """What one thread of a team runs: a kernel, its operands, and the tasks to be done before."""
+
+    function: int
+    operands: int
+    before: int
+
+
+class Shared(NamedTuple):
+    """Words of a team's table; its :class:`Counters` follow."""
+
+    tasks: Any
+    at: Any  # address of the first task
+    idle: Any  # address of a function that lets other threads run
+    number: Any  # of the call
+
+
+class Counters(NamedTuple):
+    """What the threads of a team count, each in a line of its own."""
+
+    following: Any  # the next task
+    done: Any  # tasks
+    failed: Any  # tasks
+    opened: Any  # the number of the open call
+    present: Any  # helpers that look for tasks
+
+
+class Job(NamedTuple):
+    """Words of a helper: the address of a team's table, and the number of the call."""
+
+    table: int
+    number: int
