@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -14,25 +15,35 @@ exp, log, log1p, sigmoid, softplus = (
 _entropy_series = polynomial([(-1) ** n / ((n + 1) * (n + 2)) for n in range(17)])
 
 
+#: Name to the function of one element.
+DENSITIES: dict[str, Any] = {}
+
+
+def density(function: Callable[..., Any]) -> Any:
+    """Make the twin of the op of a function's name."""
+    made = DENSITIES[function.__name__] = helper(function)
+    return made
+
+
 @helper
 def times(c, log_x):
     """Return c log x, zero where c is zero."""
     return 0.0 if c == 0.0 else c * log_x
 
 
-@helper
+@density
 def log_ratio(x, y):
     """Twin of the op of this name."""
     return log1p((x - y) / y) if abs(x - y) < 0.5 * y else log(x / y)
 
 
-@helper
+@density
 def log_over_gamma_mean(x, a, b, reciprocal):
     """Twin of the op of this name."""
     return log_ratio(b / x if reciprocal else b * x, a)
 
 
-@helper
+@density
 def gamma_core(x, a, b, reciprocal):
     """Twin of the op of this name."""
     y = b / x if reciprocal else b * x
@@ -40,32 +51,32 @@ def gamma_core(x, a, b, reciprocal):
     return -inf if y == inf else core
 
 
-@helper
+@density
 def gamma_slope(x, c, b, reciprocal):
     """Twin of the op of this name."""
     return (0.0 if c == 0.0 else c / x) - (1.0 / b if reciprocal else b)
 
 
-@helper
+@density
 def log_over_mean(x, a, b, logit):
     """Twin of the op of this name."""
     return (-softplus(-x) if logit else log(x)) + log1p(b / a)
 
 
-@helper
+@density
 def log_rest_over_mean(x, a, b, logit):
     """Twin of the op of this name."""
     return (-softplus(x) if logit else log1p(-x)) + log1p(a / b)
 
 
-@helper
+@density
 def beta_core(x, a, b, logit):
     """Twin of the op of this name."""
     left = times(a - 1.0, log_over_mean(x, a, b, logit))
     return left + times(b - 1.0, log_rest_over_mean(x, a, b, logit))
 
 
-@helper
+@density
 def beta_slope(x, c, d, logit):
     """Twin of the op of this name."""
     if logit:
@@ -73,24 +84,10 @@ def beta_slope(x, c, d, logit):
     return c / (1.0 if c == 0.0 else x) - d / (1.0 if d == 0.0 else 1.0 - x)
 
 
-@helper
+@density
 def relative_entropy(x, y):
     """Twin of the op of this name."""
     t = (x - y) / y
     if abs(t) < 0.1:
         return y * t * t * _entropy_series(t)
     return times(x, log(1.0 if x == 0.0 else x / y)) - (x - y)
-
-
-#: Name to the function of one element.
-DENSITIES: dict[str, Any] = {
-    "log_ratio": log_ratio,
-    "log_over_gamma_mean": log_over_gamma_mean,
-    "gamma_core": gamma_core,
-    "gamma_slope": gamma_slope,
-    "log_over_mean": log_over_mean,
-    "log_rest_over_mean": log_rest_over_mean,
-    "beta_core": beta_core,
-    "beta_slope": beta_slope,
-    "relative_entropy": relative_entropy,
-}

@@ -11,109 +11,48 @@ Each function is made twice from one text: :data:`FUNCTIONS` maps ("exp", "f4") 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba.extending import intrinsic
 
-from scg.engine.codegen import intrinsics
+from scg.engine.codegen.instruction import of_floats
+from scg.engine.codegen.intrinsics import exponent, scale, significand, sqrt
 from scg.engine.codegen.jit import jit
-
-# numba calls an intrinsic with its typing context, which a type checker does not know.
-exponent: Any = intrinsics.exponent
-scale: Any = intrinsics.scale
-significand: Any = intrinsics.significand
-sqrt: Any = intrinsics.sqrt
 
 helper = jit(fastmath={"contract"}, forceinline=True)
 
 #: (function name, type code) to the compiled helper.
 FUNCTIONS: dict[tuple[str, str], Any] = {}
 
-
-#: Numerators and denominators (without their leading 1) of the normal quantile in the centre,
-#: the tails and the far tails: Wichura (1988), "Algorithm AS 241", Applied Statistics 37, PPND16.
+#: The normal quantile's numerators and denominators (without their leading 1) in the centre, the
+#: tails and the far tails. Wichura (1988), "Algorithm AS 241", Applied Statistics 37, PPND16.
 _NORMAL_QUANTILE = (
-    (
-        [
-            3.3871328727963666080e0,
-            1.3314166789178437745e2,
-            1.9715909503065514427e3,
-            1.3731693765509461125e4,
-            4.5921953931549871457e4,
-            6.7265770927008700853e4,
-            3.3430575583588128105e4,
-            2.5090809287301226727e3,
-        ],
-        [
-            4.2313330701600911252e1,
-            6.8718700749205790830e2,
-            5.3941960214247511077e3,
-            2.1213794301586595867e4,
-            3.9307895800092710610e4,
-            2.8729085735721942674e4,
-            5.2264952788528545610e3,
-        ],
-    ),
-    (
-        [
-            1.42343711074968357734e0,
-            4.63033784615654529590e0,
-            5.76949722146069140550e0,
-            3.64784832476320460504e0,
-            1.27045825245236838258e0,
-            2.41780725177450611770e-1,
-            2.27238449892691845833e-2,
-            7.74545014278341407640e-4,
-        ],
-        [
-            2.05319162663775882187e0,
-            1.67638483018380384940e0,
-            6.89767334985100004550e-1,
-            1.48103976427480074590e-1,
-            1.51986665636164571966e-2,
-            5.47593808499534494600e-4,
-            1.05075007164441684324e-9,
-        ],
-    ),
-    (
-        [
-            6.65790464350110377720e0,
-            5.46378491116411436990e0,
-            1.78482653991729133580e0,
-            2.96560571828504891230e-1,
-            2.65321895265761230930e-2,
-            1.24266094738807843860e-3,
-            2.71155556874348757815e-5,
-            2.01033439929228813265e-7,
-        ],
-        [
-            5.99832206555887937690e-1,
-            1.36929880922735805310e-1,
-            1.48753612908506148525e-2,
-            7.86869131145613259100e-4,
-            1.84631831751005468180e-5,
-            1.42151175831644588870e-7,
-            2.04426310338993978564e-15,
-        ],
-    ),
+    "3.3871328727963665 133.14166789178438 1971.5909503065513 13731.69376550946"
+    " 45921.95393154987 67265.7709270087 33430.57558358813 2509.0809287301227",
+    "42.31333070160091 687.1870074920579 5394.196021424751 21213.794301586597"
+    " 39307.89580009271 28729.085735721943 5226.495278852854",
+    "1.4234371107496835 4.630337846156546 5.769497221460691 3.6478483247632045"
+    " 1.2704582524523684 0.2417807251774506 0.022723844989269184 0.0007745450142783414",
+    "2.053191626637759 1.6763848301838038 0.6897673349851 0.14810397642748008"
+    " 0.015198666563616457 0.0005475938084995345 1.0507500716444169e-09",
+    "6.657904643501103 5.463784911164114 1.7848265399172913 0.29656057182850487"
+    " 0.026532189526576124 0.0012426609473880784 2.7115555687434876e-05 2.0103343992922881e-07",
+    "0.599832206555888 0.1369298809227358 0.014875361290850615 0.0007868691311456133"
+    " 1.8463183175100548e-05 1.421511758316446e-07 2.0442631033899397e-15",
 )
 
 
 def polynomial(coefficients: list[float]) -> Any:
     """Return x -> c[0] + c[1] x + c[2] x^2 + ... as straight-line code, by Horner's rule."""
 
-    @intrinsic
-    def evaluate(typingctx, x):
-        def codegen(context, builder, signature, args):
-            (value,) = args
-            total = value.type(coefficients[-1])
-            for c in coefficients[-2::-1]:
-                product = builder.fmul(total, value, flags=("contract",))
-                total = builder.fadd(product, value.type(c), flags=("contract",))
-            return total
-
-        return x(x), codegen
+    @of_floats(1)
+    def evaluate(builder, x):
+        total = x.type(coefficients[-1])
+        for c in coefficients[-2::-1]:
+            product = builder.fmul(total, x, flags=("contract",))
+            total = builder.fadd(product, x.type(c), flags=("contract",))
+        return total
 
     return evaluate
 
@@ -143,13 +82,17 @@ def _define(code: str) -> None:
     # The same for all f in [0, 1], where s^2 is up to 1/9.
     tail_of_log_wide = polynomial([2 / (2 * k + 1) for k in range(1, 17 if wide else 8)])
 
+    def shown(function: Callable[..., Any]) -> Any:
+        made = FUNCTIONS[function.__name__, code] = helper(function)
+        return made
+
     @helper
     def clamp(x):
         """Restrict to where exp is neither 0 nor infinite, or just so; NaN passes."""
         x = lowest if x < lowest else x
         return highest if x > highest else x
 
-    @helper
+    @shown
     def exp(x):
         x = clamp(x)
         shifted = x * per_log2 + magic
@@ -157,7 +100,7 @@ def _define(code: str) -> None:
         r = (x - n * log2_high) - n * log2_low
         return scale(one + (r + r * r * tail_of_exp(r)), shifted)
 
-    @helper
+    @shown
     def expm1(x):
         x = clamp(x)
         shifted = x * per_log2 + magic
@@ -169,7 +112,7 @@ def _define(code: str) -> None:
         y = scale(p, shifted) + (power - one)
         return scale(one + p, shifted) if n > beyond else y
 
-    @helper
+    @shown
     def log(x):
         small = x < tiny
         y = x * lift if small else x
@@ -183,7 +126,7 @@ def _define(code: str) -> None:
         y = -inf if x == zero else y
         return nan if (x < zero or x != x) else y
 
-    @helper
+    @shown
     def log1p(x):
         u = one + x
         lost = (x - (u - one)) / u  # what the rounding of u dropped
@@ -199,29 +142,29 @@ def _define(code: str) -> None:
         hfsq = half * x * x
         return x - (hfsq - s * (hfsq + z * tail_of_log_wide(z)))
 
-    @helper
+    @shown
     def sigmoid(x):
         small = exp(-abs(x))
         return (one if x >= zero else small) / (one + small)
 
-    @helper
+    @shown
     def softplus(x):
         return (x if x > zero or x != x else zero) + log1p_of_fraction(exp(-abs(x)))
 
-    @helper
+    @shown
     def tanh(x):
         t = expm1(-two * abs(x))
         y = -t / (two + t)
         y = -y if x < zero else y
         return x if x == zero else y
 
-    (centre_p, centre_q), (near_p, near_q), (far_p, far_q) = (
-        (polynomial(top), polynomial([1.0, *below])) for top, below in _NORMAL_QUANTILE
-    )
+    rows = [[float(c) for c in text.split()] for text in _NORMAL_QUANTILE]
+    centre_p, near_p, far_p = map(polynomial, rows[::2])
+    centre_q, near_q, far_q = (polynomial([1.0, *row]) for row in rows[1::2])
 
-    @helper
+    @shown
     def ndtri(p):
-        """Quantile of the standard normal law."""
+        """Quantile of the standard normal distribution."""
         q = p - half
         r = F(0.180625) - q * q
         centre = q * centre_p(r) / centre_q(r)
@@ -236,31 +179,17 @@ def _define(code: str) -> None:
 
     last = one - F(info.epsneg)
 
-    @helper
+    @shown
     def open_unit(x):
         x = tiny if x < tiny else x
         return last if x > last else x
 
     largest = F(info.max)
 
-    @helper
+    @shown
     def open_positive(x):
         x = tiny if x < tiny else x
         return largest if x > largest else x
-
-    named = {
-        "open_unit": open_unit,
-        "open_positive": open_positive,
-        "ndtri": ndtri,
-        "exp": exp,
-        "expm1": expm1,
-        "log": log,
-        "log1p": log1p,
-        "sigmoid": sigmoid,
-        "softplus": softplus,
-        "tanh": tanh,
-    }
-    FUNCTIONS.update({(name, code): function for name, function in named.items()})
 
 
 _define("f4")

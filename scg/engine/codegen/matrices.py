@@ -5,21 +5,21 @@ Arguments are as in :mod:`scg.engine.codegen.rows`, with two steps for each matr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scg.engine.codegen import intrinsics
+from scg.engine.codegen.intrinsics import plus, sqrt
 from scg.engine.codegen.jit import jit
 
 row = jit(fastmath={"contract"})
 zero, one = np.uint64(0), np.uint64(1)
-plus: Any = intrinsics.plus
-sqrt: Any = intrinsics.sqrt
 
 
-def matrices(code: str) -> dict[str, Any]:
-    """Make the functions of matrices of one float type."""
+def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
+    """Make the functions of matrices of one float type; `shown` decorates those kernels call."""
     get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
     F: Any = {"f4": np.float32, "f8": np.float64}[code]
 
@@ -29,7 +29,7 @@ def matrices(code: str) -> dict[str, Any]:
             for j in range(m):
                 put(out, i * rows + j * columns, value)
 
-    @row
+    @shown
     def cholesky(out, a, so, to, sa, ta, n):
         for i in range(n):
             for j in range(n):
@@ -48,7 +48,7 @@ def matrices(code: str) -> dict[str, Any]:
                     fill(out, so, to, n, n, F(np.nan))
                     return
 
-    @row
+    @shown
     def lu(out, a, so, to, sa, ta, n):
         """Factors of a matrix, and a further row of the rows that its rows were exchanged with."""
         for i in range(n):
@@ -75,7 +75,7 @@ def matrices(code: str) -> dict[str, Any]:
                     value = get(out, i * so + j * to) - factor * get(out, k * so + j * to)
                     put(out, i * so + j * to, value)
 
-    @row
+    @shown
     def sign_det(out, a, sa, ta, n):
         sign = F(1)
         for k in range(n):
@@ -113,7 +113,7 @@ def matrices(code: str) -> dict[str, Any]:
             for j in range(m):
                 put(out, i * so + j * to, get(b, i * sb + j * tb))
 
-    @row
+    @shown
     def lu_solve(out, a, b, so, to, sa, ta, sb, tb, n, m):
         if singular(a, sa, ta, n):
             fill(out, so, to, n, m, F(np.nan))
@@ -128,7 +128,7 @@ def matrices(code: str) -> dict[str, Any]:
         eliminate(out, a, so, to, sa, ta, n, m, False, True)
         eliminate(out, a, so, to, sa, ta, n, m, True, False)
 
-    @row
+    @shown
     def solve_triangular(out, a, b, so, to, sa, ta, sb, tb, n, m, lower, transposed):
         if singular(a, sa, ta, n):
             fill(out, so, to, n, m, F(np.nan))
@@ -153,7 +153,7 @@ def matrices(code: str) -> dict[str, Any]:
         for j in range(n):
             put(out, to + j * step, get(out, to + j * step) - factor * get(x, source + j * step))
 
-    @row
+    @shown
     def diagonalize(out, a, so, to, sa, ta, n):
         """Eliminate rows and columns by the largest pivot.
 
@@ -189,12 +189,3 @@ def matrices(code: str) -> dict[str, Any]:
             for j in range(k + one, n):
                 factor = get(out, k * so + j * to) / pivot
                 subtract(out, out, factor, right + j * to, right + k * to, so, n)
-
-    return {
-        "diagonalize": diagonalize,
-        "cholesky": cholesky,
-        "lu": lu,
-        "sign_det": sign_det,
-        "lu_solve": lu_solve,
-        "solve_triangular": solve_triangular,
-    }

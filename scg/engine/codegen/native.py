@@ -122,7 +122,7 @@ def _register(name: str) -> None:
     codes, capsule = symbols.FUNCTIONS[name]
     if capsule is None:
         arguments = ", ".join(f"x{i}" for i in range(len(codes)))
-        source = f"def kernel({arguments}):\n    return scalars.{name}({arguments})\n"
+        source = f"def kernel({arguments}):\n    return scalar_{name}({arguments})\n"
         at = address(source, codes)
     else:
         at = symbols.exported(capsule)
@@ -134,17 +134,19 @@ def _namespace() -> dict[str, Any]:
     """Return the names that generated source may use."""
     import numpy as np
 
-    from scg.engine.codegen import intrinsics, scalars
+    from scg.engine.codegen import intrinsics
     from scg.engine.codegen.calls import CALLS
     from scg.engine.codegen.densities import DENSITIES
     from scg.engine.codegen.math import FUNCTIONS
     from scg.engine.codegen.rows import ROWS
+    from scg.engine.codegen.scalars import SCALARS
     from scg.engine.codegen.tasks import TASKS
     from scg.engine.noise.random import DRAWS, stream_key
 
     names = {k: v for k, v in vars(intrinsics).items() if not k.startswith("_")}
     names |= {f"draw_{'_'.join(key)}": function for key, function in DRAWS.items()}
-    names |= CALLS | DENSITIES | TASKS | {"scalars": scalars, "stream_key": stream_key}
+    names |= CALLS | DENSITIES | TASKS | {"stream_key": stream_key}
+    names |= {f"scalar_{name}": function for name, function in SCALARS.items()}
     names |= {f"row_{name}_{code}": function for (name, code), function in ROWS.items()}
     names |= {f"{name}_{code}": function for (name, code), function in FUNCTIONS.items()}
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}

@@ -7,38 +7,43 @@ for each type of its first argument: :data:`ROWS` maps ("cumsum", "f8") to it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scg.engine.codegen import intrinsics
-from scg.engine.codegen.jit import jit
+from scg.engine.codegen.intrinsics import get_i8, plus, put_i8
 from scg.engine.codegen.math import FUNCTIONS
-from scg.engine.codegen.matrices import matrices
-
-row = jit(fastmath={"contract"})
+from scg.engine.codegen.matrices import matrices, one, row, zero
 
 #: (function name, type code) to the compiled function.
 ROWS: dict[tuple[str, str], Any] = {}
-
-zero, one = np.uint64(0), np.uint64(1)
 i8 = np.int64
-get_i8: Any = intrinsics.get_i8
-put_i8: Any = intrinsics.put_i8
-plus: Any = intrinsics.plus
 log: Any = FUNCTIONS["log", "f8"]
 
 
-def _movements(code: str) -> dict[str, Any]:
+def _shown(code: str) -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator of functions of one type that kernels call."""
+
+    def shown(function: Callable[..., Any]) -> Any:
+        made = ROWS[function.__name__, code] = row(function)
+        return made
+
+    return shown
+
+
+def _movements(code: str) -> None:
     """Make the functions that move, count and order elements of any type."""
     get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
+    shown = _shown(code)
     T: Any = {"f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_}[code]
 
-    @row
+    @shown
     def add(out, x):
         put(out, zero, get(out, zero) + get(x, zero))
 
-    @row
+    @shown
     def take(out, x, k, step, n):
         """out = x[k], where k may count from the end."""
         at = get_i8(k, zero)
@@ -47,12 +52,12 @@ def _movements(code: str) -> dict[str, Any]:
             raise IndexError("an index is out of bounds")
         put(out, zero, get(x, np.uint64(at) * step))
 
-    @row
+    @shown
     def add_at(out, x, k, step, n):
         at = np.uint64(get_i8(k, zero) % i8(n)) * step
         put(out, at, get(out, at) + get(x, zero))
 
-    @row
+    @shown
     def cumsum(out, x, so, sx, n, reverse):
         total = T(0)
         for j in range(n):
@@ -60,7 +65,7 @@ def _movements(code: str) -> dict[str, Any]:
             total = total + get(x, i * sx)
             put(out, i * so, total)
 
-    @row
+    @shown
     def argmax(out, x, sx, n):
         best, at = get(x, zero), zero
         for i in range(one, n):
@@ -69,7 +74,7 @@ def _movements(code: str) -> dict[str, Any]:
                 best, at = value, i
         put_i8(out, zero, i8(at))
 
-    @row
+    @shown
     def argmin(out, x, sx, n):
         best, at = get(x, zero), zero
         for i in range(one, n):
@@ -103,7 +108,7 @@ def _movements(code: str) -> dict[str, Any]:
             root = child
         put_i8(out, root * so, top)
 
-    @row
+    @shown
     def argsort(out, x, so, sx, n):
         for i in range(n):
             put_i8(out, i * so, i8(i))
@@ -116,23 +121,14 @@ def _movements(code: str) -> dict[str, Any]:
             put_i8(out, zero, last)
             sift(out, so, x, sx, zero, end)
 
-    return {
-        "add": add,
-        "take": take,
-        "add_at": add_at,
-        "cumsum": cumsum,
-        "argmax": argmax,
-        "argmin": argmin,
-        "argsort": argsort,
-    }
 
-
-def _projections(code: str) -> dict[str, Any]:
+def _projections(code: str) -> None:
     """Make the functions of rows of one float type."""
     get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
+    shown = _shown(code)
     F: Any = {"f4": np.float32, "f8": np.float64}[code]
 
-    @row
+    @shown
     def sparsemax(out, x, so, sx, n):
         """Shrink the support until what exceeds the threshold on it sums to one.
 
@@ -161,14 +157,14 @@ def _projections(code: str) -> dict[str, Any]:
             total = plus(total, np.float64(get(a, i * sa)))
         return log(total)
 
-    @row
+    @shown
     def log_over_means(out, x, a, so, sx, sa, n):
         mean = log_mean(a, sa, n)
         for i in range(n):
             ratio = log(np.float64(get(x, i * sx))) + mean - log(np.float64(get(a, i * sa)))
             put(out, i * so, F(ratio))
 
-    @row
+    @shown
     def dirichlet_core(out, x, a, sx, sa, n):
         mean, total = log_mean(a, sa, n), 0.0
         for i in range(n):
@@ -178,15 +174,9 @@ def _projections(code: str) -> dict[str, Any]:
                 total = plus(total, (shape - 1.0) * ratio)
         put(out, zero, F(total))
 
-    return {
-        "sparsemax": sparsemax,
-        "log_over_means": log_over_means,
-        "dirichlet_core": dirichlet_core,
-    }
-
 
 for _code in ("f4", "f8", "i8", "b1"):
-    ROWS.update({(name, _code): function for name, function in _movements(_code).items()})
+    _movements(_code)
 for _code in ("f4", "f8"):
-    for _family in (_projections, matrices):
-        ROWS.update({(name, _code): function for name, function in _family(_code).items()})
+    _projections(_code)
+    matrices(_code, _shown(_code))

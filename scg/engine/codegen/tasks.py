@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from scg.engine.codegen import intrinsics
+from scg.engine.codegen.intrinsics import (
+    atomic_add,
+    atomic_read,
+    atomic_write,
+    call,
+    rest,
+    word,
+)
 from scg.engine.codegen.jit import jit
 from scg.engine.codegen.layout import LINE, Counters, Job, Shared, Task, positions
-
-# numba calls an intrinsic with its typing context, which a type checker does not know.
-atomic_add: Any = intrinsics.atomic_add
-atomic_read: Any = intrinsics.atomic_read
-atomic_write: Any = intrinsics.atomic_write
-call: Any = intrinsics.call
-rest: Any = intrinsics.rest
-word: Any = intrinsics.word
 
 _one, _zero = np.uint64(1), np.uint64(0)
 _shared, _task, _job = map(positions, (Shared, Task, Job))

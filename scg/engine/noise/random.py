@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
+from scg.engine.codegen.instruction import instruction
 from scg.engine.codegen.jit import jit
 from scg.engine.noise.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
 from scg.seeds.normal import FORMATS, quantile
@@ -43,19 +43,14 @@ def threefry(builder: Any, key: Any, x0: Lanes, x1: Lanes) -> tuple[Lanes, Lanes
     return x0, x1
 
 
-@intrinsic
-def stream_key(typingctx, key, seed):
+@instruction(*[types.uint64] * 3)
+def stream_key(builder, key, seed):
     """See :func:`scg.seeds.noise.stream_key`; the first word lies in the key's upper half."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        key, seed = args
-        halves = (seed, builder.lshr(seed, _I64(32)))
-        x0, x1 = (spread(builder, builder.trunc(half, _I32), 1) for half in halves)
-        drawn = (x.to("zext", _I64) for x in threefry(builder, key, x0, x1))
-        low, high = (builder.extract_element(x.value, _I32(0)) for x in drawn)
-        return builder.or_(low, builder.shl(high, _I64(32)))
-
-    return types.uint64(types.uint64, types.uint64), codegen
+    halves = (seed, builder.lshr(seed, _I64(32)))
+    x0, x1 = (spread(builder, builder.trunc(half, _I32), 1) for half in halves)
+    drawn = (x.to("zext", _I64) for x in threefry(builder, key, x0, x1))
+    low, high = (builder.extract_element(x.value, _I32(0)) for x in drawn)
+    return builder.or_(low, builder.shl(high, _I64(32)))
 
 
 def _uniform(code: str, x0: Lanes, x1: Lanes) -> list[Lanes]:
@@ -101,26 +96,22 @@ class _Machine:
 def _writer(law: str, code: str, along: str, lanes: int) -> Any:
     """Return what draws `lanes` blocks at once and writes elements `begin` to `end` of them."""
 
-    def emit(typingctx, key, run, block, address, begin, end):
-        def codegen(context, builder, signature, args):
-            key, run, block, address, begin, end = args
-            x0, x1 = (spread(builder, builder.trunc(x, _I32), lanes) for x in (run, block))
-            if along == "blocks":
-                x1 += numbered(builder, lanes)
-            else:
-                x0 += numbered(builder, lanes)
-            drawn = _uniform(code, *threefry(builder, key, x0, x1))
-            if along == "heads":
-                drawn = drawn[:1]
-            if law == "normal":
-                drawn = [quantile(u, _Machine(code)) for u in drawn]
-            value = interleaved(*drawn) if len(drawn) == 2 else drawn[0]
-            value.store(address, begin, end)
-            return context.get_dummy_value()
+    @instruction(types.void, *[types.uint64] * 6)
+    def write(builder, key, run, block, address, begin, end):
+        x0, x1 = (spread(builder, builder.trunc(x, _I32), lanes) for x in (run, block))
+        if along == "blocks":
+            x1 += numbered(builder, lanes)
+        else:
+            x0 += numbered(builder, lanes)
+        drawn = _uniform(code, *threefry(builder, key, x0, x1))
+        if along == "heads":
+            drawn = drawn[:1]
+        if law == "normal":
+            drawn = [quantile(u, _Machine(code)) for u in drawn]
+        value = interleaved(*drawn) if len(drawn) == 2 else drawn[0]
+        value.store(address, begin, end)
 
-        return types.void(*[types.uint64] * 6), codegen
-
-    return intrinsic(emit)  # pyright: ignore[reportArgumentType]
+    return write
 
 
 def _drawer(law: str, code: str, along: str) -> Any:

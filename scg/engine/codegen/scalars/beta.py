@@ -1,25 +1,20 @@
-"""The beta law."""
+"""The beta distribution."""
 
 from __future__ import annotations
 
+import sys
+from math import exp, expm1, inf, log, log1p, nan
+
+from scg.engine.codegen.calls import CALLS
+from scg.engine.codegen.intrinsics import sqrt
 from scg.engine.codegen.math import helper
-from scg.engine.codegen.scalars.base import (
-    betainccinv,
-    betaincinv,
-    betaln,
-    exp,
-    expm1,
-    inf,
-    log,
-    log1p,
-    nan,
-    scalar,
-    sqrt,
-    tiny,
-)
+from scg.engine.codegen.scalars.base import scalar
 from scg.engine.codegen.scalars.gamma import polygamma, stirling
 from scg.special.incomplete_beta import _NODES as _BETA_NODES
 from scg.special.quantiles import _LOG_SMALL
+
+betainccinv, betaincinv, betaln = (CALLS[name] for name in ("betainccinv", "betaincinv", "betaln"))
+tiny = sys.float_info.min
 
 
 @scalar

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+from math import exp, inf, nan
 from typing import Any
 
-from scg.engine.codegen.scalars.base import (
-    betainc,
-    ceil,
-    exp,
-    expit,
-    floor,
-    gammaincc,
-    inf,
-    nan,
-    scalar,
-    sqrt,
-)
+from scg.engine.codegen.calls import CALLS
+from scg.engine.codegen.intrinsics import ceil, floor, sqrt
+from scg.engine.codegen.scalars.base import part, scalar
+
+betainc, expit, gammaincc = (CALLS[name] for name in ("betainc", "expit", "gammaincc"))
 
 
 def _smallest(cdf: Any) -> Any:
     """Return the search for the smallest integer k ≥ 0 with cdf(k, a, b) ≥ u, by bisection."""
 
-    @scalar
+    @part
     def search(a, b, u, mean, deviation):
         if not (abs(mean) < inf and abs(deviation) < inf and abs(u) < inf):
             return nan
         low = floor(max(mean - 4.0 * deviation - 2.0, -1.0))
         high = ceil(mean + 4.0 * deviation + 2.0)
         step = high - low
-        # No step: neighbouring numbers are further apart than the law is wide.
+        # No step: neighbouring numbers are further apart than the distribution is wide.
         while step > 0.0 and low >= 0.0 and cdf(low, a, b) >= u:
             low, high = max(low - step, -1.0), low
             step *= 2.0
@@ -48,9 +42,9 @@ def _smallest(cdf: Any) -> Any:
     return search
 
 
-_poisson = _smallest(scalar(lambda k, rate, _: gammaincc(k + 1.0, rate)))
-_binomial = _smallest(scalar(lambda k, n, p: betainc(n - k, k + 1.0, 1.0 - p) if k < n else 1.0))
-_negative_binomial = _smallest(scalar(lambda k, r, z: betainc(r, k + 1.0, expit(-z))))
+_poisson = _smallest(part(lambda k, rate, _: gammaincc(k + 1.0, rate)))
+_binomial = _smallest(part(lambda k, n, p: betainc(n - k, k + 1.0, 1.0 - p) if k < n else 1.0))
+_negative_binomial = _smallest(part(lambda k, r, z: betainc(r, k + 1.0, expit(-z))))
 
 
 @scalar

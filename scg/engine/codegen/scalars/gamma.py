@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import math
+import sys
+from math import exp, inf, log, log1p, nan
 
+from scg.engine.codegen.calls import CALLS
+from scg.engine.codegen.intrinsics import cos, floor, sin, sqrt
 from scg.engine.codegen.math import helper, polynomial
-from scg.engine.codegen.scalars.base import (
-    cos,
-    exp,
-    floor,
-    gamma,
-    gammainccinv,
-    gammaincinv,
-    gammaln,
-    inf,
-    largest,
-    log,
-    log1p,
-    nan,
-    numbers,
-    psi,
-    scalar,
-    sin,
-    sqrt,
-)
+from scg.engine.codegen.scalars.base import numbers, part, scalar
 from scg.special.incomplete_gamma import _BERNOULLI, _NODES, _SERIES, _SHIFT, _STEP
 from scg.special.quantiles import _LOG_SMALL
+
+gamma, gammainccinv, gammaincinv, gammaln, psi = (
+    CALLS[name] for name in ("gamma", "gammainccinv", "gammaincinv", "gammaln", "psi")
+)
+largest = sys.float_info.max
 
 #: B_2n / (2n)!
 _tail = numbers([b / math.factorial(2 * n + 2) for n, b in enumerate(_BERNOULLI)])
 _bernoulli = numbers(_BERNOULLI)
 
 
-@scalar
+@part
 def hurwitz(s, a):
     """Σ_k (a + k)^-s for an integer s > 1, by Euler and Maclaurin's formula (DLMF 25.11.28)."""
     if a <= 0.0 and floor(a) == a:
@@ -103,7 +94,7 @@ def arctan_minus(y):
     return y * y * y * _arctan_rest(y * y) if abs(y) < 0.02 else math.atan(y) - y
 
 
-@scalar
+@part
 def contour(front, a, mu, d, log_x, order):
     """Real part of the contour integral, with the logarithm of what stands before it."""
     h = _STEP / sqrt(mu)

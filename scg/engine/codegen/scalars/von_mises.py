@@ -1,16 +1,21 @@
-"""The von Mises law."""
+"""The von Mises distribution."""
 
 from __future__ import annotations
 
 import math
+from math import exp, inf, log, nan
 
-from scg.engine.codegen.scalars.base import exp, i0e, inf, log, nan, numbers, scalar, sin, sqrt
+from scg.engine.codegen.calls import CALLS
+from scg.engine.codegen.intrinsics import sin, sqrt
+from scg.engine.codegen.scalars.base import numbers, part, scalar
 from scg.special.von_mises import _DECAY, _POINTS, _WEIGHTS
+
+i0e = CALLS["i0e"]
 
 _point, _weight = numbers(_POINTS), numbers(_WEIGHTS)
 
 
-@scalar
+@part
 def mass(kappa, start, stop, power):
     """Integrate (cos t − 1)^power exp(κ (cos t − 1)) over (start, stop)."""
     total = 0.0
@@ -24,7 +29,7 @@ def mass(kappa, start, stop, power):
     return (stop - start) * total
 
 
-@scalar
+@part
 def reach(kappa, z):
     """Where the density has fallen far below its value at z, or π."""
     half = sin(0.5 * z) ** 2 + 0.5 * _DECAY / kappa
