@@ -10,6 +10,7 @@ import numpy as np
 from scg.arguments import checked
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
+from scg.compiler.invariants import check
 from scg.compiler.objective import check_reductions
 from scg.compiler.plan import check_orders, make_plan
 from scg.compiler.surrogate import Surrogate
@@ -86,13 +87,17 @@ def compile(
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order)
     influence = Influence(graph)
+    check("analyse", influence)
     check_reductions(influence)
     plan = make_plan(influence, estimator)
+    check("plan", plan)
     if order > 1:  # the first is a matter of bias, of which the plan warns
         check_orders(plan, order)
     surrogate = Surrogate(plan)
+    check("surrogate", surrogate)
     params = {name: parameter.node for name, parameter in graph.parameters.items()}
     grads = dict(zip(params, gradients(surrogate.objective, list(params.values())), strict=True))
+    check("differentiate", {node: grads[name] for name, node in params.items()})
 
     outputs: dict[Any, Expr] = {("cost",): surrogate.objective}
     outputs |= {("costs", name): value for name, value in surrogate.costs.items()}

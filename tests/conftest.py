@@ -6,6 +6,8 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Thousands of small models: the interpreter is ready at once. Tests of the engine name it.
 os.environ.setdefault("SCG_BACKEND", "numpy")
+# What must hold between the passes of the compiler is checked whenever a test compiles.
+os.environ.setdefault("SCG_CHECK", "1")
 
 import hypothesis
 import pytest

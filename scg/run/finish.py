@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.compiler.invariants import check, checks_are_on
 from scg.compiler.one_coordinate import one_coordinate
 from scg.compiler.simplify import simplify
 from scg.engine.program import Program
@@ -17,4 +18,10 @@ def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "
     """Simplify, take products of one changed coordinate apart, and make a program of it."""
     known: dict[Expr, Expr] = {}
     simple = simplify(one_coordinate(simplify(list(outputs.values()), known)), known)
-    return Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
+    program = Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
+    check("simplify", program.outputs)
+    if backend == "numba" and checks_are_on():
+        from scg.schedule.schedule import Schedule  # the checks alone need it here
+
+        check("schedule", Schedule(program.outputs, program.dtype))
+    return program
