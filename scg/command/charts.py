@@ -38,16 +38,9 @@ def bars(values: Mapping[str, float], label: str) -> str:
 
 
 def image_grid(rows: np.ndarray, height: int, label: str, columns: int = 12) -> str:
-    """Grey images with dark ink, `columns` in a row, as an ``<img>`` element.
+    """Images of values in [0, 1], of which 1 is dark, as an ``<img>`` element.
 
-    Parameters
-    ----------
-    rows : ndarray, shape (images, pixels)
-        Values in [0, 1].
-    height : int
-        Pixel rows of an image.
-    label : str
-        The alternative text.
+    One row is one image, `height` pixels high; `columns` of them stand side by side.
     """
     width = rows.shape[1] // height
     count = -(-len(rows) // columns)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import scg
-from scg.command.report import Contender
+from scg.command.report import Contender, report
 from scg.command.setup import make_folder
 from scg.data import load_digits
 from scg.files import json_text, write_atomically
@@ -38,22 +38,8 @@ def demo(
 ) -> dict[str, Any]:
     """Train, compare, and write ``report.html`` and ``result.json`` into a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        It is made if need be; what an earlier demo wrote there is replaced.
-    epochs, seed : int
-        Of each training run.
-    progress : bool
-        Show progress bars.
-
-    Returns
-    -------
-    dict
-        The figures of every estimator, and whether the bound is the calibrated one.
+    The result holds the figures of each estimator, and whether the calibrated bound was reached.
     """
-    from scg.command.report import report
-
     make_folder(folder)
     digits = load_digits(binary=True)
     g = sbn(digits.train.mean(axis=0), hidden=HIDDEN)

@@ -16,23 +16,11 @@ import numpy as np
 from scg.errors import CallError, DeclarationError, ScgError, did_you_mean
 from scg.face import Graph
 from scg.graph.declaration import read
+from scg.models import MODELS
 
 
 def find_model(address: str) -> Callable[..., Graph]:
-    """Return the function that declares a model.
-
-    Parameters
-    ----------
-    address : str
-        A built-in name, ``path/to/file.py:function``, or the path of a JSON declaration.
-
-    Raises
-    ------
-    DeclarationError
-        If there is no such model, or its file cannot be read.
-    """
-    from scg.models import MODELS
-
+    """The function that declares the model of an address."""
     if address in MODELS:
         return MODELS[address]
     place, colon, name = address.rpartition(":")
@@ -48,13 +36,7 @@ def find_model(address: str) -> Callable[..., Graph]:
 
 
 def build(make: Callable[..., Graph], means: np.ndarray, options: Mapping[str, Any]) -> Graph:
-    """Declare a model; `means` is handed on if the function takes it.
-
-    Raises
-    ------
-    CallError
-        If the function does not take the options, or returns no graph.
-    """
+    """Declare a model; `means` is handed on if the function takes it."""
     every = inspect.signature(make).parameters.values()
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     taken = {p.name: p.default for p in every if p.kind in named}
@@ -113,15 +95,12 @@ def _from_file(path: Path, name: str) -> Callable[..., Graph]:
 
 @contextlib.contextmanager
 def _located(path: Path, origin: str | None) -> Iterator[None]:
-    """Say at which line of a model's file an error arose; a user's code may raise anything."""
+    """Give any error of a user's code the line of the model's file at which it arose."""
     try:
         yield
     except (Exception, SystemExit) as error:
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename == origin
-        ]
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == origin]
         if isinstance(error, SyntaxError) and error.filename == origin:
             lines.append(error.lineno)
         where = f"{path}:{lines[-1]}" if lines else f"{path}"

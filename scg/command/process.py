@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -21,6 +22,17 @@ _LONGEST = 1000  # characters of a line that says what is wrong
 
 class ClosedPipe(Exception):  # no error: who reads the output has seen enough
     """Nobody reads the output any more."""
+
+
+class Place(click.Path):
+    """The path of a file or a folder, which is not empty text."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Check a path."""
+        return super().convert(value, param, ctx) if value else self.fail("it is empty", param, ctx)
 
 
 class Commands(click.Group):
@@ -46,16 +58,9 @@ class Commands(click.Group):
 
 
 def run(commands: Commands, args: Sequence[str] | None, name: str) -> NoReturn:
-    """Run a command and leave with its exit code.
+    """Run a command and leave with its exit code: the integer that it returns, or 0.
 
-    Parameters
-    ----------
-    commands : Commands
-        The commands; what one returns, if it is an integer, is the exit code.
-    args : sequence of str, optional
-        The arguments; those of the process by default.
-    name : str
-        The name of the program.
+    `args` are those of the process by default; `name` is that of the program.
     """
     warnings.showwarning = _warn
     for stream in (sys.stdout, sys.stderr):

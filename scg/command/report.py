@@ -12,6 +12,7 @@ from scg.command.charts import bars, curves, image_grid
 from scg.draw.dot import identifiers
 from scg.errors import ScgError
 from scg.explain.page import STYLE, inline_svg, terms
+from scg.ir.tables import grid
 from scg.run.step import Step
 from scg.train import Run
 
@@ -39,30 +40,15 @@ pre { overflow-x: auto; background: #f5f5f5; padding: 1rem; font-size: 13px }
 
 @dataclass(frozen=True)
 class Contender:
-    """One estimator's run and its figures.
-
-    Attributes
-    ----------
-    step : Step
-        The compiled network.
-    run : Run
-        The training run.
-    bound, bound_stderr : float
-        The ELBO of the held-out digits, 50 samples each, and its standard error.
-    variance : float
-        Mean variance of an element of the gradient, at the parameters and on the batch common to
-        all.
-    compile_time, step_time : float
-        Seconds to compile, first call included, and milliseconds an update.
-    """
+    """One estimator's run and its figures."""
 
     step: Step
     run: Run
-    bound: float
+    bound: float  #: The ELBO of the held-out digits, 50 samples each.
     bound_stderr: float
-    variance: float
-    compile_time: float
-    step_time: float
+    variance: float  #: Mean over the elements of the gradient, on a batch common to all.
+    compile_time: float  #: Seconds, the first call included.
+    step_time: float  #: Milliseconds an update.
 
     @property
     def unbiased(self) -> bool:
@@ -70,7 +56,7 @@ class Contender:
         return self.step.plan.unbiased
 
     def figures(self) -> dict[str, Any]:
-        """Return the figures of the table."""
+        """The figures of the table, by name."""
         return {
             "unbiased": self.unbiased,
             "held_out_bound": self.bound,
@@ -88,17 +74,7 @@ def report(
     reconstructions: np.ndarray,
     fantasies: np.ndarray,
 ) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    contenders : dict
-        The runs by the names of their estimators.
-    result : dict
-        What the demo reports.
-    originals, reconstructions, fantasies : ndarray, shape (images, 64)
-        Held-out digits, what the best network makes of them, and what it dreams.
-    """
+    """The page, from the runs by estimator, the demo's result, and images, one a row."""
     name, first = next(iter(contenders.items()))
     learned = {
         label: [
@@ -137,20 +113,17 @@ def report(
 
 def _table(contenders: dict[str, Contender]) -> str:
     head = ("estimator", "bound, held out", "variance", "ms an update", "s to compile")
-    rows = []
-    for name, contender in contenders.items():
-        mark = "" if contender.unbiased else ' <span class="no">(biased)</span>'
-        cells = (
-            html.escape(name) + mark,
+    rows = [
+        (
+            name if contender.unbiased else f"{name} (biased)",
             f"{contender.bound:.2f} ± {contender.bound_stderr:.2f}",
             f"{contender.variance:.2e}",
             f"{contender.step_time:.1f}",
             f"{contender.compile_time:.2f}",
         )
-        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
-    top = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<div class="table"><table><tr>{top}</tr>{body}</table></div>'
+        for name, contender in contenders.items()
+    ]
+    return f'<div class="table">{grid(head, rows)}</div>'
 
 
 def _verdict(result: dict[str, Any]) -> str:

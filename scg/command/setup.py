@@ -1,4 +1,4 @@
-"""From the options of a command to a graph, a step and arrays."""
+"""From the options of a command to a graph and arrays."""
 
 from __future__ import annotations
 
@@ -12,42 +12,38 @@ from typing import Any
 import numpy as np
 
 import scg
-from scg.command.estimators import parse_estimator
 from scg.command.models import build, find_model
 from scg.data import Binarize, Splits, binarize, load
 from scg.errors import CallError, CheckpointError, DataError
-from scg.run.step import Step
 
 Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A declared model with its data.
+    """A declared model with its data: arrays by the names of the graph's data nodes.
 
     Attributes
     ----------
+    model : str
+        The model's address.
     graph : Graph
         The model.
-    train, valid, held_out : dict
-        Arrays by the names of the graph's data; the held-out ones are the test part. Without a
-        validation part `valid` is empty.
+    train, valid, test : dict
+        The parts of the data; `valid` is empty where there is none.
     transform : Binarize or None
         What is done to each training batch.
     """
 
+    model: str
     graph: scg.Graph
     train: Arrays
     valid: Arrays
-    held_out: Arrays
+    test: Arrays
     transform: Binarize | None
 
-    def compile(self, estimator: str, **options: Any) -> Step:
-        """Compile the model with an estimator given as text."""
-        return compiled(self.graph, estimator, **options)
-
     def batch(self, size: int) -> Arrays:
-        """Return the first training examples, binarized if training binarizes them."""
+        """The first training examples, binarized if training binarizes them."""
         part = {
             name: array[:size] if self.graph.data_nodes[name].plates else array
             for name, array in self.train.items()
@@ -56,59 +52,30 @@ class Setting:
 
 
 def prepare(model: str, data: str, binarization: str, options: Iterable[str]) -> Setting:
-    """Declare a model and load its data.
-
-    Parameters
-    ----------
-    model, data : str
-        Addresses.
-    binarization : {"dynamic", "static", "none"}
-        What is done to grey images; binary ones stay as they are.
-    options : iterable of str
-        ``name=value`` for the model's function; values are JSON, or else text.
-
-    Raises
-    ------
-    ScgError
-        If an address, an option or a file is not what it should be.
-    """
-    graph, splits = _declared(model, data, options)
+    """Declare a model and load its data; binary images stay as they are."""
+    graph, splits = declare(model, data, options)
     grey = splits.train.dtype != np.uint8 and binarization != "none"
-    transform = Binarize() if grey and binarization == "dynamic" and _has(graph, "x") else None
-    train = splits.train
-    if grey and binarization == "static":
-        train = binarize(train, 0)
-    test = binarize(splits.test, 1) if grey else splits.test
-    valid: Arrays = {}
-    if splits.valid is not None:
-        seen = binarize(splits.valid, 2) if grey else splits.valid
-        valid = _arrays(graph, data, seen, splits.labels.get("valid"))
+    dynamic = grey and binarization == "dynamic" and "x" in graph.data_nodes
+
+    def part(name: str, seed: int, drawn: bool) -> Arrays:
+        images = getattr(splits, name)
+        if images is None:
+            return {}
+        seen = binarize(images, seed) if drawn else images
+        return _arrays(graph, data, seen, splits.labels.get(name))
+
     return Setting(
+        model,
         graph,
-        _arrays(graph, data, train, splits.labels.get("train")),
-        valid,
-        _arrays(graph, data, test, splits.labels.get("test")),
-        transform,
+        train=part("train", 0, grey and binarization == "static"),
+        valid=part("valid", 2, grey),
+        test=part("test", 1, grey),
+        transform=Binarize() if dynamic else None,
     )
 
 
-def compiled(graph: scg.Graph, estimator: str, **options: Any) -> Step:
-    """Compile a graph with an estimator given as text."""
-    return scg.compile(graph, parse_estimator(estimator), **options)
-
-
-def declare(model: str, data: str, options: Iterable[str]) -> scg.Graph:
-    """Declare a model; of the data only the mean image is read, where the model asks for it.
-
-    Raises
-    ------
-    ScgError
-        As :func:`prepare`.
-    """
-    return _declared(model, data, options)[0]
-
-
-def _declared(model: str, data: str, options: Iterable[str]) -> tuple[scg.Graph, Splits]:
+def declare(model: str, data: str, options: Iterable[str]) -> tuple[scg.Graph, Splits]:
+    """Declare a model, which may ask for the mean image of the data."""
     make = find_model(model)
     splits = load(data)
     means = splits.train.mean(axis=0, dtype=np.float64)
@@ -116,23 +83,13 @@ def _declared(model: str, data: str, options: Iterable[str]) -> tuple[scg.Graph,
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder if need be, and see that files can be written there, before any work is done.
-
-    Raises
-    ------
-    CheckpointError
-        If it cannot be made, or not be written to.
-    """
+    """Make a folder if need be, and check before any work that files can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot write to this folder: {error.strerror}") from error
-
-
-def _has(graph: scg.Graph, name: str) -> bool:
-    return name in graph.data_nodes
 
 
 def _arrays(graph: scg.Graph, data: str, images: np.ndarray, labels: np.ndarray | None) -> Arrays:
@@ -157,10 +114,11 @@ def _arrays(graph: scg.Graph, data: str, images: np.ndarray, labels: np.ndarray 
 
 
 def _options(texts: Iterable[str]) -> dict[str, Any]:
+    """Options of a model's function by name; a value is JSON, or else text."""
     options: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not name:
             raise CallError(f"--set {text}: write --set name=value")
         try:
             parsed = json.loads(value)

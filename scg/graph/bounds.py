@@ -7,7 +7,7 @@ from typing import Any
 
 from scg.arguments import checked, said
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, StochasticNode, describe
+from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops.gradient import graft, stop
@@ -140,10 +140,6 @@ def _normalised(log_w: Expr, plate: Plate) -> Expr:
     return graft(share, zeros(share))
 
 
-def _shown(value: Any) -> str:
-    return describe(value) if isinstance(value, Expr) else said(value)
-
-
 def _check_plate(plate: Any, caller: str) -> None:
     if not isinstance(plate, Plate):
         raise DeclarationError(
@@ -157,7 +153,7 @@ def _check_scalar(caller: str, name: str, value: Any, plate: Plate | None = None
     here = "plate element" if plate is None else f"element of plate {plate.name!r}"
     if not isinstance(value, Expr) or value.shape != () or (plate and plate not in value.plates):
         raise DeclarationError(
-            f"scg.{caller}: {name} is {_shown(value)}, expected a scalar for each {here}; "
+            f"scg.{caller}: {name} is {said(value)}, expected a scalar for each {here}; "
             "sum log-probabilities over their events"
         )
 
@@ -166,7 +162,7 @@ def _check_node(z: Expr, plate: Plate, caller: str) -> StochasticNode:
     _check_plate(plate, caller)
     if not isinstance(z, StochasticNode) or plate not in z.plates:
         raise DeclarationError(
-            f"scg.{caller}: expected a stochastic node on plate {plate.name!r}, got {_shown(z)}"
+            f"scg.{caller}: expected a stochastic node on plate {plate.name!r}, got {said(z)}"
         )
     for expr in topological(z.args):
         if isinstance(expr, StochasticNode):

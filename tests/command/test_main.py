@@ -495,6 +495,14 @@ WRONG = {
         "graph 'constant' declares no parameter: nothing to train",
     ),
     "no option": (lambda p: ("train", "sbn1"), "Missing option '--out'"),
+    "empty path": (
+        lambda p: ("train", "sbn1", "--out", ""),
+        "Invalid value for '--out': it is empty",
+    ),
+    "option without a name": (
+        lambda p: ("explain", "sbn1", "--set", "=3"),
+        "--set =3: write --set name=value",
+    ),
     "unknown command": (lambda p: ("fly",), "No such command 'fly'"),
     "one estimator twice": (
         lambda p: ("compare", "sbn1", "--estimators", "MuProp,MuProp"),

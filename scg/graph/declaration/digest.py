@@ -1,4 +1,4 @@
-"""Digests of a declaration: equal for equal models, whichever process declares them."""
+"""Digests of declarations: equal for equal models, also in different processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scg.ir.walk import topological
 
 
 def digests(graph: CoreGraph) -> dict[str, str]:
-    """Return a digest for each declared name: of its role, and of all that its value depends on.
+    """A digest for each declared name: of its role, and of all that its value depends on.
 
     Initial values of parameters do not count. A user's own op counts with its code.
     """
@@ -37,7 +37,7 @@ def digests(graph: CoreGraph) -> dict[str, str]:
 
 
 def digest(value: Any) -> str:
-    """Return the digest of a value, by what it is and not where it lies in memory."""
+    """The digest of a value's content, whatever its address in memory."""
     total = hashlib.sha256()
     for part in _parts(value, set()):
         total.update(len(part).to_bytes(8, "big") + part)
@@ -45,12 +45,12 @@ def digest(value: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """Return a representation without addresses, which change from process to process."""
+    """A representation without addresses, which change from process to process."""
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _parts(value: Any, seen: set[int]) -> Iterator[bytes]:
-    """Yield what a value consists of; functions and classes that were seen are only named."""
+    """The content of a value; functions and classes that were seen before are only named."""
     yield type(value).__qualname__.encode()
     inside: Any = ()
     match value:
@@ -86,7 +86,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[bytes]:
 
 
 def _code(function: types.FunctionType) -> list[Any]:
-    """Return a function's code and the values that it uses; those of other modules by name."""
+    """A function's code and the values that it uses; those of other modules by name."""
     used = [cell.cell_contents for cell in function.__closure__ or ()]
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)

@@ -43,7 +43,7 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
 
 @cache
 def functions() -> Mapping[str, Callable[..., Any]]:
-    """What expressions may call by name: functions of NumPy and scg, and every distribution."""
+    """What expressions may call by name: functions of NumPy and scg, and distributions."""
     known: dict[str, Any] = {f.__name__: f for f in (*UFUNCS, *FUNCTIONS) if callable(f)}
     known["abs"] = np.absolute
     known |= {name: getattr(ops, name) for name in ops.__all__ if name != "op"}
@@ -53,7 +53,7 @@ def functions() -> Mapping[str, Callable[..., Any]]:
 
 
 class Expression:
-    """An expression, parsed; `uses` holds the names that are no functions.
+    """A parsed expression; `uses` holds the names in it that are no functions.
 
     Raises
     ------
@@ -80,9 +80,9 @@ class Expression:
         self.uses = frozenset(names) - frozenset(self.known)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
-        """Return what the expression is, with `values` for the names that it uses."""
+        """The expression's value, with `values` for the names that it uses."""
         try:
-            with np.errstate(all="ignore"):  # of numbers, which nothing has checked yet
+            with np.errstate(all="ignore"):  # a check of the numbers follows
                 return bounded(self._of(self.body, values))
         except RecursionError:
             raise _too_deep(self.text) from None
@@ -129,7 +129,9 @@ def _number(value: Any) -> Any:
 
 def _law(value: Any) -> Any:
     if not isinstance(value, (StochasticNode, Distribution)):
-        raise DeclarationError(f"log_prob: expected a stochastic node or a law, got {value!r:.60}")
+        raise DeclarationError(
+            f"log_prob: expected a stochastic node or a distribution, got {value!r:.60}"
+        )
     return value
 
 
@@ -144,8 +146,8 @@ def _operand(value: Any) -> Any:
 def _binary(kind: type, left: Any, right: Any) -> Any:
     left, right = _operand(left), _operand(right)
     if kind is ast.Pow and not isinstance(left, Expr) and not isinstance(right, Expr):
-        with np.errstate(all="ignore"):  # Python's own integers would grow without end
-            power = np.power(np.asarray(left, float), np.asarray(right, float))
+        # Floats, because Python's own integers would grow without end.
+        power = np.power(np.asarray(left, float), np.asarray(right, float))
         if not np.all(np.isfinite(power)):
             raise DeclarationError("a power of numbers is not finite")
         return power

@@ -1,4 +1,4 @@
-"""The order in which nodes are declared: each after those that it refers to."""
+"""The order in which a declaration's nodes are declared."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scg.errors import DeclarationError
 
 
 def declaration_order(what: str, uses: Mapping[str, frozenset[str]]) -> list[str]:
-    """Sort topologically; of nodes that are ready, the one that stands first comes first.
+    """Names, each after those that it uses; among those that are ready, in the given order.
 
     Raises
     ------
     DeclarationError
-        If a node uses what is not declared, or itself through others.
+        If a node uses a name that is not declared, or itself through others.
     """
     for name, used in uses.items():
         for other in sorted(other for other in used if other not in uses):

@@ -1,4 +1,4 @@
-"""Text and parts of a declaration, checked: each fault is one clear error."""
+"""The text and the parts of a declaration, checked: each fault is one clear error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INFINITIES = {"inf": np.inf, "-inf": -np.inf}
 
 
 def parse(text: str, what: str) -> Any:
-    """Return what a JSON text says; every number is finite, no name is given twice."""
+    """The content of a JSON text, in which numbers are finite and no name is given twice."""
     if len(text) > CHARACTERS:
         raise DeclarationError(f"{what}: {len(text)} characters, more than {CHARACTERS}")
     if text.count("{") > 8 * NODES:  # before the time is spent to parse it
@@ -65,7 +65,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def mapping(what: str, value: Any, known: set[str] | None = None) -> dict[str, Any]:
-    """Return an object as a dict, its entries being known."""
+    """An object as a dict; with `known` other entries are an error."""
     if not isinstance(value, Mapping):
         raise DeclarationError(f"{what}: expected an object {{...}}, got {value!r:.60}")
     for name in value:
@@ -85,21 +85,21 @@ def known(what: str, name: Any, table: Mapping[str, Any], hint: str = "") -> Any
 
 
 def strings(what: str, value: Any) -> list[str]:
-    """Return a list of names."""
+    """A list of names."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
         raise DeclarationError(f"{what}: expected names, got {value!r:.60}")
     return list(value)
 
 
 def without_words(value: Any) -> Any:
-    """Return nested lists of numbers, the words for infinities being replaced."""
+    """Nested lists of numbers, with infinities in place of their words."""
     if isinstance(value, list):
         return [without_words(part) for part in value]
     return known("number", value, _INFINITIES) if isinstance(value, str) else value
 
 
 def numbers(what: str, value: Any) -> Any:
-    """Return finite numbers as they are."""
+    """Finite numbers, as they are."""
     try:
         array = np.asarray(value)
         finite = array.dtype.kind in "fiub" and bool(np.all(np.isfinite(array)))
@@ -111,7 +111,7 @@ def numbers(what: str, value: Any) -> Any:
 
 
 def bounded(value: Any) -> Any:
-    """Return a node, or what else it is; a node of absurdly many elements is refused."""
+    """A value, as it is, unless it is a node of absurdly many elements."""
     if isinstance(value, Expr):
         repeats = math.prod(plate.length for plate in value.plates if plate.length is not None)
         if value.size > EVENT or value.size * repeats > ELEMENTS:

@@ -1,9 +1,9 @@
-"""Reading: JSON to a graph. Every fault of the text is a `DeclarationError` that names the node."""
+"""Read a graph from JSON: each fault of the text is a `DeclarationError` that names the node."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -57,7 +57,7 @@ def read(
     custom: Mapping[str, Any] | None = None,
     what: str = "declaration",
 ) -> Any:
-    """Return the graph of a declaration.
+    """The graph of a declaration.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def read(
 
 # --- nodes ----------------------------------------------------------------------------------------
 class _Reader:
-    """Declares the nodes one after the other, each after those that it refers to."""
+    """Declares nodes one after the other, each after those that it refers to."""
 
     def __init__(
         self,
@@ -127,13 +127,10 @@ class _Reader:
             for name, entry in entries.items()
         }
         for name in declaration_order(what, uses):
-            declare = getattr(self, f"_{self.roles[name]}")
-            entry = entries[name]
-            value = self._guarded(f"node {name!r}", declare, name, entry[self.roles[name]], entry)
-            self.values[name] = value
+            self.values[name] = self._guarded(f"node {name!r}", self._declare, name, entries[name])
 
     def _guarded(self, where: str, declare: Any, *args: Any) -> Any:
-        """Declare; whatever a wrong attribute makes a rule raise, it is the declaration's fault."""
+        """Call `declare`; the declaration is to blame for anything that this raises."""
         try:
             return bounded(declare(*args))
         except RecursionError:
@@ -164,11 +161,19 @@ class _Reader:
             self.texts[name] = Expression(given, self.custom)
             return self.texts[name].uses - self.plates.keys()
         if role == "sample":
-            law = mapping("sample", given, {"family", "static", "args"})
-            return frozenset(strings("args", law.get("args")))
+            parts = mapping("sample", given, {"family", "static", "args"})
+            return frozenset(strings("args", parts.get("args")))
         if not isinstance(given, Mapping):
             raise DeclarationError(f"expected an expression in quotes, got {given!r:.60}")
         return frozenset(strings("node", [mapping(role, given, {"node"}).get("node")]))
+
+    def _declare(self, name: str, entry: Any) -> Any:
+        role = self.roles[name]
+        *scopes, own = name.split("/")
+        with contextlib.ExitStack() as stack:
+            for scope in scopes:
+                stack.enter_context(self.graph.scope(scope))
+            return getattr(self, f"_{role}")(own, self.texts.get(name, entry[role]), entry)
 
     # --- named nodes ------------------------------------------------------------------------------
     def _plate(self, name: str, options: Any) -> Plate:
@@ -182,42 +187,28 @@ class _Reader:
             options["init"] = self._initializer(options["init"])
         if "constraint" in options:
             options["constraint"] = known("constraint", options["constraint"], CONSTRAINTS)
-        with self._scope(name) as own:
-            return self.graph.parameter(own, **options)
+        return self.graph.parameter(name, **options)
 
     def _data(self, name: str, given: Any, entry: Any) -> Expr:
         options = mapping("data", given, {"shape", "kind", "plates"})
         plates = entry.get("plates", options.pop("plates", []))
-        with self._scope(name) as own:
-            return self.graph.data(own, plates=self._on(plates), **options)
+        return self.graph.data(name, plates=self._on(plates), **options)
 
     def _sample(self, name: str, given: Any, entry: Any) -> Expr:
-        law = self.texts[name].evaluate(self.values) if name in self.texts else self._law(given)
-        with self._scope(name) as own:
-            return self.graph.sample(own, law, plates=self._on(entry.get("plates", [])))
+        written = isinstance(given, Expression)
+        dist = given.evaluate(self.values) if written else self._distribution(given)
+        return self.graph.sample(name, dist, plates=self._on(entry.get("plates", [])))
 
     def _deterministic(self, name: str, given: Any, entry: Any) -> Expr:
-        value = self._value(name, given)
-        with self._scope(name) as own:
-            return self.graph.deterministic(own, value)
+        return self.graph.deterministic(name, self._value(given))
 
     def _cost(self, name: str, given: Any, entry: Any) -> None:
-        value = self._value(name, given)
-        with self._scope(name) as own:
-            self.graph.cost(own, value)
+        self.graph.cost(name, self._value(given))
 
-    def _value(self, name: str, given: Any) -> Any:
-        if name in self.texts:
-            return self.texts[name].evaluate(self.values)
+    def _value(self, given: Any) -> Any:
+        if isinstance(given, Expression):
+            return given.evaluate(self.values)
         return self._args([given["node"]])[0]
-
-    @contextlib.contextmanager
-    def _scope(self, name: str) -> Iterator[str]:
-        *scopes, own = name.split("/")
-        with contextlib.ExitStack() as stack:
-            for scope in scopes:
-                stack.enter_context(self.graph.scope(scope))
-            yield own
 
     # --- operations -------------------------------------------------------------------------------
     def _constant(self, name: str, given: Any, entry: Any) -> Expr:
@@ -268,7 +259,7 @@ class _Reader:
     def _on(self, names: Any) -> tuple[Plate, ...]:
         return tuple(known("plate", name, self.plates) for name in strings("plates", names))
 
-    def _law(self, given: Mapping[str, Any]) -> Any:
+    def _distribution(self, given: Mapping[str, Any]) -> Any:
         family = self._family(given.get("family"))
         args = self._args(given["args"])
         # Numbers are given as numbers: the constructor then checks them.

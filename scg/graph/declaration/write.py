@@ -1,4 +1,4 @@
-"""Writing: every named node, and every operation between them, as JSON."""
+"""Write a graph as JSON: its named nodes and the operations between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.graph import init
 from scg.graph.core import CoreGraph
-from scg.graph.declaration.words import INITIALIZERS, SCHEMA, constraint_name
+from scg.graph.declaration.words import CONSTRAINTS, INITIALIZERS, SCHEMA
 from scg.graph.parameters import ImageOfZeros, Parameter
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import PARAMETER, PLATE_SIZE
@@ -23,7 +23,7 @@ from scg.ir.walk import topological
 
 
 def write(graph: CoreGraph) -> str:
-    """Return the declaration of a graph as JSON text, one node a line.
+    """The declaration of a graph as JSON text, one node a line.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def _plate(plate: Plate) -> dict[str, Any]:
 
 
 class _Writer:
-    """Gives every expression a token: its name, or # and a number."""
+    """Gives each expression a token: its name, or # and a number."""
 
     def __init__(self, graph: CoreGraph):
         self.graph = graph
@@ -57,7 +57,7 @@ class _Writer:
         self.custom: dict[str, Operation] = {}
 
     def nodes(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the nodes, each after what it refers to, in the order of declaration."""
+        """Nodes in the order of declaration, each after those that it refers to."""
         for name, (node, role) in self.graph.roles.items():
             if role == "parameter":
                 parameter = self.graph.parameters[name]
@@ -84,7 +84,7 @@ class _Writer:
             if start is not init.zeros and not isinstance(start, (init.GivenValues, ImageOfZeros)):
                 entry["init"] = _initializer(name, start)
         if parameter.constraint is not None:
-            entry["constraint"] = constraint_name(name, parameter.constraint)
+            entry["constraint"] = _constraint(name, parameter.constraint)
         return entry
 
     def _leaf(self, node: Expr) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class _Writer:
 
 
 def _with_words(value: Any) -> Any:
-    """Return nested lists of numbers with words for the infinities, which JSON lacks."""
+    """Nested lists of numbers with words for the infinities, which JSON lacks."""
     if isinstance(value, list):
         return [_with_words(part) for part in value]
     return value if np.isfinite(value) else "inf" if value > 0 else "-inf"
@@ -135,6 +135,15 @@ def _with_words(value: Any) -> Any:
 
 def _on(expr: Expr) -> dict[str, Any]:
     return {"plates": [plate.name for plate in expr.plates]} if expr.plates else {}
+
+
+def _constraint(parameter: str, constraint: Any) -> str:
+    for name, known in CONSTRAINTS.items():
+        if known is constraint:
+            return name
+    raise DeclarationError(
+        f"parameter {parameter!r}: only scg's own constraints are written, not {constraint!r}"
+    )
 
 
 def _initializer(name: str, start: Any) -> Any:

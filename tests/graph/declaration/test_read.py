@@ -171,7 +171,8 @@ NODES = [
     ),
     (
         {"x": {"data": {}}, "a": {"cost": "x.log_prob()"}},
-        "node 'a': log_prob: expected a stochastic node or a law, got node 'x' of shape ()",
+        "node 'a': log_prob: expected a stochastic node or a distribution, got node 'x' of shape "
+        "()",
     ),
     (
         {"x": {"data": {}}, "a": {"cost": "sum([x, x] * 2)"}},
