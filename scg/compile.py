@@ -58,8 +58,9 @@ def compile(
     check_finite : bool
         Check every call: computed parameters of laws must satisfy their constraints, observations
         must lie in their support, and costs and gradients must be finite; an error names the
-        node. It costs a second evaluation of what is checked. (Parameters of laws and observations
-        that are themselves parameters or data are checked in any case.)
+        node. It costs a second evaluation of what is checked. Without it, arguments of
+        distributions are checked in each call if they are parameters, data, or computed from
+        parameters alone; others, in a call whose cost is NaN.
 
     Returns
     -------

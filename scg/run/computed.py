@@ -20,8 +20,8 @@ from scg.run.checks import ValueCheck, checks
 class Computed:
     """Checks such as that of Normal(0, s − 3): few operations on numbers that a call brings.
 
-    What data or draws decide, and what takes more than elementwise operations, is left to
-    ``check_finite``; what is an exponential or a softplus is known to be positive.
+    What data or samples decide, and what takes more than elementwise operations, is checked where
+    a cost is NaN, or with ``check_finite``; an exponential or a softplus is known to be positive.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -98,7 +99,9 @@ class Step:
         ------
         CallError
             If something is missing, unknown, or of another shape, if a law's parameter violates
-            its constraint, or if data that are observed lie outside their law's support.
+            its constraint, or if data that are observed lie outside their law's support. What
+            data and samples make of a parameter is checked if the cost is NaN; always with
+            ``check_finite=True``.
         """
         if wrong:
             raise CallError(
@@ -113,7 +116,10 @@ class Step:
                 found = program.estimate(values, sizes, runs, seed)
             else:
                 found = BoundStep(self, values, sizes, memory, runs, self.layout).moments(seed)
-            return Result(found, runs, memory, self.layout)
+            result = Result(found, runs, memory, self.layout)
+            if math.isnan(result.cost):
+                self._name_invalid(values, sizes, seed, runs)
+            return result
         if noise is None or seed is not None:
             raise CallError(
                 "a step needs a seed and has no default: step(params, seed=1)"
@@ -358,6 +364,16 @@ class Step:
                 yield spread(self.program.sample(values, seed, block, sizes), len(block))
                 continue
             yield self._guarded(values, self.outcomes.draw(seed, block, sizes), sizes, len(block))
+
+    def _name_invalid(
+        self, values: Mapping[str, Any], sizes: Mapping[Plate, int], seed: Any, runs: int
+    ) -> None:
+        """Raise if a parameter of a distribution or an observation is invalid, by its node's name.
+
+        It repeats the runs of a seed, and is therefore called where the cost is NaN.
+        """
+        for block in self.program.blocks(runs, sizes):
+            self.guard.before(values, self.outcomes.draw(seed, block, sizes), sizes)
 
     def _guarded(
         self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any, runs: int

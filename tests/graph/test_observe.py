@@ -142,3 +142,28 @@ def test_what_is_known_to_be_positive_is_not_computed_twice():
     g.observe("b", scg.Normal(0.0, scg.softplus(s)), 1.0)
     g.observe("c", scg.Normal(0.0, w @ w + s), 1.0)
     assert Computed(g, np.float64).checks == []
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("runs", [1, 7])
+def test_a_nan_cost_is_explained_by_an_invalid_argument(backend, runs):
+    """Data or samples make the scale negative, and a cost contains its logarithm."""
+    days = scg.Plate("days")
+    g = scg.Graph()
+    g.observe("o", scg.Normal(0.0, g.data("s", plates=days) - 3.0), 0.5)
+    step = scg.compile(g, backend=backend)
+    with pytest.raises(
+        scg.CallError, match=r"'o' \(Normal\): scale must be positive, got -0.5 at index 1"
+    ):
+        step({}, seed=0, runs=runs, s=[4.0, 2.5])
+    g = scg.Graph()
+    z = g.sample("z", scg.Normal(g.parameter("m", -9.0), 1.0))
+    x = g.sample("x", scg.Normal(0.0, z))
+    g.cost("c", x.log_prob())
+    step = scg.compile(g, scg.ScoreFunction(), backend=backend)
+    assert np.isfinite(step({"m": 9.0}, seed=0, runs=runs).cost)
+    with pytest.raises(scg.CallError, match=r"'x' \(Normal\): scale must be positive, got -.* run"):
+        step({"m": -9.0}, seed=0, runs=runs)
+    g = scg.Graph()
+    g.cost("c", np.log(g.data("v")))
+    assert np.isnan(scg.compile(g, backend=backend)({}, seed=0, v=-1.0).cost)
