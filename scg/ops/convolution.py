@@ -95,16 +95,19 @@ def conv2d(x: Any, weight: Any, *, stride: int | Pair = 1, padding: int | Pair =
             "conv2d: expected an image (channels, H, W) and filters (filters, channels, height, "
             f"width), got shapes {np.shape(x)} and {np.shape(weight)}; a batch is a plate"
         )
-    windows = _windows(
-        _padded(x, padding), size=tuple(np.shape(weight)[-2:]), stride=pair(stride, "conv2d", 1)
-    )
+    height, width = pair(padding, "conv2d", 0)
+    padded = pad(x, ((0, 0), (height, height), (width, width)))
+    windows = _windows(padded, size=np.shape(weight)[-2:], stride=pair(stride, "conv2d", 1))
     return contract(
         weight, windows, left=(0, 1, 4, 5), right=(1, 2, 3, 4, 5), out=(0, 2, 3), over=()
     )
 
 
 def max_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
-    """Maximum over windows of the last two event axes; the stride is the size by default."""
+    """Maximum over windows of the last two event axes; the stride is the size by default.
+
+    Ties share the gradient equally. Convolve with ``stride=2`` where the downsampling is learned.
+    """
     return max(_pooled(x, size, stride, "max_pool"), axis=(-2, -1))
 
 
@@ -118,13 +121,8 @@ def _pooled(x: Any, size: int | Pair, stride: int | Pair | None, caller: str) ->
     return _windows(x, size=size, stride=size if stride is None else pair(stride, caller, 1))
 
 
-def _padded(x: Any, padding: int | Pair) -> Any:
-    height, width = pair(padding, "conv2d", 0)
-    return pad(x, ((0, 0), (height, height), (width, width)))
-
-
 def pair(value: int | Pair, caller: str, least: int) -> Pair:
-    """Return an integer as two of it, and two as they are."""
+    """Two integers: those given, or one of them twice."""
     both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in both):
         raise DeclarationError(

@@ -1,4 +1,4 @@
-"""A user's own ops, and the promise that an expression is continuous."""
+"""Ops of the user's own, and the user's promise that an expression is continuous."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scg.ops.base import integers
 
 _serial = itertools.count()
 
-#: The identity, with the user's word that what it wraps is continuous.
+#: The identity; the user promises that what it wraps is continuous.
 continuous = Op("continuous", lambda x: x, lambda x: x, (lambda g, y, x: g,), kind="same")
 
 
@@ -30,25 +30,33 @@ def op(
     kind: str = "float",
     vectorized: bool = False,
 ) -> Callable[..., Any]:
-    """Make an op of a Python function.
+    """Op that calls a Python function, such as a simulator or a reward.
+
+    Use it where no composition of NumPy functions on nodes says the same: NumPy functions are
+    compiled and have all derivatives, whereas an op of a function runs in Python.
 
     Parameters
     ----------
     fn : callable
-        From arrays of event shape to an array. With ``vectorized=True`` it gets leading plate axes
-        too and keeps them; otherwise it is called once for each plate element.
+        From arrays of event shape to an array. With ``vectorized=True`` its arrays have leading
+        plate axes, which it keeps; otherwise it is called once for each plate element.
     vjp : callable, optional
         ``vjp(g, out, *args)`` returns one node (or None) for each argument, built from nodes, so
-        that every order is available. Without it the op is opaque: a black box whose inputs get
-        credit by the score function alone.
+        that derivatives of any order exist. Without it the op is opaque: only score function
+        estimators give credit to its inputs.
     name : str, optional
-        For messages and drawings; the function's name by default.
+        Name in messages and drawings; the function's name by default.
     shape : tuple of int or callable
         Event shape of the result, or a function of the arguments' event shapes.
     kind : {"float", "int", "bool"}
-        What the result is.
+        Kind of the result.
     vectorized : bool
         Whether `fn` takes leading axes.
+
+    Returns
+    -------
+    callable
+        From nodes to a node; from arrays to the value of `fn`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Matrix factorisations and solutions on the last two event axes; leading ones are a batch.
+"""Matrix factorisations and linear systems on the last two event axes; leading axes are a batch.
 
 VJPs: Giles (2008), "An extended collection of matrix derivative results"; Murray (2016),
 "Differentiation of the Cholesky decomposition", equation 10.
@@ -25,9 +25,9 @@ from scg.ops.shape import reshape
 EventShape = tuple[int, ...]
 
 
-# --- NumPy rules: a matrix without a result gives NaN, where NumPy would raise for all --------
+# --- NumPy rules: NaN for a matrix without a result, where NumPy raises for the whole batch ---
 def each(rule: Any, *xs: Any) -> Any:
-    """Apply a rule to matrices; NaN for those that it raises for."""
+    """Apply a rule to a batch of matrices; the result is NaN where it raises."""
     try:
         return rule(*xs)
     except np.linalg.LinAlgError:
@@ -40,7 +40,7 @@ def each(rule: Any, *xs: Any) -> Any:
 
 def _factor(a: Any) -> Any:
     factor = each(np.linalg.cholesky, 0.5 * (a + np.swapaxes(a, -1, -2)))
-    # LAPACK goes on with a pivot that is infinite or NaN.
+    # LAPACK continues with a pivot that is infinite or NaN.
     valid = np.all(np.isfinite(factor), axis=(-2, -1), keepdims=True)
     return np.where(valid, factor, factor.dtype.type(np.nan))
 
@@ -49,7 +49,7 @@ def _triangular(a: Any, b: Any, lower: bool, transposed: bool) -> Any:
     from scipy.linalg import solve_triangular as solve
 
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    if 0 in lead:  # which SciPy does not take
+    if 0 in lead:  # SciPy does not take an empty batch
         return np.empty(lead + b.shape[-2:], b.dtype)
     return each(
         lambda a, b: solve(a, b, lower=lower, trans=int(transposed), check_finite=False), a, b
@@ -79,7 +79,7 @@ def _deep(x: Any) -> Any:
 
 
 def _credited(x: Any, g: Expr) -> Expr:
-    """Return `x`, but zero for a matrix that has no result, and whose result gets no credit `g`."""
+    """`x`, but zero for a matrix without a result whose cotangent `g` is zero."""
     return possible(x, sum(square(g), (-1, -2), keepdims=True))
 
 
@@ -104,13 +104,7 @@ def _one_rank(a: Expr, b: Expr, **attrs: Any) -> str | None:
 
 
 #: The lower factor L of a symmetric positive definite matrix, of which both triangles count.
-_cholesky = Op(
-    "cholesky",
-    _factor,
-    square_matrix,
-    (_cholesky_vjp,),
-    row=matrices("cholesky"),
-)
+_cholesky = Op("cholesky", _factor, square_matrix, (_cholesky_vjp,), row=matrices("cholesky"))
 _solve_triangular = Op(
     "solve_triangular",
     _triangular,
@@ -154,11 +148,7 @@ _log_abs_det = Op(
     (lambda g, y, a: _deep(g) * t(_credited(_inverse(a), _deep(g))),),
 )
 _sign_det = Op(
-    "sign_det",
-    lambda a: np.linalg.slogdet(a)[0],
-    lambda a: square_matrix(a)[:-2],
-    (None,),
-    **JUMPS,
+    "sign_det", lambda a: np.linalg.slogdet(a)[0], lambda a: square_matrix(a)[:-2], (None,), **JUMPS
 )
 
 
@@ -173,7 +163,9 @@ def cholesky(a: Any) -> Any:
 
 
 def solve_triangular(a: Any, b: Any, *, lower: bool = True, transposed: bool = False) -> Any:
-    """Solve a x = b (or aᵀ x = b) for a triangular `a`; its other triangle is not read.
+    """Solution x of a x = b (or aᵀ x = b) for a triangular `a`, whose other triangle is not read.
+
+    Use it with the factor of a covariance; for a general matrix write ``np.linalg.solve``.
 
     Parameters
     ----------
@@ -189,12 +181,12 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = True, transposed: bool = F
 
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
-    """Solve a x = b for a vector (n,) or matrices (..., n, m)."""
+    """Solution x of a x = b for a vector (n,) or matrices (..., n, m)."""
     return _on_matrices(_solve, a, b)
 
 
 def _on_matrices(rule: Op, a: Any, b: Any, **attrs: Any) -> Any:
-    """Apply a rule to events of one rank: a vector as a column, with batch axes of length 1."""
+    """Apply a rule to events of one rank: a vector becomes a column, missing axes have length 1."""
     if np.ndim(b) == 0:
         raise DeclarationError("solve: the right side is a vector or a matrix, got a scalar")
     vector = np.ndim(b) == 1
@@ -210,11 +202,14 @@ def _on_matrices(rule: Op, a: Any, b: Any, **attrs: Any) -> Any:
 
 @implements(np.linalg.inv)
 def inverse(a: Any) -> Any:
-    """Inverse of square matrices; NaN where there is none."""
+    """Inverse of square matrices; NaN where there is none.
+
+    ``np.linalg.solve(a, b)`` is cheaper and more accurate than ``inverse(a) @ b``.
+    """
     return _inverse(a)
 
 
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> tuple[Any, Any]:
-    """Sign and logarithm of the absolute value of the determinant."""
+    """Sign of the determinant, and the logarithm of its absolute value."""
     return _sign_det(a), _log_abs_det(a)

@@ -1,7 +1,7 @@
 """Determinants and their derivatives, also of singular matrices.
 
-With left and right factors of determinant 1 that make a matrix diagonal, left a right = diag(d), a
-derivative of the determinant is a sum of products of elements of d, and nothing is divided.
+Two factors of determinant 1 make a matrix a diagonal: left a right = diag(d). Derivatives of the
+determinant are then sums of products of elements of d, without a division.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from scg.ops.shape import concatenate, cumsum, part, reshape
 from scg.ops.statistics import prod
 
 
-# --- of a diagonal; polymorphic: the rules of NumPy, and what kernels compute -------------------
+# --- of a diagonal: on arrays the NumPy rules, on nodes what kernels compute --------------------
 def _row(x: Any) -> Any:
     return reshape(x, shape=(*np.shape(x)[:-1], 1, np.shape(x)[-1]))
 
 
 def _of_others(d: Any) -> Any:
-    """Return, for each element of the last axis, the product of the others."""
+    """For each element of the last axis the product of the others."""
     n = np.shape(d)[-1]
     none = np.zeros((*np.shape(d)[:-1], 1))
     size = log(absolute(d))
@@ -41,12 +41,12 @@ def _of_others(d: Any) -> Any:
 
 
 def cofactors_of(left: Any, d: Any, right: Any) -> Any:
-    """Return the derivative of the determinant: the cofactors."""
+    """Cofactors, the derivative of the determinant."""
     return matmul(t(left) * _row(_of_others(d)), t(right))
 
 
 def slope_of_cofactors(left: Any, d: Any, right: Any, g: Any) -> Any:
-    """Return the derivative of ⟨g, cofactors⟩."""
+    """Derivative of ⟨g, cofactors⟩."""
     n = np.shape(d)[-1]
     own = np.eye(n)
     inner = matmul(matmul(left, g), right)
@@ -68,9 +68,8 @@ def _diagonal(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _of_diagonal(rule: Any, a: Any, *rest: Any) -> Any:
     if not a.size:
         return np.zeros(np.broadcast_shapes(a.shape, *(x.shape for x in rest)), a.dtype)
-    finite = np.all(
-        np.isfinite(a), axis=(-1, -2), keepdims=True
-    )  # others LAPACK may not return from
+    # LAPACK may not return from a matrix with NaN or infinities.
+    finite = np.all(np.isfinite(a), axis=(-1, -2), keepdims=True)
     with np.errstate(divide="ignore"):
         out = rule(*_diagonal(np.where(finite, a, 0.0)), *rest)
     return np.where(finite, out, np.nan).astype(a.dtype)
@@ -78,7 +77,7 @@ def _of_diagonal(rule: Any, a: Any, *rest: Any) -> Any:
 
 # --- ops --------------------------------------------------------------------------------------
 def _third(g: Expr, y: Expr, a: Expr, b: Expr) -> Expr:
-    """Differentiate ⟨g, slope of cofactors⟩ in `a`, by the inverse that a singular matrix lacks."""
+    """Derivative of ⟨g, slope of cofactors⟩ in `a`; it needs the inverse of `a`."""
     if a.shape[-1] < 3:
         return zeros(a)
     x = t(inverse(a))

@@ -15,13 +15,13 @@ from scg.ops.shape import transpose
 
 @implements(np.einsum)
 def einsum(subscripts: str, *operands: Any) -> Any:
-    """Evaluate a sum of products over event axes, from left to right.
+    """Sum of products over event axes, contracted from left to right.
 
     Parameters
     ----------
     subscripts : str
-        As in NumPy, one letter an axis: ``"ij,jk->ik"``. What repeats belongs on a plate or under
-        a letter of its own.
+        As in NumPy, one letter an axis: ``"ij,jk->ik"``. A batch belongs on a plate, or has a
+        letter of its own.
     *operands : node or array_like
         One for each part of the subscripts.
 
@@ -83,7 +83,7 @@ def _parse(subscripts: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
 
 
 def _summed(x: Any, letters: str, needed: set[str]) -> tuple[Any, str]:
-    """Sum over the axes that nothing else needs."""
+    """Sum over the axes whose letters are not needed any more."""
     lone = tuple(i for i, letter in enumerate(letters) if letter not in needed)
     kept = "".join(letter for letter in letters if letter in needed)
     return (sum(x, axis=lone), kept) if lone else (x, letters)

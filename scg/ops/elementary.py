@@ -103,8 +103,8 @@ def _open_exp(x: Any) -> Any:
         return _open_positive(np.exp(x))
 
 
-#: exp x and 1 / (1 + exp(−x)), rounded likewise. The derivatives are those at the rounded value: in
-#: the logarithm of a sample, which densities need, they are then those of the exact one.
+#: exp x and 1 / (1 + exp(−x)), rounded likewise. Their derivatives are taken at the rounded value:
+#: the logarithm of a sample, which densities need, then has the derivative of the exact one.
 open_exp = elementwise(
     "open_exp",
     _open_exp,

@@ -153,10 +153,7 @@ take_along = Op(
     "take_along_axis",
     _take,
     _taken,
-    (
-        lambda g, y, x, k, axis: scatter_along(g, k, axis=axis, length=x.shape[axis]),
-        None,
-    ),
+    (lambda g, y, x, k, axis: scatter_along(g, k, axis=axis, length=x.shape[axis]), None),
     kind="same",
     linear=(0,),
     attributes={"axis": axis},

@@ -1,4 +1,4 @@
-"""Ops that act on derivatives only: stop, the magic box, and a mark that keeps nodes apart."""
+"""Ops that change derivatives only: stop, the magic box, and a mark that keeps nodes apart."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ stop = Op("stop", lambda x: x, lambda x: x, (None,), kind="same")
 #: The magic box ⊠(ℓ) of DiCE (Foerster et al. 2018, eq. 4): forward 1, VJP g · ⊠(ℓ).
 box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g * y,))
 
-#: The identity; the label keeps apart two points of equal expression, so that each has a
-#: gradient of its own.
+#: The identity. Its label keeps two points of one expression apart, so that each has its own
+#: gradient.
 mark = Op(
     "mark",
     lambda x, label: x,
@@ -29,7 +29,7 @@ mark = Op(
 )
 
 #: The value of the first argument with the derivative of the second. Unlike `stop` it cuts no
-#: credit: a cost remains a cost of what lies below its value.
+#: credit: nodes below the value still influence the cost.
 graft = Op(
     "graft",
     lambda value, slope: np.broadcast_arrays(value, slope)[0],
@@ -40,15 +40,18 @@ graft = Op(
     kernel="{0}",
 )
 
-#: The identity; says that a cost is the −log p of an observation.
+#: The identity; it marks a cost that is the −log p of an observation.
 observed = Op("observed", lambda x: x, lambda x: x, (lambda g, y, x: g,))
 
 implements("stop")(stop)
 
-#: Ops that vanish after the last differentiation, where their first argument takes their place.
+#: Ops that the compiler replaces by their first argument after the last differentiation.
 IDENTITIES = (stop, mark, graft, observed)
 
 
 def stop_gradient(x: Any) -> Any:
-    """Return `x` without credit: neither derivatives nor score terms pass through it."""
+    """`x` without credit: neither derivatives nor score terms pass through it.
+
+    Costs that depend on a node through stopped edges alone do not count among the node's costs.
+    """
     return stop(x)

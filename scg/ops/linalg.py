@@ -1,4 +1,4 @@
-"""Contraction: the one primitive of linear algebra, of which matmul, dot and outer are cases."""
+"""Contraction, the one product of linear algebra: matmul, dot and outer are special cases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ir.plate import Plates, ordered
 from scg.ops import attributes
+from scg.ops.reductions import sum
+from scg.ops.shape import reshape
 
 Labels = tuple[int, ...]
 
@@ -34,8 +36,8 @@ def contract_arrays(
 ) -> np.ndarray:
     """Contract two arrays whose axes carry labels, by one (batched) matrix product.
 
-    Labels in both arguments and in `out` are batch axes; in both but not in `out`, contracted;
-    in one only, free, and summed first where `out` lacks them.
+    A label of both arguments is a batch axis where `out` has it, and contracted where not. A label
+    of one argument is a free axis where `out` has it, and summed first where not.
     """
     a, left = _presum(a, left, right, out)
     b, right = _presum(b, right, left, out)
@@ -87,8 +89,8 @@ def _out(out: Any, a: Expr, b: Expr, left: Labels, right: Labels, over: Any) -> 
     return None if holds else "labels of the arguments"
 
 
-# The interpreter calls `contract_arrays` with plates as further labels. A VJP contracts the
-# cotangent with the other argument over the plates that the first one lacks.
+# The interpreter calls `contract_arrays` with plates as further labels. The VJP contracts the
+# cotangent with the other argument, over the plates that the differentiated one lacks.
 contract = Op(
     "contract",
     _numpy,
@@ -128,8 +130,8 @@ def matmul(a: Any, b: Any) -> Any:
     out = ((0,) if n >= 2 else ()) + ((2,) if m >= 2 else ())
     if n <= 2 and m <= 2:
         return contract(a, b, left=left, right=right, out=out, over=())
-    # Leading event axes are a batch that broadcasts: an axis of length 1 is dropped where the
-    # other argument is longer.
+    # Leading event axes are a batch that broadcasts: an axis of length 1 is dropped where that of
+    # the other argument is longer.
     lead_a, lead_b = np.shape(a)[: max(n - 2, 0)], np.shape(b)[: max(m - 2, 0)]
     try:
         lead = np.broadcast_shapes(lead_a, lead_b)
@@ -144,8 +146,7 @@ def matmul(a: Any, b: Any) -> Any:
 
 
 def _dropped(x: Any, own: tuple[int, ...], lead: tuple[int, ...], batch: Labels) -> Any:
-    from scg.ops.shape import reshape
-
+    """Drop batch axes of length 1 where the joint ones are longer; the labels of the others."""
     pairs = list(zip(own, lead[len(lead) - len(own) :], batch[len(lead) - len(own) :], strict=True))
     kept = [(n, label) for n, longest, label in pairs if n == longest]
     shape = tuple(n for n, _ in kept) + tuple(np.shape(x)[len(own) :])
@@ -162,6 +163,4 @@ def outer(a: Any, b: Any) -> Any:
 
 def dot(a: Any, b: Any) -> Any:
     """Sum of products over all event axes of two nodes of one shape."""
-    from scg.ops.reductions import sum
-
     return sum(a * b)

@@ -108,10 +108,7 @@ NEED_ELEMENTS = (_max, _lse, shift)
 
 #: log of a sum of exponentials; where the sum is zero, its derivative is taken to be zero.
 log_of_sum = elementwise(
-    "log_of_sum",
-    _log_of_sum,
-    lambda g, y, x: g * inverse_or_zero(x),
-    kernel="log_{code}({0})",
+    "log_of_sum", _log_of_sum, lambda g, y, x: g * inverse_or_zero(x), kernel="log_{code}({0})"
 )
 
 

@@ -145,9 +145,7 @@ ndtr = special(
     "ndtr", lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI), turns=("saturating", 0)
 )
 ndtri = special(
-    "ndtri",
-    lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI),
-    kernel="ndtri_{code}({0})",
+    "ndtri", lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI), kernel="ndtri_{code}({0})"
 )
 
 
@@ -185,9 +183,7 @@ def _half(x: Any, y: Any) -> Any:
 
 # I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels
 i0e = special(
-    "i0e",
-    lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1)),
-    smooth=False,
+    "i0e", lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1)), smooth=False
 )
 i1e = special(
     "i1e",

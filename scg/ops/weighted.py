@@ -1,4 +1,4 @@
-"""The logarithm of a weighted mean of exponentials."""
+"""Logarithm of a weighted mean of exponentials."""
 
 from __future__ import annotations
 
@@ -40,8 +40,5 @@ def _in_values(g: Expr, y: Expr, w: Expr, x: Expr) -> Expr:
 
 #: log (Σ w exp(x) / Σ w) over the last axis. A weight may be zero: the derivative in it is finite.
 log_mean_exp = Op(
-    "log_mean_exp",
-    _numpy,
-    lambda w, x: np.broadcast_shapes(w, x)[:-1],
-    (_in_weights, _in_values),
+    "log_mean_exp", _numpy, lambda w, x: np.broadcast_shapes(w, x)[:-1], (_in_weights, _in_values)
 )
