@@ -1,10 +1,11 @@
-"""The beta law in log-odds: its quantile, and the derivatives of its CDF in the two shapes."""
+"""The beta distribution in log-odds: its quantile, and derivatives of its CDF in both shapes."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scg.special.columns import by_blocks, doubles
 from scg.special.incomplete_gamma import stirling
 
 # Below this, x^a / (a B(a, b)) is the incomplete beta function I_x(a, b) to the last digit.
@@ -14,17 +15,14 @@ _BLOCK = 256  # elements at once: their nodes stay in the cache
 
 
 def logit_betaincinv(a: ArrayLike, b: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
-    """Return log x − log(1 − x) for I_x(a, b) = u, also where x or 1 − x underflows.
+    """Log-odds log x − log(1 − x) for I_x(a, b) = u, also where x or 1 − x underflows.
 
-    Parameters
-    ----------
-    a, b, u
-        Shapes, positive, and probability, 0 ≤ u < 1; they broadcast. As the quantile 0 has no
-        logarithm, u = 0 is taken for the smallest normal number.
+    The shapes are positive, 0 ≤ u < 1. Because the quantile 0 has no logarithm, u = 0 is taken for
+    the smallest normal number.
     """
     from scipy.special import betainccinv, betaincinv, betaln
 
-    a, b, u = (np.asarray(x, np.float64) for x in (a, b, u))
+    a, b, u = doubles(a, b, u)
     u = np.where(u == 0, np.finfo(np.float64).tiny, u)
     with np.errstate(all="ignore"):
         log_beta = betaln(a, b)
@@ -38,41 +36,25 @@ def logit_betaincinv(a: ArrayLike, b: ArrayLike, u: ArrayLike) -> NDArray[np.flo
 def beta_implicit(
     a: ArrayLike, b: ArrayLike, logit: ArrayLike, order: tuple[int, int] = (1, 0)
 ) -> NDArray[np.float64]:
-    r"""Divide a derivative of I_x(a, b) in a and b by the density of log x − log(1 − x).
+    r"""Derivative of I_x(a, b) in a and b over the density of the log-odds log x − log(1 − x).
 
-    With order (1, 0) or (0, 1) this is minus the derivative of the log-odds in a or b at a fixed
-    probability, the implicit gradient of a beta variate. With :math:`s` the log-odds and
-    :math:`f(s) = x^a (1 - x)^b / B(a, b)` their density it is the integral over a tail
+    For the orders (1, 0) and (0, 1) this is minus the derivative of the log-odds in a or b at a
+    fixed probability, the implicit gradient of a beta variate. With :math:`s` the log-odds and
+    :math:`f(s) = x^a (1 - x)^b / B(a, b)` their density, it is the integral over a tail
 
     .. math:: \int_0^\infty \frac{f(s - v)}{f(s)} q(s - v) \, dv, \qquad q = \frac{
               \partial_a^i \partial_b^j f}{f}
 
-    of a function that falls from the mode on: the tail that does not hold the mode is taken, by the
+    of a function that falls from the mode on. The tail without the mode is integrated by the
     trapezoidal rule in y with v = w exp(y − exp(−y)) (Takahasi and Mori 1974).
 
-    Parameters
-    ----------
-    a, b, logit
-        Shapes, positive, and log-odds of the argument; they broadcast.
-    order
-        Orders of the derivatives in a and in b, of sum 1 or 2.
-
-    Raises
-    ------
-    ValueError
-        If the orders do not sum to 1 or 2.
+    The shapes are positive, the orders in a and in b have the sum 1 or 2.
     """
     if sum(order) not in (1, 2):
         raise ValueError(f"beta variates have derivatives of order 1 and 2, not {order!r}")
-    a, b, s = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (a, b, logit)))
+    a, b, s = doubles(a, b, logit)
     valid = (a > 0) & (b > 0) & np.isfinite(a + b + s)
-    out = np.full(a.shape, np.nan)
-    inside = np.flatnonzero(valid)
-    a, b, s = (x.ravel()[inside, None] for x in (a, b, s))
-    for i in range(0, inside.size, _BLOCK):
-        block = slice(i, i + _BLOCK)
-        out.flat[inside[block]] = _tail(a[block], b[block], s[block], order)
-    return out
+    return by_blocks(lambda a, b, s: _tail(a, b, s, order), valid, a, b, s, block=_BLOCK)
 
 
 def _tail(a: NDArray, b: NDArray, s: NDArray, order: tuple[int, int]) -> NDArray:
@@ -97,7 +79,7 @@ def _tail(a: NDArray, b: NDArray, s: NDArray, order: tuple[int, int]) -> NDArray
 
 
 def _polynomial(a: NDArray, b: NDArray, first: NDArray, second: NDArray, order: tuple) -> NDArray:
-    """Return the derivative of the density over the density, from the scores in a and b."""
+    """Derivative of the density over the density, from the scores in a and b."""
     from scipy.special import polygamma
 
     scores = (first,) * order[0] + (second,) * order[1]
@@ -108,7 +90,7 @@ def _polynomial(a: NDArray, b: NDArray, first: NDArray, second: NDArray, order: 
 
 
 def _mean_log(a: NDArray, n: NDArray) -> NDArray:
-    """Return ψ(a) − ψ(n), by Stirling's formula."""
+    """ψ(a) − ψ(n), by Stirling's formula."""
     return np.log(a / n) - 0.5 / a + 0.5 / n + stirling(a, 1) - stirling(n, 1)
 
 

@@ -7,31 +7,30 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scg.special.columns import doubles
+
 # Below this, x^a / Γ(a + 1) is the incomplete gamma function P(a, x) to the last digit.
 _LOG_SMALL = -60.0
 
 
 def log_gammaincinv(a: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
-    """Return log x for P(a, x) = u, also where x underflows.
+    """Logarithm of x for P(a, x) = u, also where x underflows.
 
-    Parameters
-    ----------
-    a, u
-        Shape, positive, and probability, 0 < u < 1; they broadcast.
+    The shape `a` is positive, 0 < u < 1.
     """
     from scipy.special import gammaincinv, gammaln
 
-    a, u = np.asarray(a, np.float64), np.asarray(u, np.float64)
+    a, u = doubles(a, u)
     with np.errstate(all="ignore"):
         small = (np.log(u) + gammaln(a + 1)) / a
         return np.where(small < _LOG_SMALL, small, np.log(gammaincinv(a, u)))
 
 
 def log_gammainccinv(a: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
-    """Return log x for Q(a, x) = 1 − P(a, x) = u; see :func:`log_gammaincinv`."""
+    """Logarithm of x for Q(a, x) = 1 − P(a, x) = u; see :func:`log_gammaincinv`."""
     from scipy.special import gammainccinv, gammaln
 
-    a, u = np.asarray(a, np.float64), np.asarray(u, np.float64)
+    a, u = doubles(a, u)
     with np.errstate(all="ignore"):
         small = (np.log1p(-u) + gammaln(a + 1)) / a
         return np.where(small < _LOG_SMALL, small, np.log(gammainccinv(a, u)))
@@ -40,17 +39,7 @@ def log_gammainccinv(a: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
 def smallest(
     cdf: Callable[[NDArray], NDArray], u: NDArray, mean: NDArray, deviation: NDArray
 ) -> NDArray[np.float64]:
-    """Return the smallest integer k ≥ 0 with cdf(k) ≥ u, by bisection.
-
-    Parameters
-    ----------
-    cdf
-        A distribution function on the integers, of the arrays' shape.
-    u
-        Probabilities, 0 < u < 1.
-    mean, deviation
-        Mean and standard deviation of the law: where the search begins.
-    """
+    """Smallest integer k ≥ 0 with cdf(k) ≥ u, by bisection around the mean, for 0 < u < 1."""
     valid = np.isfinite(mean) & np.isfinite(deviation) & np.isfinite(u)
     mean, deviation = np.where(valid, mean, 0), np.where(valid, deviation, 0)
     low = np.floor(np.maximum(mean - 4 * deviation - 2, -1))
@@ -61,10 +50,8 @@ def smallest(
             outside = valid & (low >= 0) & (cdf(np.maximum(low, 0)) >= u)
             if not outside.any():
                 break
-            low, high = (
-                np.where(outside, np.maximum(low - step, -1), low),
-                np.where(outside, low, high),
-            )
+            high = np.where(outside, low, high)
+            low = np.where(outside, np.maximum(low - step, -1), low)
             step = 2 * step
         step = high - low
         for _ in range(1100):
@@ -84,10 +71,10 @@ def smallest(
 
 
 def poisson(rate: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
-    """Quantile of the Poisson law."""
+    """Quantile of the Poisson distribution."""
     from scipy.special import gammaincc
 
-    rate, u = np.broadcast_arrays(np.asarray(rate, np.float64), np.asarray(u, np.float64))
+    rate, u = doubles(rate, u)
     return smallest(lambda k: gammaincc(k + 1, rate), u, rate, np.sqrt(rate))
 
 
@@ -95,7 +82,7 @@ def binomial(count: ArrayLike, probs: ArrayLike, u: ArrayLike) -> NDArray[np.flo
     """Quantile of the number of successes among `count` trials."""
     from scipy.special import betainc
 
-    n, p, u = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (count, probs, u)))
+    n, p, u = doubles(count, probs, u)
 
     def cdf(k: NDArray) -> NDArray:
         inside = k < n
@@ -108,6 +95,6 @@ def negative_binomial(count: ArrayLike, logits: ArrayLike, u: ArrayLike) -> NDAr
     """Quantile of the number of successes, of log-odds `logits`, before `count` failures."""
     from scipy.special import betainc, expit
 
-    r, z, u = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in (count, logits, u)))
+    r, z, u = doubles(count, logits, u)
     mean = r * np.exp(np.minimum(z, 700.0))
     return smallest(lambda k: betainc(r, k + 1, expit(-z)), u, mean, np.sqrt(mean * (1 + mean / r)))

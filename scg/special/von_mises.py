@@ -1,4 +1,4 @@
-"""The von Mises law on (−π, π), of density exp(κ cos x) / (2π I₀(κ)): its CDF and the inverse.
+"""The von Mises distribution on (−π, π), of density exp(κ cos x) / (2π I₀(κ)): CDF and quantile.
 
 The upper tail and its derivatives in κ are integrals of (cos t − 1)^j exp(κ (cos t − 1)), here by
 Gauss-Legendre quadrature up to where the integrand is below e^-50 of its first value.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from scg.special.columns import check_order, doubles
 
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 _POINTS, _WEIGHTS = 0.5 * (_POINTS + 1), 0.5 * _WEIGHTS  # for the unit interval
@@ -24,14 +26,14 @@ def _integrals(kappa: NDArray, start: NDArray, stop: NDArray, orders: int) -> li
 
 
 def _reach(kappa: NDArray, z: NDArray) -> NDArray:
-    """Return where the density has fallen to e^-50 of its value at z, or π."""
+    """Angle where the density has fallen to e^-50 of its value at z, at most π."""
     with np.errstate(divide="ignore"):
         half = np.sin(0.5 * z) ** 2 + 0.5 * _DECAY / kappa
     return 2 * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
 
 
 def _tail(kappa: NDArray, z: NDArray, orders: int) -> tuple[list[NDArray], list[NDArray]]:
-    """Return the integrals over (z, π) and over (0, π), both divided by the latter for j = 0."""
+    """Integrals over (z, π) and over (0, π), both divided by the latter for j = 0."""
     zero = np.zeros_like(z)
     whole = _integrals(kappa, zero, _reach(kappa, zero), orders)
     part = _integrals(kappa, z, _reach(kappa, z), orders)
@@ -39,26 +41,13 @@ def _tail(kappa: NDArray, z: NDArray, orders: int) -> tuple[list[NDArray], list[
 
 
 def von_mises_cdf(kappa: ArrayLike, x: ArrayLike, order: int = 0) -> NDArray[np.float64]:
-    """Differentiate the CDF with respect to κ.
+    """Derivative of the CDF in κ.
 
-    Parameters
-    ----------
-    kappa, x
-        Concentration, not negative, and angle between −π and π; they broadcast.
-    order
-        Order of the derivative, 0 to 3.
-
-    Raises
-    ------
-    ValueError
-        If `order` is not 0, 1, 2 or 3.
+    The concentration κ is not negative, the angle lies between −π and π, the order from 0 to 3.
     """
-    if order not in (0, 1, 2, 3):
-        raise ValueError(f"the CDF has derivatives of order 0 to 3 in κ, not {order!r}")
-    kappa, x = np.broadcast_arrays(np.asarray(kappa, np.float64), np.asarray(x, np.float64))
-    z = np.minimum(np.abs(x), np.pi)
-    part, whole = _tail(kappa, z, order)
-    i, m = part, whole
+    check_order(order, range(4), "the CDF")
+    kappa, x = doubles(kappa, x)
+    i, m = _tail(kappa, np.minimum(np.abs(x), np.pi), order)
     if order == 0:
         return np.where(x > 0, 1 - 0.5 * i[0], 0.5 * i[0])
     if order == 1:
@@ -72,8 +61,8 @@ def von_mises_cdf(kappa: ArrayLike, x: ArrayLike, order: int = 0) -> NDArray[np.
 
 
 def von_mises_quantile(kappa: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
-    """Return x for CDF(x) = u, by Newton's method on the logarithm of the tail."""
-    kappa, u = np.broadcast_arrays(np.asarray(kappa, np.float64), np.asarray(u, np.float64))
+    """Angle x for CDF(x) = u, by Newton's method on the logarithm of the tail."""
+    kappa, u = doubles(kappa, u)
     valid = (kappa >= 0) & np.isfinite(kappa) & (u > 0) & (u < 1)
     out = np.full(u.shape, np.nan)
     inside = np.flatnonzero(valid)
@@ -84,8 +73,10 @@ def von_mises_quantile(kappa: ArrayLike, u: ArrayLike) -> NDArray[np.float64]:
 
 
 def _newton(kappa: NDArray, tail: NDArray) -> NDArray:
-    """Return z with P(|X| > z) = tail, by steps on those that still move."""
-    mass = _mass(kappa)
+    """Angle z with P(|X| > z) = tail; elements that have converged take no more steps."""
+    from scipy.special import i0e
+
+    mass = np.pi * i0e(kappa)
     low, high = np.zeros(tail.shape), np.full(tail.shape, np.pi)
     z = 0.5 * _reach(kappa / 10, low)
     moving = np.arange(len(z))
@@ -106,23 +97,12 @@ def _newton(kappa: NDArray, tail: NDArray) -> NDArray:
     return z
 
 
-def _mass(kappa: NDArray) -> NDArray:
-    from scipy.special import i0e
-
-    return np.pi * i0e(kappa)
-
-
 def log_i0e(kappa: ArrayLike, order: int = 0) -> NDArray[np.float64]:
-    """Differentiate log(exp(−κ) I₀(κ)): for order > 0 the cumulants of cos x − 1.
-
-    Raises
-    ------
-    ValueError
-        If `order` is not 0, 1, 2 or 3.
-    """
+    """Derivative of log(exp(−κ) I₀(κ)) in κ: for order > 0 a cumulant of cos x − 1."""
     from scipy.special import i0e
 
-    kappa = np.asarray(kappa, np.float64)
+    check_order(order, range(4), "log I₀")
+    (kappa,) = doubles(kappa)
     if order == 0:
         return np.log(i0e(kappa))
     zero = np.zeros_like(kappa)
@@ -132,21 +112,12 @@ def log_i0e(kappa: ArrayLike, order: int = 0) -> NDArray[np.float64]:
         return m[0]
     if order == 2:
         return m[1] - m[0] ** 2
-    if order == 3:
-        return m[2] - 3 * m[0] * m[1] + 2 * m[0] ** 3
-    raise ValueError(f"log I₀ has derivatives of order 0 to 3, not {order!r}")
+    return m[2] - 3 * m[0] * m[1] + 2 * m[0] ** 3
 
 
 def von_mises_variance(kappa: ArrayLike, order: int = 0) -> NDArray[np.float64]:
-    """Differentiate E x² in κ: a joint cumulant of x² and, `order` times, cos x − 1.
-
-    Raises
-    ------
-    ValueError
-        If `order` is not 0, 1, 2 or 3.
-    """
-    if order not in (0, 1, 2, 3):
-        raise ValueError(f"the variance has derivatives of order 0 to 3 in κ, not {order!r}")
+    """Derivative of E x² in κ: the joint cumulant of x² and `order` times cos x − 1."""
+    check_order(order, range(4), "the variance")
     kappa = np.asarray(kappa, np.float64)[..., None]
     t = _reach(kappa, np.zeros_like(kappa)) * _POINTS
     versine = -2 * np.sin(0.5 * t) ** 2
