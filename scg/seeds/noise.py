@@ -1,13 +1,13 @@
-"""Counter-based noise: uniforms and normals that are pure functions of what they are drawn for.
+"""Counter-based noise: uniforms and normals as pure functions of seed, leaf, run and element.
 
 One block of noise is ``threefry2x32(stream_key(seed, leaf), (run, element))``, two words. Float64
-takes a block for each element; float32 a word, so that two elements of a run share a block, or, in
-a leaf without axes, two runs. No state is carried from draw to draw, so the bits depend neither on
-the blocking of the runs nor on threads, and every engine that computes the same twenty rounds draws
-the same noise.
+takes a block for each element; float32 takes a word, so that two elements of a run share a block,
+or two runs of a leaf without axes. There is no state: the bits depend neither on threads nor on how
+runs are split into blocks, and an engine that computes the same twenty rounds samples the same
+noise.
 
-Uniforms are *open*: midpoints ``(k + 1/2) 2**-52`` (float64) or ``(k + 1/2) 2**-23`` (float32). A
-finer grid's last midpoint rounds to 1; on these grids ``1 - u`` is exact.
+Uniforms are *open*: midpoints ``(k + 1/2) 2**-52`` (float64) or ``(k + 1/2) 2**-23`` (float32). On
+these grids ``1 - u`` is exact; the last midpoint of a finer grid would round to 1.
 
 Source: Salmon, Moraes, Dror & Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3", SC '11
 (Threefry-2x32 with 20 rounds; rotations and the key's parity constant are the paper's).
@@ -36,7 +36,7 @@ _TILE = 2**15  # blocks computed at once: three words each stay in the second-le
 
 
 def check_seed(seed: Seed) -> Seed:
-    """Return `seed` in plain Python integers, or say what is wrong with it.
+    """`seed` in plain Python integers.
 
     A seed is a non-negative integer of any size, or a non-empty tuple of them; ``12``, ``(12,)``
     and ``(1, 2)`` are three different seeds.
@@ -44,8 +44,7 @@ def check_seed(seed: Seed) -> Seed:
     Raises
     ------
     CallError
-        For anything that is not an integer (floats, bools, None, lists, nested tuples), a negative
-        integer, or an empty tuple.
+        For anything else (floats, bools, None, lists, nested tuples).
     """
     if not isinstance(seed, tuple):
         return _check_word(seed, seed)
@@ -66,9 +65,9 @@ def _check_word(word: object, seed: object) -> int:
 
 
 def seed_word(seed: Seed) -> tuple[int, bool]:
-    """The word of 64 bits for a seed, and whether it is a hash: of a tuple or of a longer integer.
+    """Word of 64 bits for a seed, and whether it is a hash (of a tuple or a longer integer).
 
-    Seeds of the two sorts enter different keys, see `leaf_key`.
+    Seeds that are hashed enter different keys than those that are not, see `leaf_key`.
     """
     seed = check_seed(seed)
     if not isinstance(seed, tuple) and seed < 2**64:
@@ -79,16 +78,15 @@ def seed_word(seed: Seed) -> tuple[int, bool]:
 
 @functools.lru_cache(maxsize=4096)
 def leaf_key(leaf: str, hashed: bool) -> Key:
-    """Two key words for the name of a noise leaf and one sort of seeds."""
-    sort = b"hashed" if hashed else b""
+    """Two key words for the name of a noise leaf, for seeds that are hashed or not."""
     message = leaf.encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(message, digest_size=8, person=sort).digest()
+    digest = hashlib.blake2b(message, digest_size=8, person=b"hashed" if hashed else b"").digest()
     k0, k1 = np.frombuffer(digest, "<u4")
     return k0, k1
 
 
 def stream_key(seed: Seed, leaf: str) -> Key:
-    """The two key words of a noise leaf for a seed (see `check_seed`).
+    """Two key words of a noise leaf for a seed (see `check_seed`).
 
     They are the block ``threefry2x32(leaf_key(leaf), (lower, upper half of the seed's word))``.
     """
@@ -101,9 +99,9 @@ def stream_key(seed: Seed, leaf: str) -> Key:
 
 
 def threefry2x32(key: Key, x0: NDArray[np.uint32], x1: NDArray[np.uint32]) -> None:
-    """Overwrite the counters (x0, x1), uint32 arrays of one shape, with their blocks under `key`.
+    """Overwrite the counters (x0, x1), uint32 arrays of one shape, by their blocks under `key`.
 
-    Fastest for contiguous vectors that fit the cache.
+    It is fastest for contiguous vectors that fit the cache.
     """
     k0, k1 = int(key[0]), int(key[1])
     schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
@@ -136,8 +134,8 @@ def open_float64(x0: NDArray[np.uint32], x1: NDArray[np.uint32], out: NDArray[np
 def open_float32(x0: NDArray[np.uint32], x1: NDArray[np.uint32], out: NDArray[np.float32]) -> None:
     """Write ``(k + 1/2) 2**-23`` to `out`, where k is the upper 23 bits of a word.
 
-    Words 0 and 1 of block i go to elements 2i and 2i + 1 of the last axis. If `out` has an odd
-    number of those, the last word is left out.
+    Words 0 and 1 of block i go to elements 2i and 2i + 1 of the last axis; if its length is odd,
+    the last word is left out.
     """
     bits = out.view(np.uint32)
     bits[..., 0::2] = x0
@@ -150,20 +148,20 @@ def open_float32(x0: NDArray[np.uint32], x1: NDArray[np.uint32], out: NDArray[np
 def uniform(
     seed: Seed, leaf: str, runs: range, shape: tuple[int, ...], dtype: DTypeLike
 ) -> NDArray:
-    """Draw independent uniforms on the open interval (0, 1): the noise of `leaf` in each run.
+    """Independent uniforms on the open interval (0, 1): the noise of `leaf` in each run.
 
     Parameters
     ----------
     seed, leaf
         Name the stream; see `stream_key`.
     runs
-        Indices of runs, below 2**32. A row depends on its own index only: rows 3 and 4 of
+        Indices of runs, below 2**32. A row depends on its own index alone: rows 3 and 4 of
         ``range(10)`` are the rows of ``range(3, 5)``.
     shape
         The leaf's shape within one run, of at most 2**32 elements.
     dtype
-        float64 (one block for an element) or float32 (one block for two, which are elements 2i
-        and 2i + 1 of a run, or, if `shape` is empty, runs 2i and 2i + 1).
+        float64 (a block for each element) or float32 (a block for elements 2i and 2i + 1 of a
+        run or, if `shape` is empty, for runs 2i and 2i + 1).
 
     Returns
     -------
@@ -171,10 +169,8 @@ def uniform(
 
     Raises
     ------
-    TypeError
-        If seed, leaf, runs or dtype are of another type.
-    ValueError
-        If a run or an element lies beyond the counters.
+    TypeError, ValueError
+        If an argument has another type, or a run or an element lies beyond the counters.
     """
     key, dtype, size = stream_key(seed, leaf), np.dtype(dtype), math.prod(shape)
     if dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
@@ -218,7 +214,7 @@ def _fill(key: Key, runs: range, out: NDArray) -> None:
 
 
 def _fill_pairs(key: Key, runs: range, out: NDArray) -> None:
-    """Write one uniform a run to `out`: words 0 and 1 of block i are of runs 2i and 2i + 1."""
+    """Write one uniform for each run to `out`: words 0 and 1 of block i are for runs 2i, 2i + 1."""
     length = max(_TILE // abs(runs.step), 1)
     for start in range(0, len(runs), length):
         run = runs[start : start + length]
@@ -232,10 +228,10 @@ def _fill_pairs(key: Key, runs: range, out: NDArray) -> None:
 
 
 def normal(seed: Seed, leaf: str, runs: range, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
-    """Draw independent standard normals: the quantiles of `uniform` with the same arguments.
+    """Independent standard normals: the quantiles of `uniform` with the same arguments.
 
-    They are those of :mod:`scg.seeds.normal`, so that compiled kernels draw the same bits. The
-    antithetic twin is the mirror image, bit for bit: the quantile of 1 - u is minus that of u.
+    Compiled kernels compute the same bits, see :mod:`scg.seeds.normal`. The antithetic twin is the
+    mirror image, bit for bit: the quantile of 1 - u is minus that of u.
     """
     out = uniform(seed, leaf, runs, shape, dtype)
     flat = out.reshape(-1)

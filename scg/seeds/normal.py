@@ -1,17 +1,17 @@
 """The normal quantile of an open uniform: one text that NumPy and compiled kernels both run.
 
-Two machines give the same bits when they do the same operations: only sums, products, quotients,
-square roots, comparisons and integer operations on the bits of a float occur here, each of which is
-rounded once by IEEE 754, and no machine may fuse or reorder them.
+Two machines give the same bits if they do the same operations. This text therefore uses only sums,
+products, quotients, square roots, comparisons and integer operations on the bits of a float, which
+IEEE 754 rounds once each; no machine may fuse or reorder them.
 
-The centre is q = u - 1/2 times a function of q^2, the tails are a rational function of
+With q = u - 1/2 the centre is q times a function of q^2, the tails are a rational function of
 sqrt(-log p), as in Wichura (1988), "Algorithm AS 241", Applied Statistics 37. In float32 the centre
-is sqrt(2 pi) q and a correction, q^3 times a rational function of t = u (1 - u) = 1/4 - q^2. The
-product t is as exact in relative terms where it is small, so that the centre reaches 99.7 % of all
-u, and kernels may leave out the tails of most vectors; and errors of a correction count little.
+is sqrt(2 pi) q plus a correction, q^3 times a rational function of t = u (1 - u) = 1/4 - q^2. The
+relative error of the product t stays small where t is small, so that the centre reaches 99.7 % of
+all u and kernels may leave out the tails of most vectors; errors of the correction count little.
 
 The coefficients are our own minimax fits of the relative error (Remez exchange in 50 digits or
-more), on the tails that the grids of :mod:`scg.seeds.noise` reach, so that two regions are enough.
+more), on the tails that the grids of :mod:`scg.seeds.noise` reach: two regions are enough.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 
 class Machine(Protocol):
-    """What computes beside the operators of arithmetic and comparison."""
+    """Operations of a machine besides arithmetic and comparison."""
 
     code: str
 
@@ -38,25 +38,18 @@ class Machine(Protocol):
         ...
 
     def split(self, x: Any, /) -> tuple[Any, Any]:
-        """e and m with x = m 2^e, m between sqrt(1/2) and sqrt(2), for positive normal x."""
+        """Split positive normal x into e and m, x = m 2^e, m between sqrt(1/2) and sqrt(2)."""
         ...
 
     def replaced(self, z: Any, where: Any, function: Callable[[Any], Any], x: Any, /) -> Any:
-        """`z`, but ``function(x)`` where a condition holds; `z` may be overwritten."""
+        """Replace `z` by ``function(x)`` where a condition holds; `z` may be overwritten."""
         ...
 
 
 class Fit(NamedTuple):
-    """Where the tails begin, and coefficients, constant first.
+    """Coefficients, constant first: numerators and denominators, and the series of atanh.
 
-    Attributes
-    ----------
-    reach : float
-        Of the centre, as a distance from 1/2.
-    centre, tail : pair of sequences
-        Numerator and denominator.
-    atanh : sequence
-        Series of a log.
+    The centre reaches the distance `reach` from 1/2.
     """
 
     reach: float
@@ -68,29 +61,16 @@ class Fit(NamedTuple):
 #: Bits of the fraction and the bits of sqrt(1/2), by type code.
 FORMATS = {"f4": (23, 0x3F3504F3), "f8": (52, 0x3FE6A09E667F3BCD)}
 
+# fmt: off
 #: Largest relative errors of centre and tail: 5.1e-8 and 3.6e-8; 9.0e-17 and 8.5e-18.
 FITS = {
     "f4": Fit(
         reach=0.4985,
         centre=(
-            (
-                1.659031765e-10,
-                4.383466005e-7,
-                1.739253921e-4,
-                0.01548470239,
-                0.3250788177,
-                1.296357994,
-                0.1993470069,
-            ),
-            (
-                8.045157759e-12,
-                2.860423623e-8,
-                1.504249618e-5,
-                0.001886345168,
-                0.06408790348,
-                0.5693753624,
-                1.0,
-            ),
+            (1.659031765e-10, 4.383466005e-7, 1.739253921e-4, 0.01548470239, 0.3250788177,
+             1.296357994, 0.1993470069),
+            (8.045157759e-12, 2.860423623e-8, 1.504249618e-5, 0.001886345168, 0.06408790348,
+             0.5693753624, 1.0),
         ),
         tail=((1.423820181, 2.318754092, 0.6152505805), (1.0, 0.4303781833, 2.554092266e-4)),
         atanh=[1 / (2 * k + 1) for k in range(4)],
@@ -98,53 +78,23 @@ FITS = {
     "f8": Fit(
         reach=0.425,
         centre=(
-            (
-                3.38713287279636663,
-                132.982849565507407,
-                1966.40271067866382,
-                13671.6104698264634,
-                45623.9255860422446,
-                66658.0944609408531,
-                33027.9249163761093,
-                2470.1282903666572,
-            ),
-            (
-                1.0,
-                42.2664419811870727,
-                685.514345166548715,
-                5372.46482300513934,
-                21087.6270357161593,
-                38983.9147715649134,
-                28414.6318020093644,
-                5153.05507985741525,
-            ),
+            (3.38713287279636663, 132.982849565507407, 1966.40271067866382, 13671.6104698264634,
+             45623.9255860422446, 66658.0944609408531, 33027.9249163761093, 2470.1282903666572),
+            (1.0, 42.2664419811870727, 685.514345166548715, 5372.46482300513934,
+             21087.6270357161593, 38983.9147715649134, 28414.6318020093644, 5153.05507985741525),
         ),
         tail=(
-            (
-                1.42343711074968361,
-                4.61910160148628561,
-                5.75872140995019075,
-                3.68190972956355686,
-                1.3309162449690859,
-                0.277961441177140494,
-                0.0322074516267993871,
-                0.00181180023302064718,
-                0.000034763062660240946,
-            ),
-            (
-                1.0,
-                2.04529788508401911,
-                1.67828495999030032,
-                0.710734194357959653,
-                0.165896485680324686,
-                0.0208605709521666406,
-                0.00124195024086216107,
-                0.0000245804936928385953,
-            ),
+            (1.42343711074968361, 4.61910160148628561, 5.75872140995019075, 3.68190972956355686,
+             1.3309162449690859, 0.277961441177140494, 0.0322074516267993871,
+             0.00181180023302064718, 0.000034763062660240946),
+            (1.0, 2.04529788508401911, 1.67828495999030032, 0.710734194357959653,
+             0.165896485680324686, 0.0208605709521666406, 0.00124195024086216107,
+             0.0000245804936928385953),
         ),
         atanh=[1 / (2 * k + 1) for k in range(11)],
     ),
 }
+# fmt: on
 
 
 def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
@@ -189,9 +139,9 @@ def _tail(q: Any, fit: Fit, on: Machine) -> Any:
 
 
 def quantile(u: Any, on: Machine) -> Any:
-    """Return the standard normal quantiles of open uniforms.
+    """Standard normal quantiles of open uniforms.
 
-    That of 1 - u is the negative of that of u, as 1 - u and u - 1/2 are exact.
+    Those of u and 1 - u differ in sign alone, because 1 - u and u - 1/2 are exact.
     """
     fit, centre = FITS[on.code], {"f4": _single_centre, "f8": _double_centre}[on.code]
     q = u - 0.5
@@ -200,7 +150,7 @@ def quantile(u: Any, on: Machine) -> Any:
 
 
 class _NumPy:
-    """NumPy as the machine of a float type."""
+    """NumPy, for one float type."""
 
     sqrt, copysign = staticmethod(np.sqrt), staticmethod(np.copysign)
 
@@ -208,14 +158,12 @@ class _NumPy:
         self.code = code
 
     def split(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        """See :class:`Machine`."""
         fraction, half_root = FORMATS[self.code]
         bits = x.view(self.code.replace("f", "i"))
         e = (bits - half_root) >> fraction
         return e.astype(self.code), (bits - (e << fraction)).view(self.code)
 
     def replaced(self, z: NDArray, where: NDArray, function: Any, x: NDArray) -> NDArray:
-        """See :class:`Machine`."""
         z[where] = function(x[where])
         return z
 
