@@ -219,8 +219,8 @@ class OneHotCategorical(_Classes):
 
     def _latent(self, x: Any, e: Any) -> Any:
         """z = −log t: class c comes at a time t_c of rate p_c, the class of `x` first."""
-        first = sum(x * e, -1, keepdims=True)
-        return -log(first + (1.0 - x) * e * exp(-self.location()))
+        first, rest, place = sum(x * e, -1, keepdims=True), 1.0 - x, self.location()
+        return rest * place - log(first * (x + rest * exp(place)) + rest * e)
 
     def relax(self, z: Any, temperature: Any) -> Any:
         """softmax(z / τ), 0 for an impossible class."""

@@ -410,3 +410,14 @@ def test_waiting_times_that_are_certain(law, p, make):
         out = scg.compile(g, estimator=make(), backend="numpy")({"p": p}, seed=1)
     np.testing.assert_allclose(out.cost, 0.16, rtol=1e-12)
     assert np.isfinite(out.grads["p"])
+
+
+@pytest.mark.parametrize("p", [1e-20, 1e-30, 1e-36, 1e-40])
+@pytest.mark.parametrize("family", [scg.Bernoulli, scg.OneHotCategorical])
+@pytest.mark.parametrize("estimator", [scg.REBAR(), scg.REBAR(coupled=False), scg.RELAX()])
+def test_small_probabilities_in_single_precision(estimator, family, p):
+    """1/p² is no number there, and no intermediate result of the gradient of the variance."""
+    g = scg.Graph("small")
+    x = g.sample("x", family(probs=g.parameter("p", np.array([p, 0.3, 0.7]))))
+    g.cost("cost", (x @ [1.0, 2.0, -1.0] - 0.3) ** 2 + x[0] * x[1])
+    assert all_finite(run(g, estimator, "float32", "numpy", runs=60))
