@@ -58,10 +58,15 @@ def verdict(row: Row, choice: str | Mapping[str, str], seed: Any, order: int = 1
         step = placed(row, choice, order=order)
     except scg.EstimatorError as error:
         return Verdict("refused", reason=str(error))
+    return judged(row, step, (seed, len(row.name), order))
+
+
+def judged(row: Row, step: Any, seed: tuple[int, ...], weakest: float = WEAKEST) -> Verdict:
+    """Find how a compiled step stands; runs, if there are any, find a bias of `weakest`."""
     try:
         m = moments(step, row, variance=False, limit=LIMIT)
     except scg.EnumerationError:
-        found = Runs(step, row, (seed, len(row.name), order))
+        found = Runs(step, row, seed, weakest)
         if not step.plan.unbiased:
             return Verdict("biased", found.bias if found.z > THRESHOLD else math.nan)
         assert found.z <= THRESHOLD, f"z = {found.z:.1f} in {found.runs} runs ({found.where})"
@@ -70,7 +75,7 @@ def verdict(row: Row, choice: str | Mapping[str, str], seed: Any, order: int = 1
         return Verdict("biased", largest_bias(m.mean, row.grads))
     tolerance = SMOOTH if m.error else DISCRETE
     assert_mean(m, row, tolerance)
-    for name, block in row.hessian.items() if order == 2 else ():
+    for name, block in row.hessian.items() if step.curvature is not None else ():
         # The oracle's second derivative is good to about 1e-11, relative to its size.
         assert_close(m.hessian[name], block, tolerance, f"hessian[{name}]")
     return Verdict("exact", m.outcomes)
@@ -111,7 +116,7 @@ def scale_of(truth: Mapping[str, np.ndarray]) -> float:
 
 
 class Runs:
-    """The mean of so many runs that a bias of `WEAKEST` is found with the probability `POWER`.
+    """The mean of so many runs that a bias of `weakest` is found with the probability `POWER`.
 
     Attributes
     ----------
@@ -125,13 +130,13 @@ class Runs:
         The bias that would have been found with the probability `POWER`, relative likewise.
     """
 
-    def __init__(self, step: Any, row: Row, seed: tuple[int, ...]):
+    def __init__(self, step: Any, row: Row, seed: tuple[int, ...], weakest: float = WEAKEST):
         self.step = step
         self.bound = step.checked(row.params, row.data, warm(step.init(seed=0)))
         twice = step.curvature is not None
         self.truth, self.scale = _truth(row, twice)
         # Each of these runs has a row for each component.
-        weakest = 2 * WEAKEST if twice else WEAKEST
+        weakest = 2 * weakest if twice else weakest
         self.runs = FIRST_RUNS
         while True:
             self._sample((*seed, self.runs))
