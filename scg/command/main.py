@@ -19,6 +19,7 @@ from scg.command import demo as demonstration
 from scg.command import lists, setup, train, verify
 from scg.command.estimators import parse_estimator
 from scg.command.process import INTERRUPTED, Commands, Place, fail, run
+from scg.command.report import summary
 from scg.files import json_text
 
 
@@ -96,7 +97,7 @@ def demo(epochs: int | None, out: Path, seed: int, as_json: bool) -> None:
     if as_json:
         print(json_text(result))
         return
-    rows = [{"estimator": n, **_short(row)} for n, row in result["estimators"].items()]
+    rows = summary(result["estimators"])
     reached = "reached" if result["reached"] else "NOT reached"
     print(f"\n{lists.table(rows)}\n")
     print(f"calibrated bound {result['calibrated_bound']} {reached}; see {result['report']}")
@@ -213,16 +214,6 @@ def estimators(as_json: bool) -> None:
 def cache(clear: bool, as_json: bool) -> None:
     """Show the cache of compiled kernels."""
     _print(lists.cache(clear), as_json)
-
-
-def _short(row: dict[str, Any]) -> dict[str, str]:
-    return {
-        "unbiased": "yes" if row["unbiased"] else "no",
-        "held-out bound": f"{row['held_out_bound']:.2f} ± {row['held_out_bound_stderr']:.2f}",
-        "variance": f"{row['gradient_variance']:.2e}",
-        "ms an update": f"{row['update_milliseconds']:.1f}",
-        "s to compile": f"{row['compile_seconds']:.2f}",
-    }
 
 
 def _print(result: Any, as_json: bool) -> None:

@@ -85,8 +85,10 @@ def report(
         for label, contender in contenders.items()
     }
     variances = {label: contender.variance for label, contender in contenders.items()}
+    rows = summary(result["estimators"])
+    table = grid([*rows[0]], [[*row.values()] for row in rows])
     sections = {
-        "Result": _table(contenders) + _verdict(result),
+        "Result": f'<div class="table">{table}</div>{_verdict(result)}',
         "Held-out bound while learning": curves(learned, "epoch", "ELBO in nats an image"),
         "Gradient variance": f"<p>At the parameters with which {html.escape(name)} ended, on one "
         "batch: mean over all elements of the gradient.</p>" + bars(variances, "variance"),
@@ -111,19 +113,19 @@ def report(
     )
 
 
-def _table(contenders: dict[str, Contender]) -> str:
-    head = ("estimator", "bound, held out", "variance", "ms an update", "s to compile")
-    rows = [
-        (
-            name if contender.unbiased else f"{name} (biased)",
-            f"{contender.bound:.2f} ± {contender.bound_stderr:.2f}",
-            f"{contender.variance:.2e}",
-            f"{contender.step_time:.1f}",
-            f"{contender.compile_time:.2f}",
-        )
-        for name, contender in contenders.items()
+def summary(figures: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
+    """Rows of the table of results, from the figures of each estimator."""
+    return [
+        {
+            "estimator": name,
+            "unbiased": "yes" if row["unbiased"] else "no",
+            "held-out bound": f"{row['held_out_bound']:.2f} ± {row['held_out_bound_stderr']:.2f}",
+            "variance": f"{row['gradient_variance']:.2e}",
+            "ms an update": f"{row['update_milliseconds']:.1f}",
+            "s to compile": f"{row['compile_seconds']:.2f}",
+        }
+        for name, row in figures.items()
     ]
-    return f'<div class="table">{grid(head, rows)}</div>'
 
 
 def _verdict(result: dict[str, Any]) -> str:

@@ -77,22 +77,17 @@ def start(
             f"parameter {name!r}: init is an initializer such as scg.init.zeros or "
             f"scg.init.normal(0.01), got {said(init)}"
         )
-    if value is None:
-        event = as_shape(shape, f"parameter {name!r}")
-        _check_axes(name, event, constraint)
-        return event, init or (zeros if constraint is None else ImageOfZeros(constraint))
-    if init is not None:
+    if value is not None and init is not None:
         raise DeclarationError(f"parameter {name!r}: init= goes with shape=, not a value")
-    array = _numbers(name, value)
-    _check_axes(name, array.shape, constraint)
+    array = None if value is None else _numbers(name, value)
+    event = as_shape(shape, f"parameter {name!r}") if array is None else array.shape
+    if constraint is not None and len(event) < constraint.axes:
+        raise DeclarationError(f"parameter {name!r} of shape {event} cannot be {constraint.name}")
+    if array is None:
+        return event, init or (zeros if constraint is None else ImageOfZeros(constraint))
     if constraint is not None and (complaint := constraint.complaint(array)):
         raise DeclarationError(f"parameter {name!r} {complaint}")
-    return array.shape, GivenValues(array)
-
-
-def _check_axes(name: str, shape: tuple[int, ...], constraint: Constraint | None) -> None:
-    if constraint is not None and len(shape) < constraint.axes:
-        raise DeclarationError(f"parameter {name!r} of shape {shape} cannot be {constraint.name}")
+    return event, GivenValues(array)
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:

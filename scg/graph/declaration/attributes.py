@@ -11,6 +11,12 @@ from typing import Any
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.operation import Operation
+from scg.ops.gradient import box
+
+
+def applicable(op: Operation) -> bool:
+    """Whether a declaration may apply an op; leaves, samples and users' ops have own entries."""
+    return bool(op.vjps) and not op.label and op is not box
 
 
 def check_application(op: Operation, args: tuple[Expr, ...], attrs: dict[str, Any]) -> None:

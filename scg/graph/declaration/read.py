@@ -12,7 +12,7 @@ import numpy as np
 from scg.distributions import DISTRIBUTIONS
 from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
-from scg.graph.declaration.attributes import check_application
+from scg.graph.declaration.attributes import applicable, check_application
 from scg.graph.declaration.notation import Expression
 from scg.graph.declaration.order import declaration_order
 from scg.graph.declaration.parts import (
@@ -45,8 +45,6 @@ ENTRIES = {
 }
 _NAMED = ("parameter", "data", "sample", "deterministic", "cost")
 _KINDS = {"float": np.float64, "int": np.int64, "bool": np.bool_}
-#: Ops that a declaration does not apply: leaves, and what the compiler makes.
-_CLOSED = {"const", "parameter", "data", "noise", "state", "plate_size", "sample", "box"}
 _FAMILIES = {family.__name__: family for family in DISTRIBUTIONS}
 
 
@@ -57,33 +55,9 @@ def read(
     custom: Mapping[str, Any] | None = None,
     what: str = "declaration",
 ) -> Any:
-    """The graph of a declaration.
+    """The graph of a declaration, see :meth:`scg.Graph.from_json`; `make` is called with its name.
 
-    Parameters
-    ----------
-    declaration : str or mapping
-        JSON text, or what :mod:`json` makes of it.
-    make : callable
-        The graph's class, called with the name: :class:`scg.Graph`.
-    custom : mapping, optional
-        Functions on nodes, initializers and distributions by name.
-    what : str
-        A name for messages, such as the path.
-
-    Raises
-    ------
-    DeclarationError
-        If something is unknown, missing, circular, too large, or does not fit; the message names
-        the node.
-
-    Examples
-    --------
-    >>> import scg
-    >>> nodes = {"loss": {"cost": "(b - 0.499) ** 2"},
-    ...          "b": {"sample": "Bernoulli(logits=theta)"},
-    ...          "theta": {"parameter": {"value": 0.4}}}
-    >>> read({"name": "toy", "nodes": nodes}, scg.Graph)
-    Graph('toy': 1 parameter, 1 stochastic, 1 cost)
+    `what` names the declaration in messages, for example by its path.
     """
     if isinstance(declaration, str):
         declaration = parse(declaration, what)
@@ -225,7 +199,7 @@ class _Reader:
 
     def _op(self, name: str, given: Any, entry: Any) -> Expr:
         op = known("op", given, OPS)
-        if given in _CLOSED or ":" in given:
+        if not applicable(op):
             raise DeclarationError(f"op {given!r} is not for declarations")
         attrs = mapping("attrs", entry.get("attrs", {}))
         args = self._args(entry["args"])
