@@ -23,14 +23,19 @@ from scg.ir.op import constant
 from scg.ir.walk import topological
 from scg.ops.elementwise import subtract
 from scg.ops.reductions import expand
+from scg.verify.cells import dependencies
+from scg.verify.quadrature import LAWS
 
 ADVICE = "Use many runs: scg.check(step, params, seed=0), or scg.compare"
 _DEEP = 16.0  # how many times smaller the least argument is that makes a peak
 JUMPING = ("sign", "code")
+TURNING = {"touching", "saturating"}
+SIGNED = ("sign", "saturating")  # what is where it changes its sign
 _STEP, _HALF_WAVE = 8.0, 2.5  # how far an argument may move between two nodes
 _FAR = 16.0  # exp(−16) is small enough for rules to see what is left of it
-_FELT, _NEVER = 1e-7, 1e-17  # probability of where steep ops, and jumps, may be left alone
+_FELT, _NEVER = 1e-13, 1e-17  # probability of where steep ops, and jumps, may be left alone
 _RANGES = {"uniform": (2.0**-53, 1.0 - 2.0**-53, 0.5), "normal": (-12.0, 12.0, 0.0)}
+_LADDER = np.linspace(0.0, 1.0, 18)
 _SECTIONS = np.arange(1, 16) / 16.0
 _ROUNDS = 14  # 16^-14 is beyond the precision of t
 
@@ -67,6 +72,7 @@ class Kinks:
                 moving.add(expr)
             for kind, watched in _watched(leaf, expr, moving):
                 found.setdefault(kind, {})[watched] = None
+        self.signs = list(found.get("sign", ()))
         self.moves = any(output in moving for output in outputs)
         watched = {(kind, i): expr for kind, each in found.items() for i, expr in enumerate(each)}
         self.program = Program(watched) if watched else None
@@ -90,6 +96,14 @@ class Kinks:
             for corner in corners
         )
 
+    def ladder(self, later: Expr) -> tuple[dict[str, Any], ...]:
+        """Return values of a last leaf of one element, where jumps along it may pass each other."""
+        below = dependencies(topological(self.signs))
+        passing = sum(2 if e.plates else e.size for e in self.signs if later in below[e])
+        law = LAWS[later.attrs["law"]]
+        steps = _LADDER if passing > 1 else ()
+        return tuple({later.attrs["name"]: law.value(y)[0]} for y in steps)
+
     def _meets(self, name: str) -> bool:
         return self.program is not None and name in self.program.noise
 
@@ -107,6 +121,23 @@ class Kinks:
             flat = np.asarray(value, float).reshape(len(value), -1)
             columns.setdefault(kind, []).append(np.broadcast_to(flat, (rows, flat.shape[1])))
         return {kind: np.concatenate(each, axis=1) for kind, each in columns.items()}
+
+
+def order_of_roots(signs: np.ndarray) -> np.ndarray:
+    """Number the orders in which columns change sign along a ladder, (..., steps, columns).
+
+    What is integrated over later noise is not smooth where two jumps pass each other.
+    """
+    low, high = signs[..., :-1, :], signs[..., 1:, :]
+    steps, columns = low.shape[-2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.arange(steps)[:, None] + low / (low - high)
+    root += 1e-9 * np.arange(columns)  # of equal roots the order is fixed
+    root = np.where((low > 0.0) != (high > 0.0), root, np.inf).reshape(*low.shape[:-2], -1)
+    order = np.argsort(root, axis=-1)
+    there = np.isfinite(np.take_along_axis(root, order, axis=-1))
+    names = np.sqrt(np.arange(2.0, 2.0 + order.shape[-1]))
+    return np.sum(np.where(there, (order % columns + 1) * names, 0.0), axis=-1)
 
 
 def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]]:
@@ -163,8 +194,8 @@ def cuts(
         panel = np.concatenate([panel, hidden, hidden])
         low, high = np.concatenate([low, left, middle]), np.concatenate([high, middle, right])
     low, high = _closed_in(panel, low, high, probe)
-    if "touching" in found:
-        peaks, middle, _, _ = _dips("touching", found, t, probe)
+    for kind in TURNING & found.keys():
+        peaks, middle, _, _ = _dips(kind, found, t, probe)
         panel = np.concatenate([panel, peaks])
         low, high = np.concatenate([low, middle]), np.concatenate([high, middle])
     steep, at = np.nonzero(_steep(found, top) & (mass > _FELT))
@@ -232,7 +263,7 @@ def _dips(
     for _ in range(_ROUNDS if len(panel) else 0):
         points = low[:, None] + (high - low)[:, None] * _SECTIONS
         value = probe(panel, points)[kind][rows, :, column]
-        value = value * sign[:, None] if kind == "sign" else np.abs(value)
+        value = value * sign[:, None] if kind in SIGNED else np.abs(value)
         value = np.where(np.isnan(value), np.inf, value)
         least = np.argmin(value, axis=1)
         better = value[rows, least] < best
@@ -240,7 +271,7 @@ def _dips(
         best = np.minimum(best, value[rows, least])
         step = (high - low) / 16.0
         low, high = np.maximum(low, middle - step), np.minimum(high, middle + step)
-    deep = best < (0.0 if kind == "sign" else np.abs(first) / _DEEP)
+    deep = best < (0.0 if kind in SIGNED else np.abs(first) / _DEEP)
     panel, once = np.unique(panel[deep], return_index=True)
     return panel, middle[deep][once], left[deep][once], right[deep][once]
 

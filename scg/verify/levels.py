@@ -26,7 +26,8 @@ class Level:
     coupled: Coupled | None = None
     element: int | None = None
     kinks: Kinks | None = None
-    probes: tuple[dict[str, float], ...] = ()
+    probes: tuple[dict[str, Any], ...] = ({},)
+    ladder: tuple[dict[str, Any], ...] = ()
 
 
 def levels(step: Step, sizes: Sizes) -> list[Level]:
@@ -53,8 +54,11 @@ def levels(step: Step, sizes: Sizes) -> list[Level]:
         kinks = Kinks(leaf, list(replaced.values()))
         later = [e for e in found if e not in known]
         for i in range(count):
-            probes = kinks.probes([*later, leaf] if i + 1 < count else later)
-            order.append(Level(leaf, thresholds, None, i, kinks, probes))
+            unknown = [*later, leaf] if i + 1 < count else later
+            left = count - i - 1 + sum(int(np.prod(full(e, sizes), dtype=int)) for e in later)
+            probes = kinks.probes(unknown)
+            ladder = kinks.ladder(unknown[0]) if left == 1 else ()
+            order.append(Level(leaf, thresholds, None, i, kinks, probes, ladder))
     return order
 
 

@@ -11,7 +11,7 @@ from scg.engine.interpreter import Sizes, full
 from scg.errors import EnumerationError
 from scg.ir.expr import Expr
 from scg.run.step import Step
-from scg.verify.kinks import ADVICE, JUMPING, Cuts, cuts
+from scg.verify.kinks import ADVICE, JUMPING, Cuts, cuts, order_of_roots
 from scg.verify.levels import Level
 from scg.verify.quadrature import GOLDEN, LAWS, PANEL, SCAN, Cell, Integral, error
 
@@ -168,7 +168,9 @@ class Line:
         done = self._settled(row, high - low, known, size) | short
         luck[0] += len(row)
         luck[1] += int(done.sum())
-        self._add(row[done], found[done], size[done], (doubt + below + tails)[done])
+        ends = (panels.a == 0.0) + 1.0 * (panels.b == 1.0)  # the place of a jump is rounded
+        doubt += below + tails + (_GAP * ends / (high - low))[:, None] * size
+        self._add(row[done], found[done], size[done], doubt[done])
         return done
 
     def _constant(self, panels: Panels) -> None:
@@ -278,25 +280,34 @@ class Line:
         x, _ = self.law.value(t)
         noise = self._noise(np.repeat(row, t.shape[1]), x.ravel())
         share = self.walk.step.program.block_length(self.walk.sizes) / kinks.length(self.walk.sizes)
-        self.walk.spend(int(share * x.size * len(self.level.probes)))
+        self.walk.spend(int(share * x.size * (len(self.level.probes) + len(self.level.ladder))))
         found: dict[str, list[np.ndarray]] = {}
         for i, fill in enumerate(self.level.probes):
             filled = self._filled(noise, fill, x.size)
             for kind, value in kinks.run(self.walk.values, filled, x.size, self.walk.sizes).items():
                 if not (i and i == len(self.level.probes) - 1 and kind in JUMPING):
                     found.setdefault(kind, []).append(value.reshape(*t.shape, -1))
+        if self.level.ladder:
+            signs = []
+            for fill in self.level.ladder:
+                filled = self._filled(noise, fill, x.size)
+                run = kinks.run(self.walk.values, filled, x.size, self.walk.sizes)
+                signs.append(run["sign"].reshape(*t.shape, -1))
+            order = order_of_roots(np.stack(signs, axis=2))
+            found.setdefault("code", []).append(order[..., None])
         return {kind: np.concatenate(each, axis=2) for kind, each in found.items()}
 
-    def _filled(self, noise: dict[str, np.ndarray], fill: dict[str, float], rows: int) -> dict:
+    def _filled(self, noise: dict[str, np.ndarray], fill: dict[str, Any], rows: int) -> dict:
         """Give later elements the values of a probe."""
         filled = dict(noise)
         for name, value in fill.items():
             if name == self.name:
                 filled[name] = noise[name].copy()
-                filled[name].reshape(rows, -1)[:, self.element + 1 :] = value
+                later = np.broadcast_to(value, noise[name].shape[1:]).ravel()[self.element + 1 :]
+                filled[name].reshape(rows, -1)[:, self.element + 1 :] = later
             else:
                 leaf = self.walk.leaves[name]
-                filled[name] = np.full((rows, *full(leaf, self.walk.sizes)), value)
+                filled[name] = np.broadcast_to(value, (rows, *full(leaf, self.walk.sizes)))
         return filled
 
 

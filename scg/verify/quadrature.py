@@ -213,7 +213,7 @@ class Normal(Law):
 
     edge = (-12.0, 12.0)  # beyond it lies 4e-33 of the probability
     easy_rules = len(LINES)
-    power = 0
+    power = 1
 
     def place(self, x: np.ndarray) -> np.ndarray:
         """Return the logistic function."""

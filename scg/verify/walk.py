@@ -9,7 +9,7 @@ jumps, bends or turns steeply, and then until two rules agree.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,11 @@ from scg.engine.interpreter import Sizes, full
 from scg.errors import EnumerationError
 from scg.run.step import Step
 from scg.verify.cells import cells
+from scg.verify.kinks import SIGNED, Kinks
 from scg.verify.levels import Level, levels
 from scg.verify.line import Line, joined
-from scg.verify.quadrature import PANEL, Integral
+from scg.verify.quadrature import LAWS, PANEL, Integral
+from scg.verify.search import rare_points
 
 _TARGET = 1e-9  # relative to the mean absolute value of an output
 _LOOSE = 1e-7  # the same from three integrals on
@@ -69,6 +71,7 @@ class Walk:
                 )
             self.first = next(k for k, e in enumerate(self.levels) if e.element is not None)
             self.allow(self._pilot())
+            self._search()
 
     def __call__(self) -> Integral:
         """Return the expectation of all outputs, one row."""
@@ -197,6 +200,38 @@ class Walk:
         noise = self.step.outcomes.draw(0, range(_PILOT), self.sizes)
         found = self.step.outcomes(self.values, noise, self.sizes, _PILOT)
         return np.mean(np.abs(self._flat(found)), axis=0)
+
+    def _search(self) -> None:
+        """Add what is rare in several elements at once to the probes of later noise."""
+        rng = np.random.default_rng(0)
+        noise: dict[str, np.ndarray] = {}
+        for name, leaf in self.leaves.items():
+            shape = (_PILOT, *full(leaf, self.sizes))
+            uniform = leaf.attrs["law"] == "uniform"
+            noise[name] = rng.random(shape) if uniform else rng.standard_normal(shape)
+        for kinks in dict.fromkeys(level.kinks for level in self.levels):
+            joint = [k for k, e in enumerate(self.levels) if e.kinks is kinks and e.probes[0]]
+            if kinks is None or not joint or kinks.program is None:
+                continue
+
+            def signs(points: dict[str, np.ndarray], kinks: Kinks = kinks) -> np.ndarray:
+                rows = len(next(iter(points.values())))
+                share = self.step.program.block_length(self.sizes) / kinks.length(self.sizes)
+                self.spend(int(share * rows))
+                found = kinks.run(self.values, points, rows, self.sizes)
+                none = np.empty((rows, 0))
+                return np.concatenate([found.get(kind, none) for kind in SIGNED], axis=1)
+
+            laws = {
+                name: LAWS[self.leaves[name].attrs["law"]]
+                for name in kinks.program.noise
+                if any(e.leaf is self.leaves[name] and e.element is not None for e in self.levels)
+            }
+            rare = rare_points(signs, noise, laws)
+            for k in joint:
+                probes = self.levels[k].probes
+                known = [{name: point[name] for name in probes[0]} for point in rare]
+                self.levels[k] = replace(self.levels[k], probes=(*known, *probes))
 
     def allow(self, size: np.ndarray) -> None:
         """Allow an error that is small against outputs of this size."""

@@ -71,6 +71,16 @@ ONE = {
     "waves": (lambda x: np.sin(50.0 * x) ** 2, []),
     "kink of a root": (lambda x: np.sqrt((x - 0.4) ** 2), [0.4]),
     "singular": (lambda x: np.log(np.abs(x - 0.4)), [0.4, *around(0.4, 1e-4)]),
+    "two kinks": (lambda x: np.maximum(1e-3 - np.abs(x - 0.4), 0.0), [0.399, 0.4, 0.401]),
+    "kink where an equation says": (lambda x: np.abs(np.exp(x) + x - 2.0), [0.4428544010023886]),
+    "jump and kinks far out": (
+        lambda x: 1e6 * np.where(x > 5.4, np.maximum(np.abs(x - 5.5), 0.01), 0.0),
+        [5.4, 5.49, 5.51],
+    ),
+    "smooth band": (
+        lambda x: 0.5 + 0.5 * np.tanh(5e7 * (2.5e-7 - (x - 0.4) ** 2)),
+        [*around(0.3995, 1e-5), *around(0.4005, 1e-5)],
+    ),
     "pieces": (
         lambda x: np.maximum(np.maximum(x, x**2), 1.0 - x),
         [0.0, 1.0, (5**0.5 - 1) / 2],
@@ -94,6 +104,28 @@ def test_the_derivative_of_a_steep_function():
         lambda x: 60.0 / np.cosh(min(abs(60.0 * (x - 0.4)), 300.0)) ** 2, around(0.4, 0.02)
     )
     assert m.mean["mu"] == pytest.approx(truth, abs=m.error + 1e-12) and m.error < 1e-6
+
+
+def test_thin_bands_of_a_wave():
+    """The bands lie a period apart, to where the density is small."""
+    half = math.acos(1.0 - 1e-7) / 7.0
+    centres = (2.0 * math.pi * np.arange(-40, 40) - 1.0) / 7.0 - MU
+    right_or_refused(
+        lambda x: np.where(np.cos(7.0 * x + 1.0) > 1.0 - 1e-7, 1.0, 0.0),
+        float(np.sum(norm.pdf(centres) * 2.0 * half)),
+        slack=1e-10,
+    )
+
+
+def test_a_jump_in_a_mixture():
+    g = scg.Graph("mixture")
+    mu = g.parameter("mu", MU)
+    x = g.sample(
+        "x", scg.Mixture([scg.Normal(mu, 1.0), scg.Normal(mu + 2.0, 1.0)], probs=[0.3, 0.7])
+    )
+    g.cost("cost", np.where(x > 0.7, 1.0, 0.0))
+    m = scg.moments(scg.compile(g, scg.ScoreFunction()), {"mu": MU})
+    assert abs(m.cost - 0.3 * norm.sf(0.4) - 0.7 * norm.sf(-1.6)) <= m.error < 1e-6
 
 
 SEVERAL = {
@@ -129,6 +161,54 @@ SEVERAL = {
                 epsabs=1e-15,
             )[0]
             for low, high in itertools.pairwise([0.0, 1.0, 1.4, 1.47, 1.48, 1.49, 1.56, 2.0])
+        ),
+    ),
+    "small disc": (
+        lambda a, b: np.where((a - 0.37) ** 2 + (b - 0.61) ** 2 < 1e-6, 1.0, 0.0),
+        "uu",
+        np.pi * 1e-6,
+    ),
+    "small disc on a large constant": (
+        lambda a, b: 1.0 + np.where((a - 0.37) ** 2 + (b - 0.61) ** 2 < 1e-6, 1e4, 0.0),
+        "uu",
+        1.0 + np.pi * 1e-2,
+    ),
+    "small disc of normals": (
+        lambda a, b: np.where((a - MU) ** 2 + (b - MU) ** 2 < 1e-4, 1.0, 0.0),
+        "nn",
+        -math.expm1(-5e-5),
+    ),
+    "small ball": (
+        lambda a, b, c: np.where((a - 0.37) ** 2 + (b - 0.61) ** 2 + (c - 0.2) ** 2 < 1e-4, 1, 0),
+        "uuu",
+        4.0 / 3.0 * np.pi * 1e-6,
+    ),
+    "small square": (
+        lambda a, b: np.where(np.maximum(np.abs(a - 0.37), np.abs(b - 0.61)) < 1e-3, 1.0, 0.0),
+        "uu",
+        4e-6,
+    ),
+    # between a + b = 0.9, b − a = 0.301 and b + 3 a = 1.503: corners at a = 0.2995, 0.3005, 0.3015
+    "small triangle": (
+        lambda a, b: (
+            np.where(a + b > 0.9, 1, 0)
+            * np.where(b - a < 0.301, 1, 0)
+            * np.where(b + 3 * a < 1.503, 1.0, 0.0)
+        ),
+        "uu",
+        2e-6,
+    ),
+    # 1 − max(−log(a) / 5, exp(−3 a)), which has a kink close to a = exp(−5)
+    "jumps that pass each other": (
+        lambda a, b: (
+            np.where(a > np.exp(-5.0 * b), 1.0, 0.0) * np.where(b > np.exp(-3.0 * a), 1, 0)
+        ),
+        "uu",
+        sum(
+            quad(lambda a: 1.0 - max(-math.log(a) / 5.0, math.exp(-3.0 * a)), *ends, epsabs=1e-14)[
+                0
+            ]
+            for ends in itertools.pairwise([math.exp(-5.0), 0.00753460656048284, 0.1, 1.0])
         ),
     ),
     "mixed": (lambda u, x: np.where(x - MU < u - 0.5, 1.0, 0.0), "un", 0.5),
