@@ -1,33 +1,27 @@
-"""Distributions: one family a file."""
+"""Distributions: one family a file, or a few that are made of one another."""
 
 from scg.distributions.autoregressive import Autoregressive
 from scg.distributions.base import Distribution
 from scg.distributions.bernoulli import Bernoulli
-from scg.distributions.beta import Beta
+from scg.distributions.beta import Beta, Dirichlet
 from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import Categorical, OneHotCategorical
-from scg.distributions.cauchy import Cauchy
 from scg.distributions.delta import Delta
-from scg.distributions.dirichlet import Dirichlet
-from scg.distributions.exponential import Exponential, Weibull
-from scg.distributions.gamma import Gamma
+from scg.distributions.exponential import Exponential, Pareto, Weibull
+from scg.distributions.gamma import Gamma, InverseGamma
 from scg.distributions.gumbel import Gumbel
-from scg.distributions.half_normal import HalfNormal
 from scg.distributions.independent import Independent
-from scg.distributions.inverse_gamma import InverseGamma
 from scg.distributions.laplace import Laplace
 from scg.distributions.logistic import Logistic
-from scg.distributions.lognormal import LogNormal
 from scg.distributions.mixture import Mixture
 from scg.distributions.multinomial import Multinomial
 from scg.distributions.multivariate_normal import MultivariateNormal
 from scg.distributions.negative_binomial import Geometric, NegativeBinomial
-from scg.distributions.normal import Normal
+from scg.distributions.normal import HalfNormal, LogNormal, Normal
 from scg.distributions.ordered_logistic import OrderedLogistic
-from scg.distributions.pareto import Pareto
 from scg.distributions.poisson import Poisson
 from scg.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
-from scg.distributions.student_t import StudentT
+from scg.distributions.student_t import Cauchy, StudentT
 from scg.distributions.uniform import Uniform
 from scg.distributions.von_mises import VonMises
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, numeric, unsupported
+from scg.distributions.base import Joint, closed_form, numeric, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
@@ -104,9 +104,7 @@ class Autoregressive(Joint):
         """Probability of each element, given those before."""
         return Bernoulli(logits=self.logits(x)).prob_elementwise(x)
 
-    def cardinality(self) -> int:
-        """2 to the number of elements."""
-        return 2 ** self.shape[0]
+    cardinality = closed_form("2 to the number of elements", lambda d: 2 ** d.shape[0])
 
     def enumerate_support(self) -> np.ndarray:
         """All binary vectors, shape (cardinality, D)."""

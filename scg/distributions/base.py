@@ -33,6 +33,12 @@ def unsupported(what: str, why: str = "") -> Callable[..., Any]:
     return method
 
 
+def closed_form(formula: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of one expression, documented by its formula."""
+    method.__doc__ = f"{formula}."
+    return method
+
+
 #: Where log-probabilities of latents end: exp(±FAR) is a normal number in single precision.
 FAR = 80.0
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, Finite, one_of
+from scg.distributions.base import FAR, Finite, closed_form, one_of
 from scg.distributions.logistic import Logistic
 from scg.distributions.protocols import Noise
 from scg.ops.elementary import ceil, clip, floor
@@ -101,17 +101,9 @@ class Bernoulli(Finite):
         """x p + (1 − x) (1 − p)."""
         return x * self.probs + (1.0 - x) * self._rest
 
-    def mean(self) -> Any:
-        """p."""
-        return self.probs
-
-    def variance(self) -> Any:
-        """p (1 − p)."""
-        return self.probs * self._rest
-
-    def mode(self) -> Any:
-        """1[p > 1/2]."""
-        return where(greater(self.probs, 0.5), 1.0, 0.0)
+    mean = closed_form("p", lambda d: d.probs)
+    variance = closed_form("p (1 − p)", lambda d: d.probs * d._rest)
+    mode = closed_form("1[p > 1/2]", lambda d: where(greater(d.probs, 0.5), 1.0, 0.0))
 
     def entropy_elementwise(self) -> Any:
         """−p log p − (1 − p) log(1 − p)."""
@@ -124,9 +116,7 @@ class Bernoulli(Finite):
         """Σ p (log p − log q) + (1 − p)(log(1 − p) − log(1 − q))."""
         return -self.entropy_elementwise() - other.log_prob_elementwise(self.mean())
 
-    def coordinate_values(self) -> np.ndarray:
-        """0 and 1."""
-        return np.array([0.0, 1.0])
+    coordinate_values = closed_form("0 and 1", lambda d: np.array([0.0, 1.0]))
 
     def coordinate_probs(self) -> Any:
         """1 − p and p, on a last axis."""

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Finite
+from scg.distributions.base import Finite, closed_form
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import search
-from scg.distributions.counts import POINTS, settled, spread
+from scg.distributions.counts import POINTS, Trials, check_same_total, settled, spread
 from scg.distributions.protocols import Noise
-from scg.distributions.trials import Trials, check_same_total
 from scg.ops.elementary import clip, floor
 from scg.ops.elementwise import cast, exp, greater, less, less_equal, sqrt, where
 from scg.ops.proportions import beta_log_density, binomial_probability
@@ -109,30 +108,21 @@ class Binomial(Trials, Finite):
         rest = x - where(less(noise.uniform(self.shape, "which") * n, x), 1.0, 0.0)
         return [(self.probs, n, rest + 1.0, rest)]
 
-    def mean(self) -> Any:
-        """n p."""
-        return self.total_count * self.probs
-
-    def variance(self) -> Any:
-        """n p (1 − p)."""
-        return self.total_count * self.trial.variance()
+    mean = closed_form("n p", lambda d: d.total_count * d.probs)
+    variance = closed_form("n p (1 − p)", lambda d: d.total_count * d.trial.variance())
 
     def mode(self) -> Any:
         """⌊(n + 1) p⌋, at most n."""
         return clip(floor((self.total_count + 1.0) * self.probs), 0.0, float(self.total_count))
 
-    def entropy_elementwise(self) -> Any:
-        """−Σ p(k) log p(k)."""
-        return self.expect(lambda k, logp: -logp)
+    entropy_elementwise = closed_form("−Σ p(k) log p(k)", lambda d: d.expect(lambda k, logp: -logp))
 
     def kl_elementwise(self, other: Any) -> Any:
         """n times the divergence of a trial; the numbers of trials must agree."""
         check_same_total(self, other)
         return self.total_count * self.trial.kl_elementwise(other.trial)
 
-    def coordinate_values(self) -> np.ndarray:
-        """0 to n."""
-        return np.arange(self.total_count + 1.0)
+    coordinate_values = closed_form("0 to n", lambda d: np.arange(d.total_count + 1.0))
 
     def coordinate_probs(self) -> Any:
         """p(0), ..., p(n), on a last axis."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, Finite, one_of, unsupported
+from scg.distributions.base import FAR, Finite, closed_form, one_of, unsupported
 from scg.distributions.gumbel import Gumbel
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
@@ -93,17 +93,13 @@ class _Classes(Finite):
             return xlogy(x, self.probs)
         return x * possible(self.log_probs, x)
 
-    def entropy_elementwise(self) -> Any:
-        """−Σ p log p."""
-        return -sum(self._weighted(self.probs), axis=-1)
+    entropy_elementwise = closed_form("−Σ p log p", lambda d: -sum(d._weighted(d.probs), axis=-1))
 
     def kl_elementwise(self, other: Any) -> Any:
         """Σ p (log p − log q)."""
         return sum(self._weighted(self.probs) - other._weighted(self.probs), axis=-1)
 
-    def coordinate_probs(self) -> Any:
-        """p."""
-        return self.probs
+    coordinate_probs = closed_form("p", lambda d: d.probs)
 
     def cardinality(self) -> int:
         """C to the number of variables."""
@@ -178,21 +174,14 @@ class OneHotCategorical(_Classes):
         """Σ_c x_c p_c, one value for each vector."""
         return sum(x * self.probs, axis=-1)
 
-    def mean(self) -> Any:
-        """p."""
-        return self.probs
-
-    def variance(self) -> Any:
-        """p (1 − p), elementwise."""
-        return self.probs * (1.0 - self.probs)
+    mean = closed_form("p", lambda d: d.probs)
+    variance = closed_form("p (1 − p), elementwise", lambda d: d.probs * (1.0 - d.probs))
 
     def mode(self) -> Any:
         """One-hot vector of the most probable class, the first of equals."""
         return one_hot(_first_largest(self.probs), self.classes)
 
-    def coordinate_values(self) -> np.ndarray:
-        """The C one-hot vectors."""
-        return np.eye(self.classes)
+    coordinate_values = closed_form("The C one-hot vectors", lambda d: np.eye(d.classes))
 
     def enumerate_support(self) -> np.ndarray:
         """All one-hot arrays, shape (cardinality, ..., C)."""
@@ -302,9 +291,7 @@ class Categorical(_Classes):
         """Most probable class, the first of equals."""
         return _first_largest(self.probs)
 
-    def coordinate_values(self) -> np.ndarray:
-        """0 to C − 1."""
-        return np.arange(self.classes)
+    coordinate_values = closed_form("0 to C − 1", lambda d: np.arange(d.classes))
 
     def enumerate_support(self) -> np.ndarray:
         """All integer arrays, shape (cardinality, ...)."""

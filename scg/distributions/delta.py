@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, unsupported
+from scg.distributions.base import Distribution, closed_form, unsupported
 from scg.ops.elementwise import equal, where
 
 
@@ -50,29 +50,16 @@ class Delta(Distribution):
         """The value; no noise is drawn."""
         return self.value
 
-    def quantile(self, u: Any) -> Any:
-        """The value, whatever u."""
-        return self.value + 0.0 * u
+    quantile = closed_form("The value, whatever u", lambda d, u: d.value + 0.0 * u)
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """0 at the value, −∞ elsewhere."""
         return where(equal(x, self.value), 0.0, -np.inf)
 
-    def mean(self) -> Any:
-        """The value."""
-        return self.value
-
-    def variance(self) -> Any:
-        """0."""
-        return self.full(0.0)
-
-    def mode(self) -> Any:
-        """The value."""
-        return self.value
-
-    def entropy_elementwise(self) -> Any:
-        """0."""
-        return self.full(0.0)
+    mean = closed_form("The value", lambda d: d.value)
+    variance = closed_form("0", lambda d: d.full(0.0))
+    mode = closed_form("The value", lambda d: d.value)
+    entropy_elementwise = closed_form("0", lambda d: d.full(0.0))
 
     def kl_elementwise(self, other: Any) -> Any:
         """0 where the values agree, otherwise infinite."""

@@ -1,16 +1,18 @@
-"""The gamma family: an inverse-CDF draw whose VJP is implicit."""
+"""Gamma values, and their reciprocals."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp
-from scg.ops.elementwise import log, maximum, square
+from scg.ops.elementwise import greater, log, maximum, square, where
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
-from scg.ops.special import HALF_LOG_2PI, log_gammaincinv, stirling
+from scg.ops.special import HALF_LOG_2PI, digamma, log_gammainccinv, log_gammaincinv, stirling
 
 
 class Gamma(Distribution):
@@ -53,17 +55,9 @@ class Gamma(Distribution):
         """α log β + (α − 1) log x − β x − log Γ(α), arranged around the mean."""
         return gamma_log_density(x, self.concentration, self.rate)
 
-    def mean(self) -> Any:
-        """α / β."""
-        return self.concentration / self.rate
-
-    def variance(self) -> Any:
-        """α / β²."""
-        return self.concentration / square(self.rate)
-
-    def mode(self) -> Any:
-        """max(α − 1, 0) / β."""
-        return maximum(self.concentration - 1.0, 0.0) / self.rate
+    mean = closed_form("α / β", lambda d: d.concentration / d.rate)
+    variance = closed_form("α / β²", lambda d: d.concentration / square(d.rate))
+    mode = closed_form("max(α − 1, 0) / β", lambda d: maximum(d.concentration - 1.0, 0.0) / d.rate)
 
     def entropy_elementwise(self) -> Any:
         """α − log β + log Γ(α) + (1 − α) ψ(α), by Stirling's formula."""
@@ -83,3 +77,72 @@ def shape_remainder(alpha: Any, a: Any) -> Any:
     gap = a - alpha
     rest = stirling(a, order=0) - stirling(alpha, order=0) - gap * stirling(alpha, order=1)
     return rest - 0.5 * log_ratio(a, alpha) + 0.5 * gap / alpha
+
+
+class InverseGamma(Distribution):
+    """Independent reciprocals of gamma values.
+
+    Parameters
+    ----------
+    concentration : array_like or node
+        Shape α > 0.
+    rate : array_like or node
+        Rate β > 0 of the gamma value, the scale of its reciprocal; it broadcasts with
+        `concentration` to the event shape.
+
+    Notes
+    -----
+    log p(x) = α log β − log Γ(α) − (α + 1) log x − β / x.
+    """
+
+    reparameterized = True
+    weak_parameters = ("rate",)
+    extends_to_mean = True
+    support = sets.positive
+    constraints = sets.of(concentration=sets.positive, rate=sets.positive)
+
+    def __init__(self, concentration: Any, rate: Any = 1.0):
+        self.declare(concentration=concentration, rate=rate)
+        self.concentration, self.rate = self.parameters.values()
+
+    @property
+    def reciprocal(self) -> Gamma:
+        """The law of 1 / x."""
+        return Gamma(self.concentration, self.rate)
+
+    def quantile(self, u: Any) -> Any:
+        """β / Q⁻¹(α, u), by its logarithm, with Q = 1 − P."""
+        return open_exp(log(self.rate) - log_gammainccinv(self.concentration, u))
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """Density of 1 / x, times 1 / x²."""
+        return gamma_log_density(x, self.concentration, self.rate, reciprocal=True) - 2.0 * log(x)
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """Those of 1 / x."""
+        parts = self.reciprocal.weak_derivatives(1.0 / x, noise)
+        return [(theta, c, 1.0 / plus, 1.0 / minus) for theta, c, plus, minus in parts]
+
+    def mean(self) -> Any:
+        """β / (α − 1) for α > 1, otherwise infinite."""
+        a = self.concentration
+        finite = greater(a, 1.0)
+        return where(finite, self.rate / (where(finite, a, 2.0) - 1.0), np.inf)
+
+    def variance(self) -> Any:
+        """β² / ((α − 1)² (α − 2)) for α > 2, otherwise infinite."""
+        a = self.concentration
+        finite = greater(a, 2.0)
+        b = where(finite, a, 3.0)
+        return where(finite, square(self.rate / (b - 1.0)) / (b - 2.0), np.inf)
+
+    mode = closed_form("β / (α + 1)", lambda d: d.rate / (d.concentration + 1.0))
+
+    def entropy_elementwise(self) -> Any:
+        """Entropy of 1 / x, minus 2 E log(1 / x)."""
+        expected = digamma(self.concentration) - log(self.rate)
+        return self.reciprocal.entropy_elementwise() - 2.0 * expected
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Divergence of the gamma laws."""
+        return self.reciprocal.kl_elementwise(other.reciprocal)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions.base import closed_form
 from scg.distributions.location_scale import LocationScale
 from scg.distributions.protocols import Noise
 from scg.ops.elementwise import exp, log
@@ -33,13 +34,8 @@ class Gumbel(LocationScale):
     standard_entropy = 1.0 + np.euler_gamma
     weak_parameters = ("loc",)
 
-    def standard_quantile(self, u: Any) -> Any:
-        """−log(−log u)."""
-        return -log(-log(u))
-
-    def standard_log_density(self, z: Any) -> Any:
-        """−z − exp(−z)."""
-        return -z - exp(-z)
+    standard_quantile = closed_form("−log(−log u)", lambda d, u: -log(-log(u)))
+    standard_log_density = closed_form("−z − exp(−z)", lambda d, z: -z - exp(-z))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In μ: exp(−z) is exponential; the draw against the value for an exponential more."""

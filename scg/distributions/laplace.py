@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from scg.distributions.base import closed_form
 from scg.distributions.location_scale import Symmetric
 from scg.ops.elementwise import absolute, exp, less, log, where
 
@@ -33,9 +34,7 @@ class Laplace(Symmetric):
         tail = log(2.0 * where(lower, u, 1.0 - u))
         return where(lower, tail, -tail)
 
-    def standard_log_density(self, z: Any) -> Any:
-        """−|z| − log 2."""
-        return -absolute(z) - math.log(2.0)
+    standard_log_density = closed_form("−|z| − log 2", lambda d, z: -absolute(z) - math.log(2.0))
 
     def outward(self, z: Any, log_v: Any) -> Any:
         """|z| − log v."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions.base import closed_form
 from scg.distributions.location_scale import Symmetric
 from scg.ops.elementwise import (
     absolute,
@@ -41,9 +42,7 @@ class Logistic(Symmetric):
     standard_variance = math.pi**2 / 3.0
     standard_entropy = 2.0
 
-    def standard_quantile(self, u: Any) -> Any:
-        """log u − log(1 − u)."""
-        return log(u) - log1p(-u)
+    standard_quantile = closed_form("log u − log(1 − u)", lambda d, u: log(u) - log1p(-u))
 
     def standard_log_density(self, z: Any) -> Any:
         """−|z| − 2 log(1 + exp(−|z|))."""

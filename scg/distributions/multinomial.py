@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint
+from scg.distributions.base import Joint, closed_form
 from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import OneHotCategorical
+from scg.distributions.counts import Trials, check_same_total
 from scg.distributions.protocols import Noise
-from scg.distributions.trials import Trials, check_same_total
 from scg.errors import DeclarationError
 from scg.ops.elementary import floor
 from scg.ops.elementwise import equal, exp, less, minimum, where
@@ -107,9 +107,7 @@ class Multinomial(Trials, Joint):
         logs = sum(xlogy(x, where(zero, 1.0, self.probs)), -1)
         return exp(ways + logs) * prod(where(zero, power(self.probs, x), 1.0), -1)
 
-    def mean(self) -> Any:
-        """n p."""
-        return self.total_count * self.probs
+    mean = closed_form("n p", lambda d: d.total_count * d.probs)
 
     def variance(self) -> Any:
         """n p (1 − p), elementwise."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, numeric
+from scg.distributions.base import Joint, closed_form, numeric
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.arrange import diag, diagonal
@@ -156,9 +156,7 @@ class MultivariateNormal(Joint):
         factor = self._tril()
         return matmul(factor, t(factor))
 
-    def mean(self) -> Any:
-        """μ."""
-        return self.loc
+    mean = closed_form("μ", lambda d: d.loc)
 
     def variance(self) -> Any:
         """Diagonal of Σ."""
@@ -169,9 +167,7 @@ class MultivariateNormal(Joint):
             return sum(square(self._tril()), -1)
         return sum(square(values["cov_factor"]), -1) + values["cov_diag"]
 
-    def mode(self) -> Any:
-        """μ."""
-        return self.loc
+    mode = closed_form("μ", lambda d: d.loc)
 
     def entropy_elementwise(self) -> Any:
         """½ log det 2πeΣ."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, one_of
+from scg.distributions.base import Distribution, closed_form, one_of
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.counts import log_gamma_gap, settled
 from scg.distributions.protocols import Noise
@@ -64,18 +64,14 @@ class Geometric(Distribution):
         """k log(1 − p) + log p."""
         return self.trial.tally(1.0, x)
 
-    def mean(self) -> Any:
-        """(1 − p) / p."""
-        return self._odds_against
+    mean = closed_form("(1 − p) / p", lambda d: d._odds_against)
 
     def variance(self) -> Any:
         """(1 − p) / p²."""
         odds = self._odds_against
         return odds * (1.0 + odds)
 
-    def mode(self) -> Any:
-        """0."""
-        return self.full(0.0)
+    mode = closed_form("0", lambda d: d.full(0.0))
 
     def entropy_elementwise(self) -> Any:
         """The entropy of a trial, over p."""
@@ -139,9 +135,7 @@ class NegativeBinomial(Distribution):
         density = beta_log_density(value, x + 1.0, r, logit=name == "logits")
         return density + self.trial.log_prob_elementwise(0.0) - log(x + r)
 
-    def mean(self) -> Any:
-        """r p / (1 − p)."""
-        return self.total_count * self._odds
+    mean = closed_form("r p / (1 − p)", lambda d: d.total_count * d._odds)
 
     def variance(self) -> Any:
         """r p / (1 − p)²."""

@@ -1,13 +1,17 @@
-"""The normal family."""
+"""Normal values, their exponentials, and their absolute values."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from scg.distributions import constraints as sets
+from scg.distributions.base import Distribution, closed_form
 from scg.distributions.location_scale import Symmetric
 from scg.distributions.protocols import Noise
-from scg.ops.elementwise import log, sqrt, square
-from scg.ops.special import HALF_LOG_2PI, ndtri
+from scg.ops.elementary import open_exp, open_positive
+from scg.ops.elementwise import exp, expm1, log, sqrt, square
+from scg.ops.special import HALF_LOG_2PI, erfinv, ndtri
 
 
 class Normal(Symmetric):
@@ -31,9 +35,7 @@ class Normal(Symmetric):
         """μ + σ ε."""
         return self.loc + self.scale * noise.normal(self.shape)
 
-    def standard_quantile(self, u: Any) -> Any:
-        """Φ⁻¹(u)."""
-        return ndtri(u)
+    standard_quantile = closed_form("Φ⁻¹(u)", lambda d, u: ndtri(u))
 
     def standard_log_density(self, z: Any) -> Any:
         """−z² / 2 − ½ log 2π."""
@@ -48,3 +50,117 @@ class Normal(Symmetric):
         ratio = self.scale / other.scale
         distance = (self.loc - other.loc) / other.scale
         return 0.5 * (square(ratio) + square(distance) - 1.0) - log(ratio)
+
+
+class LogNormal(Distribution):
+    """Independent values whose logarithms are normal.
+
+    Parameters
+    ----------
+    loc : array_like or node
+        Mean μ of log x.
+    scale : array_like or node
+        Standard deviation σ > 0 of log x; it broadcasts with `loc` to the event shape.
+
+    Notes
+    -----
+    log p(x) = log N(log x; μ, σ²) − log x.
+    """
+
+    reparameterized = True
+    extends_to_mean = True
+    weak_parameters = ("loc", "scale")
+    constraints = sets.of(loc=sets.real, scale=sets.positive)
+    support = sets.positive
+
+    def __init__(self, loc: Any = 0.0, scale: Any = 1.0):
+        self.declare(loc=loc, scale=scale)
+        self.loc, self.scale = self.parameters.values()
+
+    @property
+    def logarithm(self) -> Normal:
+        """The law of log x."""
+        return Normal(self.loc, self.scale)
+
+    def sample(self, noise: Noise) -> Any:
+        """exp(μ + σ ε)."""
+        return open_exp(self.logarithm.sample(noise))
+
+    quantile = closed_form("exp(μ + σ Φ⁻¹(u))", lambda d, u: open_exp(d.loc + d.scale * ndtri(u)))
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """Those of log x."""
+        parts = self.logarithm.weak_derivatives(log(x), noise)
+        return [(theta, c, open_exp(plus), open_exp(minus)) for theta, c, plus, minus in parts]
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """log N(log x; μ, σ²) − log x."""
+        y = log(x)
+        return self.logarithm.log_prob_elementwise(y) - y
+
+    mean = closed_form("exp(μ + σ² / 2)", lambda d: exp(d.loc + 0.5 * square(d.scale)))
+
+    def variance(self) -> Any:
+        """(exp(σ²) − 1) exp(2μ + σ²)."""
+        return expm1(square(self.scale)) * exp(2.0 * self.loc + square(self.scale))
+
+    mode = closed_form("exp(μ − σ²)", lambda d: exp(d.loc - square(d.scale)))
+
+    def entropy_elementwise(self) -> Any:
+        """Entropy of log x, plus μ."""
+        return self.logarithm.entropy_elementwise() + self.loc
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Divergence of the normal laws."""
+        return self.logarithm.kl_elementwise(other.logarithm)
+
+
+class HalfNormal(Distribution):
+    """Independent absolute values of centred normal values.
+
+    Parameters
+    ----------
+    scale : array_like or node
+        Standard deviation σ > 0 of the normal value, of any shape: the event shape.
+
+    Notes
+    -----
+    log p(x) = ½ log(2/π) − log σ − x² / (2σ²).
+    """
+
+    reparameterized = True
+    extends_to_mean = True
+    weak_parameters = ("scale",)
+    constraints = sets.of(scale=sets.positive)
+    support = sets.nonnegative
+
+    def __init__(self, scale: Any = 1.0):
+        self.declare(scale=scale)
+        (self.scale,) = self.parameters.values()
+
+    def quantile(self, u: Any) -> Any:
+        """σ √2 erf⁻¹(u)."""
+        return open_positive(self.scale * (math.sqrt(2.0) * erfinv(u)))
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In σ: a Maxwell deviate against the draw, as for a normal law."""
+        further = square(self.scale) * (-2.0 * log(noise.uniform(self.shape, "out")))
+        return [(self.scale, 1.0 / self.scale, sqrt(square(x) + further), x)]
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """½ log(2/π) − log σ − x² / (2σ²)."""
+        normal = -0.5 * square(x / self.scale) - log(self.scale)
+        return normal + 0.5 * math.log(2.0 / math.pi)
+
+    mean = closed_form("σ √(2/π)", lambda d: d.scale * math.sqrt(2.0 / math.pi))
+    variance = closed_form("σ² (1 − 2/π)", lambda d: square(d.scale) * (1.0 - 2.0 / math.pi))
+    mode = closed_form("0", lambda d: d.full(0.0))
+
+    def entropy_elementwise(self) -> Any:
+        """½ log(π/2) + ½ + log σ."""
+        return log(self.scale) + (0.5 * math.log(math.pi / 2.0) + 0.5)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """(r² − 1) / 2 − log r with r = σ / s, against HalfNormal(s)."""
+        ratio = self.scale / other.scale
+        return 0.5 * (square(ratio) - 1.0) - log(ratio)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Finite, numeric
+from scg.distributions.base import Finite, closed_form, numeric
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
@@ -120,13 +120,8 @@ class OrderedLogistic(Finite):
         logp = self.log_probs
         return sum(exp(logp) * (logp - other.log_probs), -1)
 
-    def coordinate_values(self) -> np.ndarray:
-        """0 to K − 1."""
-        return np.arange(self.classes)
-
-    def coordinate_probs(self) -> Any:
-        """p."""
-        return self.probs
+    coordinate_values = closed_form("0 to K − 1", lambda d: np.arange(d.classes))
+    coordinate_probs = closed_form("p", lambda d: d.probs)
 
 
 def _last(x: Any, start: int, stop: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, closed_form
 from scg.distributions.counts import spread
 from scg.ops.elementary import floor
 from scg.ops.elementwise import exp, sqrt
@@ -49,17 +49,9 @@ class Poisson(Distribution):
         """In λ: x + 1 against x."""
         return [(self.rate, 1.0, x + 1.0, x)]
 
-    def mean(self) -> Any:
-        """λ."""
-        return self.rate
-
-    def variance(self) -> Any:
-        """λ."""
-        return self.rate
-
-    def mode(self) -> Any:
-        """⌊λ⌋."""
-        return floor(self.rate)
+    mean = closed_form("λ", lambda d: d.rate)
+    variance = closed_form("λ", lambda d: d.rate)
+    mode = closed_form("⌊λ⌋", lambda d: floor(d.rate))
 
     def entropy_elementwise(self) -> Any:
         """−Σ p(k) log p(k), over the points of `spread`."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
@@ -48,9 +48,7 @@ class Uniform(Distribution):
     def _width(self) -> Any:
         return self.high - self.low
 
-    def quantile(self, u: Any) -> Any:
-        """low + (high − low) u."""
-        return self.low + self._width * u
+    quantile = closed_form("low + (high − low) u", lambda d, u: d.low + d._width * u)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """The bound itself against the draw, and the reverse for the lower one."""
@@ -61,21 +59,14 @@ class Uniform(Distribution):
         """−log(high − low), of the shape of `x`."""
         return 0.0 * x - log(self._width)
 
-    def mean(self) -> Any:
-        """(low + high) / 2."""
-        return 0.5 * (self.low + self.high)
-
-    def variance(self) -> Any:
-        """(high − low)² / 12."""
-        return square(self._width) / 12.0
+    mean = closed_form("(low + high) / 2", lambda d: 0.5 * (d.low + d.high))
+    variance = closed_form("(high − low)² / 12", lambda d: square(d._width) / 12.0)
 
     def mode(self) -> Any:
         """(low + high) / 2: all points are equally likely, and this is in the middle."""
         return self.mean()
 
-    def entropy_elementwise(self) -> Any:
-        """log(high − low)."""
-        return log(self._width)
+    entropy_elementwise = closed_form("log(high − low)", lambda d: log(d._width))
 
     def kl_elementwise(self, other: Any) -> Any:
         """Log of the ratio of the widths where `other` covers this law, otherwise infinite."""

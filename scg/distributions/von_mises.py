@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution
+from scg.distributions.base import Distribution, closed_form
 from scg.ops.elementary import sin
 from scg.ops.elementwise import square
 from scg.ops.special import (
@@ -56,17 +56,13 @@ class VonMises(Distribution):
         """κ (cos(x − μ) − 1) − log 2π exp(−κ) I₀(κ)."""
         return von_mises_log_density(self.concentration, x - self.loc)
 
-    def mean(self) -> Any:
-        """μ, of the event shape."""
-        return self.full(self.loc)
+    mean = closed_form("μ, of the event shape", lambda d: d.full(d.loc))
 
     def variance(self) -> Any:
         """E (x − μ)² within π of μ, the linear variance; the circular one is 1 − A(κ)."""
         return self.full(von_mises_variance(self.concentration, order=0))
 
-    def mode(self) -> Any:
-        """μ, of the event shape."""
-        return self.mean()
+    mode = closed_form("μ, of the event shape", lambda d: d.mean())
 
     def entropy_elementwise(self) -> Any:
         """log 2π exp(−κ) I₀(κ) − κ (A(κ) − 1) with A = I₁ / I₀."""
