@@ -1,7 +1,7 @@
-"""Write the tables of the reference from the code, and the formulas of the estimators' pages.
+"""Write the tables of the reference from the code, and the formulas on the estimators' pages.
 
 python docs/tables.py            write docs/reference/*.md
-python docs/tables.py --check    exit with 1 if a page is not what the code says
+python docs/tables.py --check    exit with 1 if a page is out of date
 """
 
 import inspect
@@ -23,7 +23,27 @@ from scg.ir.op import OPS
 REFERENCE = Path(__file__).resolve().parent / "reference"
 MADE = "<!-- made by docs/tables.py; do not edit -->"
 LEAVES = {"const", "parameter", "data", "noise", "state", "plate_size", "sample"}
-#: Columns of the distributions: what a family can do, and the method that says so.
+#: What the functions return that are ops themselves, and so have no docstring of their own.
+PRIMITIVES = {
+    "continuous": "`x`; declares that the path through it is continuous, and makes no check.",
+    "digamma": "ψ(x), the derivative of log Γ(x).",
+    "erf": "The error function.",
+    "erfc": "1 − erf(x), accurate for large x.",
+    "erfinv": "The inverse of the error function.",
+    "gammainc": "The regularized lower incomplete gamma function P(a, x).",
+    "gammaincinv": "The inverse of `gammainc` in its second argument.",
+    "gammaln": "log |Γ(x)|.",
+    "i0e": "exp(−|x|) I₀(x), with I₀ the modified Bessel function of order 0.",
+    "i1e": "exp(−|x|) I₁(x), with I₁ the modified Bessel function of order 1.",
+    "log_ndtr": "log Φ(x), with Φ the standard normal CDF.",
+    "ndtr": "Φ(x), the standard normal CDF.",
+    "ndtri": "Φ⁻¹(p), the standard normal quantile.",
+    "relu": "max(x, 0).",
+    "sigmoid": "σ(x) = 1 / (1 + exp(−x)).",
+    "softplus": "log(1 + exp(x)).",
+    "where": "The second argument where the first is true, and the third elsewhere.",
+}
+#: Columns of the distributions: a capability, and the method that provides it.
 CAPABILITIES = {
     "mean": "mean",
     "variance": "variance",
@@ -46,24 +66,29 @@ def table(*columns: str) -> Iterator[str]:
 
 
 def row(*cells: object) -> str:
-    """Return one line of a Markdown table; bars are written in another way."""
+    """One line of a Markdown table, with vertical bars replaced."""
     return "| " + " | ".join(str(cell).replace("|", "∣") for cell in cells) + " |"
 
 
 def tick(holds: object) -> str:
-    """Return a tick where something holds."""
+    """A tick if a condition holds."""
     return "✓" if holds else ""
 
 
 def line(documented: object) -> str:
-    """Return the first line of a docstring."""
-    return (inspect.getdoc(documented) or "").partition("\n")[0]
+    """The first line of a docstring."""
+    text = (inspect.getdoc(documented) or "").partition("\n")[0]
+    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
 
 
 def ops() -> Iterator[str]:
     """Yield the page of the ops."""
     yield "# Ops\n"
-    yield "What takes nodes: NumPy functions, operators, and the functions of scg.\n"
+    yield (
+        "Nodes are accepted by Python's operators, by the NumPy functions listed here, and by the "
+        "functions of scg below. They follow NumPy's conventions on event axes; plates broadcast "
+        "by name. To use any other function, wrap it with `scg.op`.\n"
+    )
     known = {f"np.{numpy_name(f)}" for f in (*UFUNCS, *FUNCTIONS) if callable(f)}
     yield "**NumPy**: " + ", ".join(f"`{name}`" for name in sorted(known)) + ".\n"
     own = {
@@ -71,14 +96,16 @@ def ops() -> Iterator[str]:
         for name, value in functions().items()
         if getattr(scg, name, None) is value and not inspect.isclass(value)
     }
-    yield from table("scg", "what it returns")
+    yield from table("function", "returns")
     for name, function in sorted(own.items()):
-        what = line(function) if inspect.isfunction(function) else "elementwise, a primitive"
+        what = line(function) if inspect.isfunction(function) else PRIMITIVES[name]
         yield row(f"`scg.{name}`", what)
     yield "\n## Primitives\n"
     yield (
-        "What the compiler sees. *Continuous* and *smooth* are meant in the differentiable "
-        "arguments; an op that is not continuous carries no pathwise derivative across its jumps.\n"
+        "The compiler works with these ops, which include internal ones. *Continuous* and *smooth* "
+        "refer to the arguments with a derivative. An op that is not continuous has no pathwise "
+        "derivative across its jumps, so an estimator that requires continuous paths is refused "
+        "there.\n"
     )
     yield from table("op", "arguments with a derivative", "continuous", "smooth", "elementwise")
     for name, op in sorted(OPS.items()):
@@ -90,7 +117,7 @@ def ops() -> Iterator[str]:
 
 
 def able_cell(family: type[Distribution], method: str, reasons: dict[str, int]) -> str:
-    """Return a tick, the parameters of weak derivatives, or the number of the reason why not."""
+    """A tick, the parameters with a weak derivative, or the number of the reason for the lack."""
     reason = family.lacks(method)
     if reason:
         return str(reasons.setdefault(reason, len(reasons) + 1))
@@ -103,21 +130,30 @@ def distributions() -> Iterator[str]:
     """Yield the page of the distributions."""
     yield "# Distributions\n"
     yield (
-        "*Pathwise*: a draw is differentiable in the parameters. *Mean field*: log p extends to "
-        "the mean. *Enumerate*: finitely many values. *Coordinates*: independent ones with "
-        "finitely many values. *Relax* and *condition*: what REBAR and RELAX need. *Weak "
-        "derivative*: the parameters in which the law has a measure-valued one.\n"
+        "Pass a distribution to `g.sample(name, distribution)` for a stochastic node, or to "
+        "`g.observe(name, distribution, value)` for an observation. Parameters may be nodes, "
+        "numbers or arrays. Where `logits` and `probs` are listed, give one of them.\n"
     )
     yield from table("distribution", "what it is", "parameters")
     for family in DISTRIBUTIONS:
-        parameters = ", ".join(f"`{name}`" for name in inspect.signature(family).parameters)
+        _, *names = inspect.signature(family.__init__).parameters
+        parameters = ", ".join(f"`{name}`" for name in names)
         yield row(f"`scg.{family.__name__}`", line(family), parameters)
     yield "\n## Capabilities\n"
     yield (
-        "Every law has a support, constraints of its parameters that are checked, and a coupling: "
-        "its draw as a function of uniforms, for univariate laws the quantile. `Mixture` has a "
-        "mean, a variance and a finite support if all its components have. A number says below why "
-        "a law lacks something.\n"
+        "These capabilities decide which estimators fit a node:\n\n"
+        "- *pathwise*: samples are differentiable in the parameters (`Reparameterization`);\n"
+        "- *mean field*: log p is defined at the mean (`MuProp`, `DoubleCV`, `RODEO`);\n"
+        "- *enumerate*: there are finitely many values (`Enumeration`, `UnorderedSet`, ...);\n"
+        "- *coordinates*: the coordinates are independent and have finitely many values (`RAM`, "
+        "`LocalExpectation`);\n"
+        "- *relax* and *condition*: there is a continuous relaxation, and a conditional one "
+        "(`REBAR`, `RELAX`);\n"
+        "- *weak derivative*: the parameters for which `MeasureValued` has a decomposition.\n\n"
+        "All distributions also have a support, checked constraints of their parameters, and a "
+        "`coupling`: samples as a function of uniforms, which for univariate distributions is the "
+        "quantile. `Mixture` has a mean, a variance and a finite support if all its components "
+        "have them. A number refers to the reason below why a distribution lacks a capability.\n"
     )
     reasons: dict[str, int] = {}
     yield from table("distribution", "pathwise", "mean field", *CAPABILITIES)
@@ -134,8 +170,12 @@ def estimators() -> Iterator[str]:
     """Yield the page of the estimators."""
     yield "# Estimators\n"
     yield (
-        "*Evaluations* counts costs for one run. *Order* is the highest derivative that stays "
-        "unbiased. An estimator is biased only if you allow it: `allow_biased=True`.\n"
+        "[How to choose](../howto/choose_an_estimator.md) compares them. *Unbiased*: whether the "
+        'mean of the estimate is the true gradient; "depends" means that an option decides. A '
+        "biased estimator raises a warning unless you pass `allow_biased=True`. *Order*: the "
+        "highest derivative that stays unbiased. *Evaluations*: how often one run evaluates the "
+        "costs; K is the number of samples, C that of classes, n that of coordinates. *Source*: "
+        "keys of `scg/references.bib`; `scg.cite(step)` prints the entries.\n"
     )
     yield from table("estimator", "what it is", "unbiased", "order", "evaluations", "source")
     for cls in ESTIMATORS:
@@ -151,21 +191,21 @@ def estimators() -> Iterator[str]:
 
     yield "\n## Notation\n"
     yield (
-        "The formula on a page is the one that `explain()` prints and that the tests evaluate on "
-        "noise. $f$ is the cost, $x$ the draw and $x_i$ the $i$-th of $K$, $p$ the law, $\\mu$ its "
-        "mean, $\\theta$ its parameters, $\\varepsilon$ and $u$ noise, $\\sigma$ the logistic "
-        "function.\n"
+        "Each page shows the formula that `explain()` prints and that the tests evaluate on noise. "
+        "$f$ is the cost, $x$ the sample, $x_i$ the $i$-th of $K$ samples, $p$ the probability or "
+        "density of a sample, $\\mu$ the mean of the distribution, $\\theta$ its parameters, "
+        "$\\varepsilon$ and $u$ noise, and $\\sigma$ the logistic function.\n"
     )
     yield inspect.cleandoc(notation.__doc__ or "").partition("\n\n")[2].partition("\n\n")[2]
 
 
 def page_of(cls: type) -> Path:
-    """Return where the page of an estimator is."""
+    """Path of the page of an estimator."""
     return REFERENCE / "estimators" / f"{cls.__module__.rpartition('.')[2]}.md"
 
 
 def with_formula(cls: type) -> str:
-    """Return the page of an estimator with its formula as the first one of its section."""
+    """Text of an estimator's page, with its formula as the first one of the section."""
     before, heading, after = page_of(cls).read_text(encoding="utf-8").partition("## Formula\n\n")
     shown = f"$${notation.read(cls.formula).tex()}$$"
     after = re.sub(r"\$\$.*?\$\$", lambda _: shown, after, count=1, flags=re.DOTALL)
@@ -176,9 +216,10 @@ def failures() -> Iterator[str]:
     """Yield the page of the errors and warnings."""
     yield "# Errors\n"
     yield (
-        "What scg raises on purpose says what is wrong, at which node, and what to write instead. "
-        "`if node`, `list(node)`, `np.asarray(node)` and NumPy functions that nodes lack are a "
-        "`TypeError`, as Python has it.\n"
+        "Catch `scg.ScgError` to catch all errors that scg raises on purpose. Their messages name "
+        "the node, say what is wrong, and show what to write instead. As is usual in Python, "
+        "`if node`, `list(node)`, `np.asarray(node)` and unsupported NumPy functions of nodes "
+        "raise a `TypeError`.\n"
     )
     yield from table("error or warning", "also a", "when")
     for cls in vars(errors).values():
@@ -197,7 +238,7 @@ PAGES = {
 
 # --- the map of imports -----------------------------------------------------------------------
 def rooms() -> dict[str, set[str]]:
-    """Return the rooms that each room of scg imports, function bodies included."""
+    """The rooms that each room of scg imports, imports in functions included."""
     package = Path(scg.__file__).parent
     found: dict[str, set[str]] = {}
     for path in sorted(package.rglob("*.py")):
@@ -212,7 +253,7 @@ def rooms() -> dict[str, set[str]]:
 
 
 def with_imports(text: str) -> str:
-    """Return the design page with the map of imports that the code has."""
+    """Text of the design page with the current map of imports."""
     begin, end = "<!-- imports: made by docs/tables.py -->\n", "<!-- end of imports -->"
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
@@ -225,7 +266,7 @@ def with_imports(text: str) -> str:
 
 
 def pages() -> Iterator[tuple[Path, str]]:
-    """Yield every page that is made here, and its text."""
+    """Yield the path and the text of each generated page."""
     for name, lines in PAGES.items():
         yield REFERENCE / f"{name}.md", f"{MADE}\n\n" + "\n".join(lines()).rstrip() + "\n"
     for cls in ESTIMATORS:
@@ -235,7 +276,7 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Write the pages, or compare them with what is there."""
+    """Write the pages, or compare them with the files."""
     stale = []
     for path, text in pages():
         if path.exists() and path.read_text(encoding="utf-8") == text:
@@ -244,7 +285,7 @@ def main() -> int:
         if "--check" not in sys.argv:
             path.write_text(text, encoding="utf-8")
     if stale:
-        sys.stderr.write(f"{', '.join(stale)}: not what the code says; run python docs/tables.py\n")
+        sys.stderr.write(f"{', '.join(stale)}: out of date; run python docs/tables.py\n")
     return int(bool(stale) and "--check" in sys.argv)
 
 

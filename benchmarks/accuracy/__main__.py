@@ -1,4 +1,4 @@
-"""Print, for each op and each law, the worst relative error over a grid with extremes.
+"""Print the worst relative error of each op and each distribution over a grid with extremes.
 
 python benchmarks/accuracy
 python benchmarks/accuracy --write docs/reference/accuracy.md
@@ -18,13 +18,14 @@ from scg.graph.declaration.notation import functions
 
 HEAD = """# Accuracy
 
-Worst relative errors of values and of derivatives over grids with extremes, against mpmath with 400
-digits; `python benchmarks/accuracy` prints this page. A point is rounded to the precision first, so
-that only what is computed counts. What exceeds the range of the type is left out; below the
-smallest normal number an error is relative to that number.
+Worst relative errors of values and of derivatives over grids with extreme points, compared with
+mpmath with 400 digits. `python benchmarks/accuracy` prints this page. Each point is rounded to the
+dtype first, so the table shows the errors of the computation alone. Results beyond the range of the
+dtype are left out. Below the smallest normal number an error is relative to that number.
 
-An absolute error of log p is a relative one of p: a log p below 1 is held to 1, and its derivative
-in a parameter θ to 1 / max(|θ|, 1). So are entropies and divergences.
+The absolute error of log p is the relative error of p. Errors of log p are therefore relative to
+max(|log p|, 1), and those of its derivative with respect to a parameter θ to at least 1 / max(|θ|,
+1). Entropies and divergences are treated alike.
 
 {exact}
 
@@ -44,7 +45,7 @@ def table(what, rows):
 
 
 def number(error):
-    """An error of two digits; a dash where there is nothing to compare."""
+    """An error with two digits; a dash if there is nothing to compare."""
     return "–" if error < 0 else "exact" if error == 0 else f"{error:.1e}"
 
 
@@ -55,7 +56,7 @@ def op_rows():
 
 
 def law_rows():
-    """Measure the laws: log p, and its derivatives in the parameters."""
+    """Measure the distributions: log p, and its derivatives with respect to the parameters."""
     for name, (make, reference, points, kind) in laws.ROWS.items():
 
         def log_prob(x, *parameters, make=make):
@@ -66,26 +67,28 @@ def law_rows():
 
 
 def head():
-    """The text above the tables; no op is left out."""
+    """The text above the tables; exits if an op has no row."""
     named = {*ops.ROWS, *ops.EXACT, *ops.ALIKE}
     missing = [n for n, f in functions().items() if n not in named and not inspect.isclass(f)]
     if missing:
         raise SystemExit(f"no row for {', '.join(missing)}: add it to benchmarks/accuracy/ops.py")
-    exact = f"{', '.join(ops.EXACT)} and indices copy, compare or round elements without an error."
+    exact = f"{', '.join(ops.EXACT)} and indexing copy, compare or round elements without error."
     alike = ", ".join(f"{name} as {row}" for name, row in ops.ALIKE.items())
-    exact, alike = (textwrap.fill(text, 100) for text in (exact, f"Computed alike: {alike}."))
+    exact, alike = (
+        textwrap.fill(text, 100) for text in (exact, f"Computed like another row: {alike}.")
+    )
     return HEAD.format(exact=exact, alike=alike)
 
 
 def summary_rows():
-    """Measure entropies and divergences, and their derivatives in the parameters."""
+    """Measure entropies and divergences, and their derivatives with respect to the parameters."""
     for name, (quantity, reference, points) in laws.SUMMARIES.items():
         arguments = range(len(points[0]))
         yield name, errors(quantity, reference, points, arguments, logarithm=True)
 
 
 def main():
-    """Measure everything, print, and write the page if asked to."""
+    """Measure, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", type=Path, help="the page to write")
     target = parser.parse_args().write
@@ -94,7 +97,7 @@ def main():
     print(lines[0])
     tables = {
         "op": op_rows(),
-        "law: log p": law_rows(),
+        "distribution: log p": law_rows(),
         "entropy, divergence": summary_rows(),
     }
     for title, rows in tables.items():

@@ -1,4 +1,4 @@
-"""Errors of the compiled elementary functions, over every float32 and a dense grid of float64.
+"""Errors of the compiled elementary functions over all float32 and a dense grid of float64.
 
 python benchmarks/accuracy/polynomials.py
 python benchmarks/accuracy/polynomials.py --write docs/reference/polynomials.md
@@ -24,11 +24,13 @@ STRETCH, LARGEST = 1 << 12, np.finfo(np.float32).max
 
 HEAD = """# Polynomial functions
 
-What compiled kernels compute instead of calling libm, and the normal draws of both engines: largest
-error in units in the last place, and where it is. `python benchmarks/accuracy/polynomials.py`
-prints this page. References: the compiled float64 functions for float32; NumPy's 80-bit long
-double for those; mpmath for float64 normals. A result below the smallest normal number counts in
-units of the smallest subnormal one; infinities and NaN agree with the reference at every point.
+Compiled kernels evaluate these functions as polynomials instead of calling libm. Both backends
+compute normal samples this way. The table gives the largest error in units in the last place, and
+the argument at which it occurs. `python benchmarks/accuracy/polynomials.py` prints this page.
+
+References: the compiled float64 functions for float32, NumPy's 80-bit long double for float64, and
+mpmath for float64 normals. For results below the smallest normal number the unit is the smallest
+subnormal number. Infinities and NaN agree with the reference at all tested points.
 """
 
 
@@ -186,13 +188,16 @@ def main():
     options = parser.parse_args()
     single = {name: exhaustive(name, options.every) for name in FUNCTIONS}
     double = functions(blocks_of_float64())
-    single["normal draw"], double["normal draw"] = float32_normals(), float64_normals()
+    single["normal sample"], double["normal sample"] = float32_normals(), float64_normals()
     lines = [HEAD, "| | float32 | at | float64 | at |", "|---|---:|---:|---:|---:|"]
     for name in single:
         (a, x), (b, y) = single[name], double[name]
         lines.append(f"| {name} | {a:.2f} | {x:.9g} | {b:.2f} | {y:.17g} |")
     which = "every float32" if options.every == 1 else f"one float32 in {options.every}"
-    lines += ["", f"Over {which}, {7 << 21} points of float64; for normals, of the uniform."]
+    lines += [
+        "",
+        f"Tested: {which}, and {7 << 21} points of float64. For normals, *at* is the uniform.",
+    ]
     print("\n".join(lines))
     if options.write:
         options.write.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,14 +1,15 @@
 """The language in which estimators state their formulas.
 
-A formula is what a paper would print: ``1/K Σᵢ (f(xᵢ) − b) ∇θ log p(xᵢ; θ)``. The same text is
-printed by ``explain``, typeset on the estimator's page, and evaluated on noise by the tests.
+A formula is written as in a paper: ``1/K Σᵢ (f(xᵢ) − b) ∇θ log p(xᵢ; θ)``. ``explain`` prints this
+text, the estimator's page typesets it, and the tests evaluate it on noise.
 
-* Factors stand side by side; a name touches the bracket of its arguments, a factor does not:
-  ``f(x)`` is a value of f, ``a (1 − a)`` a product.
+* Factors stand side by side. A name directly before a bracket is a function: ``f(x)`` is a value
+  of f, ``a (1 − a)`` a product.
 * Σ and ∇ act to the right: Σ on the rest of the product, ∇ and log on the next factor.
   ``aᵀ`` sums the event axes of a times the rest of the product.
-* ∇θ differentiates what is written as a function of θ; all else is held fixed. f′ is the slope.
-* Definitions follow after commas; those of ``~`` are words.
+* ∇θ differentiates what is written as a function of θ and holds the rest fixed. f′ is the slope
+  of f.
+* Definitions follow after commas. A definition with ``~`` states a distribution in words.
 """
 
 from __future__ import annotations
