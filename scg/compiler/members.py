@@ -124,6 +124,17 @@ class Members(Sequence[T]):
         """The last item."""
         return self.universe[self.bits.bit_length() - 1]
 
+    def runs(self) -> Iterator[Sequence[T]]:
+        """The longest stretches of items that follow each other in the universe."""
+        start, rest = 0, self.bits
+        while rest:
+            zeros = (rest & -rest).bit_length() - 1
+            rest >>= zeros
+            ones = (~rest & (rest + 1)).bit_length() - 1
+            rest >>= ones
+            yield self.universe[start + zeros : start + zeros + ones]
+            start += zeros + ones
+
     @property
     def names(self) -> Members[str]:
         """The set of the items' names."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from os import PathLike
 from typing import Any
 
 from scg.arguments import checked
 from scg.compiler.analyse import Cost, Influence, reached
-from scg.compiler.members import Members, added
+from scg.compiler.members import LONGEST, Members, added
 from scg.compiler.mixing import Mixers
 from scg.compiler.paths import most_paths
 from scg.compiler.plan import Plan
@@ -79,13 +80,18 @@ class Explanation:
         return text if terms else ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, fit for JSON."""
+        """Everything as plain values, fit for JSON.
+
+        Nodes and costs are listed in their order. Of more than 8 that follow each other in this
+        order a list gives the ends: ``{"from": "c0", "to": "c99"}``.
+        """
         return {
             "graph": self.graph,
             "unbiased": self.unbiased,
             "paths": self.paths,
             "evaluations": self.evaluations,
             "work": self.work,
+            "costs": [cost.name for cost in self.plan.influence.costs],
             "nodes": [_plain(node) for node in self.nodes],
             "surrogate": list(self.surrogate),
         }
@@ -200,10 +206,16 @@ def _credits(influence: Influence, node: StochasticNode, mixers: Mixers) -> tupl
 
 # --- words ----------------------------------------------------------------------------------------
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it, every name listed."""
+    """A value as JSON has it; long runs of members are given by their ends."""
     if is_dataclass(value):
         return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
-    return list(map(_plain, value)) if isinstance(value, (tuple, Members)) else value
+    if isinstance(value, Members):
+        return [name for run in value.runs() for name in _ends(run)]
+    return list(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+def _ends(run: Sequence[str]) -> Sequence[Any]:
+    return run if len(run) <= LONGEST else [{"from": run[0], "to": run[-1]}]
 
 
 def _count(count: int, word: str) -> str:

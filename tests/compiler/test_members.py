@@ -21,6 +21,8 @@ def test_operations_are_those_of_sets(one, other):
     assert all((letter in a) == (letter in one) for letter in "az") and None not in a
     assert (a == b) == (one == other) and hash(a | b) == hash(b | a)
     assert a == tuple(sorted(one)) and a != tuple("zy")
+    assert [letter for run in a.runs() for letter in run] == sorted(one)
+    assert all("".join(run) in "".join(LETTERS) for run in a.runs())
     if one:
         assert (a.first, a.last) == (min(one), max(one)) == (a[0], a[-1])
     assert set(LETTERS.every - a) == set(LETTERS) - one and not LETTERS.none

@@ -71,9 +71,11 @@ def test_what_is_said_grows_with_the_graph_and_not_with_its_square():
     step = scg.compile(g, Score(), backend="numpy")
     compiled = time.process_time()
     e = step.explain()
-    text, source = str(e), step.draw().source
+    text, source, plain = str(e), step.draw().source, json.dumps(e.to_dict())
     assert time.process_time() - compiled < 3 * (compiled - started)
-    assert len(text) < 600_000 and len(source) < 2_000_000
+    assert len(text) < 600_000 and len(source) < 2_000_000 and len(plain) < 1_000_000
+    middle = e.to_dict()["nodes"][500]
+    assert middle["credited"][0]["costs"] == [{"from": "c500", "to": "c999"}]
     (credit,) = e.nodes[0].credited
     assert len(credit.costs) == 1000 and credit.costs[-1] == "c999"
     assert e.nodes[0].where["f"] == "c0 + c1 + … + c999, 1000 costs"
@@ -231,6 +233,16 @@ def test_it_fits_json_and_html():
     e = scg.compile(g).explain()
     assert json.loads(json.dumps(e.to_dict()))["nodes"][0]["shape"] == [2]
     assert "&lt;b&gt;" in e._repr_html_() and "a &amp; b" in e._repr_html_()
+
+
+def test_json_lists_few_members_and_gives_the_ends_of_long_runs():
+    g = scg.Graph()
+    for i in range(20):
+        z = g.sample(f"z{i}", scg.Bernoulli(logits=g.parameter(f"t{i}", 0.1)))
+        g.cost(f"c{i}", z * 1.0)
+    nodes = scg.compile(g, scg.LeaveOneOut(samples=2)).explain().to_dict()["nodes"]
+    assert nodes[3]["credited"][0]["costs"] == ["c3"]
+    assert nodes[3]["shared"] == ["z0", "z1", "z2", {"from": "z4", "to": "z19"}]
 
 
 def test_symbols_that_options_decide_are_printed():
