@@ -13,7 +13,7 @@ from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.run.checks import check_empty, check_given, checks_of_given
+from scg.run.checks import check_empty, check_given, checks_of
 from scg.run.computed import Computed
 
 #: Runs of one seed.
@@ -62,8 +62,8 @@ class Binder:
         self._constrained = [n for n, p in graph.parameters.items() if p.constraint is not None]
         self._plates = graph.plates
         self._sizes = {p: p.length for p in self._plates if p.length is not None}
-        self._checks = checks_of_given(graph)
-        self._computed = Computed(graph, dtype)
+        checks = checks_of(graph)
+        self._given, self._computed = checks.given, Computed(checks.computed, dtype)
 
     def bind(
         self,
@@ -101,8 +101,8 @@ class Binder:
                     )
             if 0 in sizes.values():
                 check_empty(self.graph, sizes)
-        if self._checks:
-            check_given(self._checks, values)
+        if self._given:
+            check_given(self._given, values)
         self._computed(values)
         return values, sizes
 

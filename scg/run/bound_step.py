@@ -1,32 +1,20 @@
-"""A bound step: a step with its arguments, which takes a seed and nothing else."""
+"""A bound step: a step with its arguments, which takes a seed alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from scg.engine.blocks import RunMoments, Sampling, merged, spans
-from scg.ir.plate import Plate
 from scg.run.result import Layout, Nested, Result
-
-
-class Samples(Protocol):
-    """What a bound step asks of its step."""
-
-    def at_once(self, runs: int, sizes: Mapping[Plate, int]) -> int:
-        """Return how many of some runs a sampler takes."""
-        ...
-
-    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sampling:
-        """Return what computes moments of all outputs."""
-        ...
+from scg.run.runner import Runner, Sizes
 
 
 class BoundStep:
-    """A step tied to parameters, data and state, as :meth:`scg.run.step.Step.bind` returns it.
+    """A step tied to parameters, data and state, as :meth:`Step.bind` returns it.
 
-    One thread at a time may call it: a call overwrites the last result. Several threads take one
-    each, of the same step.
+    Only one thread at a time may call it, because a call overwrites the last result. For several
+    threads bind the same step several times.
 
     Attributes
     ----------
@@ -38,9 +26,9 @@ class BoundStep:
 
     def __init__(
         self,
-        step: Samples,
+        step: Runner,
         values: Mapping[str, Any],
-        sizes: Mapping[Plate, int],
+        sizes: Sizes,
         memory: Nested,
         runs: int,
         layout: Layout,
@@ -56,15 +44,7 @@ class BoundStep:
     def __call__(self, seed: int | tuple[int, ...]) -> Result:
         """Estimate the cost and its gradients.
 
-        Parameters
-        ----------
-        seed : int or tuple of int
-            The seed.
-
-        Returns
-        -------
-        Result
-            The next call overwrites it: copy what is to be kept.
+        The next call overwrites the result: copy the arrays that you keep.
         """
         found = self._sample(seed, 0)
         if found is not self._found:
@@ -73,11 +53,10 @@ class BoundStep:
         return self._result
 
     def moments(self, seed: int | tuple[int, ...]) -> RunMoments:
-        """Return means and spreads of all outputs, which the next call may overwrite."""
+        """Means and sums of squared deviations of all outputs; the next call may overwrite them."""
         return self._sample(seed, 0)
 
     def _in_blocks(self, seed: Any, first: int) -> RunMoments:
-        """Merge the moments of blocks of runs."""
         blocks = spans(self.runs, self._length)
         return merged((block, self._sampler(block)(seed, first + block.start)) for block in blocks)
 

@@ -19,7 +19,11 @@ from scg.ir.expr import Expr
 from scg.ir.op import DATA, PARAMETER, PLATE_SIZE
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
+from scg.ops.base import broadcast
+from scg.ops.custom import continuous
 from scg.ops.reductions import NEED_ELEMENTS
+from scg.ops.shape import reshape
+from scg.ops.within import bounds
 
 
 class ValueCheck(NamedTuple):
@@ -42,42 +46,95 @@ class ValueCheck(NamedTuple):
             raise CallError(f"{self.what} {complaint}{where}")
 
 
-def _constraint(law: Distribution, name: str) -> Constraint:
-    """Return the constraint of a parameter, which may be one of a component's."""
-    while isinstance(law, (Independent, Mixture)):
-        if isinstance(law, Independent):
-            law = law.base
+def _constraint(dist: Distribution, name: str) -> Constraint:
+    """The constraint of a parameter, which may be one of a component's."""
+    while isinstance(dist, (Independent, Mixture)):
+        if isinstance(dist, Independent):
+            dist = dist.base
         elif "/" in name:
             k, _, name = name.partition("/")
-            law = law.components[int(k)]
+            dist = dist.components[int(k)]
         else:
-            law = law.choice
-    return law.constraints[name]
+            dist = dist.choice
+    return dist.constraints[name]
 
 
-def _of_law(what: str, law: Distribution) -> Iterator[ValueCheck]:
-    family = type(law).__name__
-    for name, value in law.parameters.items():
-        constraint = _constraint(law, name)
+def _of_parameters(what: str, dist: Distribution) -> Iterator[ValueCheck]:
+    family = type(dist).__name__
+    for name, value in dist.parameters.items():
+        constraint = _constraint(dist, name)
         if isinstance(value, Expr) and not isinstance(constraint, (Real, Logits)):
             yield ValueCheck(f"{what} ({family}): {name}", value, constraint)
 
 
-def checks(graph: CoreGraph) -> list[ValueCheck]:
-    """Return what must hold in every call: parameters of laws, and support of observations."""
-    found: list[ValueCheck] = []
+class Checks(NamedTuple):
+    """Checks of parameters of distributions, and of observations, for one graph.
+
+    Attributes
+    ----------
+    every : list
+        All of them.
+    given, computed : list
+        Those that each call makes: of values that are parameters or data, and of values that are
+        computed from parameters alone by few operations.
+    """
+
+    every: list[ValueCheck]
+    given: list[ValueCheck]
+    computed: list[ValueCheck]
+
+
+_known: WeakKeyDictionary[CoreGraph, tuple[int, Checks]] = WeakKeyDictionary()
+
+
+def checks_of(graph: CoreGraph) -> Checks:
+    """The checks of a graph as it is now."""
+    known = _known.get(graph)
+    if known is None or known[0] != len(graph.roles):
+        every = list(_every(graph))
+        given = [check for check in every if _is_given(check)]
+        computed = [check for check in every if _is_computed(check)]
+        known = _known[graph] = len(graph.roles), Checks(every, given, computed)
+    return known[1]
+
+
+def _every(graph: CoreGraph) -> Iterator[ValueCheck]:
     for name, node in graph.stochastic.items():
-        found += _of_law(f"node {name!r}", node.declared)
-    for name, (law, value, mask) in graph.observations.items():
-        found += _of_law(f"observation {name!r}", law)
-        support = law.support
-        if support.fixed:  # where it moves with the parameters log p says −∞
-            found.append(ValueCheck(f"observation {name!r}: the value", value, support, mask))
-    return found
+        yield from _of_parameters(f"node {name!r}", node.declared)
+    for name, (dist, value, mask) in graph.observations.items():
+        yield from _of_parameters(f"observation {name!r}", dist)
+        if dist.support.fixed:  # where it moves with the parameters, log p is −∞ outside
+            yield ValueCheck(f"observation {name!r}: the value", value, dist.support, mask)
 
 
-def _same_place(mask: Expr, node: Expr) -> bool:
-    return mask.op in (PARAMETER, DATA) and mask.plates == node.plates
+def _is_given(check: ValueCheck) -> bool:
+    if check.node.op not in (PARAMETER, DATA):
+        return False
+    mask = check.mask
+    return mask is None or (mask.op in (PARAMETER, DATA) and mask.plates == check.node.plates)
+
+
+def _is_computed(check: ValueCheck) -> bool:
+    if not check.node.args or check.node.plates or check.mask is not None:
+        return False
+    low, high = bounds(check.node)
+    if np.all(low >= check.constraint.low) and np.all(high <= check.constraint.high):
+        return False  # an exponential is positive
+    return all(map(_is_cheap, topological((check.node,))))
+
+
+def _is_cheap(expr: Expr) -> bool:
+    if not expr.args:
+        return expr.value is not None or expr.op is PARAMETER
+    return expr.op.elementwise or expr.op in (broadcast, reshape, continuous)
+
+
+def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:
+    """Check values by name."""
+    for check in checks:
+        x = values.get(check.node.attrs["name"])
+        if x is not None:
+            check(x, None if check.mask is None else values.get(check.mask.attrs["name"]))
 
 
 # --- what depends on the sizes of plates ----------------------------------------------------------
@@ -103,29 +160,3 @@ def check_empty(graph: CoreGraph, sizes: Mapping[Plate, int]) -> None:
                     f"plate {plate.name!r} has no elements, so that there is no "
                     f"{'mean' if mean else expr.op.name} over it. Leave the call out"
                 )
-
-
-_direct: WeakKeyDictionary[CoreGraph, tuple[int, list[ValueCheck]]] = WeakKeyDictionary()
-
-
-def checks_of_given(graph: CoreGraph) -> list[ValueCheck]:
-    """Return what must hold of laws' parameters and observations that are parameters or data."""
-    known = _direct.get(graph)
-    if known is None or known[0] != len(graph.roles):
-        given = (PARAMETER, DATA)
-        own = [
-            check
-            for check in checks(graph)
-            if check.node.op in given
-            and (check.mask is None or _same_place(check.mask, check.node))
-        ]
-        known = _direct[graph] = len(graph.roles), own
-    return known[1]
-
-
-def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:
-    """Check values by name."""
-    for check in checks:
-        x = values.get(check.node.attrs["name"])
-        if x is not None:
-            check(x, None if check.mask is None else values.get(check.mask.attrs["name"]))

@@ -14,7 +14,7 @@ from scg.ir.expr import Expr, describe
 from scg.ir.plate import ordered
 from scg.ir.walk import topological
 from scg.ops.reductions import expand
-from scg.run.checks import checks
+from scg.run.checks import checks_of
 
 
 class Guard:
@@ -32,7 +32,7 @@ class Guard:
 
     def __init__(self, graph: CoreGraph, env: Mapping[Expr, Expr], whole: Program):
         self.graph, self.env, self.whole = graph, env, whole
-        self.checks = [c for c in checks(graph) if c.node in self.env]
+        self.checks = [check for check in checks_of(graph).every if check.node in self.env]
         outputs: dict[Any, Expr] = {}
         for i, check in enumerate(self.checks):
             outputs["value", i] = self.env[check.node]

@@ -3,64 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scg.arguments import checked, kind
-from scg.compiler.plan import Plan
-from scg.compiler.surrogate import Surrogate
 from scg.draw.dot import draw_plan
-from scg.engine.blocks import Sampling
-from scg.engine.program import Program, moments
+from scg.engine.program import moments
 from scg.errors import CallError, did_you_mean
 from scg.explain.explanation import Explanation, explain
-from scg.graph.core import CoreGraph
-from scg.ir.plate import Plate
-from scg.lazy import cached_property
-from scg.run.binding import Binder, as_runs, bind
+from scg.run.binding import as_runs, bind
 from scg.run.bound_step import BoundStep
-from scg.run.curvature import shapes_of
-from scg.run.guard import Guard
-from scg.run.outcomes import Outcomes, spread
-from scg.run.result import Layout, Nested, Result
-from scg.run.state import checked_state, initial_state
-from scg.seeds.noise import check_seed
+from scg.run.result import Nested, Result
+from scg.run.runner import Runner
+from scg.run.state import initial_state
 
 if TYPE_CHECKING:
     from scg.engine.profile import Profile
 
 
 @kind("a step, as scg.compile returns it")
-@dataclass(repr=False)
-class Step:
-    """A compiled graph: call it with parameters and a seed.
+class Step(Runner):
+    """A compiled graph, which :func:`scg.compile` returns: call it with parameters and a seed.
+
+    A call checks its arguments; for many calls on the same arrays use :meth:`bind`.
 
     Attributes
     ----------
     graph : Graph
         The declared graph.
     plan : Plan
-        Node to estimator, with reasons; printable.
+        The estimator of each node, with the reason; ``print`` it.
     surrogate : Surrogate
-        The surrogate's expressions.
+        The surrogate as expressions.
     program : Program
-        The lowered operations; printable, and ``len`` counts them.
+        The lowered operations; ``print`` it, and ``len`` counts them.
     curvature : Program or None
-        With ``order=2``: the Hessian times a direction.
+        With ``order=2``: the product of the Hessian and a direction.
     check_finite : bool
-        Whether every call is checked, see :func:`scg.compile`.
+        Whether each call is checked; see :func:`scg.compile`.
     """
-
-    graph: CoreGraph
-    plan: Plan
-    surrogate: Surrogate
-    program: Program
-    curvature: Program | None = None
-    check_finite: bool = False
 
     def __repr__(self) -> str:
         nodes = [f"{n.name} by {type(e).__name__}" for n, e in self.plan.estimators.items()]
@@ -85,23 +69,23 @@ class Step:
         params : mapping
             Parameters by name, as ``graph.init`` returns them.
         seed : int or tuple of int
-            The seed; there is no default. Instead of it: `noise`.
+            The seed; it has no default. Give it or `noise`.
         runs : int
-            Number of independent runs that are averaged.
+            Number of independent runs to average.
         data : mapping, optional
-            Data by name; single ones also by keyword, ``step(params, seed=1, x=batch)``.
+            Data by name; or by keyword, ``step(params, seed=1, x=batch)``.
         state : mapping, optional
-            The estimators' state and own parameters; without it their initial values.
+            The estimators' state and own parameters; by default their initial values.
         noise : mapping, optional
             Noise by leaf name, as :meth:`noise` returns it.
 
         Raises
         ------
         CallError
-            If something is missing, unknown, or of another shape, if a law's parameter violates
-            its constraint, or if data that are observed lie outside their law's support. What
-            data and samples make of a parameter is checked if the cost is NaN; always with
-            ``check_finite=True``.
+            If an argument is missing, unknown, or of another shape; if a parameter of a
+            distribution violates its constraint; or if observed data lie outside the support.
+            Where data or samples decide a value, it is checked if the cost is NaN, and always
+            with ``check_finite=True``.
         """
         if wrong:
             raise CallError(
@@ -112,13 +96,13 @@ class Step:
         values, sizes, memory = self.checked(params, data, state)
         if seed is not None and noise is None:
             runs, program = as_runs(runs), self.program
-            if self._is_plain and (runs == 1 or runs == program.at_once(runs, sizes)):
+            if self.is_plain and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
             else:
                 found = BoundStep(self, values, sizes, memory, runs, self.layout).moments(seed)
             result = Result(found, runs, memory, self.layout)
             if math.isnan(result.cost):
-                self._name_invalid(values, sizes, seed, runs)
+                self.name_invalid(values, sizes, seed, runs)
             return result
         if noise is None or seed is not None:
             raise CallError(
@@ -126,7 +110,7 @@ class Step:
                 if noise is None
                 else "give either seed= or noise=, not both"
             )
-        out = self._guarded(values, self.outcomes.given(noise, sizes), sizes, 1)
+        out = self.on_noise(values, self.outcomes.given(noise, sizes), sizes, 1)
         return Result(moments(out), len(out["cost",]), memory, self.layout)
 
     @checked("step.bind(params, data={...})")
@@ -139,10 +123,10 @@ class Step:
         state: Mapping[str, Mapping[str, Any]] | None = None,
         **by_name: Any,
     ) -> BoundStep:
-        """Tie the step to its arguments: what is returned takes a seed, and is cheap to call.
+        """Check the arguments once, for many calls: the bound step takes a seed alone.
 
-        Parameters and data are checked now. C-contiguous arrays of the step's type are read where
-        they are, so that changing them in place changes the next call; others are copied.
+        A call reads C-contiguous arrays of the step's type in place, so that changing them changes
+        the next call; other arrays are copied now.
 
         Parameters
         ----------
@@ -152,8 +136,8 @@ class Step:
         Returns
         -------
         BoundStep
-            ``fast(seed)`` returns what ``step(params, seed=seed, ...)`` does, in a result that the
-            next call overwrites.
+            ``fast(seed)`` returns the result of ``step(params, seed=seed, ...)``; the next call
+            overwrites it.
 
         Raises
         ------
@@ -179,23 +163,24 @@ class Step:
 
     @checked("step.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> Nested:
-        """Return the initial state and own parameters of the estimators: node, then name."""
+        """Initial state and own parameters of the estimators: node, then name."""
         return initial_state(self.surrogate.memory.values(), seed)
 
     @checked("step.noise(seed=0, runs=10)")
     def noise(
         self, seed: int | tuple[int, ...], runs: int = 1, data: Mapping[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
-        """Return the noise of `runs` runs by leaf name, each of shape (runs, plates, event).
+        """Noise of `runs` runs by leaf name, in arrays of shape (runs, plates, event).
 
-        `data` gives the sizes of plates that have no fixed length.
+        Use it to give two steps the same noise. `data` determines the sizes of plates that have
+        no fixed length.
         """
         _, sizes = bind(self.graph, {}, data, self.program.dtype, needed=set())
         self.outcomes.check_sizes(sizes)
         return self.outcomes.draw(seed, range(as_runs(runs)), sizes)
 
     def explain(self) -> Explanation:
-        """Say which term was attached to which node, and why."""
+        """Explanation of the estimator and the term of each node; ``print`` it."""
         return explain(self.surrogate, self.program)
 
     @checked('step.draw("surrogate.svg")')
@@ -271,52 +256,6 @@ class Step:
         values, sizes, _ = self.checked(params, data, state)
         return self.program.profile(values, seed, sizes, rounds)
 
-    # --- inside ----------------------------------------------------------------------------------
-    @cached_property
-    def layout(self) -> Layout:
-        """What all results have in common."""
-        keys: dict[str, list[tuple[str, Any]]] = {"costs": [], "grads": []}
-        for key in self.program.outputs:
-            if key[0] in keys:
-                keys[key[0]].append((key[1], key))
-        second = {} if self.curvature is None else shapes_of(self.graph)
-        return Layout(self.plan.unbiased, keys["costs"], keys["grads"], second)
-
-    @cached_property
-    def _is_plain(self) -> bool:
-        """Whether a call is one of the program's, which may draw its noise where it runs."""
-        return self.curvature is None and not self.check_finite
-
-    @cached_property
-    def outcomes(self) -> Outcomes:
-        """What runs the programs on given noise."""
-        return Outcomes(self.graph, self.program, self.curvature)
-
-    @cached_property
-    def guard(self) -> Guard:
-        """What checks the calls of a step that was compiled with ``check_finite=True``."""
-        return Guard(self.graph, self.surrogate.first.env, self.program)
-
-    def checked(
-        self,
-        params: Mapping[str, Any],
-        data: Mapping[str, Any] | None,
-        state: Mapping[str, Mapping[str, Any]] | None,
-    ) -> tuple[dict[str, np.ndarray], dict[Plate, int], Nested]:
-        """Check parameters, data and state; return values by leaf name, plate sizes, and state."""
-        if self._binder.declared != len(self.graph.roles):
-            self.__dict__["_binder"] = Binder(self.graph, self.program.dtype)
-        values, sizes = self._binder.bind(params, data)
-        memories = self.surrogate.memory
-        if state is None:
-            memory = self.init(seed=0) if memories else {}
-        else:
-            memory = checked_state(memories.values(), state)
-        for node, entries in memory.items():
-            for name, value in entries.items():
-                values[f"{node}@{name}"] = value.astype(self.program.dtype, copy=False)
-        return values, sizes, memory
-
     def _with(
         self, data: Mapping[str, Any] | None, by_name: dict[str, Any], options: tuple[str, ...]
     ) -> dict[str, Any]:
@@ -328,59 +267,3 @@ class Step:
             if name in (data or {}):
                 raise CallError(f"data {name!r} is given twice: in data= and by keyword")
         return {**(data or {}), **by_name}
-
-    @cached_property
-    def _binder(self) -> Binder:
-        return Binder(self.graph, self.program.dtype)
-
-    def at_once(self, runs: int, sizes: Mapping[Plate, int]) -> int:
-        """Return how many of some runs :meth:`sampler` takes."""
-        if self._is_plain:
-            return self.program.at_once(runs, sizes)
-        return min(runs, self.program.block_length(sizes))
-
-    def sampler(self, values: Mapping[str, Any], sizes: Mapping[Plate, int], runs: int) -> Sampling:
-        """Return what computes moments of every output from a seed and the first of `runs` runs."""
-        if self._is_plain:
-            return self.program.sampler(values, sizes, runs)
-
-        def guarded(seed: Any, first: int) -> dict[Any, Any]:
-            noise = self.outcomes.draw(seed, range(first, first + runs), sizes)
-            return moments(self._guarded(values, noise, sizes, runs))
-
-        return guarded
-
-    def each_block(
-        self,
-        values: Mapping[str, Any],
-        sizes: Mapping[Plate, int],
-        seed: Any,
-        runs: int,
-    ) -> Iterator[dict[Any, np.ndarray]]:
-        """Yield the outputs of blocks of runs of a seed, each with a leading axis of runs."""
-        check_seed(seed)
-        for block in self.program.blocks(as_runs(runs), sizes):
-            if self._is_plain:
-                yield spread(self.program.sample(values, seed, block, sizes), len(block))
-                continue
-            yield self._guarded(values, self.outcomes.draw(seed, block, sizes), sizes, len(block))
-
-    def _name_invalid(
-        self, values: Mapping[str, Any], sizes: Mapping[Plate, int], seed: Any, runs: int
-    ) -> None:
-        """Raise if a parameter of a distribution or an observation is invalid, by its node's name.
-
-        It repeats the runs of a seed, and is therefore called where the cost is NaN.
-        """
-        for block in self.program.blocks(runs, sizes):
-            self.guard.before(values, self.outcomes.draw(seed, block, sizes), sizes)
-
-    def _guarded(
-        self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any, runs: int
-    ) -> dict[Any, np.ndarray]:
-        if self.check_finite:
-            self.guard.before(values, noise, sizes)
-        out = self.outcomes(values, noise, sizes, runs)
-        if self.check_finite:
-            self.guard.after(out, values, noise, sizes)
-        return out

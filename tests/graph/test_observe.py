@@ -134,14 +134,14 @@ def test_a_scale_that_a_computation_makes_negative(kind, dtype):
 
 
 def test_what_is_known_to_be_positive_is_not_computed_twice():
-    from scg.run.computed import Computed
+    from scg.run.checks import checks_of
 
     g = scg.Graph()
     s, w = g.parameter("s", 1.0), g.data("w", 2)
     g.observe("a", scg.Normal(0.0, np.exp(s)), 1.0)
     g.observe("b", scg.Normal(0.0, scg.softplus(s)), 1.0)
     g.observe("c", scg.Normal(0.0, w @ w + s), 1.0)
-    assert Computed(g, np.float64).checks == []
+    assert checks_of(g).computed == []
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])

@@ -1,0 +1,134 @@
+"""Runner: checks the arguments of calls, draws noise, and runs the programs of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scg.compiler.plan import Plan
+from scg.compiler.surrogate import Surrogate
+from scg.engine.blocks import Sampling
+from scg.engine.program import Program, moments
+from scg.graph.core import CoreGraph
+from scg.ir.plate import Plate
+from scg.lazy import cached_property
+from scg.run.binding import Binder, as_runs
+from scg.run.curvature import shapes_of
+from scg.run.guard import Guard
+from scg.run.outcomes import Outcomes, spread
+from scg.run.result import Layout, Nested
+from scg.run.state import checked_state, initial_state
+from scg.seeds.noise import check_seed
+
+Sizes = Mapping[Plate, int]
+
+
+@dataclass(repr=False)
+class Runner:
+    """What a step is made of, and how it runs; users call its subclass :class:`Step`."""
+
+    graph: CoreGraph
+    plan: Plan
+    surrogate: Surrogate
+    program: Program
+    curvature: Program | None = None
+    check_finite: bool = False
+
+    @cached_property
+    def layout(self) -> Layout:
+        """What all results have in common."""
+        keys: dict[str, list[tuple[str, Any]]] = {"costs": [], "grads": []}
+        for key in self.program.outputs:
+            if key[0] in keys:
+                keys[key[0]].append((key[1], key))
+        second = {} if self.curvature is None else shapes_of(self.graph)
+        return Layout(self.plan.unbiased, keys["costs"], keys["grads"], second)
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """Runs the programs on given noise."""
+        return Outcomes(self.graph, self.program, self.curvature)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Checks the calls of a step that was compiled with ``check_finite=True``."""
+        return Guard(self.graph, self.surrogate.first.env, self.program)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether the program alone makes a result, so that kernels may draw their own noise."""
+        return self.curvature is None and not self.check_finite
+
+    # --- arguments --------------------------------------------------------------------------------
+    @cached_property
+    def _binder(self) -> Binder:
+        return Binder(self.graph, self.program.dtype)
+
+    def checked(
+        self,
+        params: Mapping[str, Any],
+        data: Mapping[str, Any] | None,
+        state: Mapping[str, Mapping[str, Any]] | None,
+    ) -> tuple[dict[str, np.ndarray], dict[Plate, int], Nested]:
+        """Check parameters, data and state; return values by leaf name, plate sizes, and state."""
+        if self._binder.declared != len(self.graph.roles):  # declared since
+            self.__dict__["_binder"] = Binder(self.graph, self.program.dtype)
+        values, sizes = self._binder.bind(params, data)
+        memories = self.surrogate.memory.values()
+        if state is None:
+            memory = initial_state(memories, 0) if memories else {}
+        else:
+            memory = checked_state(memories, state)
+        for node, entries in memory.items():
+            for name, value in entries.items():
+                values[f"{node}@{name}"] = value.astype(self.program.dtype, copy=False)
+        return values, sizes, memory
+
+    # --- runs -------------------------------------------------------------------------------------
+    def at_once(self, runs: int, sizes: Sizes) -> int:
+        """How many of some runs :meth:`sampler` takes."""
+        if self.is_plain:
+            return self.program.at_once(runs, sizes)
+        return min(runs, self.program.block_length(sizes))
+
+    def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
+        """Computes moments of all outputs from a seed and the first of `runs` runs."""
+        if self.is_plain:
+            return self.program.sampler(values, sizes, runs)
+
+        def sample(seed: Any, first: int) -> dict[Any, Any]:
+            noise = self.outcomes.draw(seed, range(first, first + runs), sizes)
+            return moments(self.on_noise(values, noise, sizes, runs))
+
+        return sample
+
+    def each_block(
+        self, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int
+    ) -> Iterator[dict[Any, np.ndarray]]:
+        """The outputs of blocks of runs of a seed, each with a leading axis of runs."""
+        check_seed(seed)
+        for block in self.program.blocks(as_runs(runs), sizes):
+            if self.is_plain:
+                yield spread(self.program.sample(values, seed, block, sizes), len(block))
+            else:
+                noise = self.outcomes.draw(seed, block, sizes)
+                yield self.on_noise(values, noise, sizes, len(block))
+
+    def name_invalid(self, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int) -> None:
+        """Repeat the runs of a seed and raise if an argument of a distribution is invalid."""
+        for block in self.program.blocks(runs, sizes):
+            self.guard.before(values, self.outcomes.draw(seed, block, sizes), sizes)
+
+    def on_noise(
+        self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Sizes, runs: int
+    ) -> dict[Any, np.ndarray]:
+        """The outputs on given noise, checked where the step was compiled to check."""
+        if self.check_finite:
+            self.guard.before(values, noise, sizes)
+        out = self.outcomes(values, noise, sizes, runs)
+        if self.check_finite:
+            self.guard.after(out, values, noise, sizes)
+        return out
