@@ -189,17 +189,19 @@ def _inferred(outputs: Outputs) -> Iterator[Broken]:
 
 
 # --- schedule -------------------------------------------------------------------------------------
-@rule("schedule", says="arrays are written once, before they are read")
+@rule("schedule", says="arrays are written before they are read, and not after")
 def _written_first(schedule: Ordered) -> Iterator[Broken]:
-    written: set[Expr] = set()
+    written: set[Expr] = set()  # parts of one array may be written by several entries
+    done: set[Expr] = set()
     for i, (read, new) in enumerate(schedule.order):
+        for base in new:
+            if base in done:
+                yield describe(base), f"is written by entry {i}, but was read before"
         for base in read:
             if base.args and base not in written:
                 yield describe(base), f"is read by entry {i} before an entry writes it"
-        for base in new:
-            if base in written:
-                yield describe(base), f"is written again by entry {i}"
         written.update(new)
+        done.update(read)
     for key, expr in schedule.outputs.items():
         base = schedule.views[expr].base
         if base.args and base not in written:
