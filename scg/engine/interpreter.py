@@ -1,12 +1,13 @@
 """The NumPy interpreter: the readable tier, and the oracle of every other engine.
 
-A program is a list of instructions over slots. Each array has its plate axes first, in the
+A program is a list of instructions. Each array has its plate axes first, in the
 canonical order of plates, and then its event axes; an instruction knows from the expressions how
 its arguments must be aligned.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,21 +15,26 @@ import numpy as np
 
 from scg.errors import CallError
 from scg.ir.expr import Expr, describe
+from scg.ir.op import PLATE_SIZE
 from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import topological
-from scg.ops.linalg import contract_arrays
+from scg.ops.elementwise import broadcast
+from scg.ops.gather import gather, scatter, take_along
+from scg.ops.linalg import contract, contract_arrays
+from scg.ops.reductions import REDUCTIONS, shift
+from scg.ops.shape import concatenate, reshape
+from scg.schedule.sources import sources
 
 Sizes = Mapping[Plate, int]
 Rule = Callable[..., Any]
 
 
 class Instruction(NamedTuple):
-    """One operation: its kernel, the slots it reads, and the slots that are free afterwards."""
+    """One operation: its kernel, and the values that are free afterwards."""
 
     expr: Expr
     kernel: Rule
-    args: tuple[int, ...]
-    free: tuple[int, ...]
+    free: tuple[Expr, ...]
 
 
 class Interpreter:
@@ -43,30 +49,19 @@ class Interpreter:
     """
 
     def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64):
-        self.dtype = np.dtype(dtype)
+        self.dtype, self.outputs = np.dtype(dtype), dict(outputs)
         order = topological(outputs.values())
-        slot = {expr: i for i, expr in enumerate(order)}
-        self.slots = len(order)
-        self.outputs = {key: slot[expr] for key, expr in outputs.items()}
-        last = {slot[arg]: i for i, expr in enumerate(order) for arg in expr.args}
-        kept = set(self.outputs.values())
-        dying: dict[int, list[int]] = {}
-        for name, i in last.items():
-            if name not in kept:
-                dying.setdefault(i, []).append(name)
-        self.constants: dict[int, np.ndarray] = {}
-        self.leaves: dict[Expr, int] = {}
-        self.instructions: list[tuple[int, Instruction]] = []
-        for i, expr in enumerate(order):
-            if expr.value is not None:
-                is_float = expr.kind == "float"
-                self.constants[i] = expr.value.astype(self.dtype) if is_float else expr.value
-            elif not expr.args:
-                self.leaves[expr] = i
-            else:
-                args = tuple(slot[arg] for arg in expr.args)
-                free = tuple(dying.get(i, ()))
-                self.instructions.append((i, Instruction(expr, self._kernel(expr), args, free)))
+        self.leaves, self.constants = sources(order, self.dtype)
+        last = {arg: expr for expr in order for arg in expr.args}
+        free: defaultdict[Expr, list[Expr]] = defaultdict(list)
+        for arg, expr in last.items():
+            free[expr].append(arg)
+        kept = set(outputs.values())
+        self.instructions = [
+            Instruction(expr, self._kernel(expr), tuple(a for a in free[expr] if a not in kept))
+            for expr in order
+            if expr.args
+        ]
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
         """Compute the outputs.
@@ -74,33 +69,30 @@ class Interpreter:
         Parameters
         ----------
         leaves : mapping
-            An array for each expression of :attr:`leaves`.
+            An array for each expression of :attr:`leaves`, plate sizes excepted.
         sizes : mapping
             The number of elements of each plate.
         """
-        values: list[Any] = [None] * self.slots
-        for i, constant in self.constants.items():
-            values[i] = constant
-        for expr, i in self.leaves.items():
-            if expr.op.name == "plate_size":
-                values[i] = self.dtype.type(sizes[expr.attrs["plate"]])
-            else:
-                values[i] = leaves[expr]
+        values: dict[Expr, Any] = dict(self.constants)
+        for leaf in self.leaves:
+            is_size = leaf.op is PLATE_SIZE
+            values[leaf] = self.dtype.type(sizes[leaf.attrs["plate"]]) if is_size else leaves[leaf]
         now = None
         try:
             with np.errstate(all="ignore"):
-                for i, now in self.instructions:
-                    values[i] = now.kernel(sizes, *[values[a] for a in now.args])
-                    for a in now.free:
-                        values[a] = None
+                for now in self.instructions:
+                    expr = now.expr
+                    values[expr] = now.kernel(sizes, *[values[arg] for arg in expr.args])
+                    for arg in now.free:
+                        del values[arg]
         except IndexError:
-            if now is None or now.expr.op.name not in ("gather", "take_along_axis"):
+            if now is None or now.expr.op not in (gather, take_along):
                 raise  # of a function of the user's
-            raise CallError(_out_of_bounds(now.expr, values[now.args[1]])) from None
-        return {key: values[i] for key, i in self.outputs.items()}
+            raise CallError(_out_of_bounds(now.expr, values[now.expr.args[1]])) from None
+        return {key: values[expr] for key, expr in self.outputs.items()}
 
     def _kernel(self, expr: Expr) -> Rule:
-        kernel = KERNELS.get(expr.op.name, _general)(expr)
+        kernel = kernel_of(expr)
         exact = self.dtype == np.float64 and all(arg.kind == "float" for arg in expr.args)
         if expr.kind != "float" or exact:
             return kernel
@@ -219,15 +211,17 @@ def _indexed(expr: Expr) -> Rule:
     return lambda sizes, x, k: rule(x[(*indices[0], ...)], k[(*indices[1], ...)], **attrs)
 
 
-KERNELS: dict[str, Callable[[Expr], Rule]] = {
-    "sum": _reduction,
-    "max": _reduction,
-    "logsumexp": _reduction,
-    "shift": _reduction,
-    "expand": _expand,
-    "contract": _contract,
-    "reshape": _reshape,
-    "concatenate": _concatenate,
-    "gather": _indexed,
-    "scatter": _indexed,
+_KERNELS: dict[Any, Callable[[Expr], Rule]] = {
+    **dict.fromkeys((*REDUCTIONS, shift), _reduction),
+    broadcast: _expand,
+    contract: _contract,
+    reshape: _reshape,
+    concatenate: _concatenate,
+    gather: _indexed,
+    scatter: _indexed,
 }
+
+
+def kernel_of(expr: Expr) -> Rule:
+    """What computes an op from the sizes of plates and its arguments."""
+    return _KERNELS.get(expr.op, _general)(expr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,11 +15,13 @@ from scg.engine.profile import Profile
 from scg.engine.sampler import MomentSampler
 from scg.errors import CompilerError
 from scg.ir.expr import Expr
+from scg.ir.op import NOISE, PLATE_SIZE
 from scg.ir.plate import Plate
 from scg.ir.tables import folded
 from scg.ir.walk import topological
 from scg.lazy import building, cached_property
 from scg.schedule.lift import lift, moments_over
+from scg.schedule.sources import sources
 from scg.seeds.noise import check_seed, normal, uniform
 
 #: Elements of all intermediate arrays of one block of runs.
@@ -32,7 +34,7 @@ RUNS = Plate.internal("runs", None, rank=0)
 class Engine(Protocol):
     """Computes expressions from the values of their leaves."""
 
-    leaves: dict[Expr, int]
+    leaves: Collection[Expr]
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
         """Compute the outputs, given an array for each leaf and the sizes of plates."""
@@ -78,11 +80,10 @@ class Program:
     def leaves(self) -> list[Expr]:
         """All leaves but constants and plate sizes."""
         every = topological(self.outputs.values())
-        skip = ("plate_size",)
-        found = [e for e in every if not e.args and e.value is None and e.op.name not in skip]
+        found = [e for e in sources(every, self.dtype)[0] if e.op is not PLATE_SIZE]
         names: dict[Any, Expr] = {}
         for leaf in found:
-            other = names.setdefault((leaf.op.name == "noise", leaf.attrs["name"]), leaf)
+            other = names.setdefault((leaf.op is NOISE, leaf.attrs["name"]), leaf)
             if other is not leaf:
                 raise CompilerError(f"two leaves have one name: {other!r} and {leaf!r}")
         return found
@@ -90,7 +91,7 @@ class Program:
     @cached_property
     def noise(self) -> dict[str, Expr]:
         """The noise leaves by name."""
-        return {e.attrs["name"]: e for e in self.leaves if e.op.name == "noise"}
+        return {e.attrs["name"]: e for e in self.leaves if e.op is NOISE}
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -125,13 +126,13 @@ class Program:
         return "\n".join(lines)
 
     # --- running ----------------------------------------------------------------------------------
-    def engine(self, plate: Plate | None = None, kinds: tuple[str, ...] = ("noise",)) -> Any:
+    def engine(self, plate: Plate | None = None, kinds: tuple[Any, ...] = (NOISE,)) -> Any:
         """Return what computes the outputs, lifted over `plate` in the leaves of these kinds."""
         key = (plate, kinds)
         if key not in self._engines:
             lifted: Mapping[Any, Expr] = self.outputs
             if plate is not None:
-                lifted = lift(self.outputs, plate, lambda leaf: leaf.op.name in kinds)
+                lifted = lift(self.outputs, plate, lambda leaf: leaf.op in kinds)
             # Threads that make it at once keep what the first one has made.
             self._engines.setdefault(key, _engine(self.backend)(lifted, self.dtype))
         return self._engines[key]
@@ -274,7 +275,7 @@ class Program:
         """Return the engine of means and summed squared deviations over runs."""
         key = ("moments",)
         if key not in self._engines:
-            lifted = lift(self.outputs, RUNS, lambda leaf: leaf.op.name == "noise")
+            lifted = lift(self.outputs, RUNS, lambda leaf: leaf.op is NOISE)
             made = _engine(self.backend)(moments_over(lifted, RUNS), self.dtype)
             self._engines.setdefault(key, made)
         return self._engines[key]
@@ -315,7 +316,7 @@ def _by_name(
     engine: Engine, values: Mapping[str, Any], noise: Mapping[str, Any]
 ) -> dict[Expr, Any]:
     return {
-        leaf: (noise if leaf.op.name == "noise" else values)[leaf.attrs["name"]]
+        leaf: (noise if leaf.op is NOISE else values)[leaf.attrs["name"]]
         for leaf in engine.leaves
-        if leaf.op.name != "plate_size"
+        if leaf.op is not PLATE_SIZE
     }

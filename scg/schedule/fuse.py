@@ -7,108 +7,26 @@ a loop nest, and as dependencies never go down in level, no cycle can arise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from scg.ir.expr import Expr
 from scg.ir.plate import Plates, ordered
 from scg.ir.walk import topological
-from scg.schedule.lower import Product, View, contiguous, matrix_product
-from scg.schedule.rows import operands
+from scg.ops.linalg import contract
+from scg.ops.reductions import REDUCTIONS
+from scg.ops.shape import concatenate
+from scg.schedule.entries import Axes, Entry, Fallback, Gemm, Item, Loop, Space, uses
+from scg.schedule.products import matrix_product
+from scg.schedule.views import View, contiguous, row_operands
 
 #: Statements of one loop nest; compile time grows faster than linearly with them.
 LARGEST = 48
 
-#: Kinds and names of reductions that run in a nest.
-REDUCED = (("float", "sum"), ("float", "max"), ("int", "sum"), ("int", "max"))
-
-
-class Space(NamedTuple):
-    """What a loop nest iterates over: plates, and event axes longer than one."""
-
-    plates: Plates
-    lengths: tuple[int, ...]
-
-
-class Axes(NamedTuple):
-    """How an operand moves in a space: its plates, and its step along each event axis."""
-
-    base: Expr
-    plates: Plates
-    strides: tuple[int, ...]
-    offset: int
-
-
-@dataclass(eq=False)
-class Item:
-    """One statement of a loop nest: an elementwise op, a reduction, a part of a join, or a row."""
-
-    expr: Expr
-    kind: str  # "map", "reduce", "join" or "row"
-    args: tuple[Axes, ...]
-    space: Space
-    to: Axes
-    level: int = 0
-    fused: tuple[int, ...] = ()  # positions of arguments that may be values of this nest
-    numbers: tuple[int, ...] = ()  # what a row function takes besides addresses
-
-
-@dataclass(eq=False)
-class Loop:
-    """A loop nest: statements over one space."""
-
-    space: Space
-    items: list[Item]
-    stored: list[Item] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Gemm:
-    """A contraction that is a loop of matrix products; `lengths` are of its integer labels.
-
-    The operands are the arrays that its arguments are whole views of; `below` are products of the
-    same right-hand factor, whose rows follow those of this one in memory.
-    """
-
-    expr: Expr
-    product: Product
-    lengths: dict[int, int]
-    operands: tuple[Expr, Expr]
-    below: tuple[Gemm, ...] = ()
-
-
-@dataclass(eq=False)
-class Fallback:
-    """An op of the user's, which Python computes."""
-
-    expr: Expr
-
-
-Entry = Loop | Gemm | Fallback
-
-
-def below(entry: Entry) -> tuple[Gemm, ...]:
-    """Return the products that an entry computes besides its first."""
-    return entry.below if isinstance(entry, Gemm) else ()
-
-
-def reads(entry: Entry, views: Mapping[Expr, View]) -> tuple[Expr, ...]:
-    """Return the arrays that an entry reads."""
-    if isinstance(entry, Loop):
-        inside = {item.expr for item in entry.items if item.kind == "map"}
-        read = (
-            axes.base
-            for item in entry.items
-            for k, axes in enumerate(item.args)
-            if k not in item.fused or axes.base not in inside
-        )
-    else:
-        exprs = (entry.expr, *(one.expr for one in below(entry)))
-        read = (views[arg].base for expr in exprs for arg in expr.args)
-    return tuple(dict.fromkeys(read))
+_sum, _max, _ = REDUCTIONS
 
 
 def space_of(plates: Plates, shape: tuple[int, ...]) -> Space:
@@ -130,14 +48,7 @@ def along(view: View, shape: tuple[int, ...], target: tuple[int, ...]) -> Axes:
 def covers(axes: Axes, space: Space) -> bool:
     """Whether an operand is exactly one element for each of the space, in order."""
     exact = axes.plates == space.plates and axes.strides == contiguous(space.lengths)
-    return exact and axes.base.size == _size(space) and axes.offset == 0
-
-
-def _size(space: Space) -> int:
-    total = 1
-    for n in space.lengths:
-        total *= n
-    return total
+    return exact and axes.base.size == math.prod(space.lengths) and axes.offset == 0
 
 
 def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
@@ -151,7 +62,7 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
             for view, arg in zip(views_of_args, expr.args, strict=True)
         )
         return [Item(expr, "map", args, space, along(own, expr.shape, expr.shape))]
-    if (expr.kind, expr.op.name) in REDUCED:
+    if expr.op in (_sum, _max) and expr.kind != "bool":
         (arg,) = expr.args
         space = space_of(arg.plates, arg.shape)
         steps = iter(own.strides)
@@ -160,13 +71,13 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
         to = Axes(expr, expr.plates, strides, 0)
         return [Item(expr, "reduce", (along(views_of_args[0], arg.shape, arg.shape),), space, to)]
     if expr.op.row is not None:
-        outside, numbers = operands(expr, views)
+        outside, numbers = row_operands(expr, views)
         shape = np.broadcast_shapes(*(shape for _, shape in outside))
         plates = ordered(plate for e in (expr, *expr.args) for plate in e.plates)
         to, *args = (along(view, own, shape) for view, own in outside)
         space = space_of(plates, shape)
         return [Item(expr, "row", tuple(args), space, to, numbers=numbers)]
-    if expr.op.name == "concatenate":
+    if expr.op is concatenate:
         parts, start, axis = [], 0, expr.attrs["axis"]
         for arg, view in zip(expr.args, views_of_args, strict=True):
             place = own._replace(offset=start * own.strides[axis])
@@ -214,7 +125,7 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
 
 def _product(expr: Expr, views: Mapping[Expr, View]) -> Gemm | None:
     """Return a contraction of floats as matrix products; `lower` made its operands contiguous."""
-    if expr.op.name != "contract" or any(e.kind != "float" for e in (expr, *expr.args)):
+    if expr.op is not contract or any(e.kind != "float" for e in (expr, *expr.args)):
         return None
     a, b = expr.args
     product = matrix_product(a, b, expr.plates, expr.attrs)
@@ -257,7 +168,7 @@ def _sink(
                 if k not in item.fused:
                     fixed.add(axes.base)
     for _, _, entry in others:
-        fixed |= {views[arg].base for arg in entry.expr.args}  # type: ignore[union-attr]
+        fixed.update(uses(entry, views).read)
     for expr, items in reversed(list(made.items())):
         (item, *more) = items
         if more or item.kind != "map" or expr in fixed or expr not in users:
@@ -301,15 +212,7 @@ def _groups(made: Mapping[Expr, list[Item]]) -> list[Loop]:
 def _store(entries: list[Entry], outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> None:
     """Decide which values of a nest are written to memory: those that something else reads."""
     wanted = {views[expr].base for expr in outputs.values()}
-    for entry in entries:
-        if isinstance(entry, Loop):
-            inside = {item.expr for item in entry.items if item.kind == "map"}
-            for item in entry.items:
-                for k, axes in enumerate(item.args):
-                    if k not in item.fused or axes.base not in inside:
-                        wanted.add(axes.base)
-        else:
-            wanted |= {views[arg].base for arg in entry.expr.args}
+    wanted.update(base for entry in entries for base in uses(entry, views).read)
     for entry in entries:
         if isinstance(entry, Loop):
             entry.stored = [i for i in entry.items if i.kind != "map" or i.expr in wanted]

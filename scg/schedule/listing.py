@@ -8,8 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from scg.ir.expr import Expr
-from scg.schedule.fuse import Entry, Gemm, Loop
-from scg.schedule.order import Uses
+from scg.schedule.entries import Entry, Gemm, Loop, Uses
 
 
 @dataclass(frozen=True)

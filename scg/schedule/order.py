@@ -8,50 +8,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
 
 from scg.ir.expr import Expr
-from scg.schedule.fuse import Entry, Loop, below, reads
-from scg.schedule.lower import View
+from scg.schedule.entries import Uses
 
 #: Elements of a plate whose length is not known before a call.
 USUAL = 32
 
 
-class Uses(NamedTuple):
-    """Which arrays an entry reads and writes."""
-
-    read: tuple[Expr, ...]
-    written: tuple[Expr, ...]
-
-
-def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
-    """Return the arrays that an entry reads and writes."""
-    if isinstance(entry, Loop):
-        written = tuple({item.to.base: 0 for item in entry.stored})
-    else:
-        written = (entry.expr, *(one.expr for one in below(entry)))
-    return Uses(reads(entry, views), written)
-
-
 def elements(base: Expr) -> int:
-    """Return the usual number of an array's elements."""
+    """The usual number of an array's elements."""
     return base.size * math.prod(plate.length or USUAL for plate in base.plates)
 
 
 def order(used: Sequence[Uses], kept: Collection[Expr]) -> list[int]:
-    """Return the numbers of entries in the order in which they are to run.
+    """Numbers of entries in the order in which they are to run.
 
-    An entry that is the last to read more than it writes follows what it waited for at once, later
-    levels first; all others stay as they are. After no entry is more held than before.
-
-    Parameters
-    ----------
-    used : sequence of Uses
-        What entries use, in an order in which they may run.
-    kept : collection of Expr
-        Arrays that nobody frees.
+    An entry that is the last reader of more than it writes runs as soon as what it waits for is
+    done, later levels first; the others keep their places. At no point more memory is held than
+    before. `used` are the entries' uses in an order in which they may run, `kept` arrays that are
+    never freed.
     """
     waits, followers = _dependences(used)
     readers = defaultdict(list)
@@ -89,7 +66,7 @@ def order(used: Sequence[Uses], kept: Collection[Expr]) -> list[int]:
 def _dependences(used: Iterable[Uses]) -> tuple[Counter[int], defaultdict[int, list[int]]]:
     """Return on how many entries each waits, and which wait on each.
 
-    Whoever writes to an array waits for who did before, and so who reads waits for the last one.
+    Writes to one array are ordered; a read depends on the last write.
     """
     waits: Counter[int] = Counter()
     followers: defaultdict[int, list[int]] = defaultdict(list)

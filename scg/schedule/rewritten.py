@@ -15,8 +15,9 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op, constant, intern
 from scg.ir.plate import Plates, ordered
 from scg.ir.walk import rewrite, topological
+from scg.ops import decompositions, gather, select, statistics
 from scg.ops.arrange import diagonal
-from scg.ops.determinant import cofactors, cofactors_of, slope, slope_of_cofactors
+from scg.ops.determinant import cofactors, cofactors_of, det, slope, slope_of_cofactors
 from scg.ops.elementwise import (
     absolute,
     cast,
@@ -29,10 +30,11 @@ from scg.ops.elementwise import (
     sqrt,
     where,
 )
+from scg.ops.proportions import dirichlet_core, log_over_means
 from scg.ops.reductions import REDUCTIONS, keep, zeros
 from scg.ops.rows import MATRIX, RowOp, matrices
-from scg.ops.select import _argsort
 from scg.ops.shape import reshape, take_slice, transpose
+from scg.ops.weighted import log_mean_exp
 
 _sum, _max, _ = REDUCTIONS
 Shape = tuple[int, ...]
@@ -118,7 +120,7 @@ def _scatter_along(e: Expr, views: Any) -> Expr:
 
 def _sort(e: Expr, views: Any) -> Expr:
     (x,) = e.args
-    return _chosen(_to_front(x, e.attrs["axis"]), _argsort(x, **e.attrs))
+    return _chosen(_to_front(x, e.attrs["axis"]), select._argsort(x, **e.attrs))
 
 
 def _one_hot(e: Expr, views: Any) -> Expr:
@@ -222,22 +224,19 @@ def expanded(outputs: Mapping[Any, Expr]) -> dict[Any, Expr]:
 
 #: From (expression, views) to an equal expression.
 RULES = {
-    "gather": _gather,
-    "scatter": _scatter,
-    "take_along_axis": _take_along,
-    "scatter_along_axis": _scatter_along,
-    "sort": _sort,
-    "one_hot": _one_hot,
-    "norm": _norm,
-    "log_mean_exp": _log_mean_exp,
-    "sparsemax": _floats,
-    "log_over_means": _floats,
-    "dirichlet_core": _floats,
-    "cholesky": _floats,
-    "solve_triangular": _floats,
-    "solve": _solve,
-    "inverse": _inverse,
-    "log_abs_det": _log_abs_det,
-    "sign_det": _sign_det,
-    "det": _det,
+    gather.gather: _gather,
+    gather.scatter: _scatter,
+    gather.take_along: _take_along,
+    gather.scatter_along: _scatter_along,
+    gather._one_hot: _one_hot,
+    select._sort: _sort,
+    statistics._norm: _norm,
+    log_mean_exp: _log_mean_exp,
+    **dict.fromkeys((statistics._sparsemax, log_over_means, dirichlet_core), _floats),
+    **dict.fromkeys((decompositions._cholesky, decompositions._solve_triangular), _floats),
+    decompositions._solve: _solve,
+    decompositions._inverse: _inverse,
+    decompositions._log_abs_det: _log_abs_det,
+    decompositions._sign_det: _sign_det,
+    det: _det,
 }

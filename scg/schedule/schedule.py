@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
+from scg.ir.op import NOISE, PLATE_SIZE
 from scg.ir.walk import topological
-from scg.schedule.fuse import Entry, Fallback, Loop, fuse
+from scg.schedule.entries import Entry, Fallback, Loop, uses
+from scg.schedule.fuse import fuse
 from scg.schedule.listing import listing
 from scg.schedule.lower import lower
-from scg.schedule.order import order, uses
+from scg.schedule.order import order
+from scg.schedule.sources import sources
 from scg.schedule.stack import stack
-
-_TYPES = {"int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
-
-
-def type_of(expr: Expr, real: np.dtype) -> np.dtype:
-    """The type of an expression's array."""
-    return real if expr.kind == "float" else _TYPES[expr.kind]
 
 
 class Schedule:
@@ -63,26 +59,20 @@ class Schedule:
         self.order = [used[turn] for turn in turns]
         self.fallbacks = [e.expr.op.name for e in self.entries if isinstance(e, Fallback)]
         self._give_slots()
-        self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op.name == "noise"}
+        self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op is NOISE}
         self.noise_slots = np.array(list(self.noise.values()), np.intp)
 
     def _give_slots(self) -> None:
         """Give every array from outside, or going there, a slot."""
-        self.leaves: dict[Expr, int] = {}
-        self.constants: dict[int, np.ndarray] = {}
-        self.slots: dict[Expr, int] = {}
-        for expr in topological(self.outputs.values()):
-            if not expr.args:
-                slot = self.slots[expr] = len(self.slots)
-                if expr.value is None:
-                    self.leaves[expr] = slot
-                else:
-                    array = np.ascontiguousarray(expr.value, type_of(expr, self.dtype))
-                    self.constants[slot] = array.reshape(expr.value.shape)
+        below = topological(self.outputs.values())
+        leaves, constants = sources(below, self.dtype)
+        self.slots: dict[Expr, int] = {expr: i for i, expr in enumerate((*leaves, *constants))}
+        self.leaves = {leaf: self.slots[leaf] for leaf in leaves}
+        self.constants = {self.slots[expr]: array for expr, array in constants.items()}
         written = {base for use in self.order for base in use.written}
         bases = dict.fromkeys(self.views[expr].base for expr in self.outputs.values())
         #: True if noise must be readable from Python (fallback ops, error reports, outputs).
-        self.noise_is_read = self._may_fail() or any(b.op.name == "noise" for b in bases)
+        self.noise_is_read = self._may_fail() or any(base.op is NOISE for base in bases)
         self.results = [base for base in bases if base in written]
         for base in self.results:
             self.slots[base] = len(self.slots)
@@ -97,8 +87,8 @@ class Schedule:
         #: Whether kernels alone compute moments, each to an array of its own, as stretches need.
         self.merges = bool(spread) and kept and not self.fallbacks
         self.plates = sorted(
-            {p for e in topological(self.outputs.values()) for p in e.plates}
-            | {e.attrs["plate"] for e in self.leaves if e.op.name == "plate_size"},
+            {plate for expr in below for plate in expr.plates}
+            | {leaf.attrs["plate"] for leaf in leaves if leaf.op is PLATE_SIZE},
             key=lambda plate: plate.serial,
         )
 

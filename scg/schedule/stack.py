@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scg.ir.expr import Expr
-from scg.schedule.fuse import Entry, Gemm, reads
-from scg.schedule.lower import View
+from scg.schedule.entries import Entry, Gemm, uses
+from scg.schedule.views import View
 
 Group = tuple[Expr, ...]
 
@@ -20,10 +20,10 @@ Group = tuple[Expr, ...]
 def stack(
     entries: Sequence[Entry], outputs: Mapping[Any, Expr], views: Mapping[Expr, View]
 ) -> list[Entry]:
-    """Return entries in which products that may be one are one, where the last of them was."""
+    """Entries in which products of one right-hand factor are joined, where the last of them was."""
     first_use: dict[Expr, int] = {}
     for at, entry in enumerate(entries):
-        for base in reads(entry, views):
+        for base in uses(entry, views).read:
             first_use.setdefault(base, at)
     apart = {views[expr].base for expr in outputs.values()}  # these lie outside of the arena
     alike: dict[Any, list[list[tuple[int, Gemm]]]] = {}
@@ -56,7 +56,7 @@ def _by_rows(entry: Gemm) -> bool:
 
 
 def _joined(cluster: list[Gemm], placed: dict[Expr, Group]) -> Gemm | None:
-    """Return products as one, if their operands may lie next to each other; note that they do."""
+    """Return products as one and note their places, or None where their operands lie elsewhere."""
     of = {entry.operands[0]: entry for entry in cluster}
     lefts = next((placed[left] for left in of if left in placed), tuple(of))
     if len(of) < max(2, len(cluster)) or set(lefts) != set(of):
@@ -70,11 +70,10 @@ def _joined(cluster: list[Gemm], placed: dict[Expr, Group]) -> Gemm | None:
 
 
 def groups(entries: Sequence[Entry]) -> list[Group]:
-    """Return the arrays that follow each other in memory."""
+    """Arrays that follow each other in memory, without a gap."""
     found: dict[Group, None] = {}
     for entry in entries:
         if isinstance(entry, Gemm) and entry.below:
-            every = (entry, *entry.below)
-            found[tuple(one.operands[0] for one in every)] = None
-            found[tuple(one.expr for one in every)] = None
+            found[tuple(one.operands[0] for one in (entry, *entry.below))] = None
+            found[entry.exprs] = None
     return list(found)

@@ -11,7 +11,7 @@ from scg.compiler.differentiate import gradients
 from scg.engine.program import Program
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
-from scg.ir.op import constant
+from scg.ir.op import PARAMETER, constant
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops.linalg import dot
@@ -163,7 +163,7 @@ def _differences(program: Program, point: Mapping[str, np.ndarray]) -> dict[str,
         columns = points[:, start : start + array.size]
         leaves[name] = columns.reshape(len(points), *array.shape)
         start += array.size
-    engine = program.engine(POINTS, ("parameter",))
+    engine = program.engine(POINTS, (PARAMETER,))
     values = {leaf: leaves[leaf.attrs["name"]] for leaf in engine.leaves}
     out = engine.run(values, {POINTS: len(points)})["value"]
     up, down = np.broadcast_to(out, len(points)).reshape(2, len(_STEPS), flat.size)

@@ -83,15 +83,14 @@ def test_leaves_and_operations_of_a_program():
 def test_every_value_is_freed_after_its_last_use():
     engine = Interpreter(STEP.program.outputs)
     order = topological(STEP.program.outputs.values())
-    slot = {expr: i for i, expr in enumerate(order)}
-    last = {slot[arg]: slot[expr] for expr in order for arg in expr.args}
+    last = {arg: expr for expr in order for arg in expr.args}
     freed = {}
-    for i, instruction in engine.instructions:
-        for name in instruction.free:
-            assert name not in freed, "freed twice"
-            freed[name] = i
+    for instruction in engine.instructions:
+        for arg in instruction.free:
+            assert arg not in freed, "freed twice"
+            freed[arg] = instruction.expr
     kept = set(engine.outputs.values())
-    assert freed == {name: i for name, i in last.items() if name not in kept}
+    assert freed == {arg: expr for arg, expr in last.items() if arg not in kept}
     assert not kept & set(freed)
 
 
@@ -216,13 +215,13 @@ def test_single_precision_all_the_way(monkeypatch):
     assert all(array.dtype == np.float32 for array in noise.values())
     seen = []
     engine = step.program.engine(programs.RUNS)
-    for i, (slot, instruction) in enumerate(engine.instructions):
+    for i, instruction in enumerate(engine.instructions):
 
         def watched(sizes, *xs, kernel=instruction.kernel, expr=instruction.expr):
             seen.append((expr, np.asarray(kernel(sizes, *xs))))
             return seen[-1][1]
 
-        engine.instructions[i] = (slot, instruction._replace(kernel=watched))
+        engine.instructions[i] = instruction._replace(kernel=watched)
     out = step(PARAMS, noise=noise, data=DATA)
     assert len(seen) == len(engine.instructions)
     dtypes = {"float": np.float32, "int": np.int64, "bool": np.bool_}
@@ -254,5 +253,5 @@ def test_infinities_do_not_warn():
 
 def test_a_stochastic_node_does_not_run():
     z = scg.Graph("raw").sample("z", scg.Bernoulli(probs=0.5))
-    with pytest.raises(TypeError, match="replaced by its draw before a program runs"):
+    with pytest.raises(TypeError, match="replaces a stochastic node by its sample"):
         Program({"z": z * 2.0}).run({}, None, {})

@@ -9,7 +9,7 @@ pytest.importorskip("numba")
 
 from scg.engine.codegen import native
 from scg.engine.table import prefetch
-from scg.schedule.order import Uses
+from scg.schedule.entries import Uses
 
 
 def program(count):

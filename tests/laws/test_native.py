@@ -9,7 +9,8 @@ import contextlib
 import pytest
 
 import scg
-from scg.schedule.fuse import Fallback, fuse
+from scg.schedule.entries import Fallback
+from scg.schedule.fuse import fuse
 from scg.schedule.lower import lower
 
 from .choices import CHOICES

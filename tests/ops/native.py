@@ -9,7 +9,8 @@ from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
-from scg.schedule.fuse import Fallback, fuse
+from scg.schedule.entries import Fallback
+from scg.schedule.fuse import fuse
 from scg.schedule.lower import lower
 
 from . import test_breadth_arrays, test_breadth_elementwise, vocabulary

@@ -282,7 +282,7 @@ def test_local_parameters_per_datum():
     np.add.at(expected, index, 2 * w)
     np.testing.assert_allclose(out["slope"], expected * start, rtol=1e-13)
     np.testing.assert_allclose(out["curvature"], 2 * expected * start, rtol=1e-13)
-    scatters = [step.expr for _, step in engine.instructions if step.expr.op.name == "scatter"]
+    scatters = [step.expr for step in engine.instructions if step.expr.op.name == "scatter"]
     assert scatters and all(expr.plates == () for expr in scatters)
 
 

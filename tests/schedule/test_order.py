@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scg
-from scg.schedule.order import Uses, elements, order
+from scg.schedule.entries import Uses
+from scg.schedule.order import elements, order
 
 pytest.importorskip("numba")
 

@@ -8,8 +8,7 @@ from scg.engine.interpreter import Interpreter
 from scg.engine.table.buffers import aligned, place
 from scg.engine.walk.executable import Executable
 from scg.ops import elementwise
-from scg.schedule.fuse import Gemm
-from scg.schedule.order import Uses
+from scg.schedule.entries import Gemm, Uses
 from scg.schedule.stack import groups
 
 pytest.importorskip("numba")

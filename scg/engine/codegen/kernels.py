@@ -13,7 +13,12 @@ import numpy as np
 
 from scg.engine.codegen.nests import Axis, is_unit, merge, moves
 from scg.ir.expr import Expr
-from scg.schedule.fuse import Axes, Item, Loop
+from scg.ops.elementwise import logical_and, logical_not, logical_or, where
+from scg.ops.reductions import REDUCTIONS
+from scg.schedule.entries import Axes, Item, Loop
+from scg.schedule.lower import copy
+
+_sum, _max, _ = REDUCTIONS
 
 #: Constants that are written into a kernel; all others are operands.
 INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
@@ -258,10 +263,11 @@ class _Writer:
         to, depth = item.to, self.depth
         k, at = self.number[to], self._at(to, depth)
         code, tail = type_code(to.base.kind, self.real), self._tail(to)
-        unit = "0" if item.expr.op.name == "sum" else LEAST[code]
+        is_sum = item.expr.op is _sum
+        unit = "0" if is_sum else LEAST[code]
 
         def joined(old: str, new: str) -> str:
-            if item.expr.op.name == "sum":
+            if is_sum:
                 return f"{old} + {new}"
             return f"({new} if ({new} > {old} or {new} != {new}) else {old})"
 
@@ -273,21 +279,21 @@ class _Writer:
             self._begin(to, unit)
         if reduced[-1] != depth - 1:
             new = joined(f"load_{code}({at}, {tail})", value)
-            if item.expr.op.name == "max":
+            if not is_sum:
                 self.start[depth].append(f"o{k} = load_{code}({at}, {tail})")
                 new = joined(f"o{k}", value)
             self.start[depth].append(f"store_{code}({at}, {new}, {tail})")
             return
         # A plate may have millions of elements: their sum is kept in double precision.
-        wide = bool(item.expr.attrs["over"]) and code == "f4" and item.expr.op.name == "sum"
+        wide = bool(item.expr.attrs["over"]) and code == "f4" and is_sum
         total = f"t{k}"
         self.start[depth - 1].append(f"{total} = {'f8' if wide else code}({unit})")
         if wide:
             self.wide.append(k)
         part = f"c{k}" if wide else total
         # Only here may terms change places: a product that does may overflow.
-        is_float_sum = item.expr.op.name == "sum" and item.expr.kind == "float"
-        text = f"plus({part}, {value})" if is_float_sum else joined(part, value)
+        is_float = is_sum and item.expr.kind == "float"
+        text = f"plus({part}, {value})" if is_float else joined(part, value)
         self.start[depth].append(f"{part} = {text}")
         at = f"{self._pointer(to, depth - 1)}, u8(0)"
         result = total = f"{code}({total})" if wide else total
@@ -304,11 +310,11 @@ def _indented(depth: int, lines: list[str]) -> list[str]:
 def _argument_kinds(expr: Expr) -> list[str | None]:
     """Return the kind that each argument is converted to before an op."""
     kinds = [arg.kind for arg in expr.args]
-    if expr.op.name == "where":
+    if expr.op is where:
         return ["bool", expr.kind, expr.kind]
-    if expr.kind != "bool" or expr.op.name == "copy":
+    if expr.kind != "bool" or expr.op is copy:
         return [expr.kind] * len(kinds)
     widest = "float" if "float" in kinds else "int" if "int" in kinds else "bool"
-    if expr.op.name.startswith("logical"):
+    if expr.op in (logical_and, logical_or, logical_not):
         widest = "bool"
     return [widest] * len(kinds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scg.ir.plate import Plate
-from scg.schedule.fuse import Axes, Space
+from scg.schedule.entries import Axes, Space
 
 Axis = Plate | int  # a plate, or the position of an event axis in the space
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from scg.engine.codegen.layout import kernel
 from scg.engine.table.parts import At, Call, Cut, ends
 from scg.ir.expr import Expr
-from scg.schedule.order import Uses
+from scg.schedule.entries import Uses
 
 
 class Fill(NamedTuple):

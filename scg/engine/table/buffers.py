@@ -16,8 +16,8 @@ import numpy as np
 from scg.engine.interpreter import full
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.schedule.order import Uses
-from scg.schedule.schedule import type_of
+from scg.schedule.entries import Uses
+from scg.schedule.sources import type_of
 
 ALIGNMENT = 64
 

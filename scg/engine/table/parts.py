@@ -21,8 +21,11 @@ from scg.engine.codegen.nests import Axis, moves
 from scg.engine.interpreter import full
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.schedule.fuse import Axes, Loop
-from scg.schedule.schedule import type_of
+from scg.ops.reductions import REDUCTIONS
+from scg.schedule.entries import Axes, Loop
+from scg.schedule.sources import type_of
+
+_sum = REDUCTIONS[0]
 
 #: Operations of a loop that is cut, and of a part at least: six and three microseconds.
 LARGE, LEAST = 1 << 17, 1 << 16
@@ -150,7 +153,7 @@ def loop_parts(
         for i, part in enumerate(parts):
             for k in positions:
                 part[k] = first.moved(i * length)
-        function = native.address(join_source(dtype.str[1:], reduced[base].expr.op.name))
+        function = native.address(join_source(dtype.str[1:], reduced[base].expr.op is _sum))
         row = At(None, room(8 * count))
         joins.append(Call(function, Join(count, At(base, 0), first, length, len(parts), row)))
     return Cut([Call(call.function, part) for part in parts], operations, joins)
@@ -159,13 +162,13 @@ def loop_parts(
 def joins_of(loop: Loop, real: np.dtype) -> set[str]:
     """Return the kernels that may have to join parts of a loop nest."""
     reduced = [item.expr for item in loop.stored if item.kind == "reduce"]
-    return {join_source(type_of(expr, real).str[1:], expr.op.name) for expr in reduced}
+    return {join_source(type_of(expr, real).str[1:], expr.op is _sum) for expr in reduced}
 
 
-def join_source(code: str, op: str) -> str:
+def join_source(code: str, is_sum: bool) -> str:
     """Return the kernel that joins the sums or maxima of parts."""
     wide = WIDE.get(code, code)
-    joined = "x + y" if op == "sum" else "(y if (y > x or y != y) else x)"
+    joined = "x + y" if is_sum else "(y if (y > x or y != y) else x)"
     text = f"""    count, part, row = table.count, table.first, table.row
     for j in range(count):
         store_{wide}(row, j, {wide}(load_{code}(part, j, 1, 1)), 0, 1)

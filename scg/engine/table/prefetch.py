@@ -16,7 +16,7 @@ from scg.engine.codegen import native
 from scg.engine.codegen.layout import kernel
 from scg.engine.table.parts import At, Call
 from scg.ir.expr import Expr
-from scg.schedule.order import Uses
+from scg.schedule.entries import Uses
 
 
 class Ask(NamedTuple):

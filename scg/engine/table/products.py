@@ -13,8 +13,8 @@ from scg.engine.table.parts import At, Call, Cut
 from scg.engine.walk import blas
 from scg.engine.walk.blas import Products
 from scg.ir.plate import Plate
-from scg.schedule.fuse import Gemm
-from scg.schedule.lower import Product, elements_of
+from scg.schedule.entries import Gemm
+from scg.schedule.products import Product, elements_of
 
 #: Multiplications of a product that is cut, and of a part at least: ten and five microseconds.
 LARGE, LEAST = 1 << 20, 1 << 19

@@ -20,10 +20,9 @@ from scg.engine.walk.ports import Ports
 from scg.engine.walk.team import Stage, walk
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.schedule.fuse import Axes, Fallback, Loop
-from scg.schedule.lower import elements_of
-from scg.schedule.order import Uses
-from scg.schedule.schedule import type_of
+from scg.schedule.entries import Axes, Fallback, Loop, Uses
+from scg.schedule.products import elements_of
+from scg.schedule.sources import type_of
 from scg.schedule.stack import groups
 
 #: What runs next: stages of the table, or an op that Python computes.

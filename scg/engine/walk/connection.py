@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.interpreter import KERNELS, Interpreter, _general, full
+from scg.engine.interpreter import Interpreter, full, kernel_of
 from scg.engine.table.table import Caller, Table
 from scg.ir.expr import Expr
-from scg.schedule.lower import View, is_whole
 from scg.schedule.schedule import Schedule
+from scg.schedule.views import View, is_whole
 from scg.seeds.noise import seed_word
 
 
@@ -108,7 +108,7 @@ class Python:
     """An op that NumPy computes, on the arrays of a connection."""
 
     def __init__(self, connection: Connection, expr: Expr):
-        self._rule = KERNELS.get(expr.op.name, _general)(expr)
+        self._rule = kernel_of(expr)
         self._sizes = connection.plan.sizes
         self._args = [connection.view(arg) for arg in expr.args]
         self._target = connection.view(expr)

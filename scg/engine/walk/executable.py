@@ -20,9 +20,8 @@ from scg.engine.walk.connection import Connection
 from scg.engine.walk.ports import Ports
 from scg.ir import collector
 from scg.ir.expr import Expr
-from scg.schedule.fuse import Gemm, Loop
+from scg.schedule.entries import Gemm, Loop, Uses
 from scg.schedule.listing import Line, listing
-from scg.schedule.order import Uses
 from scg.schedule.schedule import Schedule
 
 #: Tables that are kept, one for each combination of plate sizes and threads.

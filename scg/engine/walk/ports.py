@@ -12,7 +12,9 @@ import numpy as np
 from scg.engine.interpreter import Sizes, full
 from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of
 from scg.ir.expr import Expr
-from scg.schedule.schedule import Schedule, type_of
+from scg.ir.op import PLATE_SIZE
+from scg.schedule.schedule import Schedule
+from scg.schedule.sources import type_of
 
 #: Pieces of memory for results that are watched for reuse.
 MEMORIES = 4
@@ -42,7 +44,7 @@ class Ports:
         self.inputs: list[Input] = []
         for leaf, slot in schedule.leaves.items():
             dtype = type_of(leaf, real)
-            if leaf.op.name == "plate_size":
+            if leaf.op is PLATE_SIZE:
                 self.fixed[slot] = np.array(sizes[leaf.attrs["plate"]], dtype)
             else:
                 shape = full(leaf, sizes)

@@ -1,0 +1,107 @@
+"""Entries of a schedule: loop nests, matrix products, and ops that Python computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scg.ir.expr import Expr
+from scg.ir.plate import Plates
+from scg.schedule.products import Product
+from scg.schedule.views import View
+
+
+class Space(NamedTuple):
+    """What a loop nest iterates over: plates, and event axes longer than one."""
+
+    plates: Plates
+    lengths: tuple[int, ...]
+
+
+class Axes(NamedTuple):
+    """How an operand moves in a space: its plates, and its step along each event axis."""
+
+    base: Expr
+    plates: Plates
+    strides: tuple[int, ...]
+    offset: int
+
+
+@dataclass(eq=False)
+class Item:
+    """One statement of a loop nest: an elementwise op, a reduction, a part of a join, or a row."""
+
+    expr: Expr
+    kind: str  # "map", "reduce", "join" or "row"
+    args: tuple[Axes, ...]
+    space: Space
+    to: Axes
+    level: int = 0
+    fused: tuple[int, ...] = ()  # positions of arguments that may be values of this nest
+    numbers: tuple[int, ...] = ()  # what a row function takes besides addresses
+
+
+@dataclass(eq=False)
+class Loop:
+    """A loop nest: statements over one space."""
+
+    space: Space
+    items: list[Item]
+    stored: list[Item] = field(default_factory=list)
+
+    def loaded(self) -> Iterator[Expr]:
+        """Arrays that statements read; what they hand each other is no array."""
+        inside = {item.expr for item in self.items if item.kind == "map"}
+        for item in self.items:
+            for k, axes in enumerate(item.args):
+                if k not in item.fused or axes.base not in inside:
+                    yield axes.base
+
+
+@dataclass(eq=False)
+class Gemm:
+    """A contraction that is a loop of matrix products."""
+
+    expr: Expr
+    product: Product
+    lengths: dict[int, int]  # of its integer labels
+    operands: tuple[Expr, Expr]  # the arrays that its arguments are whole views of
+    #: Products of the same right-hand factor, whose rows follow those of this one in memory.
+    below: tuple[Gemm, ...] = ()
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """All that it computes."""
+        return (self.expr, *(one.expr for one in self.below))
+
+
+@dataclass(eq=False)
+class Fallback:
+    """An op of the user's, which Python computes."""
+
+    expr: Expr
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """What it computes."""
+        return (self.expr,)
+
+
+Entry = Loop | Gemm | Fallback
+
+
+class Uses(NamedTuple):
+    """Which arrays an entry reads and writes."""
+
+    read: tuple[Expr, ...]
+    written: tuple[Expr, ...]
+
+
+def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
+    """Arrays that an entry reads and writes."""
+    if isinstance(entry, Loop):
+        written = dict.fromkeys(item.to.base for item in entry.stored)
+        return Uses(tuple(dict.fromkeys(entry.loaded())), tuple(written))
+    read = dict.fromkeys(views[arg].base for expr in entry.exprs for arg in expr.args)
+    return Uses(tuple(read), entry.exprs)
