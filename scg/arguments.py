@@ -16,7 +16,7 @@ from scg.errors import CallError, EstimatorError, ScgError, did_you_mean
 
 Called = TypeVar("Called", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
-Fraction = float  #: The annotation of numbers from 0 up to, but not, 1.
+Fraction = float  #: Annotation of numbers in [0, 1).
 
 
 class Checked:
@@ -34,12 +34,12 @@ class Checked:
 
 
 def constructor(cls: type, error: type[ScgError]) -> Any:
-    """The constructor of a class, which may be inherited, with its arguments checked."""
+    """Constructor of a class, which may be inherited, that checks its arguments."""
     return _checked(inspect.unwrap(cls.__init__), cls.__name__, error)
 
 
 def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Called], Called]:
-    """Check what a public function is called with; `usage` is the call that messages show."""
+    """Check the arguments of a public function; `usage` is the call that messages show."""
     owner = usage.partition("(")[0]
     return lambda function: _checked(function, owner, error, f"; write {usage}")
 
@@ -49,7 +49,7 @@ def _checked(function: Any, owner: str, error: type[ScgError], usage: str = "") 
     known = {name: p for name, p in signature.parameters.items() if name != "self"}
     variadic = any(p.kind is p.VAR_KEYWORD for p in known.values())
     takes = f"; it takes {', '.join(known) or 'none'}"
-    kinds = {name: KINDS.get(str(p.annotation)) for name, p in known.items()}
+    kinds = {name: _kind(str(p.annotation)) for name, p in known.items()}
 
     @functools.wraps(function)
     def checked(*args: Any, **options: Any) -> Any:
@@ -79,7 +79,7 @@ def said(value: Any) -> str:
     return " ".join(f"{value!r:.80}".split())
 
 
-#: What is wrong with a masked array, and what to write.
+#: Message about a masked array.
 MASKED = (
     "a masked array, whose mask would be ignored: give x.filled(0.0), and x.mask to the model as "
     "data of its own, for np.where or for mask= of g.observe"
@@ -118,53 +118,46 @@ def _of(*types: type) -> Callable[[Any], bool]:
 
 Kind = tuple[str, Callable[[Any], Any]]
 _MAPPING: Kind = ("a mapping from names", _of(Mapping))
-_OPTIONAL: Kind = ("a mapping from names, or None", _of(Mapping, type(None)))
-_COUNT: Kind = ("a positive integer", _count)
 
-#: What is asked of parameters with these annotations, in words and as a test.
+#: What parameters with these annotations must be, in words and as a test; "... | None" is derived.
 KINDS: dict[str, Kind] = {
     "bool": ("True or False", _of(bool, np.bool_)),
-    "int": _COUNT,
-    "int | None": ("a positive integer, or None", lambda value: value is None or _count(value)),
+    "int": ("a positive integer", _count),
     "float": ("a number", _number),
-    "float | None": ("a number, or None", lambda value: value is None or _number(value)),
     "Fraction": ("a number in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
     "str": ("a string", _of(str)),
-    "str | None": ("a string, or None", _of(str, type(None))),
     "bool | str": ("True, False or a text", _of(bool, np.bool_, str)),
     "str | PathLike[str]": ("a path", _of(str, PathLike)),
-    "str | PathLike[str] | None": ("a path, or None", _of(str, PathLike, type(None))),
     "tuple[int, ...]": ("positive integers such as (10,)", _widths),
     "Iterable[str | Expr]": ("a list of names or nodes", _names),
     "Sequence[int]": ("a list of widths such as [64, 10]", lambda value: _widths(value) and value),
     "Callable[..., Any]": ("a function", callable),
-    "Callable[..., Any] | None": (
-        "a function, or None",
-        lambda value: value is None or callable(value),
-    ),
     "Callable[[Expr], Expr]": ("a function such as scg.relu", callable),
     "Sequence[Callback]": ("a list of functions of the run", _functions),
-    "Transform | None": (
-        "a function of a batch and a seed, such as scg.data.Binarize(), or None",
-        lambda value: value is None or callable(value),
-    ),
+    "Transform": ("a function of a batch and a seed, such as scg.data.Binarize()", callable),
     "Mapping[str, Any]": _MAPPING,
     "Mapping[str, np.ndarray]": _MAPPING,
-    "Mapping[str, Any] | Iterable[Mapping[str, Any]] | None": (
-        "a mapping from names to arrays, or an iterable of such batches",
-        lambda value: value is None or (_names(value) and not isinstance(value, str)),
+    "Mapping[str, Mapping[str, Any]]": _MAPPING,
+    "Mapping[str, Any] | Iterable[Mapping[str, Any]]": (
+        "a mapping from names to arrays, an iterable of such batches",
+        lambda value: _names(value) and not isinstance(value, str),
     ),
-    "Mapping[str, Any] | None": _OPTIONAL,
-    "Mapping[str, Mapping[str, Any]] | None": _OPTIONAL,
 }
 
 
+def _kind(annotation: str) -> Kind | None:
+    base, optional, _ = annotation.partition(" | None")
+    if base not in KINDS or not optional:
+        return KINDS.get(base)
+    words, test = KINDS[base]
+    return f"{words}, or None", lambda value: value is None or test(value)
+
+
 def kind(words: str) -> Callable[[Class], Class]:
-    """Let parameters that are annotated with a class be checked; `words` say what is expected."""
+    """Check parameters that are annotated with the decorated class; messages show `words`."""
 
     def note(cls: Class) -> Class:
         KINDS[cls.__name__] = (words, _of(cls))
-        KINDS[f"{cls.__name__} | None"] = (f"{words}, or None", _of(cls, type(None)))
         return cls
 
     return note

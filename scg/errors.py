@@ -1,11 +1,8 @@
-"""The errors and warnings of scg: one root, one leaf for each stage of the pipeline."""
+"""Errors of scg, one for each stage of the pipeline under one root, and warnings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 
 class ScgError(Exception):
@@ -13,7 +10,7 @@ class ScgError(Exception):
 
 
 class DeclarationError(ScgError, ValueError):
-    """A graph was declared wrongly: names, shapes, plates, costs."""
+    """A declaration of a graph is wrong: names, shapes, plates or costs."""
 
 
 class EstimatorError(ScgError, ValueError):
@@ -21,19 +18,19 @@ class EstimatorError(ScgError, ValueError):
 
 
 class CallError(ScgError, ValueError):
-    """A call got arguments that do not fit, such as parameters, data, noise or state."""
+    """Arguments of a call do not fit, such as parameters, data, noise or state."""
 
 
 class UnsupportedError(ScgError, NotImplementedError):
-    """A distribution or an op lacks what was asked of it."""
+    """A distribution or an op does not support an operation."""
 
 
 class EnumerationError(ScgError, ValueError):
-    """An exact computation would need too many outcomes, or has no finite outcomes."""
+    """An exact computation has too many outcomes, or infinitely many."""
 
 
 class DataError(ScgError, ValueError):
-    """A data file is missing, damaged, or not what was asked for."""
+    """A data file is missing, damaged, or of another kind than requested."""
 
 
 class CheckpointError(ScgError, ValueError):
@@ -49,7 +46,7 @@ class BiasWarning(UserWarning):
 
 
 class PathsWarning(UserWarning):
-    """The draws of nested nodes multiply to many paths, each with an evaluation of the costs."""
+    """Samples of nested nodes multiply to many paths, each with an evaluation of the costs."""
 
 
 class StopWarning(UserWarning):
@@ -57,11 +54,11 @@ class StopWarning(UserWarning):
 
 
 class DivergenceWarning(UserWarning):
-    """The cost of a training run became a hundred times as large as it was at first."""
+    """The cost of a training run grew to a hundred times its first value."""
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Return "; did you mean ...?" if a known name is close to `name`, else no text.
+    """Text "; did you mean ...?" if a known name is close to `name`, else "".
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files that are replaced whole, and places that one run at a time may write to."""
+"""Replace files atomically, and lock them for one writer at a time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Replace a file by new content; at every moment one of the two lies there, whole.
+    """Replace a file by new content; readers see the old file or the new one, never a part.
 
-    Several processes may write at once: each has a temporary file of its own.
+    Several processes may write at once: each has its own temporary file.
 
     Raises
     ------
     OSError
-        If the file cannot be written; what lay there is untouched.
+        If the file cannot be written; the old one is untouched.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,14 +43,14 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 
 @contextlib.contextmanager
 def held(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold a file that nobody else is to write meanwhile, and remove what killed writers left.
+    """Lock a file against other writers, and remove the temporary files of killed writers.
 
-    The system gives the lock back when the process ends, however it ends.
+    The operating system releases the lock when the process ends, however it ends.
 
     Raises
     ------
     BlockingIOError
-        If another process holds the file, or another thread of this one.
+        If another process, or another thread of this one, holds the lock.
     OSError
         If the lock, a file beside `path`, cannot be made.
     """
@@ -69,7 +69,7 @@ def held(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def json_text(value: Any, **options: Any) -> str:
-    """Return JSON; what it cannot say, NaN and infinities, is null."""
+    """JSON text; NaN and infinities, which JSON lacks, become null."""
     return json.dumps(_finite(value), allow_nan=False, **options)
 
 
@@ -82,12 +82,12 @@ def _finite(value: Any) -> Any:
 
 
 def _scratch(path: Path) -> str:
-    """Return what the names of temporary files begin with."""
+    """Prefix of the names of temporary files."""
     return f".{path.name}.partial-"
 
 
 def _opened(lock: Path) -> int:
-    """Return the descriptor of a locked file, which is the one that lies at its path."""
+    """Descriptor of the locked file that lies at the path now, and not of one removed before."""
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -111,7 +111,7 @@ if sys.platform == "win32":
             raise BlockingIOError(error.errno, error.strerror) from error
 
     def _sync_directory(path: Path) -> None:
-        """Do nothing: directories cannot be synchronised here."""
+        """Do nothing: Windows cannot synchronise directories."""
 
 else:
     import fcntl

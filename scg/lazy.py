@@ -1,4 +1,4 @@
-"""What is made when it is first asked for: attributes, modules of the engine, kernels."""
+"""Attributes, modules of the engine and kernels are made at their first use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 #: Held while the engine's modules are loaded and while a kernel is compiled.
 building = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child would wait forever for what is half made
+if hasattr(os, "register_at_fork"):  # else a child could wait forever for a lock
     os.register_at_fork(
         before=building.acquire, after_in_parent=building.release, after_in_child=building.release
     )
@@ -20,9 +20,9 @@ if hasattr(os, "register_at_fork"):  # a child would wait forever for what is ha
 class cached_property(Generic[T]):
     """Like :class:`functools.cached_property`, without a lock.
 
-    Up to Python 3.11 that holds one lock for all instances while it computes. A process that is
-    forked meanwhile by another thread would wait for it forever. Here two threads may compute at
-    once; both get what the first one found.
+    Up to Python 3.11 :mod:`functools` holds one lock for all instances while it computes, and a
+    process that another thread forks meanwhile waits for it forever. Without a lock two threads may
+    compute at once; both get the first value.
     """
 
     def __init__(self, function: Callable[[Any], T]):

@@ -1,4 +1,4 @@
-"""Card: one node as a small table of HTML, for notebooks."""
+"""A node as a small table of HTML, for notebooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 8  # names in a row
 
 
 def card(node: Any) -> str:
-    """Return what a node is, and from which named nodes it is made."""
+    """Table of HTML: what a node is, and from which named nodes it is made."""
     role = next((role for other, role in node.graph.roles.values() if other is node), None)
     rows = {
         "node": node.name or f"{node.op.name}(…)",
@@ -21,14 +21,16 @@ def card(node: Any) -> str:
         "made from": _listed(sources(node)),
     }
     if node.op.stochastic:
-        rows["law"] = f"{type(node.declared).__name__}({', '.join(node.declared.parameters)})"
+        rows["distribution"] = (
+            f"{type(node.declared).__name__}({', '.join(node.declared.parameters)})"
+        )
     if node.plates:
         rows["on plates"] = _listed(plate.name for plate in node.plates)
     return listing(rows)
 
 
 def sources(node: Any) -> list[str]:
-    """Return the names of the nearest named nodes that a node is made from."""
+    """Names of the nearest named nodes below a node, from left to right."""
     found: dict[str, None] = {}
     seen, waiting = {node}, list(reversed(node.args))
     while waiting:

@@ -1,4 +1,4 @@
-"""Python's collector of reference cycles, paused while a graph is rewritten."""
+"""Pause Python's collector of reference cycles while a graph is rewritten."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_pausing: int | None = None  # the thread that will switch it on again
+_pausing: int | None = None  # the thread that will switch collection on again
 
 
 @contextmanager
 def paused() -> Iterator[None]:
     """Let no collection run in this block, or in the function that this decorates.
 
-    Passes make millions of small objects that live as long as their graph: to look through them
-    again and again finds nothing and takes a third of the time. Reference counts work as ever.
+    Passes make millions of small objects that live as long as their graph. The collector would
+    search them again and again in vain, for a third of the time. Reference counting goes on.
     """
     global _pausing
     running = gc.isenabled()
@@ -32,7 +32,7 @@ def paused() -> Iterator[None]:
 
 
 def _resume() -> None:
-    """In a forked process, do what a thread that is not there would have done."""
+    """Switch collection on in a forked process, where the thread that paused it does not exist."""
     global _pausing
     if _pausing not in (None, threading.get_ident()):
         _pausing = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +28,7 @@ def implements(*functions: Any) -> Callable[[Rule], Rule]:
     return note
 
 
-#: What a node lacks, after its description.
+#: Messages about what a node lacks; its description stands before them.
 NO_VALUES = (
     " holds no values. For samples call g.simulate(params, nodes=[...], seed=1); inside a model "
     "write functions of np or scg on it, such as np.exp or scg.softmax"
@@ -46,48 +46,40 @@ NO_NUMBER = (
     "g.simulate(params, nodes=[...], seed=1)"
 )
 
-#: What is nearest in meaning, where the spelling does not tell; else the spelling decides.
+#: Functions of the nearest meaning; for all others difflib finds the nearest spelling.
 _NEAREST = {
-    "add.reduce": "np.sum",
-    "add.accumulate": "np.cumsum",
-    "multiply.reduce": "np.prod",
-    "multiply.accumulate": "np.cumprod",
-    "multiply.outer": "np.outer",
-    "maximum.reduce": "np.max",
-    "minimum.reduce": "np.min",
-    "logaddexp": "scg.logsumexp",
-    "hypot": "np.linalg.norm",
-    "reciprocal": "np.divide",
-    "cbrt": "np.power",
-    "floor_divide": "np.floor",
-    "remainder": "np.floor",
-    "fmod": "np.floor",
-    "fabs": "np.absolute",
-    "fmax": "np.maximum",
-    "fmin": "np.minimum",
-    "heaviside": "np.where",
-    "average": "np.mean",
-    "median": "np.sort",
-    "percentile": "np.sort",
-    "quantile": "np.sort",
-    "inner": "np.dot",
-    "vdot": "np.dot",
-    "tensordot": "np.einsum",
-    "kron": "np.einsum",
-    "vstack": "np.concatenate",
-    "hstack": "np.concatenate",
-    "dstack": "np.stack",
-    "ptp": "np.max",
-    "i0": "scg.i0e",
-    "any": "np.max",
-    "all": "np.min",
-    "linalg.lstsq": "np.linalg.solve",
-    "linalg.qr": "np.linalg.cholesky",
-    "linalg.eigh": "np.linalg.cholesky",
-    "linalg.svd": "np.linalg.cholesky",
+    name: nearest
+    for nearest, names in {
+        "np.sum": "add.reduce",
+        "np.cumsum": "add.accumulate",
+        "np.prod": "multiply.reduce",
+        "np.cumprod": "multiply.accumulate",
+        "np.outer": "multiply.outer",
+        "np.max": "maximum.reduce ptp any",
+        "np.min": "minimum.reduce all",
+        "scg.logsumexp": "logaddexp",
+        "np.linalg.norm": "hypot",
+        "np.divide": "reciprocal",
+        "np.power": "cbrt",
+        "np.floor": "floor_divide remainder fmod",
+        "np.absolute": "fabs",
+        "np.maximum": "fmax",
+        "np.minimum": "fmin",
+        "np.where": "heaviside",
+        "np.mean": "average",
+        "np.sort": "median percentile quantile",
+        "np.dot": "inner vdot",
+        "np.einsum": "tensordot kron",
+        "np.concatenate": "vstack hstack",
+        "np.stack": "dstack",
+        "scg.i0e": "i0",
+        "np.linalg.solve": "linalg.lstsq",
+        "np.linalg.cholesky": "linalg.qr linalg.eigh linalg.svd",
+    }.items()
+    for name in names.split()
 }
 
-#: What to write for functions of SciPy that have another name here.
+#: Functions of scg and NumPy in place of SciPy's that have another name.
 _SCIPY = {
     "expit": "scg.sigmoid",
     "log_expit": "scg.log_sigmoid",
@@ -100,12 +92,12 @@ _SCIPY = {
 
 
 def ufunc(called: Any, method: str, inputs: tuple[Any, ...], options: Any) -> Any:
-    """Build what a call of a ufunc builds.
+    """Node that a ufunc builds.
 
     Raises
     ------
     TypeError
-        If nodes do not support it; the message names the nearest that they do.
+        If nodes do not support the ufunc; the message names the nearest that they support.
     """
     if method != "__call__":
         raise TypeError(_unsupported(f"{called.__name__}.{method}", UFUNCS))
@@ -122,7 +114,7 @@ def ufunc(called: Any, method: str, inputs: tuple[Any, ...], options: Any) -> An
 
 
 def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-    """Build what a call of a NumPy function builds; raises as :func:`ufunc` does."""
+    """Node that a NumPy function builds; it raises as :func:`ufunc` does."""
     if called not in FUNCTIONS:
         raise TypeError(_unsupported(numpy_name(called), FUNCTIONS))
     rule = FUNCTIONS[called]
@@ -139,7 +131,7 @@ def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> 
 
 
 def numpy_name(function: Any) -> str:
-    """Return the name of a NumPy function below ``np``, such as "linalg.inv"."""
+    """Name of a NumPy function below ``np``, such as "linalg.inv"."""
     module = str(getattr(function, "__module__", "")).removeprefix("numpy.")
     inside = module in ("linalg", "fft", "random")
     return f"{module}.{function.__name__}" if inside else function.__name__
@@ -148,21 +140,22 @@ def numpy_name(function: Any) -> str:
 def _of_scipy(name: str) -> str:
     write = _SCIPY.get(name) or (f"scg.{name}" if name in PUBLIC else None)
     if write is None:
-        import difflib
-
-        near = difflib.get_close_matches(name, sorted(PUBLIC), n=1, cutoff=0.6)
-        write = f"scg.{near[0]}, if it is that, or scg.op({name})" if near else f"scg.op({name})"
+        near = _nearest(name, PUBLIC, 0.6)
+        write = f"scg.{near}, if it is that, or scg.op({name})" if near else f"scg.op({name})"
     return f"scipy.special.{name} does not take nodes; write {write}"
 
 
 def _unsupported(name: str, table: Mapping[Any, Any]) -> str:
     near = _NEAREST.get(name)
     if near is None:
-        import difflib
-
-        known = sorted(numpy_name(key) for key in table if callable(key))
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        close = _nearest(name, (numpy_name(key) for key in table if callable(key)), 0.5)
         if not close:
             return f"np.{name} is not supported on nodes; write scg.op(np.{name})(...)"
-        near = f"np.{close[0]}"
+        near = f"np.{close}"
     return f"np.{name} is not supported on nodes; the nearest supported function is {near}"
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float) -> str:
+    import difflib  # importing scg is to stay fast
+
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=cutoff)), "")

@@ -1,9 +1,8 @@
 """Expressions: operations applied to expressions, with event shapes and named plates.
 
-An :class:`Expr` is what a user holds as a node and what every pass rewrites. Expressions are
-immutable and interned in their graph (:func:`scg.ir.op.intern`): equal operations on equal
-arguments are one object, so that common subexpressions are shared for free and equality is
-identity.
+Users hold an :class:`Expr` as a node, and passes rewrite it. Expressions are immutable and interned
+in their graph (:func:`scg.ir.op.intern`): equal operations on equal arguments are one object.
+Common subexpressions are therefore shared, and equality is identity.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ class Owner(Protocol):
 class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     """A node of a graph: an operation, its arguments, an event shape and plates.
 
-    Nodes take part in NumPy expressions: operators, ufuncs and many NumPy functions build new
-    nodes. They hold no values: use ``g.simulate`` for samples and ``scg.compile`` for gradients.
+    Operators, ufuncs and many NumPy functions build new nodes from nodes. A node is not an array
+    and holds no values: ``g.simulate`` samples them, ``scg.compile`` computes gradients.
 
     Attributes
     ----------
     shape : tuple of int
-        The event shape: one example, one sample.
+        Event shape: that of one example, one sample.
     plates : tuple of Plate
-        The plates on which the node is repeated.
+        Plates on which the node is repeated.
     kind : {"float", "int", "bool"}
-        What its values are.
+        Kind of its values.
     """
 
     __slots__ = ("__weakref__", "args", "attrs", "graph", "kind", "op")
@@ -137,37 +136,39 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 class StochasticNode(Expr):
-    """A stochastic node: an expression that is drawn from a distribution."""
+    """A node whose value is sampled from a distribution."""
 
     __slots__ = ()
 
     @property
     def dist(self) -> Any:
-        """The distribution, with nodes as parameters, which live on all plates of the node.
+        """Distribution of each element: its parameters live on all plates of the node.
 
-        Entropy, divergences and moments of it are those of each element of the node's plates.
+        Its entropy, divergences and moments therefore have a value for each element.
         """
         expand = dispatch.FUNCTIONS["expand"]
         return self.given(tuple(expand(arg, self.plates, arg.shape) for arg in self.args))
 
     @property
     def declared(self) -> Any:
-        """The distribution as it was declared: its parameters may live on fewer plates."""
+        """Distribution that was declared; its parameters may live on fewer plates than the node."""
         return self.given(self.args)
 
     def given(self, args: tuple[Expr, ...]) -> Any:
-        """Return the distribution on other parameters."""
+        """The same kind of distribution with other parameters."""
         return self.attrs["family"].rebuild(args, self.attrs["static"])
 
     def log_prob(self, elementwise: bool = False, stop_params: bool = False) -> Expr:
         """Log-probability of the node's own value, summed over the event.
 
+        For the log-probability of another value write ``node.dist.log_prob(value)``.
+
         Parameters
         ----------
         elementwise : bool
-            Do not sum over the event.
+            Whether to keep one value for each event element instead of their sum.
         stop_params : bool
-            Stop the gradient through the parameters (sticking-the-landing, DReG).
+            Whether to stop the gradient through the parameters (sticking-the-landing, DReG).
         """
         stop = dispatch.FUNCTIONS["stop"]
         dist = self.given(tuple(map(stop, self.args))) if stop_params else self.declared
@@ -175,7 +176,7 @@ class StochasticNode(Expr):
 
 
 def describe(expr: Expr) -> str:
-    """Describe a node in a few words for messages: its name or operation, shape and plates."""
+    """Name or operation, shape and plates of a node, for messages."""
     what = f"node {expr.name!r}" if expr.name else f"node {expr.op.name}(...)"
     plates = f" on {', '.join(plate.name for plate in expr.plates)}" if expr.plates else ""
     return f"{what} of shape {expr.shape}{plates}"

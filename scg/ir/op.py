@@ -26,7 +26,7 @@ def intern(
     signature: tuple[tuple[int, ...], Plates, str],
     value: np.ndarray | None = None,
 ) -> Expr:
-    """Return the one expression of `graph` with this operation, arguments and attributes.
+    """The one expression of `graph` with this operation, arguments and attributes.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def intern(
 
 
 def _content(value: np.ndarray) -> bytes:
-    """The bytes of a small array; of a large one a digest, which keeps no second copy alive."""
+    """Bytes of a small array, digest of a large one: the key holds no second copy."""
     if value.nbytes <= _SMALL:
         return value.tobytes()
     return hashlib.blake2b(value.reshape(-1).data).digest()
@@ -80,7 +80,7 @@ class Op(Operation):
         return self.build(graphs[0], nodes, attrs)
 
     def build(self, graph: Any, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
-        """Return the expression of this op on `args`, with its shape, plates and kind inferred."""
+        """Expression of this op on `args`; its shape, plates and kind are inferred."""
         if self.kind == "float" and any(arg.kind == "bool" for arg in args):
             to_float = OPS["float"]  # NumPy would compute with booleans in half precision
             if self is not to_float:
@@ -115,7 +115,7 @@ def _array(op: Op, value: Any) -> np.ndarray:
 
 
 def leaf(name: str) -> Op:
-    """Return an op without arguments whose values are supplied from outside."""
+    """Op without arguments, whose values come from outside the program."""
 
     def no_value(*_: Any, **__: Any) -> Any:
         raise TypeError(f"the leaf {name!r} must be supplied")
@@ -128,7 +128,10 @@ PLATE_SIZE = leaf("plate_size")
 
 
 def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
-    """Return a constant node; leading axes of `value` belong to `plates`, the rest is the event."""
+    """Constant node; leading axes of `value` belong to `plates`, the rest is the event.
+
+    The array is copied, unless it is read-only and owns its memory.
+    """
     if masked(value):
         raise DeclarationError(f"a constant is {MASKED}")
     array = np.asarray(value)
@@ -150,7 +153,7 @@ def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
 
 
 def plate_size(graph: Any, plate: Any) -> Expr:
-    """Return the number of elements of a plate, as a scalar node."""
+    """Number of elements of a plate, as a scalar node."""
     if plate.length is not None:
         return constant(graph, float(plate.length))
     return intern(graph, PLATE_SIZE, (), {"plate": plate}, ((), (), "float"))

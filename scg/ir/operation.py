@@ -1,4 +1,4 @@
-"""What is known of an op: rules, traits, and how kernels compute it, side by side."""
+"""The declaration of an op: rules, traits and kernel, side by side."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ OPS: dict[str, Any] = {}
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """What an expression applies; :class:`scg.ir.op.Op` is the one subclass.
+    """Data of an op. :class:`scg.ir.op.Op`, the one subclass, builds expressions.
 
     Parameters
     ----------
     name : str
-        Unique name.
+        Unique name, which messages, drawings and declarations show.
     numpy : callable
         The NumPy rule: arrays and attributes to an array. Plate axes lead; event axes are
         addressed from the end.
@@ -48,9 +48,10 @@ class Operation:
         that are all booleans, which NumPy does not subtract.
         Where the result is "float", booleans are taken as 0.0 and 1.0.
     elementwise : bool
-        Whether event axes broadcast as in NumPy (the interpreter then aligns them).
+        Whether event axes broadcast as in NumPy.
     continuous, smooth : bool
-        Traits as a function of the differentiable arguments.
+        Whether the op is so as a function of its differentiable arguments. The compiler refuses
+        pathwise derivatives through ops that are not continuous.
     linear : tuple of int
         Arguments in each of which the op is linear, so that a zero there makes the result zero.
     square : callable, optional
@@ -58,23 +59,23 @@ class Operation:
     plates : callable
         From the arguments and attributes to the plates of the result.
     attributes : mapping
-        The attributes by name, each with a test of values that come from a declaration's text:
-        ``test(value, *args, **attributes)`` returns what was expected instead, or None.
+        A test for each attribute, of values that come from a declaration's text: see
+        :mod:`scg.ops.attributes`.
     fits : callable, optional
-        The same test for the arguments and attributes together.
+        The same kind of test for the arguments, ``fits(*args, **attributes)``.
     range : tuple of float
         Bounds of the values, for all arguments.
     turns : tuple of (str, int)
-        Where a continuous path needs a close look, and which argument decides: "difference" (a
-        jump or kink where the first two arguments are equal), "sign" (where it is zero),
+        Where quadrature must look closely, and the argument that decides: "difference" (a jump
+        or kink where the first two arguments are equal), "sign" (the same where it is zero),
         "touching" (a singularity where it is zero), "exponential", "saturating" or "wave" (steep
         where it moves far).
     label : str
-        The name that a user gave to an op of his own.
+        Name of a user's own op.
     stochastic : bool
         Whether expressions are stochastic nodes.
     positions : int, optional
-        The argument that holds positions and must be integers.
+        Which argument holds positions, and must therefore be integers.
     kernel : str
         The statement of an elementwise op in a kernel, where ``{0}``, ``{1}`` ... are the
         arguments, ``{code}`` the type of the result, ``{zero}`` and ``{one}`` numbers of that type,
@@ -113,7 +114,7 @@ class Operation:
         OPS[self.name] = self
 
     def vjp(self, index: int) -> Vjp | None:
-        """Return the VJP of one argument, or None where the derivative is zero or undefined."""
+        """VJP of one argument, or None where the derivative is zero or undefined."""
         if callable(self.vjps):
             rule = self.vjps
             return lambda g, out, *args, **attrs: rule(index, g, out, *args, **attrs)
@@ -128,5 +129,5 @@ class Operation:
         raise NotImplementedError
 
     def build(self, graph: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Return the expression of this op on `args`."""
+        """Expression of this op on `args`."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Origins: which declaration an expression was first made for, for profiles and drawings."""
+"""Origins: the declaration for which an expression was first made, for profiles and drawings."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from types import FrameType
 
 @dataclass
 class Origin:
-    """A declaration that is under way, or done: what is built meanwhile belongs to it.
+    """A declaration; expressions that are built while it is under way belong to it.
 
-    A pass that builds expressions from an expression gives them its origin: it sets
-    ``graph.origin`` first.
+    A pass that builds expressions from another one first sets ``graph.origin`` to its origin.
 
     Attributes
     ----------
     name : str or None
-        The declared name, once there is one.
+        The declared name; None while the declaration is under way.
     line : str
-        Where it was declared: "file.py:12".
+        Where the user declared it: "file.py:12".
     """
 
     name: str | None = None
@@ -32,7 +31,7 @@ class Origin:
 
 
 def caller() -> str:
-    """Return the line outside of scg, or in one of its models, that is being executed."""
+    """Line outside of scg, or in one of its models, that is being executed: "file.py:12"."""
     frame = _user_frame()
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
 

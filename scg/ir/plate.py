@@ -15,18 +15,21 @@ _serial = itertools.count()
 class Plate:
     """A named leading axis along which a model repeats itself independently.
 
+    Use a plate for a batch, time steps or particles. Axes of an event, such as the units of a
+    layer, belong to a node's shape instead: they are not independent repetitions.
+
     Parameters
     ----------
     name : str
-        The name; two plates of one name in a graph are an error.
+        Its name; two plates of one name in a graph are an error.
     length : int, optional
-        A fixed number of elements. Without it the data of a call decides.
+        Fixed number of elements. By default the data of each call determine it.
     size : int, optional
-        The number of elements of the full data, for a subsampled batch: alone it means that a
-        cost is summed over the plate and multiplied with ``size / elements``.
+        Number of elements of the full data, for a subsampled batch. Unless `reduce` is given, a
+        cost is then summed over the plate and multiplied by ``size / elements``.
     reduce : {"mean", "sum"}, optional
-        How the costs of the plate enter the objective. The default is the mean, or the sum
-        where `size` is given.
+        How costs on the plate enter the objective: by default as the mean, with `size` as the
+        sum.
     """
 
     @checked('scg.Plate("batch")', DeclarationError)
@@ -53,19 +56,21 @@ class Plate:
         self.length = None if length is None else int(length)
         self.size = None if size is None else int(size)
         self.reduce = reduce
-        self.rank = 2  # lifted axes (0) come first, then an estimator's (1), then a user's (2)
+        self.rank = (
+            2  # order of axes: runs and other lifted axes (0), an estimator's (1), a user's (2)
+        )
         self.serial = next(_serial)
 
     @classmethod
     def internal(cls, name: str, length: int | None, rank: int) -> Plate:
-        """Make a plate that the compiler owns: samples of an estimator (1) or runs (0)."""
+        """Plate that the compiler owns: samples of an estimator (rank 1) or runs (rank 0)."""
         plate = cls(name, length=length)
         plate.rank = rank
         return plate
 
     @property
     def owned_by_user(self) -> bool:
-        """Whether a user declared the plate (an estimator's sample plate is not)."""
+        """Whether a user declared the plate, and not an estimator or the compiler."""
         return self.rank == 2
 
     def __repr__(self) -> str:
@@ -76,12 +81,12 @@ Plates = tuple[Plate, ...]
 
 
 def ordered(plates: Iterable[Plate]) -> Plates:
-    """Return `plates` without repetition in their canonical order, the order of array axes."""
+    """Distinct plates in canonical order, which is the order of array axes."""
     return tuple(sorted(set(plates), key=lambda plate: (plate.rank, plate.serial)))
 
 
 def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
-    """Return one plate, several, or None as a tuple in canonical order."""
+    """One plate, several, or None as a tuple in canonical order."""
     if plates is None:
         return ()
     several = isinstance(plates, Iterable) and not isinstance(plates, (Plate, str))

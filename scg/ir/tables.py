@@ -9,7 +9,7 @@ _LEFT, _RIGHT = 'style="text-align:left"', 'style="text-align:right"'
 
 
 def listing(rows: Mapping[str, str], caption: str = "") -> str:
-    """Return a table of labels and texts; empty texts are left out."""
+    """Table of labels and texts; empty texts are left out."""
     lines = (
         f"<tr><th {_LEFT}>{html.escape(label)}</th><td {_LEFT}>{html.escape(text)}</td></tr>"
         for label, text in rows.items()
@@ -19,7 +19,7 @@ def listing(rows: Mapping[str, str], caption: str = "") -> str:
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
-    """Return a table with a row of heads; the first column is aligned to the left."""
+    """Table with a row of heads; the first column is aligned to the left."""
     body = "".join(
         f"<tr>{''.join(_cell('td', k, text) for k, text in enumerate(row))}</tr>" for row in rows
     )
@@ -28,7 +28,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") 
 
 
 def folded(title: str, text: str) -> str:
-    """Return a title behind which lies a text, which opening it shows."""
+    """A title that opens to show a text."""
     summary = f"<summary>{html.escape(title)}</summary>"
     return f"<details>{summary}<pre>{html.escape(text)}</pre></details>"
 

@@ -8,9 +8,9 @@ from scg.ir.expr import Expr
 
 
 def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> list[Expr]:
-    """Return every expression below `roots`, arguments before what uses them.
+    """Expressions below `roots`, arguments before their users.
 
-    What is in `known` is left out, together with what lies below it alone.
+    Expressions in `known` are left out, with those that lie only below them.
     """
     order: list[Expr] = []
     entered: set[Expr] = set()
@@ -20,7 +20,7 @@ def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> 
         expr = stack[-1]
         if expr in left or expr in known:
             stack.pop()
-        elif expr in entered:  # its arguments, which lay above it, are done
+        elif expr in entered:  # its arguments, which lay above it on the stack, are done
             left.add(expr)
             order.append(expr)
             stack.pop()
@@ -31,7 +31,7 @@ def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> 
 
 
 def named_below(goal: Expr, names: Container[Expr]) -> list[Expr]:
-    """Return the named expressions that one depends on through unnamed ones alone."""
+    """Expressions in `names` on which one depends through others alone."""
     found: list[Expr] = []
     seen, stack = {goal}, list(goal.args)
     while stack:
@@ -47,9 +47,9 @@ def named_below(goal: Expr, names: Container[Expr]) -> list[Expr]:
 
 
 def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
-    """Rebuild the expressions of `order` on what `env` maps their arguments to.
+    """Rebuild the expressions of `order` with their arguments replaced by `env`.
 
-    `env` is extended in place and returned; expressions that it holds already stay as they are.
+    `env` is extended in place and returned; what it maps already is not rebuilt.
     """
     for expr in order:
         if expr not in env:
