@@ -139,7 +139,7 @@ KINDS: dict[str, Kind] = {
     "Mapping[str, np.ndarray]": _MAPPING,
     "Mapping[str, Mapping[str, Any]]": _MAPPING,
     "Mapping[str, Any] | Iterable[Mapping[str, Any]]": (
-        "a mapping from names to arrays, an iterable of such batches",
+        "a mapping from names to arrays, or an iterable of such batches",
         lambda value: _names(value) and not isinstance(value, str),
     ),
 }
