@@ -237,6 +237,16 @@ ROWS = {
         TRIPLES,
         3,
     ),
+    "conv_transpose": (
+        stack(
+            lambda x: scg.conv_transpose(np.reshape(x, (1, 1, 3)), FILTER[None, None, None])[
+                0, 0, 1
+            ]
+        ),
+        lambda a, b, c: a * mp.mpf(float(FILTER[1])) + b * mp.mpf(float(FILTER[0])),
+        TRIPLES,
+        3,
+    ),
     "avg_pool": (
         stack(lambda x: scg.avg_pool(np.reshape(x, (1, 3)), (1, 3))[0, 0]),
         mean,

@@ -7,6 +7,7 @@ same ones. Inputs are events: one example. A batch is a plate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ from scg.face import Graph
 from scg.graph.init import glorot_uniform
 from scg.graph.parameters import Initializer
 from scg.ir.expr import Expr, describe
+from scg.ops import convolution as ops
 from scg.ops.convolution import Pair, pair
-from scg.ops.convolution import conv2d as convolve
 from scg.ops.elementwise import relu, sigmoid, sqrt, square, tanh
 from scg.ops.reductions import mean
 
@@ -164,25 +165,78 @@ def conv2d(
     *,
     stride: int | Pair = 1,
     padding: int | Pair = 0,
+    dilation: int | Pair = 1,
     bias: Any = True,
     init: Initializer = glorot_uniform,
 ) -> Layer:
-    """Return the layer of cross-correlations of an image (channels, H, W) with some filters.
+    """Layer of cross-correlations of an image (channels, H, W) with filters.
 
     The parameters are ``W``, shape (filters, channels, height, width), and ``b``, shape (filters,),
-    see :func:`linear`. See :func:`scg.conv2d` for `stride` and `padding`.
+    see :func:`linear`. See :func:`scg.conv2d` for `stride`, `padding` and `dilation`.
     """
-    height, width = pair(size, "nn.conv2d", 1)
+
+    def apply(x: Expr, weights: Expr) -> Expr:
+        return ops.conv2d(x, weights, stride=stride, padding=padding, dilation=dilation)
+
+    return _convolution(g, name, apply, filters, pair(size, "nn.conv2d", 1), False, bias, init)
+
+
+@checked('scg.nn.conv_transpose(g, "up", 8, size=4, stride=2)(image)', DeclarationError)
+def conv_transpose(
+    g: Graph,
+    name: str,
+    filters: int,
+    size: int | Pair,
+    *,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+    bias: Any = True,
+    init: Initializer = glorot_uniform,
+) -> Layer:
+    """Layer that enlarges an image (channels, H, W), for decoders.
+
+    The parameters are ``W``, shape (channels, filters, height, width), and ``b``, shape (filters,),
+    see :func:`linear`. See :func:`scg.conv_transpose` for the other arguments.
+    """
+    options = {
+        "stride": stride,
+        "padding": padding,
+        "output_padding": output_padding,
+        "dilation": dilation,
+    }
+
+    def apply(x: Expr, weights: Expr) -> Expr:
+        return ops.conv_transpose(x, weights, **options)
+
+    size = pair(size, "nn.conv_transpose", 1)
+    return _convolution(g, name, apply, filters, size, True, bias, init)
+
+
+def _convolution(
+    g: Graph,
+    name: str,
+    convolve: Callable[[Expr, Expr], Expr],
+    filters: int,
+    size: Pair,
+    transposed: bool,
+    bias: Any,
+    init: Initializer,
+) -> Layer:
+    """The layer of a convolution; the weights of a transposed one have the channels first."""
 
     def declare(channels: int) -> list[Expr]:
-        def filter_init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-            return init(rng, (channels * height * width, filters)).T.reshape(shape)
+        pair = (channels, filters) if transposed else (filters, channels)
 
-        weights = g.parameter("W", shape=(filters, channels, height, width), init=filter_init)
-        return [weights, *_bias(g, filters, bias)]
+        def filter_init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+            matrix = init(rng, (channels * math.prod(size), filters))
+            return matrix.T.reshape(filters, channels, *size).swapaxes(0, int(transposed))
+
+        return [g.parameter("W", shape=(*pair, *size), init=filter_init), *_bias(g, filters, bias)]
 
     def apply(x: Expr, weights: Expr, *b: Expr) -> Expr:
-        out = convolve(x, weights, stride=stride, padding=padding)
+        out = convolve(x, weights)
         return out + b[0][:, None, None] if b else out
 
     expected = "an image (channels, H, W)"

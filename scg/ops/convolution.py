@@ -18,62 +18,97 @@ from scg.ops.rows import ADD
 Pair = tuple[int, int]
 
 
-def _windows_numpy(x: Any, size: Pair, stride: Pair) -> Any:
-    view = np.lib.stride_tricks.sliding_window_view(x, size, axis=(-2, -1))
-    return view[..., :: stride[0], :: stride[1], :, :]
+def _windows_numpy(x: Any, size: Pair, stride: Pair, dilation: Pair) -> Any:
+    view = np.lib.stride_tricks.sliding_window_view(x, _reach(size, dilation), axis=(-2, -1))
+    view = view[..., :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+    return np.moveaxis(view, (-2, -1), (-4, -3))
 
 
-def _windowed(x: tuple[int, ...], size: Pair, stride: Pair) -> tuple[int, ...]:
-    if len(x) < 2 or x[-2] < size[0] or x[-1] < size[1]:
-        raise ValueError(f"a window of {size} does not fit an image of shape {x}")
-    counts = ((n - k) // s + 1 for n, k, s in zip(x[-2:], size, stride, strict=True))
-    return (*x[:-2], *counts, *size)
+def _reach(size: Pair, dilation: Pair) -> Pair:
+    """Rows and columns of the image between the first and the last element of a window."""
+    return (size[0] - 1) * dilation[0] + 1, (size[1] - 1) * dilation[1] + 1
 
 
-def _fold_numpy(g: Any, shape: Pair, stride: Pair) -> Any:
-    rows, columns, height, width = g.shape[-4:]
+def _counts(shape: Pair, size: Pair, stride: Pair, dilation: Pair) -> Pair:
+    """How many windows an image has below and beside each other."""
+    down, right = (
+        (n - k) // s + 1 for n, k, s in zip(shape, _reach(size, dilation), stride, strict=True)
+    )
+    return down, right
+
+
+def _windowed(x: tuple[int, ...], size: Pair, stride: Pair, dilation: Pair) -> tuple[int, ...]:
+    reach = _reach(size, dilation)
+    if len(x) < 2 or x[-2] < reach[0] or x[-1] < reach[1]:
+        raise ValueError(f"a window of {reach} does not fit an image of shape {x}")
+    return (*x[:-2], *size, *_counts((x[-2], x[-1]), size, stride, dilation))
+
+
+def _fold_numpy(g: Any, shape: Pair, stride: Pair, dilation: Pair) -> Any:
+    height, width, rows, columns = g.shape[-4:]
     out = np.zeros((*g.shape[:-4], *shape), g.dtype)
     for i in range(height):
         for j in range(width):
-            down = slice(i, i + rows * stride[0], stride[0])
-            right = slice(j, j + columns * stride[1], stride[1])
-            out[..., down, right] += g[..., i, j]
+            top, left = i * dilation[0], j * dilation[1]
+            down = slice(top, top + rows * stride[0], stride[0])
+            right = slice(left, left + columns * stride[1], stride[1])
+            out[..., down, right] += g[..., i, j, :, :]
     return out
 
 
-def _image(shape: Any, g: Expr, stride: Any) -> str | None:
+def _image(shape: Any, g: Expr, stride: Any, dilation: Any) -> str | None:
     if expected := attributes.pair(shape):
         return expected
-    counts = [(n - k) // s + 1 for n, k, s in zip(shape, g.shape[-2:], stride, strict=True)]
-    fits = g.ndim >= 4 and list(g.shape[-4:-2]) == counts
+    size: Any = g.shape[-4:-2]
+    fits = g.ndim >= 4 and g.shape[-2:] == _counts(shape, size, stride, dilation)
     return None if fits else f"an image whose windows have the shape {g.shape}"
 
 
-#: All windows of the last two event axes: (..., H, W) to (..., rows, columns, height, width).
+#: All windows of the last two event axes: (..., H, W) to (..., height, width, rows, columns), so
+#: that a convolution is one product of matrices for each image.
 _windows = Op(
     "windows",
     _windows_numpy,
     _windowed,
-    (lambda g, y, x, size, stride: _fold(g, shape=x.shape[-2:], stride=stride),),
+    (
+        lambda g, y, x, size, stride, dilation: _fold(
+            g, shape=x.shape[-2:], stride=stride, dilation=dilation
+        ),
+    ),
     kind="same",
     linear=(0,),
-    attributes={"size": attributes.pair, "stride": attributes.pair},
+    attributes={
+        "size": attributes.pair,
+        "stride": attributes.pair,
+        "dilation": attributes.pair,
+    },
 )
 #: The adjoint: windows are added up where they overlap.
 _fold = Op(
     "fold",
     _fold_numpy,
-    lambda g, shape, stride: (*g[:-4], *shape),
-    (lambda g, y, x, shape, stride: _windows(g, size=x.shape[-2:], stride=stride),),
+    lambda g, shape, stride, dilation: (*g[:-4], *shape),
+    (
+        lambda g, y, x, shape, stride, dilation: _windows(
+            g, size=x.shape[-4:-2], stride=stride, dilation=dilation
+        ),
+    ),
     kind="same",
     linear=(0,),
-    attributes={"stride": attributes.pair, "shape": _image},
+    attributes={"stride": attributes.pair, "dilation": attributes.pair, "shape": _image},
     row=ADD,
 )
 
 
 # --- what users call --------------------------------------------------------------------------
-def conv2d(x: Any, weight: Any, *, stride: int | Pair = 1, padding: int | Pair = 0) -> Any:
+def conv2d(
+    x: Any,
+    weight: Any,
+    *,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+) -> Any:
     """Two-dimensional cross-correlation, channels first.
 
     Parameters
@@ -82,25 +117,90 @@ def conv2d(x: Any, weight: Any, *, stride: int | Pair = 1, padding: int | Pair =
         Image, shape (channels, H, W).
     weight : node or array_like
         Filters, shape (filters, channels, height, width).
-    stride, padding : int or pair of int
-        Steps between windows, and zeros around the image.
+    stride, padding, dilation : int or pair of int
+        Steps between windows, zeros around the image, and steps between elements of a window.
 
     Returns
     -------
     node or ndarray
         Shape (filters, rows, columns).
+
+    See Also
+    --------
+    conv_transpose : The adjoint, for decoders.
     """
+    _check("conv2d", x, weight, "(filters, channels, height, width)", channel=1)
+    height, width = pair(padding, "conv2d", 0)
+    windows = _windows(
+        pad(x, ((0, 0), (height, height), (width, width))),
+        size=tuple(np.shape(weight)[-2:]),
+        stride=pair(stride, "conv2d", 1),
+        dilation=pair(dilation, "conv2d", 1),
+    )
+    return contract(
+        weight, windows, left=(0, 1, 2, 3), right=(1, 2, 3, 4, 5), out=(0, 4, 5), over=()
+    )
+
+
+def conv_transpose(
+    x: Any,
+    weight: Any,
+    *,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+) -> Any:
+    """Adjoint of :func:`conv2d` with the same weight, stride, padding and dilation.
+
+    It is no inverse. A decoder uses it to enlarge images ("deconvolution", "fractional stride").
+
+    Parameters
+    ----------
+    x : node or array_like
+        Image, shape (channels, rows, columns).
+    weight : node or array_like
+        Filters, shape (channels, filters, height, width).
+    stride, padding, dilation : int or pair of int
+        As in :func:`conv2d`: padding is cut off the result.
+    output_padding : int or pair of int
+        Rows and columns that the result has more, below and right. Images of several sizes lead to
+        the same size of `x` where the stride is above 1; this chooses among them.
+
+    Returns
+    -------
+    node or ndarray
+        Shape (filters, H, W) with H = stride · (rows − 1) + dilation · (height − 1) + 1
+        − 2 · padding + output_padding, likewise W.
+    """
+    _check("conv_transpose", x, weight, "(channels, filters, height, width)", channel=0)
+    steps, apart = pair(stride, "conv_transpose", 1), pair(dilation, "conv_transpose", 1)
+    cut, more = pair(padding, "conv_transpose", 0), pair(output_padding, "conv_transpose", 0)
+    counts, reach = np.shape(x)[-2:], _reach(tuple(np.shape(weight)[-2:]), apart)
+    if more[0] >= steps[0] or more[1] >= steps[1]:
+        raise DeclarationError(
+            f"conv_transpose: output_padding must be smaller than the stride {steps}, got {more}"
+        )
+    full = [s * (n - 1) + k + m for n, s, k, m in zip(counts, steps, reach, more, strict=True)]
+    kept = [n - 2 * c for n, c in zip(full, cut, strict=True)]
+    if min(kept) < 1:
+        raise DeclarationError(f"conv_transpose: padding {cut} leaves nothing of {tuple(full)}")
+    windows = contract(weight, x, left=(0, 1, 2, 3), right=(0, 4, 5), out=(1, 2, 3, 4, 5), over=())
+    image = _fold(windows, shape=tuple(full), stride=steps, dilation=apart)
+    return image[..., cut[0] : cut[0] + kept[0], cut[1] : cut[1] + kept[1]]
+
+
+def _check(caller: str, x: Any, weight: Any, filters: str, channel: int) -> None:
     if np.ndim(x) != 3 or np.ndim(weight) != 4:
         raise DeclarationError(
-            "conv2d: expected an image (channels, H, W) and filters (filters, channels, height, "
-            f"width), got shapes {np.shape(x)} and {np.shape(weight)}; a batch is a plate"
+            f"{caller}: expected an image (channels, H, W) and filters {filters}, "
+            f"got shapes {np.shape(x)} and {np.shape(weight)}; a batch is a plate"
         )
-    height, width = pair(padding, "conv2d", 0)
-    padded = pad(x, ((0, 0), (height, height), (width, width)))
-    windows = _windows(padded, size=np.shape(weight)[-2:], stride=pair(stride, "conv2d", 1))
-    return contract(
-        weight, windows, left=(0, 1, 4, 5), right=(1, 2, 3, 4, 5), out=(0, 2, 3), over=()
-    )
+    if np.shape(x)[0] != np.shape(weight)[channel]:
+        raise DeclarationError(
+            f"{caller}: the image has {np.shape(x)[0]} channels, the filters {filters} have "
+            f"{np.shape(weight)[channel]}"
+        )
 
 
 def max_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
@@ -108,17 +208,18 @@ def max_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
 
     Ties share the gradient equally. Convolve with ``stride=2`` where the downsampling is learned.
     """
-    return max(_pooled(x, size, stride, "max_pool"), axis=(-2, -1))
+    return max(_pooled(x, size, stride, "max_pool"), axis=(-4, -3))
 
 
 def avg_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
     """Mean over windows of the last two event axes; the stride is the size by default."""
-    return mean(_pooled(x, size, stride, "avg_pool"), axis=(-2, -1))
+    return mean(_pooled(x, size, stride, "avg_pool"), axis=(-4, -3))
 
 
 def _pooled(x: Any, size: int | Pair, stride: int | Pair | None, caller: str) -> Any:
     size = pair(size, caller, 1)
-    return _windows(x, size=size, stride=size if stride is None else pair(stride, caller, 1))
+    stride = size if stride is None else pair(stride, caller, 1)
+    return _windows(x, size=size, stride=stride, dilation=(1, 1))
 
 
 def pair(value: int | Pair, caller: str, least: int) -> Pair:

@@ -43,7 +43,7 @@ class RowOp:
 
 
 #: Adds the elements of the argument to where a view would find them.
-ADD = RowOp("add", lambda e: ((), ()), from_zero=True, adjoint=True)
+ADD = RowOp("", lambda e: ((), ()), from_zero=True, adjoint=True)
 
 
 def along(function: str, *numbers: Callable[[Expr], int]) -> RowOp:

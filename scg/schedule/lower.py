@@ -7,6 +7,7 @@ what it is, a Python function.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,8 @@ _sum, _max, _logsumexp = REDUCTIONS
 
 #: The identity as an elementwise op: it makes a contiguous array of a view.
 copy = elementwise("copy", lambda x: x, lambda g, y, x: g, kind="same", kernel="{0}")
+
+_DEEP = 16  # least depth of matrix products that are added up over a plate
 
 
 def lower(
@@ -144,12 +147,25 @@ def _lower_contract(e: Expr, views: dict[Expr, View]) -> Expr:
         a, b = (arg, b) if side == "left" else (a, arg)
     a, b = (x if x.kind == "float" else cast(x) for x in (a, b))
     e = e.op.build(e.graph, (a, b), attrs)
-    if matrix_product(a, b, e.plates, attrs) is None:
-        return _by_elements(e, views)
+    plates = e.plates
+    if matrix_product(a, b, plates, attrs) is None:
+        apart = e.op.build(e.graph, (a, b), {**attrs, "over": ()})
+        if matrix_product(a, b, apart.plates, attrs) is None or _depth(apart) < _DEEP:
+            return _by_elements(e, views)
+        e = apart  # one product for each element of a plate, then their sum
     for arg in (a, b):
         _look(arg, views)
     a, b = (x if is_whole(views[x], x) else copy(x) for x in (a, b))
-    return e.op.build(e.graph, (a, b), attrs)
+    product = e.op.build(e.graph, (a, b), e.attrs)
+    over = () if e.plates == plates else attrs["over"]
+    return _sum(product, axes=(), over=over) if over else product
+
+
+def _depth(e: Expr) -> int:
+    """The number of products that an element of a contraction sums over event axes."""
+    left, right, out = e.attrs["left"], e.attrs["right"], e.attrs["out"]
+    lengths = dict(zip(left, e.args[0].shape, strict=True))
+    return math.prod(n for label, n in lengths.items() if label in right and label not in out)
 
 
 def _by_elements(e: Expr, views: dict[Expr, View]) -> Expr:

@@ -88,9 +88,11 @@ def _sliced(expr: Expr, view: View) -> View:
 
 
 def _of_windows(expr: Expr, view: View) -> View:
-    moved = zip(view.strides[-2:], expr.attrs["stride"], strict=True)
-    between = tuple(step * stride for step, stride in moved)
-    return view._replace(strides=(*view.strides[:-2], *between, *view.strides[-2:]))
+    inside, between = (
+        tuple(a * b for a, b in zip(view.strides[-2:], expr.attrs[name], strict=True))
+        for name in ("dilation", "stride")
+    )
+    return view._replace(strides=(*view.strides[:-2], *inside, *between))
 
 
 _RULES: dict[Any, Callable[[Expr, View], View | None]] = {

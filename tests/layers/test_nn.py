@@ -43,6 +43,19 @@ def test_conv2d():
             np.testing.assert_allclose(out[i, f], exact + p["c/b"][f], rtol=1e-10, atol=1e-12)
 
 
+def test_conv_transpose():
+    x = rng.normal(size=(2, 3, 4, 5))
+    out, p = values(
+        lambda g, x: scg.nn.conv_transpose(g, "c", 4, (2, 3), stride=2, output_padding=1)(x),
+        x,
+        (3, 4, 5),
+    )
+    assert p["c/W"].shape == (3, 4, 2, 3)
+    for i in range(2):
+        exact = scg.conv_transpose(x[i], p["c/W"], stride=2, output_padding=1)
+        np.testing.assert_allclose(out[i], exact + p["c/b"][:, None, None], rtol=1e-10, atol=1e-12)
+
+
 def test_layer_norm():
     x = rng.normal(size=(4, 3))
     out, p = values(lambda g, x: scg.nn.layer_norm(g, "n")(x), x, 3)
@@ -78,6 +91,7 @@ LAYERS = {
     "linear": (lambda g: scg.nn.linear(g, "l", 2), 3),
     "mlp": (lambda g: scg.nn.mlp(g, "l", [4, 2]), 3),
     "conv2d": (lambda g: scg.nn.conv2d(g, "l", 2, 2), (3, 4, 4)),
+    "conv_transpose": (lambda g: scg.nn.conv_transpose(g, "l", 2, 2, stride=2), (3, 2, 4)),
     "layer_norm": (lambda g: scg.nn.layer_norm(g, "l"), 3),
     "gru_cell": (lambda g: with_itself(scg.nn.gru_cell(g, "l", 3)), 3),
 }

@@ -21,6 +21,7 @@ POSITIVE = SQUARE @ SQUARE.T
 BATCH = np.stack([SQUARE, SQUARE.T + np.eye(3)])
 IMAGE = rng.normal(size=(2, 5, 6))
 FILTERS = rng.normal(size=(3, 2, 2, 3))
+SMALL = np.random.default_rng(5).normal(size=(3, 2, 3))
 ZEROS = np.array([0.0, 1.5, -2.0, 0.0, 0.7])
 INDEX = np.array([[2, 0], [1, 1], [0, 3]])
 
@@ -33,6 +34,25 @@ def convolve(x, w):
     return np.stack(
         [sum(scipy.signal.correlate2d(x[c], f[c], mode="valid") for c in range(len(x))) for f in w]
     )
+
+
+def apart(w, dilation):
+    """Filters with zeros between their elements."""
+    height, width = ((n - 1) * d + 1 for n, d in zip(w.shape[-2:], dilation, strict=True))
+    out = np.zeros((*w.shape[:2], height, width))
+    out[..., :: dilation[0], :: dilation[1]] = w
+    return out
+
+
+def enlarge(x, w, stride):
+    """Every element of an image spreads its filters around; the adjoint of convolve."""
+    (_, rows, columns), (_, filters, height, width) = x.shape, w.shape
+    shape = (rows - 1) * stride[0] + height, (columns - 1) * stride[1] + width
+    out = np.zeros((filters, *shape))
+    for i, j in np.ndindex(rows, columns):
+        a, b = i * stride[0], j * stride[1]
+        out[:, a : a + height, b : b + width] += np.einsum("c,cfhw->fhw", x[:, i, j], w)
+    return out
 
 
 def project(x):
@@ -217,6 +237,25 @@ ROWS = {
         [IMAGE, FILTERS],
         lambda x, w: convolve(np.pad(x, ((0, 0), (1, 1), (1, 1))), w)[:, ::2, ::3],
     ),
+    "conv2d with dilation": (
+        lambda x, w: convolution.conv2d(x, w, stride=(1, 2), dilation=(2, 1)),
+        [IMAGE, FILTERS],
+        lambda x, w: convolve(x, apart(w, (2, 1)))[:, :, ::2],
+    ),
+    "conv_transpose": (
+        convolution.conv_transpose,
+        [SMALL, FILTERS],
+        lambda x, w: enlarge(x, w, (1, 1)),
+    ),
+    "conv_transpose with steps": (
+        lambda x, w: convolution.conv_transpose(
+            x, w, stride=(2, 3), padding=(1, 0), output_padding=(0, 2), dilation=(2, 1)
+        ),
+        [SMALL, FILTERS],
+        lambda x, w: np.pad(enlarge(x, apart(w, (2, 1)), (2, 3)), ((0, 0), (0, 0), (0, 2)))[
+            :, 1:-1
+        ],
+    ),
     "max_pool": (
         lambda x: convolution.max_pool(x, 2),
         [IMAGE],
@@ -317,6 +356,16 @@ def test_local_parameters_learn():
         (lambda x: decompositions.solve(np.eye(3), x[0, 0]), "got a scalar"),
         (lambda x: linalg.matmul(np.ones((2, 4, 3)), np.stack([x] * 3)), "do not broadcast"),
         (lambda x: convolution.conv2d(x, np.ones((1, 1, 2, 2))), "a batch is a plate"),
+        (lambda x: convolution.conv2d(x[None], np.ones((1, 2, 2, 2))), "1 channels, the filters"),
+        (lambda x: convolution.conv2d(x[None], np.ones((1, 1, 2, 2)), dilation=3), "does not fit"),
+        (
+            lambda x: convolution.conv_transpose(x[None], np.ones((1, 1, 2, 2)), output_padding=1),
+            "smaller than the stride",
+        ),
+        (
+            lambda x: convolution.conv_transpose(x[None], np.ones((1, 1, 2, 2)), padding=2),
+            "leaves nothing",
+        ),
         (lambda x: convolution.max_pool(x, 5), "does not fit"),
         (lambda x: convolution.max_pool(x, 0), "at least 1"),
         (lambda x: np.take_along_axis(x, x, 0), "expected an integer node"),

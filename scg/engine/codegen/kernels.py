@@ -229,6 +229,11 @@ class _Writer:
         if row.from_zero:
             self._begin(item.to, "0")
         code = type_code(item.expr.args[0].kind, self.real)
+        if row.adjoint:
+            at, tail = self._at(item.to, self.depth), self._tail(item.to)
+            total = f"load_{code}({at}, {tail}) + {self._load(item.args[0])}"
+            self.start[self.depth].append(f"store_{code}({at}, {total}, {tail})")
+            return
         arguments = [self._here(axes) for axes in (item.to, *item.args)]
         for number in item.numbers:
             self.words.append(Word("number", None, (), number))

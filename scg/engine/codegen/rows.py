@@ -40,10 +40,6 @@ def _movements(code: str) -> None:
     T: Any = {"f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_}[code]
 
     @shown
-    def add(out, x):
-        put(out, zero, get(out, zero) + get(x, zero))
-
-    @shown
     def take(out, x, k, step, n):
         """out = x[k], where k may count from the end."""
         at = get_i8(k, zero)

@@ -22,7 +22,7 @@ from scg.engine.interpreter import full
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.ops.reductions import REDUCTIONS
-from scg.schedule.entries import Axes, Loop
+from scg.schedule.entries import Axes, Item, Loop
 from scg.schedule.sources import type_of
 
 _sum = REDUCTIONS[0]
@@ -117,24 +117,31 @@ def loop_parts(
     room : callable
         Gives bytes in the frame a place.
     """
-    if not words or words[0].kind != "size" or any(item.kind == "row" for item in loop.items):
+    if not words or words[0].kind != "size":
         return Cut([call])
     axis = words[0].along[-1]
-    lengths: list[Any] = [
-        value for word, value in zip(words, call.words, strict=True) if word.kind == "size"
+    nest: list[tuple[Axis, Any]] = [
+        (word.along[-1], value)
+        for word, value in zip(words, call.words, strict=True)
+        if word.kind == "size"
     ]
+    rows = [item for item in loop.items if item.kind == "row"]
+    if not all(_apart(item, nest, stride, sizes) for item in rows):
+        return Cut([call])  # parts might write to the same elements
+    lengths = [length for _, length in nest]
     operations = math.prod(lengths) * len(loop.items)
     at = ends(lengths[0], operations)
     if at is None:
         return Cut([call])
     reduced = {item.to.base: item for item in loop.stored if item.kind == "reduce"}
+    filled = {item.to.base: item.to for item in (*reduced.values(), *rows)}
     apart: dict[Expr, list[int]] = {}
     parts = [[end - start, *call.words[1:]] for start, end in pairwise(at)]
     for k, (word, value) in enumerate(zip(words, call.words, strict=True)):
         if word.axes is None:
             continue
         base = word.axes.base
-        axes = reduced[base].to if base in reduced else word.axes
+        axes = filled.get(base, word.axes)
         step = stride(axes, axis) if moves(axes, axis) else 0
         if isinstance(value, At) and step:
             item = type_of(base, real).itemsize
@@ -157,6 +164,21 @@ def loop_parts(
         row = At(None, room(8 * count))
         joins.append(Call(function, Join(count, At(base, 0), first, length, len(parts), row)))
     return Cut([Call(call.function, part) for part in parts], operations, joins)
+
+
+def _apart(
+    item: Item,
+    nest: list[tuple[Axis, int]],
+    stride: Callable[[Axes, Axis], int],
+    sizes: Mapping[Plate, int],
+) -> bool:
+    """Whether steps along the outermost axis divide the result of an adjoint among them."""
+    (axis, length), *inner = nest
+    if not item.expr.op.row.adjoint or not moves(item.to, axis):
+        return False
+    step = stride(item.to, axis)
+    reach = sum((n - 1) * stride(item.to, a) for a, n in inner if moves(item.to, a))
+    return reach < step and step * length == math.prod(full(item.to.base, sizes))
 
 
 def joins_of(loop: Loop, real: np.dtype) -> set[str]:
