@@ -23,7 +23,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("scg", "tests", "setup.cfg", "pyproject.toml")
-LAWS = "matrix compositions plates mixing credit layers second_order mixed stops state bias".split()
+LAWS = (
+    "matrix compositions random plates mixing credit layers second_order mixed stops state bias"
+).split()
 #: Other suites that ought to notice, by name.
 SUITES = {
     "arguments": "tests/test_arguments.py",
@@ -179,6 +181,14 @@ MUTATIONS = [
         "mixing",
     ),
     Mutation(
+        "prior-of-a-parent-beside-a-value-of-its-child",
+        "scg/compiler/first_run.py",
+        "keep = conditions(keep, weights)",
+        "keep = tuple(keep)",
+        "a cost of a grandparent and a grandchild is summed over the former too early",
+        "random",
+    ),
+    Mutation(
         "mean-for-sum-over-a-plate",
         "scg/compiler/objective.py",
         'if reduction(plate, cost) == "mean":',
@@ -329,6 +339,14 @@ MUTATIONS = [
         "weight=dist.prob(x)",
         'weight=__import__("numpy").exp(dist.log_prob(x))',
         "zero times the slope of log 0 is NaN",
+        "impossible",
+    ),
+    Mutation(
+        "latent-through-one-over-p",
+        "scg/distributions/categorical.py",
+        "return rest * place - log(first * (x + rest * exp(place)) + rest * e)",
+        "return -log(first + rest * e * exp(-place))",
+        "the gradient of the variance passes 1/p², infinite in single precision",
         "impossible",
     ),
     Mutation(
