@@ -1,9 +1,8 @@
-"""ARMS: several mutually antithetic draws of binary values."""
+"""ARMS: several mutually antithetic samples of binary values."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from scg.distributions.protocols import Binary
 from scg.estimators.parts.couplings import Given, copula_named, rarer_first, upside_down
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
 from scg.ir.expr import Expr
@@ -13,20 +12,23 @@ from scg.ops.powers import ratio
 
 
 class ARMS(Estimator):
-    """Leave-one-out on K draws that a copula keeps apart, with an importance weight.
+    """Leave-one-out on K binary samples that a copula keeps apart, with an importance weight.
+
+    1/K Σ_i (f(b_i) − 1/(K−1) Σ_{j≠i} f(b_j)) (w (b_i − p))ᵀ ∇θ α(θ), with the logits α, p = σ(α),
+    w = p (1 − p)/(m − C(m, m)), m = min(p, 1 − p), and C the joint CDF of two of the uniforms: K
+    evaluations. Use it where :class:`DisARM`, the case K = 2, can be given more samples; unlike
+    :class:`LeaveOneOut`, whose samples are independent, it needs binary values.
 
     Parameters
     ----------
     samples : int
-        K ≥ 2, the number of draws. Nodes of one layer that are given one instance share them.
+        K ≥ 2. Nodes of one layer that are given one instance share the samples.
     copula : {"dirichlet", "gaussian", "independent"}
-        The joint law of the K uniforms; with independent ones it is leave-one-out.
+        Joint distribution of the K uniforms. The Dirichlet copula is reflected for p > 1/2.
 
-    Notes
-    -----
-    pq/(m − C(m, m)) · 1/K Σ_i (f(b_i) − 1/(K−1) Σ_{j≠i} f(b_j)) (b_i − p), with q = 1 − p,
-    m = min(p, q) and C the joint CDF of two of the uniforms; Dimitriev and Zhou (2021).
-    As there, the Dirichlet copula is turned round for p > 1/2. Two draws give DisARM.
+    References
+    ----------
+    Dimitriev and Zhou (2021), *ARMS*.
     """
 
     evaluations = "K"
@@ -44,7 +46,7 @@ class ARMS(Estimator):
         copula_named("ARMS", copula)
         self.copula = copula
 
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
+    def draw(self, dist: Binary, noise: Sampler) -> Draw:
         """Draw 1[uᵢ < p] for coupled uniforms."""
         coupling = copula_named("ARMS", self.copula)
         plate = noise.plate(self.samples)
@@ -54,12 +56,11 @@ class ARMS(Estimator):
         x = stop(dist.sample(Given(u)))
         return Draw(x, plate=plate, coupling=(coupled, coupling))
 
-    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
-        """Inject the weighted difference to the other draws along log p of each draw."""
-        assert draw.plate is not None
+    def term(self, dist: Binary, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
+        """Inject the weighted difference to the other samples along log p of each sample."""
         p, q = dist.prob_elementwise(1.0), dist.prob_elementwise(0.0)
         m = minimum(p, q)
         both = copula_named("ARMS", self.copula).cdf(m, m, self.samples)
         weight = maximum(p, q) / (1.0 - ratio(both, m))
-        signal = weight * (downstream.cost - downstream.others(draw.plate))
+        signal = weight * (downstream.cost - downstream.others(draw.samples))
         return along(signal, dist.log_prob(draw.value, elementwise=True))

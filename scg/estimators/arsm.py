@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from scg.distributions.protocols import Classes
 from scg.estimators.parts.couplings import times
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
@@ -17,15 +16,17 @@ from scg.ops.statistics import argmin
 
 
 class ARSM(Estimator):
-    """All swaps of two entries of a Dirichlet vector, each of which draws the classes anew.
+    """All swaps of two entries of a Dirichlet vector, each of which chooses the classes anew.
 
-    Notes
-    -----
-    With π ~ Dir(1, ..., 1), logits φ, and z^{c⇌j} = argmin_i π_i e^{−φ_i} after π_c and π_j were
-    exchanged: ∂/∂φ_c ≈ Σ_j (f(z^{c⇌j}) − 1/C Σ_m f(z^{m⇌j})) (1/C − π_j); Yin, Yue and Zhou
-    (2019). Every swapped draw has the law of the node, so that the 1 + C(C−1)/2 draws lie on one
-    plate. All variables of an event swap together; each node has a plate of its own. Two classes
-    give ARM.
+    Σ_c Σ_j (f(z(c, j)) − 1/C Σ_m f(z(m, j))) (1/C − π_j) ∇θ φ_c(θ), with C classes, their logits φ,
+    π ~ Dirichlet(1, ..., 1) and z(c, j) = argmin_i π_i exp(−φ_i) after π_c and π_j were exchanged:
+    1 + C(C−1)/2 evaluations. Use it for few classes; :class:`CARMS` and :class:`CategoricalDisARM`
+    need fewer evaluations. Every swapped sample has the node's distribution, so that all lie on one
+    sample plate. The variables of an event swap together. Two classes give ARM.
+
+    References
+    ----------
+    Yin, Yue and Zhou (2019).
     """
 
     evaluations = "1 + C(C−1)/2"
@@ -34,12 +35,12 @@ class ARSM(Estimator):
     formula = "Σ_c Σⱼ (f(z(c, j)) − 1/C Σₘ f(z(m, j))) (1/C − πⱼ) ∇θ φ_c(θ)"
     cites = ("yin2019arsm",)
 
-    def draws(self, dist: Any) -> int:
-        """Return the number of swaps, none included."""
+    def draws(self, dist: Classes) -> int:
+        """Number of swaps, that of no entries included."""
         classes = len(dist.coordinate_values())
         return 1 + classes * (classes - 1) // 2
 
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
+    def draw(self, dist: Classes, noise: Sampler) -> Draw:
         """Draw a point of the simplex by breaking a stick, then a class for each swap."""
         classes, rest, parts = dist.classes, 1.0, []
         for k in range(1, classes):
@@ -56,17 +57,17 @@ class ARSM(Estimator):
         gain = times(noise.constant(gains, plate), 1.0 / classes - shares)
         return Draw(x, plate=plate, aux={"gain": gain})
 
-    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
-        """Inject the cost of each draw times its gain along the logits."""
+    def term(self, dist: Classes, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
+        """Inject the cost of each sample times its gain along the logits."""
         return along(downstream.cost * draw.aux["gain"], dist.finite_log_probs)
 
 
 def _swaps(classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Permutation matrices of the swaps, and what each gives to 1/C − π for the logits.
+    """Permutation matrices of the P swaps, and matrices that map 1/C − π to gains of the logits.
 
-    The estimate is a linear function of the costs of the draws: a draw of the swap c ⇌ j has
-    the factor (1/C − π_j)(e_c − 1/C) and, for c ≠ j, the same with c and j exchanged. Draws have
-    the weight 1/P on their plate of P, which the gains undo.
+    The estimate is linear in the costs: that of the swap c ⇌ j has the factor
+    (1/C − π_j)(e_c − 1/C) and, for c ≠ j, the same with c and j exchanged. Samples have the weight
+    1/P, which the gains undo.
     """
     pairs = [(i, j) for i in range(classes) for j in range(i)]
     eye, centred = np.eye(classes), np.eye(classes) - 1.0 / classes

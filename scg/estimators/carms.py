@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions.protocols import Classes
 from scg.errors import EstimatorError
 from scg.estimators.parts.class_orders import in_random_order
 from scg.estimators.parts.couplings import copula_named, times
@@ -19,32 +20,35 @@ from scg.ops.reductions import plate_sum, sum
 from scg.ops.shape import np_expand_dims
 from scg.ops.statistics import argmax
 
-_MONTE_CARLO = 100  # copies of the draws from which the published code takes the joint law
+_MONTE_CARLO = 100  # copies from which the published code estimates the joint distribution
 _SMOOTHING, _CLIP = 1e-3, (0.01, 10.0)
 
 
 class CARMS(Estimator):
-    """Leave-one-out on K draws of classes that a copula keeps apart, with importance weights.
+    """Leave-one-out on K samples of classes that a copula keeps apart, with importance weights.
+
+    1/(K(K−1)) Σ_{i<j} p(x_i) p(x_j)/P(x_i, x_j) (f(x_i) − f(x_j)) ∇θ (log p(x_i; θ) − log p(x_j;
+    θ)) with P the joint distribution of two samples: K evaluations. Use it for classes and any cost
+    where several samples are affordable. Not to be confused with :class:`UnorderedSet`, whose
+    samples are distinct. Two classes give :class:`ARMS`.
 
     Parameters
     ----------
     samples : int
-        K ≥ 2, the number of draws. Nodes of one layer that are given one instance share them.
+        K ≥ 2. Nodes of one layer that are given one instance share the samples.
     copula : {"dirichlet", "gaussian", "independent"}
-        The joint law of the K uniforms; with independent ones it is leave-one-out.
+        Joint distribution of the K uniforms.
     sampling : {"inverse", "gumbel"}
-        Search on the CDF, in a random order of the classes (CARMS-I), or the largest of perturbed
-        log-probabilities (CARMS-G), whose joint law is estimated from further draws: biased.
+        Search on the CDF, in one of C(C−1)/2 random orders of the C classes (CARMS-I): each pair of
+        classes is at the two ends of an order, so that P is nowhere zero, and the weight is exact.
+        Or the largest of perturbed log-probabilities (CARMS-G): P is estimated from further
+        samples, smoothed and clipped as in the published code, which is biased.
     allow_biased : bool
         Do not warn where ``sampling="gumbel"`` makes the estimator biased.
 
-    Notes
-    -----
-    1/(K(K−1)) Σ_{i<j} p(x_i) p(x_j)/P(x_i, x_j) (f(x_i) − f(x_j)) (∇ log p(x_i) − ∇ log p(x_j)),
-    P being the joint law of two draws; Dimitriev and Zhou (2021). One of C(C−1)/2 orders is
-    drawn; each pair of classes is at the two ends of one of them, so that P is nowhere zero. The
-    weight is exact. The published code smooths and clips it, which is biased; CARMS-G does so
-    here too, as an estimated P may be zero. Two classes give ARMS.
+    References
+    ----------
+    Dimitriev and Zhou (2021), *CARMS*.
     """
 
     evaluations = "K"
@@ -74,10 +78,10 @@ class CARMS(Estimator):
 
     @property
     def unbiased(self) -> bool:  # type: ignore[override]
-        """Unbiased where the joint law of two draws is known."""
+        """Whether the joint distribution of two samples is known."""
         return self.sampling == "inverse"
 
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
+    def draw(self, dist: Classes, noise: Sampler) -> Draw:
         """Draw K classes, and compute the weights of pairs of different classes."""
         plate = noise.plate(self.samples)
         draw = self._by_order if self.sampling == "inverse" else self._by_gumbel
@@ -87,26 +91,25 @@ class CARMS(Estimator):
         aux = {"chosen": chosen, "weights": weights}
         return Draw(x, plate=plate, coupling=coupled, aux=aux)
 
-    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
-        """Inject the weighted differences to the other draws along log p of each draw.
+    def term(self, dist: Classes, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
+        """Inject the weighted differences to the other samples along log p of each sample.
 
         Σ_j w(x_i, x_j) (f_i − f_j) is bilinear in one-hot vectors: two sums over the plate do.
         """
-        assert draw.plate is not None
         chosen, weights = draw.aux["chosen"], draw.aux["weights"]
         cost = downstream.cost
-        counts = plate_sum(chosen, draw.plate)
-        costs = plate_sum(chosen * cost, draw.plate)
+        counts = plate_sum(chosen, draw.samples)
+        costs = plate_sum(chosen * cost, draw.samples)
         met, met_costs = times(weights, counts), times(weights, costs)
         signal = sum(chosen * (cost * met - met_costs), axis=-1) / (self.samples - 1.0)
         return along(signal, dist.log_prob(draw.value, elementwise=True))
 
-    def _by_order(self, dist: Any, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
+    def _by_order(self, dist: Classes, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
         coupling = copula_named("CARMS", self.copula)
         index, joint, coupled = in_random_order(dist, coupling, noise, plate)
         return index, _ratio(dist.probs, joint, 0.0), (coupled, coupling)
 
-    def _by_gumbel(self, dist: Any, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
+    def _by_gumbel(self, dist: Classes, noise: Sampler, plate: Plate) -> tuple[Any, ...]:
         coupling, logp = copula_named("CARMS", self.copula), dist.log_probs
 
         def largest(shape: tuple[int, ...], tag: str) -> Any:
@@ -121,7 +124,7 @@ class CARMS(Estimator):
 
 
 def _ratio(p: Expr, joint: Expr, smoothing: float) -> Expr:
-    """p_c p_d / P(c, d), zero for a class with itself, where there is no difference to weigh."""
+    """p_c p_d / P(c, d), and 0 for a class with itself, whose difference is 0."""
     both = np_expand_dims(p, -1) * np_expand_dims(p, -2)
     if smoothing:
         ratio = minimum(maximum((both + smoothing) / (joint + smoothing), _CLIP[0]), _CLIP[1])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.protocols import Classes
 from scg.errors import EstimatorError
 from scg.estimators.parts.couplings import antithetic, times
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
@@ -23,7 +23,14 @@ from scg.ops.statistics import argmax
 
 
 class CategoricalDisARM(Estimator):
-    """Two draws of classes whose binary choices are antithetic pairs.
+    """Two samples of classes whose binary choices are antithetic pairs.
+
+    1/2 (f(z) − f(z̃)) Σ_n g_n ∇θ φ_n(θ), with the choices n of a tree of classes, their logits φ_n
+    and values b_n, b̃_n in the two samples. A choice is active in a sample if the path to the class
+    meets it. g_n = (b_n − b̃_n) σ(|φ_n|) where it is active in both; where it is active in one, b_n
+    − σ(φ_n) or −(b̃_n − σ(φ_n)), because the other sample's cost does not depend on it and is a
+    baseline. Two evaluations. Use it for classes and any cost; :class:`CARMS` has more samples. Two
+    classes give :class:`DisARM`.
 
     Parameters
     ----------
@@ -31,12 +38,9 @@ class CategoricalDisARM(Estimator):
         Break a stick, the classes in ascending order of probability (DisARM-SB), or walk down a
         balanced tree (DisARM-Tree).
 
-    Notes
-    -----
-    A choice n with the logit φ_n and the value b_n is active if the path to the class drawn meets
-    it. Where it is active in both draws it gets DisARM's 1/2 (f − f̃)(b_n − b̃_n) σ(|φ_n|), where it
-    is active in one draw only 1/2 (f − f̃)(b_n − σ(φ_n)): the twin's cost does not depend on the
-    choice and is a baseline; Dong, Mnih and Tucker (2021). Two classes give DisARM.
+    References
+    ----------
+    Dong, Mnih and Tucker (2021).
     """
 
     evaluations = "2"
@@ -57,8 +61,8 @@ class CategoricalDisARM(Estimator):
             )
         self.construction = construction
 
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
-        """Decide every choice with a pair u, 1 − u; the class is the one that all agree with."""
+    def draw(self, dist: Classes, noise: Sampler) -> Draw:
+        """Make all choices with a pair u, 1 − u; the class is the one that agrees with them."""
         ones, zeros = _SPLITS[self.construction](dist.classes)
         p, logp, order = dist.probs, dist.finite_log_probs, None
         if self.construction == "stick":
@@ -79,13 +83,12 @@ class CategoricalDisARM(Estimator):
         }
         return Draw(stop(dist.of_index(argmax(back, axis=-1))), plate=plate, aux=aux)
 
-    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
-        """Inject the difference to the twin along log p of the active choices of each draw."""
-        assert draw.plate is not None
+    def term(self, dist: Classes, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
+        """Inject the difference to the twin along log p of the active choices of each sample."""
         choices, active = draw.aux["choices"], draw.aux["active"]
-        twin = plate_sum(active, draw.plate) - active
+        twin = plate_sum(active, draw.samples) - active
         weight = where(greater(twin, 0.5), maximum(choices.probs, 1.0 - choices.probs), 1.0)
-        signal = active * weight * (downstream.cost - downstream.others(draw.plate))
+        signal = active * weight * (downstream.cost - downstream.others(draw.samples))
         return along(signal, choices.log_prob(stop(draw.aux["values"]), elementwise=True))
 
 

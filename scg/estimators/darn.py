@@ -12,19 +12,22 @@ from scg.ops.shape import np_reshape
 
 
 class DARN(Estimator):
-    """Score function whose learning signal is linearised at the draw, unit by unit; biased.
+    """Score function whose learning signal is linearised at the sample, unit by unit; biased.
+
+    Σ_i g_i (x_i − x̄_i) ∇θ log p_i(x_i; θ) over the units i, with g = f′(x), x̄ = 1/2 for binary
+    values and 1/C for one-hot vectors of C classes: one evaluation and its slope. It is the score
+    function with the baseline f(x) + gᵀ(x̄ − x) ≈ f(x̄), which depends on the sample. For binary
+    values it is exact where the cost is quadratic in each of them. For smooth costs; MuProp expands
+    at the mean instead, and is unbiased.
 
     Parameters
     ----------
     allow_biased : bool
         Do not warn.
 
-    Notes
-    -----
-    f′(x)ᵀ(x − x̄) ∇θ log p(x; θ) for every unit, x̄ = 1/2 for binary values and 1/C for one-hot
-    vectors; Gregor et al. (2014). It is the score function with f(x) + f′(x)ᵀ(x̄ − x), which
-    approximates f(x̄), as a baseline that depends on the draw. For binary values it is exact where
-    the cost is quadratic in each of them.
+    References
+    ----------
+    Gregor et al. (2014).
     """
 
     unbiased = False
@@ -38,7 +41,7 @@ class DARN(Estimator):
         self.allow_biased = allow_biased
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw the discrete value with the derivative (x − x̄) log p(x) of each unit."""
+        """Draw the discrete value with the derivative of (x − x̄) log p(x) of each unit."""
         x = stop(dist.sample(noise))
         centre = np.mean(dist.coordinate_values(), axis=0)
         logp = dist.log_prob(x, elementwise=True)

@@ -24,20 +24,23 @@ from scg.ops.linalg import dot
 class DoubleCV(Estimator):
     """Leave-one-out with Taylor expansions of both the own cost and the others' costs.
 
+    1/K Σ_k (f(x_k) + α b_k − 1/(K−1) Σ_{j≠k} (f(x_j) + α b_j)) ∇θ log p(x_k; θ) − α ḡ_kᵀ ∇θ μ(θ),
+    with b_k = ḡ_kᵀ (x_k − μ) and ḡ_k the mean slope of the cost at the other samples: K evaluations
+    and their slopes, plus K of replays with the nodes below at their means, if there are any. Use
+    it where the cost has a slope and several samples are affordable; with one sample use
+    :class:`MuProp`.
+
     Parameters
     ----------
     samples : int
-        K ≥ 2. One instance given to several nodes draws K whole paths.
+        K ≥ 2. Nodes that are given one instance are sampled jointly, K whole paths.
     scale : float, optional
-        The factor α of the expansions; without it α is learned on the variance, from 0. An
-        expansion subtracted in full is α = −1.
+        The factor α; an expansion subtracted in full is α = −1. Without it α is learned on the
+        variance of the estimate, from 0.
 
-    Notes
-    -----
-    1/K Σ_k (f(x_k) + α b_k − 1/(K−1) Σ_{j≠k} (f(x_j) + α b_j)) ∇θ log p(x_k; θ) − α ḡ_kᵀ ∇θ μ(θ),
-    with b_k = ḡ_kᵀ (x_k − μ) and ḡ_k the mean slope of the cost at the other draws; Titsias and Shi
-    (2022, section 3). Slopes are those of a replay with the nodes below at their means, and cost no
-    further evaluation where there are none.
+    References
+    ----------
+    Titsias and Shi (2022), section 3.
     """
 
     orders = ANY_ORDER
@@ -55,19 +58,15 @@ class DoubleCV(Estimator):
         self.scale = scale
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"K": self.samples} | ({} if self.scale is None else {"α": self.scale})
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Subtract the others' corrected costs and the own expansion, whose gradient is known."""
-        assert draw.plate is not None
         alpha: Any = self.scale
         if alpha is None:
             alpha = memory.parameter("alpha", (), lambda rng, shape: np.zeros(shape), "variance")
         slope = downstream.at(draw.value, below="mean").slope
-        away = stop(alpha * downstream.others(draw.plate, slope))
+        away = stop(alpha * downstream.others(draw.samples, slope))
         expansion = dot(away, draw.value - stop(dist.mean()))
-        a = downstream.others(draw.plate, downstream.cost + expansion) - expansion
+        a = downstream.others(draw.samples, downstream.cost + expansion) - expansion
         return control_variate(draw, a, correction=-dot(away, dist.mean()))

@@ -7,11 +7,16 @@ from scg.estimators.protocol import ANY_ORDER, Draw, Estimator, Sampler
 
 
 class Enumeration(Estimator):
-    """Put the whole support on a plate, weighted with its probabilities; no noise remains.
+    """Exact sum over a finite support, weighted with its probabilities; no noise remains.
 
-    Notes
-    -----
-    Σ_x f(x) ∇θ p(x; θ). Every node has a plate of its own: plates of several nodes nest.
+    Σ_x f(x) ∇θ p(x; θ), over all values x of the event: |support| evaluations. Use it for small
+    supports. The values lie on a sample plate; those of several nodes nest, so that numbers of
+    values multiply. Not to be confused with :class:`RAM`, which sums over one coordinate at a time,
+    or ``scg.exact``, which averages over the whole graph.
+
+    References
+    ----------
+    Mohamed et al. (2020).
     """
 
     orders = ANY_ORDER
@@ -22,11 +27,11 @@ class Enumeration(Estimator):
     cites = ("mohamed2020",)
 
     def draws(self, dist: Distribution) -> int:
-        """Return the number of values."""
+        """Number of values."""
         return dist.cardinality()
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Return all values, weighted with their probabilities."""
+        """All values, weighted with their probabilities."""
         plate = noise.plate(dist.cardinality())
         x = noise.constant(dist.enumerate_support(), plate)
         return Draw(x, plate=plate, weight=dist.prob(x))

@@ -13,24 +13,25 @@ from scg.ops.gradient import stop
 
 
 class GappedStraightThrough(Estimator):
-    """Straight-through with the draw's class raised to the top and the others a gap below; biased.
+    """Straight-through with the sample's class raised a gap above the others; biased.
+
+    f′(x)ᵀ ∇θ softmax((log p(θ) + m(x))/τ), with the temperature τ and m held fixed:
+    m_c = [c = x] (max log p − log p_c) − [c ≠ x] max(0, log p_c − max log p + gap). One evaluation
+    and its slope. Use it like straight-through :class:`GumbelSoftmax`; m depends on the sample
+    alone, not on perturbations, so that the derivative varies less.
 
     Parameters
     ----------
     temperature : float or callable
         τ > 0, or a schedule: a function of the number of calls made, in NumPy notation.
     gap : float or None
-        The gap > 0; with None it is −log(1 − π)/π with π the probability of the draw, the mean gap
-        of Gumbel-perturbed logits.
+        The gap > 0; None is −log(1 − π)/π with π = p(x), the mean gap of Gumbel-perturbed logits.
     allow_biased : bool
         Do not warn.
 
-    Notes
-    -----
-    f′(x) ∇θ softmax((log p + m(x))/τ), held fixed
-    m_c = [c = x] (max log p − log p_c) − [c ≠ x] max(0, log p_c − max log p + gap);
-    Fan et al. (2022, sec. 4). The perturbation knows no noise, so that the derivative varies with
-    the draw alone.
+    References
+    ----------
+    Fan et al. (2022), section 4.
     """
 
     unbiased = False
@@ -57,7 +58,6 @@ class GappedStraightThrough(Estimator):
         self.allow_biased = allow_biased
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"τ": self.temperature}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from scg.arguments import Fraction
+from scg.distributions.base import Distribution
 from scg.estimators.baselines.per_unit import PerUnit
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along
 from scg.ir.expr import Expr
@@ -16,7 +15,14 @@ from scg.ops.reductions import sum
 
 
 class GradientPredictor(Estimator):
-    """For binary units: inject a prediction of the unbiased estimate; biased until it has learned.
+    """Learned prediction of the unbiased estimate, for binary units; biased until it has learned.
+
+    Σ_i (w_i0 + w_i1 g_i μ_i (1 − μ_i) + w_i2 x_i) ∇θ α_i(θ), with the slope g = f′(x), the means μ,
+    the logits α, and weights w that learn by least squares to predict (x_i − μ_i)(f(x) − b_i), b
+    the baseline :class:`~scg.baselines.PerUnit`: one evaluation and its slope, with the nodes below
+    at their means. w starts as (0, 1, 0), which is straight-through. Because of w_i0 a prediction
+    that has converged has the mean of the unbiased estimate, and less variance. For stationary
+    problems of binary units and smooth costs; the bias returns whenever parameters move.
 
     Parameters
     ----------
@@ -25,12 +31,9 @@ class GradientPredictor(Estimator):
     allow_biased : bool
         Do not warn.
 
-    Notes
-    -----
-    ĝ_i = w_i0 + w_i1 f′(x)_i p_i (1 − p_i) + w_i2 x_i in the logit of unit i, which learns by least
-    squares to predict (x_i − p_i)(f(x) − b_i); Bengio (2013) and Bengio, Léonard and Courville
-    (2013). Straight-through is w = (0, 1, 0), where it starts. Because of the constant a predictor
-    that has converged has the unbiased estimate's mean, with less variance.
+    References
+    ----------
+    Bengio (2013); Bengio, Léonard and Courville (2013).
     """
 
     unbiased = False
@@ -44,7 +47,7 @@ class GradientPredictor(Estimator):
         self.decay = decay
         self.allow_biased = allow_biased
 
-    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the prediction, and learn it by least squares."""
         x, mu, unit = draw.value, stop(dist.mean()), downstream.unit
         cost = stop(downstream.cost)

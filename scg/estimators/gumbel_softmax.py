@@ -12,25 +12,28 @@ from scg.ops.gradient import graft, stop
 
 
 class GumbelSoftmax(Estimator):
-    """The Concrete relaxation of binary values and one-hot vectors; biased.
+    """Concrete relaxation of binary values and one-hot vectors; biased.
+
+    f′(h)ᵀ ∇θ y(θ, ε), y(θ, ε) = softmax((log p(θ) + ε)/τ), with the temperature τ, Gumbel variables
+    ε and h = y; for binary values y = σ((logits + logistic)/τ). One evaluation and its slope. Use
+    it for smooth costs where a biased gradient of low variance will do. By default the cost is that
+    of another model, in which y replaces the sample x; with ``hard=True`` h = x (straight-through
+    Gumbel-softmax). :class:`REBAR` removes the bias of the same relaxation.
 
     Parameters
     ----------
     temperature : float or callable
         τ > 0, or a schedule: a function of the number of calls made, in NumPy notation.
     hard : bool
-        Draw the discrete value and differentiate it as if it were the relaxed one
-        (straight-through Gumbel-softmax). Else the relaxed value takes the draw's place, so that
-        the cost is that of another model.
+        Sample the discrete value and differentiate it as if it were the relaxed one.
     learn : bool
-        Let τ be an own parameter that learns on the objective, from `temperature` on.
+        Learn τ on the objective, starting from `temperature`.
     allow_biased : bool
         Do not warn.
 
-    Notes
-    -----
-    f′(y) ∇θ y(θ, ε) at y = softmax((log p + Gumbel)/τ), for binary values σ((logits + logistic)/τ);
-    Jang et al. (2017, eq. 2), Maddison et al. (2017, eqs. 10 and 24). Hard: f′(x) ∇θ y(θ, ε).
+    References
+    ----------
+    Jang et al. (2017), eq. 2; Maddison et al. (2017), eqs. 10 and 24.
     """
 
     unbiased = False
@@ -54,7 +57,6 @@ class GumbelSoftmax(Estimator):
         self.allow_biased = allow_biased
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         tau = {} if self.learn else {"τ": self.temperature}
         return {"h": "x" if self.hard else "y", **tau}
 
@@ -68,5 +70,5 @@ class GumbelSoftmax(Estimator):
 
 
 def straight(x: Expr, soft: Expr) -> Expr:
-    """Return the value `x` with the derivative of `soft`."""
+    """The value `x` with the derivative of `soft`."""
     return graft(x, soft)

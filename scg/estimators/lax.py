@@ -10,19 +10,27 @@ from scg.ops.gradient import stop
 
 
 class LAX(Estimator):
-    """Score function of a continuous draw minus a network of it, whose pathwise gradient is added.
+    """Score function minus a network of the sample, whose pathwise gradient is added; unbiased.
+
+    (f(x) − c(x)) ∇θ log p(x; θ) + ∇θ c(T(θ, ε)), x = T(θ, ε), with c a network that learns on the
+    variance Σ g² of the estimate g, and noise ε: one evaluation. The cost may be a black box. Use
+    it for continuous nodes; for discrete ones :class:`RELAX` has the lower variance: here x is then
+    the latent z, p(z; θ) its density, and the cost is f(H(z)), H a step or an argmax.
 
     Parameters
     ----------
     hidden : tuple of int
-        Widths of the tanh layers of the network, which sees the draw and what the node directly
-        depends on.
+        Widths of the tanh layers of the network, whose inputs are the sample and all that the
+        node directly depends on.
 
     Notes
     -----
-    (f(x) − c_φ(x)) ∇θ log p(x; θ) + ∇θ c_φ(x(θ, ε)); Grathwohl et al. (2018, eq. 5). The cost may
-    be a black box. For a discrete node x is its latent z, log p(z; θ) the density of the latent,
-    and the cost is f(H(z)); RELAX has the lower variance there. φ learns on Σ g².
+    Where a probability p is a parameter, g is of the size 1/p. Below p = 1e-19 its square is
+    infinite in single precision, and `fit` refuses the network's gradient; give logits.
+
+    References
+    ----------
+    Grathwohl et al. (2018), eq. 5.
     """
 
     orders = ANY_ORDER
@@ -34,7 +42,7 @@ class LAX(Estimator):
         self.hidden = tuple(hidden)
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw a stopped value; the credit is that of the continuous variable behind it."""
+        """Draw a stopped value whose score is that of the continuous variable behind it."""
         x = dist.sample(noise)
         if dist.supports("latent"):
             z, law = dist.location() + dist.perturbation(stop(x), noise), dist.latent()
@@ -42,8 +50,6 @@ class LAX(Estimator):
             z, law = x, dist
         return Draw(stop(x), logp=law.log_prob(stop(z)), aux={"z": z, "given": stop(z)})
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Subtract the network's value at the draw and add its pathwise gradient."""
         return network_control(draw, self.hidden, downstream, memory)

@@ -16,18 +16,21 @@ from scg.ir.expr import Expr
 
 
 class LeaveOneOut(Estimator):
-    """Score function on K draws with a leave-one-out baseline (VarGrad, RLOO).
+    """Score function on K samples with a leave-one-out baseline (VarGrad, RLOO).
+
+    1/K Σ_i (f(x_i) − 1/(K−1) Σ_{j≠i} f(x_j)) ∇θ log p(x_i; θ): K evaluations. Use it first for
+    discrete nodes: it works for any distribution and cost, and learns nothing. Nodes that share an
+    instance are sampled jointly, K whole paths; separate instances sample K times for each sample
+    of their parents. :class:`VIMCO` is for costs that are themselves a bound of K particles.
 
     Parameters
     ----------
     samples : int
-        K ≥ 2, the number of draws. One instance given to several nodes draws K whole paths;
-        distinct instances nest.
+        K ≥ 2.
 
-    Notes
-    -----
-    1/K Σ_i (f(x_i) − 1/(K−1) Σ_{j≠i} f(x_j)) ∇θ log p(x_i; θ); Mnih and Rezende (2016),
-    Kool et al. (2019).
+    References
+    ----------
+    Mnih and Rezende (2016); Kool, van Hoof and Welling (2019).
     """
 
     orders = ANY_ORDER
@@ -39,9 +42,6 @@ class LeaveOneOut(Estimator):
     def __init__(self, samples: int = 2):
         self.samples = at_least("LeaveOneOut", samples, 2)
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
-        """Subtract the mean cost of the other draws."""
-        assert draw.plate is not None
-        return control_variate(draw, downstream.others(draw.plate))
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
+        """Subtract the mean cost of the other samples."""
+        return control_variate(draw, downstream.others(draw.samples))

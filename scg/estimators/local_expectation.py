@@ -11,17 +11,21 @@ from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, greater, minimum, possible, where
 from scg.ops.reductions import max, sum
 
-_MOST = 80.0  # of log-ratios, which only those of impossible values exceed: no overflow
+_MOST = 80.0  # log-ratio that only impossible values exceed; its exponential is finite
 
 
 class LocalExpectation(Estimator):
-    """Each coordinate at all its values, everything below kept and reweighted.
+    """Sum over each coordinate given its Markov blanket: what lies below is kept and reweighted.
 
-    Notes
-    -----
-    Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) p(xᵢ = v | mbᵢ) / p(xᵢ = v; θ) ∇θ p(xᵢ = v; θ), with mbᵢ the Markov blanket;
-    Titsias and Lázaro-Gredilla (2015, section 3). With children c the ratio is p(c | x₍ᵢ₌ᵥ₎) over
-    its mean under p(xᵢ); without any it is 1 and the estimate is RAM's.
+    Σ_i Σ_v f(x_{i=v}) q_i(v)/p_i(v) ∇θ p_i(v; θ), with x_{i=v} the sample with coordinate i at the
+    value v, p_i(v) the probability of v, and q_i(v) ∝ p_i(v) p(c | x_{i=v}) that given its Markov
+    blanket, c the children: n |values| + 1 evaluations for n coordinates. Use it where the nodes
+    below should not be sampled again; :class:`RAM` samples them again on the same noise, with
+    bounded weights, and is the same estimate where there are none.
+
+    References
+    ----------
+    Titsias and Lázaro-Gredilla (2015), section 3.
     """
 
     evaluations = "n |values| + 1"
@@ -30,9 +34,7 @@ class LocalExpectation(Estimator):
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) qᵢ(v)/pᵢ(v) ∇θ pᵢ(v; θ)"
     cites = ("titsias2015",)
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the reweighted costs of all alternatives along their probabilities."""
         every = alternatives(dist, draw.value, downstream)
         replay = downstream.at(every.value, below="kept")

@@ -8,14 +8,7 @@ from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.parts.signal import learning_signal
-from scg.estimators.protocol import (
-    ANY_ORDER,
-    Downstream,
-    Draw,
-    Estimator,
-    Memory,
-    control_variate,
-)
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 from scg.ops.linalg import dot
@@ -24,24 +17,31 @@ from scg.ops.linalg import dot
 class MuProp(Estimator):
     """Score function minus a Taylor expansion of the cost, whose gradient is added back.
 
+    (f(x) − a (f(x̄) + f′(x̄)ᵀ(x − x̄)) − b) ∇θ log p(x; θ) + a f′(x̄)ᵀ ∇θ μ(θ), with the Taylor
+    point x̄, the mean μ given the *sampled* parents (with x̄ in its place it is biased), a the
+    `scale` and b the baseline: two evaluations, one of them in a deterministic pass. Use it for
+    costs that are smooth and nearly linear in the sample; where they bend much,
+    :class:`LeaveOneOut` is better. :class:`StraightThrough` is its second part alone, at another
+    point, and biased.
+
     Parameters
     ----------
     mean_field : {"single", "rollout"}
-        Where the expansion is taken: in one deterministic pass with every node at its mean, shared
-        by all nodes; or at the node's own mean given the *sampled* parents, one pass a node.
+        Where the expansion is taken: in one pass with all nodes at their means, shared by all; or
+        at the node's own mean given its sampled parents, in one pass a node.
     scale : float
-        Factor of the control variate; 1 is the paper's.
+        a, in the paper 1.
     baseline : Baseline, optional
         Subtracted from the residual learning signal.
     variance_normalization : bool
-        Divide the residual signal by max(1, σ); biased.
+        Divide the residual signal by max(1, σ), σ a moving average of its standard deviation;
+        biased.
     allow_biased : bool
         Do not warn where variance normalization makes the estimator biased.
 
-    Notes
-    -----
-    (f(x) − f(x̄) − f′(x̄)ᵀ(x − x̄)) ∇θ log p(x; θ) + f′(x̄)ᵀ ∇θ μ(θ); Gu et al. (2016, eq. 6). The
-    correction uses the mean μ given the sampled parents; with the mean-field mean it is biased.
+    References
+    ----------
+    Gu et al. (2016), eq. 6.
     """
 
     orders = ANY_ORDER
@@ -70,12 +70,12 @@ class MuProp(Estimator):
 
     @property
     def unbiased(self) -> bool:  # type: ignore[override]
-        """Unbiased unless the signal is normalised."""
+        """Whether the signal is not normalised."""
         return not self.variance_normalization
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Means all along the pass, and a cost that has a slope."""
+        """Means along the pass, a cost that has a slope, and what the baseline requires."""
         return (
             "mean field",
             "differentiable costs",
@@ -83,12 +83,9 @@ class MuProp(Estimator):
         )
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"a": self.scale, "b": self.baseline or 0}
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Subtract the Taylor expansion and add back the gradient of its mean."""
         if self.mean_field == "single":
             replay = downstream.mean_field

@@ -50,6 +50,12 @@ class Draw(NamedTuple):
     coupling: tuple[Expr, Any] | None = None
     aux: dict[str, Any] = {}  # noqa: RUF012 - never mutated
 
+    @property
+    def samples(self) -> Plate:
+        """The sample plate, for estimators that draw on one."""
+        assert self.plate is not None
+        return self.plate
+
 
 class Replay(Protocol):
     """A second run of the graph below a node, ``do(node = point)``.

@@ -9,14 +9,19 @@ from scg.ir.expr import Expr
 
 
 class RAM(Estimator):
-    """Reparameterization and marginalization: each coordinate at all its values, the rest as drawn.
+    """Sum over each coordinate's values, the others as sampled: reparameterize and marginalize.
 
-    Notes
-    -----
-    Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ p(xᵢ = v; θ), where f runs the graph below again on the same noise; Tokui
-    and Sato (2017, section 4). For one coordinate's own logit, its parents given, this is the mean
-    of the score-function estimate over the coordinate, for every baseline that ignores it: no such
-    estimate has a smaller variance. Where coordinates share a logit it may.
+    Σ_i Σ_v f(x_{i=v}) ∇θ p_i(v; θ), with x_{i=v} the sample with coordinate i at the value v,
+    p_i(v) the probability of v, and f sampled below on the same noise: n |values| + 1 evaluations
+    for n coordinates. Use it for low variance where that many are affordable. For one coordinate's
+    own logit, given its parents, it is the mean of the score-function estimate over the coordinate,
+    for every baseline that ignores it: none has a smaller variance. Where coordinates share a logit
+    one may. :class:`LocalExpectation` keeps the nodes below instead; :class:`Enumeration` sums over
+    all coordinates jointly.
+
+    References
+    ----------
+    Tokui and Sato (2017), section 4.
     """
 
     evaluations = "n |values| + 1"
@@ -25,8 +30,6 @@ class RAM(Estimator):
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ pᵢ(v; θ)"
     cites = ("tokui2017",)
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the costs of all alternatives along their probabilities."""
         return marginalized(dist, draw.value, downstream)

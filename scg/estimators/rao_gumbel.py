@@ -13,21 +13,24 @@ from scg.ops.reductions import plate_sum
 
 
 class RaoGumbel(Estimator):
-    """Straight-through Gumbel-softmax, its derivative averaged over the noise given the draw.
+    """Straight-through Gumbel-softmax averaged over the noise given the sample; biased.
+
+    f′(x)ᵀ 1/K Σ_k ∇θ softmax((log p(θ) + ε_k)/τ), ε_k ~ p(ε | x), with the temperature τ and
+    perturbations ε: one evaluation and its slope. Its mean is that of
+    ``GumbelSoftmax(hard=True)`` and its variance never larger: use it in its place.
 
     Parameters
     ----------
     temperature : float or callable
         τ > 0, or a schedule: a function of the number of calls made, in NumPy notation.
     resamples : int
-        K ≥ 1, the number of conditional perturbations; the cost is evaluated once.
+        K ≥ 1, the number of conditional perturbations.
     allow_biased : bool
         Do not warn.
 
-    Notes
-    -----
-    f′(x) 1/K Σ_k ∇θ softmax((log p + ε_k)/τ), ε_k ~ p(ε | x); Paulus et al. (2021, eq. 7). The mean
-    is that of straight-through Gumbel-softmax, the variance is never larger.
+    References
+    ----------
+    Paulus et al. (2021), eq. 7.
     """
 
     unbiased = False
@@ -49,7 +52,6 @@ class RaoGumbel(Estimator):
         self.allow_biased = allow_biased
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"K": self.resamples, "τ": self.temperature}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

@@ -14,26 +14,31 @@ from scg.ir.expr import Expr
 
 
 class REBAR(Estimator):
-    """Score function minus the cost at a relaxation given the draw, whose gradient is added back.
+    """Score function minus the cost at a relaxation given the sample, corrected.
+
+    (f(x) − η f(y(z̃))) ∇θ log p(x; θ) + η ∇θ (f(y(z(θ))) − f(y(z̃(θ)))), y(z) = softmax(z/τ), with
+    the latent z = log p + Gumbel (for binary values log p − log(1 − p) + logistic), its copy z̃
+    given x, the temperature τ and scale η: three evaluations, two of them relaxed. Use it for
+    discrete nodes and smooth costs; where the cost is a black box use :class:`RELAX`. The nodes
+    below are relaxed on their own noise. :class:`GumbelSoftmax` is the relaxation alone, and
+    biased.
 
     Parameters
     ----------
     temperature : float or callable
-        τ > 0 of the relaxation: where learning starts, fixed, or a schedule: a function of the
-        number of calls made, in NumPy notation.
+        τ > 0: fixed, where learning starts, or a schedule: a function of the number of calls made,
+        in NumPy notation.
     scale : float
         η at first.
     learn : bool
-        Let η (and τ, unless it is scheduled) learn on the variance of the estimate; the estimate
-        is unbiased whatever they are.
+        Learn η (and τ, unless it is scheduled) on the variance of the estimate, which is unbiased
+        whatever they are.
     coupled : bool
-        Let z̃ have the value of z, as in the authors' code; else its noise is independent.
+        z̃ has the value of z, as in the authors' code; else its noise is independent.
 
-    Notes
-    -----
-    (f(x) − η f(y(z̃))) ∇θ log p(x; θ) + η ∇θ f(y(z)) − η ∇θ f(y(z̃)), with z = log p + Gumbel, or for
-    binary values log p − log(1 − p) + log u − log(1 − u), z̃ its copy given x, y(z) = softmax(z/τ);
-    Tucker et al. (2017, eq. 6). The nodes below are relaxed on their own noise.
+    References
+    ----------
+    Tucker et al. (2017), eq. 6.
     """
 
     orders = ANY_ORDER
@@ -58,7 +63,6 @@ class REBAR(Estimator):
         self.coupled = coupled
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {} if self.learn else {"τ": self.temperature, "η": self.scale}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

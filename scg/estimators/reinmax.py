@@ -12,20 +12,25 @@ from scg.ops.gradient import stop
 
 
 class ReinMax(Estimator):
-    """Straight-through at the probabilities and half-way to the draw; biased.
+    """Straight-through at the probabilities and half-way to the sample; biased, of second order.
+
+    f′(x)ᵀ (2 J(ρ) − 1/2 J(π))ᵀ ∇θ log p(θ), with π = p(θ), ρ = (x + softmax(log p(θ)/τ))/2, J(π)
+    the derivative of a softmax whose value is π, and the temperature τ: one evaluation and its
+    slope. Use it in place of :class:`StraightThrough` for smooth costs. For binary values its mean
+    is the derivative with f(1) − f(0) by the trapezoidal rule: exact for costs quadratic in each
+    value.
 
     Parameters
     ----------
     temperature : float or callable
-        τ > 0 of the probabilities on the way to which it goes; 1 is of second order.
+        τ > 0; at 1 the estimate is of second order. Or a schedule: a function of the number of
+        calls made, in NumPy notation.
     allow_biased : bool
         Do not warn.
 
-    Notes
-    -----
-    f′(x) (2 J(π₁) − J(π)/2), π₁ = (x + softmax(log p / τ))/2 and J(π) the derivative of a softmax
-    with value π; Liu et al. (2023, algorithm 2). For binary values the mean is the derivative with
-    f(1) − f(0) by the trapezoidal rule: exact for costs that are quadratic in each value.
+    References
+    ----------
+    Liu et al. (2023), algorithm 2.
     """
 
     unbiased = False
@@ -40,7 +45,6 @@ class ReinMax(Estimator):
         self.allow_biased = allow_biased
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"τ": self.temperature}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

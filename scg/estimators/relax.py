@@ -12,27 +12,35 @@ from scg.ir.expr import Expr
 
 
 class RELAX(Estimator):
-    """Score function minus a learned function of the latent given the draw, corrected.
+    """Score function minus a learned function of the latent given the sample, corrected.
+
+    (f(x) − c(z̃)) ∇θ log p(x; θ) + ∇θ (c(z(θ)) − c(z̃(θ))), with c(z) = f(softmax(z/τ)) + r(z), r a
+    network, τ the temperature and z, z̃ the latents of :class:`REBAR`: three evaluations, two of
+    them relaxed, or one if r is the whole of c. r and τ learn on Σ g², the variance of the estimate
+    g up to a constant. Use it where REBAR's relaxation is too far from the cost, or for a black
+    box.
 
     Parameters
     ----------
     temperature : float, callable or None
-        τ > 0 of the relaxation that the cost is evaluated at: where learning starts, or a
-        schedule. With None the network is the whole control variate, and the cost may be a black
+        τ > 0: where learning starts, or a schedule. With None c = r, and the cost may be a black
         box.
     hidden : tuple of int
-        Widths of the tanh layers of the network, which sees the latent and what the node directly
+        Widths of the tanh layers of r, whose inputs are the latent and all that the node directly
         depends on.
     learn : bool
-        Let τ learn with the network; a schedule is followed.
+        Learn τ with the network; a schedule is followed.
     coupled : bool
-        Let z̃ have the value of z; by default its noise is independent, as in the paper.
+        z̃ has the value of z; by default its noise is independent, as in the paper.
 
     Notes
     -----
-    (f(x) − c_φ(z̃)) ∇θ log p(x; θ) + ∇θ c_φ(z) − ∇θ c_φ(z̃), with c_φ(z) = f(softmax(z/τ)) +
-    r_φ(z) and the latents of REBAR; Grathwohl et al. (2018, eq. 8). φ and τ learn on Σ g², the
-    variance of the estimate up to a constant.
+    Where a probability p is a parameter, g is of the size 1/p. Below p = 1e-19 its square is
+    infinite in single precision, and `fit` refuses the network's gradient; give logits.
+
+    References
+    ----------
+    Grathwohl et al. (2018), eq. 8.
     """
 
     orders = ANY_ORDER
@@ -54,17 +62,16 @@ class RELAX(Estimator):
 
     @property
     def evaluations(self) -> str:  # type: ignore[override]
-        """Two relaxed evaluations beside the draw's, if there are any."""
+        """The sample's evaluation, and two relaxed ones if there are any."""
         return "1" if self.temperature is None else "3"
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """A latent; and a cost with a slope where it is relaxed."""
+        """A latent, and a cost with a slope where it is relaxed."""
         relaxed = ("smooth relaxations", "differentiable costs")
         return ("relaxation", *(() if self.temperature is None else relaxed))
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         if self.temperature is None:
             return {"c(z)": "r(z)"}
         return {"c(z)": "f(softmax(z/τ)) + r(z)"} | ({} if self.learn else {"τ": self.temperature})

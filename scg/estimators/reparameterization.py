@@ -9,9 +9,14 @@ from scg.estimators.protocol import ANY_ORDER, Draw, Estimator, Sampler
 class Reparameterization(Estimator):
     """Pathwise gradient through x = T(θ, ε): location-scale, inverse CDF, or implicit.
 
-    Notes
-    -----
-    ∇x f(x) ∇θ T(θ, ε); Kingma and Welling (2014), Figurnov et al. (2018) where T is implicit.
+    f′(x)ᵀ ∇θ T(θ, ε), with noise ε: one evaluation and its slope. Use it wherever every path from
+    the node to its costs is continuous: nothing needs to be chosen, and the variance is mostly
+    lowest. A jump on a path (a comparison, argmax, floor) is an error, because its derivative
+    misses it.
+
+    References
+    ----------
+    Kingma and Welling (2014); Figurnov et al. (2018) where T is implicit.
     """
 
     orders = ANY_ORDER

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from scg.distributions.base import Distribution
 from scg.estimators.protocol import (
     Downstream,
     Draw,
@@ -28,20 +27,24 @@ from scg.ops.shape import np_reshape
 class RODEO(Estimator):
     """Leave-one-out with Stein control variates for both the others' costs and the own score.
 
+    1/K Σ_k ((f(x_k) − 1/(K−1) Σ_{j≠k} (f(x_j) + α u_j)) ∇θ log p(x_k; θ) + β ũ_k), with u = A h of
+    mean zero: the Gibbs operator A averages p(flip) (h(flipped) − h(x)) over the n coordinates;
+    h_k(y) = 1/(K−1) Σ_{j≠k} H₁(f(x_j), f′(x_j)ᵀ(y − x_j)), and ũ likewise with H₂ times ∇θ log p(y;
+    θ). K evaluations and their slopes, plus K of replays with the nodes below at their means, if
+    there are any. α and β start at 0; they and the network H learn on the variance of the estimate.
+    Use it for binary units and smooth costs where :class:`DoubleCV`'s expansion is too crude and
+    training is long enough to learn H.
+
     Parameters
     ----------
     samples : int
-        K ≥ 2. One instance given to several nodes draws K whole paths.
+        K ≥ 2. Nodes that are given one instance are sampled jointly, K whole paths.
     hidden : int
-        Width of the network H that shapes the control variates.
+        Width of H.
 
-    Notes
-    -----
-    1/K Σ_k [(f(x_k) − 1/(K−1) Σ_{j≠k} (f(x_j) + α (A h_j)(x_j))) ∇θ log p(x_k; θ) + β (A h̃_k)(x_k)]
-    with h_k(y) = 1/(K−1) Σ_{j≠k} H₁(f(x_j), ∇f(x_j)ᵀ(y − x_j)) and h̃_k likewise with H₂ times
-    ∇θ log p(y; θ); Shi et al. (2022, section 4). A is the Gibbs operator, the mean over the n
-    coordinates of p(flip) (h(flipped) − h(x)), whose mean is zero. α and β start at 0; they and H
-    learn on the variance.
+    References
+    ----------
+    Shi et al. (2022), section 4.
     """
 
     evaluations = "K"
@@ -54,10 +57,9 @@ class RODEO(Estimator):
         self.samples = at_least("RODEO", samples, 2)
         self.hidden = hidden
 
-    def term(self, dist: Any, draw: Draw, downstream: Downstream, memory: Memory) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Subtract the others' corrected costs, and inject the second control variate."""
-        assert draw.plate is not None
-        plate, x, mu, unit = draw.plate, draw.value, stop(dist.mean()), downstream.unit
+        plate, x, mu, unit = draw.samples, draw.value, stop(dist.mean()), downstream.unit
         twin = downstream.twin(plate)
         same = constant(x.graph, np.eye(self.samples, dtype=bool), (plate, twin))
 
@@ -83,7 +85,7 @@ class RODEO(Estimator):
         return control_variate(draw, a) + along(beta * second / unit, dist.location())
 
     def _network(self, cost: Expr, line: Expr, memory: Memory) -> Expr:
-        """H: two outputs on a last axis for every element of `line`."""
+        """H: two outputs on a last axis for each element of `line`."""
         n = self.hidden
         weights = [
             memory.parameter(name, shape, _normal, "variance")

@@ -7,33 +7,31 @@ from typing import Any
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.parts.signal import learning_signal
-from scg.estimators.protocol import (
-    ANY_ORDER,
-    Downstream,
-    Draw,
-    Estimator,
-    Memory,
-    control_variate,
-)
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 
 
 class ScoreFunction(Estimator):
     """Score function (REINFORCE, likelihood ratio) with an optional baseline.
 
+    (f(x) − b) ∇θ log p(x; θ), with b the baseline: one evaluation. It works for any distribution
+    and cost, but its variance is high: use it where a second evaluation is too dear, with a
+    baseline that keeps a state (``scg.baselines.MovingAverage``, ``Network``); else
+    :class:`LeaveOneOut`.
+
     Parameters
     ----------
     baseline : Baseline, optional
-        Subtracted from the learning signal; unbiased as long as it does not depend on the draw.
+        Subtracted from the learning signal; unbiased as long as it does not depend on the sample.
     variance_normalization : bool
         Divide the learning signal by max(1, σ), σ a moving average of its standard deviation
         (Mnih and Gregor 2014). The gradient is rescaled at random and therefore biased.
     allow_biased : bool
         Do not warn where variance normalization makes the estimator biased.
 
-    Notes
-    -----
-    ∇θ E[f(x)] ≈ (f(x) − b) ∇θ log p(x; θ); Glynn (1990), Williams (1992).
+    References
+    ----------
+    Glynn (1990); Williams (1992); Mnih and Gregor (2014).
     """
 
     orders = ANY_ORDER
@@ -53,7 +51,7 @@ class ScoreFunction(Estimator):
 
     @property
     def unbiased(self) -> bool:  # type: ignore[override]
-        """Unbiased unless the signal is normalised."""
+        """Whether the signal is not normalised."""
         return not self.variance_normalization
 
     @property
@@ -62,7 +60,6 @@ class ScoreFunction(Estimator):
         return self.baseline.requires if self.baseline else ()
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"b": self.baseline or 0}
 
     def term(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.estimators.gumbel_softmax import straight
 from scg.estimators.protocol import Draw, Estimator, Sampler
@@ -11,20 +12,23 @@ from scg.ops.gradient import stop
 
 
 class StraightThrough(Estimator):
-    """Back-propagate through the draw as if it were the mean or the logit; biased.
+    """Derivative of the sample taken to be that of its mean or logits; biased.
+
+    f′(x)ᵀ ∇θ m(θ), with m the mean, or the logits: one evaluation and its slope. Use it as a cheap
+    start for smooth costs; :class:`ReinMax` is of second order at the same price.
+    :class:`GumbelSoftmax` differentiates a relaxed sample instead of the mean.
 
     Parameters
     ----------
     through : {"mean", "logits"}
-        What the draw is taken for: the mean, which for binary values brings the sigmoid's
-        derivative with it, or their logits, without it.
+        m. For binary values the mean brings the sigmoid's derivative with it; Bengio et al. report
+        better results without it.
     allow_biased : bool
         Do not warn.
 
-    Notes
-    -----
-    f′(x)ᵀ ∇θ μ(θ), or f′(x)ᵀ ∇θ α(θ) with the logits α; Bengio, Léonard and Courville (2013,
-    section 4), who report better results with the second.
+    References
+    ----------
+    Bengio, Léonard and Courville (2013), section 4.
     """
 
     unbiased = False
@@ -47,10 +51,9 @@ class StraightThrough(Estimator):
         return "mean" if self.through == "mean" else "binary values", "differentiable costs"
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"m(θ)": "μ(θ)" if self.through == "mean" else "α(θ)"}
 
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw a value with the derivative of the mean or of the logits."""
         path = dist.mean() if self.through == "mean" else dist.location()
         return Draw(straight(stop(dist.sample(noise)), path))

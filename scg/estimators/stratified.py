@@ -24,20 +24,23 @@ from scg.ops.gradient import stop
 
 
 class Stratified(Estimator):
-    """Score function on K draws, the i-th one by search on the CDF at (i − 1 + uᵢ)/K.
+    """Score function on K samples, the i-th one from the i-th of K slices of the CDF.
+
+    1/K Σ_i (f(x_i) − b) ∇θ log p(x_i; θ), x_i = F⁻¹((i − 1 + u_i)/K), with F the CDF over the whole
+    support, u_i uniform on (0, 1) and b the baseline: K evaluations. Its variance is at most that
+    of K independent samples. Use it for small ordered supports. The mean cost of the other samples
+    is no baseline for it: a stratum has not the node's distribution.
 
     Parameters
     ----------
     samples : int
         K ≥ 1, the number of strata.
     baseline : Baseline, optional
-        Subtracted from the cost. The mean of the other draws would be biased: a stratum has not
-        the law of the node.
+        Subtracted from the cost.
 
-    Notes
-    -----
-    1/K Σ_i (f(x_i) − b) ∇ log p(x_i), x_i = F⁻¹((i − 1 + u_i)/K); Owen (2013, ch. 8). Its
-    variance is at most that of K independent draws. The support is taken as a whole.
+    References
+    ----------
+    Owen (2013), chapter 8.
     """
 
     orders = ANY_ORDER
@@ -51,12 +54,11 @@ class Stratified(Estimator):
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """A finite support, each element's on its own, and what the baseline requires."""
+        """A finite support for each element, and what the baseline requires."""
         own = ("finite support", "surviving plates")
         return (*own, *(self.baseline.requires if self.baseline else ()))
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"K": self.samples, "b": self.baseline or 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

@@ -18,20 +18,23 @@ from scg.ops.reductions import plate_sum
 
 
 class SumAndSample(Estimator):
-    """Sum over the K − 1 most probable values and draw one of the others.
+    """Sum over the K − 1 most probable values, and a sample of the others.
+
+    Σ_{z∈T} (f(z) − b) ∇θ p(z; θ) + (1 − p(T)) (f(v) − b) ∇θ log p(v; θ), with T the K − 1 most
+    probable values, v sampled from the rest and b the baseline: K evaluations. It is a conditional
+    mean of the score function, so that its variance is at most the score function's. Use it where
+    few values have most of the probability; :class:`UnorderedSet` samples all its values.
 
     Parameters
     ----------
     samples : int
-        K ≥ 1, the evaluations; at most the size of the support. With 1 it is the score function.
+        K ≥ 1, at most the size of the support. With 1 it is the score function.
     baseline : Baseline, optional
         Subtracted from the cost.
 
-    Notes
-    -----
-    Σ_{z∈T} (f(z) − b) ∇p(z) + (1 − p(T)) (f(v) − b) ∇ log p(v), with T the K − 1 most probable
-    values and v drawn from the rest; Liu et al. (2019). It is a conditional mean of the
-    score function, so that its variance is at most the score function's.
+    References
+    ----------
+    Liu et al. (2019).
     """
 
     evaluations = "K"
@@ -45,16 +48,15 @@ class SumAndSample(Estimator):
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """A support with enough values, each element's on its own, and what the baseline needs."""
+        """A support of enough values for each element, and what the baseline requires."""
         own = ("finite support", "enough values", "surviving plates")
         return (*own, *(self.baseline.requires if self.baseline else ()))
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"b": self.baseline or 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Take the most probable values, then draw one; weights are p(z) and, for it, 1 − p(T)."""
+        """Take the most probable values, weighted with p(z), then draw one of weight 1 − p(T)."""
         support, plate = Support(dist), noise.plate(self.samples)
         parts = [support.largest() for _ in range(self.samples - 1)]
         tail = support.rest
@@ -69,7 +71,7 @@ class SumAndSample(Estimator):
     ) -> Expr | None:
         """Subtract the baseline from the cost that the weights' gradients multiply."""
         b = learning_signal(self.baseline, None, False, dist, draw, downstream, memory)
-        assert draw.plate is not None and draw.weight is not None
+        assert draw.weight is not None
         if b is None or b.shape == ():
-            return None if b is None else plate_sum(along(-b, draw.weight), draw.plate)
+            return None if b is None else plate_sum(along(-b, draw.weight), draw.samples)
         return along(-b, dist.log_prob(draw.value, elementwise=True))

@@ -23,20 +23,24 @@ _MOST = 8  # a set has 2^K subsets
 
 
 class UnorderedSet(Estimator):
-    """Draw K values without replacement; their order is integrated out.
+    """K values without replacement, whose order is integrated out.
+
+    Σ_{s∈S} R(S, s) (f(s) − b(s)) ∇θ p(s; θ), with S the set of values, R(S, s) = p^{D∖s}(S∖s)/p(S)
+    the leave-one-out ratio, p^{D∖s} the distribution without s, and b(s) = Σ_{t∈S} p(t) R^{D∖s}(S,
+    t) f(t), R^{D∖s}(S, t) = p^{D∖{s,t}}(S∖{s,t})/p^{D∖s}(S∖s), 1 for t = s: K evaluations. Use it
+    where few values have most of the probability and the support is listable. Where S is the
+    support it is exact. :class:`LeaveOneOut` samples with replacement, for any distribution.
 
     Parameters
     ----------
     samples : int
         K, from 2 to 8 (from 1 without the baseline); at most the size of the support.
     baseline : bool
-        Subtract the built-in baseline: for each value the estimate from the rest of the set.
+        Subtract b: for each value the estimate of the mean cost from the rest of the set.
 
-    Notes
-    -----
-    Σ_{s∈S} ∇p(s) R(S, s) (f(s) − Σ_{s'∈S} p(s') R^{D∖s}(S, s') f(s')) with the leave-one-out ratios
-    R(S, s) = p^{D∖s}(S∖s)/p(S), R^{D∖s}(S, s') = p^{D∖{s,s'}}(S∖{s,s'})/p^{D∖s}(S∖s), and 1 for
-    s' = s; Kool, van Hoof and Welling (2020). Where the set is the support it is exact.
+    References
+    ----------
+    Kool, van Hoof and Welling (2020).
     """
 
     evaluations = "K"
@@ -52,7 +56,6 @@ class UnorderedSet(Estimator):
         self.baseline = baseline
 
     def where(self) -> dict[str, Any]:
-        """Return the symbols of the formula that options decide."""
         return {"b(s)": "Σ_{t∈S} p(t) R₋ₛ(S, t) f(t)" if self.baseline else 0}
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
@@ -78,21 +81,21 @@ class UnorderedSet(Estimator):
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr | None:
-        """Subtract, for each value, what the rest of the set says of the mean cost."""
+        """Subtract, for each value, the estimate of the mean cost from the rest of the set."""
         if not self.baseline:
             return None
-        assert draw.plate is not None and draw.weight is not None
+        assert draw.weight is not None
         cost = downstream.cost
-        parts = [p * plate_sum(mark * cost, draw.plate) for p, mark in draw.aux["others"]]
+        parts = [p * plate_sum(mark * cost, draw.samples) for p, mark in draw.aux["others"]]
         b = functools.reduce(operator.add, parts)
-        return plate_sum(along(-b, draw.weight), draw.plate)
+        return plate_sum(along(-b, draw.weight), draw.samples)
 
 
 def _subsets(taken: list[Expr], rest: Expr) -> list[Any]:
-    """Probability of drawing each subset, given that the others of the set are gone.
+    """Probability of drawing each subset T, given that the others of the set are gone.
 
-    Subsets are bits; the last one is the set. W(T) = Σ_{s∈T} p(s)/(rest + p(T)) W(T∖s), and 1 for
-    impossible values that no possible ones are left beside.
+    Subsets are bits; the last one is the set. W(T) = Σ_{s∈T} p(s)/(rest + p(T)) W(T∖s), and 1 where
+    nothing possible is left.
     """
     found: list[Any] = [1.0]
     masses = [rest]

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.estimators.protocol import (
-    ANY_ORDER,
-    Downstream,
-    Draw,
-    Estimator,
-    Memory,
-    control_variate,
-)
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 
@@ -19,21 +12,23 @@ from scg.ir.plate import Plate
 class VIMCO(Estimator):
     """Score function on a plate of particles, with the cost without the own particle as baseline.
 
+    Σ_j (f(x) − f̂_{−j}(x_{−j})) ∇θ log p(x_j; θ), with the particles x_j of weights w_j, the cost f
+    = −log 1/K Σ_i w_i and f̂_{−j} the same with log w_j replaced by the mean 1/(K−1) Σ_{i≠j} log
+    w_i: K evaluations, those of the particles. Use it for multi-sample bounds; it is not a way to
+    sample K times, which is :class:`LeaveOneOut`. Nodes between the particles and the cost keep
+    their noise.
+
     Parameters
     ----------
     plate : Plate
-        The user's plate of K ≥ 2 particles, of fixed length, over which the cost reduces: for
-        example ``g.cost("bound", scg.iwae(log_w, plate))``.
+        Your plate of K ≥ 2 particles, of fixed length, over which the cost reduces: for example
+        ``g.cost("bound", scg.iwae(log_w, plate))``.
     impute : {"geometric", "arithmetic"}
-        How the own particle's weight is replaced: by the geometric or the arithmetic mean of the
-        other weights.
+        Whether w_j is replaced by the geometric or the arithmetic mean of the other weights.
 
-    Notes
-    -----
-    Σⱼ (L̂ − L̂₋ⱼ) ∇θ log p(xⱼ; θ), with L̂₋ⱼ = −log 1/K (Σ_{i≠j} wᵢ + ŵ₋ⱼ) and log ŵ₋ⱼ = 1/(K−1)
-    Σ_{i≠j} log wᵢ; Mnih and Rezende (2016, section 3), here as a cost, −L̂ of the paper. L̂₋ⱼ
-    does not depend on particle j, so that it is a baseline. Draws between the particles and the
-    cost are replayed on their own noise.
+    References
+    ----------
+    Mnih and Rezende (2016), section 3; L̂ there is −f.
     """
 
     orders = ANY_ORDER
@@ -51,8 +46,6 @@ class VIMCO(Estimator):
         self.plate = plate
         self.impute = impute
 
-    def term(
-        self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
-    ) -> Expr | None:
+    def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Subtract the cost without the own particle."""
         return control_variate(draw, downstream.without(self.plate, self.impute))

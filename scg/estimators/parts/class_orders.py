@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.categorical import search
-from scg.estimators.parts.couplings import Coupling, rarer_first, times, upside_down
+from scg.estimators.parts.couplings import Coupling, length, rarer_first, times, upside_down
 from scg.estimators.protocol import Sampler
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
@@ -28,10 +28,9 @@ def in_random_order(
     """
     orders, before = cyclic_orders(dist.classes)
     first, last = (times(np.eye(dist.classes)[orders[:, end]], dist.probs) for end in (0, -1))
-    assert plate.length is not None
-    flip = rarer_first(coupling, first, last, plate.length)
+    flip = rarer_first(coupling, first, last, length(plate))
     coupled = coupling.uniforms(noise, plate, (*dist.batch_shape, 1))
-    joint = _joint(dist.probs, before, flip, coupling, plate.length)
+    joint = _joint(dist.probs, before, flip, coupling, length(plate))
     return _search(dist, orders, flip, coupled, noise), joint, coupled
 
 

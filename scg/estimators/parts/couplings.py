@@ -1,7 +1,7 @@
-"""Couplings: uniforms on a sample plate, each uniform by itself, together far apart.
+"""Couplings: K numbers on a sample plate, each of them uniform, that avoid each other.
 
-K coupled draws are a function of K − 1 uniforms under the leaf of the single draw, so that
-estimators that should coincide do so on the same seed. With two draws both copulas are the
+They are functions of K − 1 independent uniforms, the first of which is the noise leaf of a single
+sample: estimators that are equal on paper are equal on one seed. For K = 2 both copulas are the
 antithetic pair u, 1 − u.
 """
 
@@ -27,17 +27,17 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
 class Given:
-    """A source of noise that hands out uniforms that were drawn before."""
+    """Source of noise that returns given uniforms."""
 
     def __init__(self, u: Expr):
         self.u = u
 
     def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
-        """Return the uniforms."""
+        """The given uniforms."""
         return self.u
 
     def normal(self, shape: tuple[int, ...], tag: str = "n") -> Expr:
-        """Return their normal quantiles."""
+        """Their normal quantiles."""
         return ndtri(self.u)
 
 
@@ -47,7 +47,7 @@ def times(matrix: Any, vector: Expr) -> Expr:
 
 
 def spread(parts: list[Any], noise: Sampler, plate: Plate) -> Expr:
-    """Put one expression or number for each draw on a sample plate."""
+    """One expression or number for each sample, on a sample plate."""
     whole = any(isinstance(part, Expr) and part.kind == "int" for part in parts)
     marks = np.eye(len(parts), dtype=int if whole else float)
     total = noise.constant(marks[0], plate) * parts[0]
@@ -56,14 +56,20 @@ def spread(parts: list[Any], noise: Sampler, plate: Plate) -> Expr:
     return total
 
 
+def length(plate: Plate) -> int:
+    """Number of samples on a sample plate."""
+    assert plate.length is not None
+    return plate.length
+
+
 def antithetic(noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u") -> Expr:
-    """Return the pair u, 1 − u on a plate of two."""
+    """The pair u, 1 − u on a plate of two."""
     start, slope = (noise.constant(np.array(v), plate) for v in ([0.0, 1.0], [1.0, -1.0]))
     return start + slope * noise.uniform(shape, tag)
 
 
 class Coupling:
-    """A law of K uniforms any two of which have the same joint CDF.
+    """Joint distribution of K uniforms, any two of which have the same joint CDF.
 
     Attributes
     ----------
@@ -76,7 +82,15 @@ class Coupling:
     def uniforms(
         self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
     ) -> Expr:
-        """Return coupled uniforms on a sample plate."""
+        """Coupled uniforms on a sample plate; two of them are the antithetic pair."""
+        count = length(plate)
+        if count == 2:
+            return antithetic(noise, plate, shape, tag)
+        tags = [tag, *(f"{tag}{k}" for k in range(2, count))]
+        return spread(self.couple([noise.uniform(shape, name) for name in tags]), noise, plate)
+
+    def couple(self, leaves: list[Expr]) -> list[Expr]:
+        """K coupled uniforms, made of K − 1 > 1 independent ones."""
         raise NotImplementedError
 
     def cdf(self, a: Any, b: Any, count: int) -> Any:
@@ -84,15 +98,15 @@ class Coupling:
         raise NotImplementedError
 
     def splits(self, count: int) -> bool:
-        """Whether `box` and `leaves` are there, for exact moments of more than two draws."""
+        """Whether exact moments of more than two samples can use `box` and `leaves`."""
         return False
 
     def box(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mass of boxes of uniforms, and a point in each; the last axis is that of the draws."""
+        """Mass of boxes of uniforms, and a point in each; samples are the last axis."""
         raise NotImplementedError
 
     def leaves(self, u: np.ndarray) -> list[np.ndarray]:
-        """Noise that gives the uniforms `u`; the last axis is that of the draws."""
+        """Independent uniforms that `couple` maps to `u`, whose last axis is that of samples."""
         raise NotImplementedError
 
 
@@ -102,7 +116,7 @@ class Independent(Coupling):
     def uniforms(
         self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
     ) -> Expr:
-        """Return a leaf on the plate."""
+        """A noise leaf on the plate."""
         return noise.on(plate).uniform(shape, tag)
 
     def cdf(self, a: Any, b: Any, count: int) -> Any:
@@ -115,21 +129,15 @@ class DirichletCopula(Coupling):
 
     lopsided = True
 
-    def uniforms(
-        self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
-    ) -> Expr:
+    def couple(self, leaves: list[Expr]) -> list[Expr]:
         """Break a stick: d_1 = 1 − v_1^(1/(K−1)), so that the first uniform is its own leaf."""
-        count = plate.length
-        assert count is not None
-        if count == 2:
-            return antithetic(noise, plate, shape, tag)
-        parts = [noise.uniform(shape, tag)]
+        count, parts = len(leaves) + 1, leaves[:1]
         rest = power(parts[0], 1.0 / (count - 1))
-        for k in range(2, count):
-            kept = power(noise.uniform(shape, f"{tag}{k}"), 1.0 / (count - k))
+        for k, leaf in enumerate(leaves[1:], start=2):
+            kept = power(leaf, 1.0 / (count - k))
             parts.append(power(1.0 - rest * (1.0 - kept), float(count - 1)))
             rest = rest * kept
-        return spread([*parts, power(1.0 - rest, float(count - 1))], noise, plate)
+        return [*parts, power(1.0 - rest, float(count - 1))]
 
     def cdf(self, a: Any, b: Any, count: int) -> Any:
         """max(0, a^(1/(K−1)) + b^(1/(K−1)) − 1)^(K−1)."""
@@ -168,30 +176,21 @@ class DirichletCopula(Coupling):
 class GaussianCopula(Coupling):
     """u_i = Φ(z_i) with normal z whose correlations are all −1/(K−1), the least possible."""
 
-    def uniforms(
-        self, noise: Sampler, plate: Plate, shape: tuple[int, ...], tag: str = "u"
-    ) -> Expr:
+    def couple(self, leaves: list[Expr]) -> list[Expr]:
         """Multiply K − 1 independent normals with the factor of the singular covariance."""
-        count = plate.length
-        assert count is not None
-        if count == 2:
-            return antithetic(noise, plate, shape, tag)
-        tags = [tag, *(f"{tag}{k}" for k in range(2, count))]
-        leaves = [noise.uniform(shape, name) for name in tags]
-        normals = [ndtri(leaf) for leaf in leaves]
-        parts = [leaves[0]]
-        for row in _simplex(count)[1:]:
+        normals, parts = [ndtri(leaf) for leaf in leaves], leaves[:1]
+        for row in _simplex(len(leaves) + 1)[1:]:
             z = row[0] * normals[0]
             for factor, normal in zip(row[1:], normals[1:], strict=True):
                 z = z + factor * normal if factor else z
             parts.append(ndtr(z))
-        return spread(parts, noise, plate)
+        return parts
 
     def cdf(self, a: Any, b: Any, count: int) -> Any:
         """Φ(h) Φ(k) + 1/2π ∫ exp(−(h² + k² − 2hk sin t) / 2cos²t) dt, from 0 to asin ρ."""
         if count == 2:
             return maximum(a + b - 1.0, 0.0)
-        # Nothing is left beyond 9 standard deviations, and infinities have no product.
+        # Beyond 9 standard deviations the mass rounds to 0, and infinities have no product.
         inside = (ndtri(minimum(maximum(x, 0.0), 1.0)) for x in (a, b))
         h, k = (minimum(maximum(x, -9.0), 9.0) for x in inside)
         half = np.arcsin(-1.0 / (count - 1)) / 2.0
@@ -214,15 +213,15 @@ def _simplex(count: int) -> np.ndarray:
 
 
 def upside_down(u: Expr, flip: Expr) -> Expr:
-    """Return 1 − u where `flip` is true, affine in u."""
+    """1 − u where `flip` is true, else u; affine in u."""
     sign = stop(where(flip, 1.0, 0.0))
     return sign + (1.0 - 2.0 * sign) * u
 
 
 def rarer_first(coupling: Coupling, first: Any, last: Any, count: int) -> Any:
-    """Where the uniforms are to be turned round so that small ones meet the rarer event.
+    """Where to reflect the uniforms, so that small ones meet the rarer of two events.
 
-    None where it makes no difference: two draws are a pair either way.
+    None where reflection changes nothing, as for a pair.
     """
     return greater(first, last) if coupling.lopsided and count > 2 else None
 
@@ -235,7 +234,7 @@ COPULAS = {
 
 
 def copula_named(caller: str, name: str) -> Coupling:
-    """Return a coupling by name."""
+    """Coupling of a name."""
     if name not in COPULAS:
         known = ", ".join(map(repr, COPULAS))
         raise EstimatorError(f"{caller}: copula must be one of {known}, got {name!r}")
