@@ -1,1 +1,1 @@
-"""The engines that run programs, and the noise they share."""
+"""The engines that run programs: the NumPy interpreter, and compiled kernels."""

@@ -1,4 +1,4 @@
-"""Backends: what may compute a program, and which one does where nobody chose."""
+"""Backends: what may compute a program, and the default."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ VARIABLE = "SCG_BACKEND"
 
 
 def chosen_backend(given: str | None, caller: str) -> str:
-    """Return the backend that a caller was given, or the default one.
-
-    Raises
-    ------
-    DeclarationError
-        If there is none of this name.
-    """
+    """The backend that a caller was given, or the default one; an unknown name is an error."""
     what, value = f"{caller}: backend", given
     if value is None:
         what, value = f"environment variable {VARIABLE}", os.environ.get(VARIABLE) or BACKENDS[0]

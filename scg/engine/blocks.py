@@ -1,4 +1,4 @@
-"""Blocks of runs: how many at once, and how moments of consecutive blocks are merged."""
+"""Blocks of runs: how many run at once, and how moments of consecutive blocks are merged."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ELEMENTS, FEWEST, MOST = 1 << 17, 64, 64
 
 
 def longest_block(runs: int, elements: int) -> int:
-    """Return the runs of a block of stretches, given the elements of one run.
+    """Runs of a block of stretches, given the elements of one run.
 
-    It is 0 where all runs are better computed at once: where they are few, or large themselves.
+    It is 0 where all runs had better be computed at once: where they are few, or large themselves.
     """
     longest = ELEMENTS // max(elements, 1)
     return 0 if longest < FEWEST or runs < STRETCHES * longest else longest

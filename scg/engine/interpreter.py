@@ -1,8 +1,7 @@
-"""The NumPy interpreter: the readable tier, and the oracle of every other engine.
+"""The NumPy interpreter: the reference for compiled kernels.
 
-A program is a list of instructions. Each array has its plate axes first, in the
-canonical order of plates, and then its event axes; an instruction knows from the expressions how
-its arguments must be aligned.
+A program is a list of instructions. Each array has its plate axes first, in the canonical order of
+plates, and then its event axes; the kernels align their arguments accordingly.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Rule = Callable[..., Any]
 
 
 class Instruction(NamedTuple):
-    """One operation: its kernel, and the values that are free afterwards."""
+    """An operation: its kernel, and the values that it is the last to read."""
 
     expr: Expr
     kernel: Rule
@@ -64,15 +63,7 @@ class Interpreter:
         ]
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
-        """Compute the outputs.
-
-        Parameters
-        ----------
-        leaves : mapping
-            An array for each expression of :attr:`leaves`, plate sizes excepted.
-        sizes : mapping
-            The number of elements of each plate.
-        """
+        """Compute the outputs from an array for each leaf, and the sizes of plates."""
         values: dict[Expr, Any] = dict(self.constants)
         for leaf in self.leaves:
             is_size = leaf.op is PLATE_SIZE
@@ -101,7 +92,7 @@ class Interpreter:
 
 
 def _out_of_bounds(expr: Expr, index: np.ndarray) -> str:
-    """Say which element of an index has no counterpart, and where."""
+    """Message that names the wrong element of an index, and both nodes."""
     x, k = expr.args
     n = x.shape[expr.attrs.get("axis", 0)]
     wrong = index[(index < -n) | (index >= n)]
@@ -115,7 +106,7 @@ def _out_of_bounds(expr: Expr, index: np.ndarray) -> str:
 
 # --- alignment --------------------------------------------------------------------------------
 def aligner(arg: Expr, plates: Plates, ndim: int) -> Callable[[Any], Any] | None:
-    """Return what inserts length-1 axes, so that an array of `arg` broadcasts on `plates`."""
+    """Function that inserts axes of length 1, so that an array of `arg` broadcasts on `plates`."""
     index: list[Any] = [slice(None) if plate in arg.plates else None for plate in plates]
     index += [None] * (ndim - arg.ndim)
     if None not in index:
@@ -200,7 +191,7 @@ def _concatenate(expr: Expr) -> Rule:
 
 
 def _indexed(expr: Expr) -> Rule:
-    """Gather and scatter: both arguments need all plate axes, those to be summed over included."""
+    """Gather and scatter: both arguments need all plate axes, also those that are summed."""
     rule, attrs = expr.op.numpy, dict(expr.attrs)
     plates = ordered(plate for arg in expr.args for plate in arg.plates)
     indices = [
@@ -223,5 +214,5 @@ _KERNELS: dict[Any, Callable[[Expr], Rule]] = {
 
 
 def kernel_of(expr: Expr) -> Rule:
-    """What computes an op from the sizes of plates and its arguments."""
+    """Function that computes an op from plate sizes and its arguments."""
     return _KERNELS.get(expr.op, _general)(expr)

@@ -1,4 +1,4 @@
-"""A program: named outputs over leaves, run in blocks of independent runs."""
+"""Programs: named outputs over leaves, computed in independent runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Engine(Protocol):
     leaves: Collection[Expr]
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
-        """Compute the outputs, given an array for each leaf and the sizes of plates."""
+        """Compute the outputs from an array for each leaf, and the sizes of plates."""
         ...
 
 
@@ -73,7 +73,7 @@ class Program:
 
     @cached_property
     def operations(self) -> list[Expr]:
-        """Every operation in the order of evaluation; leaves and constants are not counted."""
+        """Every operation in the order of evaluation, without leaves and constants."""
         return [expr for expr in topological(self.outputs.values()) if expr.args]
 
     @cached_property
@@ -127,7 +127,7 @@ class Program:
 
     # --- running ----------------------------------------------------------------------------------
     def engine(self, plate: Plate | None = None, kinds: tuple[Any, ...] = (NOISE,)) -> Any:
-        """Return what computes the outputs, lifted over `plate` in the leaves of these kinds."""
+        """Engine of the outputs, lifted over `plate` in the leaves of these kinds."""
         key = (plate, kinds)
         if key not in self._engines:
             lifted: Mapping[Any, Expr] = self.outputs
@@ -138,7 +138,7 @@ class Program:
         return self._engines[key]
 
     def draw_noise(self, seed: Any, runs: range, sizes: Sizes) -> dict[str, np.ndarray]:
-        """Draw every noise leaf for a range of runs; the leading axis is the runs."""
+        """Sample every noise leaf for a range of runs, which are the leading axis."""
         check_seed(seed)
         laws = {"uniform": uniform, "normal": normal}
         return {
@@ -148,15 +148,15 @@ class Program:
 
     @property
     def source(self) -> str:
-        """The text of all compiled kernels; empty where NumPy computes everything."""
+        """Text of all compiled kernels; empty for the interpreter."""
         return getattr(self.engine(), "source", "")
 
     def block_length(self, sizes: Sizes) -> int:
-        """Return how many runs a block of bounded memory may hold."""
+        """Number of runs in a block of bounded memory."""
         return max(1, BLOCK_ELEMENTS // max(self._size(sizes), 1))
 
     def _size(self, sizes: Sizes) -> int:
-        """Return the elements of all operations of a run."""
+        """Elements of all operations of a run."""
         key = tuple(sizes.items())
         if key not in self._elements:
             self._elements[key] = sum(math.prod(full(e, sizes)) for e in self.operations)
@@ -169,15 +169,15 @@ class Program:
     def run(
         self, values: Mapping[str, Any], noise: Mapping[str, np.ndarray] | None, sizes: Sizes
     ) -> dict[Any, Any]:
-        """Run once for given leaves.
+        """Compute the outputs once for given leaves.
 
         Parameters
         ----------
         values : mapping
             Parameters, data and state by name.
         noise : mapping or None
-            Noise by leaf name, with a leading axis of runs; outputs that depend on noise then
-            have that axis, too. None where the program has no noise leaf.
+            Noise by leaf name, with a leading axis of runs. Outputs that depend on noise then have
+            that axis, too. None if the program has no noise leaf.
         sizes : mapping
             Elements of each plate.
         """
@@ -193,16 +193,16 @@ class Program:
     def sample(
         self, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
     ) -> dict[Any, Any]:
-        """Run once on the noise of a seed, for a range of runs; see :meth:`run`."""
+        """Compute the outputs for a range of runs, on the noise of a seed; see :meth:`run`."""
         if self.backend == "numpy":
             return self.run(values, self.draw_noise(seed, runs, sizes), sizes)
         return self.tie(values, sizes, len(runs))(seed, runs.start)
 
     def tie(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
-        """Return what computes every output from a seed and the first of `runs` runs.
+        """Function from a seed and the first of `runs` runs to every output.
 
-        Outputs have a leading axis of runs. A compiled engine is tied to the arrays, once, and
-        every call overwrites the results of the last one.
+        Outputs have a leading axis of runs. A compiled engine is bound to the arrays once; every
+        call overwrites the results of the last one.
         """
         if self.backend == "numpy":
 
@@ -232,11 +232,7 @@ class Program:
         return Profile(tuple((*seconds[i], lines[i]) for i in sorted(seconds)))
 
     def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
-        """Return what computes moments of every output from a seed and the first of `runs` runs.
-
-        A compiled engine is tied to the arrays, once, and every call overwrites the results of the
-        last one.
-        """
+        """Function from a seed and the first of `runs` runs to moments; bound like :meth:`tie`."""
         if self.backend == "numpy":
             return lambda seed, first: moments(
                 self.sample(values, seed, range(first, first + runs), sizes)
@@ -244,7 +240,7 @@ class Program:
         return self._sampler(sizes, runs).bind(values)
 
     def estimate(self, values: Mapping[str, Any], sizes: Sizes, runs: int, seed: Any) -> RunMoments:
-        """Return moments of every output over `runs` runs of a seed, in new arrays."""
+        """Moments of every output over `runs` runs of a seed, in new arrays."""
         if self.backend == "numpy":
             return self.sampler(values, sizes, runs)(seed, 0)
         return self._sampler(sizes, runs).estimate(values, seed)
@@ -261,18 +257,18 @@ class Program:
         return found
 
     def _longest(self, runs: int, sizes: Sizes) -> int:
-        """Return the runs of a block of stretches; 0 if a sampler takes none."""
+        """Runs of a block of stretches; 0 for a sampler without stretches."""
         if runs == 1 or self.backend == "numpy" or not self._reducing().merges:
             return 0
         return longest_block(runs, self._size(sizes))
 
     def at_once(self, runs: int, sizes: Sizes) -> int:
-        """Return how many of some runs a sampler takes: all, or a block of bounded memory."""
+        """Number of runs that a sampler takes at once: all, or a block of bounded memory."""
         block = self.block_length(sizes)
         return runs if runs <= block or self._longest(runs, sizes) else block
 
     def _reducing(self) -> Any:
-        """Return the engine of means and summed squared deviations over runs."""
+        """Engine of means and summed squared deviations over runs."""
         key = ("moments",)
         if key not in self._engines:
             lifted = lift(self.outputs, RUNS, lambda leaf: leaf.op is NOISE)
@@ -281,12 +277,11 @@ class Program:
         return self._engines[key]
 
     def _running(self, runs: int) -> tuple[bool, Any]:
-        """Return whether the runs need no axis, and what computes so many."""
+        """Whether the runs need no axis, and the engine of so many."""
         single = bool(self.noise) and runs == 1
         return single, self.engine(RUNS if self.noise and not single else None)
 
     def _over(self, runs: int, out: Mapping[Any, Any], sizes: Sizes) -> dict[Any, Any]:
-        """Give every output the axis of runs."""
         return {
             key: np.broadcast_to(value, (runs, *full(self.outputs[key], sizes)))
             for key, value in out.items()
@@ -294,13 +289,13 @@ class Program:
 
 
 def _own(value: Any) -> np.ndarray:
-    """Return an array that is no view of what a user passed."""
+    """Array that is no view of a user's array."""
     array = np.asarray(value)
     return array if array.flags.owndata else array.copy()
 
 
 def moments(out: Mapping[Any, np.ndarray]) -> RunMoments:
-    """Reduce outputs with a leading axis of runs."""
+    """Moments of outputs over their leading axis of runs."""
     found: RunMoments = {}
     for key, value in out.items():
         if len(value) == 1:  # a copy: an output may be a view of what the user gave

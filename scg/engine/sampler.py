@@ -1,4 +1,4 @@
-"""A sampler: moments of a compiled program's outputs over some runs of a seed."""
+"""Samplers: moments of a compiled program's outputs over some runs of a seed."""
 
 from __future__ import annotations
 
@@ -24,20 +24,10 @@ SMALL = 1 << 16
 
 
 class MomentSampler:
-    """Computes moments of outputs for given sizes of the plates and a number of runs.
+    """Computes moments of outputs for given plate sizes and a number of runs.
 
-    Parameters
-    ----------
-    engine : Executable
-        What computes the outputs or, with several runs, their moments.
-    sizes : mapping
-        Elements of each plate but that of runs.
-    plate : Plate
-        The runs.
-    runs : int
-        The number of runs.
-    longest : int
-        Runs of a block at most, if they are computed in stretches; 0 if all at once.
+    `engine` computes the outputs or, of several runs, their moments; `plate` is the plate of runs.
+    Blocks of stretches have at most `longest` runs; if it is 0, all runs are computed at once.
     """
 
     def __init__(self, engine: Executable, sizes: Sizes, plate: Plate, runs: int, longest: int):
@@ -52,7 +42,7 @@ class MomentSampler:
         self._free = defaultdict(deque)
 
     def bind(self, values: Mapping[str, Any]) -> Sampling:
-        """Return what computes moments of leaves by name; every call overwrites the results."""
+        """Function that computes moments of leaves by name; a call overwrites the last results."""
         if not self._longest:
             return self._connect(values, self._runs).run
         samples, ends = [], [0]
@@ -67,7 +57,7 @@ class MomentSampler:
         )
 
     def _pieces(self, values: Mapping[str, Any]) -> Iterator[tuple[Sampling, int, int]]:
-        """Yield what computes runs, how many, and how often: long calls, a shorter one, a rest."""
+        """Yield a function, its runs, and its calls: long calls, a shorter one, the rest."""
         unit = STRETCHES * self._longest
         long, left = divmod(self._runs, unit * MOST)
         if long:
@@ -92,9 +82,9 @@ class MomentSampler:
         return self._engine.connect(leaves, {**self._sizes, self._plate: runs}, drawing=True)
 
     def estimate(self, values: Mapping[str, Any], seed: Any) -> RunMoments:
-        """Return moments in new arrays and scalars.
+        """Moments in new arrays and scalars.
 
-        Small arrays are copied to those of a table that stays tied, and its results from there.
+        Small arrays are copied to those of a table that stays bound.
         """
         if not self._is_small:
             return {key: array[()] for key, array in self.bind(values)(seed, 0).items()}

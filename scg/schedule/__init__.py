@@ -1,1 +1,1 @@
-"""Lower a program to the few shapes of work that the engine knows."""
+"""The schedule: a program lowered to the few kinds of work that the engine knows."""

@@ -30,7 +30,7 @@ class Axes(NamedTuple):
 
 @dataclass(eq=False)
 class Item:
-    """One statement of a loop nest: an elementwise op, a reduction, a part of a join, or a row."""
+    """A statement of a loop nest: an elementwise op, a reduction, a part of a join, or a row."""
 
     expr: Expr
     kind: str  # "map", "reduce", "join" or "row"
@@ -51,7 +51,7 @@ class Loop:
     stored: list[Item] = field(default_factory=list)
 
     def loaded(self) -> Iterator[Expr]:
-        """Arrays that statements read; what they hand each other is no array."""
+        """Arrays that statements read from memory, which values of the same nest are not."""
         inside = {item.expr for item in self.items if item.kind == "map"}
         for item in self.items:
             for k, axes in enumerate(item.args):
@@ -72,19 +72,19 @@ class Gemm:
 
     @property
     def exprs(self) -> tuple[Expr, ...]:
-        """All that it computes."""
+        """The results that the entry computes."""
         return (self.expr, *(one.expr for one in self.below))
 
 
 @dataclass(eq=False)
 class Fallback:
-    """An op of the user's, which Python computes."""
+    """A user's op, which Python computes."""
 
     expr: Expr
 
     @property
     def exprs(self) -> tuple[Expr, ...]:
-        """What it computes."""
+        """The result that the entry computes."""
         return (self.expr,)
 
 
@@ -92,7 +92,7 @@ Entry = Loop | Gemm | Fallback
 
 
 class Uses(NamedTuple):
-    """Which arrays an entry reads and writes."""
+    """The arrays that an entry reads and writes."""
 
     read: tuple[Expr, ...]
     written: tuple[Expr, ...]

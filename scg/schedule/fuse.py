@@ -1,8 +1,8 @@
-"""Fuse: gather elementwise ops and reductions into loop nests, one a group.
+"""Fuse elementwise ops and reductions into loop nests.
 
-Every expression gets a *level*. Elementwise ops of one iteration space that feed each other share
-a level; whatever else is used was finished on a lower one. Groups of one level and space then form
-a loop nest, and as dependencies never go down in level, no cycle can arise.
+Every expression has a *level*. Elementwise ops of one iteration space that feed each other share a
+level; whatever else they read was computed on a lower level. A loop nest joins statements of one
+level and space. Dependencies never point to a higher level, so that no cycle arises.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _sum, _max, _ = REDUCTIONS
 
 
 def space_of(plates: Plates, shape: tuple[int, ...]) -> Space:
-    """Return the space of all elements of an expression."""
+    """Space of all elements of an expression."""
     return Space(plates, tuple(n for n in shape if n != 1))
 
 
 def along(view: View, shape: tuple[int, ...], target: tuple[int, ...]) -> Axes:
-    """Return how a view of event `shape` moves in a space of event `target`."""
+    """How a view of event `shape` moves in a space of event `target`."""
     fresh = len(target) - len(shape)
     steps = []
     for i, n in enumerate(target):
@@ -46,13 +46,13 @@ def along(view: View, shape: tuple[int, ...], target: tuple[int, ...]) -> Axes:
 
 
 def covers(axes: Axes, space: Space) -> bool:
-    """Whether an operand is exactly one element for each of the space, in order."""
+    """Whether an operand has exactly one element for each point of the space, in order."""
     exact = axes.plates == space.plates and axes.strides == contiguous(space.lengths)
     return exact and axes.base.size == math.prod(space.lengths) and axes.offset == 0
 
 
 def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
-    """Return an expression as statements of loop nests, or None where it is no such thing."""
+    """Statements of loop nests that compute an expression, or None where none can."""
     views_of_args = [views[arg] for arg in expr.args]
     own = views[expr]
     if expr.op.elementwise and expr.op.statement(expr.kind):
@@ -91,7 +91,7 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
 
 
 def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]:
-    """Return the entries that compute lowered outputs, in an order that respects all uses."""
+    """Entries that compute lowered outputs, in an order that respects dependencies."""
     level: dict[Expr, int] = {}
     made: dict[Expr, list[Item]] = {}
     others: list[tuple[int, int, Entry]] = []
@@ -124,7 +124,7 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
 
 
 def _product(expr: Expr, views: Mapping[Expr, View]) -> Gemm | None:
-    """Return a contraction of floats as matrix products; `lower` made its operands contiguous."""
+    """Matrix products for a contraction of floats, whose operands `lower` made contiguous."""
     if expr.op is not contract or any(e.kind != "float" for e in (expr, *expr.args)):
         return None
     a, b = expr.args
@@ -136,7 +136,7 @@ def _product(expr: Expr, views: Mapping[Expr, View]) -> Gemm | None:
 
 
 def _place(item: Item, made: Mapping[Expr, list[Item]], level: Mapping[Expr, int]) -> None:
-    """Give an item its level, and note which of its arguments are values of its own nest."""
+    """Give a statement its level, and note which arguments are values of its own nest."""
     fused = []
     for k, axes in enumerate(item.args):
         producer = made.get(axes.base)
@@ -155,9 +155,9 @@ def _sink(
     outputs: Mapping[Any, Expr],
     views: Mapping[Expr, View],
 ) -> None:
-    """Move items down to the nest that first uses them, where nothing else needs them earlier.
+    """Move statements down to the nest that first uses them, where nothing else needs them earlier.
 
-    An item that only reads arrays is cheaper in the nest of its user than stored for it.
+    A statement that only reads arrays costs less in its user's nest than a stored result.
     """
     users: dict[Expr, list[Item]] = {}
     fixed = {views[expr].base for expr in outputs.values()}
@@ -179,7 +179,7 @@ def _sink(
 
 
 def _groups(made: Mapping[Expr, list[Item]]) -> list[Loop]:
-    """Join items of one level and space that feed each other or read the same full operand."""
+    """Join statements of one level and space that feed each other or read the same array."""
     every = [item for items in made.values() for item in items]
     parent = list(range(len(every)))
 

@@ -1,4 +1,4 @@
-"""Lift: run a program for many values of some leaves at once, along one new leading plate."""
+"""Lift a program over a new leading plate, to compute it for many values of some leaves at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scg.ops.reductions import REDUCTIONS
 def lift(
     outputs: Mapping[object, Expr], plate: Plate, which: Callable[[Expr], bool]
 ) -> dict[object, Expr]:
-    """Return `outputs` with every leaf for which `which` holds repeated on `plate`.
+    """Outputs in which the leaves that satisfy `which` are repeated on `plate`.
 
     An output that depends on no such leaf does not get the plate.
     """
@@ -31,10 +31,9 @@ def lift(
 
 
 def moments_over(outputs: Mapping[object, Expr], plate: Plate) -> dict[object, Expr]:
-    """Return means over a plate, and sums of squared deviations from them.
+    """Means over a plate by key, and sums of squared deviations by ``("spread", key)``.
 
-    The keys are those of the outputs, and ``("spread", key)``; an output that is not on the plate
-    is its own mean, and has no spread.
+    An output that is not on the plate is its own mean, and has no spread.
     """
     sum_over = REDUCTIONS[0]
     moments: dict[object, Expr] = {}

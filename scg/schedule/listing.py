@@ -1,4 +1,4 @@
-"""The entries of a schedule in words: what a person prints, and what a profile is said of."""
+"""The lines that describe the entries of a schedule, for listings and profiles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scg.schedule.entries import Entry, Gemm, Loop, Uses
 
 @dataclass(frozen=True)
 class Line:
-    """One entry: what runs, over which axes, what it reads and writes, and for which nodes."""
+    """An entry in words: its kernel, axes, ops, arrays, and the nodes that it was made for."""
 
     kernel: str
     space: str
@@ -32,7 +32,7 @@ class Line:
 def listing(
     entries: Sequence[Entry], order: Sequence[Uses], sources: Sequence[str | None] = ()
 ) -> list[Line]:
-    """A line for every entry, in order; loops of one source have one number."""
+    """Lines of the entries in order; loops that share a kernel show its number."""
     number: dict[Any, int] = {}
     names: dict[Expr, str] = {}
     out = []
@@ -60,7 +60,7 @@ def _shape(expr: Expr) -> str:
 
 
 def name_of(base: Expr, names: dict[Expr, str]) -> str:
-    """Return the declared name of an array, or a number in order of appearance, with its shape."""
+    """Declared name of an array, or a number in order of appearance, with its shape."""
     if base not in names:
         if base.value is not None and base.value.size == 1:
             names[base] = str(base.value.item())

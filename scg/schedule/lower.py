@@ -1,8 +1,8 @@
-"""Lower: bring a program into the few shapes that compiled kernels know.
+"""Lower a program to the ops that compiled kernels know.
 
-What remains is elementwise ops, sums and maxima, matrix products of contiguous operands, joins,
-ops that a kernel computes row by row, and *views*: ops that move no element. A user's own op stays
-what it is, a Python function.
+The result has elementwise ops, sums and maxima, matrix products of contiguous operands, joins, ops
+that a kernel computes row by row, and *views*, which move no element. A user's op stays a Python
+function.
 """
 
 from __future__ import annotations
@@ -46,10 +46,7 @@ _DEEP = 16  # least depth of matrix products that are added up over a plate
 def lower(
     outputs: Mapping[Any, Expr], products: bool = True
 ) -> tuple[dict[Any, Expr], dict[Expr, View]]:
-    """Return the outputs in lowered form, and the view that every expression is.
-
-    Without `products` there are no matrix products to call.
-    """
+    """Lowered outputs, and the view of each expression; `products` allows matrix products."""
     env: dict[Expr, Expr] = {}
     views: dict[Expr, View] = {}
     outputs = expanded(outputs)
@@ -68,7 +65,7 @@ def lower(
 
 
 def _look(root: Expr, views: dict[Expr, View]) -> None:
-    """Note the views of what a rule built: of everything below `root` that has none yet."""
+    """Note the views of all expressions below `root` that have none yet."""
     stack = [root]
     while stack:
         expr = stack[-1]
@@ -169,7 +166,7 @@ def _depth(e: Expr) -> int:
 
 
 def _by_elements(e: Expr, views: dict[Expr, View]) -> Expr:
-    """Write a contraction as a product and a sum, which fuse with their neighbours."""
+    """A contraction as a product and a sum, which fuse with their neighbours."""
     a, b = (x if x.kind == "float" else cast(x) for x in e.args)
     left, right, out = e.attrs["left"], e.attrs["right"], e.attrs["out"]
     labels = [*out, *(x for x in dict.fromkeys(left + right) if x not in out)]

@@ -1,7 +1,7 @@
-"""The order of entries: what frees memory runs as soon as it may.
+"""Order the entries so that memory is freed early.
 
-Fusing goes by levels: all entries of one level, then all of the next. In a long chain an array
-would wait for its reader until thousands of others are written, too, and leave the caches.
+Fusing orders by levels: all entries of one level precede the next. In a long chain an array would
+wait for its reader until thousands of others are written, and would leave the caches.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ def elements(base: Expr) -> int:
 
 
 def order(used: Sequence[Uses], kept: Collection[Expr]) -> list[int]:
-    """Numbers of entries in the order in which they are to run.
+    """Numbers of entries in the order in which they run.
 
-    An entry that is the last reader of more than it writes runs as soon as what it waits for is
-    done, later levels first; the others keep their places. At no point more memory is held than
-    before. `used` are the entries' uses in an order in which they may run, `kept` arrays that are
-    never freed.
+    An entry that frees more than it writes runs as soon as what it waits for is done, later levels
+    first; the others keep their order. At no time is more memory held than before. `used` has the
+    entries' uses in a possible order, `kept` the arrays that are never freed.
     """
     waits, followers = _dependences(used)
     readers = defaultdict(list)
@@ -64,7 +63,7 @@ def order(used: Sequence[Uses], kept: Collection[Expr]) -> list[int]:
 
 
 def _dependences(used: Iterable[Uses]) -> tuple[Counter[int], defaultdict[int, list[int]]]:
-    """Return on how many entries each waits, and which wait on each.
+    """How many entries each entry waits for, and the entries that wait for it.
 
     Writes to one array are ordered; a read depends on the last write.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scg.ir.expr import Expr
@@ -12,10 +12,7 @@ Label = Any
 
 
 class Product(NamedTuple):
-    """A contraction as a loop of matrix products; labels are plates or integers.
-
-    ``transposed`` says of left, right and result whether its matrix is stored by columns.
-    """
+    """A contraction as a loop of matrix products; labels are plates or integers."""
 
     loop: tuple[Label, ...]
     rows: tuple[Label, ...]
@@ -25,7 +22,7 @@ class Product(NamedTuple):
 
 
 def matrix_product(a: Expr, b: Expr, plates: Plates, attrs: Mapping[str, Any]) -> Product | None:
-    """Return how a contraction of contiguous arrays is a matrix product, or None if it is not."""
+    """Matrix products that compute a contraction of contiguous arrays, or None."""
     left: tuple[Label, ...] = (*a.plates, *attrs["left"])
     right: tuple[Label, ...] = (*b.plates, *attrs["right"])
     out: tuple[Label, ...] = (*plates, *attrs["out"])
@@ -57,8 +54,10 @@ def matrix_product(a: Expr, b: Expr, plates: Plates, attrs: Mapping[str, Any]) -
     return None
 
 
-def elements_of(label: Label, sizes: Mapping[Plate, int], lengths: Mapping[int, int]) -> int:
-    """Return the length of the axis that a label names."""
+def elements_of(
+    label: Label, sizes: Mapping[Plate, int], lengths: Mapping[int, int] | Sequence[int]
+) -> int:
+    """Length of the axis that a label names."""
     if not isinstance(label, Plate):
         return lengths[label]
     return label.length if label.length is not None else sizes[label]

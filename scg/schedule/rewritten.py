@@ -1,7 +1,7 @@
-"""Ops that kernels compute by other means: each is written in what the engine knows.
+"""Rewrite ops that kernels do not know in terms of those that they do.
 
-Choosing and sorting come down to two ops, `take` and its adjoint; linear algebra to one
-factorisation of a matrix and the solution of triangular systems; determinants to a diagonal.
+Choosing and sorting become `take` and its adjoint; linear algebra becomes one factorisation of a
+matrix and triangular systems; derivatives of determinants become products with a diagonal.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Shape = tuple[int, ...]
 
 
 def _of_kernels(name: str, row: RowOp) -> Op:
-    """Declare an op that kernels alone compute."""
+    """Op that only kernels compute."""
 
     def unknown(*_: Any, **__: Any) -> Any:
         raise TypeError(f"{name!r} runs in kernels only")
@@ -92,7 +92,7 @@ def _scatter(e: Expr, views: Any) -> Expr:
 
 
 def _to_front(x: Expr, axis: int) -> Expr:
-    """Move an event axis to the front, and leave one of length 1 where it was."""
+    """Move an event axis to the front, and leave an axis of length 1 in its place."""
     order = (axis, *(a for a in range(-x.ndim, 0) if a != axis))
     moved = transpose(x, axes=order) if x.ndim > 1 else x
     return reshape(moved, shape=(x.shape[axis], *keep(x.shape, (axis,))))
@@ -162,7 +162,7 @@ def _floats(e: Expr, views: Any) -> Expr:
 
 
 def _factors(a: Expr) -> Expr:
-    """Factors of a matrix, and one more row of the exchanges of rows that led to them."""
+    """LU factors of a matrix, and one more row that holds the exchanges of rows."""
     a = _float(a)
     return _built(_lu, (a,), (*a.shape[:-2], a.shape[-1] + 1, a.shape[-1]))
 
@@ -197,7 +197,7 @@ def _det(e: Expr, views: Any) -> Expr:
 
 
 def _diagonal(a: Expr) -> tuple[Expr, Expr, Expr]:
-    """Return a left factor of determinant 1, the diagonal that it makes of `a`, a right factor."""
+    """Left factor of determinant 1, the diagonal that it makes of `a`, and right factor."""
     n, whole = a.shape[-1], [(0, m, 1) for m in a.shape[:-2]]
     made = _built(_diagonalize, (_float(a),), (*a.shape[:-2], 3 * n, n))
     middle, left, right = (
@@ -207,7 +207,7 @@ def _diagonal(a: Expr) -> tuple[Expr, Expr, Expr]:
 
 
 def expanded(outputs: Mapping[Any, Expr]) -> dict[Any, Expr]:
-    """Return outputs in which derivatives of determinants are made of other ops."""
+    """Outputs in which derivatives of determinants are made of other ops."""
     rules: dict[Any, Any] = {cofactors: cofactors_of, slope: slope_of_cofactors}
     order = topological(outputs.values())
     if not any(expr.op in rules for expr in order):

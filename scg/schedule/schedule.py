@@ -1,4 +1,4 @@
-"""The schedule: what runs, in which order, and which arrays come from outside or go there."""
+"""The schedule: which entries run, in which order, on which arrays."""
 
 from __future__ import annotations
 
@@ -33,18 +33,16 @@ class Schedule:
 
     Attributes
     ----------
-    entries : list
-        Loop nests, matrix products and the user's own ops, in order.
-    order : list of Uses
-        The arrays that each entry reads and writes.
+    entries, order : list
+        Loop nests, matrix products and users' ops in order, and the arrays that each one uses.
     slots : dict
-        A number for each array that comes from outside or goes there.
+        Numbers of the arrays that callers bring or receive.
     leaves, noise, constants : dict
-        The leaves and the noise among them, with their slots; constant arrays by slot.
+        Slots of the leaves and of the noise among them; arrays of constants by slot.
     results : list of Expr
-        The arrays that go outside; they have the last slots.
+        The arrays that callers receive; they have the last slots.
     fallbacks : list of str
-        Names of the user's own ops, which Python computes.
+        Names of the users' ops, which Python computes.
     """
 
     def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64, products: bool = True):
@@ -63,7 +61,6 @@ class Schedule:
         self.noise_slots = np.array(list(self.noise.values()), np.intp)
 
     def _give_slots(self) -> None:
-        """Give every array from outside, or going there, a slot."""
         below = topological(self.outputs.values())
         leaves, constants = sources(below, self.dtype)
         self.slots: dict[Expr, int] = {expr: i for i, expr in enumerate((*leaves, *constants))}

@@ -1,4 +1,4 @@
-"""Where the values of expressions without arguments come from, and their types."""
+"""Leaves and constants: where the values of expressions without arguments come from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _TYPES = {"int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
 
 
 def type_of(expr: Expr, real: np.dtype) -> np.dtype:
-    """The type of an expression's array, where floats are `real`."""
+    """Type of an expression's array, where floats are `real`."""
     return real if expr.kind == "float" else _TYPES[expr.kind]
 
 
 def sources(
     order: Iterable[Expr], real: np.dtype
 ) -> tuple[dict[Expr, None], dict[Expr, np.ndarray]]:
-    """Leaves in order, whose arrays a call brings, and the arrays of constants."""
+    """Leaves in order, whose arrays the caller brings, and arrays of constants."""
     leaves: dict[Expr, None] = {}
     constants: dict[Expr, np.ndarray] = {}
     for expr in order:

@@ -1,8 +1,8 @@
-"""Stack: one matrix product for those that share their right-hand factor.
+"""Stack matrix products that share their right-hand factor into one.
 
-A mean-field pass multiplies mean rows by the weights of the sampled ones. With the ones below the
-others in memory it is one product of twice the rows, which takes less than twice the time. Nothing
-is moved for it: such arrays are *placed* next to each other.
+A mean-field pass multiplies mean rows by the same weights as the sampled rows. If the rows lie
+below each other in memory, one product of twice the rows takes less than twice the time. The arrays
+are *placed* next to each other, so that nothing is copied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Group = tuple[Expr, ...]
 def stack(
     entries: Sequence[Entry], outputs: Mapping[Any, Expr], views: Mapping[Expr, View]
 ) -> list[Entry]:
-    """Entries in which products of one right-hand factor are joined, where the last of them was."""
+    """Entries in which products of one right-hand factor are joined, in place of the last."""
     first_use: dict[Expr, int] = {}
     for at, entry in enumerate(entries):
         for base in uses(entry, views).read:
@@ -56,7 +56,7 @@ def _by_rows(entry: Gemm) -> bool:
 
 
 def _joined(cluster: list[Gemm], placed: dict[Expr, Group]) -> Gemm | None:
-    """Return products as one and note their places, or None where their operands lie elsewhere."""
+    """One entry for several products, or None where their operands lie elsewhere."""
     of = {entry.operands[0]: entry for entry in cluster}
     lefts = next((placed[left] for left in of if left in placed), tuple(of))
     if len(of) < max(2, len(cluster)) or set(lefts) != set(of):
@@ -70,7 +70,7 @@ def _joined(cluster: list[Gemm], placed: dict[Expr, Group]) -> Gemm | None:
 
 
 def groups(entries: Sequence[Entry]) -> list[Group]:
-    """Arrays that follow each other in memory, without a gap."""
+    """Arrays that follow each other in memory without a gap."""
     found: dict[Group, None] = {}
     for entry in entries:
         if isinstance(entry, Gemm) and entry.below:

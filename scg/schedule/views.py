@@ -1,4 +1,4 @@
-"""Views: ops that move no element, and the array that each expression's elements lie in."""
+"""Views: the array in which each expression's elements lie, where an op moves none."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ Shape = tuple[int, ...]
 
 
 class View(NamedTuple):
-    """Elements of an expression that lie in the array of another one.
-
-    Along plates that the other one lacks the elements repeat.
-    """
+    """Elements of an expression in the array of another; they repeat along plates it lacks."""
 
     base: Expr  # whose array it is: plates first, then the event, contiguous
     strides: Shape  # steps along the event axes, in elements
@@ -109,14 +106,10 @@ _RULES: dict[Any, Callable[[Expr, View], View | None]] = {
 def row_operands(
     expr: Expr, views: Mapping[Expr, View]
 ) -> tuple[list[tuple[View, Shape]], tuple[int, ...]]:
-    """Operands of an op with a row function, as the loop over its rows sees them.
+    """Operands of an op with a row function, and its numbers.
 
-    Returns
-    -------
-    outside : list of (View, shape)
-        Of the result and the arguments, what is left without the axes inside a row.
-    numbers : tuple of int
-        The steps inside the rows, and what the function takes besides.
+    The operands are views with shapes, of the result and the arguments, without the axes inside a
+    row. The numbers are the steps inside the rows, and whatever else the function takes.
     """
     row = expr.op.row
     found: list[Any] = [(whole(expr), expr.shape), *((views[arg], arg.shape) for arg in expr.args)]

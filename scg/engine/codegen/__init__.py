@@ -1,1 +1,1 @@
-"""Generate the source of kernels, and compile it."""
+"""Generating the source of kernels, and compiling it."""

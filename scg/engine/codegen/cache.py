@@ -1,9 +1,9 @@
-"""The disk cache of compiled kernels: content-addressed, private, bounded, never trusted.
+"""The disk cache of compiled kernels: content-addressed, private, bounded, and never trusted.
 
-An entry is a file named by the hash of what it was made from: a magic line, the hash of the
-payload, the payload. A damaged or truncated entry does not match its hash and counts as absent;
-entries appear by renaming a finished file, so that processes may write at once or be killed. What
-was not used for the longest time goes first.
+An entry is a file named by the hash of its inputs. It holds a magic line, the hash of the payload,
+and the payload. A damaged or truncated entry does not match its hash and counts as absent. Finished
+files are renamed into place, so that processes may write at once or be killed. The entries that
+were not used for the longest time are removed first.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _unswept: int | None = None  # bytes that this process wrote since it last looke
 
 
 def directory() -> Path | None:
-    """Return the cache's directory, made where it is missing, or None where there can be none.
+    """Directory of the cache, created if missing, or None where there can be none.
 
-    ``SCG_CACHE_DIR`` names it; an empty value switches the cache off. A directory that belongs to
-    somebody else, or that others may write to, is not used.
+    ``SCG_CACHE_DIR`` names it; an empty value disables the cache. A directory of another user, or
+    one that others may write to, is not used.
     """
     given = os.environ.get("SCG_CACHE_DIR")
     if given == "":
@@ -57,13 +57,7 @@ def directory() -> Path | None:
 
 
 def limit() -> float:
-    """Return how many bytes all entries may have.
-
-    Raises
-    ------
-    CallError
-        If ``SCG_CACHE_SIZE`` is no number of megabytes.
-    """
+    """Bytes that all entries may have; CallError if ``SCG_CACHE_SIZE`` is not a number."""
     given = os.environ.get(SIZE) or MEGABYTES
     try:
         megabytes = float(given)
@@ -75,7 +69,7 @@ def limit() -> float:
 
 
 def read(key: str) -> bytes | None:
-    """Return the payload of an entry, or None where it is absent, damaged or foreign."""
+    """Payload of an entry, or None where it is absent, damaged or foreign."""
     folder = directory()
     if folder is None:
         return None
@@ -101,7 +95,7 @@ def read(key: str) -> bytes | None:
 
 
 def write(key: str, payload: bytes) -> None:
-    """Store an entry; where that fails the kernel is compiled again next time."""
+    """Store an entry; if that fails, the kernel is compiled again next time."""
     global _unswept
     folder, most = directory(), limit()
     content = _MAGIC + _digest(key, payload) + payload
@@ -125,7 +119,7 @@ def write(key: str, payload: bytes) -> None:
 
 
 def entries() -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield all entries, and the files of their writers."""
+    """Yield all entries, and the temporary files of their writers."""
     folder = directory()
     with contextlib.suppress(OSError):
         for found in os.scandir(folder) if folder is not None else ():
@@ -135,12 +129,9 @@ def entries() -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def evict(most: float) -> tuple[int, int]:
-    """Remove what was used longest ago until the others have at most so many bytes.
+    """Remove the least recently used entries until the others have at most `most` bytes.
 
-    Returns
-    -------
-    files, bytes : int
-        What was removed.
+    Returns how many files and bytes were removed.
     """
     kept, removed, freed = 0, 0, 0
     for path, status in sorted(entries(), key=lambda entry: -entry[1].st_mtime_ns):
@@ -161,5 +152,5 @@ def _is_mine(status: os.stat_result) -> bool:
 
 
 def _digest(key: str, payload: bytes) -> bytes:
-    """Hash a payload together with its key: an entry renamed to another key is damaged, too."""
+    """Hash of a payload and its key, so that a renamed entry counts as damaged."""
     return hashlib.sha256(key.encode() + b"\0" + payload).digest()

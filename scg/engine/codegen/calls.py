@@ -1,4 +1,4 @@
-"""What kernels write to call the functions of :mod:`scg.engine.codegen.symbols`."""
+"""Calls of the functions of :mod:`scg.engine.codegen.symbols` in kernels."""
 
 from __future__ import annotations
 

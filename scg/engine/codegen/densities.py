@@ -20,14 +20,14 @@ DENSITIES: dict[str, Any] = {}
 
 
 def density(function: Callable[..., Any]) -> Any:
-    """Make the twin of the op of a function's name."""
+    """Decorate the twin of the op of a function's name, and let kernels call it."""
     made = DENSITIES[function.__name__] = helper(function)
     return made
 
 
 @helper
 def times(c, log_x):
-    """Return c log x, zero where c is zero."""
+    """c log x, zero where c is zero."""
     return 0.0 if c == 0.0 else c * log_x
 
 

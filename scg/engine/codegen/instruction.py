@@ -1,4 +1,4 @@
-"""Instructions: functions that build LLVM's instructions, as functions that kernels may call."""
+"""Decorators that make functions of LLVM's builder callable in kernels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numba.extending import intrinsic
 
 
 def instruction(result: Any, *parameters: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorate ``build(builder, *values)``, which returns a value of these types, or None."""
+    """Decorate ``build(builder, *values)``, which returns a value of type `result`, or None."""
     return lambda build: _made(build, len(parameters), lambda *_: result(*parameters))
 
 
 def of_floats(count: int) -> Callable[[Callable[..., Any]], Any]:
-    """Decorate ``build(builder, *values)``, of so many floats of one type, to which it belongs."""
+    """Decorate ``build(builder, *values)``: `count` floats of one type to a float of that type."""
     return lambda build: _made(build, count, lambda x, *_: x(*[x] * count))
 
 

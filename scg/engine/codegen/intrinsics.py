@@ -1,7 +1,7 @@
-"""What generated kernels say that Python cannot: memory at an address, bits of a float, calls.
+"""Intrinsics of generated kernels: memory at an address, bits of a float, calls.
 
-Every intrinsic is one or a few LLVM instructions. All integers are unsigned 64-bit: with signed
-indices numba would insert Python's wraparound, which keeps a loop from being vectorised.
+Each is one or a few LLVM instructions. Integers are unsigned and have 64 bits: for signed indices
+numba would insert Python's wraparound, which keeps a loop from being vectorised.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _literal: Any = intrinsic(prefer_literal=True)
 
 # --- memory -----------------------------------------------------------------------------------
 def _scope(builder: Any, instruction: Any, number: int, writes: int) -> None:
-    """Say that operand `number` overlaps none of the other operands that are written.
+    """Declare that operand `number` overlaps none of the other operands that are written.
 
-    `writes` is a bit mask of the operands written. Without this the vectoriser would compare all
-    pairs of addresses at run time, or give up.
+    `writes` is a bit mask of the operands written. Without the declaration the vectoriser would
+    compare all pairs of addresses at run time, or give up.
     """
     module = builder.module
     domain = module.add_metadata(["scg"])
@@ -41,7 +41,7 @@ def _scope(builder: Any, instruction: Any, number: int, writes: int) -> None:
 
 
 def _read(builder: Any, code: str, address: Any, index: Any) -> tuple[Any, Any]:
-    """Return the instruction that reads an element, and its value."""
+    """The instruction that reads an element, and the element's value."""
     read = builder.load(_element(builder, code, address, index))
     return read, builder.trunc(read, ir.IntType(1)) if code == "b1" else read
 
@@ -89,7 +89,7 @@ def _storer(code: str) -> Any:
 def _getter(code: str) -> Any:
     @instruction(_NUMBA[code], _u8, _u8)
     def get(builder, address, index):
-        """Read an element of which nothing is known."""
+        """Read an element that may overlap any other."""
         return _read(builder, code, address, index)[1]
 
     return get
@@ -98,7 +98,7 @@ def _getter(code: str) -> Any:
 def _putter(code: str) -> Any:
     @instruction(types.void, _u8, _u8, _NUMBA[code])
     def put(builder, *values):
-        """Write an element of which nothing is known."""
+        """Write an element that may overlap any other."""
         _write(builder, code, *values)
 
     return put
@@ -112,7 +112,7 @@ put_f4, put_f8, put_i8, put_b1 = map(_putter, ("f4", "f8", "i8", "b1"))
 
 @_literal
 def word(typingctx, table, position):
-    """Return word `position` of the operand table at the address `table`."""
+    """Word `position` of the operand table at the address `table`."""
     at = position.literal_value
 
     def codegen(context, builder, signature, args):
@@ -123,7 +123,7 @@ def word(typingctx, table, position):
 
 @instruction(types.void, _u8)
 def prefetch(builder, address):
-    """Ask for the cache line of an address."""
+    """Request the cache line of an address."""
     pointer, number = _BYTE.as_pointer(), ir.IntType(32)
     known = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
     function = cgutils.get_or_insert_function(builder.module, known, "llvm.prefetch.p0")
@@ -133,7 +133,7 @@ def prefetch(builder, address):
 
 @of_floats(2)
 def plus(builder, total, x):
-    """Add to a total. Its terms may be added in any order, of which vectors need many."""
+    """Sum whose terms may be added in any order, as vector instructions need."""
     return builder.fadd(total, x, flags=("reassoc", "contract"))
 
 
@@ -147,9 +147,9 @@ _FORMATS = {
 
 @of_floats(2)
 def scale(builder, value, shifted):
-    """Return ``value * 2**n``, where `shifted` is n + 1.5 * 2**(bits of the fraction).
+    """``value * 2**n``, where `shifted` is n + 1.5 * 2**(bits of the fraction).
 
-    In two factors, so that results may be subnormal, and n one above the largest exponent.
+    It multiplies twice, so that results may be subnormal, and n one above the largest exponent.
     """
     integer, fraction, bias, _ = _FORMATS[value.type]
     magic = integer(((bias + fraction) << fraction) + (1 << (fraction - 1)))
@@ -169,7 +169,7 @@ def _exponent_bits(builder: Any, x: Any) -> Any:
 
 @of_floats(1)
 def exponent(builder, x):
-    """Return e with x = m 2**e and m between sqrt(1/2) and sqrt(2), for a positive normal x."""
+    """e with x = m 2**e and m between sqrt(1/2) and sqrt(2), for a positive normal x."""
     e = _exponent_bits(builder, x)
     if e.type.width == 64:  # 32 bits convert in every vector extension, 64 in few
         e = builder.trunc(e, ir.IntType(32))
@@ -178,7 +178,7 @@ def exponent(builder, x):
 
 @of_floats(1)
 def significand(builder, x):
-    """Return m with x = m 2**e and m between sqrt(1/2) and sqrt(2), for a positive normal x."""
+    """m with x = m 2**e and m between sqrt(1/2) and sqrt(2), for a positive normal x."""
     integer, fraction, _, _ = _FORMATS[x.type]
     e = builder.shl(_exponent_bits(builder, x), integer(fraction))
     return builder.bitcast(builder.sub(builder.bitcast(x, integer), e), x.type)

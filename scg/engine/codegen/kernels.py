@@ -1,8 +1,8 @@
-"""Generate the source of a kernel from a loop nest, and say what its operand table holds.
+"""Generate the source of a kernel from a loop nest, and describe its operand table.
 
-The text depends on the *structure* of a nest only: operands are numbered in order of use, sizes,
-steps and addresses are words of a table. Nests of one structure therefore share one kernel, and no
-name or number of a user's gets into the source, but for a few common constants.
+The text depends only on the *structure* of a nest: operands are numbered in order of use; sizes,
+steps and addresses are words of a table. Nests of one structure therefore share a kernel. Of a
+user's names and numbers only a few common constants appear in the source.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ STRETCH = 1024
 
 
 class Word(NamedTuple):
-    """What one word of an operand table holds.
+    """The content of one word of an operand table.
 
-    ``kind`` is "size" of merged axes, "address" of an operand, its "step" along an axis in bytes
-    or its "stride" in elements, the "count" of elements of its whole array, or a "number".
+    ``kind`` is the "size" of merged axes, the "address" of an operand, its "step" along an axis in
+    bytes or its "stride" in elements, the "count" of elements of its whole array, or a "number".
     """
 
     kind: str
@@ -44,24 +44,24 @@ class Word(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """Source of a kernel, and the words of the table that one nest calls it with."""
+    """The source of a kernel, and the words of a nest's table."""
 
     source: str
     words: tuple[Word, ...]
 
 
 def type_code(kind: str, real: str) -> str:
-    """Return the type code of a kind of values, where floats are `real` ("f4" or "f8")."""
+    """Type code of a kind of values, where floats are `real` ("f4" or "f8")."""
     return {"float": real, "int": "i8", "bool": "b1"}[kind]
 
 
 def generate(loop: Loop, real: str) -> Kernel:
-    """Return the kernel of a loop nest."""
+    """Kernel of a loop nest."""
     return _Writer(loop, real).kernel()
 
 
 class _Writer:
-    """Writes one kernel; lines are kept by the depth of the loop that they stand in."""
+    """Writes one kernel, whose lines it keeps by the depth of their loop."""
 
     def __init__(self, loop: Loop, real: str):
         self.loop, self.real = loop, real
@@ -106,9 +106,10 @@ class _Writer:
         return Kernel("\n".join(lines) + "\n", tuple(self.words))
 
     def _in_stretches(self) -> list[str]:
-        """Return the innermost loop where it adds to totals of double precision.
+        """The innermost loop where it adds to totals of double precision.
 
-        They are added to once in a stretch only: single precision fits twice into a vector.
+        The loop adds to them once a stretch, because twice as many floats of single precision fit a
+        vector.
         """
         d = self.depth - 1
         begin = [f"c{k} = f4(0)" for k in self.wide]
@@ -142,7 +143,7 @@ class _Writer:
                 self.start[0].append(f"s{k} = {word}")
 
     def _pointer(self, axes: Axes, depth: int) -> str:
-        """Return the variable that holds an operand's address inside `depth` loops."""
+        """Variable that holds an operand's address inside `depth` loops."""
         k = self.number[axes]
         for d in reversed(range(min(depth, self.depth - 1))):
             if moves(axes, self.loops[d][-1]):
@@ -162,7 +163,7 @@ class _Writer:
         return f"{self.number[axes]}, {(1 << len(self.written)) - 1}"
 
     def _load(self, axes: Axes) -> str:
-        """Return the variable of a loaded operand; it is loaded in the deepest loop it moves in."""
+        """Variable of an operand, loaded in the deepest loop that moves it."""
         if axes not in self.loaded:
             depth = max(
                 (d + 1 for d, lp in enumerate(self.loops) if moves(axes, lp[-1])), default=0
@@ -188,7 +189,7 @@ class _Writer:
         return f"{type_code(axes.base.kind, self.real)}({number!r})"
 
     def _argument(self, item: Item, k: int, kind: str | None) -> str:
-        """Return an argument as an expression of `kind`."""
+        """Argument as an expression of `kind`."""
         base = item.args[k].base
         literal = self._literal(item.args[k])
         if self._is_value(item, k):
@@ -224,7 +225,7 @@ class _Writer:
             self._write(item.to, name)
 
     def _row(self, item: Item) -> None:
-        """Call a row function; its loads and stores are not said to be apart from others."""
+        """Call a row function, whose operands may overlap any other."""
         row = item.expr.op.row
         if row.from_zero:
             self._begin(item.to, "0")
@@ -244,7 +245,7 @@ class _Writer:
         self.start[self.depth].append(call)
 
     def _here(self, axes: Axes) -> str:
-        """Return the address of an operand's element inside all loops."""
+        """Address of an operand's element inside all loops."""
         item = int(type_code(axes.base.kind, self.real)[1])
         pointer, index = self._pointer(axes, self.depth), self._index(axes)
         return pointer if index == "u8(0)" else f"{pointer} + {index} * u8({item})"
@@ -313,7 +314,7 @@ def _indented(depth: int, lines: list[str]) -> list[str]:
 
 
 def _argument_kinds(expr: Expr) -> list[str | None]:
-    """Return the kind that each argument is converted to before an op."""
+    """Kinds that the arguments of an op are converted to."""
     kinds = [arg.kind for arg in expr.args]
     if expr.op is where:
         return ["bool", expr.kind, expr.kind]

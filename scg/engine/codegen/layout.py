@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 def positions(layout: Any) -> Any:
-    """The layout whose fields hold their own positions."""
+    """Layout whose fields hold their own positions."""
     return layout(*range(len(layout._fields)))
 
 
@@ -23,7 +23,7 @@ LINE = 64
 
 
 class Task(NamedTuple):
-    """What one thread of a team runs: a kernel, its operands, and the tasks to be done before."""
+    """Words of a task: a kernel, its operands, and how many tasks must be done before."""
 
     function: int
     operands: int
@@ -40,7 +40,7 @@ class Shared(NamedTuple):
 
 
 class Counters(NamedTuple):
-    """What the threads of a team count, each in a line of its own."""
+    """Counters that the threads of a team share, each in a cache line of its own."""
 
     following: Any  # the next task
     done: Any  # tasks

@@ -1,11 +1,11 @@
 """Elementary functions as polynomials that LLVM can vectorise, for float32 and float64.
 
-libm is called an element at a time; these functions are inlined into the loop of a kernel and run
-on whole vectors. Coefficients are those of Taylor series, on ranges so small that no fitted
-polynomial is needed: exp on |r| <= log(2)/2, and log by the series of atanh. The helpers allow
-contraction to fused multiply-adds only: the compensations below would not survive reassociation.
+libm takes one element at a time; these functions are inlined into the loop of a kernel and take
+whole vectors. Coefficients are those of Taylor series, on ranges so small that no fitted polynomial
+is needed: exp on |r| <= log(2)/2, and log by the series of atanh. The helpers allow contraction to
+fused multiply-adds only, because reassociation would destroy their compensations.
 
-Each function is made twice from one text: :data:`FUNCTIONS` maps ("exp", "f4") to it.
+Each function is made for both types from one text: :data:`FUNCTIONS` maps ("exp", "f4") to it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NORMAL_QUANTILE = (
 
 
 def polynomial(coefficients: list[float]) -> Any:
-    """Return x -> c[0] + c[1] x + c[2] x^2 + ... as straight-line code, by Horner's rule."""
+    """x -> c[0] + c[1] x + c[2] x^2 + ... as straight-line code, by Horner's rule."""
 
     @of_floats(1)
     def evaluate(builder, x):
@@ -88,7 +88,7 @@ def _define(code: str) -> None:
 
     @helper
     def clamp(x):
-        """Restrict to where exp is neither 0 nor infinite, or just so; NaN passes."""
+        """Restrict x to where exp is neither 0 nor infinite, or just so; NaN passes."""
         x = lowest if x < lowest else x
         return highest if x > highest else x
 

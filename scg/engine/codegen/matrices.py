@@ -19,7 +19,7 @@ zero, one = np.uint64(0), np.uint64(1)
 
 
 def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
-    """Make the functions of matrices of one float type; `shown` decorates those kernels call."""
+    """Make the row functions of one float type; `shown` decorates those that kernels call."""
     get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
     F: Any = {"f4": np.float32, "f8": np.float64}[code]
 
@@ -50,7 +50,7 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
 
     @shown
     def lu(out, a, so, to, sa, ta, n):
-        """Factors of a matrix, and a further row of the rows that its rows were exchanged with."""
+        """LU factors, and one more row that holds the exchanges of rows."""
         for i in range(n):
             for j in range(n):
                 put(out, i * so + j * to, get(a, i * sa + j * ta))
@@ -157,7 +157,7 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
     def diagonalize(out, a, so, to, sa, ta, n):
         """Eliminate rows and columns by the largest pivot.
 
-        What is left is diagonal; below it lie the factors, left and right, that made it.
+        The result is diagonal; below it lie the left and the right factor that make it.
         """
         left, right = n * so, (n + n) * so
         for i in range(n):

@@ -1,6 +1,6 @@
 """Compile a kernel's source with numba to object code, and load object code with llvmlite.
 
-Fresh and cached kernels take one way: source, object code, address. Loading needs no numba, so
+Fresh and cached kernels share one path: source, object code, address. Loading needs no numba, so
 that a warm start does not import it.
 """
 
@@ -35,19 +35,11 @@ _addresses: dict[bytes, int] = {}
 
 
 def address(source: str, codes: tuple[str, ...] = ()) -> int:
-    """Return the address of the kernel that `source` defines, compiling it where needed.
+    """Address of the kernel that `source` defines, which is compiled if needed.
 
-    Parameters
-    ----------
-    source : str
-        Text of one function ``kernel(table)`` of the address of an operand table.
-    codes : tuple of str, optional
-        The types of its arguments where it is a function of numbers; the first is the result's.
-
-    Returns
-    -------
-    int
-        Address of a function of numba's calling convention: ``int32 (void**, void**, uint64)``.
+    The source is the text of one function ``kernel(table)`` of the address of an operand table or,
+    with `codes`, of numbers of these types, of which the first is the result's. The kernel has
+    numba's calling convention, ``int32 (void**, void**, uint64)``.
     """
     known = hashlib.sha256(f"{codes}\n{source}".encode()).digest()
     with building:
@@ -62,10 +54,7 @@ def address(source: str, codes: tuple[str, ...] = ()) -> int:
 
 
 def caller(source: str, table: int) -> Callable[[], int]:
-    """Return what calls a kernel with a table, and returns what is not 0 where it failed.
-
-    numba's convention begins with two places for what a function returns and raises.
-    """
+    """Function that calls a kernel with a table; its result is not 0 after a failure."""
     at = ctypes.byref(ctypes.c_char.from_address(table))
     return functools.partial(_function(source), *_nowhere, at)
 
@@ -76,14 +65,14 @@ def _function(source: str) -> Any:
 
 
 def identity(source: str, codes: tuple[str, ...] = ()) -> str:
-    """Return the content address of a kernel: the hash of its source and of what compiles it."""
+    """Content address of a kernel: the hash of its source and of what compiles it."""
     made_by = f"{_environment()}\n{settings()}"
     return hashlib.sha256(f"{made_by}\n{codes}\n{source}".encode()).hexdigest()
 
 
 @functools.cache
 def _environment() -> str:
-    """Describe all that object code depends on besides its source."""
+    """Description of all that object code depends on besides its source."""
     parts = [version("numba"), version("llvmlite"), llvm.get_process_triple()]
     parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
     package = Path(__file__).parents[2]
@@ -95,7 +84,7 @@ def _environment() -> str:
 
 @functools.cache
 def _engine() -> Any:
-    """Return the LLVM engine that holds all loaded kernels; it lives as long as the process."""
+    """The LLVM engine that holds all loaded kernels, for the life of the process."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -105,7 +94,7 @@ def _engine() -> Any:
 
 
 def _load(payload: bytes) -> int:
-    """Load object code; `payload` is the kernel's symbol, those it needs, a zero byte, the code."""
+    """Load object code: a payload is the kernel's symbol, those it needs, a zero byte, the code."""
     head, _, code = payload.partition(b"\0")
     symbol, *needed = head.split()
     for name in needed:
@@ -118,7 +107,7 @@ def _load(payload: bytes) -> int:
 
 @functools.cache
 def _register(name: str) -> None:
-    """Let object code find a function of :data:`scg.engine.codegen.symbols.FUNCTIONS`."""
+    """Make a function of :data:`scg.engine.codegen.symbols.FUNCTIONS` known to object code."""
     codes, capsule = symbols.FUNCTIONS[name]
     if capsule is None:
         arguments = ", ".join(f"x{i}" for i in range(len(codes)))
@@ -131,7 +120,7 @@ def _register(name: str) -> None:
 
 @functools.cache
 def _namespace() -> dict[str, Any]:
-    """Return the names that generated source may use."""
+    """Names that generated source may use."""
     import numpy as np
 
     from scg.engine.codegen import intrinsics
@@ -160,10 +149,11 @@ def _namespace() -> dict[str, Any]:
 
 
 def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
-    """Return a payload for :func:`_load` in which no function but the kernel has a public name.
+    """Payload for :func:`_load`, in which only the kernel has a public name.
 
     numba numbers functions by the order of their compilation. Object code of two processes may
-    therefore call different functions by one name, and the first one loaded would serve both.
+    therefore call different functions by one name, and the function that is loaded first would
+    serve both.
     """
     import numba
     import numpy as np

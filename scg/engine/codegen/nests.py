@@ -14,7 +14,7 @@ def moves(axes: Axes, axis: Axis) -> bool:
 
 
 def merge(space: Space, operands: list[Axes]) -> list[tuple[Axis, ...]]:
-    """Return the loops of a nest, outermost first: axes along which all operands run through."""
+    """Loops of a nest, outermost first; each merges the axes that all operands run through."""
     axes: list[Axis] = [*space.plates, *range(len(space.lengths))]
     loops: list[tuple[Axis, ...]] = []
     for axis in axes:
@@ -26,7 +26,7 @@ def merge(space: Space, operands: list[Axes]) -> list[tuple[Axis, ...]]:
 
 
 def _joined(operand: Axes, outer: Axis, inner: Axis, space: Space) -> bool:
-    """Whether a step along `outer` is what all steps along `inner` amount to."""
+    """Whether a step along `outer` is the sum of all steps along `inner`."""
     if moves(operand, outer) != moves(operand, inner):
         return False
     if not moves(operand, outer):
@@ -41,7 +41,7 @@ def _joined(operand: Axes, outer: Axis, inner: Axis, space: Space) -> bool:
 
 
 def is_unit(operand: Axes, axis: Axis) -> bool:
-    """Whether an operand's elements follow each other along an axis."""
+    """Whether an operand's elements are adjacent along an axis."""
     if isinstance(axis, Plate):
         return operand.plates[-1] is axis and operand.base.size == 1
     return operand.strides[axis] == 1

@@ -1,8 +1,8 @@
-"""Kernels by numba's public interface: what serves where the target of ours does not.
+"""Compile kernels by numba's public interface, where our target does not work.
 
-:mod:`scg.engine.codegen.target` makes the same functions in half of the time, from private parts of
-numba. Here numba compiles for its own target; the module that it shows (``inspect_llvm``) is
-stripped of all but the kernel, and made object code by llvmlite.
+numba compiles for its own target, and shows the module (``inspect_llvm``); llvmlite strips it of
+all but the kernel, and makes object code. That takes twice as long as
+:mod:`scg.engine.codegen.target`, which uses private parts of numba.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def jit(signature: Any = None, **options: Any) -> Any:
 
 
 def kernel(compiled: Any) -> tuple[llvm.ModuleRef, str]:
-    """Return the module of a kernel, and the name of its function."""
+    """Module of a kernel, and the name of its function."""
     (signature,) = compiled.signatures
     module = llvm.parse_assembly(compiled.inspect_llvm(signature))
     named = [f.name for f in module.functions if compiled.__name__ in f.name]
@@ -44,7 +44,7 @@ def kernel(compiled: Any) -> tuple[llvm.ModuleRef, str]:
 
 
 def object_code(module: llvm.ModuleRef) -> bytes:
-    """Return the machine code of what a module exports, and needs for that."""
+    """Machine code of the functions that a module exports, and of those they need."""
     machine = _machine()
     passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()

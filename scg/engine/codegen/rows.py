@@ -1,8 +1,8 @@
-"""Row functions: what a kernel calls once for every row of elements, or for every matrix.
+"""Row functions: a kernel calls them once for each row of elements, or each matrix.
 
-Arguments are addresses, first that of the result, then the steps in elements along the axes inside
-a row, for each operand in order, then numbers; all are unsigned words. Every function is made once
-for each type of its first argument: :data:`ROWS` maps ("cumsum", "f8") to it.
+The arguments are addresses, first of the result, then the steps in elements along the axes inside a
+row, for each operand in order, then numbers; all are unsigned words. Each function is made for each
+type of its first argument: :data:`ROWS` maps ("cumsum", "f8") to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log: Any = FUNCTIONS["log", "f8"]
 
 
 def _shown(code: str) -> Callable[[Callable[..., Any]], Any]:
-    """Return the decorator of functions of one type that kernels call."""
+    """Decorator of functions of one type that kernels call."""
 
     def shown(function: Callable[..., Any]) -> Any:
         made = ROWS[function.__name__, code] = row(function)
@@ -128,7 +128,7 @@ def _projections(code: str) -> None:
     def sparsemax(out, x, so, sx, n):
         """Shrink the support until what exceeds the threshold on it sums to one.
 
-        It lies less than one below the largest element, of which nothing else matters.
+        The threshold lies less than one below the largest element.
         """
         top = F(-np.inf)
         for i in range(n):

@@ -1,4 +1,4 @@
-"""Numba's settings: object code depends on them, whoever makes them."""
+"""numba's settings, on which object code depends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILE = Path(".numba_config.yaml")  # in the working directory, as numba has it
 
 
 def settings() -> str:
-    """Describe the settings that differ from numba's own; this does not import numba."""
+    """Description of the settings that differ from numba's own; it does not import numba."""
     given = [
         f"{name}={value}"
         for name, value in sorted(os.environ.items())
@@ -37,7 +37,7 @@ def settings() -> str:
 
 @functools.lru_cache(maxsize=4)
 def _usual(given: str) -> dict[str, Any]:
-    """Return the settings that the environment makes: `given` is what it says."""
+    """The settings that numba takes from the environment, which `given` describes."""
     spec = importlib.util.find_spec("numba.core.config")
     assert spec is not None and spec.loader is not None
     fresh = importlib.util.module_from_spec(spec)

@@ -1,9 +1,9 @@
 """Functions of numbers that compiled kernels call by symbol: SciPy's, and our own.
 
-``scipy.special.cython_special`` exports C functions through capsules; they are the functions that
-`scipy.special` itself applies to every element, so that kernels have the interpreter's bits. Our
-own are compiled once each, not again with every kernel that uses one. SciPy is imported, and a
-function of ours loaded, for a kernel that needs it and not before.
+``scipy.special.cython_special`` exports C functions through capsules. `scipy.special` applies the
+same functions to each element, so that kernels have the interpreter's bits. Our own functions are
+compiled once each, not again in each kernel. SciPy is imported, and a function loaded, only for a
+kernel that needs it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PREFIX = "scg.call."
 
 
 class Function(NamedTuple):
-    """Types of the arguments, of which the first is the result's, and the capsule if it has one."""
+    """Type codes, first of the result and then of the other arguments; and SciPy's capsule."""
 
     codes: tuple[str, ...]
     capsule: str | None = None
@@ -70,20 +70,20 @@ _pointer.restype, _pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes
 
 
 def exported(capsule: str) -> int:
-    """The address of one of SciPy's functions."""
+    """Address of one of SciPy's functions."""
     found = exports()[capsule]
     return _pointer(found, _name(found))
 
 
 def signature(name: str) -> str:
-    """Return the C signature that SciPy declares for one of its functions."""
+    """C signature that SciPy declares for one of its functions."""
     capsule = FUNCTIONS[name].capsule
     assert capsule is not None
     return _name(exports()[capsule]).decode()
 
 
 def exports() -> dict[str, object]:
-    """Return SciPy's capsules."""
+    """SciPy's capsules by name."""
     from scipy.special import cython_special
 
     return cython_special.__pyx_capi__

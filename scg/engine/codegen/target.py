@@ -1,8 +1,8 @@
-"""A target of numba: its CPU for numbers and addresses alone, up to LLVM's optimized module.
+"""A compilation target of numba for numbers and addresses alone.
 
-On its own target numba links every function with a runtime for arrays and objects, turns it into
-machine code where it may be run, even if it is only called by kernels, and loads NumPy's and
-SciPy's linear algebra when it starts. Kernels need none of that, and compile in half of the time.
+numba's own target links every function with a runtime for arrays and objects, makes machine code
+even of functions that only kernels call, and imports NumPy's and SciPy's linear algebra. Kernels
+need none of that, and compile in half of the time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Library(codegen.CPUCodeLibrary):
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:
-        """Return 0: nobody runs a function by itself."""
+        """0, because no function runs by itself."""
         self._ensure_finalized()
         return 0
 
@@ -81,7 +81,7 @@ class _Codegen(codegen.JITCPUCodegen):
         return manager, builder
 
     def set_env(self, env_name: str, env: Any) -> None:
-        """Do nothing: kernels hold no objects."""
+        """Do nothing, because kernels hold no objects."""
 
 
 class _Typing(Context):
@@ -103,13 +103,13 @@ class _Context(cpu.CPUContext):
         self.install_registry(mathimpl.registry)
 
     def get_abi_sizeof(self, ty: Any) -> int:
-        """Return the bytes that a value takes; LLVM parses a module for each answer."""
+        """Bytes of a value, which LLVM would parse a module to find each time."""
         if ty not in self._sizes:
             self._sizes[ty] = super().get_abi_sizeof(ty)
         return self._sizes[ty]
 
     def post_lowering(self, mod: Any, library: Library) -> None:
-        """Mark operations as fast-math allows, and link nothing."""
+        """Mark operations as fast-math allows, and link no runtime."""
         if self.fastmath:
             fastmathpass.rewrite_module(mod, self.fastmath)
 
@@ -118,7 +118,7 @@ class _Compiler(CompilerBase):
     """Numba's passes without those for closures, objects, arrays and parallel loops."""
 
     def define_pipelines(self) -> list[PassManager]:
-        """Return the passes."""
+        """numba's list of passes."""
         manager = PassManager(_NAME)
         for each in (
             untyped_passes.TranslateByteCode,
@@ -160,16 +160,13 @@ class _Dispatcher(Dispatcher):
         super().__init__(*arguments, **named, pipeline_class=_Compiler)
 
     def compile(self, sig: Any) -> Any:
-        """Compile for argument types; what is overloaded is overloaded for this target."""
+        """Compile for argument types, with the overloads of this target."""
         with target_override(_NAME):
             return super().compile(sig)
 
 
 def jit(signature: Any = None, **options: Any) -> Any:
-    """Like :func:`numba.jit`, for functions that kernels call, and for kernels.
-
-    Python could not run them, so that ``NUMBA_DISABLE_JIT`` does not count here.
-    """
+    """Like :func:`numba.jit`, for kernels and helpers, also if ``NUMBA_DISABLE_JIT`` is set."""
     ours = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
     def compiled(function: Any) -> _Dispatcher:
@@ -183,7 +180,7 @@ def jit(signature: Any = None, **options: Any) -> Any:
 
 
 def probe() -> None:
-    """Raise an error where numba lacks what this module builds on: compile a small kernel."""
+    """Compile a small kernel, which raises an error where numba's private parts have changed."""
 
     @jit(forceinline=True)
     def inner(x):

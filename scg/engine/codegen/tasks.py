@@ -1,4 +1,4 @@
-"""What threads do with a table of tasks; numba compiles it into the kernels of a team."""
+"""Functions of the kernels that lead a team, and that help it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _wait(table, count):
 
 @_inlined
 def follow(table):
-    """Run tasks until none is left; after a failure they are counted and left out."""
+    """Run tasks until none is left; after a failure the rest is counted and skipped."""
     tasks = word(table, _TASKS)
     i = atomic_add(table + _FOLLOWING, _one)
     while i < tasks:
@@ -58,9 +58,9 @@ def follow(table):
 
 @_inlined
 def help_out(job):
-    """Follow in a call of a table, given its number, and in the next ones if they come soon.
+    """Follow in a call of a table, given its number, and in the next calls if they come soon.
 
-    To wake a thread takes as long as many a row.
+    Waking a thread takes as long as many rows.
     """
     table, number, turns = word(job, _TABLE), word(job, _CALL), _zero
     atomic_add(table + _PRESENT, _one)
@@ -77,7 +77,7 @@ def help_out(job):
 
 @_inlined
 def lead(table):
-    """Open the table, run tasks, and wait for those of the others; return how many failed."""
+    """Open the table, run tasks, and wait for other threads; return how many tasks failed."""
     atomic_write(table + _FAILED, _zero)
     atomic_write(table + _DONE, _zero)
     atomic_write(table + _FOLLOWING, _zero)

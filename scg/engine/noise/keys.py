@@ -1,4 +1,4 @@
-"""The keys of noise leaves: a kernel computes those of all leaves from the word of a seed."""
+"""Keys of noise leaves: one kernel computes all of them from the word of a seed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SOURCE = kernel(
 
 
 def leaf_keys(names: Sequence[str]) -> np.ndarray:
-    """Keys of leaves for either sort of seeds, as :data:`SOURCE` reads them: shape (2, leaves)."""
+    """Keys of leaves for both sorts of seeds, as :data:`SOURCE` reads them: shape (2, leaves)."""
     keys = [[leaf_key(name, hashed) for name in names] for hashed in (False, True)]
     words = np.array(keys, np.uint64).reshape(2, -1, 2)
     return words[..., 0] << np.uint64(32) | words[..., 1]

@@ -1,4 +1,4 @@
-"""Vectors of LLVM with the operators of NumPy's arrays, so that one text can build either."""
+"""Vectors of LLVM with the operators of NumPy's arrays, so that one text serves both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _I32 = ir.IntType(32)
 
 
 def spread(builder: Any, value: Any, count: int) -> Lanes:
-    """Return lanes that all hold a value."""
+    """Lanes that all hold one value."""
     kind = ir.VectorType(value.type, count)
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _I32(0))
     order = ir.Constant(ir.VectorType(_I32, count), None)
@@ -21,13 +21,13 @@ def spread(builder: Any, value: Any, count: int) -> Lanes:
 
 
 def numbered(builder: Any, count: int, element: Any = _I32) -> Lanes:
-    """Return the numbers of the lanes."""
+    """Numbers of the lanes."""
     kind = ir.VectorType(element, count)
     return Lanes(builder, ir.Constant(kind, [element(i) for i in range(count)]))
 
 
 def interleaved(x: Lanes, y: Lanes) -> Lanes:
-    """Return the lanes of both by turns."""
+    """Lanes of both, alternating."""
     count = x.value.type.count
     order = [_I32(k) for i in range(count) for k in (i, count + i)]
     mask = ir.Constant(ir.VectorType(_I32, 2 * count), order)
@@ -41,24 +41,24 @@ class Lanes:
         self.builder, self.value = builder, value
 
     def like(self, other: Any) -> Any:
-        """Return a number as a constant of this type, or the value of other lanes."""
+        """A number as a constant of this type, or the value of other lanes."""
         if isinstance(other, Lanes):
             return other.value
         kind = self.value.type
         return ir.Constant(kind, [kind.element(other)] * kind.count)
 
     def do(self, instruction: str, *operands: Any) -> Lanes:
-        """Return what an instruction gives, on these lanes and the operands."""
+        """Result of an instruction on these lanes and the operands."""
         values = [self.like(operand) for operand in operands]
         return Lanes(self.builder, getattr(self.builder, instruction)(self.value, *values))
 
     def to(self, instruction: str, element: Any) -> Lanes:
-        """Return lanes of another type by an instruction of conversion."""
+        """Lanes of another type, by an instruction of conversion."""
         kind = ir.VectorType(element, self.value.type.count)
         return Lanes(self.builder, getattr(self.builder, instruction)(self.value, kind))
 
     def known(self, name: str, *operands: Lanes) -> Lanes:
-        """Return what an intrinsic function of LLVM makes of each lane."""
+        """Result of an intrinsic function of LLVM on each lane."""
         kind, module = self.value.type, self.builder.module
         name = f"llvm.{name}.v{kind.count}{kind.element.intrinsic_name}"
         function = module.globals.get(name)
@@ -69,7 +69,7 @@ class Lanes:
         return Lanes(self.builder, self.builder.call(function, values))
 
     def branch(self, function: Callable[[], Lanes], otherwise: Lanes) -> Lanes:
-        """Return what `function` builds, which runs if any lane is true, or else other lanes."""
+        """Lanes that `function` builds, which runs if any lane is true; otherwise other lanes."""
         builder, bits = self.builder, ir.IntType(self.value.type.count)
         some = builder.icmp_unsigned("!=", builder.bitcast(self.value, bits), bits(0))
         before = builder.block
@@ -147,5 +147,5 @@ class Lanes:
         return Lanes(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other)))
 
     def where(self, x: Lanes, y: Lanes) -> Lanes:
-        """Return `x` where these lanes are true, `y` elsewhere."""
+        """`x` where these lanes are true, `y` elsewhere."""
         return self.do("select", x, y)

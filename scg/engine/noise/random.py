@@ -1,8 +1,8 @@
-"""The noise of :mod:`scg.seeds.noise` for compiled kernels: the same operations, the same bits.
+"""The noise of :mod:`scg.seeds.noise` in compiled kernels, with the same bits.
 
-A block of threefry is a chain of dependent instructions, and so is a quantile: 64 of them at once,
-as four or eight vectors of the processor, keep it busy. Fast-math is off: an operation that is
-fused or reordered would change the bits.
+A block of threefry is a chain of dependent instructions, and so is a quantile. 64 blocks at once,
+in four or eight vectors, keep the processor busy. Fast-math is off, because a fused or reordered
+operation would change the bits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
 def threefry(builder: Any, key: Any, x0: Lanes, x1: Lanes) -> tuple[Lanes, Lanes]:
-    """Return threefry2x32(key, (x0, x1)); `key` has the first word in its upper half."""
+    """threefry2x32(key, (x0, x1)), where `key` has the first word in its upper half."""
     count = x0.value.type.count
     k0 = spread(builder, builder.trunc(builder.lshr(key, _I64(32)), _I32), count)
     k1 = spread(builder, builder.trunc(key, _I32), count)
@@ -54,7 +54,7 @@ def stream_key(builder, key, seed):
 
 
 def _uniform(code: str, x0: Lanes, x1: Lanes) -> list[Lanes]:
-    """Return the open uniforms of blocks: two of float32, or one of float64."""
+    """Open uniforms of blocks: two of float32, or one of float64."""
     if code == "f4":
         bits = [(x >> 9) | (0x7F << 23) for x in (x0, x1)]
     else:
@@ -75,7 +75,7 @@ class _Machine:
         return x.known("sqrt")
 
     def copysign(self, x: Lanes, y: Lanes) -> Lanes:
-        """Return lanes with the signs of others."""
+        """`x` with the signs of `y`."""
         return x.known("copysign", y)
 
     def split(self, x: Lanes) -> tuple[Lanes, Lanes]:
@@ -89,12 +89,12 @@ class _Machine:
         return e.to("sitofp", FLOATS[self.code]), m
 
     def replaced(self, z: Lanes, where: Lanes, function: Any, x: Lanes) -> Lanes:
-        """See :class:`scg.seeds.normal.Machine`; where no lane is meant, nothing is computed."""
+        """See :class:`scg.seeds.normal.Machine`; `function` runs if any lane needs it."""
         return where.branch(lambda: where.where(function(x), z), z)
 
 
 def _writer(law: str, code: str, along: str, lanes: int) -> Any:
-    """Return what draws `lanes` blocks at once and writes elements `begin` to `end` of them."""
+    """Intrinsic that samples `lanes` blocks and writes elements `begin` to `end` of them."""
 
     @instruction(types.void, *[types.uint64] * 6)
     def write(builder, key, run, block, address, begin, end):

@@ -1,4 +1,4 @@
-"""Noise that compiled kernels draw into the frame of a call: one row of a table for each leaf."""
+"""Rows that fill noise leaves in the frame of a call."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ OPERATIONS, ALIGNED = 8, 32
 
 
 def source(law: str, code: str, kind: str) -> str:
-    """Return the kernel that fills a leaf of a law ("uniform", "normal") and float type.
+    """Kernel that fills a leaf with samples of a law ("uniform", "normal") in a float type.
 
-    A "scalar" has no axis but that of the runs. In float32 two of its runs share a block. Others
-    have "any" number of elements, or "many", for which half of the code is enough.
+    A "scalar" has no axis but that of the runs; in float32 two of its runs share a block. Other
+    leaves have "any" number of elements, or "many", for which half of the code is enough.
     """
     item, width = {"f4": (4, 2), "f8": (8, 1)}[code]
     text = (_HEAD + _KINDS[kind]).format(law=law, code=code, item=item, width=width)
@@ -61,14 +61,14 @@ def source(law: str, code: str, kind: str) -> str:
 
 
 def source_of(leaf: Expr, code: str) -> str:
-    """Return the kernel that fills a leaf, whatever the sizes of its plates."""
+    """Kernel that fills a leaf, for all sizes of its plates."""
     scalar = not leaf.shape and all(plate.rank == 0 for plate in leaf.plates)
     kind = "scalar" if scalar else "many" if math.prod(leaf.shape) > 1 else "any"
     return source(leaf.attrs["law"], code, kind)
 
 
 def first_readers(order: Sequence[Uses], leaves: Collection[Expr]) -> list[list[Expr]]:
-    """Return, for each entry, the noise leaves that none before it reads: it waits for them."""
+    """Noise leaves that each entry is the first to read, and before which they are filled."""
     left = set(leaves)
     found = []
     for use in order:

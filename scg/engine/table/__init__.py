@@ -1,1 +1,1 @@
-"""The table of work of a program, for given sizes of the plates."""
+"""The table of a program: its rows and its memory, for given plate sizes."""

@@ -1,8 +1,7 @@
-"""Buffers: where each array of a program lies, for given sizes of the plates.
+"""Place the arrays of a program in memory, for given plate sizes.
 
-Arrays that come from outside or go there have a slot each, whose address is known when a step is
-called. All others share one arena; two of them lie in the same place where they are never needed
-at the same time.
+Arrays that callers bring or receive have a slot each; a call supplies their addresses. All others
+share one arena, in which arrays overlap that are never needed at the same time.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ ALIGNMENT = 64
 
 
 def bytes_of(expr: Expr, sizes: Mapping[Plate, int], real: np.dtype) -> int:
-    """Return the bytes of an expression's array."""
+    """Bytes of an expression's array."""
     return math.prod(full(expr, sizes)) * type_of(expr, real).itemsize
 
 
 def aligned(length: int) -> int:
-    """Return a length in bytes, rounded up to the alignment; nothing takes some room, too."""
+    """A length in bytes rounded up to the alignment, which an empty array takes, too."""
     return -(-max(length, 1) // ALIGNMENT) * ALIGNMENT
 
 
@@ -38,18 +37,10 @@ def place(
     lengths: Mapping[Expr, int],
     groups: Sequence[tuple[Expr, ...]] = (),
 ) -> tuple[dict[Expr, int], int]:
-    """Give every array of the arena its offset; return the offsets and the arena's size.
+    """Offsets of the arrays in the arena, and the size of the arena.
 
-    Parameters
-    ----------
-    order : sequence of Uses
-        What the entries use, in the order in which they run.
-    outside : iterable of Expr
-        Arrays that do not lie in the arena.
-    lengths : mapping
-        Bytes of each array.
-    groups : sequence of tuples of Expr
-        Arrays of one length that follow each other without a gap.
+    The arrays of `outside` do not lie there. Those of a group have one length, and follow each
+    other without a gap.
     """
     elsewhere = set(outside)
     group_of = {base: group for group in groups for base in group}

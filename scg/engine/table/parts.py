@@ -1,8 +1,8 @@
-"""Large rows of a table in parts, which a few threads take one after the other.
+"""Cut large rows of a table into parts, which several threads share.
 
-A loop is cut along its outermost axis at points that depend on its size alone, and what is reduced
-over that axis is reduced in each part and then over the parts, in order: the number of threads
-changes no bit of a result.
+A loop is cut along its outermost axis, at points that depend only on its size. A reduction over
+that axis is computed in each part and then joined over the parts in order, so that no bit of a
+result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class At(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A row of the table: a function and its words, by a layout if it has one."""
+    """A row of the table: a function, and its words, which a layout may name."""
 
     function: int
     words: Sequence[int | At]
@@ -65,10 +65,7 @@ class Join(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """Rows that may run at once, the operations that they share, and the rows that join them.
-
-    A row that is too small to be cut is alone, and shares none.
-    """
+    """Rows that may run at once, the operations that they share, and rows that join them."""
 
     rows: list[Call]
     work: int = 0
@@ -76,15 +73,7 @@ class Cut(NamedTuple):
 
 
 def ends(length: int, operations: int) -> list[int] | None:
-    """Return where the parts of an axis begin and end, or None where one is enough.
-
-    Parameters
-    ----------
-    length : int
-        Of the outermost axis.
-    operations : int
-        Of the whole loop.
-    """
+    """Ends of the parts of an outermost axis, given the loop's operations; None for one part."""
     parts = min(length, operations // LEAST, MOST)
     if operations < LARGE or parts < 2:
         return None
@@ -100,22 +89,10 @@ def loop_parts(
     real: np.dtype,
     room: Callable[[int], int],
 ) -> Cut:
-    """Return a loop nest in parts, with rows that join what they reduce.
+    """The row of a loop nest in parts, with rows that join its reductions.
 
-    Parameters
-    ----------
-    call : Call
-        Its row of the table.
-    words : sequence
-        What the operands are.
-    stride : callable
-        The step of an operand along an axis, in elements.
-    sizes : mapping
-        Elements of each plate.
-    real : numpy dtype
-        The type of floats.
-    room : callable
-        Gives bytes in the frame a place.
+    `words` describe the row's words, `stride` gives an operand's step along an axis in elements,
+    and `room` a place in the frame for some bytes.
     """
     if not words or words[0].kind != "size":
         return Cut([call])
@@ -182,13 +159,13 @@ def _apart(
 
 
 def joins_of(loop: Loop, real: np.dtype) -> set[str]:
-    """Return the kernels that may have to join parts of a loop nest."""
+    """Kernels that may join parts of a loop nest."""
     reduced = [item.expr for item in loop.stored if item.kind == "reduce"]
     return {join_source(type_of(expr, real).str[1:], expr.op is _sum) for expr in reduced}
 
 
 def join_source(code: str, is_sum: bool) -> str:
-    """Return the kernel that joins the sums or maxima of parts."""
+    """Kernel that joins the sums or maxima of parts."""
     wide = WIDE.get(code, code)
     joined = "x + y" if is_sum else "(y if (y > x or y != y) else x)"
     text = f"""    count, part, row = table.count, table.first, table.row

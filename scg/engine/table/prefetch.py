@@ -1,9 +1,9 @@
-"""Prefetching: what short entries read again from far away is asked for a little earlier.
+"""Prefetch arrays that short entries read again after a long time.
 
-A processor foresees reading within a page of memory, but not which page is next. An entry that
-reads a page or two would wait for each; asked for while the entries before it run, they are there.
+A processor predicts reads within a page of memory, but not the next page. An entry that reads a
+page or two would wait for each of them; requested while earlier entries run, they arrive in time.
 Measured on chains of 3 000 and 10 000 nodes (benchmarks/growth.py; float32, one thread, medians of
-175 and 63 bound calls a side, by turns), a call without it takes 1.12 times as long.
+175 and 63 bound calls a side, alternating), a call without prefetching takes 1.12 times as long.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scg.schedule.entries import Uses
 
 
 class Ask(NamedTuple):
-    """Words of the kernel that asks for an array: its address, its lines of memory, and one."""
+    """Words of the kernel that requests an array: its address, its lines of memory, and one."""
 
     line: At
     count: int
@@ -51,17 +51,7 @@ FEWEST = FAR // SHORT
 def foresee(
     order: Sequence[Uses], lengths: Mapping[Expr, int], offsets: Mapping[Expr, int]
 ) -> dict[int, list[Expr]]:
-    """Return which arrays are to be asked for before an entry, by its number.
-
-    Parameters
-    ----------
-    order : sequence of Uses
-        What the entries use, in the order in which they run.
-    lengths : mapping
-        Bytes of each array.
-    offsets : mapping
-        Where the arrays of the arena lie.
-    """
+    """Arrays to request before an entry, by its number, from their bytes and offsets."""
     found: dict[int, list[Expr]] = {}
     last: dict[int, int] = {}  # when the bytes from an offset on were in use
     clock = short = 0
@@ -79,5 +69,5 @@ def foresee(
 
 
 def row(base: Expr, length: int) -> Call:
-    """Return the row that asks for an array of some bytes."""
+    """Row that requests an array of some bytes."""
     return Call(native.address(SOURCE), Ask(At(base, 0), -(-length // LINE)))

@@ -1,4 +1,4 @@
-"""Matrix products as rows of a table: shapes, leading dimensions, and halves for two threads."""
+"""Rows of matrix products: shapes, leading dimensions, and parts for several threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALIGNED = 16
 
 
 def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype) -> list[Call]:
-    """Return the rows of a contraction; each is a loop of products with constant steps."""
+    """Rows of a contraction, each a loop of products with constant steps."""
     product, lengths = entry.product, entry.lengths
     a, b = entry.expr.args
     out, attrs = entry.expr, entry.expr.attrs
@@ -75,7 +75,7 @@ def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype
 def _shape(
     product: Product, m: int, k: int, n: int
 ) -> tuple[list[int], tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]:
-    """Return (transposes, m, n, k) and, in BLAS's order, operands and their leading dimensions."""
+    """Transposes, m, n and k; operands in BLAS's order with their leading dimensions."""
     flag = (blas.NO_TRANSPOSE, blas.TRANSPOSE)
     ta, tb, by_columns = product.transposed
     lead_a, lead_b = (m if ta else k), (k if tb else n)
@@ -86,9 +86,10 @@ def _shape(
 
 
 def product_parts(call: Call, threads: int, item: int) -> Cut:
-    """Return a row of products in parts, one for each thread, where it is large.
+    """A row of products, in one part for each thread if it is large.
 
-    A loop of many products is cut between them, a product along the longer side of its result.
+    A loop of many products is cut between them, a single product along the longer side of its
+    result.
     """
     p = Products(*call.words)  # type: ignore[arg-type]
     work = p.count * p.m * p.n * p.k

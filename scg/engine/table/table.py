@@ -1,4 +1,4 @@
-"""The table of a schedule for given sizes of the plates, and the arena that it works in."""
+"""The table of a schedule for given plate sizes, and the frames of memory that it works in."""
 
 from __future__ import annotations
 
@@ -30,56 +30,34 @@ Caller = Callable[[], int] | Expr
 
 
 class Frame(NamedTuple):
-    """What one running call owns: memory, and a table whose addresses point into it.
+    """What one running call owns: memory, and a table whose addresses point into it."""
 
-    Attributes
-    ----------
-    arena, words : ndarray
-        The arrays that do not leave the call; the operands of all rows.
-    code : ndarray of int64, shape (rows, 2)
-        Function and operands of each row.
-    drawing, reading : list
-        How to run the table, with or without the rows that draw noise.
-    seed : memoryview
-        The word of the seed for what those rows draw, and whether it is a hash.
-    first_run : ndarray
-        The first run that they draw.
-    noise_at : ndarray
-        Addresses of the noise leaves.
-    owned : list
-        All memory that a walk looks at.
-    """
-
-    arena: np.ndarray
-    words: np.ndarray
-    code: np.ndarray
-    drawing: list[Caller]
-    reading: list[Caller]
-    seed: memoryview
+    arena: np.ndarray  # the arrays that do not leave the call
+    words: np.ndarray  # of all rows
+    code: np.ndarray  # function and address of the words of each row
+    drawing: list[Caller]  # how to run the table
+    reading: list[Caller]  # the same without the rows that fill noise leaves
+    seed: memoryview  # the word of the seed, and whether it is a hash
     first_run: np.ndarray
-    noise_at: np.ndarray
-    owned: list[Any]
+    noise_at: np.ndarray  # addresses of the noise leaves
+    owned: list[Any]  # all memory that a walk looks at
 
 
 class Table:
-    """The table for given sizes.
+    """The rows of a schedule for given plate sizes.
 
     Parameters
     ----------
     steps : list of (entry, address of its kernel or None, words of its kernel)
         What runs, in order; None marks an op that Python computes.
     order : list of Uses
-        What each step uses, and last what is read after all of them.
+        The uses of each step, and last of the caller.
     ports : Ports
-        Arrays that come from outside or go there.
+        Arrays that callers bring or receive.
     noise : mapping
         The kernel that fills each noise leaf.
     leaf_keys : ndarray
-        What the leaves' keys are made from, see :func:`scg.engine.noise.keys.leaf_keys`.
-    sizes : mapping
-        Elements of each plate.
-    real : numpy dtype
-        The type of floats.
+        See :func:`scg.engine.noise.keys.leaf_keys`.
     threads : int
         Threads that matrix products are cut for.
     """
@@ -140,13 +118,12 @@ class Table:
             self.stages.append(Stage(range(first, len(self._rows)), work, number, draws))
 
     def _room(self, length: int) -> int:
-        """Give bytes a place in the frame."""
         start = self._bytes
         self._bytes += aligned(length)
         return start
 
     def _begin(self, noise: Collection[Expr]) -> None:
-        """Begin with the keys of noise leaves; one that nobody reads has no place itself."""
+        """Begin with the keys of noise leaves; a leaf that is never read has no array."""
         self._noise_slots = [self.ports.slots[leaf] for leaf in noise]
         self._shapes = [full(leaf, self.sizes) for leaf in noise]
         self._noise_at = [self.offsets.get(leaf, 0) for leaf in noise]
@@ -158,7 +135,6 @@ class Table:
             self._add(Cut([Call(native.address(keys.SOURCE), words)]), None, draws=True)
 
     def _draw(self, leaf: Expr, function: int) -> None:
-        """Append rows that fill a noise leaf."""
         item, shape = self.real.itemsize, full(leaf, self.sizes)
         over_runs = bool(leaf.plates) and leaf.plates[0].rank == 0
         runs, *shape = shape if over_runs else (1, *shape)
@@ -169,26 +145,20 @@ class Table:
         words = streams.Fill(key, first, 0, runs, each, out, each * item, 0)
         self._add(streams.fill_parts(function, words, item), None, draws=True)
 
-    def _length(self, axis: Axis, loop: Loop) -> int:
-        if isinstance(axis, Plate):
-            return axis.length if axis.length is not None else self.sizes[axis]
-        return loop.space.lengths[axis]
-
     def _stride(self, axes: Axes, axis: Axis) -> int:
         if not isinstance(axis, Plate):
             return axes.strides[axis]
         plates = axes.plates
         later = plates[plates.index(axis) + 1 :]
-        return axes.base.size * math.prod(elements_of(p, self.sizes, {}) for p in later)
+        return axes.base.size * math.prod(elements_of(p, self.sizes, ()) for p in later)
 
     def _loop(self, function: int, words: tuple[Word, ...], loop: Loop) -> Call:
         values: list[int | At] = []
         for word in words:
             value: Any = word.value
             if word.kind == "size":
-                value = 1
-                for axis in word.along:
-                    value *= self._length(axis, loop)
+                lengths = (elements_of(a, self.sizes, loop.space.lengths) for a in word.along)
+                value = math.prod(lengths)
             elif word.axes is not None:
                 itemsize = type_of(word.axes.base, self.real).itemsize
                 if word.kind == "address":
@@ -221,7 +191,7 @@ class Table:
         self._outer = tuple(np.array(outer, np.int64).reshape(-1, 3).T.copy())
 
     def frame(self) -> Frame:
-        """Return a frame that no other call uses."""
+        """A frame that no other call uses."""
         try:
             return self.frames.pop()
         except IndexError:
@@ -245,7 +215,7 @@ class Table:
         return Frame(arena, words, code, drawing, reading, seed, first_run, noise_at, owned)
 
     def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Caller]:
-        """Return how to run stages, between ops that Python computes."""
+        """Functions that run the stages, and the ops between them that Python computes."""
         walks: list[Caller] = []
         waiting: list[Stage] = []
         for stage in stages:
@@ -258,10 +228,7 @@ class Table:
         return [*walks, walk(code, waiting, owned)] if waiting else walks
 
     def singly(self, frame: Frame) -> tuple[list[tuple[int, int, Caller]], Any]:
-        """Return steps, the number of their rows, and how to run them, one stage after the other.
-
-        The second value is memory that they need.
-        """
+        """Steps, their numbers of rows, and functions that run them alone; and their memory."""
         owned: list[Any] = []
         single = [
             (stage.number, len(stage.rows) or 1, self._walks([stage], frame.code, owned)[-1])
@@ -271,18 +238,18 @@ class Table:
         return single, owned
 
     def noise_arrays(self, frame: Frame) -> list[tuple[int, np.ndarray]]:
-        """Return slots and arrays of the noise that a frame draws."""
+        """Slots and arrays of the noise that a frame holds."""
         return [
             (slot, np.ndarray(shape, self.real, frame.arena, at))
             for slot, shape, at in zip(self._noise_slots, self._shapes, self._noise_at, strict=True)
         ]
 
     def connect(self, frame: Frame, addresses: np.ndarray) -> None:
-        """Write the addresses of the outside arrays, by slot, to the table of a frame."""
+        """Write the addresses of outside arrays, given by slot, to a frame's table."""
         where, slots, offsets = self._outer
         frame.words[where] = addresses[slots] + offsets
 
     def array(self, frame: Frame, base: Expr) -> np.ndarray:
-        """Return the array of an expression that lies in the arena."""
+        """Array of an expression in the arena."""
         shape, dtype = full(base, self.sizes), type_of(base, self.real)
         return np.ndarray(shape, dtype, frame.arena, self.offsets[base])

@@ -1,1 +1,1 @@
-"""Run a table: threads, matrix products, runs in blocks."""
+"""Running a table: threads, matrix products, blocks of runs."""

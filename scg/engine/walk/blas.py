@@ -1,8 +1,8 @@
-"""The matrix product of NumPy's own BLAS, as a table entry.
+"""The matrix product of NumPy's own BLAS as a kernel.
 
-NumPy's wheels bundle OpenBLAS with 64-bit integers; its ``cblas_?gemm`` is called through its
-address. A second BLAS would bring a second pool of threads. Where NumPy has another BLAS, products
-are computed by ``np.matmul`` in Python, and counted as such.
+NumPy's wheels bundle OpenBLAS with 64-bit integers; kernels call ``cblas_?gemm`` there by address,
+because a second BLAS would bring a second pool of threads. Where NumPy has another BLAS, products
+are loops.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _THREADS = ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_")
 
 
 class Products(NamedTuple):
-    """Words of the kernel that runs a loop of products of row-major matrices, C = op(A) op(B)."""
+    """Words of the kernel that runs a loop of row-major matrix products, C = op(A) op(B)."""
 
     count: int
     gemm: int  # the address of BLAS's function
@@ -58,13 +58,13 @@ NO_TRANSPOSE, TRANSPOSE = 111, 112
 
 
 def source(code: str) -> str:
-    """The kernel of :class:`Products`, given the type code of floats."""
+    """Kernel of :class:`Products`, given the type code of floats."""
     return _SOURCE.replace("{code}", code)
 
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """Return the library that NumPy's matrix products come from, if it is the bundled one."""
+    """The library that NumPy's matrix products come from, if it is the bundled one."""
     import numpy._core._multiarray_umath as core
 
     try:
@@ -76,7 +76,7 @@ def _library() -> ctypes.CDLL | None:
 
 @functools.cache
 def gemm_address(code: str) -> int | None:
-    """Return the address of the product of float32 ("f4") or float64 ("f8") matrices."""
+    """Address of the product of float32 ("f4") or float64 ("f8") matrices, or None."""
     letter = {"f4": "s", "f8": "d"}[code]
     for symbol in _SYMBOLS:
         try:
@@ -88,14 +88,14 @@ def gemm_address(code: str) -> int | None:
 
 
 class _OneThread:
-    """While at least one thread is inside, a matrix product runs in the thread that calls it."""
+    """A context in which each matrix product runs in the thread that calls it."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.inside, self.outside = 0, os.cpu_count() or 1
 
     def __enter__(self) -> int:
-        """Return the number of threads that products have outside."""
+        """Enter, and return the number of threads that products have outside."""
         with self.lock:
             if not self.inside:
                 self.outside = _get()
@@ -110,7 +110,7 @@ class _OneThread:
                 _set(self.outside)
 
     def forget(self) -> None:
-        """In a forked process nobody is inside."""
+        """Reset after a fork: no thread is inside."""
         self.lock = threading.Lock()
         if self.inside:
             self.inside = 0
@@ -129,7 +129,7 @@ def set_threads(count: int) -> None:
 
 
 def threads() -> int:
-    """Return the number of threads of NumPy's matrix products; it heeds the environment."""
+    """Number of threads of NumPy's matrix products, which the environment may set."""
     with one_thread.lock:
         return one_thread.outside if one_thread.inside else _get()
 
@@ -154,7 +154,7 @@ def _threads(verb: str) -> Any:
 
 
 def check() -> bool:
-    """Whether a product through the address is right; a stranger's ABI would show here."""
+    """Whether this BLAS has products of both types, with 64-bit integers."""
     return bool(gemm_address("f4") and gemm_address("f8") and np.intp(0).itemsize == 8)
 
 

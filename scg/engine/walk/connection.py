@@ -1,4 +1,4 @@
-"""A connection: an executable tied to arrays and to a frame of its own, ready to run."""
+"""A connection: an executable bound to arrays and to a frame of its own."""
 
 from __future__ import annotations
 
@@ -16,24 +16,22 @@ from scg.seeds.noise import seed_word
 
 
 class Connection:
-    """A schedule tied to the arrays of a call.
+    """A schedule bound to the arrays of a call.
 
     Parameters
     ----------
-    schedule : Schedule
-        What runs.
-    plan : Table
-        The table for the sizes of the plates.
+    schedule, plan : Schedule, Table
+        What runs, and its table for the plate sizes.
     leaves : mapping
-        An array for each leaf of the schedule, plate sizes excepted. They are read where they
-        are, if they are C-contiguous arrays of the leaf's type.
+        An array for each leaf, plate sizes excepted. An array that is C-contiguous and has the
+        leaf's type is read in place.
     drawing : bool
-        Whether each run draws the noise of a seed; `leaves` then need not hold it.
+        Whether each run samples the noise of a seed; `leaves` then need not hold noise.
 
     Attributes
     ----------
     outputs : dict
-        The outputs by key, which every run overwrites.
+        Outputs by key; the next run overwrites them.
     """
 
     def __init__(self, schedule: Schedule, plan: Table, leaves: Mapping[Expr, Any], drawing: bool):
@@ -59,7 +57,7 @@ class Connection:
                 self.outputs[key] = self.arrays[slot]
 
     def run(self, seed: Any = None, first_run: int = 0) -> dict[Any, np.ndarray]:
-        """Run, on the noise of a seed if the connection draws; return :attr:`outputs`."""
+        """Run, on the noise of a seed if the connection samples; return :attr:`outputs`."""
         if self._drawing:
             self._seed[0], self._seed[1] = seed_word(seed)
             if first_run != self._first:
@@ -71,14 +69,14 @@ class Connection:
         return self.results() if self._views else self.outputs
 
     def results(self) -> dict[Any, np.ndarray]:
-        """Return the outputs of the last run."""
+        """Outputs of the last run."""
         # Not to be handed out: what shows arrays of the caller's, or noise of a frame.
         for key, array in self._views:
             np.copyto(self.outputs[key], array)
         return self.outputs
 
     def explain(self) -> None:
-        """Raise what the interpreter raises: kernels only know that an index is out of bounds."""
+        """Raise the interpreter's error; kernels only report that an index is wrong."""
         if self._drawing:
             for slot, array in self.plan.noise_arrays(self.frame):
                 self.arrays[slot] = array
@@ -87,11 +85,11 @@ class Connection:
         Interpreter(schedule.declared, schedule.dtype).run(leaves, self.plan.sizes)
 
     def caller(self, what: Caller) -> Callable[[], Any]:
-        """Return what runs stages, or an op; it returns what is true where that failed."""
+        """Function that runs stages, or an op; its result is true after a failure."""
         return Python(self, what) if isinstance(what, Expr) else what
 
     def view(self, expr: Expr) -> np.ndarray:
-        """Return the array of an expression."""
+        """Array of an expression."""
         view = self.schedule.views[expr]
         slot = self.plan.ports.slots.get(view.base)
         base = self.plan.array(self.frame, view.base) if slot is None else self.arrays[slot]
@@ -105,7 +103,7 @@ class Connection:
 
 
 class Python:
-    """An op that NumPy computes, on the arrays of a connection."""
+    """An op that NumPy computes on the arrays of a connection."""
 
     def __init__(self, connection: Connection, expr: Expr):
         self._rule = kernel_of(expr)
@@ -114,13 +112,13 @@ class Python:
         self._target = connection.view(expr)
 
     def __call__(self) -> None:
-        """Compute it."""
+        """Compute the op."""
         with np.errstate(all="ignore"):
             self._target[...] = self._rule(self._sizes, *self._args)
 
 
 def strided(array: np.ndarray, view: View, expr: Expr, plan: Table) -> np.ndarray:
-    """Return a view of an expression as an array; repeated axes have a step of zero."""
+    """View of an expression as an array, in which repeated axes have a step of zero."""
     base, item = view.base, array.itemsize
     steps = dict(zip(base.plates, array.strides, strict=False))
     strides = [steps.get(plate, 0) for plate in expr.plates]

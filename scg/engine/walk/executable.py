@@ -1,4 +1,4 @@
-"""The executable: a lowered program, its kernels, and the driver that walks their table."""
+"""An executable: a schedule with its compiled kernels, and its tables by plate sizes."""
 
 from __future__ import annotations
 
@@ -31,19 +31,14 @@ PLANS = 8
 class Executable:
     """Computes expressions from the values of their leaves with compiled kernels.
 
-    Parameters
-    ----------
-    outputs : mapping
-        Expressions by key, without stochastic nodes.
-    dtype : numpy dtype
-        The type of all floats, float64 or float32.
+    Like :class:`scg.engine.interpreter.Interpreter`, which takes the same parameters.
 
     Attributes
     ----------
     schedule : Schedule
         What runs.
     sources : list
-        The text of each entry's kernel; None where there is none.
+        The text of each entry's kernel, or None.
     """
 
     @collector.paused()
@@ -83,16 +78,16 @@ class Executable:
 
     @property
     def source(self) -> str:
-        """The text of all distinct kernels."""
+        """Text of all distinct kernels."""
         return "\n\n".join(dict.fromkeys(text for text in self.sources if text))
 
     # --- running --------------------------------------------------------------------------------
     def threads(self) -> int:
-        """Return the number of threads that tables are made for: that of products, if any."""
+        """Number of threads that tables are made for: 1 without matrix products."""
         return blas.threads() if self._products else 1
 
     def plan(self, sizes: Sizes) -> Table:
-        """Return the table for these sizes of the plates."""
+        """Table for these plate sizes."""
         schedule = self.schedule
         threads = self.threads()
         key = (threads, *(elements(plate, sizes) for plate in schedule.plates))
@@ -110,17 +105,17 @@ class Executable:
         return found
 
     def connect(self, leaves: Mapping[Expr, Any], sizes: Sizes, drawing: bool) -> Connection:
-        """Tie the program to the arrays of a call; see :class:`Connection`."""
+        """Bind the program to the arrays of a call; see :class:`Connection`."""
         return Connection(self.schedule, self.plan(sizes), leaves, drawing)
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
-        """Compute the outputs, given an array for each of the schedule's leaves."""
+        """Compute the outputs from an array for each leaf."""
         return self.connect(leaves, sizes, drawing=False).run()
 
     def profile(
         self, leaves: Mapping[Expr, Any], sizes: Sizes, rounds: int = 20
     ) -> dict[int, tuple[float, int]]:
-        """Return, for each entry, the median seconds and the number of its rows in the table."""
+        """Median seconds of each entry, and the number of its rows, by its number."""
         connection = self.connect(leaves, sizes, drawing=False)
         single, _owned = connection.plan.singly(connection.frame)
         steps = [(number, rows, connection.caller(what)) for number, rows, what in single]
@@ -137,7 +132,7 @@ class Executable:
         return {i: (s, n) for i, (s, n) in enumerate(zip(median, rows.tolist(), strict=True))}
 
     def listing(self) -> list[Line]:
-        """A line for every entry, with the number of its kernel."""
+        """Lines of the entries, with the numbers of their kernels."""
         return listing(self.schedule.entries, self.schedule.order, self.sources)
 
     def __str__(self) -> str:

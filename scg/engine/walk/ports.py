@@ -1,4 +1,4 @@
-"""Ports: the arrays of a call that come from outside or go there."""
+"""Ports: the arrays that a caller brings or receives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMORIES = 4
 
 
 class Input(NamedTuple):
-    """A leaf that a call brings."""
+    """A leaf whose array the caller brings."""
 
     leaf: Expr
     slot: int
@@ -31,10 +31,10 @@ class Input(NamedTuple):
 
 
 class Ports:
-    """The arrays of a call that do not lie in its frame, by slot, for given sizes of the plates.
+    """The arrays of a call outside its frame, by slot, for given plate sizes.
 
-    Constants and sizes are made here, once. Results are cut from one piece of memory, so that a
-    call asks for memory, and for its address, once.
+    Constants and plate sizes become arrays once. The results share one piece of memory, so that a
+    call allocates memory, and looks up its address, once.
     """
 
     def __init__(self, schedule: Schedule, sizes: Sizes):
@@ -65,7 +65,7 @@ class Ports:
     def open(
         self, leaves: Mapping[Expr, Any], drawing: bool
     ) -> tuple[dict[int, np.ndarray], np.ndarray]:
-        """Return arrays by slot, new ones for the results, and their addresses."""
+        """Arrays by slot, with new ones for the results, and their addresses."""
         arrays, at = self.fixed.copy(), self.at.copy()
         for leaf, slot, dtype, shape, is_noise in self.inputs:
             if drawing and is_noise:
@@ -88,9 +88,9 @@ class Ports:
         return arrays, at
 
     def _free_memory(self) -> np.ndarray:
-        """Return memory for results: that of earlier ones that nobody holds, or else new.
+        """Memory for results: reused if no one holds earlier results, or else new.
 
-        Large pieces that are new cost more than many a kernel: the system maps them page by page.
+        The system maps large new pieces page by page, which takes longer than many kernels.
         """
         for _ in range(len(self._memories)):
             try:
@@ -105,7 +105,7 @@ class Ports:
 
 
 def _unshared() -> int:
-    """Return the references that Python counts where one variable holds an array."""
+    """The reference count of an array that one variable holds."""
     memories = deque([np.empty(0)])
     memory = memories.popleft()
     return sys.getrefcount(memory)
@@ -116,5 +116,5 @@ _UNSHARED = _unshared()
 
 
 def address(array: np.ndarray) -> int:
-    """Return where an array begins; `ndarray.ctypes` takes three times as long."""
+    """Address of an array; `ndarray.ctypes` takes three times as long."""
     return array.__array_interface__["data"][0]

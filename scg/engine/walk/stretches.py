@@ -1,9 +1,9 @@
-"""Many runs in one call: each thread takes stretches of runs, block after block, in its own frame.
+"""Many runs in one call: each thread computes stretches of runs, block after block.
 
-A stretch is one task of a team. It draws a block of runs, computes it in memory that stays in a
-processor's cache, merges its moments into those of the blocks before, and goes on, without a word
-to Python or to other threads. Stretches and blocks depend on sizes alone, so that the number of
-threads changes no bit.
+A stretch is one task of a team, with a frame of its own. It samples a block of runs, computes it in
+memory that stays in the processor's cache, and merges its moments into those of the earlier blocks,
+without a call of Python or a wait for other threads. Stretches and blocks depend only on sizes, so
+that no bit depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -78,23 +78,15 @@ MERGE = kernel(
 
 
 def sources(code: str) -> tuple[str, str]:
-    """Return the kernels of stretches, given the type code of floats."""
+    """Kernels of stretches, given the type code of floats."""
     return STRETCH, MERGE.replace("{code}", code)
 
 
 class Stretches:
     """Means and summed squared deviations of an executable's outputs over many runs.
 
-    Parameters
-    ----------
-    connect : callable
-        Ties an executable of moments to a frame of its own, for the runs of a block.
-    code : str
-        The type code of its floats.
-    runs : int
-        Runs of a block.
-    blocks : int
-        Blocks of a stretch.
+    `connect` binds an executable of moments to a frame of its own, for the `runs` of a block; a
+    stretch has `blocks` of them.
     """
 
     def __init__(
@@ -127,7 +119,7 @@ class Stretches:
     def _walks(
         self, number: int, connection: Connection, merge: int, owned: list[Any]
     ) -> np.ndarray:
-        """Return what the serial driver walks: the rows of a block, and those that merge it."""
+        """The rows of a block, and those that merge its moments, for the serial driver."""
         outputs, rows = connection.outputs, connection.frame.code
         merges = np.zeros((len(self._keys), len(Merge._fields)), np.int64)
         code = np.zeros((len(self._keys), 2), np.int64)
@@ -142,7 +134,7 @@ class Stretches:
         return walks
 
     def __call__(self, seed: Any, first_run: int) -> dict[Any, Any]:
-        """Return means by key, and summed squared deviations by ("spread", key), in new arrays."""
+        """Means by key, and summed squared deviations by ("spread", key), in new arrays."""
         first, *_ = self._connections
         word = seed_word(seed)
         for connection in self._connections:

@@ -58,37 +58,19 @@ WORTH = 1 << 20
 
 
 class Stage(NamedTuple):
-    """Rows of a table.
+    """Rows of a table, in order or at once."""
 
-    Attributes
-    ----------
-    rows : range
-        The rows; an op that Python computes has none.
-    work : int
-        Operations of rows that may run at once; 0 where they run one after the other.
-    number : int or None
-        The step of the program that they belong to, if any.
-    draws : bool
-        Whether they draw noise.
-    """
-
-    rows: range
-    work: int
-    number: int | None
-    draws: bool = False
+    rows: range  # none for an op that Python computes
+    work: int  # operations of rows that may run at once; 0 for rows that run in order
+    number: int | None  # the step of the program that they belong to, if any
+    draws: bool = False  # whether they fill noise leaves
 
 
 def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callable[[], int]:
-    """Return what runs stages of a table, and returns what is not 0 where a kernel failed.
+    """Function that runs stages of a table; its result is not 0 after a failure.
 
-    Parameters
-    ----------
-    code : ndarray of int64, shape (rows, 2)
-        Function and operands of each row.
-    stages : sequence of Stage
-        What runs, in order.
-    owned : list
-        What must live as long as a thread may look at the table; more is added.
+    `code` holds the function and operands of each row. To `owned` is added what must live as long
+    as a thread may look at the table.
     """
     code = code[[row for stage in stages for row in stage.rows]]
     merged: list[Stage] = []
@@ -118,16 +100,10 @@ def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callabl
 
 
 class Team:
-    """Tasks that some threads run together.
+    """Tasks that several threads run together.
 
-    Parameters
-    ----------
-    tasks : sequence of Task
-        What runs, in order.
-    most : int
-        Threads that find something to do.
-    owned
-        What must live as long as a thread may look at the table.
+    At most `most` threads find work at once; `owned` lives as long as a thread may look at the
+    table.
     """
 
     def __init__(self, tasks: Sequence[Task], most: int, owned: Any):
@@ -144,7 +120,7 @@ class Team:
         self._calls = 0
 
     def __call__(self) -> int:
-        """Run all tasks; return what is not 0 where a kernel failed."""
+        """Run all tasks; the result is not 0 after a failure."""
         with blas.one_thread as threads:
             self._number[0] = self._calls = self._calls + 1
             for _ in range(_ready(min(threads, self._most) - 1) - int(self._present[0])):
@@ -152,14 +128,14 @@ class Team:
             return self._lead()
 
     def _help(self, number: int) -> None:
-        """What a helper calls; it holds the memory of the table while it does."""
+        """Help in a call; the helper keeps the memory of the table alive."""
         job = (ctypes.c_int64 * 2)(*Job(self._table, number))
         native.caller(HELP, ctypes.addressof(job))()
 
 
 @functools.cache
 def _idle() -> int:
-    """Return the address of a function without arguments that lets other threads run."""
+    """Address of a function without arguments that lets other threads run."""
     windows = getattr(ctypes, "windll", None)
     function = windows.kernel32.SwitchToThread if windows else ctypes.CDLL(None).sched_yield
     return ctypes.cast(function, ctypes.c_void_p).value or 0
@@ -173,10 +149,10 @@ _apart_from, _room = -2, 0  # a processor, and the number of others
 
 
 def _ready(helpers: int) -> int:
-    """Have helpers that may run beside this thread; return how many, of those that are wanted.
+    """Start helpers that may run beside this thread; return how many of those wanted there are.
 
-    Linux likes to wake a thread on the processor of the one that wakes it, which is busy: helpers
-    are therefore kept off it.
+    Linux tends to wake a thread on the processor of the thread that wakes it, which is busy;
+    helpers are therefore kept off it.
     """
     global _apart_from, _room
     if helpers < 1:
@@ -198,14 +174,14 @@ def _ready(helpers: int) -> int:
 
 
 def _others(processor: int) -> set[int]:
-    """Return the processors beside one that this thread may run on."""
+    """Processors that this thread may run on, without one."""
     if processor < 0:
         return set(range(1, os.cpu_count() or 1))
     return os.sched_getaffinity(0) - {processor}
 
 
 def _processor() -> int:
-    """Return the number of the processor that this thread runs on; -1 where nobody tells."""
+    """Number of the processor that this thread runs on, or -1 if unknown."""
     return _sched_getcpu() if _sched_getcpu is not None else -1
 
 
@@ -220,7 +196,7 @@ def _help(waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
 
 
 def _forget() -> None:
-    """A forked process has no threads but the one that forked."""
+    """Reset after a fork: the child has no helpers."""
     global _waiting, _lock, _apart_from
     _waiting, _lock, _apart_from = queue.SimpleQueue(), threading.Lock(), -2
     _helpers.clear()
