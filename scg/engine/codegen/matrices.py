@@ -29,6 +29,21 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
             for j in range(m):
                 put(out, i * rows + j * columns, value)
 
+    @row
+    def exchange(out, first, second, step, n, sign):
+        """Exchange two rows, or two columns, and give one a sign."""
+        for j in range(n):
+            kept = get(out, first + j * step)
+            put(out, first + j * step, get(out, second + j * step))
+            put(out, second + j * step, sign * kept)
+
+    @row
+    def subtract(out, factor, to, source, step, n):
+        """Subtract a multiple of one row, or column, from another."""
+        for j in range(n):
+            value = get(out, to + j * step) - factor * get(out, source + j * step)
+            put(out, to + j * step, value)
+
     @shown
     def cholesky(out, a, so, to, sa, ta, n):
         for i in range(n):
@@ -61,19 +76,15 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
                 if size > best:
                     best, pivot = size, i
             put(out, n * so + k * to, F(pivot))
-            for j in range(n):
-                if pivot != k:
-                    kept = get(out, k * so + j * to)
-                    put(out, k * so + j * to, get(out, pivot * so + j * to))
-                    put(out, pivot * so + j * to, kept)
+            if pivot != k:
+                exchange(out, k * so, pivot * so, to, n, F(1))
             if best == F(0):
                 continue
             for i in range(k + one, n):
                 factor = get(out, i * so + k * to) / get(out, k * so + k * to)
                 put(out, i * so + k * to, factor)
-                for j in range(k + one, n):
-                    value = get(out, i * so + j * to) - factor * get(out, k * so + j * to)
-                    put(out, i * so + j * to, value)
+                right = (k + one) * to
+                subtract(out, factor, i * so + right, k * so + right, to, n - k - one)
 
     @shown
     def sign_det(out, a, sa, ta, n):
@@ -92,9 +103,7 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
             for k in range(i):
                 s = n - one - k if upwards else k
                 factor = get(a, r * sa + s * ta)
-                for j in range(m):
-                    value = get(out, r * so + j * to) - factor * get(out, s * so + j * to)
-                    put(out, r * so + j * to, value)
+                subtract(out, factor, r * so, s * so, to, m)
             if not unit:
                 diagonal = get(a, r * sa + r * ta)
                 for j in range(m):
@@ -121,10 +130,7 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
         copy(out, b, so, to, sb, tb, n, m)
         for k in range(n):
             pivot = np.uint64(get(a, n * sa + k * ta))
-            for j in range(m):
-                kept = get(out, k * so + j * to)
-                put(out, k * so + j * to, get(out, pivot * so + j * to))
-                put(out, pivot * so + j * to, kept)
+            exchange(out, k * so, pivot * so, to, m, F(1))
         eliminate(out, a, so, to, sa, ta, n, m, False, True)
         eliminate(out, a, so, to, sa, ta, n, m, True, False)
 
@@ -138,20 +144,6 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
             eliminate(out, a, so, to, ta, sa, n, m, lower != zero, False)
         else:
             eliminate(out, a, so, to, sa, ta, n, m, lower == zero, False)
-
-    @row
-    def exchange(out, first, second, step, n):
-        """Exchange two rows, or two columns, and change the sign of one."""
-        for j in range(n):
-            kept = get(out, first + j * step)
-            put(out, first + j * step, get(out, second + j * step))
-            put(out, second + j * step, -kept)
-
-    @row
-    def subtract(out, x, factor, to, source, step, n):
-        """Subtract a multiple of one row, or column, from another."""
-        for j in range(n):
-            put(out, to + j * step, get(out, to + j * step) - factor * get(x, source + j * step))
 
     @shown
     def diagonalize(out, a, so, to, sa, ta, n):
@@ -174,18 +166,18 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
                     if size > best:
                         best, p, q = size, i, j
             if p != k:
-                exchange(out, k * so, p * so, to, n)
-                exchange(out, left + k * so, left + p * so, to, n)
+                exchange(out, k * so, p * so, to, n, F(-1))
+                exchange(out, left + k * so, left + p * so, to, n, F(-1))
             if q != k:
-                exchange(out, k * to, q * to, so, n)
-                exchange(out, right + k * to, right + q * to, so, n)
+                exchange(out, k * to, q * to, so, n, F(-1))
+                exchange(out, right + k * to, right + q * to, so, n, F(-1))
             pivot = get(out, k * so + k * to)
             if pivot == F(0):
                 return
             for i in range(k + one, n):
                 factor = get(out, i * so + k * to) / pivot
-                subtract(out, out, factor, i * so, k * so, to, n)
-                subtract(out, out, factor, left + i * so, left + k * so, to, n)
+                subtract(out, factor, i * so, k * so, to, n)
+                subtract(out, factor, left + i * so, left + k * so, to, n)
             for j in range(k + one, n):
                 factor = get(out, k * so + j * to) / pivot
-                subtract(out, out, factor, right + j * to, right + k * to, so, n)
+                subtract(out, factor, right + j * to, right + k * to, so, n)
