@@ -23,7 +23,7 @@ def main(epochs=20):
     digits = load_digits()
     g = logistic(digits.train.mean(axis=0))
     data = {"x": digits.train, "labels": digits.train_labels}
-    rate = scg.optim.schedules.Exponential(0.05, decay=0.5, every=100)
+    rate = scg.optim.schedules.ExponentialDecay(0.05, decay=0.5, every=100)
     for optimizer in (scg.optim.Adam(0.02), SignDescent(rate)):
         run = scg.fit(
             scg.compile(g), data=data, seed=0, batch_size=100, epochs=epochs, optimizer=optimizer

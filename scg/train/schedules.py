@@ -12,12 +12,12 @@ Schedule = Callable[[int], float]
 
 
 @dataclass(frozen=True)
-class Exponential:
+class ExponentialDecay:
     """``rate · decay ** (count / every)``.
 
     Examples
     --------
-    >>> Exponential(0.1, decay=0.5, every=100)(200)
+    >>> ExponentialDecay(0.1, decay=0.5, every=100)(200)
     0.025
     """
 
@@ -26,7 +26,7 @@ class Exponential:
     every: int = 1
 
     def __post_init__(self) -> None:
-        check_count("Exponential: every", self.every)
+        check_count("ExponentialDecay: every", self.every)
 
     def __call__(self, count: int) -> float:
         """Return the rate after `count` updates."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
 
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
@@ -20,6 +19,7 @@ from scg.ir.plate import ordered
 from scg.ir.walk import topological
 from scg.ops.elementwise import equal, greater, greater_equal, less, less_equal, not_equal
 from scg.ops.reductions import expand
+from scg.verify.quadrature import normal_mass
 
 COMPARISONS = (greater, greater_equal, less, less_equal, equal, not_equal)
 _MOVES = ("expand", "reshape", "transpose", "slice", "mark", "stop")
@@ -36,7 +36,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Uses:
+class LeafUse:
     """How a program uses one noise leaf.
 
     Attributes
@@ -65,7 +65,7 @@ def dependencies(order: Sequence[Expr]) -> dict[Expr, frozenset[Expr]]:
     return found
 
 
-def uses(leaf: Expr, outputs: Sequence[Expr]) -> Uses:
+def uses(leaf: Expr, outputs: Sequence[Expr]) -> LeafUse:
     """Find how `outputs` use a noise leaf."""
     order = topological(outputs)
     below = dependencies(order)
@@ -85,7 +85,7 @@ def uses(leaf: Expr, outputs: Sequence[Expr]) -> Uses:
             images.add(expr)
         else:
             smooth = True
-    return Uses(comparisons, smooth or any(output in images for output in outputs))
+    return LeafUse(comparisons, smooth or any(output in images for output in outputs))
 
 
 def _affine(expr: Expr, images: set[Expr], apart: bool) -> bool:
@@ -152,9 +152,7 @@ def cells(law: str, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = between(thresholds, *((0.0, 1.0) if law == "uniform" else (-np.inf, np.inf)))
     if law == "uniform":
         return (low + high) / 2.0, high - low
-    flip = low > 0.0  # no difference of numbers near one
-    mass = ndtr(np.where(flip, -low, high)) - ndtr(np.where(flip, -high, low))
-    return (np.maximum(low, -_FAR) + np.minimum(high, _FAR)) / 2.0, mass
+    return (np.maximum(low, -_FAR) + np.minimum(high, _FAR)) / 2.0, normal_mass(low, high)
 
 
 def between(thresholds: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,15 @@
-"""Kinks: where programs jump, bend or turn steeply along one element of their noise.
+"""Kinks: what shows where a program jumps, bends or turns steeply along an element of its noise.
 
 Between such places a program is smooth, and Gauss rules converge. A jump or a bend is a change of
-a *code*: the sign of what an op compares, or an output that is constant almost everywhere. Nodes
-with different codes have a place between them, which is closed in to the last bit. A double
-crossing between two nodes shows as an extremum of what is compared. Steep ops (exponentials,
-sigmoids, waves) are resolved where their argument moves far between neighbouring nodes.
+a *code*: the sign of what an op compares, or an output that is constant almost everywhere. Steep
+ops (exponentials, sigmoids, waves) show by their arguments.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,31 +22,13 @@ from scg.ir.walk import topological
 from scg.ops.elementwise import subtract
 from scg.ops.reductions import expand
 from scg.verify.cells import dependencies
-from scg.verify.quadrature import LAWS
+from scg.verify.quadrature import MEASURES
 
 ADVICE = "Use many runs: scg.check(step, params, seed=0), or scg.compare"
-_DEEP = 16.0  # how many times smaller the least argument is that makes a peak
 JUMPING = ("sign", "code")
-TURNING = {"touching", "saturating"}
 SIGNED = ("sign", "saturating")  # what is where it changes its sign
-_STEP, _HALF_WAVE = 8.0, 2.5  # how far an argument may move between two nodes
-_FAR = 16.0  # exp(−16) is small enough for rules to see what is left of it
-_FELT, _NEVER = 1e-13, 1e-17  # probability of where steep ops, and jumps, may be left alone
 _RANGES = {"uniform": (2.0**-53, 1.0 - 2.0**-53, 0.5), "normal": (-12.0, 12.0, 0.0)}
 _LADDER = np.linspace(0.0, 1.0, 18)
-_SECTIONS = np.arange(1, 16) / 16.0
-_ROUNDS = 14  # 16^-14 is beyond the precision of t
-
-#: Computes outputs at points t, (panels, points), as arrays (panels, points, outputs).
-Probe = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
-
-
-class Cuts(NamedTuple):
-    """Places where panels are cut: the panel, the end of its left part, the start of the right."""
-
-    panel: np.ndarray
-    end: np.ndarray
-    start: np.ndarray
 
 
 class Kinks:
@@ -100,17 +80,17 @@ class Kinks:
         """Return values of a last leaf of one element, where jumps along it may pass each other."""
         below = dependencies(topological(self.signs))
         passing = sum(2 if e.plates else e.size for e in self.signs if later in below[e])
-        law = LAWS[later.attrs["law"]]
+        law = MEASURES[later.attrs["law"]]
         steps = _LADDER if passing > 1 else ()
-        return tuple({later.attrs["name"]: law.value(y)[0]} for y in steps)
+        return tuple({later.attrs["name"]: law.at(y)} for y in steps)
 
     def _meets(self, name: str) -> bool:
         return self.program is not None and name in self.program.noise
 
-    def length(self, sizes: Sizes) -> int:
-        """Return how many points a block of bounded memory may hold."""
+    def price(self, program: Program, points: int, sizes: Sizes) -> int:
+        """How many points of `program` cost as much as these points do here."""
         assert self.program is not None
-        return self.program.block_length(sizes)
+        return int(points * program.block_length(sizes) / self.program.block_length(sizes))
 
     def run(self, values: Any, noise: dict[str, np.ndarray], rows: int, sizes: Sizes) -> dict:
         """Compute codes and arguments as arrays (rows, outputs) by kind."""
@@ -165,131 +145,3 @@ def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]
     if not turn or (turn == "touching" and args[position] not in moving):
         return []
     return [(turn, args[position])]
-
-
-def cuts(
-    found: dict[str, np.ndarray], t: np.ndarray, mass: np.ndarray, top: np.ndarray, probe: Probe
-) -> Cuts:
-    """Return where panels must be cut before a rule may be applied to them.
-
-    Parameters
-    ----------
-    found : dict
-        Codes and arguments at `t`.
-    t : array
-        Points (panels, points) of each panel in ascending order, both of its ends included.
-    mass : array
-        Probability (panels, points − 1) between neighbouring points.
-    top : array
-        The largest arguments of exponentials that were met, (panels, arguments).
-    probe : callable
-        What computes codes and arguments at points of some panels.
-    """
-    panel, j = np.nonzero(_changed(found, t.shape[1] - 1) & (mass > _NEVER))
-    low, high = t[panel, j], t[panel, j + 1]
-    if "sign" in found:
-        hidden, middle, left, right = _dips("sign", found, t, probe)
-        fresh = ~np.isin(hidden, panel)  # the others are looked at again when they are cut
-        hidden, middle, left, right = (x[fresh] for x in (hidden, middle, left, right))
-        panel = np.concatenate([panel, hidden, hidden])
-        low, high = np.concatenate([low, left, middle]), np.concatenate([high, middle, right])
-    low, high = _closed_in(panel, low, high, probe)
-    for kind in TURNING & found.keys():
-        peaks, middle, _, _ = _dips(kind, found, t, probe)
-        panel = np.concatenate([panel, peaks])
-        low, high = np.concatenate([low, middle]), np.concatenate([high, middle])
-    steep, at = np.nonzero(_steep(found, top) & (mass > _FELT))
-    near, far = t[steep, at], t[steep, at + 1]  # what is known of a peak stays at an end
-    place = np.concatenate([near, (near + far) / 2.0, far])
-    panel = np.concatenate([panel, steep, steep, steep])
-    return Cuts(panel, np.concatenate([low, place]), np.concatenate([high, place]))
-
-
-def _codes(found: dict[str, np.ndarray]) -> np.ndarray | None:
-    columns = [np.sign(found["sign"])] if "sign" in found else []
-    columns += [found["code"]] if "code" in found else []
-    return np.concatenate(columns, axis=-1) if columns else None
-
-
-def _changed(found: dict[str, np.ndarray], pairs: int) -> np.ndarray:
-    """Whether codes differ between neighbouring points."""
-    codes = _codes(found)
-    if codes is None:
-        return np.zeros((len(next(iter(found.values()))), pairs), bool)
-    return _differ(codes[:, 1:], codes[:, :-1])
-
-
-def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.any((a != b) & ~(np.isnan(a) & np.isnan(b)), axis=-1)
-
-
-def _closed_in(
-    panel: np.ndarray, low: np.ndarray, high: np.ndarray, probe: Probe
-) -> tuple[np.ndarray, np.ndarray]:
-    """Close in on the first change of codes between `low` and `high`."""
-    if not len(panel):
-        return low, high
-    start = _codes(probe(panel, low[:, None]))
-    rows = np.arange(len(panel))
-    for _ in range(_ROUNDS):
-        t = low[:, None] + (high - low)[:, None] * _SECTIONS
-        codes = _codes(probe(panel, t))
-        assert start is not None and codes is not None
-        other = _differ(codes, start)
-        first = np.where(other.any(axis=1), np.argmax(other, axis=1), len(_SECTIONS))
-        edges = np.concatenate([low[:, None], t, high[:, None]], axis=1)
-        low, high = edges[rows, first], edges[rows, first + 1]
-    return low, high
-
-
-def _dips(
-    kind: str, found: dict[str, np.ndarray], t: np.ndarray, probe: Probe
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Panels with a dip between nodes, across zero or close to it: where, and its bracket."""
-    values = found[kind]
-    size = np.abs(values)
-    before, here, after = size[:, :-2], size[:, 1:-1], size[:, 2:]
-    turns = (here <= before) & (here <= after) & (np.maximum(before, after) > here) & (here > 0)
-    # A parabola through three nodes falls at most this far below the middle one.
-    with np.errstate(invalid="ignore"):  # infinite on both sides
-        turns &= here < 2.0 * (np.maximum(before, after) - here)
-        turns &= values[:, :-2] * values[:, 2:] > 0.0
-    panel, j, column = np.nonzero(turns)
-    left, right = t[panel, j], t[panel, j + 2]
-    low, high, middle = left, right, t[panel, j + 1]
-    rows = np.arange(len(panel))
-    first = values[panel, j + 1, column]
-    sign, best = np.sign(first), np.abs(first)
-    for _ in range(_ROUNDS if len(panel) else 0):
-        points = low[:, None] + (high - low)[:, None] * _SECTIONS
-        value = probe(panel, points)[kind][rows, :, column]
-        value = value * sign[:, None] if kind in SIGNED else np.abs(value)
-        value = np.where(np.isnan(value), np.inf, value)
-        least = np.argmin(value, axis=1)
-        better = value[rows, least] < best
-        middle = np.where(better, points[rows, least], middle)
-        best = np.minimum(best, value[rows, least])
-        step = (high - low) / 16.0
-        low, high = np.maximum(low, middle - step), np.minimum(high, middle + step)
-    deep = best < (0.0 if kind in SIGNED else np.abs(first) / _DEEP)
-    panel, once = np.unique(panel[deep], return_index=True)
-    return panel, middle[deep][once], left[deep][once], right[deep][once]
-
-
-def _steep(found: dict[str, np.ndarray], top: np.ndarray) -> np.ndarray:
-    """Whether a steep op moves too far between neighbouring points, where it is felt."""
-    steep: Any = np.zeros(())
-    for kind, x in found.items():
-        if kind in (*JUMPING, "touching"):
-            continue
-        a, b = x[:, :-1], x[:, 1:]
-        with np.errstate(invalid="ignore"):
-            far = np.abs(b - a) > (_HALF_WAVE if kind == "wave" else _STEP)
-            if kind != "wave":
-                felt = (np.minimum(np.abs(a), np.abs(b)) < _FAR) | (a * b < 0)
-                if kind == "exponential":
-                    felt |= np.maximum(a, b) > top[:, None] - _FAR
-                far &= felt
-        steep = steep + far.any(axis=-1)
-    shape = next(iter(found.values())).shape
-    return np.broadcast_to(steep > 0, (shape[0], shape[1] - 1))

@@ -13,7 +13,7 @@ from scg.engine.program import Program
 from scg.ir.expr import Expr
 from scg.run.step import Step
 from scg.verify.boxes import Coupled, stand_in
-from scg.verify.cells import Thresholds, Uses, uses
+from scg.verify.cells import LeafUse, Thresholds, uses
 from scg.verify.kinks import Kinks
 
 
@@ -62,12 +62,12 @@ def levels(step: Step, sizes: Sizes) -> list[Level]:
     return order
 
 
-def _found(outputs: Mapping[Any, Expr]) -> dict[Expr, Uses]:
+def _found(outputs: Mapping[Any, Expr]) -> dict[Expr, LeafUse]:
     exprs = list(outputs.values())
     return {e: uses(e, exprs) for e in Program(dict(enumerate(exprs))).noise.values()}
 
 
-def _next(found: Mapping[Expr, Uses], known: set[Expr]) -> tuple[Expr, bool]:
+def _next(found: Mapping[Expr, LeafUse], known: set[Expr]) -> tuple[Expr, bool]:
     """Return the next leaf, and whether it is split into cells."""
     waiting = [leaf for leaf in found if leaf not in known]
     cells = [leaf for leaf in waiting if not found[leaf].smooth]

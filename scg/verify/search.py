@@ -8,11 +8,16 @@ point of such sets by descent in all elements together; it becomes one more prob
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from scg.verify.quadrature import Law
+from scg.engine.interpreter import full
+from scg.verify.integrand import Integrand
+from scg.verify.kinks import SIGNED, Kinks
+from scg.verify.quadrature import MEASURES, Measure
 
+_SAMPLES = 256
 _RARE = 1.0 / 32.0  # frequency of a sign; of more frequent ones nodes see enough
 _STARTS = 4  # descents for each sign
 _SHRINK, _SWEEPS = 0.65, 32  # the last step is 0.65³² = 1e-6
@@ -21,8 +26,37 @@ _STEPS = np.arange(-8, 9) / 8.0
 Points = dict[str, np.ndarray]
 
 
+def add_probes(integrand: Integrand) -> None:
+    """Add small sets of several elements to the probes of later noise, level by level."""
+    rng, noise = np.random.default_rng(0), Points()
+    for name, leaf in integrand.leaves.items():
+        uniform = leaf.attrs["law"] == "uniform"
+        noise[name] = (rng.random if uniform else rng.standard_normal)(
+            (_SAMPLES, *full(leaf, integrand.sizes))
+        )
+    levels = integrand.levels
+    for kinks in dict.fromkeys(level.kinks for level in levels if level.probes[0]):
+        assert kinks is not None and kinks.program is not None
+
+        def signs(points: Points, kinks: Kinks = kinks) -> np.ndarray:
+            rows = len(next(iter(points.values())))
+            integrand.spend(kinks.price(integrand.step.program, rows, integrand.sizes))
+            found = kinks.run(integrand.values, points, rows, integrand.sizes)
+            none = np.empty((rows, 0))
+            return np.concatenate([found.get(kind, none) for kind in SIGNED], axis=1)
+
+        names = kinks.program.noise.keys()
+        moving = [e.leaf for e in levels if e.element == 0 and e.leaf.attrs["name"] in names]
+        laws = {leaf.attrs["name"]: MEASURES[leaf.attrs["law"]] for leaf in moving}
+        points = rare_points(signs, noise, laws)
+        for k, level in enumerate(levels):
+            if level.kinks is kinks and level.probes[0]:
+                known = [{name: point[name] for name in level.probes[0]} for point in points]
+                levels[k] = replace(level, probes=(*known, *level.probes))
+
+
 def rare_points(
-    signs: Callable[[Points], np.ndarray], noise: Points, laws: Mapping[str, Law]
+    signs: Callable[[Points], np.ndarray], noise: Points, laws: Mapping[str, Measure]
 ) -> list[Points]:
     """Points at which some column of `signs` has a sign that is rare.
 
@@ -33,7 +67,7 @@ def rare_points(
     noise : mapping
         Random points of the noise leaves, from which the descents start.
     laws : mapping
-        The laws of the leaves whose elements move.
+        The leaves whose elements move, and how they are distributed.
     """
     value = signs(noise)
     usual = np.where(np.mean(value > 0.0, axis=0) > 0.5, 1.0, -1.0)
@@ -50,7 +84,7 @@ def rare_points(
             moving = points[name].reshape(len(rows), -1)
             for element in range(moving.shape[1]):
                 y = law.place(moving[:, element, None]) + width * _STEPS
-                x, _ = law.value(np.clip(y, 0.0, 1.0))
+                x = law.at(np.clip(y, 0.0, 1.0))
                 tried = {n: np.repeat(array, len(_STEPS), axis=0) for n, array in points.items()}
                 tried[name].reshape(x.size, -1)[:, element] = x.ravel()
                 value = signs(tried).reshape(*x.shape, -1)[rows, :, columns]

@@ -137,7 +137,7 @@ def test_a_gradient_that_is_not_finite_is_an_error_with_its_name():
         (lambda: Adam(clip=5.0), r"clip must be a function .*ClipNorm\(5.0\), got 5.0"),
         (lambda: ClipNorm(-1.0), "ClipNorm: limit must be a number above 0"),
         (lambda: ClipValue(np.inf), "ClipValue: limit must be a number above 0"),
-        (lambda: schedules.Exponential(0.1, 0.5, every=0), "every must be a positive integer"),
+        (lambda: schedules.ExponentialDecay(0.1, 0.5, every=0), "every must be a positive integer"),
         (lambda: schedules.Cosine(0.1, length=-5), "length must be a positive integer"),
     ],
 )
@@ -147,7 +147,7 @@ def test_wrong_options(make, message):
 
 
 def test_exponential_and_cosine_end_where_they_say():
-    assert schedules.Exponential(1.0, 0.5, every=10)(30) == 0.125
+    assert schedules.ExponentialDecay(1.0, 0.5, every=10)(30) == 0.125
     rate = schedules.Cosine(1.0, length=100, final=0.2, warmup=4)
     assert [rate(0), rate(3)] == [0.25, 1.0]
     assert rate(52) == pytest.approx(0.6)
