@@ -1,12 +1,12 @@
-"""Hold the compiled engine to the interpreter: random graphs, or the tables, on the same noise.
+"""Compare the compiled engine with the interpreter on the same noise.
 
 python benchmarks/agreement.py            500 graphs
 python benchmarks/agreement.py --graphs 50 --dtype float32
-python benchmarks/agreement.py --tables   all rows of ops and families, every estimator; no graphs
+python benchmarks/agreement.py --tables   all ops, distributions and estimators; no graphs
 
 The graphs are those of tests/crosscheck/test_random_graphs.py: up to 30 steps from the tables of
-ops and distributions, on and off a plate. Each is run on three seeds. A seed on which a hard draw
-or a comparison falls on either side by rounding alone is left out, and counted.
+ops and distributions, on and off a plate. Each runs on three seeds. The program leaves out, and
+counts, a seed on which a discrete sample or a comparison differs by rounding alone.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from tests.ops import native
 
 
 def graphs(count, dtype):
-    """Compare random graphs, and return how many disagree or need Python."""
+    """Compare random graphs; the number that disagree or need Python."""
     found, python, disagree, decided, clock = [], [], 0, 0, time.process_time()
 
     @settings(
@@ -72,7 +72,7 @@ def graphs(count, dtype):
 
 
 def rows(dtype):
-    """Compare every row of ops and every family; return how many values disagree."""
+    """Compare all rows of ops and distributions; the number of values that disagree."""
     of_ops, of_laws = {"float64": (1e-11, 1e-10), "float32": (2e-5, 1e-4)}[dtype]
     wrong = []
     for plates in (native.ALONE, native.MIXED):
@@ -92,7 +92,7 @@ def rows(dtype):
 
 
 def estimators(dtype):
-    """Compare every estimator of the laws on a graph with a plate and one without."""
+    """Compare the estimators of the laws on a graph with a plate and one without."""
     worst, count, decided = 0.0, 0, 0
     for name in CHOICES:
         for row, _ in steps_for(name):
@@ -114,7 +114,7 @@ def estimators(dtype):
 
 
 def main():
-    """Run what is asked for."""
+    """Run the comparison that the options select."""
     parser = argparse.ArgumentParser(description="Hold one backend to the other.")
     parser.add_argument("--graphs", type=int, default=500)
     parser.add_argument("--dtype", choices=TOLERANCE, default="float64")

@@ -3,8 +3,8 @@
     python benchmarks/first.py W2 "JAX jit" inputs.npz
 
 The clock starts before the library is imported. `run.py` calls this once for each library: scg
-with an empty cache of kernels ("scg cold") and with a filled one ("scg warm"). With "inputs" in
-place of a library it writes the parameters and data that the others read.
+with an empty kernel cache ("scg cold") and with a filled one ("scg warm"). With "inputs" in place
+of a library it writes the parameters and data that the others read.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""The floor of a workload: its matrix products alone, by NumPy's BLAS into arrays that exist.
+"""The floor of a workload: its matrix products alone, by NumPy's BLAS into existing arrays.
 
 No step can be faster with this library and these threads. Products with one weight in the same
-direction are stacked, as one call of more rows is cheaper than two.
+direction are stacked, because one call with more rows is cheaper than two.
 """
 
 import numpy as np
@@ -62,7 +62,7 @@ PRODUCTS = {
 
 
 def products(name):
-    """Return a call of all matrix products of a workload in single precision."""
+    """A function that runs all matrix products of a workload in single precision."""
     rng = np.random.default_rng(0)
     calls = [
         (

@@ -1,11 +1,11 @@
-"""How compile time, memory and step time grow: depth, width and number of samples.
+"""Measure how compile time, memory and step time grow with depth, width and number of runs.
 
     python benchmarks/growth.py                        # the tables of docs/explanation/engine.md
     python benchmarks/growth.py depth --sizes 100 1000
 
-Each row is a process of its own with an empty cache of kernels: seconds for ``scg.compile``, to the
-first gradient (compile and the first call, numba's compilation included), µs of a later call, and
-the peak of memory.
+Each row comes from a process of its own with an empty kernel cache: seconds for ``scg.compile``,
+seconds to the first gradient (compile and the first call, numba's compilation included), µs of a
+later call, and the peak of memory.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ABOUT = {
 
 
 def model(kind, size):
-    """Return the workload of a size."""
+    """The workload of a given size."""
     import numpy as np
     from workloads import Workload, chain, toy
 
@@ -82,7 +82,7 @@ def measure(kind, size, clock):
 
 
 def show(kind, sizes, clock):
-    """Print the table of one kind of growth."""
+    """Print the table for one kind of growth."""
     rows = []
     for size in sizes:
         words = [kind, "--sizes", size, "--clock", clock, "--here"]

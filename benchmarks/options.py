@@ -1,4 +1,4 @@
-"""What the programs of this folder have in common: options, child processes, Markdown."""
+"""Options, child processes and Markdown, shared by the programs in this folder."""
 
 import json
 import os
@@ -12,7 +12,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def add_options(parser):
-    """Add the options that say how to measure."""
+    """Add the options of a measurement."""
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=60, help="most time for one workload")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
@@ -20,9 +20,9 @@ def add_options(parser):
 
 
 def child(program, *words, environment=None):
-    """Run a program of this folder and return the JSON of its last line, or None if it fails.
+    """Run a program of this folder; the JSON of its last line, or None if it fails.
 
-    `environment` changes variables; None takes one away.
+    `environment` sets variables; None removes one.
     """
     variables = dict(os.environ) | (environment or {})
     done = subprocess.run(
@@ -39,13 +39,13 @@ def child(program, *words, environment=None):
 
 
 def table(head, rows):
-    """Return a Markdown table."""
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in lines)
 
 
 def number(value):
-    """Return three digits of a number, or a dash for None."""
+    """Three digits of a number, or a dash for None."""
     if value is None:
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""The peers: for each a function of noise to gradients, and a timed call that draws its own noise.
+"""The peers: for each, a function from noise to gradients, and a timed call with its own noise.
 
 PyTorch eager, torch.compile and JAX jit differentiate the surrogates of `formulas`; a peer that
 lacks the estimator of a workload, or is not installed, raises :class:`Missing` with the reason.
@@ -14,7 +14,7 @@ from formulas import PEERS
 
 
 class Missing(Exception):
-    """A peer that cannot take part, and why."""
+    """Raised when a peer cannot take part, with the reason."""
 
 
 def _torch(threads):

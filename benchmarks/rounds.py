@@ -1,4 +1,4 @@
-"""One workload in this process: scg and its peers in interleaved rounds; prints one line of JSON.
+"""Measure one workload: scg and its peers in interleaved rounds; prints one line of JSON.
 
 python benchmarks/rounds.py W2 --rounds 15 --clock wall
 """
@@ -25,7 +25,7 @@ SHORTEST = 2e-2
 
 
 def scg_call(workload, backend):
-    """Return a step, a call of it with the next seed, and the same of the bound step."""
+    """A step, a function that calls it with the next seed, and the same for the bound step."""
     step = scg.compile(workload.graph, workload.estimator, backend=backend, dtype="float32")
     params, seeds = workload.params(), itertools.count()
     data, runs = workload.data, workload.runs
@@ -44,7 +44,7 @@ def error(found, expected):
 
 
 def contenders(name, threads):
-    """Return every call by name, errors of gradients on the same noise, and reasons of absence."""
+    """Calls by name, errors of gradients on the same noise, and reasons why peers are absent."""
     workload = WORKLOADS[name]()
     params = workload.params()
     step, call, bound = scg_call(workload, "numba")
@@ -70,7 +70,7 @@ def contenders(name, threads):
 
 
 def seconds_of(call, repeats, clock):
-    """Return the seconds of one of several calls."""
+    """Seconds of one of several calls."""
     start = clock()
     for _ in range(repeats):
         call()
@@ -78,7 +78,7 @@ def seconds_of(call, repeats, clock):
 
 
 def measure(name, rounds, seconds, clock, threads):
-    """Return what one workload took: medians and minima in µs, by name."""
+    """Medians and minima of one workload in µs, by name."""
     calls, errors, missing = contenders(name, threads)
     repeats = {}
     for who, call in calls.items():

@@ -3,10 +3,9 @@
     python benchmarks/run.py                      # everything, for docs/explanation/engine.md
     python benchmarks/run.py W1a W2 --rounds 5 --threads 1 --clock cpu --no-first
 
-Every workload runs in a process of its own, its rounds interleaved among the libraries, because a
-shared machine drifts; a ratio is one of medians. Where the environment sets OPENBLAS_CORETYPE,
-everything is measured with it and without it. From commit to commit scg alone is tracked by `asv`,
-see benchmarks/tracking.
+Each workload runs in a process of its own. The libraries take turns, because the speed of a shared
+machine drifts; ratios are ratios of medians. If the environment sets OPENBLAS_CORETYPE, the program
+measures with and without it. `asv` tracks scg alone from commit to commit: see benchmarks/tracking.
 """
 
 import argparse
@@ -23,14 +22,14 @@ FIRST = ("scg cold", "scg warm", *LIBRARIES)
 
 
 def environments():
-    """Return names of environments, and what they change."""
+    """Names of environments, and the variables that they change."""
     kind = os.environ.get("OPENBLAS_CORETYPE")
     unset = {"OPENBLAS_CORETYPE unset": {"OPENBLAS_CORETYPE": None}}
     return {f"OPENBLAS_CORETYPE={kind}, as found": {}} | unset if kind else unset
 
 
 def steps(options, changes):
-    """Return what `rounds.py` measured, by workload."""
+    """Measurements of `rounds.py`, by workload."""
     words = ["--rounds", options.rounds, "--seconds", options.seconds, "--clock", options.clock]
     words += ["--threads", options.threads] if options.threads else []
     found = {n: child("rounds.py", n, *words, environment=changes) for n in options.names}
@@ -38,7 +37,7 @@ def steps(options, changes):
 
 
 def step_table(results):
-    """Return medians in µs, and ratios to the best peer and to the bare matrix products.
+    """Table of medians in µs, and ratios to the best peer and to the bare matrix products.
 
     "scg bound" is ``step.bind(params, ...)``, called with seeds alone.
     """
@@ -57,7 +56,7 @@ def step_table(results):
 
 
 def remarks(results):
-    """Return how far gradients differ, and who did not take part."""
+    """Remarks: how far gradients differ, and which peers did not take part."""
     worst = max((e for r in results.values() for e in r["errors"].values()), default=0.0)
     lines = [f"Gradients differ from the peers' by at most {worst:.0e} of the largest one.", ""]
     absent = {}
@@ -69,9 +68,9 @@ def remarks(results):
 
 
 def first_table(names, absent, clock):
-    """Return seconds to the first gradient and peak megabytes, one process for each cell.
+    """Table of seconds to the first gradient and peak megabytes, one process per cell.
 
-    Kernels that an earlier process compiled serve "scg warm" alone.
+    Only "scg warm" uses kernels that an earlier process compiled.
     """
     rows = []
     for name in names:

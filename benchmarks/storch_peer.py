@@ -1,7 +1,7 @@
-"""Storchastic: the workloads whose estimator it has, written as its examples are.
+"""Storchastic: the workloads whose estimator it has, in the style of its examples.
 
-It has leave-one-out on one node, the score function and reparameterization; neither MuProp nor
-leave-one-out over whole paths of several nodes.
+It has leave-one-out on one node, the score function and reparameterization. It lacks MuProp and
+leave-one-out over paths of several nodes.
 """
 
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from peers import Missing
 
 
 def peer(name, params, data, torch):
-    """Return (check, call) of a workload, as the functions of `peers` do."""
+    """The pair (check, call) of a workload, as for the functions of `peers`."""
     try:
         import storch
     except ImportError:

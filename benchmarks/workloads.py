@@ -44,7 +44,7 @@ CATEGORICAL = {
 
 @dataclass
 class Workload:
-    """A graph, its estimator, and what one call of its step is given."""
+    """A graph, its estimator, and the arguments of one call of its step."""
 
     graph: scg.Graph
     estimator: Any = None
@@ -126,7 +126,7 @@ def chain(length=200, hidden=16, batch=64):
 
 
 def many(law, count=10**7):
-    """10^7 independent draws, their log-probability, and its gradient."""
+    """10^7 independent samples, their log-probability, and its gradient."""
     g = scg.Graph(law)
     a, b = g.parameter("a", shape=()), g.parameter("b", shape=())
     if law == "bernoulli":

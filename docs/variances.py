@@ -1,11 +1,11 @@
-"""Draw the exact variance of every estimator beside the score function's and leave-one-out's.
+"""Plot the exact variance of each estimator beside those of the score function and leave-one-out.
 
     python docs/variances.py [PAGE ...]     all, or some of docs/reference/estimators/*.md
 
 Variances are exact moments (``scg.moments``; for ARSM sums over a grid of its noise), summed over
-the components of the gradient, along one logit or mean θ. The score function is averaged over as
-many draws as the estimator evaluates costs; leave-one-out makes as many, within two and four. The
-numbers are kept in docs/results/variances.json.
+the components of the gradient, as functions of one logit or mean θ. The score function is averaged
+over as many samples as the estimator evaluates costs. Leave-one-out draws as many samples, but at
+least two and at most four. The numbers are in docs/results/variances.json.
 """
 
 import json
@@ -37,7 +37,7 @@ QUIET = {"allow_biased": True}
 
 # --- graphs ---------------------------------------------------------------------------------------
 def bits() -> scg.Graph:
-    """Two units, one cost: an interaction, no symmetry."""
+    """Two units and one cost, with an interaction and without symmetry."""
     g = scg.Graph("f(b) = exp(b₁ − 0.6 b₂), logits (θ, −0.7)")
     theta, other = g.parameter("theta", HERE), g.parameter("other", -0.7)
     b = g.sample("x", scg.Bernoulli(logits=np.stack([theta, other])))
@@ -46,7 +46,7 @@ def bits() -> scg.Graph:
 
 
 def bit() -> scg.Graph:
-    """One unit, of which the latent may be integrated."""
+    """One unit, whose latent can be integrated over."""
     g = scg.Graph("f(b) = (b − 0.45)², logit θ")
     b = g.sample("x", scg.Bernoulli(logits=g.parameter("theta", HERE)))
     g.cost("loss", (b - 0.45) ** 2)
@@ -85,7 +85,7 @@ def particles() -> scg.Graph:
 GRAPHS: dict[str, Callable[[], scg.Graph]] = {
     "bits": bits, "relaxed": bit, "classes": classes, "real": real, "particles": particles,
 }  # fmt: skip
-#: For every page the graph, and the estimators that are drawn.
+#: For each page the graph, and the estimators that are plotted.
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "arm": ("bits", {"ARM": scg.ARM()}),
     "arms": ("bits", {f"ARMS, K={k}": scg.ARMS(k) for k in (2, 4)}),
@@ -141,7 +141,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 
 # --- numbers --------------------------------------------------------------------------------------
 def variances(page: str, thetas: list[float] = THETAS) -> dict[str, list[float]]:
-    """The curves of a page by their names; the last two are what it is compared with."""
+    """The curves of a page by name; the last two are the curves for comparison."""
     graph, estimators = PAGES[page]
     curves, most = {}, 1
     for name, estimator in estimators.items():
@@ -160,7 +160,7 @@ def variances(page: str, thetas: list[float] = THETAS) -> dict[str, list[float]]
 
 
 def variance(step: Any, theta: float, state: Any = None) -> float:
-    """The exact variance of one run, summed over the gradient."""
+    """The exact variance of one run, summed over the components of the gradient."""
     params = {**step.graph.init(seed=0), "theta": np.array(theta)}
     try:
         found = scg.moments(step, params, state=state).variance
@@ -170,7 +170,7 @@ def variance(step: Any, theta: float, state: Any = None) -> float:
 
 
 def on_a_grid(step: Any, params: Any) -> dict[str, np.ndarray]:
-    """Variances over midpoints of all noise: for ARSM, whose jumps have no formula."""
+    """Variances over midpoints of all noise, for ARSM, which `scg.moments` refuses."""
     leaves = {name: leaf.shape for name, leaf in step.noise(seed=0).items()}
     points = (np.arange(GRID) + 0.5) / GRID
     axes = np.meshgrid(*(points for _ in leaves), indexing="ij")
@@ -183,7 +183,7 @@ def on_a_grid(step: Any, params: Any) -> dict[str, np.ndarray]:
 
 
 def learned(step: Any) -> Any:
-    """What an estimator keeps, after exact gradients of the variance (or its loss) at the dot."""
+    """The state of an estimator after exact gradient steps on its variance (or loss) at the dot."""
     state, slots, rule = step.init(seed=0), None, scg.optim.Adam(RATE)
     params = step.graph.init(seed=0)
     for _ in range(UPDATES if any(state.values()) else 0):
@@ -197,7 +197,7 @@ def learned(step: Any) -> Any:
 
 # --- pictures -------------------------------------------------------------------------------------
 def draw(page: str, curves: dict[str, list[float]]) -> None:
-    """Write the picture of a page."""
+    """Write the plot of a page."""
     figure, axes = plt.subplots(figsize=(5.2, 2.9), layout="constrained")
     styles = ["-", "--"]
     for name, values in curves.items():
@@ -219,7 +219,7 @@ def draw(page: str, curves: dict[str, list[float]]) -> None:
 
 
 def main() -> None:
-    """Compute and draw."""
+    """Compute and plot."""
     warnings.simplefilter("ignore")
     PICTURES.mkdir(exist_ok=True)
     known = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}

@@ -1,4 +1,4 @@
-"""Bayesian logistic regression: odd digits against even ones, with an optimizer of our own.
+"""Bayesian logistic regression: separate odd from even digits, with a user-defined optimizer.
 
 Run it with ``python examples/logistic_regression.py [epochs]``.
 """
@@ -13,7 +13,7 @@ from scg.models import logistic
 
 
 class SignDescent(scg.optim.Optimizer):
-    """Follow the signs of the gradient; an optimizer is one method."""
+    """Gradient descent by the sign of each component."""
 
     def update(self, value, grad, slots, rate, count):
         return value - rate * np.sign(grad), slots

@@ -1,7 +1,7 @@
-"""A walker learns from rewards alone where to go.
+"""A walker learns from rewards alone in which direction to go.
 
-Run it with ``python examples/policy_gradient.py [updates]``. The reward is a black
-box, a Python function of the cell, so that every gradient here is a score-function gradient.
+Run it with ``python examples/policy_gradient.py [updates]``. The reward is a Python function of the
+cell without a derivative, so leave-one-out estimates the gradient from values of the reward.
 """
 
 import sys

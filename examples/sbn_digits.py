@@ -1,6 +1,6 @@
-"""First light: a two-layer sigmoid belief network learns handwritten digits with MuProp.
+"""Train a two-layer sigmoid belief network on handwritten digits with MuProp.
 
-Run it with ``python examples/sbn_digits.py [epochs]``; 200 epochs take 35 s of one core.
+Run it with ``python examples/sbn_digits.py [epochs]``; 200 epochs take 35 s on one core.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from scg.layers.nn import linear
 
 
 def declare(pixel_means, hidden=32):
-    """Declare 64-32-32 Bernoulli units: encoder, decoder, and −ELBO as the cost."""
+    """A graph of 64-32-32 Bernoulli units: encoder, decoder, and −ELBO as the cost."""
     g = scg.Graph("sbn")
     x = g.data("x", shape=pixel_means.shape, plates=scg.Plate("batch"))
     h1 = g.sample("h1", scg.Bernoulli(logits=linear(g, "encoder1", hidden)(x - pixel_means)))
@@ -34,7 +34,7 @@ def declare(pixel_means, hidden=32):
 
 
 def toy():
-    """One coin and one cost: the exact mean and variance of MuProp's estimate."""
+    """Exact mean and variance of MuProp's estimate for one coin, as text."""
     g = scg.Graph("toy")
     b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
     g.cost("loss", (b - 0.499) ** 2)
@@ -43,18 +43,18 @@ def toy():
 
 
 def main(epochs=200, folder=Path("scg-demo")):
-    print("Exact moments of a toy, MuProp:", toy(), sep="\n")
+    print("Exact moments of MuProp on one coin:", toy(), sep="\n")
     digits = load_digits(binary=True)
     g = declare(digits.train.mean(axis=0))
     step = scg.compile(g, estimator=scg.MuProp(baseline=scg.baselines.MovingAverage()))
-    print("\nWhat was compiled, and why:", step.explain(), sep="\n")
+    print("\nEstimators and reasons:", step.explain(), sep="\n")
 
     def bound(params):
         return scg.evaluate(g, params, {"x": digits.test}, samples=20, seed=1)
 
     folder.mkdir(exist_ok=True)
     g.draw(folder / "sbn_digits.dot")
-    with contextlib.suppress(scg.ScgError):  # the text above needs no renderer, a picture does
+    with contextlib.suppress(scg.ScgError):  # a picture needs Graphviz, the DOT text above does not
         g.draw(folder / "sbn_digits.svg")
     p = np.clip(digits.train.mean(axis=0), 0.01, 0.99)
     pixels = np.mean(scg.Bernoulli(probs=p).log_prob_elementwise(digits.test).sum(axis=1))
@@ -63,7 +63,7 @@ def main(epochs=200, folder=Path("scg-demo")):
     run = scg.fit(step, data={"x": digits.train}, seed=0, optimizer=optimizer, epochs=epochs,
                   batch_size=50, progress=True)  # fmt: skip
     after = bound(run.params)
-    print(f"\nHeld-out bound on log p(x), nats an image ({time.perf_counter() - started:.0f} s):")
+    print(f"\nHeld-out bound on log p(x), nats per image ({time.perf_counter() - started:.0f} s):")
     print(f"  before {before.elbo:.2f}, after {after.elbo:.2f} ± {after.elbo_stderr:.2f}")
     print(f"  (independent pixels: {pixels:.2f}); the graph is in {folder}/")
 

@@ -1,7 +1,7 @@
-"""The lower half of a digit from its upper half: estimators on one task, the NLL of each.
+"""Predict the lower half of a digit from its upper half, and compare the NLL of four estimators.
 
-Run it with ``python examples/structured_prediction.py [epochs]``. The task of Gu et al. (2016,
-sec. 8.1) in small: 32-32-32-32 units, on 8×8 images.
+Run it with ``python examples/structured_prediction.py [epochs]``. This is a small version of the
+task of Gu et al. (2016, sec. 8.1): 32-32-32-32 units, on 8×8 images.
 """
 
 import sys

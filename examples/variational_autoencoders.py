@@ -1,7 +1,7 @@
-"""Five autoencoders on handwritten digits: what the latent variables are decides the estimator.
+"""Train five autoencoders on handwritten digits; scg chooses the estimator by the latent variables.
 
-Run it with ``python examples/variational_autoencoders.py [epochs]``. The plan is chosen per node:
-nothing here names an estimator.
+Run it with ``python examples/variational_autoencoders.py [epochs]``. The table that it prints names
+the estimator chosen for each model.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The laws: ours on scalar parameters, log p in mpmath, and points (x, parameters)."""
+"""Rows of distributions: ours on scalar parameters, log p in mpmath, points (x, parameters)."""
 
 import itertools
 
@@ -20,7 +20,7 @@ def grid(*axes):
 
 
 def standard(log_density):
-    """log density of a law of location and scale."""
+    """Log-density of a location-scale distribution."""
     return lambda x, m, s: log_density((x - m) / s) - mp.log(s)
 
 
@@ -37,7 +37,7 @@ def betaln(a, b):
 
 
 def three(fn):
-    """A law of a vector of three logits."""
+    """A distribution with a vector of three logits."""
     return lambda *theta: fn(np.stack(theta))
 
 
@@ -69,7 +69,7 @@ def relaxed_bernoulli(x, t, theta):
 normal = standard(lambda z: -z * z / 2 - mp.log(TWO_PI) / 2)
 laplace = standard(lambda z: -abs(z) - mp.log(2))
 
-# name: law of the parameters, log p(x, parameters), points (x, *parameters), kind of x
+# name: distribution by its parameters, log p(x, parameters), points (x, *parameters), kind of x
 ROWS = {
     "Bernoulli": row(scg.Bernoulli, lambda x, t: x * t - softplus(t), grid((0.0, 1.0), LOGITS)),
     "Bernoulli (probs)": row(
@@ -285,7 +285,7 @@ def student_entropy(v, m, s):
 
 
 def poisson_entropy(r):
-    """Of small rates: a thousand terms."""
+    """Entropy for small rates, as a sum of a thousand terms."""
     logs = [k * mp.log(r) - r - mp.loggamma(k + 1) for k in range(1000)]
     return -mp.fsum(mp.exp(v) * v for v in logs)
 

@@ -1,4 +1,4 @@
-"""Relative errors of values and derivatives against references of 400 digits."""
+"""Relative errors of values and derivatives, compared with references of 400 digits."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ FLOATS = {"float64": np.float64, "float32": np.float32}
 
 @dataclass
 class Worst:
-    """The largest relative error, and where it is."""
+    """The largest relative error, and the point where it occurs."""
 
     error: float = -1.0
     where: str = ""
 
     def meet(self, got, reference, info, where, floor=0):
-        """Compare one number; below the floor, or the smallest normal number, relative to that."""
+        """Compare one number; below the floor or the smallest normal number, relative to that."""
         if not mp.isfinite(reference) or abs(reference) > float(info.max):
             return  # beyond the range of the type
         scale = max(abs(reference), mp.mpf(float(info.tiny)), floor)
@@ -31,7 +31,7 @@ class Worst:
 
 
 def run(fn, points, dtype, kind="float"):
-    """Value of a function of nodes at every point, and its derivative in each scalar argument.
+    """Value of a function of nodes at each point, and its derivative in each scalar argument.
 
     A point is a tuple of numbers; the first may be a vector.
     """
@@ -57,20 +57,20 @@ def run(fn, points, dtype, kind="float"):
 
 
 def exactly(x):
-    """A float, or a vector of floats, as numbers of mpmath without rounding."""
+    """A float or a vector of floats, converted to mpmath numbers without rounding."""
     return tuple(map(exactly, x)) if np.ndim(x) else mp.mpf(float(x))
 
 
 def rounded(point, dtype):
-    """The point in a precision."""
+    """The point, rounded to a dtype."""
     return tuple(np.asarray(x, np.float64).astype(dtype).astype(np.float64) for x in point)
 
 
 def errors(fn, reference, points, derivatives, kind="float", logarithm=False):
-    """Worst errors by (what, precision); `derivatives` are the arguments that have one.
+    """Worst errors by (what, dtype); `derivatives` lists the arguments that have a derivative.
 
-    An absolute error of a logarithm is a relative one of what it is the logarithm of: a value
-    below 1, and a derivative below that of a parameter's own size, are held to that.
+    The absolute error of a logarithm is the relative error of its argument. The errors of values
+    below 1 are therefore absolute, and those of derivatives relative to at least 1 / max(|θ|, 1).
     """
     found = {}
     for name, dtype in FLOATS.items():
@@ -91,17 +91,17 @@ def errors(fn, reference, points, derivatives, kind="float", logarithm=False):
 
 
 def exactly_all(point):
-    """All arguments without rounding."""
+    """All arguments as mpmath numbers, without rounding."""
     return tuple(exactly(x) for x in point)
 
 
 def usable(x):
-    """Whether a point survived its rounding."""
+    """Whether rounding kept a point usable."""
     return bool(np.all(np.isfinite(x)))
 
 
 def partial(reference, x, k):
-    """The derivative in one argument, by differences far below its scale."""
+    """The derivative in one argument, by differences far smaller than the argument."""
     h = (abs(x[k]) or mp.mpf(1)) * mp.mpf(10) ** -60
     above, below = (reference(*x[:k], x[k] + s * h, *x[k + 1 :]) for s in (1, -1))
     return (above - below) / (2 * h)

@@ -1,4 +1,4 @@
-"""The ops: ours, the same in mpmath, and the points."""
+"""Rows of ops: ours, the same in mpmath, and the points."""
 
 import itertools
 
@@ -37,7 +37,7 @@ def ndtr(x):
 
 
 def stack(fn):
-    """A function of a vector as one of three numbers."""
+    """A function of a vector, as a function of three numbers."""
     return lambda a, b, c: fn(np.stack([a, b, c]))
 
 
@@ -59,7 +59,7 @@ def solved(*b):
 
 
 def lower(a, b, c):
-    """The last entry of the Cholesky factor of P, its diagonal raised."""
+    """The last entry of the Cholesky factor of P with a raised diagonal."""
     return mp.cholesky(matrix(a, b, c))[2, 2]
 
 
@@ -92,7 +92,7 @@ def projected(*x):
 
 
 def gamma_quantile(a, u):
-    """x of P(a, x) = u, by Newton's method on log x from what SciPy finds."""
+    """The solution x of P(a, x) = u, by Newton's method on log x from SciPy's result."""
     y = mp.log(scipy.special.gammaincinv(float(a), float(u)))
     for _ in range(7):  # the number of digits doubles
         x = mp.exp(y)

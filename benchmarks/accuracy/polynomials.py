@@ -3,7 +3,7 @@
 python benchmarks/accuracy/polynomials.py
 python benchmarks/accuracy/polynomials.py --write docs/reference/polynomials.md
 
-Every float32 takes some minutes on one core; `--every 64` takes one point in 64.
+All float32 take some minutes on one core; `--every 64` takes one point in 64.
 """
 
 import argparse
@@ -57,7 +57,7 @@ FUNCTIONS = {
 
 
 def compiled():
-    """Return what computes every function of an array of float64."""
+    """A function that computes all functions of an array of float64."""
     graph = scg.Graph("functions")
     x = graph.data("x", shape=(), plates=scg.Plate("points"))
     engine = Executable({name: OPS[name](x) for name in FUNCTIONS}, np.float64)
@@ -65,7 +65,7 @@ def compiled():
 
 
 def worst(found, exact, x):
-    """Return the largest error in units in the last place, and its point.
+    """The largest error in units in the last place, and its point.
 
     Raises
     ------
@@ -90,9 +90,9 @@ def worst(found, exact, x):
 
 
 def exhaustive(name, every):
-    """Return the largest error of a function over every float32, or one in `every`, and its point.
+    """The largest error of a function over all float32, or one in `every`, and its point.
 
-    The reference is the float64 function, 2**29 times as fine.
+    The reference is the float64 function, whose unit is 2**29 times smaller.
     """
     single, double = MATH[name, "f4"], MATH[name, "f8"]
 
@@ -131,7 +131,7 @@ def exhaustive(name, every):
 
 
 def blocks_of_float64(count=1 << 21):
-    """Yield numbers of all magnitudes, and dense ones where the functions bend."""
+    """Yield numbers of all magnitudes, and dense ones where the functions curve."""
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 1 << 64, count, dtype=np.uint64, endpoint=False)
     yield bits.view(np.float64)
@@ -144,7 +144,7 @@ def blocks_of_float64(count=1 << 21):
 
 
 def functions(blocks):
-    """Return the worst error of every float64 function over blocks of points."""
+    """The worst error of each float64 function over blocks of points."""
     run = compiled()
     found = dict.fromkeys(FUNCTIONS, (0.0, np.nan))
     with np.errstate(all="ignore"):
@@ -157,7 +157,7 @@ def functions(blocks):
 
 
 def float32_normals():
-    """All of them."""
+    """The largest error over all float32 normals."""
     u = (np.arange(1 << 23) + 0.5) * 2.0**-23
     z = u.astype(np.float32)
     to_normal(z)
@@ -165,7 +165,7 @@ def float32_normals():
 
 
 def float64_normals(count=4000):
-    """Random ones, and the last ones of both tails."""
+    """The largest error over random float64 normals and the last ones of both tails."""
     rng = np.random.default_rng(0)
     k = np.concatenate([rng.integers(0, 1 << 52, count), np.arange(100), 2 ** np.arange(52)])
     u = (k + 0.5) * 2.0**-52

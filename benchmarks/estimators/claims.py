@@ -1,8 +1,7 @@
-"""Orders of variances that papers state, each a ratio of measured variances that should be below 1.
+"""Claims of papers that one estimator has a lower variance than another.
 
-`equal` says what is the same for both sides: one run of each ("runs"), or the evaluations of the
-cost ("evaluations"), as the paper has it. Draws of a coupling count as draws, whatever replays it
-makes for its slopes.
+`equal` states what is the same for both sides in the paper: one run of each ("runs"), or the number
+of evaluations of the cost ("evaluations").
 """
 
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Claim:
-    """One order: the first estimator has the smaller variance."""
+    """The claim that the estimator `less` has a lower variance than `more`."""
 
     source: str
     tasks: tuple[str, ...]

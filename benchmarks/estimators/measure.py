@@ -2,9 +2,9 @@
 
     python benchmarks/estimators/measure.py --mnist DIR --fashion DIR --omniglot FILE
 
-Every finished measurement is one line of JSON in docs/results/estimators.jsonl; one whose line is
-there is not done again. Variance is that of the mean estimator of one run, on a fixed batch, summed
-over the parameters whose gradients the estimator makes. Seconds are processor time.
+Each finished measurement is one line of JSON in docs/results/estimators.jsonl; the program skips
+measurements whose line exists. Variances are per run, on one batch, summed over the components of
+the gradients that the estimator produces. Seconds are processor time.
 """
 
 import argparse
@@ -38,7 +38,7 @@ MODELS = {
 
 
 def main() -> None:
-    """Do what is left to do."""
+    """Do the measurements that are missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mnist", metavar="DIR", help="folder of the files of MNIST")
     parser.add_argument("--fashion", metavar="DIR", help="folder of the files of Fashion-MNIST")
@@ -98,7 +98,7 @@ def classes(known: set) -> Iterator[dict[str, Any]]:
 
 
 def frozen(args: Any, known: set) -> Iterator[dict[str, Any]]:
-    """Linear variational autoencoders, trained a little and then held fixed."""
+    """Linear variational autoencoders, trained briefly and then held fixed."""
     addresses = {
         "MNIST": args.mnist and f"mnist:{args.mnist}",
         "Fashion-MNIST": args.fashion and f"mnist:{args.fashion}",
@@ -125,7 +125,7 @@ def frozen(args: Any, known: set) -> Iterator[dict[str, Any]]:
 
 
 def checkpoint(g: scg.Graph, estimator: Any, train: np.ndarray, updates: int) -> dict:
-    """Train for a while; every batch is binarized anew."""
+    """Parameters after a short training that binarizes each batch again."""
     step = scg.compile(g, estimator, backend="numba", dtype="float32")
     rate, epochs = scg.optim.Adam(1e-3), -(-updates // (len(train) // BATCH))
     run = scg.fit(
@@ -140,7 +140,7 @@ def measure(
     name: str, step: Step, params: Any, budget: int, warm: tuple[int, float],
     train: np.ndarray | None = None, data: Any = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Variance and time of one run; what the estimator learns it learns first, on other batches."""
+    """Variance and time of one run, after own parameters have learned on other batches."""
     evaluations = step.explain().evaluations
     state = step.init(seed=0)
     if state:

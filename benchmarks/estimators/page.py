@@ -168,7 +168,7 @@ def _claim(claim: Claim, records: Records) -> Iterator[tuple[str, ...]]:
 
 
 def _relative(record: dict[str, Any]) -> float:
-    """The relative error of a variance; a median over many models has none of its own."""
+    """The relative error of a variance; 0 for a median over models, which has no error."""
     if "each" in record or not record["variance"]:
         return 0.0
     return record["error"] / record["variance"]

@@ -1,4 +1,4 @@
-"""Which estimators are measured on which task; K is the number of draws."""
+"""The estimators measured on each task; K is the number of samples."""
 
 import scg
 from scg.estimators.baselines import MovingAverage, Network

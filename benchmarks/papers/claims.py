@@ -1,4 +1,4 @@
-"""What the paper claims, as statements that are checked against measured figures."""
+"""The claims of the paper, and how each is checked against measured figures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,40 +8,40 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Figures:
-    """Test figures of each seed, and variances, by estimator."""
+    """Test figures per seed, and variances, by estimator."""
 
     test: Mapping[str, list[float]]
     variance: Mapping[str, float]
 
 
 class Verdict(NamedTuple):
-    """Whether a claim was met (None: not measured), and the figures that say so."""
+    """Whether a claim holds (None: not measured), and the figures that show it."""
 
     met: bool | None
     found: str = ""
 
 
 class Claim(NamedTuple):
-    """A statement, and how it is checked."""
+    """A claim as text, and its check."""
 
     text: str
     check: Callable[[Mapping[str, Figures]], Verdict]
 
 
 def gap(figures: Mapping[str, Figures], model: str, worse: str, better: str) -> float | None:
-    """Return by how many nats one estimator is worse than another, on the mean of the seeds."""
+    """How many nats one estimator is worse than another, on the mean over seeds."""
     test = figures[model].test if model in figures else {}
     return mean(test[worse]) - mean(test[better]) if worse in test and better in test else None
 
 
 def separated(figures: Mapping[str, Figures], model: str, worse: str, better: str) -> bool:
-    """Say whether every seed of the one is worse than every seed of the other."""
+    """Whether all seeds of the one are worse than all seeds of the other."""
     test = figures[model].test
     return min(test[worse]) > max(test[better])
 
 
 def order(model: str, worse: str, better: str) -> Claim:
-    """The figure of one estimator is worse than that of another, in every seed."""
+    """Claim that one estimator ends with a higher (worse) figure than another, for all seeds."""
 
     def check(figures: Mapping[str, Figures]) -> Verdict:
         found = gap(figures, model, worse, better)
@@ -49,26 +49,31 @@ def order(model: str, worse: str, better: str) -> Claim:
             return Verdict(None)
         met = separated(figures, model, worse, better)
         seeds = min(len(figures[model].test[name]) for name in (worse, better))
-        alone = " One seed alone." if seeds == 1 else ""
+        alone = " One seed only." if seeds == 1 else ""
         return Verdict(met, f"The means differ by {found:.1f} nats.{alone}")
 
-    return Claim(f"{model}: {worse} ends above {better} with every seed", check)
+    return Claim(f"{model}: {worse} ends above {better} for all seeds", check)
 
 
 def grows(small: str, large: str, worse: str, better: str) -> Claim:
-    """A gap is larger in one model than in another."""
+    """Claim that a gap is larger in one model than in another."""
 
     def check(figures: Mapping[str, Figures]) -> Verdict:
         before, after = (gap(figures, model, worse, better) for model in (small, large))
         if before is None or after is None:
             return Verdict(None)
-        return Verdict(after > before, f"It is {before:.1f} nats, then {after:.1f}.")
+        return Verdict(
+            after > before,
+            f"It grows from {before:.1f} to {after:.1f} nats."
+            if after > before
+            else f"It falls from {before:.1f} to {after:.1f} nats.",
+        )
 
     return Claim(f"The gap from {worse} to {better} grows from {small} to {large}", check)
 
 
 def less_variance(model: str, more: str, less: str) -> Claim:
-    """The variance of one estimator at the frozen checkpoint is above that of another."""
+    """Claim that one estimator has a higher variance than another at the frozen checkpoint."""
 
     def check(figures: Mapping[str, Figures]) -> Verdict:
         found = figures[model].variance if model in figures else {}
@@ -77,7 +82,9 @@ def less_variance(model: str, more: str, less: str) -> Claim:
         ratio = found[more] / found[less]
         return Verdict(ratio > 1, f"The ratio of the variances is {ratio:.3g}.")
 
-    return Claim(f"{model}, at the frozen checkpoint: {more} varies more than {less}", check)
+    return Claim(
+        f"{model}, at the frozen checkpoint: {more} has a higher variance than {less}", check
+    )
 
 
 TWO, THREE = "392-200-200-392", "392-200-200-200-392"

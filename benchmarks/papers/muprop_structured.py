@@ -3,7 +3,7 @@
     SCG_MNIST=DIR python benchmarks/papers/muprop_structured.py --steps 15000
     python benchmarks/papers/results.py --runs paper-runs
 
-The table compares estimators by the negative log-likelihood of test images, 100 draws each.
+The table compares estimators by the negative log-likelihood of test images, with 100 samples each.
 """
 
 from functools import partial

@@ -1,7 +1,7 @@
-"""The protocol that the reproductions share: train, choose a rate, test, measure variance.
+"""The protocol of the reproductions: train, choose a rate, test, measure the variance.
 
-Every finished piece of work is one line of JSON in a file; a piece whose line is there is not done
-again, so that a run that was interrupted goes on where it stopped.
+Each finished piece of work is one line of JSON in a file. A program skips the pieces whose line
+exists, so interrupted runs resume.
 """
 
 import argparse
@@ -29,25 +29,25 @@ SERVED = ("layer", "encoder")  # scopes of the parameters whose gradients an est
 
 @dataclass(frozen=True)
 class Task:
-    """What a paper's table is about.
+    """The task of a table of a paper.
 
     Attributes
     ----------
     name : str
         Name of the file of results.
     models : mapping
-        Functions from the mean training image to a graph, by the names of the models.
+        By name of the model: a function from the mean training image to a graph.
     estimators : mapping
-        The rivals that are trained.
+        The estimators that are trained.
     measured : mapping
         The estimators whose variance is measured, without normalization of the signal, which
         would scale the variance.
     frozen : str
-        The rival whose trained parameters are the frozen checkpoint.
+        The estimator whose trained parameters are the frozen checkpoint.
     test_samples : int
-        Draws of an image in the test.
+        Samples per image in the test.
     measure : callable
-        From an evaluation to the figure of the table and its standard error, in nats; less is
+        From an evaluation to the figure of the table and its standard error, in nats; lower is
         better.
     """
 
@@ -62,7 +62,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Images:
-    """Binary images and the mean grey training image."""
+    """Binary images, and the mean grey training image."""
 
     train: np.ndarray
     valid: np.ndarray
@@ -71,7 +71,7 @@ class Images:
 
 
 class Ledger:
-    """A file of JSON lines, each the result of one piece of work, known by its key."""
+    """A file of JSON lines, each the result of one piece of work with its key."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -83,7 +83,7 @@ class Ledger:
         self.records = [json.loads(line) for line in whole.splitlines()]
 
     def find(self, **key: Any) -> list[dict[str, Any]]:
-        """Return the records that have these entries."""
+        """The records that have these entries."""
         return [r for r in self.records if all(r.get(k) == v for k, v in key.items())]
 
     def add(self, record: dict[str, Any]) -> None:
@@ -96,11 +96,11 @@ class Ledger:
 
 
 class OutOfTimeError(Exception):
-    """The minutes given are over."""
+    """Raised when the given number of minutes is over."""
 
 
 def options(description: str) -> argparse.ArgumentParser:
-    """Return the options of a reproduction."""
+    """The command-line options of a reproduction."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     add = parser.add_argument
     add("--data", default=os.environ.get("SCG_MNIST"), metavar="DIR",
@@ -122,7 +122,7 @@ def options(description: str) -> argparse.ArgumentParser:
 
 
 def main(task: Task, description: str) -> None:
-    """Do what is left to do of a task."""
+    """Do the missing pieces of work of a task."""
     parser = options(description)
     args = parser.parse_args()
     if args.data is None:
@@ -151,7 +151,7 @@ def prepare(folder: str, held_out: int) -> Images:
 
 
 def reproduce(task: Task, model: str, images: Images, args: Any, ledger: Ledger) -> None:
-    """Train all rivals on one model, test the best rate of each, and measure variances."""
+    """Train all estimators on one model, test the best rate of each, and measure variances."""
     graph = task.models[model](images.means)
     for name in args.estimators or task.estimators:
         step = scg.compile(graph, task.estimators[name], backend=args.backend, dtype="float32")
@@ -178,7 +178,7 @@ def reproduce(task: Task, model: str, images: Images, args: Any, ledger: Ledger)
 
 
 def best_rate(ledger: Ledger, model: str, estimator: str, seed: int, steps: int) -> float:
-    """Return the rate of the least validation figure; a run that diverged has none."""
+    """The rate with the lowest validation figure; runs that diverged do not count."""
     runs = ledger.find(kind="run", model=model, estimator=estimator, seed=seed, steps=steps)
     alive = [run for run in runs if run["valid"] is not None]
     if not alive:
@@ -237,7 +237,7 @@ def test(
     task: Task, model: str, name: str, graph: scg.Graph, rate: float, seed: int,
     images: Images, args: Any, ledger: Ledger,
 ) -> None:  # fmt: skip
-    """Evaluate the test images with the parameters of one run."""
+    """Evaluate the test images at the parameters of one run."""
     key = dict(kind="test", model=model, estimator=name, rate=rate, seed=seed, steps=args.steps)
     if ledger.find(**key):
         return
@@ -256,8 +256,8 @@ def variance(
 ) -> None:  # fmt: skip
     """Measure the variance of an estimator at the frozen checkpoint, on a fixed batch.
 
-    The checkpoint is where the run of `task.frozen` with this rate and the first seed ended. Its
-    parameters stay; averages and network baselines first learn on other batches.
+    The checkpoint holds the final parameters of the run of `task.frozen` with this rate and the
+    first seed. They stay fixed; averages and network baselines first learn on other batches.
     """
     key = dict(kind="variance", model=model, estimator=name, rate=rate, steps=args.steps)
     if ledger.find(**key):
@@ -286,7 +286,7 @@ def variance(
 def parameters(
     out: Path, model: str, name: str, rate: float, seed: int, steps: int
 ) -> dict[str, np.ndarray]:
-    """Load the parameters that a run ended with."""
+    """The final parameters of a run."""
     with np.load(_file(out, model, name, rate, seed, steps)) as file:
         return dict(file)
 

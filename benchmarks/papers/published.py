@@ -1,4 +1,4 @@
-"""The published figures. How the protocol here differs from the published one: protocol.md."""
+"""The published figures; protocol.md states how our protocol differs from the published one."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ class Table:
 TABLES = {
     "muprop_structured": Table(
         "Table 2: the lower half of a digit from its upper half",
-        "Negative log-likelihood of the lower half, in nats, estimated with 100 draws an image; "
-        "less is better.",
+        "Negative log-likelihood of the lower half, in nats, estimated with 100 samples per image; "
+        "lower is better.",
         "NLL",
         {
             "392-200-200-392": {
@@ -30,16 +30,16 @@ TABLES = {
                 "1/2": 55.8,
             },
         },
-        "The figures themselves are not reproduced: see the number of updates. At every length the "
-        "score function ends above MuProp, with every seed, and its gradient varies more. But the "
-        "gap from NVIL to MuProp-C does not grow with the third layer: NVIL's published failure "
-        "there (100.6 against 57.2) was not seen. A change of a gap by a nat or less is within "
-        "what another seed may change.",
+        "The figures themselves are not reproduced, because training was shorter. At both lengths "
+        "and with each seed, the score function ends above MuProp and its gradient has a higher "
+        "variance. The gap from NVIL to MuProp-C does not grow with the third layer: we did not "
+        "see NVIL's published failure there (100.6, compared with 57.2). Another seed may change a "
+        "gap by about a nat.",
     ),
     "sbn_generative": Table(
         "Table 3: sigmoid belief networks of digits",
-        "Negative variational bound in nats, the mean of 20 draws an image (published: 100, which "
-        "changes the noise of the figure and not its mean); less is better.",
+        "Negative variational bound in nats, the mean of 20 samples per image; lower is better. "
+        "The paper uses 100 samples, which changes the noise of the figure but not its mean.",
         "−bound",
         {
             "200-784": {
@@ -52,8 +52,8 @@ TABLES = {
             },
         },
         "The figures themselves are not reproduced. In the published table straight-through ends "
-        "far above the others and MuProp level with NVIL: statements about the end of training, "
-        "which a short run can neither confirm nor refute. That 1/2 is ahead after 1500 updates "
-        "says no more about it.",
+        "far above the others, and MuProp is level with NVIL. These claims concern the end of "
+        "training, so a short run can neither confirm nor refute them. The same holds for the lead "
+        "of 1/2 after 1500 updates.",
     ),
 }  # fmt: skip

@@ -1,8 +1,8 @@
-"""Write docs/results.md and its plots from the files of results of the reproductions.
+"""Write docs/results.md and its plots from the results of the reproductions.
 
     python benchmarks/papers/results.py --runs paper-runs
 
-Whether a claim was met is computed from the figures, so that the page says what was measured.
+The script computes from the figures whether a claim holds.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def section(task: str, table: Any, records: Records, folder: Path) -> str:
-    """Return what the page says about one task: each model at each length of training."""
+    """The section about one task: each model at each length of training."""
     text = [f"## {table.title}", "", table.about, ""]
     figures: dict[int, dict[str, Figures]] = {}
     for model in table.models:
@@ -62,14 +62,14 @@ def section(task: str, table: Any, records: Records, folder: Path) -> str:
             text += ["", f"![Learning curves of {model}](results/{picture})", ""]
             if found.variance:
                 text += variances(same)
-    text += ["### What reproduced, and what did not", ""]
+    text += ["### Claims that reproduced, and claims that did not", ""]
     for steps, found in sorted(figures.items()):
         text += [f"With {steps} updates:", "", *verdicts(task, found), ""]
     return "\n".join([*text, table.remark, ""])
 
 
 def verdicts(task: str, figures: dict[str, Figures]) -> list[str]:
-    """Return a line for each claim about what was run, and count the others."""
+    """A line for each claim that was measured, and the number of the others."""
     lines = []
     for claim in CLAIMS[task]:
         met, found = claim.check(figures)
@@ -78,12 +78,12 @@ def verdicts(task: str, figures: dict[str, Figures]) -> list[str]:
             lines.append(f"- {claim.text}: {words}. {found}")
     rest = len(CLAIMS[task]) - len(lines)
     if rest:
-        lines.append(f"- {rest} further statements are about what was not run at this length.")
+        lines.append(f"- {rest} further claims were not measured at this length.")
     return lines
 
 
 def at_best_rate(records: Records) -> Records:
-    """Leave out tests and variances at rates that were the best until more were tried."""
+    """The records without tests and variances at rates that further runs surpassed."""
     first = records[0]["seed"]
     best: dict[str, tuple[float, float]] = {}
     for r in records:
@@ -98,12 +98,12 @@ def at_best_rate(records: Records) -> Records:
 
 
 def in_order(records: Records) -> list[str]:
-    """Return the estimators in one order for all lengths of training."""
+    """The estimators, in one order for all lengths of training."""
     return list(dict.fromkeys(r["estimator"] for r in records))
 
 
 def collect(records: Records, names: list[str]) -> Figures:
-    """Return the figures of one model."""
+    """The figures of one model."""
     test = {
         name: sorted(r["test"] for r in records if (r["kind"], r["estimator"]) == ("test", name))
         for name in names
@@ -113,9 +113,9 @@ def collect(records: Records, names: list[str]) -> Figures:
 
 
 def rows(table: Any, model: str, records: Records, figures: Figures) -> list[str]:
-    """Return the table of test figures beside the published ones."""
+    """The table of test figures beside the published ones."""
     lines = [
-        f"| estimator | {table.unit}, test | of each seed | rate, of those tried | ms an update "
+        f"| estimator | {table.unit}, test | per seed | rate, of those tried | ms per update "
         "| published |",
         "|---|---|---|---|---|---|",
     ]
@@ -140,13 +140,13 @@ def rows(table: Any, model: str, records: Records, figures: Figures) -> list[str
         *lines,
         "",
         f"The standard error over the {images} test images is {min(stderr):.2f} to "
-        f"{max(stderr):.2f} nats; it is common to all rows, which see the same images. Times are "
-        "of a machine that did other work as well.",
+        f"{max(stderr):.2f} nats. It is common to all rows, because they use the same images. The "
+        "times were measured on a machine that did other work as well.",
     ]
 
 
 def plot_curves(path: Path, model: str, unit: str, records: Records, figures: Figures) -> None:
-    """Draw the validation curve of each estimator at its chosen rate, one line a seed."""
+    """Draw the validation curve of each estimator at its chosen rate, one line per seed."""
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
     for number, name in enumerate(figures.test):
         tested = [r for r in records if r["kind"] == "test" and r["estimator"] == name]
@@ -164,16 +164,16 @@ def plot_curves(path: Path, model: str, unit: str, records: Records, figures: Fi
 
 
 def variances(records: Records) -> list[str]:
-    """Return the table of variances at the frozen checkpoint."""
+    """The table of variances at the frozen checkpoint."""
     found = [r for r in records if r["kind"] == "variance"]
     least = {r["estimator"]: r["variance"] for r in found}
     base = least.get(FROZEN)
     lines = [
-        f"Variance of the gradient of the layers that draw, at the parameters where {FROZEN} "
-        f"(first seed) ended, on one fixed batch, {found[0]['draws']} draws; mean over all "
-        "elements, without variance normalization:",
+        f"Variance of the gradient of the stochastic layers' parameters, where {FROZEN} (first "
+        f"seed) ended: {found[0]['draws']} runs on one fixed batch, mean over all components, "
+        "without variance normalization:",
         "",
-        f"| estimator | variance | times that of {FROZEN} |",
+        f"| estimator | variance | ratio to {FROZEN} |",
         "|---|---|---|",
     ]
     for r in found:

@@ -1,1 +1,1 @@
-"""What asv tracks from commit to commit: ``asv run --config benchmarks/asv.conf.json``."""
+"""Benchmarks that asv tracks: ``asv run --config benchmarks/asv.conf.json``."""

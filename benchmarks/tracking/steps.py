@@ -1,4 +1,4 @@
-"""Steps of the workloads in scg alone: time of a call, time to compile, and peak memory."""
+"""Steps of the workloads in scg: time of a call, time to compile, and peak memory."""
 
 import itertools
 import sys
@@ -13,13 +13,13 @@ import scg
 
 
 def step_of(name):
-    """Return a workload and its step in single precision."""
+    """A workload, and its step in single precision."""
     workload = WORKLOADS[name]()
     return workload, scg.compile(workload.graph, workload.estimator, dtype="float32")
 
 
 class Step:
-    """A step of each workload, on its own and with its parameters bound."""
+    """Times of each workload's step, plain and with its parameters bound."""
 
     params: ClassVar = list(WORKLOADS)
     param_names: ClassVar = ["workload"]
