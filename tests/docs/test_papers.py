@@ -87,7 +87,7 @@ def test_the_page_shows_the_figures(done):
     assert row[1] == f"{np.mean(tests[:2]):.1f}"
     assert "LR-C has a higher variance than MuProp-C: **holds**" in page
     assert "LR-C-VN-IDB ends above" not in page
-    assert "- 19 further statements are about what was not run" in page
+    assert "- 19 further claims were not measured" in page
     for picture in re.findall(r"\]\((results/.*?)\)", page):
         assert (docs / picture).read_text().lstrip().startswith("<?xml")
     assert (docs / "results" / "muprop_structured.jsonl").read_text() == text
