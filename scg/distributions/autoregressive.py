@@ -19,20 +19,36 @@ from scg.ops.shape import concatenate, getitem, reshape, transpose
 
 
 class Autoregressive(Joint):
-    """Binary values x_i with logits b_i + Σ_{j<i} W_ij x_j, drawn one after the other.
+    """Binary vector whose elements are sampled in turn, each given those before.
+
+    It is a fully visible sigmoid belief network in one node (the fDARN of Gregor et al. 2014). Its
+    elements depend on each other: use :class:`Bernoulli` where they do not.
 
     Parameters
     ----------
     family : type
-        ``scg.Bernoulli``, the law of one element.
+        ``scg.Bernoulli``, the distribution of one element.
     weights : array_like or node
-        W, shape (D, D); only what is below the diagonal counts.
+        W, shape (D, D); only entries below the diagonal are used.
     bias : array_like or node
         b, shape (D,): the event shape.
 
+    Raises
+    ------
+    DeclarationError
+        If the family is another one, or if the shapes do not fit.
+
     Notes
     -----
-    log p(x) is one product with the masked weights (the fDARN of Gregor et al. 2014).
+    p(x; W, b) = Π_i p(x_i | x_{<i}), with the logit b_i + Σ_{j<i} W_ij x_j. The log-probability is
+    one product with the masked weights; a sample takes D steps.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> d = scg.Autoregressive(scg.Bernoulli, [[0.0, 0.0], [4.0, 0.0]], [0.0, -2.0])
+    >>> d.logits(np.array([1.0, 0.0]))
+    array([0., 2.])
     """
 
     whole = True

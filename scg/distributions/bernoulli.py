@@ -29,18 +29,27 @@ from scg.ops.powers import xlog1py, xlogy
 
 
 class Bernoulli(Finite):
-    """Independent binary values, 1 with probability p and 0 otherwise.
+    """Bernoulli distribution with independent binary elements, 0.0 or 1.0.
+
+    Prefer `logits` for the output of a network: log-probabilities then stay exact where p rounds to
+    0 or 1.
 
     Parameters
     ----------
     logits : array_like or node, optional
         log p − log(1 − p), of any shape: the event shape.
     probs : array_like or node, optional
-        p; give one of the two.
+        Probability p of the value 1; give one of the two.
+
+    Raises
+    ------
+    DeclarationError
+        Unless exactly one of the two is given.
 
     Notes
     -----
-    log p(x) = x log p + (1 − x) log(1 − p) is written linear in x, so that it extends to the mean.
+    log p(x; p) = x log p + (1 − x) log(1 − p). It is written linear in x, so that it extends to the
+    mean. A sample is 1[u < p].
 
     Examples
     --------

@@ -21,19 +21,28 @@ from scg.ops.statistics import min
 
 
 class Beta(Distribution):
-    """Independent proportions.
+    """Beta distribution with independent elements: proportions in (0, 1).
+
+    It is the conjugate prior of a probability; :class:`Dirichlet` is the same for several classes.
 
     Parameters
     ----------
     concentration1 : array_like or node
-        Shape α > 0, the exponent of x.
+        Shape α > 0, whose exponent belongs to x.
     concentration0 : array_like or node
-        Shape β > 0, the exponent of 1 − x; it broadcasts with `concentration1` to the event shape.
+        Shape β > 0, whose exponent belongs to 1 − x; it broadcasts with `concentration1` to the
+        event shape.
 
     Notes
     -----
-    log p(x) = (α − 1) log x + (β − 1) log(1 − x) − log B(α, β). The draw is a / (a + b) with two
-    gamma values a and b, in logarithms; a draw that rounds to 0 or 1 is moved inside.
+    p(x; α, β) = x^(α−1) (1 − x)^(β−1) / B(α, β). A sample is a / (a + b) for two gamma values a and
+    b, computed from their logarithms; a sample that would round to 0 or 1 is moved inside.
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.Beta(3.0, 1.0).mean())
+    0.75
     """
 
     reparameterized = True
@@ -103,17 +112,31 @@ def entropy_part(a: Any, count: float) -> Any:
 
 
 class Dirichlet(Joint):
-    """Independent vectors of proportions that sum to one.
+    """Dirichlet distribution: independent vectors of proportions that sum to one.
+
+    It is the conjugate prior of class probabilities. For points near the corners that approximate
+    one-hot vectors use :class:`RelaxedOneHotCategorical`.
 
     Parameters
     ----------
     concentration : array_like or node
         Shapes α > 0, (..., K) with K ≥ 2: the event shape.
 
+    Raises
+    ------
+    DeclarationError
+        If the last axis has fewer than two elements.
+
     Notes
     -----
-    log p(x) = Σ (α_k − 1) log x_k − log B(α). The draw is a vector of gamma values divided by its
-    sum, in logarithms; an element that rounds to 0 or 1 is moved inside.
+    p(x; α) = Π_k x_k^(α_k − 1) / B(α). A sample is a vector of gamma values divided by its sum,
+    computed from their logarithms; an element that would round to 0 or 1 is moved inside.
+
+    Examples
+    --------
+    >>> import scg
+    >>> scg.Dirichlet([1.0, 1.0, 2.0]).mean()
+    array([0.25, 0.25, 0.5 ])
     """
 
     reparameterized = True

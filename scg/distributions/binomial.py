@@ -26,12 +26,15 @@ _TABLE = 256
 
 
 class Binomial(Trials, Finite):
-    """Independent numbers of successes among `total_count` trials (as floats).
+    """Binomial distribution with independent counts of successes, as floats.
+
+    Use it for the number of successes among a known number of trials. :class:`Poisson` has no
+    largest count, :class:`NegativeBinomial` a number of failures at which it stops.
 
     Parameters
     ----------
     total_count : int
-        Number n of trials.
+        Number n of trials, known when the graph is declared.
     logits : array_like or node, optional
         log p − log(1 − p), of any shape: the event shape.
     probs : array_like or node, optional
@@ -39,7 +42,14 @@ class Binomial(Trials, Finite):
 
     Notes
     -----
-    log p(k) = log C(n, k) + k log p + (n − k) log(1 − p), which extends to the mean.
+    p(k; n, p) = C(n, k) p^k (1 − p)^(n−k); its logarithm extends to the mean. Where p is 0 or 1,
+    the term 0 · log 0 has no derivative in k.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> float(np.exp(scg.Binomial(3, probs=0.5).log_prob(1.0)).round(12))
+    0.375
     """
 
     extends_to_mean = True

@@ -127,20 +127,30 @@ def _last(x: Any, part: slice) -> Any:
 
 
 class OneHotCategorical(_Classes):
-    """Independent one-hot vectors over C classes.
+    """Categorical distribution whose values are one-hot vectors over C classes.
+
+    Use it where costs are functions of the vector, which estimators of gradients can relax or
+    differentiate; :class:`Categorical` has the same probabilities with integer values.
 
     Parameters
     ----------
     logits : array_like or node, optional
         Unnormalised log-probabilities, shape (..., C): the event shape.
     probs : array_like or node, optional
-        Probabilities, shape (..., C), summing to one on the last axis; give one of the two. The law
-        is that of a node over its sum: gradients then lie along the simplex, as log p must have
-        them for E[∇ log p] = 0 and every baseline to be free.
+        Probabilities, shape (..., C), that sum to one on the last axis; give one of the two. A node
+        is divided by its sum, so that E ∇ log p = 0 and a baseline adds no bias.
 
     Notes
     -----
-    log p(x) = Σ_c x_c log p_c is linear in x and so extends to the mean.
+    log p(x; p) = Σ_c x_c log p_c is linear in x, so that it extends to the mean. Relaxations use
+    x = one-hot argmax(log p + Gumbel noise).
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> d = scg.OneHotCategorical(probs=[0.2, 0.3, 0.5])
+    >>> float(np.exp(d.log_prob([0.0, 0.0, 1.0])).round(12))
+    0.5
     """
 
     extends_to_mean = True
@@ -235,7 +245,10 @@ class OneHotCategorical(_Classes):
 
 
 class Categorical(_Classes):
-    """Independent integers 0, ..., C − 1.
+    """Categorical distribution whose values are integers from 0 to C − 1.
+
+    Use it to index tables. Estimators that differentiate the cost in the value need
+    :class:`OneHotCategorical`; :class:`OrderedLogistic` has classes with an order.
 
     Parameters
     ----------
@@ -244,6 +257,16 @@ class Categorical(_Classes):
     probs : array_like or node, optional
         Probabilities, shape (..., C); give one of the two. A node is divided by its sum, as for
         :class:`OneHotCategorical`.
+
+    Notes
+    -----
+    log p(x; p) = log p_x. A sample is found by search on the cumulated probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> float(np.exp(scg.Categorical(probs=[0.2, 0.3, 0.5]).log_prob(2)).round(12))
+    0.5
     """
 
     kind = "int"

@@ -12,16 +12,26 @@ from scg.ops.elementwise import equal, where
 
 
 class Delta(Distribution):
-    """A value with probability one.
+    """Point mass: a value with probability one.
+
+    Use it as a component of a :class:`Mixture` ("spike and slab"), or as a stochastic node whose
+    value is known.
 
     Parameters
     ----------
     value : array_like or node
-        The value, of any shape: the event shape.
+        The value v, of any shape: the event shape.
 
     Notes
     -----
-    log p(x) is 0 at the value and −∞ elsewhere. The draw is the value with its derivative.
+    log p(x; v) is 0 at x = v and −∞ elsewhere, without a derivative in v. A sample is v with its
+    derivative.
+
+    Examples
+    --------
+    >>> import scg
+    >>> scg.Delta([1.5, -2.0]).log_prob([1.5, 0.0], elementwise=True)
+    array([  0., -inf])
     """
 
     reparameterized = True

@@ -17,7 +17,9 @@ from scg.ops.within import within
 
 
 class Exponential(Distribution):
-    """Independent exponential values.
+    """Exponential distribution with independent elements: waiting times of constant rate.
+
+    `rate` is the inverse of the mean; SciPy and NumPy take the scale 1/λ.
 
     Parameters
     ----------
@@ -26,7 +28,13 @@ class Exponential(Distribution):
 
     Notes
     -----
-    log p(x) = log λ − λ x.
+    p(x; λ) = λ exp(−λ x) for x ≥ 0. Pathwise: x = −log(1 − u) / λ.
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.Exponential(rate=4.0).mean())
+    0.25
     """
 
     reparameterized = True
@@ -62,7 +70,10 @@ class Exponential(Distribution):
 
 
 class Weibull(Distribution):
-    """Independent Weibull values: λ times a power 1/k of a standard exponential value.
+    """Weibull distribution with independent elements: waiting times of a changing rate.
+
+    The hazard grows with time for k > 1, falls for k < 1, and is constant for k = 1, where the
+    distribution is exponential with rate 1/λ.
 
     Parameters
     ----------
@@ -73,7 +84,13 @@ class Weibull(Distribution):
 
     Notes
     -----
-    log p(x) = log k − log λ + (k − 1) log z − z^k with z = x / λ.
+    p(x; λ, k) = (k/λ) z^(k−1) exp(−z^k) with z = x / λ ≥ 0. Pathwise: x = λ (−log(1 − u))^(1/k).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.Weibull(2.0, 1.0).log_prob(1.0)), 4)
+    -1.1931
     """
 
     reparameterized = True
@@ -132,7 +149,10 @@ class Weibull(Distribution):
 
 
 class Pareto(Distribution):
-    """Independent values above a least value, with a power law.
+    """Pareto distribution with independent elements: a power law above a least value.
+
+    It is the first kind of Pareto distribution. The support starts at `scale`, not at 0, and moves
+    with it.
 
     Parameters
     ----------
@@ -143,7 +163,14 @@ class Pareto(Distribution):
 
     Notes
     -----
-    log p(x) = log α − log m − (α + 1) log(x / m).
+    p(x; m, α) = α m^α / x^(α+1) for x ≥ m. The mean is infinite for α ≤ 1, the variance for α ≤ 2.
+    Pathwise: x = m (1 − u)^(−1/α).
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.Pareto(2.0, 3.0).mean())
+    3.0
     """
 
     reparameterized = True

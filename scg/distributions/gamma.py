@@ -16,7 +16,10 @@ from scg.ops.special import HALF_LOG_2PI, digamma, log_gammainccinv, log_gammain
 
 
 class Gamma(Distribution):
-    """Independent gamma values.
+    """Gamma distribution with independent elements, by shape and rate.
+
+    Use it for positive values, or as the conjugate prior of a Poisson rate or of a precision. SciPy
+    and NumPy take the scale 1/β in place of the rate β.
 
     Parameters
     ----------
@@ -27,9 +30,15 @@ class Gamma(Distribution):
 
     Notes
     -----
-    log p(x) = α log β + (α − 1) log x − β x − log Γ(α). The draw is x = P⁻¹(α, u) / β, with P the
-    regularised lower incomplete gamma function and the implicit derivative of Figurnov et al.
-    (2018, eq. 5) in α.
+    p(x; α, β) = β^α x^(α−1) exp(−β x) / Γ(α) for x ≥ 0. A sample is x = P⁻¹(α, u) / β, where P is
+    the regularised lower incomplete gamma function. Its derivative in α is implicit (Figurnov et
+    al. 2018, equation 5).
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.Gamma(3.0, rate=2.0).mean())
+    1.5
     """
 
     reparameterized = True
@@ -80,19 +89,28 @@ def shape_remainder(alpha: Any, a: Any) -> Any:
 
 
 class InverseGamma(Distribution):
-    """Independent reciprocals of gamma values.
+    """Inverse gamma distribution with independent elements: 1/x is gamma.
+
+    It is the conjugate prior of a normal variance. The rate of 1/x is the scale of x: SciPy calls
+    it `scale`.
 
     Parameters
     ----------
     concentration : array_like or node
         Shape α > 0.
     rate : array_like or node
-        Rate β > 0 of the gamma value, the scale of its reciprocal; it broadcasts with
-        `concentration` to the event shape.
+        Rate β > 0 of 1/x, the scale of x; it broadcasts with `concentration` to the event shape.
 
     Notes
     -----
-    log p(x) = α log β − log Γ(α) − (α + 1) log x − β / x.
+    p(x; α, β) = β^α x^(−α−1) exp(−β / x) / Γ(α) for x > 0. The mean is infinite for α ≤ 1, the
+    variance for α ≤ 2. Pathwise: x = β / Q⁻¹(α, u) with the upper incomplete gamma function Q.
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.InverseGamma(3.0, 2.0).mean())
+    1.0
     """
 
     reparameterized = True

@@ -15,18 +15,27 @@ from scg.ops.special import gammaln
 
 
 class Gumbel(LocationScale):
-    """Independent Gumbel (extreme value) values.
+    """Gumbel distribution of maxima, with independent elements.
+
+    The argmax of log p plus Gumbel noise is a sample of the classes p (the Gumbel-max trick). The
+    distribution of minima is that of −x.
 
     Parameters
     ----------
     loc : array_like or node
-        Mode μ.
+        Mode μ; the mean is μ + 0.5772 β.
     scale : array_like or node
         Scale β > 0; it broadcasts with `loc` to the event shape.
 
     Notes
     -----
-    log p(x) = −z − exp(−z) − log β with z = (x − μ) / β.
+    p(x; μ, β) = exp(−z − exp(−z)) / β with z = (x − μ) / β. Pathwise: x = μ − β log(−log u).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.Gumbel(0.0, 1.0).mean()), 4)
+    0.5772
     """
 
     standard_mean = np.euler_gamma

@@ -20,19 +20,34 @@ _OPTIONAL = (
 
 
 class Independent(Distribution):
-    """A law whose last event axes are one block: elementwise results are summed over them.
+    """A distribution whose last event axes are one block.
+
+    The event and `log_prob` are those of the base distribution; with ``elementwise=True`` the
+    log-probability is summed over each block. Use it where estimators or masks should treat a
+    vector as one unit. Event axes are not plates: what repeats is a :class:`Plate`.
 
     Parameters
     ----------
     base : Distribution
-        The law of the elements.
+        The distribution of the elements.
     axes : int
-        Number of trailing axes of elementwise results that become a block.
+        Number of trailing axes of elementwise results that form a block.
+
+    Raises
+    ------
+    DeclarationError
+        If `base` is no distribution, or has fewer than `axes` event axes.
 
     Notes
     -----
-    The event and `log_prob` are those of `base`; what changes is ``elementwise=True``. Its traits
-    are those of the base law's family, so that each family has an Independent of its own.
+    Its traits are those of the family of `base`, so that each family has an Independent of its own.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> d = scg.Independent(scg.Normal(np.zeros((3, 2)), 1.0))
+    >>> d.log_prob(np.zeros((3, 2)), elementwise=True).shape
+    (3,)
     """
 
     def __new__(cls, base: Any = None, *_: Any, **__: Any) -> Independent:

@@ -11,7 +11,10 @@ from scg.ops.elementwise import absolute, exp, less, log, where
 
 
 class Laplace(Symmetric):
-    """Independent Laplace (double exponential) values.
+    """Laplace (double exponential) distribution with independent elements.
+
+    Its log-density is an absolute error, where that of a normal distribution is a squared error.
+    `scale` is not the standard deviation, which is b √2.
 
     Parameters
     ----------
@@ -22,7 +25,13 @@ class Laplace(Symmetric):
 
     Notes
     -----
-    log p(x) = −|x − μ| / b − log 2b.
+    p(x; μ, b) = exp(−|x − μ| / b) / 2b. Pathwise: x = μ − b sign(u − ½) log(1 − |2u − 1|).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.Laplace(0.0, 1.0).log_prob(2.0)), 4)
+    -2.6931
     """
 
     standard_variance = 2.0

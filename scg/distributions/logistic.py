@@ -25,7 +25,10 @@ from scg.ops.shape import getitem
 
 
 class Logistic(Symmetric):
-    """Independent logistic values.
+    """Logistic distribution with independent elements.
+
+    A logistic variable around a logit is positive with the probability of that logit: it is the
+    latent variable of :class:`Bernoulli`. `scale` is not the standard deviation, which is s π / √3.
 
     Parameters
     ----------
@@ -36,7 +39,14 @@ class Logistic(Symmetric):
 
     Notes
     -----
-    log p(x) = −z − 2 log(1 + exp(−z)) − log s with z = |x − μ| / s.
+    p(x; μ, s) = exp(−z) / (s (1 + exp(−z))²) with z = (x − μ) / s. Pathwise: x = μ + s log(u / (1 −
+    u)).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.Logistic(0.0, 1.0).log_prob(0.0)), 4)
+    -1.3863
     """
 
     standard_variance = math.pi**2 / 3.0

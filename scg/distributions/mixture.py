@@ -52,24 +52,39 @@ class Tagged:
 
 
 class Mixture(Joint):
-    """One of several laws, chosen at random for the whole event.
+    """Mixture of K distributions, one of which is chosen for the whole event.
+
+    Elements that choose independently are a scalar mixture on a plate. The choice is summed out of
+    `log_prob`; declare a :class:`Categorical` node to keep it. Samples jump between components and
+    have no pathwise derivative.
 
     Parameters
     ----------
     components : sequence of Distribution
-        The laws, of one event shape and kind.
+        The K components, of one event shape and kind.
     logits : array_like or node, optional
         Unnormalised log-weights, shape (K,).
     probs : array_like or node, optional
-        Weights, shape (K,), summing to one; give one of the two.
+        Weights w, shape (K,), that sum to one; give one of the two.
+
+    Raises
+    ------
+    DeclarationError
+        If components and weights differ in number, or components in shape or kind.
 
     Notes
     -----
-    log p(x) = log Σ_k w_k p_k(x). Where a component with a density meets a value that another one
-    draws with positive probability, its density is nothing beside it: a Delta and a Normal make a
-    spike and a slab. A draw jumps between components, so that it is not pathwise. Its
-    mean and variance are there if all components have one; its values can be enumerated if those
-    of a component can and all are of one family. Each tuple of families has a Mixture of its own.
+    p(x) = Σ_k w_k p_k(x). Where one component has a point mass (a spike), densities of the others
+    (the slab) count as zero. A mean or variance exists if all components have one; values can be
+    enumerated if the components are of one enumerable family. Each tuple of families has its own
+    subclass.
+
+    Examples
+    --------
+    >>> import scg
+    >>> d = scg.Mixture([scg.Normal(-1.0, 1.0), scg.Normal(3.0, 1.0)], probs=[0.25, 0.75])
+    >>> float(d.mean())
+    2.0
     """
 
     extends_to_mean = True

@@ -27,21 +27,36 @@ from scg.ops.statistics import argmax, prod
 
 
 class Multinomial(Trials, Joint):
-    """Counts of C classes among `total_count` independent draws (as floats).
+    """Multinomial distribution: counts of C classes among a number of draws, as floats.
+
+    With one draw it is :class:`OneHotCategorical`; with two classes each count is
+    :class:`Binomial`.
 
     Parameters
     ----------
     total_count : int
-        Number n of draws.
+        Number n of draws, known when the graph is declared.
     logits : array_like or node, optional
         Unnormalised log-probabilities, shape (C,): the event shape.
     probs : array_like or node, optional
-        Probabilities, shape (C,), summing to one; give one of the two.
+        Probabilities, shape (C,), that sum to one; give one of the two.
+
+    Raises
+    ------
+    DeclarationError
+        If the probabilities are not a vector: put repetitions on a plate.
 
     Notes
     -----
-    log p(k) = log n! − Σ log k_c! + Σ k_c log p_c, which extends to the mean. A draw counts n
-    classes, each found by search on the CDF with a uniform of its own.
+    p(k; n, p) = n! Π_c p_c^(k_c) / k_c!; its logarithm extends to the mean. A sample adds n one-hot
+    vectors.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> d = scg.Multinomial(3, probs=[0.5, 0.25, 0.25])
+    >>> float(np.exp(d.log_prob([1.0, 1.0, 1.0])).round(12))
+    0.1875
     """
 
     extends_to_mean = True

@@ -20,23 +20,39 @@ from scg.ops.special import HALF_LOG_2PI, ndtri
 
 
 class MultivariateNormal(Joint):
-    """A normal vector.
+    """Normal vector with correlated elements.
+
+    For uncorrelated elements :class:`Normal` is the same distribution with an elementwise
+    log-density. `scale_tril` is a factor of the covariance, not the covariance.
 
     Parameters
     ----------
     loc : array_like or node
         Mean μ, shape (d,): the event shape.
     scale_tril : array_like or node, optional
-        Lower triangular L with positive diagonal, shape (d, d): the covariance is L Lᵀ.
+        Lower triangular L with positive diagonal, shape (d, d): the covariance is Σ = L Lᵀ.
     scale_diag : array_like or node, optional
         Standard deviations, shape (d,).
     cov_factor, cov_diag : array_like or node, optional
-        F, shape (d, r), and D > 0, shape (d,): the covariance is F Fᵀ + diag(D).
+        F, shape (d, r), and D > 0, shape (d,): the covariance is Σ = F Fᵀ + diag(D).
+
+    Raises
+    ------
+    DeclarationError
+        Unless exactly one of the three forms is given, with shapes that fit.
 
     Notes
     -----
-    Give one of the three. The low rank costs O(d r²): the matrix determinant lemma and Woodbury's
-    identity with the capacitance I + Fᵀ D⁻¹ F.
+    log p(x; μ, Σ) = −½ (x − μ)ᵀ Σ⁻¹ (x − μ) − ½ log det 2πΣ. Pathwise: x = μ + L ε, or μ + F ε + √D
+    η. The low rank costs O(d r²), by the matrix determinant lemma and Woodbury's identity with the
+    capacitance I + Fᵀ D⁻¹ F.
+
+    Examples
+    --------
+    >>> import scg
+    >>> scg.MultivariateNormal([0.0, 0.0], [[1.0, 0.0], [0.5, 2.0]]).covariance()
+    array([[1.  , 0.5 ],
+           [0.5 , 4.25]])
     """
 
     reparameterized = True

@@ -16,7 +16,10 @@ from scg.ops.special import negative_binomial_quantile
 
 
 class Geometric(Distribution):
-    """Independent numbers of failures before the first success: 0, 1, 2, ... (as floats).
+    """Geometric distribution with independent counts 0, 1, 2, ..., as floats.
+
+    It counts the failures before the first success. SciPy and NumPy count the trials, which is one
+    more.
 
     Parameters
     ----------
@@ -27,7 +30,13 @@ class Geometric(Distribution):
 
     Notes
     -----
-    log p(k) = k log(1 − p) + log p, which extends to the mean.
+    p(k; p) = (1 − p)^k p; its logarithm extends to the mean (1 − p) / p.
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.Geometric(probs=0.25).mean())
+    3.0
     """
 
     extends_to_mean = True
@@ -83,7 +92,11 @@ class Geometric(Distribution):
 
 
 class NegativeBinomial(Distribution):
-    """Independent numbers of successes before a number of failures (as floats).
+    """Negative binomial distribution with independent counts 0, 1, 2, ..., as floats.
+
+    It counts the successes before r failures, as in PyTorch; p is the probability of what is
+    counted. SciPy and NumPy count failures before r successes, so their p is 1 − p here. Use it for
+    counts whose variance exceeds their mean: it is a Poisson distribution whose rate is gamma.
 
     Parameters
     ----------
@@ -96,7 +109,14 @@ class NegativeBinomial(Distribution):
 
     Notes
     -----
-    log p(k) = log Γ(k + r) − log Γ(r) − log k! + k log p + r log(1 − p), which extends to the mean.
+    p(k; r, p) = Γ(k + r) / (Γ(r) k!) p^k (1 − p)^r; its logarithm extends to the mean r p / (1 −
+    p).
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.NegativeBinomial(2.0, probs=0.75).mean())
+    6.0
     """
 
     extends_to_mean = True

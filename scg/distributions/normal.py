@@ -15,7 +15,9 @@ from scg.ops.special import HALF_LOG_2PI, erfinv, ndtri
 
 
 class Normal(Symmetric):
-    """Independent normal values.
+    """Normal (Gaussian) distribution with independent elements.
+
+    Use :class:`MultivariateNormal` for correlated elements. `scale` is not the variance.
 
     Parameters
     ----------
@@ -26,7 +28,13 @@ class Normal(Symmetric):
 
     Notes
     -----
-    log p(x) = −(x − μ)² / (2σ²) − log σ − ½ log 2π. Pathwise: x = μ + σ ε, ε ~ N(0, 1).
+    p(x; μ, σ) = exp(−(x − μ)² / 2σ²) / (σ √2π). Pathwise: x = μ + σ ε with ε ~ N(0, 1).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.Normal(1.0, 2.0).log_prob(0.0)), 4)
+    -1.7371
     """
 
     standard_entropy = 0.5 + HALF_LOG_2PI
@@ -53,7 +61,10 @@ class Normal(Symmetric):
 
 
 class LogNormal(Distribution):
-    """Independent values whose logarithms are normal.
+    """Log-normal distribution with independent elements: log x is normal.
+
+    Use it for positive values with multiplicative noise. `loc` and `scale` are the mean and
+    standard deviation of log x, not of x; the median is exp(μ).
 
     Parameters
     ----------
@@ -64,7 +75,13 @@ class LogNormal(Distribution):
 
     Notes
     -----
-    log p(x) = log N(log x; μ, σ²) − log x.
+    p(x; μ, σ) = N(log x; μ, σ²) / x for x > 0. Pathwise: x = exp(μ + σ ε) with ε ~ N(0, 1).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.LogNormal(0.0, 1.0).mean()), 4)
+    1.6487
     """
 
     reparameterized = True
@@ -116,16 +133,25 @@ class LogNormal(Distribution):
 
 
 class HalfNormal(Distribution):
-    """Independent absolute values of centred normal values.
+    """Half-normal distribution with independent elements: |x| of a centred normal x.
+
+    It is a common prior for a standard deviation. `scale` is the standard deviation of the normal
+    variable before the absolute value is taken.
 
     Parameters
     ----------
     scale : array_like or node
-        Standard deviation σ > 0 of the normal value, of any shape: the event shape.
+        Standard deviation σ > 0 of the normal variable, of any shape: the event shape.
 
     Notes
     -----
-    log p(x) = ½ log(2/π) − log σ − x² / (2σ²).
+    p(x; σ) = √(2/π) exp(−x² / 2σ²) / σ for x ≥ 0. Pathwise: x = σ √2 erf⁻¹(u).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.HalfNormal(2.0).mean()), 4)
+    1.5958
     """
 
     reparameterized = True

@@ -19,19 +19,33 @@ from scg.ops.statistics import argmax
 
 
 class OrderedLogistic(Finite):
-    """Independent ordered classes 0, ..., K − 1.
+    """Ordered logistic distribution: classes with an order, such as ratings.
+
+    A logistic variable around the predictor is cut by thresholds. All classes share one predictor,
+    where :class:`Categorical` has a logit for each class.
 
     Parameters
     ----------
     predictor : array_like or node
         Location η of the logistic variable, of any shape: the event shape.
     cutpoints : array_like or node
-        Increasing thresholds c, shape (K − 1,).
+        Increasing thresholds c, shape (K − 1,), for classes 0, ..., K − 1.
+
+    Raises
+    ------
+    DeclarationError
+        If `cutpoints` is not a vector of at least one threshold.
 
     Notes
     -----
-    P(X ≤ k) = σ(c_k − η). With a < b the log-probability between two thresholds is
-    log σ(b) + log σ(−a) + log(1 − exp(a − b)).
+    P(X ≤ k; η, c) = σ(c_k − η). Between two thresholds a < b the log-probability is
+    log σ(b) + log σ(−a) + log(1 − exp(a − b)), in which nothing cancels.
+
+    Examples
+    --------
+    >>> import scg
+    >>> scg.OrderedLogistic(0.0, [-1.0, 1.0]).probs.round(4)
+    array([0.2689, 0.4621, 0.2689])
     """
 
     kind = "int"

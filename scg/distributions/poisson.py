@@ -16,7 +16,10 @@ from scg.ops.special import poisson_quantile
 
 
 class Poisson(Distribution):
-    """Independent counts 0, 1, 2, ... (as floats).
+    """Poisson distribution with independent counts 0, 1, 2, ..., as floats.
+
+    Use it for counts of independent events. Its variance equals its mean;
+    :class:`NegativeBinomial` has a larger one.
 
     Parameters
     ----------
@@ -25,7 +28,13 @@ class Poisson(Distribution):
 
     Notes
     -----
-    log p(k) = k log λ − λ − log k!, which extends to the mean.
+    p(k; λ) = λ^k exp(−λ) / k!; its logarithm extends to the mean.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> float(np.exp(scg.Poisson(1.0).log_prob(0.0)).round(4))
+    0.3679
     """
 
     extends_to_mean = True

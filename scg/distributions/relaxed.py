@@ -20,7 +20,10 @@ from scg.ops.reductions import log_softmax, logsumexp, sum
 
 
 class RelaxedBernoulli(Distribution):
-    """Independent values in (0, 1) that tend to Bernoulli values with the temperature.
+    """Binary Concrete distribution: independent values in (0, 1) near 0 or 1.
+
+    It is a continuous relaxation of :class:`Bernoulli`, which it approaches as the temperature
+    falls. To relax a Bernoulli node only for its gradient use :class:`GumbelSoftmax`.
 
     Parameters
     ----------
@@ -29,12 +32,18 @@ class RelaxedBernoulli(Distribution):
     logits : array_like or node, optional
         log p − log(1 − p); it broadcasts with `temperature` to the event shape.
     probs : array_like or node, optional
-        p; give one of the two.
+        Probability p of the value 1; give one of the two.
 
     Notes
     -----
-    x = σ((logits + log u − log(1 − u)) / τ), the binary Concrete law of Maddison et al. (2017,
-    eq. 24); a draw that rounds to 0 or 1 is moved inside.
+    Pathwise: x = σ((logits + log u − log(1 − u)) / τ) (Maddison et al. 2017, equation 24). A sample
+    that would round to 0 or 1 is moved inside. The log-odds of x are logistic.
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.RelaxedBernoulli(0.5, logits=0.0).mean().round(4))
+    0.5
     """
 
     reparameterized = True
@@ -99,7 +108,10 @@ def _joint(law: Logistic) -> tuple[Any, Any]:
 
 
 class RelaxedOneHotCategorical(Joint):
-    """Independent points of the simplex that tend to one-hot vectors with the temperature.
+    """Concrete distribution: independent points of the simplex near its corners.
+
+    It is a continuous relaxation of :class:`OneHotCategorical`, which it approaches as the
+    temperature falls. To relax a one-hot node only for its gradient use :class:`GumbelSoftmax`.
 
     Parameters
     ----------
@@ -110,10 +122,22 @@ class RelaxedOneHotCategorical(Joint):
     probs : array_like or node, optional
         Probabilities, shape (..., C); give one of the two.
 
+    Raises
+    ------
+    DeclarationError
+        If the temperature is not a scalar.
+
     Notes
     -----
-    x = softmax((logits + Gumbel) / τ), the Concrete law of Maddison et al. (2017, eq. 10); an
-    element that rounds to 0 or 1 is moved inside.
+    Pathwise: x = softmax((log p + Gumbel noise) / τ) (Maddison et al. 2017, equation 10). An
+    element that would round to 0 or 1 is moved inside.
+
+    Examples
+    --------
+    >>> import scg
+    >>> d = scg.RelaxedOneHotCategorical(1.0, probs=[0.5, 0.5])
+    >>> round(float(d.log_prob([0.5, 0.5])), 4)
+    0.0
     """
 
     reparameterized = True

@@ -32,7 +32,10 @@ _FAR = 1e9  # a number whose square no type overflows
 
 
 class StudentT(Symmetric):
-    """Independent values of Student's t law.
+    """Student's t distribution with independent elements.
+
+    Use it in place of a normal distribution where outliers are expected. `scale` is not the
+    standard deviation, which is s √(ν / (ν − 2)) for ν > 2.
 
     Parameters
     ----------
@@ -43,8 +46,14 @@ class StudentT(Symmetric):
 
     Notes
     -----
-    log p(x) = −(ν + 1)/2 · log(1 + z²/ν) − log B(ν/2, 1/2) − ½ log ν − log s, z = (x − μ) / s.
-    The draw is a normal value over the root of a gamma value, μ + s ε √(ν / 2 / g), g ~ Gamma(ν/2).
+    p(x; ν, μ, s) = (1 + z²/ν)^(−(ν+1)/2) / (s √ν B(ν/2, 1/2)) with z = (x − μ) / s. Pathwise, a
+    sample is μ + s ε √(ν / 2g) with ε ~ N(0, 1) and g ~ Gamma(ν/2).
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.StudentT(4.0, 1.0, 2.0).variance())
+    8.0
     """
 
     constraints = sets.of(df=sets.positive, loc=sets.real, scale=sets.positive)
@@ -125,7 +134,10 @@ def log1p_square(x: Any, over: Any, scale: Any = 1.0) -> Any:
 
 
 class Cauchy(Symmetric):
-    """Independent Cauchy values; mean and variance do not exist.
+    """Cauchy (Lorentz) distribution with independent elements.
+
+    Its mean and variance do not exist, so that averages of samples do not converge. It is
+    :class:`StudentT` with one degree of freedom.
 
     Parameters
     ----------
@@ -136,7 +148,13 @@ class Cauchy(Symmetric):
 
     Notes
     -----
-    log p(x) = −log(1 + ((x − μ) / γ)²) − log πγ.
+    p(x; μ, γ) = 1 / (πγ (1 + ((x − μ) / γ)²)). Pathwise: x = μ + γ tan(π (u − ½)).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.Cauchy(0.0, 1.0).log_prob(1.0)), 4)
+    -1.8379
     """
 
     extends_to_mean = False

@@ -15,16 +15,31 @@ from scg.ops.elementwise import greater_equal, less_equal, log, logical_and, squ
 
 
 class Uniform(Distribution):
-    """Independent values, uniform between two bounds.
+    """Uniform distribution between two bounds, with independent elements.
+
+    The second argument is the upper bound; SciPy's is the width. Gradients of a likelihood do not
+    see that the support moves with the bounds.
 
     Parameters
     ----------
     low, high : array_like or node
         Bounds, low < high; they broadcast to the event shape.
 
+    Raises
+    ------
+    DeclarationError
+        If the bounds are numbers and `low` is not less than `high`.
+
     Notes
     -----
-    log p(x) = −log(high − low). A draw lies strictly inside.
+    p(x; low, high) = 1 / (high − low) between the bounds. Pathwise: x = low + (high − low) u,
+    strictly inside.
+
+    Examples
+    --------
+    >>> import scg
+    >>> float(scg.Uniform(1.0, 5.0).mean())
+    3.0
     """
 
     reparameterized = True

@@ -20,7 +20,10 @@ from scg.ops.special import (
 
 
 class VonMises(Distribution):
-    """Independent angles.
+    """Von Mises distribution of independent angles: the normal distribution of the circle.
+
+    Angles are in radians, and all angles that differ by full turns have one density.
+    `concentration` behaves as an inverse variance.
 
     Parameters
     ----------
@@ -31,8 +34,14 @@ class VonMises(Distribution):
 
     Notes
     -----
-    log p(x) = κ cos(x − μ) − log 2π I₀(κ). A draw lies within π of `loc`, so that it depends
-    continuously on it; its VJP in κ is implicit (Figurnov et al. 2018, eq. 5).
+    p(x; μ, κ) = exp(κ cos(x − μ)) / 2π I₀(κ) with the Bessel function I₀. Samples lie within π of μ
+    and are continuous in it; their derivative in κ is implicit (Figurnov et al. 2018, equation 5).
+
+    Examples
+    --------
+    >>> import scg
+    >>> round(float(scg.VonMises(0.0, 2.0).log_prob(0.0)), 4)
+    -0.6619
     """
 
     reparameterized = True
