@@ -1,4 +1,4 @@
-"""Binary vectors whose elements depend on those before: fully visible sigmoid belief nets."""
+"""Binary vectors sampled element by element: fully visible sigmoid belief networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, closed_form, numeric, unsupported
+from scg.distributions.base import ENTROPY, Joint, closed_form, numeric, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
@@ -53,13 +53,9 @@ class Autoregressive(Joint):
 
     whole = True
     support = sets.boolean
-    mean = unsupported("mean", "it is a sum over all values")
-    variance = unsupported("variance", "it is a sum over all values")
+    mean = variance = unsupported("moments in closed form", "it is a sum over all values")
     mode = unsupported("mode", "it is a search among all values")
-    entropy_elementwise = unsupported("entropy in closed form", "it is a sum over all values")
-    kl_elementwise = unsupported(
-        "Kullback-Leibler divergence in closed form", "it is a sum over all values"
-    )
+    entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "it is a sum over all values")
     constraints = sets.of(weights=sets.real, bias=sets.real)
 
     def __init__(self, family: type[Bernoulli], weights: Any, bias: Any):
@@ -84,7 +80,7 @@ class Autoregressive(Joint):
 
     @classmethod
     def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Make the distribution anew on other parameter values."""
+        """Distribution with other parameter values."""
         return cls(static[0], *values)
 
     def logits(self, x: Any) -> Any:
@@ -93,12 +89,12 @@ class Autoregressive(Joint):
         return matmul(x, transpose(weights, axes=(-1, -2))) + self.bias
 
     def sample(self, noise: Noise) -> Any:
-        """Draw 1[p_i > u_i] for i = 0, 1, ..."""
+        """1[p_i > u_i] for i = 0, 1, ..."""
         # one leaf an element: its threshold is random
         return self._in_turn(lambda i: noise.uniform((), f"u{i}"))
 
     def coupling(self, u: Any) -> Any:
-        """The same of a vector of uniforms."""
+        """Sample as a function of one uniform for each element."""
         return self._in_turn(lambda i: getitem(u, i))
 
     def _in_turn(self, uniform: Callable[[int], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a distribution is. It knows no graph: its methods are NumPy notation on its parameters."""
+"""The base classes of distributions, whose methods are NumPy notation on their parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scg.ops.statistics import prod
 
 
 def unsupported(what: str, why: str = "") -> Callable[..., Any]:
-    """Declare an optional method that a distribution lacks, and why; that is a trait."""
+    """Declare that a distribution lacks an optional method, and why."""
 
     def method(self: Distribution, *args: Any, **kwargs: Any) -> Any:
         reason = f": {why}" if why else ""
@@ -39,38 +39,42 @@ def closed_form(formula: str, method: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-#: Where log-probabilities of latents end: exp(±FAR) is a normal number in single precision.
+#: Least and largest latent, up to sign: exp(±FAR) is a normal number in single precision.
 FAR = 80.0
 
-_NOT_RELAXED = unsupported("relaxation", "only laws of a step or an argmax of a latent have one")
+#: What a family without these lacks, for :func:`unsupported`.
+ENTROPY = "entropy or divergence in closed form"
+
+_NOT_RELAXED = unsupported("relaxation", "only a step or an argmax of a latent variable has one")
 
 
 class Distribution:
     """Base class of all distributions.
 
-    A distribution stores its parameters, which are numbers, arrays or nodes; with numbers and
-    arrays its methods return arrays, with nodes they return nodes.
+    Give a distribution to ``graph.sample`` or ``graph.observe``, or call its methods. They return
+    arrays if all parameters are numbers or arrays, and nodes if a parameter is a node. A method
+    that a family lacks raises an error with the reason.
 
     Attributes
     ----------
     parameters : dict
-        The parameters given, by name, in the order of the constructor.
+        The given parameters by name, in the order of the constructor.
     static : tuple
-        Options that are not parameters; with the parameters' names they rebuild the distribution.
+        Options and names of parameters, from which :meth:`rebuild` makes the distribution again.
     shape : tuple of int
-        The event shape of one draw.
+        Event shape of one sample.
     constraints : mapping
-        What each parameter must be, by name; numbers are checked by the constructor.
+        Constraint of each parameter by name; the constructor checks numbers.
     support : Constraint
-        Where draws lie.
+        Set of possible values.
     kind : {"float", "int"}
-        What a draw is.
+        Type of a sample.
     reparameterized : bool
-        Whether `sample` is differentiable in the parameters (pathwise).
+        True if `sample` is differentiable in the parameters (pathwise).
     extends_to_mean : bool
-        Whether `log_prob` extends to the mean, as a mean-field pass needs.
+        True if `log_prob` is defined at the mean, as a mean-field pass requires.
     whole : bool
-        Whether `log_prob` takes values of the event shape alone, and none that broadcasts with it.
+        True if `log_prob` takes values of exactly the event shape, without broadcasting.
     """
 
     kind = "float"
@@ -87,14 +91,14 @@ class Distribution:
         cls.__init__ = constructor(cls, DeclarationError)
 
     def declare(self, **given: Any) -> None:
-        """Store the parameters, check those that are numbers, and let the event broadcast."""
+        """Store and check the parameters, and broadcast them to the event shape."""
         family = type(self).__name__
         self.parameters = {name: numeric(value) for name, value in given.items()}
         self.check_numbers()
         self.shape = joint_shape(family, **self.parameters)
 
     def check_numbers(self) -> None:
-        """Check the parameters that are numbers."""
+        """Check parameters that are numbers."""
         for name, value in self.parameters.items():
             if not isinstance(value, Expr):
                 check(type(self).__name__, name, value, self.constraints[name])
@@ -109,22 +113,22 @@ class Distribution:
 
     @property
     def static(self) -> tuple[Any, ...]:
-        """Names of the parameters given."""
+        """Names of the given parameters."""
         return tuple(self.parameters)
 
     @classmethod
     def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Make the distribution anew on other parameter values."""
+        """Distribution with other parameter values."""
         return cls(**dict(zip(static, values, strict=True)))
 
     @classmethod
     def supports(cls, method: str) -> bool:
-        """Whether an optional method is there."""
+        """Whether the family has an optional method."""
         return not cls.lacks(method)
 
     @classmethod
     def lacks(cls, method: str) -> str:
-        """Say why an optional method is not there; an empty string if it is."""
+        """Reason why the family lacks an optional method; empty if it has the method."""
         return getattr(getattr(cls, method), "unsupported", "")
 
     @property
@@ -133,14 +137,14 @@ class Distribution:
         return self.shape
 
     def coupling(self, u: Any) -> Any:
-        """Return the draw that uniforms make: the quantile; for vectors, one value after the other.
+        """Sample as a function of uniforms: the quantile; for vectors, element after element.
 
-        Two laws whose draws are made of the same uniforms are coupled.
+        Two distributions are coupled if their samples are functions of the same uniforms.
         """
         return self.quantile(u)
 
     def sample(self, noise: Noise) -> Any:
-        """Draw a value as a deterministic function of noise: the coupling of uniforms."""
+        """Sample, a deterministic function of noise: by default the coupling of uniforms."""
         return self.coupling(noise.uniform(self.uniforms))
 
     def log_prob(self, x: Any, elementwise: bool = False, mask: Any = None) -> Any:
@@ -149,40 +153,41 @@ class Distribution:
         Parameters
         ----------
         x : array_like or node
-            The value. Where it lies outside the support, the result is −∞ and its derivative zero.
+            The value. Outside the support, and at infinite data, the result is −∞ with a zero
+            derivative.
         elementwise : bool
-            Do not sum over the independent elements of the event.
+            If True, independent elements of the event are not summed.
         mask : array_like or node, optional
-            True where there is a value: a scalar, or of the shape of the elementwise result. What
-            is not there contributes zero, also to derivatives, whatever `x` holds.
+            False where a value is missing: a scalar, or of the shape of the elementwise result.
+            Missing values contribute zero to the result and to derivatives, whatever `x` holds.
 
         Raises
         ------
         DeclarationError
-            If the shapes do not fit, or if a sum over the event would count elements repeatedly.
+            If shapes do not fit, or if broadcasting would count elements of the event repeatedly.
         """
         check_value(self, x, elementwise)
         values = self.log_prob_on_support(x, mask)
         return values if elementwise else sum(values)
 
     def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
-        """Elementwise log-probability, −∞ outside the support, and zero where nothing is."""
+        """Elementwise log-probability, −∞ outside the support, 0 where the mask is false."""
         return on_support(self, x, mask)
 
     @property
     def fill(self) -> Any:
-        """Numbers of a value at which the log-probability has finite derivatives."""
+        """Value at which the log-probability has finite derivatives."""
         return self.support.inside
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """Log of the density or probability of each independent element of the event."""
+        """Log of the density or probability of each independent element, on the support."""
         raise NotImplementedError
 
     def prob(self, x: Any) -> Any:
         """Probability or density of the event; leading axes of `x` are kept.
 
-        Where the support is finite its derivative is finite too, also at a probability of 0, where
-        exp(log_prob) has 0 · ∞.
+        Use it in place of exp(log_prob) where a probability may be 0: its derivative is finite if
+        the support is.
         """
         values = self.prob_elementwise(x)
         axes = tuple(range(np.ndim(x) - len(self.shape), np.ndim(values)))
@@ -198,7 +203,7 @@ class Distribution:
         return values if elementwise else sum(values)
 
     def kl(self, other: Any, elementwise: bool = False) -> Any:
-        """Kullback-Leibler divergence from this law to another of its family, summed likewise."""
+        """Kullback-Leibler divergence KL(self ‖ other) within a family, summed over the event."""
         check_same(self, other)
         check_shapes(f"kl of {type(self).__name__}", other, self.shape)
         values = self.kl_elementwise(other)
@@ -214,34 +219,32 @@ class Distribution:
     #: All values of the event, stacked on a leading axis; needs a finite support.
     enumerate_support = unsupported("finite support", "infinitely many values")
     #: Number of values of the event.
-    cardinality = unsupported("finite support", "infinitely many values")
-    #: Signed parts (parameter, constant, positive draw, negative draw) of the law's derivatives in
-    #: the parameters `weak_parameters`, given the draw x.
+    cardinality = enumerate_support
+    #: ``weak_derivatives(x, noise)``: for each of `weak_parameters`, given a sample x, its signed
+    #: parts (parameter, factor, positive sample, negative sample).
     weak_derivatives = unsupported("measure-valued derivative", "no decomposition is published")
-    #: The parameters whose derivatives have such parts.
+    #: Names of the parameters that have a weak derivative.
     weak_parameters: tuple[str, ...] = ()
     #: All values of one coordinate, stacked on a leading axis; the coordinates are independent.
     coordinate_values = unsupported(
         "independent coordinates with finitely many values", "infinitely many values"
     )
     #: The probabilities of those values for each coordinate, values on the last axis.
-    coordinate_probs = unsupported(
-        "independent coordinates with finitely many values", "infinitely many values"
-    )
-    # A relaxation: x = H(z) for a latent z = location + perturbation, H a step or an argmax. They
-    # are finite: a probability below exp(−FAR) counts as exp(−FAR), which is never drawn either.
-    #: ``location(probs=None)``: the latent without its perturbation, or that of other `probs`.
+    coordinate_probs = coordinate_values
+    # A relaxation: x = H(z) of a latent z = location + perturbation, where H is a step or an
+    # argmax. Latents are finite, because probabilities below exp(−FAR) count as exp(−FAR).
+    #: ``location(probs=None)``: the latent without its perturbation, for these or other `probs`.
     location = _NOT_RELAXED
-    #: ``perturbation(x, noise)``: parameter-free in law; x is what `sample` makes of the noise.
+    #: ``perturbation(x, noise)``: its distribution has no parameters; x is the sample of the noise.
     perturbation = _NOT_RELAXED
-    #: ``condition(x, noise, like=None)``: the latent given x, on noise of its own; or with the
-    #: value of the latent `like`, as a function of the parameters at fixed conditional noise.
+    #: ``condition(x, noise, like=None)``: the latent given x, on separate noise; or equal to the
+    #: latent `like`, as a function of the parameters at fixed conditional noise.
     condition = _NOT_RELAXED
     #: ``relax(z, temperature)``: a smooth H.
     relax = _NOT_RELAXED
-    #: ``separate(x, gap)``: the location moved so that x leads by `gap` at least.
+    #: ``separate(x, gap)``: the location, moved so that x leads by at least `gap`.
     separate = _NOT_RELAXED
-    #: The law of the latent, a distribution.
+    #: ``latent()``: the distribution of the latent.
     latent = _NOT_RELAXED
 
     def __repr__(self) -> str:
@@ -250,33 +253,39 @@ class Distribution:
 
 
 class Finite(Distribution):
-    """A law of independent coordinates with finitely many values, by default the elements."""
+    """Independent coordinates with finitely many values; by default they are the elements."""
 
     weak_derivatives = unsupported(
         "measure-valued derivative", "a part at each value of a coordinate instead"
     )
 
     def coordinate_values(self) -> np.ndarray:
-        """All values of one coordinate."""
+        """All values of one coordinate, on a leading axis."""
         raise NotImplementedError
 
     def coordinate_probs(self) -> Any:
-        """Their probabilities, on a last axis."""
+        """Probabilities of these values, on a last axis."""
         raise NotImplementedError
 
+    def _coordinates(self) -> tuple[np.ndarray, int]:
+        """Values of a coordinate, and the number of coordinates."""
+        values = self.coordinate_values()
+        return values, math.prod(self.shape[: len(self.shape) + 1 - values.ndim])
+
     def cardinality(self) -> int:
-        """The number of values of a coordinate, to the number of coordinates."""
-        return len(self.coordinate_values()) ** math.prod(self.shape)
+        """Number of values of the event: that of a coordinate, to the number of coordinates."""
+        values, count = self._coordinates()
+        return len(values) ** count
 
     def enumerate_support(self) -> np.ndarray:
-        """All arrays of those values, shape (cardinality, *shape)."""
-        values = self.coordinate_values()
-        rows = list(itertools.product(values, repeat=math.prod(self.shape)))
-        return np.array(rows, dtype=values.dtype).reshape(len(rows), *self.shape)
+        """All values of the event, shape (cardinality, *shape)."""
+        values, count = self._coordinates()
+        rows = list(itertools.product(range(len(values)), repeat=count))
+        return values[np.array(rows, dtype=int)].reshape(len(rows), *self.shape)
 
 
 class Joint(Distribution):
-    """A law whose elements depend on each other."""
+    """Distribution whose elements depend on each other."""
 
     coordinate_values = unsupported(
         "independent coordinates with finitely many values", "its elements depend on each other"
@@ -286,12 +295,12 @@ class Joint(Distribution):
 
 
 def numeric(value: Any) -> Any:
-    """Return a parameter as a node or an array of floats."""
+    """The parameter as a node or an array of floats."""
     return value if isinstance(value, Expr) else np.asarray(value, dtype=float)
 
 
 def one_of(family: str, **given: Any) -> dict[str, Any]:
-    """Return the one parameter that was given, for families with two parametrisations."""
+    """The one parameter that is given, for families with two parametrisations."""
     chosen = {name: numeric(value) for name, value in given.items() if value is not None}
     if len(chosen) != 1:
         options = " or ".join(f"{name}=" for name in given)
@@ -302,7 +311,7 @@ def one_of(family: str, **given: Any) -> dict[str, Any]:
 
 
 def joint_shape(family: str, **parameters: Any) -> tuple[int, ...]:
-    """Event shape of a distribution whose parameters broadcast elementwise."""
+    """Event shape to which the parameters broadcast."""
     try:
         return np.broadcast_shapes(*(np.shape(value) for value in parameters.values()))
     except ValueError as error:
@@ -311,7 +320,7 @@ def joint_shape(family: str, **parameters: Any) -> tuple[int, ...]:
 
 
 def check_same(this: Distribution, other: Any) -> None:
-    """Raise unless both arguments of a divergence are of one family."""
+    """Raise unless both arguments of a divergence belong to one family."""
     if type(this) is not type(other):
         raise UnsupportedError(
             f"kl({type(this).__name__}, {type(other).__name__}) has no closed form here; "

@@ -1,4 +1,4 @@
-"""The Bernoulli family: independent binary values."""
+"""The Bernoulli distribution."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Bernoulli(Finite):
         return sigmoid(-self.logits) if self._given_logits else 1.0 - self.probs
 
     def sample(self, noise: Noise) -> Any:
-        """Draw 1[p > u]."""
+        """1[p > u]."""
         return where(greater(self.probs, noise.uniform(self.shape)), 1.0, 0.0)
 
     def quantile(self, u: Any) -> Any:
@@ -101,7 +101,7 @@ class Bernoulli(Finite):
         return self.tally(x, 1.0 - x)
 
     def tally(self, ones: Any, zeros: Any) -> Any:
-        """Log-probability of a number of ones and of zeros, in some order."""
+        """Log-probability of one sequence with given numbers of ones and zeros."""
         if self._given_logits:
             return -(ones * softplus(-self.logits) + zeros * softplus(self.logits))
         return xlogy(ones, self.probs) + xlog1py(zeros, -self.probs)
@@ -140,7 +140,7 @@ class Bernoulli(Finite):
         return log(maximum(p, least)) - log(maximum(1.0 - p, least))
 
     def perturbation(self, x: Any, noise: Noise) -> Any:
-        """Logistic value log(1 − u) − log u of the uniform behind `x`."""
+        """Logistic noise log(1 − u) − log u, with the uniform u of `x`."""
         u = noise.uniform(self.shape)
         return log1p(-u) - log(u)
 

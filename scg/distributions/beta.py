@@ -105,7 +105,7 @@ class Beta(Distribution):
 def entropy_part(a: Any, count: float) -> Any:
     """Return δ(a) − (a − n) (ψ(a) − log a) with Stirling's remainder δ and n = count.
 
-    The entropy of a beta or Dirichlet law is made of such parts.
+    Entropies of beta and Dirichlet distributions are sums of such parts.
     """
     gap = stirling(a, order=1) - 0.5 / a
     return stirling(a, order=0) - (a - count) * gap

@@ -1,4 +1,4 @@
-"""The binomial family: the number of successes among a fixed number of trials."""
+"""The binomial distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scg.ops.reductions import sum
 from scg.ops.shape import getitem
 from scg.ops.special import binomial_quantile
 
-#: Up to this many trials a draw is found by comparison with the whole distribution function.
+#: Up to this many trials a sample is found by search on the table of probabilities.
 _TABLE = 256
 
 
@@ -63,7 +63,7 @@ class Binomial(Trials, Finite):
 
     @property
     def trial(self) -> Bernoulli:
-        """The law of one trial."""
+        """Distribution of one trial."""
         return Bernoulli(**self.parameters)
 
     @property
@@ -72,7 +72,7 @@ class Binomial(Trials, Finite):
         return self.trial.probs
 
     def _stretched(self) -> Binomial:
-        """The law with a new last axis, for numbers that lie on it."""
+        """The distribution with a new last axis, for counts that lie on it."""
         ((name, value),) = self.parameters.items()
         return Binomial(self.total_count, **{name: getitem(value, (Ellipsis, None))})
 
@@ -89,7 +89,7 @@ class Binomial(Trials, Finite):
         return sum(where(possible, stride * p * where(possible, function(k, logp), 0.0), 0.0), -1)
 
     def sample(self, noise: Noise) -> Any:
-        """The number of k with P(K ≤ k) < u."""
+        """Number of counts k with P(K ≤ k) < u."""
         u = noise.uniform(self.shape)
         if self.total_count > _TABLE:
             return self.quantile(u)
@@ -113,7 +113,7 @@ class Binomial(Trials, Finite):
         return binomial_probability(x, self.probs, self.total_count)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In p: n − 1 trials with a success more against without; one of the n is taken away."""
+        """In p: n − 1 trials and a success against n − 1 trials and a failure."""
         n = float(self.total_count)
         rest = x - where(less(noise.uniform(self.shape, "which") * n, x), 1.0, 0.0)
         return [(self.probs, n, rest + 1.0, rest)]

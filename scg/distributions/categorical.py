@@ -1,8 +1,7 @@
-"""Categorical laws: integers (Categorical) and one-hot vectors (OneHotCategorical)."""
+"""Categorical distributions: of integers, and of one-hot vectors."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -33,7 +32,7 @@ from scg.ops.shape import cumsum, getitem
 
 
 class _Classes(Finite):
-    """What both laws share: C classes on the last axis of the parameters."""
+    """C classes on the last axis of the parameters."""
 
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
@@ -45,12 +44,8 @@ class _Classes(Finite):
             raise DeclarationError(
                 f"{type(self).__name__}: {name} needs a last axis of classes, got shape {shape}"
             )
-        self.classes = shape[-1]
-        self._batch = shape[:-1]
-        self.shape = self._event(shape)
-
-    def _event(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        raise NotImplementedError
+        self.classes, self.batch_shape = shape[-1], shape[:-1]
+        self.shape = shape if self.kind == "float" else shape[:-1]
 
     @property
     def log_probs(self) -> Any:
@@ -75,17 +70,27 @@ class _Classes(Finite):
         return _finite_log(self.probs)
 
     @property
-    def batch_shape(self) -> tuple[int, ...]:
-        """Shape of the independent variables, without the axis of classes."""
-        return self._batch
+    def uniforms(self) -> tuple[int, ...]:
+        """One for each variable."""
+        return self.batch_shape
 
     def of_index(self, index: Any) -> Any:
-        """Return the value whose class is `index`, an integer for each variable."""
+        """Value whose class is `index`, an integer for each variable."""
         raise NotImplementedError
 
-    def _index(self, noise: Noise) -> Any:
-        """Draw by search on the CDF."""
-        return search(self.probs, noise.uniform((*self._batch, 1)))
+    def sample(self, noise: Noise) -> Any:
+        """Class found by search on the cumulated probabilities."""
+        return self.of_index(search(self.probs, noise.uniform((*self.batch_shape, 1))))
+
+    def coupling(self, u: Any) -> Any:
+        """Class at which the cumulated probability reaches `u`."""
+        return self.of_index(search(self.probs, getitem(u, (Ellipsis, None))))
+
+    def mode(self) -> Any:
+        """Most probable class, the first of equals."""
+        largest = cast(self.probs >= max(self.probs, axis=-1, keepdims=True))
+        started = greater(cumsum(largest), 0.0)
+        return self.of_index(sum(where(started, 0, 1), axis=-1))
 
     def _weighted(self, x: Any) -> Any:
         """x_c log p_c, zero where x_c is zero, also for an impossible class; linear in x."""
@@ -101,21 +106,12 @@ class _Classes(Finite):
 
     coordinate_probs = closed_form("p", lambda d: d.probs)
 
-    def cardinality(self) -> int:
-        """C to the number of variables."""
-        return self.classes ** int(np.prod(self._batch, dtype=int))
-
-    def _all_indices(self) -> np.ndarray:
-        n = int(np.prod(self._batch, dtype=int))
-        rows = np.array(list(itertools.product(range(self.classes), repeat=n)), dtype=np.int64)
-        return rows.reshape(len(rows), *self._batch)
-
 
 def search(probs: Any, u: Any) -> Any:
     """Count the classes whose cumulative probability is below `u`, which has a last axis.
 
     Rounding moves the total of the probabilities away from 1. They are divided by it, so that an
-    impossible class is not drawn, not even the last one.
+    impossible class is not sampled, not even the last one.
     """
     reached = cumsum(probs)
     whole, below = (_last(reached, part) for part in (slice(-1, None), slice(0, -1)))
@@ -156,24 +152,8 @@ class OneHotCategorical(_Classes):
     extends_to_mean = True
     support = sets.one_hot_vector
 
-    def _event(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape
-
-    def sample(self, noise: Noise) -> Any:
-        """One-hot vector of a class drawn by search on the CDF."""
-        return one_hot(self._index(noise), self.classes)
-
-    @property
-    def uniforms(self) -> tuple[int, ...]:
-        """One a variable."""
-        return self._batch
-
-    def coupling(self, u: Any) -> Any:
-        """One-hot vector of the class at which the cumulative probability reaches `u`."""
-        return one_hot(search(self.probs, getitem(u, (Ellipsis, None))), self.classes)
-
     def of_index(self, index: Any) -> Any:
-        """One-hot vector."""
+        """One-hot vector of a class."""
         return one_hot(index, self.classes)
 
     def log_prob_elementwise(self, x: Any) -> Any:
@@ -187,15 +167,7 @@ class OneHotCategorical(_Classes):
     mean = closed_form("p", lambda d: d.probs)
     variance = closed_form("p (1 − p), elementwise", lambda d: d.probs * (1.0 - d.probs))
 
-    def mode(self) -> Any:
-        """One-hot vector of the most probable class, the first of equals."""
-        return one_hot(_first_largest(self.probs), self.classes)
-
     coordinate_values = closed_form("The C one-hot vectors", lambda d: np.eye(d.classes))
-
-    def enumerate_support(self) -> np.ndarray:
-        """All one-hot arrays, shape (cardinality, ..., C)."""
-        return np.eye(self.classes)[self._all_indices()]
 
     # --- the relaxation: the one-hot argmax of z = log p + Gumbel noise ---------------------------
     def location(self, probs: Any = None) -> Any:
@@ -203,7 +175,7 @@ class OneHotCategorical(_Classes):
         return self.finite_log_probs if probs is None else _finite_log(probs)
 
     def perturbation(self, x: Any, noise: Noise) -> Any:
-        """Gumbel values whose sum with log p has its maximum at `x`; in law they know no p."""
+        """Gumbel noise whose sum with log p has its maximum at `x`."""
         z = self._latent(x, -log(noise.uniform(self.shape, "g")))
         return stop(z - self.location())
 
@@ -283,23 +255,11 @@ class Categorical(_Classes):
 
     @property
     def fill(self) -> int:
-        """No class, of which `log_prob_elementwise` is 0 whatever the probabilities."""
+        """−1, which is no class: its `log_prob_elementwise` is 0 for all probabilities."""
         return -1
 
-    def _event(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape[:-1]
-
-    def sample(self, noise: Noise) -> Any:
-        """Integer drawn by search on the CDF."""
-        return self._index(noise)
-
-    def quantile(self, u: Any) -> Any:
-        """The class at which the cumulative probability reaches `u`."""
-        return search(self.probs, getitem(u, (Ellipsis, None)))
-
-    def of_index(self, index: Any) -> Any:
-        """The integer itself."""
-        return index
+    of_index = closed_form("The integer itself", lambda d, index: index)
+    quantile = _Classes.coupling
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log p_x."""
@@ -310,21 +270,7 @@ class Categorical(_Classes):
         """p_x; 0 for what is no class."""
         return sum(one_hot(x, self.classes) * self.probs, axis=-1)
 
-    def mode(self) -> Any:
-        """Most probable class, the first of equals."""
-        return _first_largest(self.probs)
-
     coordinate_values = closed_form("0 to C − 1", lambda d: np.arange(d.classes))
-
-    def enumerate_support(self) -> np.ndarray:
-        """All integer arrays, shape (cardinality, ...)."""
-        return self._all_indices()
-
-
-def _first_largest(p: Any) -> Any:
-    largest = cast(p >= max(p, axis=-1, keepdims=True))
-    started = greater(cumsum(largest), 0.0)
-    return sum(where(started, 0, 1), axis=-1)
 
 
 def _finite_log(p: Any) -> Any:

@@ -23,10 +23,10 @@ POINTS = 232
 def spread(mean: Any, deviation: Any) -> tuple[Any, Any]:
     """Return points on a new last axis, and the stride between them: sums become shorter sums.
 
-    The points reach from 12 deviations and 40 below the mean to as far above, where Poisson and
-    binomial laws have less than exp(−60) (Bernstein's inequality). Where the deviation σ is large
-    they leave out integers: by Poisson's summation formula the sum of every m-th term, times m, is
-    wrong by the characteristic function at 2π/m, which for m ≤ σ/3 is less than exp(−72).
+    The points reach from 12 deviations and 40 below the mean to as far above; beyond them the
+    probability is below exp(−60) (Bernstein's inequality). Where the deviation σ is large they
+    leave out integers: by Poisson's summation formula the sum of every m-th term, times m, is wrong
+    by the characteristic function at 2π/m, which for m ≤ σ/3 is less than exp(−72).
     """
     deep = (Ellipsis, None)
     stride = maximum(floor(deviation / 3.0), 1.0)
@@ -72,7 +72,7 @@ def settled(x: Any, p: Any) -> Any:
 
 
 class Trials(Distribution):
-    """What counts the outcomes of `total_count` trials, given their logits or probabilities."""
+    """Counts of the outcomes of `total_count` trials, given their logits or probabilities."""
 
     def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
         family = type(self).__name__
@@ -86,7 +86,7 @@ class Trials(Distribution):
 
     @classmethod
     def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Make the distribution anew on another parameter value."""
+        """Distribution with another parameter value."""
         return cls(static[0], **dict(zip(static[1:], values, strict=True)))
 
 
@@ -102,7 +102,7 @@ def whole_number(family: str, value: Any) -> int:
 
 
 def check_same_total(this: Any, other: Any) -> None:
-    """Raise unless two laws have the same number of trials."""
+    """Raise unless two distributions have the same number of trials."""
     check_same(this, other)
     if this.total_count != other.total_count:
         raise UnsupportedError(

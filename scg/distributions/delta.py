@@ -1,4 +1,4 @@
-"""The law of a value that is certain."""
+"""The point mass."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Delta(Distribution):
         return sets.Point(self.value)
 
     def sample(self, noise: Any) -> Any:
-        """The value; no noise is drawn."""
+        """The value, without noise."""
         return self.value
 
     quantile = closed_form("The value, whatever u", lambda d, u: d.value + 0.0 * u)

@@ -50,7 +50,7 @@ class Exponential(Distribution):
     quantile = closed_form("−log(1 − u) / λ", lambda d, u: open_positive(-log1p(-u) / d.rate))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In λ: the draw against a sum of two (Mohamed et al. 2020)."""
+        """In λ: the sample against the sum of two (Mohamed et al. 2020, table 1)."""
         more = -log(noise.uniform(self.shape, "more")) / self.rate
         return [(self.rate, 1.0 / self.rate, x, x + more)]
 
@@ -108,7 +108,7 @@ class Weibull(Distribution):
         return open_exp(log(self.scale) + log(-log1p(-u)) / self.concentration)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In λ: z^k is exponential; a sum of two against the draw (Mohamed et al. 2020)."""
+        """In λ: z^k is exponential; the sum of two against the sample (Mohamed et al. 2020)."""
         k, more = self.concentration, -log(noise.uniform(self.shape, "more"))
         both = exp(k * log(x / self.scale)) + more
         return [(self.full(self.scale), k / self.scale, self.scale * exp(log(both) / k), x)]
@@ -194,7 +194,7 @@ class Pareto(Distribution):
         return within(t, -np.inf, 1.0, self.scale * open_exp(t), far, closed=True)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In m the draw against m itself; in α, the rate of log(x / m), against a product."""
+        """In m, the sample against m; in α, the rate of log(x / m), against a product."""
         m, a = self.full(self.scale), self.full(self.concentration)
         more = exp(-log(noise.uniform(self.shape, "more")) / a)
         return [(m, a / m, x, m), (a, 1.0 / a, x, x * more)]

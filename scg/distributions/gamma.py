@@ -56,7 +56,7 @@ class Gamma(Distribution):
         return open_exp(log_gammaincinv(self.concentration, u) - log(self.rate))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In β: the draw against one of α + 1, an exponential value more (Mohamed et al. 2020)."""
+        """In β: the sample against one of shape α + 1 (Mohamed et al. 2020, table 1)."""
         more = -log(noise.uniform(self.shape, "more")) / self.rate
         return [(self.full(self.rate), self.concentration / self.rate, x, x + more)]
 
@@ -125,7 +125,7 @@ class InverseGamma(Distribution):
 
     @property
     def reciprocal(self) -> Gamma:
-        """The law of 1 / x."""
+        """Distribution of 1 / x."""
         return Gamma(self.concentration, self.rate)
 
     def quantile(self, u: Any) -> Any:
@@ -137,7 +137,7 @@ class InverseGamma(Distribution):
         return gamma_log_density(x, self.concentration, self.rate, reciprocal=True) - 2.0 * log(x)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """Those of 1 / x."""
+        """Weak derivatives of 1 / x."""
         parts = self.reciprocal.weak_derivatives(1.0 / x, noise)
         return [(theta, c, 1.0 / plus, 1.0 / minus) for theta, c, plus, minus in parts]
 
@@ -162,5 +162,5 @@ class InverseGamma(Distribution):
         return self.reciprocal.entropy_elementwise() - 2.0 * expected
 
     def kl_elementwise(self, other: Any) -> Any:
-        """Divergence of the gamma laws."""
+        """Divergence of the gamma distributions."""
         return self.reciprocal.kl_elementwise(other.reciprocal)

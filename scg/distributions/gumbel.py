@@ -1,4 +1,4 @@
-"""The Gumbel family."""
+"""The Gumbel distribution."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Gumbel(LocationScale):
     standard_log_density = closed_form("−z − exp(−z)", lambda d, z: -z - exp(-z))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In μ: exp(−z) is exponential; the draw against the value for an exponential more."""
+        """In μ: exp(−z) is exponential; the sample against the value of a sum of two."""
         more = -log(noise.uniform(self.shape, "more"))
         later = self.loc - self.scale * log(exp(-self.standardize(x)) + more)
         return [(self.full(self.loc), 1.0 / self.scale, x, later)]

@@ -67,7 +67,7 @@ class Independent(Distribution):
 
     @property
     def static(self) -> tuple[Any, ...]:
-        """Family and options of the base law, and the number of axes."""
+        """Family and options of the base distribution, and the number of axes."""
         return type(self.base), self.base.static, self.axes
 
     @classmethod
@@ -78,29 +78,29 @@ class Independent(Distribution):
 
     @property
     def support(self) -> Any:
-        """That of the base law."""
+        """As the base distribution."""
         return self.base.support
 
     @property
     def uniforms(self) -> tuple[int, ...]:
-        """Those of the base law."""
+        """As the base distribution."""
         return self.base.uniforms
 
     def coupling(self, u: Any) -> Any:
-        """That of the base law."""
+        """As the base distribution."""
         return self.base.coupling(u)
 
     def sample(self, noise: Noise) -> Any:
-        """Draw of the base law."""
+        """Sample of the base distribution."""
         return self.base.sample(noise)
 
     def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
-        """Log-probability of each block; the base law looks at its support."""
+        """Log-probability of each block."""
         there = None if mask is None else deepened(mask, self.axes)
         return self._block(self.base.log_prob_on_support(x, there))
 
     def prob(self, x: Any) -> Any:
-        """That of the base law."""
+        """As the base distribution."""
         return self.base.prob(x)
 
     def _block(self, values: Any) -> Any:
@@ -120,7 +120,9 @@ _BLOCKWISE = {
     "kl_elementwise": Independent._block_divergence,
 }
 for _name in (*_OPTIONAL, *_BLOCKWISE):
-    setattr(Independent, _name, unsupported(_name, "it has what the law of its elements has"))
+    setattr(
+        Independent, _name, unsupported(_name, "it has what the distribution of its elements has")
+    )
 
 
 @functools.cache
@@ -138,5 +140,5 @@ def _delegate(name: str) -> Any:
     def method(self: Independent, *args: Any, **options: Any) -> Any:
         return getattr(self.base, name)(*args, **options)
 
-    method.__doc__ = f"{name} of the base law."
+    method.__doc__ = f"{name} of the base distribution."
     return method

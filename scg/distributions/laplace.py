@@ -1,4 +1,4 @@
-"""The Laplace family."""
+"""The Laplace distribution."""
 
 from __future__ import annotations
 

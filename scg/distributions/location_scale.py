@@ -1,4 +1,4 @@
-"""Laws of μ + σ z for a standard law of z: what their families share."""
+"""Distributions of μ + σ z, where z has a standard distribution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scg.ops.elementwise import exp, greater, log, square, where
 class LocationScale(Distribution):
     """Independent values μ + σ z, where the density of z has its maximum at 0.
 
-    A family says what its standard law is: its quantile, log-density, mean, variance and entropy.
+    A family defines the quantile, log-density, mean, variance and entropy of z.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class LocationScale(Distribution):
     extends_to_mean = True
     constraints = sets.of(loc=sets.real, scale=sets.positive)
     support = sets.real
-    #: The standard law: its mean, variance and entropy.
+    #: Mean, variance and entropy of z.
     standard_mean: Any = 0.0
     standard_variance: Any = 1.0
     standard_entropy: Any = 0.0
@@ -39,11 +39,11 @@ class LocationScale(Distribution):
         self.loc, self.scale = self.parameters.values()
 
     def standard_quantile(self, u: Any) -> Any:
-        """Quantile of the standard law."""
+        """Quantile of z."""
         raise NotImplementedError
 
     def standard_log_density(self, z: Any) -> Any:
-        """Log-density of the standard law."""
+        """Log-density of z."""
         raise NotImplementedError
 
     def standardize(self, x: Any) -> Any:
@@ -76,7 +76,7 @@ class LocationScale(Distribution):
 
 
 class Symmetric(LocationScale):
-    """A law of location and scale that is symmetric and falls on either side."""
+    """Distribution of location and scale whose density is symmetric and falls on either side."""
 
     weak_parameters = ("loc", "scale")
 
@@ -85,12 +85,12 @@ class Symmetric(LocationScale):
         raise NotImplementedError
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In μ a value to either side of it; in σ a value further out, against the draw itself.
+        """In μ, values on either side of it; in σ, a value further out against the sample.
 
         With the standard density p the parts are −p'(w) / p(0) for w > 0 and its mirror image,
         times p(0) / σ; and −z p'(z) against p(z), times 1 / σ. A value is uniform between zero and
         one of density −z p'(z) (Khintchine 1938): below the height of p at one, uniformly, lies the
-        height at the other. For normal laws these are Mohamed et al. (2020, table 1).
+        height at the other. For normal distributions these are Mohamed et al. (2020, table 1).
         """
         loc, scale, z = self.full(self.loc), self.full(self.scale), self.standardize(x)
         log_u, log_v = (log(noise.uniform(self.shape, tag)) for tag in ("side", "out"))

@@ -1,4 +1,4 @@
-"""Finite mixtures of laws of one event shape."""
+"""Finite mixtures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, Distribution, Joint, one_of, unsupported
+from scg.distributions.base import ENTROPY, FAR, Distribution, Joint, one_of, unsupported
 from scg.distributions.categorical import Categorical
 from scg.distributions.independent import Independent
 from scg.distributions.protocols import Noise
@@ -37,7 +37,7 @@ from scg.ops.within import jumps, within
 
 
 class Tagged:
-    """The noise of one part of a law."""
+    """The noise of one part of a distribution: its tags get a prefix."""
 
     def __init__(self, noise: Noise, prefix: str):
         self.noise, self.prefix = noise, prefix
@@ -91,10 +91,7 @@ class Mixture(Joint):
     whole = True
     quantile = unsupported("quantile function", "a sum has no closed inverse; see `coupling`")
     mode = unsupported("mode", "a sum of densities has no closed maximum")
-    entropy_elementwise = unsupported("entropy in closed form", "the logarithm of a sum has none")
-    kl_elementwise = unsupported(
-        "Kullback-Leibler divergence in closed form", "the logarithm of a sum has none"
-    )
+    entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "the logarithm of a sum has none")
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
     def __new__(cls, components: Sequence[Distribution] = (), *_: Any, **__: Any) -> Mixture:
@@ -141,7 +138,7 @@ class Mixture(Joint):
 
     @classmethod
     def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Make the distribution anew on other parameter values."""
+        """Distribution with other parameter values."""
         name, *parts = static
         components, start = [], 1
         for family, options, count in parts:
@@ -151,11 +148,11 @@ class Mixture(Joint):
 
     @property
     def support(self) -> Any:
-        """Those of all components."""
+        """Union of the components' supports."""
         return sets.Union(*(law.support for law in self.components))
 
     def sample(self, noise: Noise) -> Any:
-        """A draw of the chosen component; every component draws with noise of its own."""
+        """Sample of the chosen component; all components are sampled on separate noise."""
         index = self.choice.sample(Tagged(noise, "choice/"))
         draws = [law.sample(Tagged(noise, f"{k}/")) for k, law in enumerate(self.components)]
         return _chosen(index, draws)
@@ -253,7 +250,7 @@ class Mixture(Joint):
         )
 
     def cardinality(self) -> int:
-        """That of the components."""
+        """Number of values of a component."""
         counts = {law.cardinality() for law in self.components}
         if len(counts) > 1:
             raise UnsupportedError(

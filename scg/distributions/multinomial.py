@@ -1,4 +1,4 @@
-"""The multinomial family: counts of classes among a fixed number of draws."""
+"""The multinomial distribution."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Multinomial(Trials, Joint):
 
     @property
     def single(self) -> OneHotCategorical:
-        """The law of one draw."""
+        """Distribution of one draw."""
         return OneHotCategorical(**self.parameters)
 
     @property

@@ -1,4 +1,4 @@
-"""Counts of trials until failure or success: the geometric and negative binomial families."""
+"""Counts of trials before a failure or success: geometric and negative binomial."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Geometric(Distribution):
 
     @property
     def trial(self) -> Bernoulli:
-        """The law of one trial."""
+        """Distribution of one trial."""
         return Bernoulli(**self.parameters)
 
     @property
@@ -65,7 +65,7 @@ class Geometric(Distribution):
         return maximum(ceil(log1p(-u) / log_failure) - 1.0, 0.0)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In p: the draw against one with a failure more, and the failures after it."""
+        """In p: the sample against itself plus one and a second sample."""
         more = 1.0 + self.quantile(noise.uniform(self.shape, "more"))
         return [(self.trial.probs, 1.0 / self.trial.probs, x, x + more)]
 
@@ -142,7 +142,7 @@ class NegativeBinomial(Distribution):
         return negative_binomial_quantile(self.total_count, self.trial.logits, u)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In p: one with a success more, and those until another failure, against the draw."""
+        """In p: the sample plus a success and those before another failure, against itself."""
         successes = Geometric(logits=-self.trial.logits)
         more = 1.0 + successes.quantile(noise.uniform(self.shape, "more"))
         rate = self.total_count * (1.0 + self._odds)

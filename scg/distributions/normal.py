@@ -96,7 +96,7 @@ class LogNormal(Distribution):
 
     @property
     def logarithm(self) -> Normal:
-        """The law of log x."""
+        """Distribution of log x."""
         return Normal(self.loc, self.scale)
 
     def sample(self, noise: Noise) -> Any:
@@ -106,7 +106,7 @@ class LogNormal(Distribution):
     quantile = closed_form("exp(μ + σ Φ⁻¹(u))", lambda d, u: open_exp(d.loc + d.scale * ndtri(u)))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """Those of log x."""
+        """Weak derivatives of log x."""
         parts = self.logarithm.weak_derivatives(log(x), noise)
         return [(theta, c, open_exp(plus), open_exp(minus)) for theta, c, plus, minus in parts]
 
@@ -128,7 +128,7 @@ class LogNormal(Distribution):
         return self.logarithm.entropy_elementwise() + self.loc
 
     def kl_elementwise(self, other: Any) -> Any:
-        """Divergence of the normal laws."""
+        """Divergence of the normal distributions."""
         return self.logarithm.kl_elementwise(other.logarithm)
 
 
@@ -169,7 +169,7 @@ class HalfNormal(Distribution):
         return open_positive(self.scale * (math.sqrt(2.0) * erfinv(u)))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In σ: a Maxwell deviate against the draw, as for a normal law."""
+        """In σ: a Maxwell deviate against the sample, as for a normal distribution."""
         further = square(self.scale) * (-2.0 * log(noise.uniform(self.shape, "out")))
         return [(self.scale, 1.0 / self.scale, sqrt(square(x) + further), x)]
 

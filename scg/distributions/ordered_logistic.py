@@ -1,4 +1,4 @@
-"""The ordered logistic family: classes cut from a logistic variable."""
+"""The ordered logistic distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Poisson family."""
+"""The Poisson distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Concrete laws: continuous relaxations of Bernoulli and one-hot variables."""
+"""Concrete distributions: continuous relaxations of Bernoulli and one-hot variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Joint, one_of, unsupported
+from scg.distributions.base import ENTROPY, Distribution, Joint, one_of, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_softplus
@@ -66,11 +66,11 @@ class RelaxedBernoulli(Distribution):
 
     @property
     def log_odds(self) -> Logistic:
-        """The law of log x − log(1 − x)."""
+        """Distribution of log x − log(1 − x)."""
         return Logistic(self.hard.logits / self.temperature, 1.0 / self.temperature)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """Those of the log-odds."""
+        """Weak derivatives of the log-odds."""
         parts = self.log_odds.weak_derivatives(subtract(log(x), log1p(-x)), noise)
         return [
             (theta, factor, open_sigmoid(plus), open_sigmoid(minus))
@@ -142,15 +142,9 @@ class RelaxedOneHotCategorical(Joint):
 
     reparameterized = True
     support = sets.simplex
-    mean = unsupported("mean", "it is an integral without a closed form")
-    variance = unsupported("variance", "it is an integral without a closed form")
+    mean = variance = unsupported("moments in closed form", "it is an integral")
     mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")
-    entropy_elementwise = unsupported(
-        "entropy in closed form", "it is an integral without a closed form"
-    )
-    kl_elementwise = unsupported(
-        "Kullback-Leibler divergence in closed form", "it is an integral without a closed form"
-    )
+    entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "it is an integral")
     constraints = sets.of(temperature=sets.positive, logits=sets.real, probs=sets.simplex)
 
     def __init__(self, temperature: Any, logits: Any = None, *, probs: Any = None):

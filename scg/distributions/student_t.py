@@ -70,7 +70,7 @@ class StudentT(Symmetric):
         half = 0.5 * self.df
         log_g = log_gammaincinv(half, noise.uniform(self.shape))
         n, y = noise.normal(self.shape), 0.5 * (log(half) - log_g)
-        # far away by its logarithm: a draw that overflows keeps the slope of the logarithm
+        # far away by its logarithm: a sample that overflows keeps the slope of the logarithm
         log_n = 0.5 * log(open_positive(square(n)))
         far = 0.5 * n * exp(-log_n) * open_exp(y + log_n + log(2.0 * self.scale))
         near = self.scale * n * open_exp(y)

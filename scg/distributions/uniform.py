@@ -1,4 +1,4 @@
-"""The uniform family."""
+"""The uniform distribution."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Uniform(Distribution):
     quantile = closed_form("low + (high − low) u", lambda d, u: d.low + d._width * u)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """The bound itself against the draw, and the reverse for the lower one."""
+        """The upper bound against the sample, and the sample against the lower bound."""
         low, high = self.full(self.low), self.full(self.high)
         return [(low, 1.0 / self._width, x, low), (high, 1.0 / self._width, high, x)]
 

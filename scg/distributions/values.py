@@ -1,4 +1,4 @@
-"""Values whose log-probability is asked for: their shapes, and what lies outside a support."""
+"""Arguments of log_prob: shapes of values and masks, and values outside the support."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scg.ops.within import within
 
 
 def check_value(law: Any, x: Any, elementwise: bool) -> None:
-    """Raise unless the shape of a value fits a law."""
+    """Raise unless the shape of a value fits the distribution."""
     if law.whole and np.shape(x) != law.shape:
         raise DeclarationError(
             f"{type(law).__name__}.log_prob: {_shown(x)} is not of the shape {law.shape} of the "
@@ -26,7 +26,7 @@ def check_value(law: Any, x: Any, elementwise: bool) -> None:
 
 
 def check_shapes(what: str, x: Any, event: tuple[int, ...]) -> None:
-    """Raise if broadcasting repeats both a value (or law) and an event: sums would count twice."""
+    """Raise if broadcasting would repeat elements of the event, which the sum counts twice."""
     shape = x.shape if hasattr(x, "shape") else np.shape(x)
     try:
         if np.broadcast_shapes(shape, event) in (shape, event):
@@ -60,7 +60,7 @@ def check_mask(law: Any, mask: Any) -> None:
 
 
 def deepened(x: Any, axes: int) -> Any:
-    """Return `x` with trailing axes of length one, for the numbers of a vector or matrix."""
+    """`x` with trailing axes of length one, for the numbers of a vector or matrix."""
     if not axes or not np.ndim(x):
         return x
     array: Any = x if isinstance(x, Expr) else np.asarray(x)
@@ -93,7 +93,7 @@ def on_support(
 
 
 def _regular(law: Any, choose: Callable[[Any, Any], Any]) -> Any:
-    """Return the law, with a probability of 1/2 where `choose` takes its second argument."""
+    """The distribution, with probability 1/2 where `choose` takes its second argument."""
     given = {
         name: choose(value, 0.5)
         if isinstance(value, Expr) and law.constraints[name] is unit_interval

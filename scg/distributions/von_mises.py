@@ -1,4 +1,4 @@
-"""The von Mises family: normal laws of the circle."""
+"""The von Mises distribution of angles."""
 
 from __future__ import annotations
 
