@@ -4,6 +4,7 @@ Declare a model as a graph in NumPy notation, choose a gradient estimator for ea
 node, compile, and check the gradient against exact truth.
 """
 
+from scg import ops
 from scg.cite import cite
 from scg.compile import compile
 from scg.compiler.differentiate import grad
@@ -107,49 +108,7 @@ from scg.graph.bounds import dreg, elbo, iwae, reweighted_wake_sleep
 from scg.ir.plate import Plate
 from scg.layers import nn
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
-from scg.ops import (
-    avg_pool,
-    betaln,
-    continuous,
-    conv2d,
-    conv_transpose,
-    digamma,
-    elu,
-    erf,
-    erfc,
-    erfinv,
-    gammainc,
-    gammaincinv,
-    gammaln,
-    gelu,
-    i0e,
-    i1e,
-    leaky_relu,
-    log_ndtr,
-    log_sigmoid,
-    log_softmax,
-    logit,
-    logsumexp,
-    max_pool,
-    ndtr,
-    ndtri,
-    one_hot,
-    op,
-    plate_logsumexp,
-    plate_max,
-    plate_mean,
-    plate_sum,
-    polygamma,
-    relu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    solve_triangular,
-    sparsemax,
-    stop_gradient,
-    where,
-)
+from scg.ops import *  # noqa: F403 - its __all__ lists what users call
 from scg.train import evaluate, fit, optim
 from scg.verify.check import check
 from scg.verify.compare import compare
@@ -170,15 +129,11 @@ __all__ = [
     "OrderedLogistic", "Pareto", "PathsWarning", "Plate", "Poisson", "RaoGumbel", "ReinMax",
     "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization", "ScgError",
     "ScoreFunction", "StopWarning", "StraightThrough", "Stratified", "StudentT", "SumAndSample",
-    "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "avg_pool", "baselines",
-    "betaln", "check", "cite", "compare", "compile", "continuous", "conv2d", "conv_transpose",
-    "digamma", "dreg", "elbo", "elu", "erf", "erfc", "erfinv", "evaluate", "exact", "fit",
-    "gammainc", "gammaincinv", "gammaln", "gelu", "grad", "i0e", "i1e", "init", "iwae",
-    "leaky_relu", "log_ndtr", "log_sigmoid", "log_softmax", "logit", "logsumexp", "lower_cholesky",
-    "max_pool", "moments", "ndtr", "ndtri", "nn", "noisy_rectifier", "one_hot", "op", "optim",
-    "ordered_vector", "plate_logsumexp", "plate_max", "plate_mean", "plate_sum", "polygamma",
-    "positive", "positive_exp", "relu", "reweighted_wake_sleep", "set_threads", "sigmoid", "silu",
-    "simplex", "softmax", "softplus", "solve_triangular", "sparsemax", "stochastic_times_smooth",
-    "stop_gradient", "unit_interval", "where",
+    "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "baselines", "check",
+    "cite", "compare", "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad", "init",
+    "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim", "ordered_vector",
+    "positive", "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex",
+    "stochastic_times_smooth", "unit_interval",
 ]
 # fmt: on
+__all__ += ops.__all__

@@ -46,23 +46,34 @@ def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Called],
 
 def _checked(function: Any, owner: str, error: type[ScgError], usage: str = "") -> Any:
     signature = inspect.signature(function)
-    known = {name: p for name, p in signature.parameters.items() if name != "self"}
-    variadic = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    every = signature.parameters.values()
+    known = [p.name for p in every if p.name not in ("self", "cls")]
     takes = f"; it takes {', '.join(known) or 'none'}"
-    kinds = {name: _kind(str(p.annotation)) for name, p in known.items()}
+    variadic = any(p.kind is p.VAR_KEYWORD for p in every)
+    places = [p.name for p in every if p.kind is p.POSITIONAL_OR_KEYWORD]
+    fixed = {p.name for p in every if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    needed = {p.name for p in every if p.name in fixed and p.default is p.empty}
+    kinds = {p.name: kind for p in every if (kind := _kind(str(p.annotation)))}
 
-    @functools.wraps(function)
-    def checked(*args: Any, **options: Any) -> Any:
+    def explain(args: Any, options: Any) -> None:
+        """Raise because arguments are missing, unknown, too many or given twice."""
         for name in () if variadic else options:
             if name not in known:
                 near = did_you_mean(name, known)
                 raise error(f"{owner} has no argument {name!r}{near}{takes}")
         try:
-            given = signature.bind(*args, **options).arguments
+            signature.bind(*args, **options)
         except TypeError as wrong:
             raise error(f"{owner}: {wrong}{usage or takes}") from None
+
+    @functools.wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
+        given = dict(zip(places, args, strict=False)) | options
+        whole = len(given) == len(args) + len(options) and needed <= given.keys()
+        if not whole or (not variadic and not given.keys() <= fixed):
+            explain(args, options)
         for name, kind in kinds.items():
-            if kind and name in given and not kind[1](given[name]):
+            if name in given and not kind[1](given[name]):
                 got = f"got {said(given[name])}{usage}"
                 raise error(f"{owner}: {name} must be {kind[0]}, {got}")
         return function(*args, **options)

@@ -1,4 +1,4 @@
-"""Cite: the bibliography of what a compiled step uses."""
+"""Cite the methods that a compiled step uses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from scg.estimators.baselines.base import Baseline
 from scg.estimators.protocol import Estimator
 from scg.run.step import Step
 
-_LAW = ("schulman2015", "foerster2018")
+_SURROGATE = ("schulman2015", "foerster2018")
 _NOISE = ("salmon2011",)
 
 
 @checked("scg.cite(step)")
 def cite(step: Step) -> Bibliography:
-    """Return BibTeX entries of what a step uses: the law, its estimators and baselines, its noise.
+    """BibTeX entries of the methods that a step uses: surrogate, estimators, baselines, noise.
 
-    They are a string, which an interactive session shows line by line.
+    The entries are one string, which an interactive session shows line by line.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def cite(step: Step) -> Bibliography:
     @inproceedings{gu2016,
     @inproceedings{salmon2011,
     """
-    keys = [*_LAW]
+    keys = [*_SURROGATE]
     for estimator in step.plan.estimators.values():
         keys += _cited(estimator)
     if step.program.noise:
@@ -62,7 +62,7 @@ def _entry(key: str) -> str:
 
 
 class Bibliography(str):
-    """BibTeX entries; shown as they are and not in quotes."""
+    """BibTeX entries, shown without quotes."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -70,7 +70,7 @@ class Bibliography(str):
 
 @cache
 def bibliography() -> dict[str, str]:
-    """Return all BibTeX entries of ``references.bib`` by their keys."""
+    """All BibTeX entries of ``references.bib`` by their keys."""
     from importlib.resources import files  # importing scg is to stay fast
 
     text = files("scg").joinpath("references.bib").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Compile: run the passes one after the other and return a step."""
+"""Run the compiler's passes one after the other, and return a step."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ def compile(
     graph : Graph
         The declared graph.
     estimator : Estimator, mapping or None
-        One estimator for all stochastic nodes, or a mapping from node names; what is not given is
-        chosen per node, never a biased one. One instance for several nodes draws them jointly.
+        One estimator for all stochastic nodes, or a mapping from node names to estimators. The
+        compiler chooses an unbiased one for each node without. Nodes that share an instance are
+        sampled jointly.
     backend : {"numba", "numpy"}, optional
-        The engine: kernels compiled by numba, or the NumPy interpreter. By default what the
-        environment variable ``SCG_BACKEND`` says, and numba where it is not set.
+        The engine: kernels compiled by numba, or the NumPy interpreter. The default is the
+        environment variable ``SCG_BACKEND``, and numba without it.
     dtype : {"float64", "float32"}
         The type of all floats.
     order : {1, 2}
@@ -65,6 +66,7 @@ def compile(
     Returns
     -------
     Step
+        Call it as ``step(params, seed=1)``; for many calls bind it with ``step.bind``.
 
     Raises
     ------
@@ -133,7 +135,7 @@ def _own_gradients(surrogate: Surrogate, kind: str, objective: Expr) -> dict[Any
 def _squared_norm(grads: list[Expr]) -> Expr:
     """Σ g² of the finished gradient: its mean is the variance plus a constant.
 
-    Stops and boxes have done their work before; the draws are constant in the own parameters.
+    Stops and boxes are erased; samples are constant in the estimators' own parameters.
     """
     erased = erase(grads)
     parts = [np.sum(erased[g] ** 2) for g in grads]

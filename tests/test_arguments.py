@@ -25,7 +25,7 @@ def test_an_option_of_a_wrong_kind_is_an_error(cls, name):
     for value in WRONG:
         if cls is scg.VIMCO and name == "impute" and isinstance(value, str):
             continue  # checked where the plate's means are taken
-        with pytest.raises(scg.EstimatorError, match=rf"{name}|expected the plate"):
+        with pytest.raises(scg.EstimatorError, match=name):
             cls(**{**needed, name: value})
 
 

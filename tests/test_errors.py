@@ -423,7 +423,8 @@ DECLARE = {
     "particles that are no plate": (
         lambda g: scg.iwae(g.named("b"), "batch"),
         D,
-        "scg.iwae: expected a scg.Plate of particles, got 'batch'",
+        "scg.iwae: plate must be a plate such as scg.Plate(\"particles\", length=5), got 'batch'; "
+        "write scg.iwae(log_w, plate)",
     ),
     "reduction over a plate that is not there": (
         lambda g: scg.plate_mean(g.named("w"), scg.Plate("p")),

@@ -13,14 +13,19 @@ _KNOWN = {cls.__name__.lower(): cls for cls in (*ESTIMATORS, *_BASELINES)}
 
 
 def parse_estimator(text: str) -> Estimator | dict[str, Estimator] | None:
-    """Return what a text names.
+    """The estimator, or the estimators by node, that a text names.
 
     Parameters
     ----------
     text : str
-        ``auto`` for the plan's own choice; the name of an estimator, with arguments as in Python
-        and in any case of letters; or such texts for single nodes, ``node=estimator``, separated
-        by commas.
+        ``auto`` for the plan's own choice; the name of an estimator in any case of letters, with
+        arguments as in Python; or such texts for single nodes, ``node=estimator``, separated by
+        commas.
+
+    Returns
+    -------
+    Estimator, dict or None
+        What :func:`scg.compile` takes as ``estimator``.
 
     Raises
     ------
@@ -62,13 +67,11 @@ def _one(text: str) -> Estimator:
         made = _build(ast.parse(text.strip(), mode="eval").body)
     except EstimatorError:
         raise
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, TypeError, ValueError) as error:
         raise EstimatorError(
             f"estimator {text!r}: write it as LeaveOneOut(samples=4), or for single nodes as "
             "h1=MuProp,h2=ARM"
         ) from error
-    except TypeError as error:
-        raise EstimatorError(f"estimator {text!r}: {error}") from error
     except (MemoryError, RecursionError):
         raise EstimatorError("estimator: its brackets are nested too deeply") from None
     if not isinstance(made, Estimator):

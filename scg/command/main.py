@@ -29,12 +29,9 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 def _together(*decorators: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return apply
+    return lambda function: functools.reduce(
+        lambda inner, decorator: decorator(inner), reversed(decorators), function
+    )
 
 
 def _prepared(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import inspect
+import runpy
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -27,7 +27,10 @@ def find_model(address: str) -> Callable[..., Graph]:
     if colon and place.endswith(".py"):
         return _from_file(Path(place), name)
     if address.endswith(".json"):
-        text = _text(Path(address))
+        try:
+            text = Path(address).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DeclarationError(f"{address}: not UTF-8 text ({error.reason})") from error
         return lambda: read(text, Graph, what=address)
     raise DeclarationError(
         f"there is no model {address!r}{did_you_mean(address, MODELS)}; write file.py:function, "
@@ -72,14 +75,11 @@ def build(make: Callable[..., Graph], means: np.ndarray, options: Mapping[str, A
 def _from_file(path: Path, name: str) -> Callable[..., Graph]:
     if not path.is_file():
         raise DeclarationError(f"{path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with _located(path, spec.origin):
-        spec.loader.exec_module(module)
-    found: Any = vars(module).get(name)
+    with _located(path):
+        defined = runpy.run_path(str(path), run_name=path.stem)
+    found: Any = defined.get(name)
     if not callable(found) or inspect.isbuiltin(found):
-        functions = [n for n, value in vars(module).items() if inspect.isfunction(value)]
+        functions = [n for n, value in defined.items() if inspect.isfunction(value)]
         raise DeclarationError(
             f"{path}: has no function {name!r}{did_you_mean(name, functions)}; it has "
             f"{', '.join(functions) or 'none'}"
@@ -87,21 +87,21 @@ def _from_file(path: Path, name: str) -> Callable[..., Graph]:
 
     @functools.wraps(found)
     def declare(**options: Any) -> Any:
-        with _located(path, spec.origin):
+        with _located(path):
             return found(**options)
 
     return declare
 
 
 @contextlib.contextmanager
-def _located(path: Path, origin: str | None) -> Iterator[None]:
+def _located(path: Path) -> Iterator[None]:
     """Give any error of a user's code the line of the model's file at which it arose."""
     try:
         yield
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == origin]
-        if isinstance(error, SyntaxError) and error.filename == origin:
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        if isinstance(error, SyntaxError) and error.filename == str(path):
             lines.append(error.lineno)
         where = f"{path}:{lines[-1]}" if lines else f"{path}"
         raise DeclarationError(f"{where}: {_said(error)}") from error
@@ -111,12 +111,3 @@ def _said(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return error.msg
     return str(error) if isinstance(error, ScgError) else f"{type(error).__name__}: {error}"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DeclarationError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DeclarationError(f"{path}: not UTF-8 text ({error.reason})") from error

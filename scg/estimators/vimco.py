@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
 from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
@@ -38,11 +37,6 @@ class VIMCO(Estimator):
     cites = ("mnih2016",)
 
     def __init__(self, plate: Plate, impute: str = "geometric"):
-        if not isinstance(plate, Plate):
-            raise EstimatorError(
-                f"VIMCO: expected the plate of the particles, e.g. scg.Plate('particles', "
-                f"length=5), got {plate!r}"
-            )
         self.plate = plate
         self.impute = impute
 

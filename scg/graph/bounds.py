@@ -72,7 +72,10 @@ def iwae(log_w: Expr, plate: Plate) -> Expr:
 
 @checked("scg.dreg(lambda z: log_p(z), z, plate)", DeclarationError)
 def dreg(log_joint: Callable[[Expr], Expr], z: Expr, plate: Plate) -> Expr:
-    """:func:`iwae` with the doubly reparameterized gradient, for reparameterized nodes.
+    """Importance-weighted bound with the doubly reparameterized gradient, a cost.
+
+    Its value is that of :func:`iwae`. Use it for reparameterized nodes; for others there is
+    :func:`reweighted_wake_sleep`.
 
     Parameters
     ----------
@@ -109,7 +112,9 @@ def dreg(log_joint: Callable[[Expr], Expr], z: Expr, plate: Plate) -> Expr:
 
 @checked("scg.reweighted_wake_sleep(lambda z: log_p(z), z, plate)", DeclarationError)
 def reweighted_wake_sleep(log_joint: Callable[[Expr], Expr], z: Expr, plate: Plate) -> Expr:
-    """:func:`iwae` with the gradients of both wake phases, also for discrete nodes.
+    """Importance-weighted bound with the gradients of both wake phases, a cost.
+
+    Its value is that of :func:`iwae`. Use it for discrete nodes.
 
     Parameters
     ----------
@@ -140,16 +145,7 @@ def _normalised(log_w: Expr, plate: Plate) -> Expr:
     return graft(share, zeros(share))
 
 
-def _check_plate(plate: Any, caller: str) -> None:
-    if not isinstance(plate, Plate):
-        raise DeclarationError(
-            f"scg.{caller}: expected a scg.Plate of particles, got {said(plate)}"
-        )
-
-
 def _check_scalar(caller: str, name: str, value: Any, plate: Plate | None = None) -> None:
-    if plate is not None:
-        _check_plate(plate, caller)
     here = "plate element" if plate is None else f"element of plate {plate.name!r}"
     if not isinstance(value, Expr) or value.shape != () or (plate and plate not in value.plates):
         raise DeclarationError(
@@ -159,7 +155,6 @@ def _check_scalar(caller: str, name: str, value: Any, plate: Plate | None = None
 
 
 def _check_node(z: Expr, plate: Plate, caller: str) -> StochasticNode:
-    _check_plate(plate, caller)
     if not isinstance(z, StochasticNode) or plate not in z.plates:
         raise DeclarationError(
             f"scg.{caller}: expected a stochastic node on plate {plate.name!r}, got {said(z)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,3 +66,12 @@ def constant(value: float) -> ConstantValues:
 def normal(scale: float = 0.01) -> NormalValues:
     """An initializer of independent normals with mean 0 and standard deviation `scale`."""
     return NormalValues(scale)
+
+
+#: Initializers that a declaration may name; the classes take options.
+INITIALIZERS: dict[str, Any] = {
+    "zeros": zeros,
+    "glorot_uniform": glorot_uniform,
+    "constant": ConstantValues,
+    "normal": NormalValues,
+}

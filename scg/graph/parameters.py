@@ -11,13 +11,7 @@ import numpy as np
 
 from scg.arguments import MASKED, masked, said
 from scg.distributions.constraints import Constraint
-from scg.errors import (
-    CallError,
-    DeclarationError,
-    ScgError,
-    UnsupportedError,
-    did_you_mean,
-)
+from scg.errors import CallError, DeclarationError, ScgError, UnsupportedError, did_you_mean
 from scg.graph.init import GivenValues, zeros
 from scg.ir.expr import Expr
 from scg.seeds.noise import check_seed, stream_key
@@ -122,17 +116,16 @@ def initial(
     for name, parameter in parameters.items():
         rng = np.random.default_rng([int(word) for word in stream_key(seed, f"init:{name}")])
         params[name] = value = _made(name, parameter, rng)
-        wanted = parameter.node.shape
-        if value.shape != wanted:
-            raise CallError(
-                f"parameter {name!r}: its initializer returned shape {value.shape}, "
-                f"expected {wanted}"
-            )
-        if not np.all(np.isfinite(value)):
-            raise CallError(f"parameter {name!r}: its initializer returned what is not finite")
-        constraint = parameter.constraint
-        if complaint := constraint.complaint(value) if constraint else None:
-            raise CallError(f"parameter {name!r} {complaint} from its initializer")
+        shape, constraint = parameter.node.shape, parameter.constraint
+        if value.shape != shape:
+            complaint = f"its initializer returned shape {value.shape}, expected {shape}"
+        elif not np.all(np.isfinite(value)):
+            complaint = "its initializer returned what is not finite"
+        elif found := constraint.complaint(value) if constraint else None:
+            complaint = f"the value of its initializer {found}"
+        else:
+            continue
+        raise CallError(f"parameter {name!r}: {complaint}")
     return params
 
 
@@ -152,9 +145,9 @@ def _made(name: str, parameter: Parameter, rng: np.random.Generator) -> np.ndarr
 def unconstrained(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers behind the values of constrained parameters; the others as they are."""
     numbers = {}
-    for name, parameter, value in _known(parameters, values):
-        if constraint := parameter.constraint:
-            value = _array(name, value).astype(np.float64, copy=False)
+    for name, constraint, value in _with_constraints(parameters, values):
+        if constraint:
+            value = value.astype(np.float64, copy=False)
             if complaint := constraint.complaint(value):
                 raise CallError(f"parameter {name!r} {complaint}")
             value = np.asarray(constraint.inverse(value))
@@ -164,26 +157,23 @@ def unconstrained(parameters: Mapping[str, Parameter], values: Mapping[str, Any]
 
 def constrained(parameters: Mapping[str, Parameter], numbers: Mapping[str, Any]) -> dict[str, Any]:
     """The values of unconstrained numbers: the inverse of :func:`unconstrained`."""
-    values = {}
-    for name, parameter, number in _known(parameters, numbers):
-        constraint = parameter.constraint
-        values[name] = constraint.transform(_array(name, number)) if constraint else number
-    return values
+    return {
+        name: constraint.transform(number) if constraint else number
+        for name, constraint, number in _with_constraints(parameters, numbers)
+    }
 
 
-def _known(
+def _with_constraints(
     parameters: Mapping[str, Parameter], values: Mapping[str, Any]
-) -> Iterator[tuple[str, Parameter, Any]]:
+) -> Iterator[tuple[str, Constraint | None, Any]]:
+    """Names, constraints and values; those of constrained parameters as arrays of numbers."""
     if not isinstance(values, Mapping):
         raise CallError(f"expected a mapping from names of parameters, got {said(values)}")
     for name, value in values.items():
         if name not in parameters:
             raise CallError(f"there is no parameter {name!r}{did_you_mean(name, parameters)}")
-        yield name, parameters[name], value
-
-
-def _array(name: str, value: Any) -> np.ndarray:
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise CallError(f"parameter {name!r}: expected numbers, got {said(value)}")
-    return array
+        constraint = parameters[name].constraint
+        array = np.asarray(value) if constraint else value
+        if constraint and array.dtype.kind not in "fiub":
+            raise CallError(f"parameter {name!r}: expected numbers, got {said(value)}")
+        yield name, constraint, array

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from scg.arguments import checked
+from scg.arguments import checked, kind
 from scg.errors import DeclarationError
 
 _serial = itertools.count()
 
 
+@kind('a plate such as scg.Plate("particles", length=5)')
 class Plate:
     """A named leading axis along which a model repeats itself independently.
 

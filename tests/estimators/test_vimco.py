@@ -121,7 +121,7 @@ def test_the_numba_engine_agrees():
 
 def test_errors_say_what_to_do():
     g, particles = bound()
-    with pytest.raises(scg.EstimatorError, match="VIMCO: expected the plate"):
+    with pytest.raises(scg.EstimatorError, match="VIMCO: plate must be a plate"):
         scg.VIMCO("particles")
     with pytest.raises(scg.EstimatorError, match="impute must be"):
         scg.compile(g, scg.VIMCO(particles, "harmonic"))

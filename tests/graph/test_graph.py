@@ -391,7 +391,10 @@ def test_grad_inside_a_model(g):
         (lambda rng, shape: "ones", "raised ValueError: .*; it is called as init"),
         (lambda rng, shape: 1 / 0, "raised ZeroDivisionError: division by zero"),
         (lambda rng, shape: np.full(shape, np.inf), "its initializer returned what is not finite"),
-        (lambda rng, shape: -np.ones(shape), r"must be positive, got -1\. .* from its initializer"),
+        (
+            lambda rng, shape: -np.ones(shape),
+            "the value of its initializer must be positive, got -1",
+        ),
     ],
 )
 def test_what_an_initializer_returns_is_checked(g, init, message):

@@ -24,8 +24,8 @@ operation, ``"#3": {"op": "subtract", "args": ["b", "#2"]}``, and others refer t
 ``{"family": "Bernoulli", "static": ["logits"], "args": ["theta"]}``.
 """
 
+from scg.graph.declaration.parts import SCHEMA
 from scg.graph.declaration.read import read
-from scg.graph.declaration.words import SCHEMA
 from scg.graph.declaration.write import write
 
 __all__ = ["SCHEMA", "read", "write"]

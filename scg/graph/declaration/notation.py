@@ -110,10 +110,8 @@ class Expression:
                 given = {str(k.arg): of(k.value) for k in node.keywords if k.arg is not None}
                 if len(given) == len(node.keywords):
                     return _call(name, self.known[name], list(map(of, node.args)), given)
-            case ast.Call(func=ast.Attribute(attr="log_prob", value=owner), args=[], keywords=[]):
-                return _law(of(owner)).log_prob()
-            case ast.Call(func=ast.Attribute(attr="log_prob", value=owner), args=[x], keywords=[]):
-                return _law(of(owner)).log_prob(of(x))
+            case ast.Call(ast.Attribute(owner, "log_prob"), args, []) if len(args) < 2:
+                return _distribution(of(owner)).log_prob(*map(of, args))
             case ast.Attribute(attr="T"):
                 return _operand(of(node.value)).T
         raise DeclarationError(f"{_short(ast.unparse(node))} is not allowed in an expression")
@@ -127,7 +125,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _law(value: Any) -> Any:
+def _distribution(value: Any) -> Any:
     if not isinstance(value, (StochasticNode, Distribution)):
         raise DeclarationError(
             f"log_prob: expected a stochastic node or a distribution, got {value!r:.60}"

@@ -9,8 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions import constraints
+from scg.distributions.constraints import Constraint
 from scg.errors import DeclarationError, did_you_mean
 from scg.ir.expr import Expr, describe
+
+#: The version of the form of declarations.
+SCHEMA = 1
+
+CONSTRAINTS: dict[str, Constraint] = {
+    name: value for name, value in vars(constraints).items() if isinstance(value, Constraint)
+}
 
 #: Nodes of one declaration, and characters of its text: more is no model but an attack.
 NODES = 100_000

@@ -16,7 +16,9 @@ from scg.graph.declaration.attributes import applicable, check_application
 from scg.graph.declaration.notation import Expression
 from scg.graph.declaration.order import declaration_order
 from scg.graph.declaration.parts import (
+    CONSTRAINTS,
     NODES,
+    SCHEMA,
     bounded,
     known,
     mapping,
@@ -25,7 +27,7 @@ from scg.graph.declaration.parts import (
     strings,
     without_words,
 )
-from scg.graph.declaration.words import CONSTRAINTS, INITIALIZERS, SCHEMA
+from scg.graph.init import INITIALIZERS
 from scg.ir.expr import Expr
 from scg.ir.op import OPS, constant, plate_size
 from scg.ir.plate import Plate
@@ -143,7 +145,7 @@ class _Reader:
 
     def _declare(self, name: str, entry: Any) -> Any:
         role = self.roles[name]
-        *scopes, own = name.split("/")
+        *scopes, own = name.split("/") if role in _NAMED else [name]
         with contextlib.ExitStack() as stack:
             for scope in scopes:
                 stack.enter_context(self.graph.scope(scope))

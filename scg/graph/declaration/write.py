@@ -13,7 +13,8 @@ from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.graph import init
 from scg.graph.core import CoreGraph
-from scg.graph.declaration.words import CONSTRAINTS, INITIALIZERS, SCHEMA
+from scg.graph.declaration.parts import CONSTRAINTS, SCHEMA
+from scg.graph.init import INITIALIZERS
 from scg.graph.parameters import ImageOfZeros, Parameter
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import PARAMETER, PLATE_SIZE
