@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -138,11 +140,7 @@ def _squared_norm(grads: list[Expr]) -> Expr:
     Stops and boxes are erased; samples are constant in the estimators' own parameters.
     """
     erased = erase(grads)
-    parts = [np.sum(erased[g] ** 2) for g in grads]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    return functools.reduce(operator.add, [np.sum(erased[g] ** 2) for g in grads])
 
 
 def _check_options(graph: CoreGraph, dtype: str, order: int) -> None:

@@ -16,7 +16,10 @@ from scg.run.simulate import sampler, simulate
 
 @kind("a scg.Graph")
 class Graph(CoreGraph):
-    """A stochastic computation graph (Schulman et al. 2015).
+    """A stochastic computation graph (Schulman et al. 2015): what a model is declared in.
+
+    A graph declares and does not run: :func:`scg.compile` makes a step of it, which estimates
+    gradients, and :meth:`simulate` samples its nodes.
 
     Parameters
     ----------

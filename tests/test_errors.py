@@ -170,13 +170,13 @@ DECLARE = {
     "observation of another shape": (
         lambda g: g.observe("v", scg.Normal(g.named("w"), 1.0), g.named("b")),
         D,
-        "observation 'v': the value has event shape (), but Normal draws events of shape (2,)",
+        "observation 'v': the value has event shape (), but Normal has events of shape (2,)",
     ),
     "observation of another kind": (
         lambda g: g.observe("v", scg.Categorical(logits=g.named("w")), g.named("b")),
         D,
-        "observation 'v': Categorical draws integers, got node 'b' of shape () on batch of kind "
-        'float; declare data with kind="int"',
+        "observation 'v': Categorical has integer values, got node 'b' of shape () on batch of "
+        'kind float; declare data with kind="int"',
     ),
     "observed number outside the support": (
         lambda g: g.observe("v", scg.Bernoulli(logits=g.named("w")), [0.0, 0.5]),

@@ -20,10 +20,9 @@ from scg.train import HeldOut
 EPOCHS, BATCH, RATE = 200, 50, 6e-3
 HIDDEN = (32, 32)
 #: Nats an image on the held-out digits that the best unbiased estimator must reach: four standard
-#: deviations below its mean over seeds. With seeds 0 to 13 it (leave-one-out) ended between −18.90
-#: and −18.60, at −18.78 ± 0.08; with seeds 0 to 12 MuProp at −19.23 ± 0.09; with seeds 0 to 2
-#: straight-through between −20.44 and −20.40. A model of independent pixels has −24.70, and 600
-#: epochs of leave-one-out at a constant rate of 3e-3 end at −18.7.
+#: deviations below its mean. With seeds 0 to 13 leave-one-out ended at −18.78 ± 0.08, with seeds
+#: 0 to 12 MuProp at −19.23 ± 0.09, with seeds 0 to 2 straight-through at −20.4. A model of
+#: independent pixels has −24.70.
 CALIBRATED = -19.1
 
 ESTIMATORS: dict[str, scg.Estimator] = {

@@ -12,7 +12,7 @@ from scg.distributions.base import Distribution
 from scg.distributions.constraints import Constraint
 from scg.errors import DeclarationError
 from scg.graph.costs import Observation, check_distribution, cost_of, cost_of_observation
-from scg.graph.nodes import Nodes
+from scg.graph.nodes import NamedNodes
 from scg.graph.parameters import (
     Initializer,
     Parameter,
@@ -43,7 +43,7 @@ SAMPLE = Op(
 
 
 @kind("a scg.Graph")
-class CoreGraph(Nodes):
+class CoreGraph(NamedNodes):
     """What a graph is declared with; users hold its subclass :class:`scg.face.Graph`."""
 
     # --- declaring ----------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from scg.arguments import said
 from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode, describe
-from scg.ir.op import OPS, constant
+from scg.ir.op import constant
+from scg.ops.elementwise import cast, where
 from scg.ops.gradient import observed
 
 
@@ -45,7 +46,7 @@ def cost_of(name: str, node: Expr, mask: Expr | None) -> Expr:
         node = _masked(name, node, mask)
     # A cost is deterministic: a stochastic node must be an ancestor of it to get credit.
     plain = node.kind == "float" and not isinstance(node, StochasticNode)
-    return node if plain else OPS["float"](node)
+    return node if plain else cast(node)
 
 
 def cost_of_observation(name: str, seen: Observation) -> Expr:
@@ -54,16 +55,15 @@ def cost_of_observation(name: str, seen: Observation) -> Expr:
     if node.shape != dist.shape:
         raise DeclarationError(
             f"observation {name!r}: the value has event shape {node.shape}, but "
-            f"{type(dist).__name__} draws events of shape {dist.shape}"
+            f"{type(dist).__name__} has events of shape {dist.shape}"
         )
     if dist.kind == "int" and node.kind != "int":
         raise DeclarationError(
-            f"observation {name!r}: {type(dist).__name__} draws integers, got {describe(node)} "
+            f"observation {name!r}: {type(dist).__name__} has integer values, got {describe(node)} "
             f'of kind {node.kind}; declare data with kind="int"'
         )
     if node.value is not None and mask is None and dist.support.fixed:
-        complaint = dist.support.complaint(node.value)
-        if complaint:
+        if complaint := dist.support.complaint(node.value):
             raise DeclarationError(f"observation {name!r}: the value {complaint}")
     own = [x for x in (node, *dist.parameters.values()) if isinstance(x, Expr)]
     if mask is not None and not set(mask.plates) <= {p for x in own for p in x.plates}:
@@ -84,4 +84,4 @@ def _masked(name: str, value: Expr, mask: Expr) -> Expr:
             f"cost {name!r}: the mask is {describe(mask)}, but masks {describe(value)}; "
             "it needs the same shape and no other plates"
         )
-    return OPS["where"](mask, value, 0.0)
+    return where(mask, value, 0.0)

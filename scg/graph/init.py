@@ -12,12 +12,16 @@ from scg.errors import DeclarationError
 
 
 def zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Fill with zeros."""
+    """Fill with zeros: the default, for biases and for logits that start at 1/2."""
     return np.zeros(shape)
 
 
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Uniform on ±√(6 / (fan in + fan out)); Glorot and Bengio (2010), eq. 16."""
+    """Uniform on ±√(6 / (fan in + fan out)), for the weights of a layer.
+
+    Fan in and fan out are the first and the last length of the shape. Glorot and Bengio (2010),
+    equation 16.
+    """
     fan_in, fan_out = (shape[0], shape[-1]) if len(shape) > 1 else (shape[0] if shape else 1, 1)
     bound = np.sqrt(6.0 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, shape)
@@ -30,7 +34,7 @@ class ConstantValues:
     value: float
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the number in every element."""
+        """An array of the number."""
         return np.full(shape, float(self.value))
 
 
@@ -41,7 +45,7 @@ class NormalValues:
     scale: float
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Draw all elements."""
+        """An array of independent normals."""
         return self.scale * rng.standard_normal(shape)
 
 
@@ -52,7 +56,7 @@ class GivenValues:
     value: np.ndarray
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Return a copy."""
+        """A copy of the array."""
         return self.value.copy()
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _RESERVED = "/@#"
 
 
-class Nodes:
+class NamedNodes:
     """The named nodes of a graph: names are unique, and every plate of a name is one plate.
 
     Attributes

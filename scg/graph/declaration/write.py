@@ -31,9 +31,9 @@ def write(graph: CoreGraph) -> str:
     DeclarationError
         If an initializer, a constraint or an op has no name, or a number is not finite.
     """
-    writer = _Writer(graph)
-    nodes = list(writer.nodes())
-    plates = as_plates(plate for expr in writer.tokens for plate in expr.plates)
+    tokens = _Tokens(graph)
+    nodes = list(tokens.nodes())
+    plates = as_plates(plate for expr in tokens.known for plate in expr.plates)
     head = {"schema": SCHEMA, "name": graph.name, "plates": {p.name: _plate(p) for p in plates}}
     lines = [f"{_text(key)}: {_text(value)}" for key, value in head.items()]
     body = ",\n  ".join(f"{_text(token)}: {_text(record)}" for token, record in nodes)
@@ -49,12 +49,12 @@ def _plate(plate: Plate) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-class _Writer:
+class _Tokens:
     """Gives each expression a token: its name, or # and a number."""
 
     def __init__(self, graph: CoreGraph):
         self.graph = graph
-        self.tokens: dict[Expr, str] = {}
+        self.known: dict[Expr, str] = {}
         self.custom: dict[str, Operation] = {}
 
     def nodes(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,18 +62,18 @@ class _Writer:
         for name, (node, role) in self.graph.roles.items():
             if role == "parameter":
                 parameter = self.graph.parameters[name]
-                self.tokens[node] = name
+                self.known[node] = name
                 yield name, {"parameter": self._parameter(name, parameter)}
                 continue
-            for expr in topological([node], known=self.tokens):
+            for expr in topological([node], known=self.known):
                 if expr is not node or role not in ("data", "stochastic"):
-                    self.tokens[expr] = token = f"#{len(self.tokens)}"
+                    self.known[expr] = token = f"#{len(self.known)}"
                     yield token, self._expression(expr, name)
             if role in ("data", "stochastic"):
-                self.tokens[node] = name
+                self.known[node] = name
                 yield name, self._leaf(node) if role == "data" else self._sample(node, name)
             else:
-                yield name, {role: {"node": self.tokens[node]}}
+                yield name, {role: {"node": self.known[node]}}
 
     def _parameter(self, name: str, parameter: Parameter) -> dict[str, Any]:
         start = parameter.init
@@ -96,7 +96,7 @@ class _Writer:
         law = {
             "family": node.attrs["family"].__name__,
             "static": _attribute(node.attrs["static"], name),
-            "args": [self.tokens[arg] for arg in node.args],
+            "args": [self.known[arg] for arg in node.args],
         }
         return {"sample": law} | _on(node)
 
@@ -111,7 +111,7 @@ class _Writer:
             return {"unconstrained": expr.attrs["name"]}
         if expr.op is PLATE_SIZE:
             return {"plate_size": expr.attrs["plate"].name}
-        args = [self.tokens[arg] for arg in expr.args]
+        args = [self.known[arg] for arg in expr.args]
         if expr.op.label:
             return {"custom": self._custom(expr), "args": args}
         attrs = {key: _attribute(value, name) for key, value in expr.attrs.items()}
