@@ -23,7 +23,7 @@ from scg.graph.core import CoreGraph
 from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.ir.origin import Origin
-from scg.run.curvature import directional
+from scg.run.curvature import directional, hessian
 from scg.run.finish import finish
 from scg.run.step import Step
 
@@ -116,8 +116,12 @@ def compile(
         outputs |= _own_gradients(surrogate, "objective", surrogate.objective)
     if "variance" in kinds:
         outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
+    curvature = None
+    if order == 2:
+        products = directional(graph, grads)
+        curvature = finish(products, dtype, backend)
+        outputs |= hessian(graph, products)
     program = finish(outputs, dtype, backend)
-    curvature = finish(directional(graph, grads), dtype, backend) if order == 2 else None
     graph.origin = Origin()
     return Step(graph, plan, surrogate, program, curvature, check_finite)
 

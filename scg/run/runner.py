@@ -49,8 +49,8 @@ class Runner:
 
     @cached_property
     def outcomes(self) -> Outcomes:
-        """Runs the programs on given noise."""
-        return Outcomes(self.graph, self.program, self.curvature)
+        """Runs the program on given noise."""
+        return Outcomes(self.program)
 
     @cached_property
     def guard(self) -> Guard:
@@ -60,7 +60,7 @@ class Runner:
     @cached_property
     def is_plain(self) -> bool:
         """Whether the program alone makes a result, so that kernels may draw their own noise."""
-        return self.curvature is None and not self.check_finite
+        return not self.check_finite
 
     # --- arguments --------------------------------------------------------------------------------
     @cached_property

@@ -137,8 +137,7 @@ class FusedUpdate(Update):
 def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> Update:
     """Return what makes updates: one program where a compiled step can hold the optimizers."""
     compiled = step.program.backend != "numpy"
-    plain = step.curvature is None and not step.check_finite
-    if compiled and plain and optimizer.is_rule and own_optimizer.is_rule:
+    if compiled and not step.check_finite and optimizer.is_rule and own_optimizer.is_rule:
         return FusedUpdate(step, optimizer, own_optimizer)
     return Update(step, optimizer, own_optimizer)
 

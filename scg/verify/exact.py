@@ -29,7 +29,7 @@ from scg.ops.elementwise import equal, exp, log, possible, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
 from scg.run.binding import bind
-from scg.run.curvature import assemble, directional, directions, shapes_of
+from scg.run.curvature import assemble, directional, hessian, shapes_of
 from scg.run.finish import finish
 
 LIMIT = 1 << 20
@@ -67,13 +67,10 @@ class Exact:
     def hessian(self) -> dict[str, dict[str, np.ndarray]]:
         """Second derivatives."""
         enumeration = self._enumeration
-        program = finish(directional(enumeration.graph, enumeration.grads))
-        rows = [
-            enumeration.total(program, {**self._values, **direction}, self._sizes)
-            for direction in directions(enumeration.graph)
-        ]
-        stacked = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-        return assemble(shapes_of(enumeration.graph), stacked)
+        products = directional(enumeration.graph, enumeration.grads)
+        program = finish(hessian(enumeration.graph, products))
+        rows = enumeration.total(program, self._values, self._sizes)
+        return assemble(shapes_of(enumeration.graph), rows)
 
     def __repr__(self) -> str:
         grads = ", ".join(f"{name}: {value}" for name, value in self.grads.items())

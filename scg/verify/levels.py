@@ -32,7 +32,7 @@ class Level:
 
 def levels(step: Step, sizes: Sizes) -> list[Level]:
     """Order the noise of a step: leaves as cells where possible, else elements as integrals."""
-    outputs = {**step.program.outputs, **(step.curvature.outputs if step.curvature else {})}
+    outputs = step.program.outputs
     draws = [term.draw for term in step.surrogate.terms.values()]
     couplings = [(*d.coupling, d.plate) for d in draws if d.coupling and d.plate]
     replaced, coupled = stand_in(outputs, couplings)

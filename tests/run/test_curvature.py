@@ -1,0 +1,83 @@
+"""Hessians and their products with vectors: one truth, on both backends."""
+
+import numpy as np
+import pytest
+
+import scg
+
+
+@pytest.fixture
+def g():
+    g = scg.Graph("model")
+    batch = scg.Plate("batch")
+    x = g.data("x", shape=3, plates=batch)
+    w, c = g.parameter("w", [[0.3, -0.5], [0.8, 0.1], [-0.2, 0.4]]), g.parameter("c", 0.2)
+    b = g.sample("b", scg.Bernoulli(logits=x @ w + c))
+    g.cost("loss", (np.sum(b * np.array([1.0, -2.0])) - c) ** 2)
+    return g
+
+
+X = np.array([[1.0, -0.5, 0.2], [0.3, 0.8, -1.0]])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("runs", [1, 7, 5000])
+def test_products_are_those_of_the_hessian_of_the_same_seed(g, backend, runs):
+    step = scg.compile(g, scg.LeaveOneOut(samples=3), order=2, backend=backend)
+    params = g.init(seed=0)
+    vector = {"w": np.arange(6.0).reshape(3, 2), "c": -0.5}
+    hessian = step(params, seed=3, runs=runs, x=X).hessian
+    found = step.hvp(params, vector, seed=3, runs=runs, data={"x": X})
+    for a in params:
+        wanted = sum(
+            np.tensordot(hessian[a][b], vector[b], axes=np.ndim(vector[b])) for b in params
+        )
+        np.testing.assert_allclose(found[a], wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_hessians_are_exact_by_enumeration(g, backend):
+    step = scg.compile(g, scg.Enumeration(), order=2, backend=backend)
+    params = g.init(seed=0)
+    truth = scg.exact(g, params, data={"x": X}).hessian
+    for found in (
+        step(params, seed=0, x=X).hessian,
+        step(params, seed=0, runs=3, x=X).hessian,
+        step.bind(params, x=X)(0).hessian,
+        step(params, noise=step.noise(seed=0, runs=2, data={"x": X}), x=X).hessian,
+    ):
+        for a in params:
+            for b in params:
+                assert found[a][b].shape == np.shape(params[a]) + np.shape(params[b])
+                np.testing.assert_allclose(found[a][b], truth[a][b], rtol=1e-9, atol=1e-12)
+
+
+def test_a_hessian_without_second_derivatives_is_zero():
+    g = scg.Graph("linear")
+    w = g.parameter("w", [1.0, 2.0])
+    g.cost("loss", np.sum(w) + g.parameter("c", 3.0) ** 2)
+    step = scg.compile(g, order=2)
+    found = step(g.init(seed=0), seed=0).hessian
+    assert found["w"]["w"].tolist() == [[0, 0], [0, 0]] and found["w"]["c"].tolist() == [0, 0]
+    assert found["c"]["c"] == 2.0
+    assert step.hvp(g.init(seed=0), {"w": [1, 1], "c": 2}, seed=0)["c"] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("vector", "words"),
+    [
+        ({"w": np.zeros((3, 2))}, "vector lacks 'c'"),
+        ({"w": np.zeros((3, 2)), "c": 0.0, "d": 0.0}, "vector has an unknown 'd'"),
+        ({"w": np.zeros(3), "c": 0.0}, r"vector 'w': expected an array of shape \(3, 2\)"),
+        ([1.0], "vector must be a mapping"),
+    ],
+)
+def test_wrong_vectors_are_errors(g, vector, words):
+    step = scg.compile(g, scg.ScoreFunction(), order=2)
+    with pytest.raises(scg.CallError, match=words):
+        step.hvp(g.init(seed=0), vector, seed=0, data={"x": X})
+
+
+def test_products_need_order_two(g):
+    with pytest.raises(scg.CallError, match="order=2"):
+        scg.compile(g, scg.ScoreFunction()).hvp(g.init(seed=0), {}, seed=0, data={"x": X})
