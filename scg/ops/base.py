@@ -75,7 +75,7 @@ def special(
 
 
 def scipy_function(name: str) -> Callable[..., Any]:
-    """Return a function of ``scipy.special``, which is loaded when it is first called."""
+    """Function of ``scipy.special``, which is imported at the first call."""
 
     def rule(*args: Any) -> Any:
         import scipy.special

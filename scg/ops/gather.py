@@ -184,7 +184,7 @@ _one_hot = Op(
 
 
 def one_hot(k: Any, depth: int) -> Any:
-    """Return a vector of `depth` entries, one at position `k` and zero elsewhere."""
+    """Vector of `depth` entries: one at position `k`, zero elsewhere."""
     if isinstance(k, Expr) and k.kind != "int":
         raise DeclarationError(f"scg.one_hot: expected an integer node, got {k!r} ({k.kind})")
     depth = integer(depth, "scg.one_hot: depth", 1)

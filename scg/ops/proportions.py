@@ -29,7 +29,7 @@ def _wide(x: Any) -> Any:
 
 
 def _times(c: Any, log_x: Any) -> Any:
-    """Return c log x, zero where c is zero."""
+    """c log x, zero where c is zero."""
     return np.where(c == 0, 0.0, c) * np.where(c == 0, 0.0, log_x)
 
 
@@ -94,9 +94,9 @@ gamma_core = special(
 
 
 def gamma_log_density(x: Any, a: Any, b: Any, reciprocal: bool = False) -> Any:
-    """Return a log b + (a − 1) log x − b x − log Γ(a), by Stirling's formula.
+    """Gamma log-density a log b + (a − 1) log x − b x − log Γ(a), by Stirling's formula.
 
-    Of a reciprocal, that is the log-density at 1 / x.
+    For a reciprocal `x` it is the log-density at 1 / x.
     """
     scale = 0.5 * log(a) + stirling(a, order=0) + HALF_LOG_2PI
     return gamma_core(x, a, b, reciprocal=reciprocal) - scale
@@ -188,7 +188,7 @@ beta_core = special(
 
 
 def beta_log_density(x: Any, a: Any, b: Any, logit: bool = False) -> Any:
-    """Return (a − 1) log p + (b − 1) log(1 − p) − log B(a, b) with p = x, or σ(x) for a logit."""
+    """Beta log-density (a − 1) log p + (b − 1) log(1 − p) − log B(a, b); p is x, or σ(x)."""
     n = a + b
     remainder = stirling(n, order=0) - stirling(a, order=0) - stirling(b, order=0)
     scale = 0.5 * (log(n) + log1p(b / a) + log1p(a / b)) + remainder - HALF_LOG_2PI
@@ -217,7 +217,7 @@ def _added_trial(x: Any, p: Any, n: int) -> Any:
 
 
 def binomial_probability(x: Any, p: Any, n: int) -> Any:
-    """Return the probability of a number x of successes among n trials, 0 below 0 and above n."""
+    """Probability of x successes among n trials; 0 below 0 and above n."""
     with np.errstate(all="ignore"):
         logp = beta_log_density(p, x + 1.0, n + 1.0 - x) - math.log(n + 1.0)
         return _probability(logp, x, p, n=n)
@@ -290,7 +290,7 @@ log_ratio = special(
     lambda g, out, x, y: -g / y,
     numpy=_log_ratio,
 )
-#: x log(x / y) − x + y: the divergence of two Poisson laws, and the large part of many.
+#: x log(x / y) − x + y: the divergence of two Poisson distributions, and a part of many others.
 relative_entropy = special(
     "relative_entropy",
     lambda g, out, x, y: g * log_ratio(x, y),

@@ -13,7 +13,7 @@ from scg.special import incomplete_beta
 
 
 def _scores(a: Any, b: Any, s: Any) -> tuple[Any, Any]:
-    """Return the derivatives of the log-density f of s in a and b."""
+    """Derivatives in a and b of the logarithm of the density f of s."""
     total = digamma(a + b)
     return total - digamma(a) - softplus(-s), total - digamma(b) - softplus(s)
 

@@ -1,4 +1,4 @@
-"""Special functions; SciPy is loaded when a value is first computed."""
+"""Special functions: gamma, error and Bessel functions, quantiles, with all their derivatives."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _ERF = 2.0 / math.sqrt(math.pi)  # derivative of erf at 0
 
 
 def _of_order(order: int, *values: Any) -> Any:
-    """Return one of the values for order 0, 1, ...; what lies beyond is not known."""
+    """The value for this order, of those for orders 0, 1, ...; higher ones are an error."""
     if order >= len(values):
         raise UnsupportedError(
-            f"a special function has no derivative of order {len(values) + 1} here: its law can be "
-            "differentiated less often"
+            f"a special function has no derivative of order {len(values) + 1} here; differentiate "
+            "the distribution less often"
         )
     return values[order]
 
 
 def _next(order: int) -> int:
-    """Return the order of one more derivative, of which the kernels know three."""
+    """Order of one more derivative, of which kernels know three."""
     return _of_order(order, 1, 2, 3)
 
 
@@ -46,7 +46,7 @@ _polygamma = special(
 
 
 def polygamma(a: Any, order: int) -> Any:
-    """Return the derivative of digamma of some order."""
+    """Derivative of digamma, of some order; order 0 is digamma itself."""
     return _polygamma(a, order=integer(order, "polygamma: order", 0))
 
 
@@ -59,7 +59,7 @@ def gamma_density(a: Any, x: Any) -> Any:
 
 
 def _density_derivative(a: Any, x: Any, order: int) -> Any:
-    """Return the derivative in `a` of the gamma density, of order 0, 1 or 2."""
+    """Derivative in `a` of the gamma density, of order 0, 1 or 2."""
     score = log(x) - digamma(a)
     factor = _of_order(order, 1.0, score, square(score) - polygamma(a, order=1))
     return gamma_density(a, x) * factor
@@ -78,7 +78,7 @@ gammainc = special(
     lambda g, y, a, x: g * gammainc_da(a, x, order=1),
     lambda g, y, a, x: g * gamma_density(a, x),
 )
-#: The inverse CDF of the standard gamma law, with its implicit VJP (Figurnov et al. 2018, eq. 5).
+#: Quantile of the standard gamma distribution, with its implicit VJP (Figurnov et al. 2018, eq. 5).
 gammaincinv = special(
     "gammaincinv",
     lambda g, y, a, u: -(g * gammainc_da(a, y, order=1)) / gamma_density(a, y),
@@ -86,7 +86,7 @@ gammaincinv = special(
 )
 
 
-# --- the gamma law in logarithms --------------------------------------------------------------
+# --- the gamma distribution in logarithms -----------------------------------------------------
 #: G_k(a, y) = ∂_a^k P(a, x) / (x p(x)) at x = exp(y), k = order ≥ 1. Its derivatives follow from
 #: ∂_a x p(x) = s x p(x) with s = y − ψ(a), and ∂_y x p(x) = (a − x) x p(x).
 gamma_implicit = special(
@@ -101,12 +101,12 @@ gamma_implicit = special(
 
 
 def _score_power(a: Any, y: Any, order: int) -> Any:
-    """Return ∂_a^k of the density of y over that density, k = 1 or 2."""
+    """∂_a^k of the density of y over that density, k = 1 or 2."""
     score = y - digamma(a)
     return _of_order(order - 1, score, square(score) - polygamma(a, order=1))
 
 
-#: log x with P(a, x) = u: a gamma variate in logarithms does not underflow for small a.
+#: log x with P(a, x) = u: in logarithms, a gamma variate does not underflow for small a.
 log_gammaincinv = special(
     "log_gammaincinv",
     lambda g, y, a, u: -(g * gamma_implicit(a, y, order=1)),
@@ -130,7 +130,7 @@ stirling = special(
 
 
 def betaln(a: Any, b: Any) -> Any:
-    """Return log Γ(a) + log Γ(b) − log Γ(a + b), by Stirling's formula: nothing large cancels."""
+    """log Γ(a) + log Γ(b) − log Γ(a + b), by Stirling's formula: large terms do not cancel."""
     total = a + b
     remainder = stirling(a, order=0) + stirling(b, order=0) - stirling(total, order=0)
     main = (0.5 - a) * log1p(b / a) + (0.5 - b) * log1p(a / b) - 0.5 * log(total)
@@ -166,7 +166,7 @@ _normal_hazard = special(
 log_ndtr = special("log_ndtr", lambda g, y, a: g * _normal_hazard(a), turns=("saturating", 0))
 
 # --- Bessel functions, times exp(−|x|) --------------------------------------------------------
-#: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 under the von Mises law.
+#: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 for a von Mises t.
 log_i0e = special(
     "log_i0e",
     lambda g, y, k, order: g * log_i0e(k, order=_next(order)),
@@ -176,12 +176,12 @@ log_i0e = special(
 
 
 def _half(x: Any, y: Any) -> Any:
-    """exp(−|x|) I₁(x) / x, given exp(−|x|) I₁(x), which is rounded where x is subnormal."""
+    """exp(−|x|) I₁(x) / x for y = exp(−|x|) I₁(x), which is rounded where x is subnormal."""
     small = less(absolute(x), 1e-30)
     return where(small, 0.5, y / where(small, 1.0, x))
 
 
-# I₁ − I₀ = I₀ (log exp(−x) I₀)' for x > 0, so that nothing cancels
+# For x > 0, I₁ − I₀ = I₀ (log exp(−x) I₀)': no terms cancel.
 i0e = special(
     "i0e", lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1)), smooth=False
 )
@@ -216,12 +216,12 @@ von_mises_variance = special(
 
 
 def von_mises_log_density(k: Any, x: Any) -> Any:
-    """Return κ (cos x − 1) − log(2π exp(−κ) I₀(κ))."""
+    """κ (cos x − 1) − log(2π exp(−κ) I₀(κ))."""
     return -2.0 * k * square(sin(0.5 * x)) - log_i0e(k, order=0) - 2.0 * HALF_LOG_2PI
 
 
 def _von_mises_density(k: Any, x: Any, order: int) -> Any:
-    """Return the derivative in κ of the density, of order 0, 1 or 2."""
+    """Derivative in κ of the density, of order 0, 1 or 2."""
     score = -2.0 * square(sin(0.5 * x)) - log_i0e(k, order=1)
     factor = _of_order(order, 1.0, score, square(score) - log_i0e(k, order=2))
     return exp(von_mises_log_density(k, x)) * factor
