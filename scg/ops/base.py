@@ -60,6 +60,16 @@ def elementwise(name: str, numpy: Callable[..., Any], *vjps: Vjp | None, **trait
     return op
 
 
+def function(numpy: np.ufunc, *vjps: Vjp | None, own: bool = False, **traits: Any) -> Op:
+    """Declare a function of one number that NumPy has and kernels call by the same name.
+
+    Kernels call functions of the library for `own` ones, which run on whole vectors.
+    """
+    name = numpy.__name__
+    kernel = f"{name}_{{code}}({{0}})" if own else f"{name}({{0}})"
+    return elementwise(name, numpy, *vjps, kernel=kernel, **traits)
+
+
 def special(
     name: str, *vjps: Vjp | None, numpy: Callable[..., Any] | None = None, **traits: Any
 ) -> Op:

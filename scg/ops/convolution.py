@@ -77,11 +77,7 @@ _windows = Op(
     ),
     kind="same",
     linear=(0,),
-    attributes={
-        "size": attributes.pair,
-        "stride": attributes.pair,
-        "dilation": attributes.pair,
-    },
+    attributes={"size": attributes.pair, "stride": attributes.pair, "dilation": attributes.pair},
 )
 #: The adjoint: windows are added up where they overlap.
 _fold = Op(

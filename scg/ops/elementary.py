@@ -9,48 +9,36 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
-from scg.ops.base import elementwise
-from scg.ops.elementwise import JUMPS, maximum, minimum, sigmoid_of, square
+from scg.ops.base import elementwise, function
+from scg.ops.elementwise import (
+    EXPONENTIAL,
+    JUMPS,
+    POSITIVE,
+    UNIT,
+    WAVE,
+    maximum,
+    minimum,
+    sigmoid_of,
+    square,
+)
 
 _LN2 = math.log(2.0)
 
 # --- exponential, trigonometric and hyperbolic ------------------------------------------------
-exp2 = elementwise(
-    "exp2", np.exp2, lambda g, y, a: g * (_LN2 * y), kernel="exp2({0})", turns=("exponential", 0)
-)
-log2 = elementwise("log2", np.log2, lambda g, y, a: g / (_LN2 * a), kernel="log2({0})")
-log10 = elementwise(
-    "log10", np.log10, lambda g, y, a: g / (math.log(10.0) * a), kernel="log10({0})"
-)
-sin = elementwise("sin", np.sin, lambda g, y, a: g * cos(a), kernel="sin({0})", turns=("wave", 0))
-cos = elementwise(
-    "cos", np.cos, lambda g, y, a: -(g * sin(a)), kernel="cos({0})", turns=("wave", 0)
-)
-tan = elementwise(
-    "tan", np.tan, lambda g, y, a: g * (1.0 + square(y)), kernel="tan({0})", turns=("wave", 0)
-)
-arctan = elementwise(
-    "arctan", np.arctan, lambda g, y, a: g / (1.0 + square(a)), kernel="arctan({0})"
-)
-sinh = elementwise(
-    "sinh", np.sinh, lambda g, y, a: g * cosh(a), kernel="sinh({0})", turns=("exponential", 0)
-)
-cosh = elementwise(
-    "cosh", np.cosh, lambda g, y, a: g * sinh(a), kernel="cosh({0})", turns=("exponential", 0)
-)
+exp2 = function(np.exp2, lambda g, y, a: g * (_LN2 * y), turns=EXPONENTIAL)
+log2 = function(np.log2, lambda g, y, a: g / (_LN2 * a))
+log10 = function(np.log10, lambda g, y, a: g / (math.log(10.0) * a))
+sin = function(np.sin, lambda g, y, a: g * cos(a), turns=WAVE)
+cos = function(np.cos, lambda g, y, a: -(g * sin(a)), turns=WAVE)
+tan = function(np.tan, lambda g, y, a: g * (1.0 + square(y)), turns=WAVE)
+arctan = function(np.arctan, lambda g, y, a: g / (1.0 + square(a)))
+sinh = function(np.sinh, lambda g, y, a: g * cosh(a), turns=EXPONENTIAL)
+cosh = function(np.cosh, lambda g, y, a: g * sinh(a), turns=EXPONENTIAL)
 
 
 # --- rounding: constant almost everywhere -------------------------------------------------------
 floor, ceil, rint = (
-    elementwise(
-        f.__name__,
-        f,
-        None,
-        kind="number",
-        kernel=f"{f.__name__}({{0}})",
-        kernels={"int": "{0}"},
-        **JUMPS,
-    )
+    function(f, None, kind="number", kernels={"int": "{0}"}, **JUMPS)
     for f in (np.floor, np.ceil, np.rint)
 )
 
@@ -87,14 +75,14 @@ def _open_positive(x: Any) -> Any:
 #: A sample that rounds to the end of its support is moved to the nearest number inside, in the
 #: program's precision. Like every rounding this has the derivative of the exact function.
 open_unit = elementwise(
-    "open_unit", _open_unit, lambda g, y, x: g, kernel="open_unit_{code}({0})", range=(0.0, 1.0)
+    "open_unit", _open_unit, lambda g, y, x: g, kernel="open_unit_{code}({0})", range=UNIT
 )
 open_positive = elementwise(
     "open_positive",
     _open_positive,
     lambda g, y, x: g,
     kernel="open_positive_{code}({0})",
-    range=(0.0, np.inf),
+    range=POSITIVE,
 )
 
 
@@ -110,12 +98,12 @@ open_exp = elementwise(
     _open_exp,
     lambda g, y, x: g * y,
     kernel="open_positive_{code}(exp_{code}({0}))",
-    range=(0.0, np.inf),
+    range=POSITIVE,
 )
 open_sigmoid = elementwise(
     "open_sigmoid",
     lambda x: _open_unit(sigmoid_of(x)),
     lambda g, y, x: g * (y * (1.0 - y)),
     kernel="open_unit_{code}(sigmoid_{code}({0}))",
-    range=(0.0, 1.0),
+    range=UNIT,
 )

@@ -12,9 +12,12 @@ from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.operation import Operation
 from scg.ir.walk import rewrite, topological
-from scg.ops.base import broadcast, elementwise
+from scg.ops.base import broadcast, elementwise, function
 
 JUMPS: dict[str, Any] = {"continuous": False, "smooth": False}
+DIFFERENCE, SIGN, TOUCHING = ("difference", 0), ("sign", 0), ("touching", 0)
+EXPONENTIAL, SATURATING, WAVE = ("exponential", 0), ("saturating", 0), ("wave", 0)
+UNIT, POSITIVE = (0.0, 1.0), (0.0, np.inf)
 
 # --- arithmetic -----------------------------------------------------------------------------
 add = elementwise(
@@ -62,7 +65,7 @@ square = elementwise(
     lambda g, y, a: g * (2.0 * a),
     kind="number",
     kernel="{0} * {0}",
-    range=(0.0, np.inf),
+    range=POSITIVE,
 )
 
 
@@ -82,58 +85,35 @@ def _softplus_of(a: Any) -> Any:
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
 
 
-exp = elementwise(
-    "exp",
-    np.exp,
-    lambda g, y, a: g * y,
-    kernel="exp_{code}({0})",
-    turns=("exponential", 0),
-    range=(0.0, np.inf),
-)
-log = elementwise(
-    "log", np.log, lambda g, y, a: g / a, kernel="log_{code}({0})", turns=("touching", 0)
-)
-log1p = elementwise("log1p", np.log1p, lambda g, y, a: g / (1.0 + a), kernel="log1p_{code}({0})")
-expm1 = elementwise(
-    "expm1",
-    np.expm1,
-    lambda g, y, a: g * exp(a),
-    kernel="expm1_{code}({0})",
-    turns=("exponential", 0),
-)
-sqrt = elementwise(
-    "sqrt", np.sqrt, lambda g, y, a: g * (0.5 / y), kernel="sqrt({0})", turns=("touching", 0)
-)
-tanh = elementwise(
-    "tanh",
-    np.tanh,
-    lambda g, y, a: g * _sech_squared(a),
-    kernel="tanh_{code}({0})",
-    turns=("saturating", 0),
-)
+exp = function(np.exp, lambda g, y, a: g * y, own=True, turns=EXPONENTIAL, range=POSITIVE)
+log = function(np.log, lambda g, y, a: g / a, own=True, turns=TOUCHING)
+log1p = function(np.log1p, lambda g, y, a: g / (1.0 + a), own=True)
+expm1 = function(np.expm1, lambda g, y, a: g * exp(a), own=True, turns=EXPONENTIAL)
+sqrt = function(np.sqrt, lambda g, y, a: g * (0.5 / y), turns=TOUCHING)
+tanh = function(np.tanh, lambda g, y, a: g * _sech_squared(a), own=True, turns=SATURATING)
 #: 1 − tanh², accurate where tanh is near one.
 _sech_squared = elementwise(
     "sech_squared",
     _sech_squared_of,
     lambda g, y, a: g * (-2.0 * (y * tanh(a))),
     kernel="{code}(4) * sigmoid_{code}({0} + {0}) * sigmoid_{code}(-{0} - {0})",
-    turns=("saturating", 0),
+    turns=SATURATING,
 )
 sigmoid = elementwise(
     "sigmoid",
     sigmoid_of,
     lambda g, y, a: g * (y * sigmoid(-a)),
     kernel="sigmoid_{code}({0})",
-    turns=("saturating", 0),
-    range=(0.0, 1.0),
+    turns=SATURATING,
+    range=UNIT,
 )
 softplus = elementwise(
     "softplus",
     _softplus_of,
     lambda g, y, a: g * sigmoid(a),
     kernel="softplus_{code}({0})",
-    turns=("saturating", 0),
-    range=(0.0, np.inf),
+    turns=SATURATING,
+    range=POSITIVE,
 )
 sign = elementwise(
     "sign",
@@ -142,7 +122,7 @@ sign = elementwise(
     kind="number",
     kernel="({one} if {0} > {zero} else (-{one} if {0} < {zero} else {0}))",
     **JUMPS,
-    turns=("sign", 0),
+    turns=SIGN,
 )
 absolute = elementwise(
     "abs",
@@ -152,8 +132,8 @@ absolute = elementwise(
     smooth=False,
     kernel="abs({0})",
     kernels={"bool": "{0}"},
-    turns=("sign", 0),
-    range=(0.0, np.inf),
+    turns=SIGN,
+    range=POSITIVE,
 )
 relu = elementwise(
     "relu",
@@ -162,7 +142,7 @@ relu = elementwise(
     kind="number",
     smooth=False,
     kernel="({0} if ({0} > {zero} or {0} != {0}) else {zero})",
-    turns=("sign", 0),
+    turns=SIGN,
 )
 
 # --- comparisons and selection --------------------------------------------------------------
@@ -174,7 +154,7 @@ greater, greater_equal, less, less_equal, equal, not_equal = COMPARISONS = tuple
         None,
         kind="bool",
         kernel=f"{{0}} {operator} {{1}}",
-        turns=("difference", 0),
+        turns=DIFFERENCE,
         **JUMPS,
     )
     for f, operator in (
@@ -224,7 +204,7 @@ minimum = elementwise(
     smooth=False,
     kernel="({0} if ({0} < {1} or {0} != {0}) else {1})",
     kernels={"bool": "{0} & {1}"},
-    turns=("difference", 0),
+    turns=DIFFERENCE,
 )
 maximum = elementwise(
     "maximum",
@@ -235,7 +215,7 @@ maximum = elementwise(
     smooth=False,
     kernel="({0} if ({0} > {1} or {0} != {0}) else {1})",
     kernels={"bool": "{0} | {1}"},
-    turns=("difference", 0),
+    turns=DIFFERENCE,
 )
 #: The first argument, but 0 where the weight is 0 and the value not finite.
 _possible = elementwise(

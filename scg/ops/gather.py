@@ -13,7 +13,7 @@ from scg.ir.op import Op
 from scg.ir.plate import ordered
 from scg.ops.attributes import axis, is_integer, over, positive
 from scg.ops.base import integer
-from scg.ops.elementwise import JUMPS
+from scg.ops.elementwise import JUMPS, UNIT
 
 
 # --- gather along the leading event axis, its adjoint, one-hot ----------------------------------
@@ -179,7 +179,7 @@ _one_hot = Op(
     **JUMPS,
     attributes={"depth": positive},
     positions=0,
-    range=(0.0, 1.0),
+    range=UNIT,
 )
 
 

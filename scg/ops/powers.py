@@ -13,7 +13,7 @@ import numpy as np
 from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ops.base import elementwise
-from scg.ops.elementwise import divide, multiply, negative, possible, square
+from scg.ops.elementwise import TOUCHING, divide, multiply, negative, possible, square
 from scg.ops.shape import reshape
 
 
@@ -40,7 +40,7 @@ _power = elementwise(
     lambda g, y, a, b: absorb(g, times_power(b, a, b - 1.0)),
     lambda g, y, a, b: g * (y * log_or_zero(a)),
     kernel="{0} ** {1}",
-    turns=("touching", 0),
+    turns=TOUCHING,
 )
 #: c a^b, zero where c is zero.
 times_power = elementwise(

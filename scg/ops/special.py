@@ -11,7 +11,19 @@ from scg.errors import UnsupportedError
 from scg.ops.attributes import between
 from scg.ops.base import integer, scipy_function, special
 from scg.ops.elementary import sin
-from scg.ops.elementwise import JUMPS, absolute, exp, less, log, log1p, sign, square, where
+from scg.ops.elementwise import (
+    JUMPS,
+    POSITIVE,
+    SATURATING,
+    absolute,
+    exp,
+    less,
+    log,
+    log1p,
+    sign,
+    square,
+    where,
+)
 from scg.special import incomplete_gamma, quantiles, von_mises
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -138,12 +150,10 @@ def betaln(a: Any, b: Any) -> Any:
 
 
 # --- the error function and the normal CDF ----------------------------------------------------
-erf = special("erf", lambda g, y, a: g * (_ERF * exp(-square(a))), turns=("saturating", 0))
-erfc = special("erfc", lambda g, y, a: -(g * (_ERF * exp(-square(a)))), turns=("saturating", 0))
+erf = special("erf", lambda g, y, a: g * (_ERF * exp(-square(a))), turns=SATURATING)
+erfc = special("erfc", lambda g, y, a: -(g * (_ERF * exp(-square(a)))), turns=SATURATING)
 erfinv = special("erfinv", lambda g, y, u: g * (exp(square(y)) / _ERF), kernel="erfinv_{code}({0})")
-ndtr = special(
-    "ndtr", lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI), turns=("saturating", 0)
-)
+ndtr = special("ndtr", lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI), turns=SATURATING)
 ndtri = special(
     "ndtri", lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI), kernel="ndtri_{code}({0})"
 )
@@ -163,7 +173,7 @@ _normal_hazard = special(
     numpy=_hazard,
     kernel=f"{{code}}({math.sqrt(2.0 / math.pi)} / erfcx(-f8({{0}}) / {math.sqrt(2.0)}))",
 )
-log_ndtr = special("log_ndtr", lambda g, y, a: g * _normal_hazard(a), turns=("saturating", 0))
+log_ndtr = special("log_ndtr", lambda g, y, a: g * _normal_hazard(a), turns=SATURATING)
 
 # --- Bessel functions, times exp(−|x|) --------------------------------------------------------
 #: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 for a von Mises t.
@@ -229,7 +239,7 @@ def _von_mises_density(k: Any, x: Any, order: int) -> Any:
 
 # --- quantiles of counts: constant almost everywhere ------------------------------------------
 poisson_quantile, binomial_quantile, negative_binomial_quantile = (
-    special(f"{f.__name__}_quantile", *(None,) * arguments, numpy=f, range=(0.0, np.inf), **JUMPS)
+    special(f"{f.__name__}_quantile", *(None,) * arguments, numpy=f, range=POSITIVE, **JUMPS)
     for f, arguments in (
         (quantiles.poisson, 2),
         (quantiles.binomial, 3),

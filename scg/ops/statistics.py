@@ -14,7 +14,7 @@ from scg.ir.op import Op
 from scg.ops import attributes
 from scg.ops.arrange import swapaxes
 from scg.ops.base import elementwise, normal_axes, one_axis
-from scg.ops.elementwise import JUMPS, absolute, cast, greater, multiply, negative, square
+from scg.ops.elementwise import JUMPS, SIGN, absolute, cast, greater, multiply, negative, square
 from scg.ops.powers import times_power
 from scg.ops.reductions import count, drop, max, mean, sum, unreduced
 from scg.ops.rows import last, vectors
@@ -167,7 +167,7 @@ _norm = Op(
     smooth=False,
     square=lambda x, axes: sum(square(x), axes),
     attributes={"axes": attributes.axes},
-    turns=("sign", 0),
+    turns=SIGN,
 )
 
 
