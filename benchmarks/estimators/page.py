@@ -40,6 +40,25 @@ TASKS = {
         "Measured likewise, after training with leave-one-out and four samples."
     )),
 }  # fmt: skip
+#: What the estimators require, in the words of a user.
+NEEDS = {
+    "reparameterized distribution": "samples are differentiable in the parameters.",
+    "continuous paths": "the costs are continuous in the sample, on each path to them.",
+    "finite support": "the node has at most 1024 values, all its elements taken together.",
+    "enough values": "it has at least K of them.",
+    "surviving plates": "no operation between the node and its costs mixes the elements of a plate.",
+    "coordinates": "the elements are independent and each has finitely many values.",
+    "binary values": "the distribution is `Bernoulli`.",
+    "classes": "the distribution is `Categorical` or `OneHotCategorical`.",
+    "mean": "the distribution has a mean.",
+    "mean field": "so do all nodes that are set to their means, and log p is defined there.",
+    "differentiable costs": "the costs have a derivative in the value of the node.",
+    "densities below": "the nodes below are single samples from their own distributions.",
+    "weak derivatives": "the parameters have a measure-valued derivative.",
+    "relaxation": "the distribution has a continuous relaxation (`Bernoulli`, `OneHotCategorical`).",
+    "smooth relaxations": "so do the nodes below, unless they are reparameterized.",
+    "latent density": "the sample is reparameterized, or a function of a continuous latent.",
+}
 Records = dict[tuple[str, str, str], dict[str, Any]]
 
 
@@ -68,6 +87,8 @@ def page(records: Records) -> Iterator[str]:
     yield from _table(
         ("estimator", "needs", "unbiased", "order", "evaluations"), map(_traits, ESTIMATORS)
     )
+    yield "\nThe conditions in the second column:\n"
+    yield from (f"- *{name}*: {meaning}" for name, meaning in NEEDS.items())
     yield "\n## What was measured\n"
     yield (
         "All variances are per run, on one batch, summed over gradient components. Each cell has "
