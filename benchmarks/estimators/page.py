@@ -46,7 +46,7 @@ NEEDS = {
     "continuous paths": "the costs are continuous in the sample, on each path to them.",
     "finite support": "the node has at most 1024 values, all its elements taken together.",
     "enough values": "it has at least K of them.",
-    "surviving plates": "no operation between the node and its costs mixes the elements of a plate.",
+    "surviving plates": "no operation between the node and a cost mixes the elements of a plate.",
     "coordinates": "the elements are independent and each has finitely many values.",
     "binary values": "the distribution is `Bernoulli`.",
     "classes": "the distribution is `Categorical` or `OneHotCategorical`.",
@@ -55,7 +55,7 @@ NEEDS = {
     "differentiable costs": "the costs have a derivative in the value of the node.",
     "densities below": "the nodes below are single samples from their own distributions.",
     "weak derivatives": "the parameters have a measure-valued derivative.",
-    "relaxation": "the distribution has a continuous relaxation (`Bernoulli`, `OneHotCategorical`).",
+    "relaxation": "the distribution has a relaxation (`Bernoulli` and `OneHotCategorical`).",
     "smooth relaxations": "so do the nodes below, unless they are reparameterized.",
     "latent density": "the sample is reparameterized, or a function of a continuous latent.",
 }
