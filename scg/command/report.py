@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,33 +37,12 @@ pre { overflow-x: auto; background: #f5f5f5; padding: 1rem; font-size: 13px }
 )
 
 
-@dataclass(frozen=True)
-class Contender:
-    """One estimator's run and its figures."""
+class Contender(NamedTuple):
+    """One estimator's step, its training run, and its figures by name."""
 
     step: Step
     run: Run
-    bound: float  #: The ELBO of the held-out digits, 50 samples each.
-    bound_stderr: float
-    variance: float  #: Mean over the elements of the gradient, on a batch common to all.
-    compile_time: float  #: Seconds, the first call included.
-    step_time: float  #: Milliseconds an update.
-
-    @property
-    def unbiased(self) -> bool:
-        """Whether the gradient is unbiased."""
-        return self.step.plan.unbiased
-
-    def figures(self) -> dict[str, Any]:
-        """The figures of the table, by name."""
-        return {
-            "unbiased": self.unbiased,
-            "held_out_bound": self.bound,
-            "held_out_bound_stderr": self.bound_stderr,
-            "gradient_variance": self.variance,
-            "compile_seconds": self.compile_time,
-            "update_milliseconds": self.step_time,
-        }
+    figures: dict[str, Any]
 
 
 def report(
@@ -84,7 +62,7 @@ def report(
         ]
         for label, contender in contenders.items()
     }
-    variances = {label: contender.variance for label, contender in contenders.items()}
+    variances = {n: figures["gradient_variance"] for n, figures in result["estimators"].items()}
     rows = summary(result["estimators"])
     table = grid([*rows[0]], [[*row.values()] for row in rows])
     sections = {

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from scg.arguments import checked, kind
 from scg.distributions.base import Distribution
@@ -242,21 +239,6 @@ class CoreGraph(NamedNodes):
         self._enter(full, cost, "cost")
 
     # --- using ----------------------------------------------------------------------------------
-    @checked("g.init(seed=0)")
-    def init(self, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
-        """Initial parameters by name; each depends on the seed and its own name alone."""
-        return initial(self.parameters, seed)
-
-    def unconstrained(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The numbers behind the values of constrained parameters; the others as they are.
-
-        Raises
-        ------
-        CallError
-            If a name is unknown, or a value violates its parameter's constraint.
-        """
-        return unconstrained(self.parameters, params)
-
-    def constrained(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
-        return constrained(self.parameters, numbers)
+    init = initial
+    unconstrained = unconstrained
+    constrained = constrained

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import MASKED, masked, said
+from scg.arguments import MASKED, checked, masked, said
 from scg.distributions.constraints import Constraint
 from scg.errors import CallError, DeclarationError, ScgError, UnsupportedError, did_you_mean
 from scg.graph.init import GivenValues, zeros
@@ -106,14 +106,13 @@ def constrained_node(name: str, leaf: Expr, constraint: Constraint) -> Expr:
         raise DeclarationError(f"parameter {name!r}: {error}") from error
 
 
-# --- values ---------------------------------------------------------------------------------------
-def initial(
-    parameters: Mapping[str, Parameter], seed: int | tuple[int, ...]
-) -> dict[str, np.ndarray]:
-    """Initial values; each depends on the seed and its own name alone."""
+# --- values: methods of graphs --------------------------------------------------------------------
+@checked("g.init(seed=0)")
+def initial(self: Any, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Initial parameters by name; each depends on the seed and its own name alone."""
     check_seed(seed)
     params = {}
-    for name, parameter in parameters.items():
+    for name, parameter in self.parameters.items():
         rng = np.random.default_rng([int(word) for word in stream_key(seed, f"init:{name}")])
         params[name] = value = _made(name, parameter, rng)
         shape, constraint = parameter.node.shape, parameter.constraint
@@ -142,10 +141,16 @@ def _made(name: str, parameter: Parameter, rng: np.random.Generator) -> np.ndarr
         ) from error
 
 
-def unconstrained(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers behind the values of constrained parameters; the others as they are."""
+def unconstrained(self: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers behind the values of constrained parameters; the others as they are.
+
+    Raises
+    ------
+    CallError
+        If a name is unknown, or a value violates its parameter's constraint.
+    """
     numbers = {}
-    for name, constraint, value in _with_constraints(parameters, values):
+    for name, constraint, value in _with_constraints(self.parameters, params):
         if constraint:
             value = value.astype(np.float64, copy=False)
             if complaint := constraint.complaint(value):
@@ -155,11 +160,11 @@ def unconstrained(parameters: Mapping[str, Parameter], values: Mapping[str, Any]
     return numbers
 
 
-def constrained(parameters: Mapping[str, Parameter], numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of unconstrained numbers: the inverse of :func:`unconstrained`."""
+def constrained(self: Any, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of unconstrained numbers: the inverse of :meth:`unconstrained`."""
     return {
         name: constraint.transform(number) if constraint else number
-        for name, constraint, number in _with_constraints(parameters, numbers)
+        for name, constraint, number in _with_constraints(self.parameters, numbers)
     }
 
 

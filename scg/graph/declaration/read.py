@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 from collections.abc import Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +16,6 @@ from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
 from scg.graph.declaration.attributes import applicable, check_application
 from scg.graph.declaration.notation import Expression
-from scg.graph.declaration.order import declaration_order
 from scg.graph.declaration.parts import (
     CONSTRAINTS,
     NODES,
@@ -102,7 +103,7 @@ class _Reader:
             name: self._guarded(f"node {name!r}", self._examine, name, entry)
             for name, entry in entries.items()
         }
-        for name in declaration_order(what, uses):
+        for name in _in_order(what, uses):
             self.values[name] = self._guarded(f"node {name!r}", self._declare, name, entries[name])
 
     def _guarded(self, where: str, declare: Any, *args: Any) -> Any:
@@ -261,3 +262,26 @@ class _Reader:
             ((word, name),) = mapping("attribute", value, {"plate", "family"}).items()
             return known("plate", name, self.plates) if word == "plate" else self._family(name)
         return numbers("attribute", value) if isinstance(value, float) else value
+
+
+def _in_order(what: str, uses: Mapping[str, frozenset[str]]) -> list[str]:
+    """Names, each after those that it uses; among those that are ready, in the given order."""
+    for name, used in uses.items():
+        for other in sorted(other for other in used if other not in uses):
+            raise DeclarationError(f"{what}: node {name!r} uses {other!r}, which is not declared")
+    sorter = TopologicalSorter(uses)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        cycle = error.args[1]
+        shown = cycle if len(cycle) <= 9 else [*cycle[:4], "…", *cycle[-4:]]
+        raise DeclarationError(f"{what}: a cycle: {' → '.join(shown)}") from error
+    place = {name: i for i, name in enumerate(uses)}
+    ready: list[tuple[int, str]] = []
+    order: list[str] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heapq.heappush(ready, (place[name], name))
+        order.append(heapq.heappop(ready)[1])
+        sorter.done(order[-1])
+    return order
