@@ -3,8 +3,7 @@
 from scg.data.address import Splits, load
 from scg.data.binarize import Binarize, binarize
 from scg.data.digits import Digits, load_digits
-from scg.data.idx import read_idx
-from scg.data.npz import read_npz
+from scg.data.readers import read_idx, read_npz
 
 __all__ = [
     "Binarize",

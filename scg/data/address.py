@@ -10,25 +10,23 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.data.digits import load_digits
-from scg.data.idx import read_idx
-from scg.data.limits import LIMIT, check_size
-from scg.data.npz import read_npz
+from scg.data.readers import LIMIT, check_size, read_idx, read_npz
 from scg.errors import DataError
 
 MNIST_TRAIN = 50_000  # of the 60,000 training images; the others are for validation
 
 
 class Splits(NamedTuple):
-    """Images for training, validation and test, one flattened image a row.
+    """Images for training, validation and test; each row is one flattened image.
 
     Attributes
     ----------
     train, test : ndarray, shape (examples, pixels)
         Grey values in [0, 1] (float32), or binary pixels (uint8).
     valid : ndarray or None
-        Likewise, where the data set has a validation part.
+        The same for validation, or None if the data set has no such part.
     labels : dict
-        Integer labels of the parts by their names, where the data set has labels.
+        Integer labels by the name of the part; empty if the data set has none.
     """
 
     train: np.ndarray
@@ -39,24 +37,24 @@ class Splits(NamedTuple):
 
 @checked('scg.data.load("digits")', DataError)
 def load(address: str, *, limit: int = LIMIT) -> Splits:
-    """Load a data set by its address.
+    """Splits of the data set at an address.
 
     Parameters
     ----------
     address : str
         ``digits``: the bundled 8×8 digits, binary (see :func:`load_digits`).
-        ``mnist:DIR``: the four IDX files of MNIST or Fashion-MNIST, gzipped or not: the first
-        50,000 images for training, the last 10,000 of the training file for validation.
-        ``npz:FILE``: arrays ``x_train``, ``x_test`` and perhaps ``x_valid``: bytes from 0 to 255
-        (or only 0 and 1: binary), or floats in [0, 1].
-        ``bits:FILE``: the same arrays, with the pixels of a row packed by ``numpy.packbits``.
+        ``mnist:DIR``: the four IDX files of MNIST or Fashion-MNIST, gzipped or not. The first
+        50,000 images are for training, the last 10,000 of the training file for validation.
+        ``npz:FILE``: arrays ``x_train``, ``x_test`` and optionally ``x_valid``, of bytes from 0 to
+        255 (or only 0 and 1, for binary pixels), or of floats in [0, 1].
+        ``bits:FILE``: the same arrays, whose rows are packed by ``numpy.packbits``.
     limit : int
-        Bytes of values that each file may declare, and that they may become.
+        Largest number of bytes of values of each file, packed or unpacked.
 
     Raises
     ------
     DataError
-        If the address is unknown or its files are not what they should be.
+        If the address is unknown, or a file is missing, damaged, too large or of another form.
 
     Examples
     --------

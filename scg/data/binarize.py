@@ -1,4 +1,4 @@
-"""Binarization of grey images: once (static), or anew at every access (dynamic)."""
+"""Binarization of grey images: once (static), or for each batch (dynamic)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from scg.seeds.noise import stream_key
 
 
 def binarize(images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
-    """Draw each pixel from Bernoulli(value); Salakhutdinov and Murray (2008).
+    """Binary image whose pixels are samples of Bernoulli(value).
+
+    Use it once for static binarization (Salakhutdinov and Murray 2008), and :class:`Binarize` to
+    sample the pixels of each batch. ``load_digits(binary=True)`` thresholds without noise.
 
     Parameters
     ----------
     images : ndarray
         Grey values in [0, 1], of any shape.
     seed : int or tuple of int
-        There is no default: the same seed gives the same pixels.
+        The same seed gives the same pixels; there is no default.
 
     Returns
     -------
@@ -42,12 +45,12 @@ def binarize(images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Binarize:
-    """Dynamic binarization: a transform for ``scg.fit(..., transform=Binarize())``.
+    """Dynamic binarization, a transform for ``scg.fit(..., transform=Binarize())``.
 
     Parameters
     ----------
     names : tuple of str
-        The data that are binarized in every batch.
+        Names of the data to binarize in each batch.
     """
 
     names: tuple[str, ...] = ("x",)
@@ -55,7 +58,7 @@ class Binarize:
     def __call__(
         self, batch: dict[str, np.ndarray], seed: tuple[int, ...]
     ) -> dict[str, np.ndarray]:
-        """Return the batch with these data binarized."""
+        """Batch with these data binarized."""
         drawn = {
             name: binarize(batch[name], (*seed, position))
             for position, name in enumerate(self.names)

@@ -1,4 +1,4 @@
-"""Real handwritten digits, bundled with the package (attribution: ``DIGITS.md`` beside it)."""
+"""Handwritten digits that are bundled with the package; ``DIGITS.md`` names their source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Digits(NamedTuple):
     train : ndarray of float64, shape (1500, 64)
         Training images in [0, 1], 8×8 pixels in row-major order; 1 is full ink.
     test : ndarray of float64, shape (297, 64)
-        Held-out images, likewise.
+        Held-out images.
     train_labels : ndarray of uint8, shape (1500,)
         The digit, 0 to 9, of each training image.
     test_labels : ndarray of uint8, shape (297,)
@@ -34,18 +34,16 @@ class Digits(NamedTuple):
 
 
 def load_digits(binary: bool = False) -> Digits:
-    """Load the 1797 bundled 8×8 images of handwritten digits.
+    """The 1797 bundled 8×8 images of handwritten digits, and their labels.
 
-    The file is read at each call and the arrays are the caller's own. The split is fixed: the
-    first 1500 images in the file's order are the training part, the last 297 the test part; every
-    digit makes up between 9 % and 12 % of either.
+    The first 1500 images are the training part, the last 297 the test part; each digit makes up
+    9 % to 12 % of either. Each call returns new arrays.
 
     Parameters
     ----------
     binary : bool, default False
-        If true, a pixel is 1.0 where at least half of its 4×4 block is inked (value >= 1/2) and
-        0.0 elsewhere. This thresholding is deterministic; to draw pixels from
-        ``Bernoulli(value)`` instead, threshold the grey images at uniform noise.
+        If True, a pixel is 1.0 where at least half of its 4×4 block is inked, otherwise 0.0. To
+        sample pixels from Bernoulli(value) instead use :func:`binarize`.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Layers: functions of nodes with parameters of their own.
+"""Layers: functions of nodes with their own parameters.
 
-``layer = scg.nn.linear(g, "out", 10)`` makes a layer, ``layer(x)`` applies it. Its parameters are
-declared in its scope by the first call, whose input says their shapes; every further call uses the
-same ones. Inputs are events: one example. A batch is a plate.
+``layer = scg.nn.linear(g, "out", 10)`` makes a layer, and ``layer(x)`` applies it. The first call
+declares its parameters in its scope, with shapes that fit the input; all calls share them. Inputs
+have the shape of one example: a batch is a plate.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from scg.ops.reductions import mean
 
 
 class Layer:
-    """A layer: call it with nodes; each call uses the same parameters.
+    """A function of nodes whose calls share parameters.
+
+    Make layers with :func:`linear` and its neighbours; use this class to write another kind.
 
     Parameters
     ----------
     g : Graph
-        Where the parameters are declared.
+        The graph that declares the parameters.
     name : str
-        Their scope, below the one in which the layer is made.
+        Their scope, below the scope in which the layer is made.
     declare : callable
-        From the size of the first input along `axis` to the parameters.
+        Function from the size of the first input along `axis` to the parameters.
     apply : callable
-        From the inputs and the parameters to the output.
+        Function from the inputs and the parameters to the output.
     least, expected : int and str
-        Axes that the first input has at least, and what it is in words.
+        Least number of axes of the first input, and its description in messages.
     axis : int
-        The axis of the first input that gives the parameters their shapes.
+        Axis of the first input whose size determines the shapes of the parameters.
     """
 
     def __init__(
@@ -88,18 +90,18 @@ class Layer:
 def linear(
     g: Graph, name: str, width: int, *, bias: Any = True, init: Initializer = glorot_uniform
 ) -> Layer:
-    """Return the layer x W + b.
+    """Layer x W + b.
 
     Parameters
     ----------
     g : Graph
-        Where the parameters are declared.
+        The graph that declares the parameters.
     name : str
         Scope of the parameters ``W``, shape (inputs, width), and ``b``, shape (width,).
     width : int
         Number of outputs.
     bias : bool or array_like
-        Whether there is a ``b``, or where it starts; by default at zero.
+        True for a ``b`` that starts at zero, False for none, or the initial ``b``.
     init : callable
         Initializer of ``W``.
 
@@ -113,10 +115,11 @@ def linear(
     >>> both.shape, {name: value.shape for name, value in g.init(seed=0).items()}
     ((2,), {'out/W': (3, 2), 'out/b': (2,)})
     """
+    start = _start(width, bias)
 
     def declare(inputs: int) -> list[Expr]:
         weights = g.parameter("W", shape=(inputs, width), init=init)
-        return [weights, *_bias(g, width, bias)]
+        return [weights, *(g.parameter("b", b) for b in start)]
 
     def apply(x: Expr, weights: Expr, *b: Expr) -> Expr:
         return x @ weights + b[0] if b else x @ weights
@@ -133,9 +136,9 @@ def mlp(
     activation: Callable[[Expr], Expr] = relu,
     init: Initializer = glorot_uniform,
 ) -> Callable[[Expr], Expr]:
-    """Return linear layers of some widths with an activation between, not after, them.
+    """Multilayer perceptron: linear layers with an activation between them, none after the last.
 
-    The layers' scopes are ``name/0``, ``name/1``, ...
+    The scopes of the layers are ``name/0``, ``name/1``, ...
 
     Examples
     --------
@@ -224,7 +227,8 @@ def _convolution(
     bias: Any,
     init: Initializer,
 ) -> Layer:
-    """The layer of a convolution; the weights of a transposed one have the channels first."""
+    """Layer of a convolution; the weights of a transposed one have the channels first."""
+    start = _start(filters, bias)
 
     def declare(channels: int) -> list[Expr]:
         pair = (channels, filters) if transposed else (filters, channels)
@@ -233,7 +237,8 @@ def _convolution(
             matrix = init(rng, (channels * math.prod(size), filters))
             return matrix.T.reshape(filters, channels, *size).swapaxes(0, int(transposed))
 
-        return [g.parameter("W", shape=(*pair, *size), init=filter_init), *_bias(g, filters, bias)]
+        weights = g.parameter("W", shape=(*pair, *size), init=filter_init)
+        return [weights, *(g.parameter("b", b) for b in start)]
 
     def apply(x: Expr, weights: Expr, *b: Expr) -> Expr:
         out = convolve(x, weights)
@@ -245,10 +250,10 @@ def _convolution(
 
 @checked('scg.nn.layer_norm(g, "norm")(x)', DeclarationError)
 def layer_norm(g: Graph, name: str, *, epsilon: float = 1e-5) -> Layer:
-    """Return the layer that gives x mean 0 and variance 1 along its last axis.
+    """Layer that gives x mean 0 and variance 1 along its last axis, then scales and shifts it.
 
-    The result is multiplied with ``scale``, and ``shift`` is added. Ba, Kiros and Hinton (2016,
-    equation 4).
+    It normalises each example by itself, where batch normalisation would mix the examples of a
+    plate. The parameters are ``scale`` and ``shift`` (Ba, Kiros and Hinton 2016, equation 4).
     """
 
     def declare(size: int) -> list[Expr]:
@@ -264,24 +269,24 @@ def layer_norm(g: Graph, name: str, *, epsilon: float = 1e-5) -> Layer:
 
 @checked('scg.nn.gru_cell(g, "gru", 20)(x, h)', DeclarationError)
 def gru_cell(g: Graph, name: str, width: int, *, init: Initializer = glorot_uniform) -> Layer:
-    """Return the layer (x, h) -> h' of one gated recurrent unit.
+    """Layer (x, h) → h' of a gated recurrent unit: one step of a sequence.
 
     Parameters
     ----------
     g : Graph
-        Where the parameters are declared.
+        The graph that declares the parameters.
     name : str
         Scope of ``W`` (inputs, 3 width), ``U`` (width, 3 width) and ``b`` (3 width): the reset
         gate's columns, the update gate's, and the candidate's.
     width : int
-        Number of elements of the state h.
+        Size of the state h.
     init : callable
         Initializer of ``W`` and ``U``.
 
     Notes
     -----
-    h' = u h + (1 − u) tanh(x W + r (h U) + b) with gates r and u; Cho et al. (2014), with the reset
-    gate after the product.
+    h' = u h + (1 − u) tanh(x W + r (h U) + b) with the reset gate r and the update gate u; Cho et
+    al. (2014), with r after the product.
     """
 
     def declare(inputs: int) -> list[Expr]:
@@ -305,11 +310,11 @@ def gru_cell(g: Graph, name: str, width: int, *, init: Initializer = glorot_unif
     return Layer(g, name, declare, apply)
 
 
-def _bias(g: Graph, width: int, bias: Any) -> list[Expr]:
-    """Declare ``b``, if there is one."""
+def _start(width: int, bias: Any) -> list[np.ndarray]:
+    """Initial values of ``b``: one array, or none."""
     if bias is False:
         return []
     start = np.zeros(width) if bias is True else np.asarray(bias)
     if start.shape not in ((), (width,)):
         raise DeclarationError(f"bias: expected shape ({width},), got {start.shape}")
-    return [g.parameter("b", np.broadcast_to(start, (width,)))]
+    return [np.broadcast_to(start, (width,))]

@@ -1,4 +1,4 @@
-"""Stochastic units: activations that draw (Bengio, Léonard and Courville 2013)."""
+"""Stochastic units: activations that sample (Bengio, Léonard and Courville 2013)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from scg.ops.gradient import stop
 
 
 def stochastic_times_smooth(g: Graph, name: str, a: Expr, *, credit: bool = False) -> Expr:
-    """Return b √p with p = σ(a) and b ~ Bernoulli(√p): its mean is p, and it is often exactly 0.
+    """Stochastic times smooth unit: b √p with p = σ(a) and b ~ Bernoulli(√p).
+
+    Its mean is p. It is often exactly 0, so that it can switch off what follows.
 
     Parameters
     ----------
     g : Graph
-        Where the stochastic node is declared.
+        The graph that declares the stochastic node.
     name : str
         Name of the node b.
     a : Expr
         Logits.
     credit : bool
-        Whether the gradient also counts how a acts on b, by b's estimator. Without it only the
-        smooth factor √p is differentiated, as published: the gradient is then biased.
+        If True, the estimator of b adds the gradient through b. If False, only the smooth factor √p
+        is differentiated, as published, and the gradient is biased.
 
     Notes
     -----
@@ -45,12 +47,14 @@ def stochastic_times_smooth(g: Graph, name: str, a: Expr, *, credit: bool = Fals
 
 
 def noisy_rectifier(g: Graph, name: str, a: Expr, scale: float = 1.0) -> Expr:
-    """Return max(0, a + ε) with ε ~ N(0, scale²); its gradient is pathwise and unbiased.
+    """Noisy rectifier: max(0, a + ε) with ε ~ N(0, scale²).
+
+    Its gradient is pathwise and unbiased.
 
     Parameters
     ----------
     g : Graph
-        Where the stochastic node is declared.
+        The graph that declares the stochastic node.
     name : str
         Name of the node a + ε.
     a : Expr

@@ -1,7 +1,7 @@
-"""Built-in models: short functions that declare a graph, meant to be copied and changed.
+"""Built-in models: short functions that declare a graph, to be copied and changed.
 
-Each takes the mean training image (`means`) where it needs one, and declares the images as data
-``x`` and labels as ``labels``. :data:`MODELS` holds them by name, as the command line knows them.
+Most take the mean training image (`means`). Images are data ``x``, labels are data ``labels``. The
+command line uses the names of :data:`MODELS`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from collections.abc import Callable
 from functools import partial
 
 import scg
-from scg.models.darn import fdarn
 from scg.models.gated import gated
 from scg.models.logistic import logistic
 from scg.models.mixture import mixture
 from scg.models.policy import policy
-from scg.models.sbn import sbn, sbn_prior
+from scg.models.sbn import fdarn, sbn, sbn_prior
 from scg.models.structured import structured
 from scg.models.vae import bernoulli_vae, categorical_vae, gaussian_vae
 

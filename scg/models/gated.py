@@ -1,4 +1,4 @@
-"""Conditional computation: a classifier whose hidden units are switched by stochastic gates."""
+"""Conditional computation: stochastic gates switch the hidden units of a classifier."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ def gated(
     target: float = 0.1,
     penalty: float = 1.0,
 ) -> scg.Graph:
-    """Classifier with gates that turn most of its hidden units off (Bengio et al. 2013).
+    """Classifier whose gates turn most hidden units off (Bengio et al. 2013).
 
-    A small tanh network, the gater, gives every hidden unit of the main path the logit of its
-    gate. One cost is the cross-entropy, the other pulls each gate's mean activity over the batch
-    to `target`.
+    A small tanh network, the gater, computes the logits of the gates of the main path. One cost is
+    the cross-entropy; the other pulls each gate's mean activity over the batch to `target`.
 
     Parameters
     ----------
     means : array_like, shape (pixels,)
         The mean training image.
     width : int
-        Hidden units of the main path, each with a gate.
+        Number of hidden units of the main path, each with a gate.
     gater : int
-        Hidden units of the gater.
+        Number of hidden units of the gater.
     classes : int
         Number of labels.
     unit : {"binary", "smooth", "rectifier"}
-        What a gate is: Bernoulli, stochastic-times-smooth, or a noisy rectifier.
+        Kind of gate: Bernoulli, stochastic times smooth, or noisy rectifier.
     target : float
-        Wanted mean activity of a gate.
+        Desired mean activity of a gate.
     penalty : float
         Weight of the sparsity cost.
     """

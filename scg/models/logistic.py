@@ -1,4 +1,4 @@
-"""Bayesian logistic regression: a variational posterior over weights shared by all examples."""
+"""Bayesian logistic regression with a variational posterior over the weights."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def logistic(
     """Bayesian logistic regression of one group of labels against the others.
 
     w ~ N(0, 1), y ~ Bernoulli(σ(w·x + w₀)); q(w) is normal with independent elements
-    (Jaakkola and Jordan 1997). A batch stands for `size` examples, so that the cost is −ELBO of all
-    of them; the weights live outside the batch plate.
+    (Jaakkola and Jordan 1997). The weights are outside the batch plate. The cost is −ELBO of all
+    `size` examples, which a batch estimates.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def logistic(
     size : int
         Number of training examples.
     positive : tuple of int
-        Labels that count as 1; by default the odd digits.
+        Labels with y = 1; by default the odd digits.
     """
     means = np.asarray(means, dtype=float)
     g = scg.Graph("logistic")

@@ -14,8 +14,8 @@ from scg.models.layers import images
 def mixture(means: Any, components: int = 10) -> scg.Graph:
     """Mixture of products of Bernoullis, with an encoder for the assignments.
 
-    Cost = KL(q(z | x) ‖ p(z)) − log p(x | z), z ∈ {0, …, components − 1}. The automatic plan
-    enumerates z: there is nothing to sample.
+    The cost is KL(q(z | x) ‖ p(z)) − log p(x | z) for z ∈ {0, …, components − 1}. By default the
+    compiler enumerates z, so that the gradient is exact.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A policy in a small decision process, learned from rewards alone."""
+"""A policy in a small decision process, learned from rewards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import scg
 
 
 def pays(cell: np.ndarray) -> np.ndarray:
-    """Return the reward of being in each cell: 0.2 in cell 0, 1 in cell 4, nothing between."""
+    """Reward of each cell: 0.2 in cell 0, 1 in cell 4, otherwise 0."""
     return np.select([cell == 0, cell == 4], [0.2, 1.0])
 
 
@@ -20,16 +20,16 @@ reward = scg.op(pays, name="reward", vectorized=True)
 def policy(steps: int = 6, episodes: int = 20, slip: float = 0.1) -> scg.Graph:
     """Policy gradient on a corridor of five cells (Williams 1992; Sutton et al. 2000).
 
-    The walker starts in cell 1. In each step it moves left or right, the other way with
-    probability `slip`. The reward is a black box, any Python function (:func:`scg.op`): no
-    derivative leads through it, nor through the process. The cost is minus the return.
+    The walker starts in cell 1. In each step it moves left or right, but with probability `slip`
+    the other way. The reward is a Python function without a derivative (:func:`scg.op`). The cost
+    is minus the return.
 
     Parameters
     ----------
     steps : int
         Length of an episode.
     episodes : int
-        Episodes of one call.
+        Number of episodes of one call.
     slip : float
         Probability that a move fails.
     """

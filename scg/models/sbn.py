@@ -12,15 +12,15 @@ from scg.models.layers import images, signs
 def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
     """Sigmoid belief network with an encoder of the same shape; the cost is −ELBO.
 
-    p(h_L) Π p(h_l | h_{l+1}) p(x | h_1) is the decoder, Π q(h_{l+1} | h_l) with h_0 = x the
-    encoder; Mnih and Gregor (2014, sec. 3), Gu et al. (2016, sec. 8.2).
+    The decoder is p(h_L) Π p(h_l | h_{l+1}) p(x | h_1), the encoder Π q(h_{l+1} | h_l) with h_0 = x
+    (Mnih and Gregor 2014, section 3; Gu et al. 2016, section 8.2).
 
     Parameters
     ----------
     means : array_like, shape (pixels,)
         The mean training image.
     hidden : tuple of int
-        Units of each layer, from the pixels upwards.
+        Number of units of each layer, from the pixels upwards.
     """
     g = scg.Graph("sbn")
     x, below, logits = images(g, means)
@@ -44,14 +44,14 @@ def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
 
 
 def sbn_prior(pixels: int, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
-    """Declare the decoder of :func:`sbn` alone: ``simulate`` its node "pixels" for fantasies.
+    """Decoder of :func:`sbn` alone: use ``g.simulate`` on its node "pixels" to generate images.
 
     Parameters
     ----------
     pixels : int
-        Pixels of an image.
+        Number of pixels of an image.
     hidden : tuple of int
-        As in :func:`sbn`; the parameters have the same names there.
+        As in :func:`sbn`, whose parameters have the same names.
     """
     g = scg.Graph("sbn prior")
     law = scg.Bernoulli(logits=g.parameter("prior", shape=hidden[-1]))
@@ -60,4 +60,30 @@ def sbn_prior(pixels: int, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
         width = hidden[level - 2] if level > 1 else pixels
         law = scg.Bernoulli(logits=linear(g, f"decoder{level}", width)(signs(h)))
     g.deterministic("pixels", law.probs)
+    return g
+
+
+def fdarn(means: Any, hidden: int = 32) -> scg.Graph:
+    """fDARN: one layer of units with an autoregressive prior; the cost is −ELBO.
+
+    The prior is p(h) = Π p(h_i | h_1, …, h_{i−1}); p(x | h) and q(h | x) have independent elements
+    (Gregor et al. 2014; Mnih and Gregor 2014; Gu et al. 2016, section 8.2).
+
+    Parameters
+    ----------
+    means : array_like, shape (pixels,)
+        The mean training image.
+    hidden : int
+        Number of hidden units.
+    """
+    g = scg.Graph("fdarn")
+    x, centred, logits = images(g, means)
+    h = g.sample("h", scg.Bernoulli(logits=linear(g, "encoder", hidden)(centred)))
+    with g.scope("prior"):
+        weights, bias = g.parameter("W", shape=(hidden, hidden)), g.parameter("b", shape=hidden)
+    prior = scg.Autoregressive(scg.Bernoulli, weights, bias)
+    pixels = scg.Bernoulli(logits=linear(g, "decoder", x.size, bias=logits)(signs(h)))
+    g.deterministic("pixels", pixels.probs)
+    log_p = prior.log_prob(h) + pixels.log_prob(x)
+    g.cost("loss", -g.deterministic("log_weight", log_p - h.log_prob()))
     return g

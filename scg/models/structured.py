@@ -16,19 +16,19 @@ def structured(
 ) -> scg.Graph:
     """Stochastic layers from the upper half of an image to its lower half.
 
-    Cost = −log p(lower | h), h drawn from the upper half: its mean bounds the NLL from above, and
-    ``scg.evaluate`` with K samples gives the estimate of the NLL with K samples. With the 784
-    pixels of MNIST and ``hidden=(200, 200)`` it is the network 392-200-200-392 of Gu et al. (2016,
-    sec. 8.1), with ``hidden=(20, 20), classes=10`` the categorical one of Jang et al. (2017).
+    The cost is −log p(lower | h) for layers h sampled from the upper half. Its mean is an upper
+    bound of the NLL, which ``scg.evaluate`` estimates with K samples. For MNIST,
+    ``hidden=(200, 200)`` is the network 392-200-200-392 of Gu et al. (2016, section 8.1) and
+    ``hidden=(20, 20), classes=10`` the categorical one of Jang et al. (2017).
 
     Parameters
     ----------
     means : array_like, shape (pixels,)
         The mean training image, row-major; its first half is the upper one.
     hidden : tuple of int
-        Units of each layer; with `classes`, one-hot variables.
+        Number of units of each layer; with `classes`, of one-hot variables.
     classes : int, optional
-        Categorical variables of so many classes instead of binary units.
+        Number of classes of categorical variables, which replace the binary units.
     """
     means = np.asarray(means, dtype=float)
     half = means.size // 2

@@ -14,7 +14,7 @@ from scg.models.layers import images, signs, tanh_layers
 def bernoulli_vae(means: Any, hidden: int = 32, layers: tuple[int, ...] = ()) -> scg.Graph:
     """Variational autoencoder with Bernoulli latents; linear without `layers`.
 
-    Cost = KL(q(h | x) ‖ p(h)) − log p(x | h), the divergence in closed form.
+    The cost is KL(q(h | x) ‖ p(h)) − log p(x | h), with the divergence in closed form.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def bernoulli_vae(means: Any, hidden: int = 32, layers: tuple[int, ...] = ()) ->
     hidden : int
         Number of latent units.
     layers : tuple of int
-        Widths of the tanh layers between pixels and latents; the decoder has them reversed.
+        Widths of the tanh layers between pixels and latents, reversed in the decoder.
     """
     g = scg.Graph("bernoulli vae")
     x, centred, logits = images(g, means)
@@ -39,14 +39,14 @@ def categorical_vae(
 ) -> scg.Graph:
     """Variational autoencoder with `variables` categorical latents of `classes` classes.
 
-    The categorical model of Jang et al. (2017, sec. 4.2), with a learned prior.
+    It is the categorical model of Jang et al. (2017, section 4.2) with a learned prior.
 
     Parameters
     ----------
     means : array_like, shape (pixels,)
         The mean training image.
     variables, classes : int
-        N and C of the N×C one-hot latents.
+        Number of one-hot latents, and of classes of each.
     layers : tuple of int
         As in :func:`bernoulli_vae`.
     """

@@ -185,3 +185,10 @@ def test_elbo():
     np.testing.assert_allclose(out.cost, -scg.Normal(0.0, np.sqrt(2)).log_prob(0.8), rtol=1e-12)
     with pytest.raises(scg.DeclarationError, match=r"log_p is node 'v' of shape \(2,\)"):
         scg.elbo(g.data("v", shape=2), z.log_prob())
+
+
+def test_a_wrong_bias_declares_nothing():
+    g = scg.Graph()
+    with pytest.raises(scg.DeclarationError, match=r"bias: expected shape \(2,\), got \(3,\)"):
+        scg.nn.linear(g, "out", 2, bias=np.zeros(3))(g.data("x", 4))
+    assert scg.nn.linear(g, "out", 2)(g.data("y", 4)).shape == (2,)

@@ -1,7 +1,7 @@
-"""Constraints: sets of values, for parameters, supports and the bijections onto them.
+"""Constraints: sets of values, of parameters and of samples.
 
-A constraint says in NumPy whether a value lies in it, and, where a parameter may be constrained to
-it, how all of ℝ is mapped onto it; the mapping keeps the shape.
+A constraint tests whether values are in the set. If parameters can be constrained to it, it also
+maps unconstrained numbers of the same shape onto the set.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ __all__ = [
 
 
 def of(**constraints: Constraint) -> Mapping[str, Constraint]:
-    """Return the constraints of parameters by name, not to be changed."""
+    """Constraints of parameters by name, read-only."""
     return MappingProxyType(constraints)
 
 
 def check(family: str, name: str, value: Any, constraint: Constraint) -> None:
-    """Raise unless the numbers given for a parameter satisfy its constraint."""
+    """Raise unless the numbers of a parameter satisfy its constraint."""
     complaint = constraint.complaint(value)
     if complaint is not None:
         raise DeclarationError(f"{family}: {name} {complaint}")

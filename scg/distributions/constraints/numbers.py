@@ -1,4 +1,4 @@
-"""Constraints on numbers: intervals, integers, and unions of sets."""
+"""Constraints on numbers: intervals, integers, and unions."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from scg.ops.within import bounds
 
 
 class Constraint:
-    """A set of values.
+    """A set of values of a parameter or of a distribution (its support).
 
     Attributes
     ----------
     name : str
-        What a value in it is, as an adjective or a noun: "positive", "a point on the simplex".
+        Adjective or noun for messages: "positive", "a point on the simplex".
     axes : int
-        Number of trailing axes that one value takes.
+        Number of trailing axes of one value.
     kind : {"real", "integer", "mixed"}
-        Whether a law on the set has a density, probabilities, or both.
+        Whether a distribution on the set has a density, probabilities, or both.
     fixed : bool
-        Whether the set is known without the values of nodes.
+        False if the set depends on values of nodes.
     low, high : float or node
-        The least and the largest number in a value.
+        Least and largest number of a value.
     """
 
     name: str = "real"
@@ -53,32 +53,32 @@ class Constraint:
     high: Any = np.inf
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Say of each value whether it lies in the set; NaN never does."""
+        """True for each value in the set; False for NaN."""
         raise NotImplementedError
 
     def transform(self, u: Any) -> Any:
-        """Map unconstrained numbers of the same shape into the set."""
+        """Value in the set for unconstrained numbers of the same shape."""
         raise UnsupportedError(f"no parameter can be constrained to be {self.name}")
 
     def inverse(self, x: Any) -> Any:
-        """Return an argument that :meth:`transform` maps to `x`."""
+        """Argument that :meth:`transform` maps to `x`."""
         raise UnsupportedError(f"no parameter can be constrained to be {self.name}")
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Return (y, low, high, closed): y lies between the bounds where `x` lies in the set.
+        """Test of log-densities: (y, low, high, closed), with y in bounds where `x` is in the set.
 
-        None says that all numbers do, or that those of the node `x` are known to. The test is
-        that of log-densities: it lets pass what they extend to, such as means of integers.
+        It passes values to which log-densities extend, such as means of integers. None means that
+        all values of `x` pass.
         """
         return None
 
     @property
     def inside(self) -> Any:
-        """The numbers of a value in the set, not at its end."""
+        """Number of a value in the interior of the set."""
         return 0.0
 
     def same(self, other: Constraint) -> bool:
-        """Whether it is the same set, for all values of nodes."""
+        """Whether the sets are equal for all values of nodes."""
         mine, its = (self.low, self.high), (other.low, other.high)
         return type(self) is type(other) and all(
             a is b or (not isinstance(a, Expr) and not isinstance(b, Expr) and np.array_equal(a, b))
@@ -86,14 +86,11 @@ class Constraint:
         )
 
     def hit(self, x: Any) -> Any:
-        """Whether all numbers of an event are what the law may draw, given that :meth:`test` is so.
-
-        For laws with probabilities, kind "integer".
-        """
+        """Whether an event that passes :meth:`test` has a probability; for kind "integer"."""
         return equal(max(absolute(x - floor(x))), 0.0)
 
     def complaint(self, x: Any) -> str | None:
-        """Say what is wrong with the first value outside the set, or return None."""
+        """Message about the first value outside the set, or None."""
         x = np.asarray(x)
         if x.ndim < self.axes:
             return f"must be {self.name}, got shape {x.shape}"
@@ -110,16 +107,16 @@ class Constraint:
 
 
 class Interval(Constraint):
-    """Numbers between two bounds, which may be nodes of a distribution's parameters.
+    """Numbers between two bounds.
 
     Parameters
     ----------
     low, high : float or node
-        The bounds.
+        The bounds; a distribution may give parameters that are nodes.
     closed : bool
         Whether the bounds belong to the set.
     name : str, optional
-        How messages call it.
+        Name in messages.
     """
 
     def __init__(self, low: Any, high: Any, *, closed: bool = True, name: str | None = None):
@@ -128,7 +125,7 @@ class Interval(Constraint):
         self.name = name or f"between {low} and {high}"
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Compare with the bounds."""
+        """Whether x is between the bounds."""
         if self.closed:
             return (x >= self.low) & (x <= self.high)
         return (x > self.low) & (x < self.high)
@@ -139,21 +136,21 @@ class Interval(Constraint):
 
     @property
     def inside(self) -> Any:
-        """The middle; without an upper bound, one more than the lower."""
+        """The middle; without an upper bound, the lower bound plus one."""
         endless = not isinstance(self.high, Expr) and np.all(np.isinf(self.high))
         return self.low + 1.0 if endless else 0.5 * (self.low + self.high)
 
 
 class Angles(Interval):
-    """Angles in a full turn: log-densities are the same after each further turn."""
+    """Angles in a full turn; log-densities are periodic."""
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Let all finite angles pass."""
+        """Pass all finite angles."""
         return (x, -np.inf, np.inf, True) if given(x) else None
 
 
 class Union(Constraint):
-    """What lies in one of several sets, each of values of as many axes.
+    """Union of sets.
 
     Parameters
     ----------
@@ -173,18 +170,18 @@ class Union(Constraint):
             self.high = np.max([np.max(part.high) for part in parts])
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """In any of them."""
+        """Whether x is in any of the sets."""
         each = [
             part.contains(x).all(axis=tuple(range(part.axes - self.axes, 0))) for part in self.parts
         ]
         return np.logical_or.reduce(each)
 
     def hit(self, x: Any) -> Any:
-        """What one of them draws."""
+        """Whether one of the sets is hit."""
         return functools.reduce(logical_or, (part.hit(x) for part in self.parts))
 
     def same(self, other: Constraint) -> bool:
-        """Whether it is a union of the same sets in the same order."""
+        """Whether the other is a union of the same sets in the same order."""
         return (
             isinstance(other, Union)
             and len(self.parts) == len(other.parts)
@@ -203,7 +200,7 @@ class Real(Constraint):
         return np.isfinite(x).all(axis=tuple(range(-self.axes, 0)))
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Find infinite numbers among those that a user gives; none is computed."""
+        """Reject infinite numbers in arrays and data; computed nodes are not tested."""
         if not given(x):
             return None
         return max(absolute(x), -1) if self.axes else x, -np.inf, np.inf, True
@@ -267,11 +264,11 @@ class Integers(Constraint):
         self.low, self.high, self.name = low, high, name
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Within the bounds and without a fraction."""
+        """Whether x is an integer within the bounds."""
         return (x >= self.low) & (x <= self.high) & (x == np.floor(x))
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Compare with the bounds, half a step further: means lie between, and sums are rounded."""
+        """Compare with bounds half a step further, because means and rounded sums must pass."""
         low, high = self.low, self.high
         if getattr(x, "kind", "float") == "int" and high < np.inf:
             low, high = int(low), int(high)
@@ -301,11 +298,11 @@ class Point(Constraint):
         self.name = f"{value}"
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Equal to it."""
+        """Whether x is the value."""
         return x == self.low
 
     def hit(self, x: Any) -> Any:
-        """All numbers are equal to it."""
+        """Whether all numbers are equal to the value."""
         return equal(max(absolute(x - self.low)), 0.0)
 
     @property
@@ -315,7 +312,7 @@ class Point(Constraint):
 
 
 def given(x: Any) -> bool:
-    """Whether the numbers are a user's: an array, or data, also under a mask."""
+    """Whether the numbers are an array or data, also under a mask."""
     if not isinstance(x, Expr):
         return True
     if x.op.name in ("where", "expand", "mixed_supports"):
@@ -324,7 +321,7 @@ def given(x: Any) -> bool:
 
 
 def known(x: Any, low: Any, high: Any) -> bool:
-    """Whether the numbers of a node are known to lie between two bounds."""
+    """Whether the graph shows that the numbers lie between two bounds."""
     if isinstance(low, Expr) or isinstance(high, Expr):
         return False
     least, largest = bounds(x)

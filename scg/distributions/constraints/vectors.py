@@ -20,14 +20,14 @@ _positive = Positive()
 class Simplex(Constraint):
     """Vectors of non-negative numbers that sum to one, by the softmax.
 
-    The softmax forgets the mean of its argument: along it a gradient is zero.
+    The softmax does not depend on the mean of its argument, in whose direction gradients are zero.
     """
 
     name, axes = "a vector of non-negative numbers that sum to one", 1
     low, high = 0.0, 1.0
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Non-negative, and the sum is one up to rounding."""
+        """Whether numbers are non-negative and sum to one up to rounding."""
         return (x >= 0).all(axis=-1) & (np.abs(x.sum(axis=-1) - 1) <= _ROUNDING)
 
     def transform(self, u: Any) -> Any:
@@ -39,12 +39,12 @@ class Simplex(Constraint):
         return log(x)
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Look for negative numbers; of the sum no more is asked than of :class:`Counts`."""
+        """Reject negative numbers, and sums that differ from one by half or more."""
         return None if known(x, 0.0, 1.0) else (_margin(x, 1.0, 0.0), 0.0, np.inf, True)
 
     @property
     def inside(self) -> float:
-        """Of two numbers."""
+        """The middle of a simplex of two numbers."""
         return 0.5
 
 
@@ -55,11 +55,11 @@ class OneHot(Constraint):
     low, high = 0.0, 1.0
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """One element is 1, the others are 0."""
+        """Whether one element is 1 and the others are 0."""
         return ((x == 0) | (x == 1)).all(axis=-1) & (x.sum(axis=-1) == 1)
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Compare with the vectors of which one number may be rounded to one."""
+        """Pass vectors that round to one-hot vectors."""
         return None if known(x, -0.5, 1.5) else (_margin(x, 1.0, 0.5), 0.0, np.inf, True)
 
 
@@ -73,12 +73,12 @@ class Counts(Constraint):
         self.low, self.high = 0.0, float(total)
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Integers of the right sum."""
+        """Whether numbers are non-negative integers with the given sum."""
         counts = ((x >= 0) & (x == np.floor(x))).all(axis=-1)
         return np.asarray(counts & (x.sum(axis=-1) == self.total))
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Compare with the vectors that are rounded to such counts."""
+        """Pass vectors that round to such counts."""
         if known(x, -0.5, self.total + 0.5):
             return None
         return _margin(x, float(self.total), 0.5), 0.0, np.inf, True
@@ -90,7 +90,7 @@ class Ordered(Constraint):
     name, axes = "a strictly increasing vector", 1
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Each element is larger than the one before."""
+        """Whether each element is larger than the one before."""
         finite = np.isfinite(x).all(axis=-1)
         return np.asarray(finite & (np.diff(x, axis=-1) > 0).all(axis=-1))
 
@@ -111,7 +111,7 @@ class LowerCholesky(Constraint):
     name, axes = "a lower triangular matrix with a positive diagonal", 2
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Zero above the diagonal, positive on it."""
+        """Whether the matrix is zero above the diagonal and positive on it."""
         above = ~np.tri(*x.shape[-2:], dtype=bool)  # booleans take an eighth of the numbers' memory
         lower = ~np.any((x != 0) & above, axis=(-1, -2)) & np.isfinite(x).all(axis=(-1, -2))
         return lower & (np.diagonal(x, axis1=-2, axis2=-1) > 0).all(axis=-1)
@@ -126,7 +126,7 @@ class LowerCholesky(Constraint):
 
 
 def _margin(x: Any, total: float, slack: float) -> Any:
-    """Return what is positive for vectors with a sum near `total` and no number below −slack."""
+    """Positive for vectors with a sum near `total` and no number below −slack."""
     return minimum(min(x, -1) + slack, 0.5 - absolute(sum(x, -1) - total))
 
 
