@@ -41,7 +41,10 @@ def compile(
     order: int = 1,
     check_finite: bool = False,
 ) -> Step:
-    """Compile a graph to a step: one call samples, and returns cost and gradient estimates.
+    """Compile a graph to a step, which samples and estimates the cost and its gradients.
+
+    For the exact values of a small graph use :func:`scg.exact`; for samples without gradients,
+    :meth:`Graph.simulate`.
 
     Parameters
     ----------
@@ -59,9 +62,9 @@ def compile(
     order : {1, 2}
         With 2 the step also returns Hessian estimates.
     check_finite : bool
-        Check every call: computed parameters of laws must satisfy their constraints, observations
-        must lie in their support, and costs and gradients must be finite; an error names the
-        node. It costs a second evaluation of what is checked. Without it, arguments of
+        Check each call: arguments of distributions must satisfy their constraints, observations
+        must lie in the support, and costs and gradients must be finite; an error names the node.
+        The checked values are computed twice. Without it, arguments of
         distributions are checked in each call if they are parameters, data, or computed from
         parameters alone; others, in a call whose cost is NaN.
 
@@ -73,8 +76,8 @@ def compile(
     Raises
     ------
     DeclarationError
-        If the graph has no cost, or does not say how its costs add up; if an option or
-        ``SCG_BACKEND`` is unknown.
+        If the graph has no cost, or costs on different plates without ``reduce=``; if an option
+        or ``SCG_BACKEND`` is unknown.
     EstimatorError
         If an estimator does not fit a node, or does not support the order.
 
@@ -139,7 +142,7 @@ def _own_gradients(surrogate: Surrogate, kind: str, objective: Expr) -> dict[Any
 
 
 def _squared_norm(grads: list[Expr]) -> Expr:
-    """Σ g² of the finished gradient: its mean is the variance plus a constant.
+    """Σ g² of the finished gradient, whose mean is the variance plus a constant.
 
     Stops and boxes are erased; samples are constant in the estimators' own parameters.
     """

@@ -1,4 +1,4 @@
-"""Advice: what to write instead of an estimator that does not fit, and what to be warned of."""
+"""Advice: the estimators that fit where one does not, and warnings about those that do."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _EXACT = "without a step, scg.exact(g, params) sums over up to 2^20 outcomes of 
 
 
 def advice(node: StochasticNode, estimator: Estimator, view: Assignment, order: int = 1) -> str:
-    """Name the unbiased estimators that fit a node, those first that are most like `estimator`."""
+    """A sentence that names unbiased estimators for a node, those most like `estimator` first."""
     wished = {estimator.credit, *estimator.requires}
-    found: list[tuple[int, str]] = []
+    found: list[Estimator] = []
     suggested: list[type[Estimator]] = [cls for cls in ESTIMATORS if cls.suggested]
     for candidate in (cls() for cls in suggested):
         others = Assignment(view.influence, {**view.estimators, node: candidate})
         unbiased = candidate.unbiased and candidate.orders >= order
         if unbiased and complaint(node, candidate, others) is None:
-            alike = len(wished & {candidate.credit, *candidate.requires})
-            found.append((-alike, f"{type(candidate).__name__}()"))
-    text = f"Try {', '.join(name for _, name in sorted(found, key=lambda pair: pair[0]))}"
+            found.append(candidate)
+    found.sort(key=lambda fit: -len(wished & {fit.credit, *fit.requires}))
+    text = f"Try {', '.join(f'{type(fit).__name__}()' for fit in found)}"
     if type(estimator) is not type(SUMMED):
         return text
     countable = node.attrs["family"].supports("cardinality")
@@ -34,7 +34,7 @@ def advice(node: StochasticNode, estimator: Estimator, view: Assignment, order: 
 
 
 def warn_of(influence: Influence, estimators: Mapping[StochasticNode, Estimator]) -> None:
-    """Warn of biased estimators, and of costs that are reached with a stop and without one."""
+    """Warn of biased estimators, and of nodes that reach a cost with a stop and without one."""
     for node, estimator in estimators.items():
         name = type(estimator).__name__
         if not estimator.unbiased and not estimator.allow_biased:

@@ -24,25 +24,15 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Reach:
-    """What holds for *all* paths between an expression and each member of a set.
+    """What holds for *all* paths between an expression and each member of a set."""
 
-    Attributes
-    ----------
-    sep : frozenset of Plate
-        The plates that survive on every path: no op on one reduces them.
-    open, stopped : bool
-        Whether some path has no ``stop_gradient``, and whether some path has one.
-    members : Members
-        The nodes above the expression, or the costs below it.
-    """
-
-    sep: frozenset[Plate]
-    open: bool
-    stopped: bool
-    members: Members[Any]
+    sep: frozenset[Plate]  #: The plates that survive on every path: no op on it reduces them.
+    open: bool  #: Whether some path has no ``stop_gradient``.
+    stopped: bool  #: Whether some path has one.
+    members: Members[Any]  #: Stochastic nodes above the expression, or costs below it.
 
     def onward(self, sep: frozenset[Plate], expr: Expr) -> Reach:
-        """The reach of the same paths with one more expression, where the plates `sep` survive."""
+        """The reach of the paths that go on through an expression, where `sep` survives."""
         cut = expr.op is stop
         return Reach(sep, self.open and not cut, self.stopped or cut, self.members)
 
@@ -76,22 +66,14 @@ def continuous_in(expr: Expr, index: int) -> bool:
 
 
 class Influence:
-    """The stochastic nodes, the costs, and which node influences which cost.
-
-    Attributes
-    ----------
-    order : list of Expr
-        All expressions below the costs, arguments first.
-    nodes : Universe of StochasticNode
-        The stochastic nodes that a cost depends on, in topological order.
-    costs : Universe of Cost
-        The costs, in the order of their declaration.
-    """
+    """Which stochastic node of a graph influences which cost; ``print`` it."""
 
     def __init__(self, graph: CoreGraph):
         self.graph = graph
         self.costs = Universe(Cost(name, node) for name, node in graph.costs.items())
+        #: All expressions that a cost depends on, arguments first.
         self.order = topological(node for _, node in self.costs)
+        #: The stochastic nodes among them.
         self.nodes = Universe(expr for expr in self.order if isinstance(expr, StochasticNode))
 
     def __str__(self) -> str:
@@ -145,16 +127,9 @@ class Influence:
         none: Members[T],
         passes: Callable[[Expr, int], bool] = lambda expr, index: True,
     ) -> dict[Expr, Members[T]]:
-        """Send sets up all paths: each expression holds those of `start` at and below it.
+        """For each expression the union of the sets in `start` of all expressions that it reaches.
 
-        Parameters
-        ----------
-        start : mapping
-            The sets with which expressions start.
-        none : Members
-            The empty set, with which the others start.
-        passes : callable
-            Whether what an expression holds reaches its argument of an index.
+        `passes` says whether paths lead from an argument, given by its index, to an expression.
         """
         found = {expr: start.get(expr, none) for expr in self.order}
         for expr in reversed(self.order):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from scg.arguments import checked
 from scg.errors import CompilerError, DeclarationError
-from scg.ir.expr import Expr, describe
+from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.walk import rewrite, topological
 from scg.ops.base import is_constant
@@ -15,19 +15,10 @@ from scg.ops.reductions import expand, fit, zeros
 
 
 def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
-    """Return the derivatives of `y`, summed over its plates, in each of `wrt`.
+    """The derivatives of `y`, a scalar summed over its plates, in each of `wrt`.
 
-    Parameters
-    ----------
-    y : Expr
-        A scalar per plate element.
-    wrt : sequence of Expr
-        Expressions; one that `y` does not depend on has the derivative zero.
-
-    Returns
-    -------
-    list of Expr
-        Each with exactly the plates and the shape of its expression.
+    Each derivative has the plates and the shape of its expression; it is zero where `y` does not
+    depend on the expression.
     """
     order = topological((y,))
     active = set(wrt)
@@ -47,7 +38,7 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
         for part in parts[1:]:
             g = g + part
         found[expr] = g
-        if expr.op.name == "sample" and any(arg in active for arg in expr.args):
+        if isinstance(expr, StochasticNode) and any(arg in active for arg in expr.args):
             raise DeclarationError(
                 f"scg.grad: a path leads through the sampling of {describe(expr)}, which has no "
                 "derivative before an estimator is chosen. For the partial derivative write "
@@ -65,9 +56,9 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
 
 
 def through(y: Expr, x: Expr) -> Expr:
-    """Return `y` as a function of `x` alone: everything else that it depends on is stopped.
+    """`y` as a function of `x` alone: all else that it depends on is stopped.
 
-    The function is that of the values, whatever stops the derivative in x on the way.
+    Derivatives in `x` also pass the stops that stand between `x` and `y`.
     """
     env: dict[Expr, Expr] = {x: x}
     for expr in topological((y,)):
@@ -81,10 +72,7 @@ def through(y: Expr, x: Expr) -> Expr:
 
 
 def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
-    """Map every expression below `roots` to itself without stops, marks and boxes.
-
-    To be applied where they have done their work, but the result is differentiated once more.
-    """
+    """Each expression below `roots` without stops, marks and boxes, to differentiate once more."""
     env: dict[Expr, Expr] = {}
     for expr in topological(roots):
         if expr.op in IDENTITIES:
@@ -98,14 +86,22 @@ def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
 
 @checked("scg.grad(y, [x])", DeclarationError)
 def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
-    """Return the derivative of a declared node in other nodes, as nodes.
+    """Derivative of a declared node in other nodes, as nodes of the model.
+
+    Use it inside a model, for instance for a gradient penalty. The gradients of the costs in the
+    parameters are what a step returns; see :func:`scg.compile`.
 
     Parameters
     ----------
     y : Expr
-        A scalar per plate element; what is differentiated is its sum over plates.
+        A scalar per plate element; its sum over plates is differentiated.
     x : Expr or list of Expr
-        One node gives one derivative, a list a list.
+        A node, or a list of nodes.
+
+    Returns
+    -------
+    Expr or list of Expr
+        The derivative in the node, or a list of them.
 
     Raises
     ------

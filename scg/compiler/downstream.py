@@ -1,4 +1,4 @@
-"""What a node may ask about its future: influenced costs, other draws, replays."""
+"""Downstream: influenced costs, other samples and replays, as an estimator sees them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scg.compiler.first_run import FirstRun
 from scg.compiler.leave_out import LeaveOut
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.objective import contribution, reduction, total
-from scg.compiler.rerun import Rerun, blanket, central, expectation, law, rerun
+from scg.compiler.rerun import Rerun, blanket, central, conditional, expectation, rerun
 from scg.compiler.routes import NodeRoute, own_route, routes
 from scg.distributions.base import Distribution
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.op import constant, plate_size
+from scg.ir.op import DATA, constant, plate_size
 from scg.ir.plate import Plate, Plates
-from scg.ir.walk import rewrite
+from scg.ir.walk import named_below, rewrite
 from scg.lazy import cached_property
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum, sum_mixed
@@ -28,41 +28,37 @@ from scg.ops.reductions import expand, plate_sum, sum_mixed
 
 @dataclass(frozen=True)
 class Seen:
-    """A run of the graph as a node sees it.
+    """A run of the graph as a node sees it."""
 
-    Attributes
-    ----------
-    env : dict
-        What each declared expression is in the run.
-    samples : Plates
-        The sample plates that the costs keep.
-    weights : dict, optional
-        The weights of sample plates, where draws differ from those of the first run.
-    shared : str, optional
-        The name of a run whose sums over sets of costs all nodes share.
-    """
-
-    env: dict[Expr, Expr]
-    samples: Plates
+    env: dict[Expr, Expr]  #: What each declared expression is in the run.
+    samples: Plates  #: The sample plates that the costs keep.
+    #: The weights of sample plates, where they differ from those of the first run.
     weights: dict[Plate, Expr] | None = None
+    #: The name of a run whose sums over sets of costs all nodes share.
     shared: str | None = None
 
 
 class SharedRuns:
-    """Runs that all nodes ask for, and sums over costs that they share."""
+    """Runs, and sums over costs, that the nodes share."""
 
     def __init__(self, first: FirstRun):
         self.first = first
         self.suffixes: dict[Any, Expr] = {}
 
     @cached_property
+    def inputs(self) -> dict[Expr, int]:
+        """All data and stochastic nodes, with their positions."""
+        order = enumerate(self.first.influence.order)
+        return {e: i for i, e in order if isinstance(e, StochasticNode) or e.op is DATA}
+
+    @cached_property
     def mean_field(self) -> MeanField:
-        """The deterministic pass with every node at its mean."""
+        """The deterministic pass with each node at its mean."""
         return MeanField(self.first)
 
     @cached_property
     def expectation(self) -> Rerun:
-        """The run with every node on a plate of all its values."""
+        """The run with each node on a plate of all its values."""
         return expectation(self.first)
 
 
@@ -93,22 +89,10 @@ class NodeDownstream:
 
     @cached_property
     def inputs(self) -> tuple[Expr, ...]:
-        """The data and the draws on which each element of the node directly depends."""
-        found: dict[Expr, None] = {}
-        seen: set[Expr] = set()
-        stack = list(self.node.args)
-        while stack:
-            expr = stack.pop()
-            if expr in seen:
-                continue
-            seen.add(expr)
-            if isinstance(expr, StochasticNode) or expr.op.name == "data":
-                if expr.size and set(expr.plates) <= set(self.node.plates):
-                    found[expr] = None
-            else:
-                stack.extend(expr.args)
-        position = {expr: i for i, expr in enumerate(self.first.influence.order)}
-        return tuple(self.first.env[expr] for expr in sorted(found, key=position.__getitem__))
+        """The data and the samples on which each element of the node directly depends."""
+        turn, plates = self.shared.inputs, {*self.node.plates}
+        found = [e for e in named_below(self.node, turn) if e.size and {*e.plates} <= plates]
+        return tuple(self.first.env[expr] for expr in sorted(found, key=turn.__getitem__))
 
     @cached_property
     def own(self) -> NodeRoute:
@@ -126,7 +110,7 @@ class NodeDownstream:
         return self.shared.mean_field.replay(self)
 
     def at(self, value: Expr, below: str, temperature: Expr | float = 1.0) -> NodeReplay:
-        """Replay with the node at `value`; see :func:`scg.compiler.rerun.rerun` for `below`."""
+        """The replay with the node at `value`; for `below` see :func:`scg.compiler.rerun.rerun`."""
         value = expand(value, (*value.plates, *self.node.plates), self.node.shape)
         point = mark(value, label=f"{self.node.name}:{below}")
         run = rerun(self.first, {self.node: point}, below, temperature=temperature)
@@ -139,7 +123,7 @@ class NodeDownstream:
         return left.back(self.reduced(Seen(run.env, (*self._samples, left.twin), run.weights)))
 
     def expected(self, of: Callable[[Distribution, Expr, Expr], Expr]) -> Expr:
-        """Return the exact mean over the whole graph of `of` (law of the node, value, cost)."""
+        """The exact mean over the whole graph of `of` (distribution, value, cost of the node)."""
         first, run = self.first, self.shared.expectation
         value = run.env[self.node]
         above = {self.node}
@@ -147,21 +131,21 @@ class NodeDownstream:
             above.update(reach.members)
         kept = tuple(first.value_plate(node) for node in above)
         cost = self.reduced(Seen(run.env, kept, run.weights))
-        return first.collapse(of(law(self.node, run.env), value, cost), weights=run.weights)
+        return first.collapse(of(conditional(self.node, run.env), value, cost), weights=run.weights)
 
     def plate(self, length: int) -> Plate:
-        """Return a plate of alternatives; the term must sum over it."""
+        """A plate of alternatives; the term must sum over it."""
         return Plate.internal(f"alternatives of {self.node.name}", length, rank=1)
 
     def others(self, plate: Plate, of: Expr | None = None) -> Expr:
-        """Mean of the cost, or `of` something else, over the other draws of a sample plate."""
+        """Mean of the cost, or `of` something else, over the other samples of a plate."""
         assert plate.length is not None
         own = self.cost if of is None else of
         own = expand(own, (*own.plates, plate), own.shape)
         return (plate_sum(own, (plate,)) - own) / (plate.length - 1.0)
 
     def twin(self, plate: Plate) -> Plate:
-        """Return a plate of the same length, for pairs of draws."""
+        """A plate of the same length, for pairs of samples."""
         return self.first.twin(plate)
 
     def average(self, expr: Expr) -> Expr:
@@ -196,7 +180,7 @@ class NodeDownstream:
 
 @dataclass(frozen=True)
 class NodeReplay:
-    """A second run below a node; what is asked of it is built when first asked for."""
+    """A second run below a node; its attributes are built when they are first read."""
 
     down: NodeDownstream
     point: Expr
@@ -204,7 +188,7 @@ class NodeReplay:
 
     @cached_property
     def seen(self) -> Seen:
-        """The run on the sample plates of the draw and of the point."""
+        """The run on the sample plates of the first run and of the point."""
         samples = tuple(
             p for p in (*self.down.draw.value.plates, *self.point.plates) if not p.owned_by_user
         )
@@ -231,7 +215,7 @@ class NodeReplay:
 
     @cached_property
     def logp(self) -> Expr:
-        """The log-probability of the kept draws under their new parents."""
+        """The log-probability of the kept samples given their new parents."""
         return blanket(self.down.first, self.down.node, self.run)
 
 
@@ -245,7 +229,7 @@ class FieldReplay:
 
 
 class MeanField:
-    """One deterministic pass with every stochastic node at its mean (Gu et al. 2016, sec. 3)."""
+    """One deterministic pass with each stochastic node at its mean (Gu et al. 2016, sec. 3)."""
 
     def __init__(self, first: FirstRun):
         self.first = first
@@ -263,6 +247,6 @@ class MeanField:
         self.slopes = dict(zip(self.points, slopes, strict=True))
 
     def replay(self, down: NodeDownstream) -> FieldReplay:
-        """Return the pass as one node sees it: its point, its influenced costs, their slope."""
+        """The pass as one node sees it: its point, its influenced costs, their slope."""
         cost = down.reduced(Seen(self.env, (), shared="field"))
         return FieldReplay(self.points[down.node], cost, self.slopes[down.node])

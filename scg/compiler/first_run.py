@@ -1,7 +1,7 @@
-"""The first run: who was drawn how, and how sums over samples, scores and weights are taken.
+"""The first run: how each node is sampled, and how scores and weighted costs are summed.
 
-The law (:mod:`scg.compiler.surrogate`) and what a node may ask about its future
-(:mod:`scg.compiler.downstream`) stand on it.
+The surrogate (:mod:`scg.compiler.surrogate`) and the views of estimators on it
+(:mod:`scg.compiler.downstream`) are made from it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
 from scg.compiler.plan import Plan
+from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.estimators.protocol import Draw
 from scg.ir.expr import Expr, StochasticNode
@@ -27,30 +28,17 @@ from scg.ops.reductions import expand, plate_sum, sum_mixed
 
 
 class FirstRun:
-    """A planned graph with every stochastic node replaced by its draw.
-
-    Attributes
-    ----------
-    env : dict
-        What each declared expression is.
-    draws : dict
-        The draw of each node.
-    dists : dict
-        The distribution of each node, given the draws of its parents.
-    noises : dict
-        The noise of each node.
-    weights : dict
-        The weight of each draw on a sample plate.
-    owners : dict
-        The nodes whose samples lie on each sample plate.
-    """
+    """A planned graph in which a sample takes the place of each stochastic node."""
 
     def __init__(self, plan: Plan):
         self.plan, self.influence, self.graph = plan, plan.influence, plan.influence.graph
+        #: What each declared expression is.
         self.env: dict[Expr, Expr] = {}
+        #: The samples of each node, its distribution given the samples of its parents, its noise.
         self.draws: dict[StochasticNode, Draw] = {}
-        self.dists: dict[StochasticNode, Any] = {}
+        self.dists: dict[StochasticNode, Distribution] = {}
         self.noises: dict[StochasticNode, NodeNoise] = {}
+        #: The weight of each sample on a sample plate, and the nodes whose samples lie on it.
         self.weights: dict[Plate, Expr] = {}
         self.owners: dict[Plate, Members[StochasticNode]] = {}
         self._plates: dict[object, Plate] = {}
@@ -66,29 +54,27 @@ class FirstRun:
 
     # --- draws ------------------------------------------------------------------------------------
     def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:
-        """Let a node's estimator draw it, its parents being what `env` holds.
+        """Let a node's estimator sample it, given what `env` holds for its parents.
 
         The noise lies on the plates that the node has in the surrogate, so that a replay meets
         the same leaves.
         """
         args = tuple(env[arg] for arg in node.args)
-        dist = node.given(args)
+        dist, estimator, name = node.given(args), self.plan.estimators[node], node.name or ""
         if node not in self.noises:
             plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
+            memory = NodeMemory(self.graph, name)
             self.noises[node] = NodeNoise(
-                self.graph,
-                node.name or "",
-                plates,
-                lambda n: self._plate(node, n),
-                NodeMemory(self.graph, node.name or ""),
+                self.graph, name, plates, lambda n: self._plate(node, n), memory
             )
             self.dists[node] = dist
-        noise: Any = self.noises[node]
-        draw = self.plan.estimators[node].draw(dist, noise)
+        noise: Any = self.noises[node]  # a Sampler
+        draw = estimator.draw(dist, noise)
         if draw.value.shape != node.shape or draw.value.kind != node.kind:
             raise CompilerError(
-                f"{self.plan.estimators[node]!r} drew {draw.value!r} for node {node.name!r} "
-                f"of shape {node.shape}"
+                f"node {name!r} of shape {node.shape} and kind {node.kind}: {estimator!r} returns "
+                f"{draw.value!r} of kind {draw.value.kind}, but samples have the shape and the "
+                f"kind of the node"
             )
         # Every later expression must keep the declared plates, also where the value is constant.
         plates = (*draw.value.plates, *node.plates)
@@ -112,9 +98,9 @@ class FirstRun:
         return self._plates[key]
 
     def value_plate(self, node: StochasticNode) -> Plate:
-        """Return the plate of all values of a node, for exact expectations in a replay.
+        """The plate of all values of a node, for exact expectations in a replay.
 
-        The plates of all nodes are made at once: deeper ones are to be summed over first.
+        The plates of all nodes are made at once, because deeper ones must be summed over first.
         """
         for other in self.influence.nodes:
             if other not in self._values and other.attrs["family"].supports("cardinality"):
@@ -126,7 +112,7 @@ class FirstRun:
         return self._values[node]
 
     def twin(self, plate: Plate) -> Plate:
-        """Return a plate of the same length for the element of `plate` that is left out."""
+        """A plate of the same length for the element of `plate` that is left out."""
         if plate not in self._twins:
             self._twins[plate] = Plate.internal(f"left out of {plate.name}", plate.length, rank=1)
         return self._twins[plate]
@@ -143,16 +129,13 @@ class FirstRun:
 
     def _prefix(self, sep: frozenset[Plate], members: Members[StochasticNode]) -> Expr | None:
         def score(node: StochasticNode) -> Expr | None:
-            return self._score_of(node, sep)
+            logp = self.draws[node].logp
+            return None if logp is None else sum_mixed(logp, sep)
 
         return shared_sum(self._sums, sep, members, lambda some: some.last, score)
 
-    def _score_of(self, node: StochasticNode, sep: frozenset[Plate]) -> Expr | None:
-        logp = self.draws[node].logp
-        return None if logp is None else sum_mixed(logp, sep)
-
     def counted(self, cost: Expr, weights: dict[Plate, Expr] | None = None) -> Expr:
-        """The cost, without infinite ones of impossible values: 0 · ∞ must not meet a box."""
+        """A cost, 0 where it is infinite at an impossible value: 0 · ∞ must not meet a box."""
         weights = self.weights if weights is None else weights
         for plate in cost.plates:
             if plate in weights and weights[plate].value is None:
@@ -189,7 +172,7 @@ class FirstRun:
 
 
 def conditions(plates: Plates, weights: dict[Plate, Expr]) -> Plates:
-    """Return sample plates, and all on which their weights live, directly or through others."""
+    """Sample plates, and those on which their weights live, directly or through others."""
     found = dict.fromkeys(plates)
     pending = list(found)
     while pending:

@@ -8,20 +8,21 @@ from scg.compiler.first_run import FirstRun
 from scg.compiler.rerun import Rerun, rerun
 from scg.errors import EstimatorError
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.op import constant
+from scg.ir.op import OPS, constant
 from scg.ir.plate import Plate, ordered
 from scg.ops.elementwise import where
 from scg.ops.reductions import REDUCTIONS, plate_logsumexp, plate_sum
 
 IMPUTE = ("geometric", "arithmetic")
+LOGSUMEXP = OPS["logsumexp"]
 
 
 class LeaveOut:
     """Leave-one-out versions of all reductions over a plate between a node and its costs.
 
-    The element j that is left out lies on a twin of the plate. Its own contribution to a reduction
-    is imputed from the other elements: by the mean of what is reduced, which is the geometric mean
-    of exp(x) in log Σ exp(x), or there by the arithmetic mean of exp(x).
+    The element that is left out lies on a twin of the plate. The other elements impute its own
+    contribution to a reduction: by their mean, which in log Σ exp(x) is the geometric mean of
+    exp(x), or there by the arithmetic mean of exp(x) ("arithmetic").
     """
 
     def __init__(self, first: FirstRun, node: StochasticNode, plate: Plate, impute: str):
@@ -51,7 +52,7 @@ class LeaveOut:
                 self.below.add(expr)
 
     def run(self) -> Rerun:
-        """Run the graph with the reductions replaced and every draw on the same noise."""
+        """Run the graph with the reductions replaced, on the same noise."""
         run = rerun(self.first, {}, "same", self._change)
         for reach in self.first.influence.downstream[self.node]:
             for _, cost in reach.members:
@@ -77,11 +78,9 @@ class LeaveOut:
             )
         (arg,) = expr.args
         x = env[arg]
-        fill = self._log_mean_exp(x) if self._arithmetic(expr) else self._mean(x)
+        arithmetic = self.impute == "arithmetic" and expr.op is LOGSUMEXP
+        fill = self._log_mean_exp(x) if arithmetic else self._mean(x)
         return expr.op.build(expr.graph, (where(self.own, fill, x),), expr.attrs)
-
-    def _arithmetic(self, expr: Expr) -> bool:
-        return self.impute == "arithmetic" and expr.op.name == "logsumexp"
 
     def _mean(self, x: Expr) -> Expr:
         return plate_sum(where(self.own, 0.0, x), self.plate) / (self.length - 1.0)

@@ -57,16 +57,9 @@ class Universe(tuple[T, ...]):
 
 
 class Members(Sequence[T]):
-    """A set of items of a :class:`Universe`, iterated in its order.
+    """A set of items of a :class:`Universe`, iterated in its order; bit i stands for item i.
 
-    It equals a set of the same items and any other sequence of the same items.
-
-    Parameters
-    ----------
-    universe : Universe
-        The items that may be in the set.
-    bits : int
-        Bit i says whether item i is in the set.
+    It equals any sequence of the same items.
     """
 
     __slots__ = ("bits", "universe")
@@ -148,16 +141,9 @@ def shared_sum(
     pick: Callable[[Members[T]], T],
     value: Callable[[T], Any],
 ) -> Any:
-    """Sum of values over members, made from the sum over all but one of them.
+    """Sum of values over members, made from the sum over all but the one that `pick` returns.
 
-    Parameters
-    ----------
-    known : dict
-        Sums by (key, members), extended in place; None is the sum of no values.
-    pick : callable
-        The member that is added last, such as the last of a prefix.
-    value : callable
-        The summand of a member, or None.
+    `known` holds sums by (key, members) and is extended in place; a value may be None.
     """
     pending = []
     while members and (key, members) not in known:

@@ -16,38 +16,28 @@ from scg.ir.op import STATE, constant, intern
 
 @dataclass
 class NodeMemory:
-    """The memory of the estimator at one node.
-
-    Attributes
-    ----------
-    leaves : dict
-        Every own parameter and state, by name.
-    parameters : dict
-        Which of them are parameters, and what they learn on: the "loss", the "variance" or the
-        "objective".
-    updates : dict
-        The new value of each state.
-    losses : list of Expr
-        Auxiliary losses.
-    """
+    """The memory of the estimator at one node."""
 
     graph: CoreGraph
     node: str
+    #: Own parameters and state by name, and what makes their initial values.
     leaves: dict[str, Expr] = field(default_factory=dict)
     initial: dict[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)
+    #: What own parameters learn on: the "loss", the "variance" or the "objective".
     parameters: dict[str, str] = field(default_factory=dict)
+    #: New values of states, and auxiliary losses.
     updates: dict[str, Expr] = field(default_factory=dict)
     losses: list[Expr] = field(default_factory=list)
 
     def parameter(
         self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
     ) -> Expr:
-        """Return an own parameter."""
+        """An own parameter of the estimator."""
         self.parameters[name] = learn
         return self._leaf(name, shape, lambda rng: init(rng, shape))
 
     def state(self, name: str, initial: float, shape: tuple[int, ...] = ()) -> Expr:
-        """Return a state as it was before this call."""
+        """A state, as it was before this call."""
         return self._leaf(name, shape, lambda rng: np.full(shape, initial))
 
     def update(self, name: str, value: Expr | float) -> None:

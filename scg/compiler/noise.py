@@ -16,10 +16,10 @@ from scg.ir.plate import Plate, Plates, ordered
 
 @dataclass(frozen=True)
 class NodeNoise:
-    """The noise of one node: leaves on all plates of its draw, by tag.
+    """The noise of one node: leaves on all plates of its sample, by tag.
 
-    The draw may also depend on what the estimator keeps: that is `memory`. `names` holds what
-    the names of leaves stand for, so that two leaves never share one.
+    A sample may also depend on the `memory` of the estimator. `names` holds the leaves that have
+    a name already, so that two leaves never share one.
     """
 
     graph: CoreGraph
@@ -30,11 +30,11 @@ class NodeNoise:
     names: dict[str, Any] = field(default_factory=dict)
 
     def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
-        """Return a uniform leaf."""
+        """A uniform leaf."""
         return self._leaf("uniform", shape, tag)
 
     def normal(self, shape: tuple[int, ...], tag: str = "n") -> Expr:
-        """Return a normal leaf."""
+        """A normal leaf."""
         return self._leaf("normal", shape, tag)
 
     def _leaf(self, law: str, shape: tuple[int, ...], tag: str) -> Expr:
@@ -53,13 +53,13 @@ class NodeNoise:
         return f"{self.node}#{tag}" if taken else name
 
     def plate(self, length: int) -> Plate:
-        """Return the sample plate of the node's estimator."""
+        """The sample plate of the node's estimator."""
         return self.plate_factory(length)
 
     def on(self, plate: Plate) -> NodeNoise:
-        """Return the same source on one more plate."""
+        """The same source on one more plate."""
         return replace(self, plates=ordered((*self.plates, plate)))
 
     def constant(self, values: np.ndarray, plate: Plate) -> Expr:
-        """Return fixed values along a plate."""
+        """Fixed values along a plate."""
         return constant(self.graph, values, (plate,))

@@ -17,7 +17,7 @@ from scg.ir.op import constant
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops.arrange import moveaxis
-from scg.ops.elementwise import multiply, subtract
+from scg.ops.elementwise import multiply, subtract, where
 from scg.ops.gather import gather
 from scg.ops.linalg import contract
 from scg.ops.shape import reshape
@@ -33,7 +33,7 @@ class Change(NamedTuple):
 
 
 def one_coordinate(roots: Sequence[Expr]) -> list[Expr]:
-    """Return `roots` with the products of such vectors taken apart."""
+    """The expressions `roots` with the products of such vectors taken apart."""
     env: dict[Expr, Expr] = {}
     changes: dict[Expr, Change | None] = {}
     for expr in topological(roots):
@@ -47,10 +47,10 @@ def one_coordinate(roots: Sequence[Expr]) -> list[Expr]:
 
 
 def _change(expr: Expr, known: dict[Expr, Change | None]) -> Change | None:
-    """Say how `expr` differs from an expression without the plate, or return None."""
+    """How an expression differs from one without the plate, or None."""
     if not expr.op.elementwise or not expr.ndim:
         return None
-    if expr.op.name == "where" and (start := _start(expr)) is not None:
+    if expr.op is where and (start := _start(expr)) is not None:
         return start
     inner = [known[arg] for arg in expr.args if known.get(arg) is not None]
     if not inner or inner[0] is None:
@@ -73,7 +73,7 @@ def _change(expr: Expr, known: dict[Expr, Change | None]) -> Change | None:
 
 
 def _start(expr: Expr) -> Change | None:
-    """Recognise where(constant mask with one row a plate element, new, old)."""
+    """The change that where(constant mask with one row a plate element, new, old) makes."""
     mask, new, old = expr.args
     if mask.value is None or len(mask.plates) != 1 or mask.shape[:1] != expr.shape[:1]:
         return None
@@ -87,7 +87,7 @@ def _start(expr: Expr) -> Change | None:
 
 
 def _row(x: Expr, index: Expr, ndim: int) -> Expr:
-    """Take row `index` of the leading one of `ndim` axes, along which `x` may be repeated."""
+    """Row `index` of the leading one of `ndim` axes, along which `x` may be repeated."""
     if x.ndim < ndim:
         return x
     if x.shape[0] == 1:
@@ -96,13 +96,13 @@ def _row(x: Expr, index: Expr, ndim: int) -> Expr:
 
 
 def _apart(expr: Expr, changes: dict[Expr, Change | None]) -> Expr | None:
-    """Write a contraction of a changed vector as that of its base and one of its row."""
+    """A contraction of a changed vector as that of its base plus one of its row."""
     if expr.attrs["over"]:
         return None
     a, b = expr.args
     labels, out = (expr.attrs["left"], expr.attrs["right"]), expr.attrs["out"]
     for x, matrix, own, other in ((a, b, *labels), (b, a, *reversed(labels))):
-        axis, flat = own[:1], x.op.name == "reshape" and x.ndim == 1
+        axis, flat = own[:1], x.op is reshape and x.ndim == 1
         change = changes.get(x.args[0] if flat else x)
         if change is None or change.plate in matrix.plates or axis[0] in out:
             continue

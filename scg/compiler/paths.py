@@ -1,4 +1,4 @@
-"""Paths: on which sample plates expressions will live, and how many paths that makes."""
+"""Paths: the sample plates on which expressions will live, and the number of paths."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ENUMERATE_FEWER = (
 
 
 def plate_keys(influence: Influence, estimators: Estimators) -> dict[StochasticNode, object]:
-    """What identifies the sample plate of each node.
+    """What identifies the sample plate of each node: nodes with one key share a plate.
 
-    The node itself; the instance where it draws whole paths jointly; the instance and the layer
-    where its draws are coupled. The layer is the number of nodes of the instance on the longest
-    way down to the node: nodes of one layer do not depend on each other.
+    It is the node itself; the estimator instance where this samples whole paths jointly; or the
+    instance and the layer where its samples are coupled. The layer is the number of nodes of the
+    instance on the longest path down to the node: nodes of one layer do not depend on each other.
     """
     keys: dict[StochasticNode, object] = {}
-    depths: dict[Expr, dict[Estimator, int]] = {}  # nodes of an instance on the longest way down
+    depths: dict[Expr, dict[Estimator, int]] = {}
     for expr in influence.order:
         below = [depths[arg] for arg in expr.args if depths[arg]]
         depth = below[0] if below else {}
@@ -55,7 +55,7 @@ def plate_keys(influence: Influence, estimators: Estimators) -> dict[StochasticN
 
 
 def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, dict[object, int]]:
-    """For each expression its sample plates (by key) and their lengths."""
+    """The sample plates of each expression, by key, and their lengths."""
     found: dict[Expr, dict[object, int]] = {}
     keys = plate_keys(influence, estimators)
     for expr in influence.order:
@@ -78,21 +78,15 @@ def most_paths(influence: Influence, estimators: Estimators) -> int:
 
 
 class Paths:
-    """The costs by the number of paths on which they will be evaluated.
-
-    Attributes
-    ----------
-    most : int
-        The largest number of paths that any cost has.
-    """
+    """The costs by the number of paths on which they will be evaluated."""
 
     def __init__(self, influence: Influence, costs: Mapping[int, Members[Cost]]):
         self._influence, self._costs = influence, costs
-        self.most = max(costs, default=1)
+        self.most = max(costs, default=1)  #: The largest number of paths of a cost.
 
     @classmethod
     def of(cls, influence: Influence, estimators: Estimators) -> Paths:
-        """Count the paths that estimators make."""
+        """The numbers of paths that estimators make."""
         plates, costs = sample_plates(influence, estimators), {}
         for cost in influence.costs:
             paths = math.prod(plates[cost.node].values())
@@ -100,7 +94,7 @@ class Paths:
         return cls(influence, costs)
 
     def with_plate(self, node: StochasticNode, length: int) -> Paths:
-        """Count them once more with a sample plate of one more node's own."""
+        """The numbers of paths with a sample plate of one more node."""
         every, costs = self._influence.costs, {}
         below = every.union(reach.members for reach in self._influence.downstream[node])
         for paths, members in self._costs.items():
@@ -111,13 +105,7 @@ class Paths:
 
 
 def check_paths(influence: Influence, estimators: Estimators) -> None:
-    """Refuse too many paths, and warn of many that nest.
-
-    Raises
-    ------
-    EstimatorError
-        If a cost would be evaluated on more than 1024 paths.
-    """
+    """Raise if a cost would be evaluated on more than 1024 paths; warn of many that nest."""
     summed = {n: e for n, e in estimators.items() if type(e) is type(SUMMED)}
     drawn = _most_nested(influence, {n: e for n, e in estimators.items() if n not in summed})
     paths, many = most_paths(influence, estimators), math.prod(drawn.values())
@@ -137,7 +125,7 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
 
 
 def _most_nested(influence: Influence, estimators: Estimators) -> dict[object, int]:
-    """The sample plates, with their lengths, of the cost that has most paths."""
+    """The sample plates, with their lengths, of the cost that has the most paths."""
     plates = sample_plates(influence, estimators)
     nested = (plates[cost] for _, cost in influence.costs)
     return max(nested, key=lambda lengths: math.prod(lengths.values()), default={})

@@ -22,7 +22,7 @@ ENUMERATION_BUDGET = 256
 
 @dataclass(repr=False)
 class Plan:
-    """Estimator and reason for each stochastic node, in topological order."""
+    """Estimator and reason for each stochastic node, in topological order; ``print`` it."""
 
     influence: Influence
     estimators: dict[StochasticNode, Estimator] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def unbiased(self) -> bool:
-        """Whether every node's estimator is unbiased."""
+        """Whether the estimators of all nodes are unbiased."""
         return all(estimator.unbiased for estimator in self.estimators.values())
 
     def plate_key(self, node: StochasticNode) -> object:
@@ -42,7 +42,7 @@ class Plan:
         return plate_keys(self.influence, self.estimators)
 
     def lengths(self) -> dict[Expr, dict[object, int]]:
-        """For each expression the sample plates on which it will live, with their lengths."""
+        """The sample plates on which each expression will live, with their lengths."""
         return sample_plates(self.influence, self.estimators)
 
     def __str__(self) -> str:
@@ -64,26 +64,19 @@ class Plan:
 
 
 def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None) -> Plan:
-    """Assign the user's estimators, choose the others, and check every requirement.
-
-    Parameters
-    ----------
-    influence : Influence
-        The analysed graph.
-    estimator : Estimator, mapping or None
-        One for all nodes, some by name, or none: the rest is chosen, never a biased one.
-    """
-    given = _given(influence.graph, influence, estimator)
-    plan = Plan(influence)
-    chosen, reasons = _choose(influence, given)
-    for node in influence.nodes:
-        plan.estimators[node], plan.reasons[node] = chosen[node], reasons[node]
-    view = Assignment(influence, plan.estimators)
-    for node in influence.nodes:
-        _check(node, plan.estimators[node], view)
-    check_paths(influence, plan.estimators)
-    warn_of(influence, plan.estimators)
-    return plan
+    """Assign the user's estimators, choose unbiased ones for the other nodes, and check all."""
+    chosen, reasons = _choose(influence, _given(influence.graph, influence, estimator))
+    estimators = {node: chosen[node] for node in influence.nodes}
+    view = Assignment(influence, estimators)
+    for node, own in estimators.items():
+        if reason := complaint(node, own, view):
+            raise EstimatorError(
+                f"node {node.name!r} ({family_of(node)}) uses {type(own).__name__}, but {reason}. "
+                f"{advice(node, own, view)}"
+            )
+    check_paths(influence, estimators)
+    warn_of(influence, estimators)
+    return Plan(influence, estimators, {node: reasons[node] for node in influence.nodes})
 
 
 def _given(
@@ -114,13 +107,7 @@ def _given(
 
 
 def check_orders(plan: Plan, order: int) -> None:
-    """Raise unless every estimator's derivatives are unbiased up to an order.
-
-    Raises
-    ------
-    EstimatorError
-        If one is not; it names those that fit.
-    """
+    """Raise unless the derivatives of all estimators are unbiased up to an order."""
     view = Assignment(plan.influence, plan.estimators)
     for node, estimator in plan.estimators.items():
         if estimator.orders < order:
@@ -128,16 +115,6 @@ def check_orders(plan: Plan, order: int) -> None:
                 f"node {node.name!r}: {type(estimator).__name__} has no unbiased derivative of "
                 f"order {order}. {advice(node, estimator, view, order)}"
             )
-
-
-def _check(node: StochasticNode, estimator: Estimator, view: Assignment) -> None:
-    reason = complaint(node, estimator, view)
-    if reason is None:
-        return
-    raise EstimatorError(
-        f"node {node.name!r} ({family_of(node)}) uses {type(estimator).__name__}, but {reason}. "
-        f"{advice(node, estimator, view)}"
-    )
 
 
 # --- the automatic choice -------------------------------------------------------------------------
@@ -158,7 +135,7 @@ def _choose(
     view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     countable = [node for node in rest if complaint(node, SUMMED, view) is None]
     fitting = {n: e for n, e in chosen.items() if countable and complaint(n, e, view) is None}
-    paths = Paths.of(influence, fitting)  # what does not fit is refused later, by name
+    paths = Paths.of(influence, fitting)  # others are refused later, by name
     for node in sorted(countable, key=lambda node: node.declared.cardinality()):
         nested = paths.with_plate(node, node.declared.cardinality())
         if nested.most <= ENUMERATION_BUDGET:

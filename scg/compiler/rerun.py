@@ -21,20 +21,11 @@ BELOW = ("mean", "mode", "same", "kept", "expected", "relax")
 
 @dataclass
 class Rerun:
-    """A second run of the graph.
+    """A second run of the graph."""
 
-    Attributes
-    ----------
-    env : dict
-        What each declared expression is in this run.
-    weights : dict
-        The weights of sample plates in this run.
-    logp : dict
-        With below="kept": the log-probability of each kept draw under its new parents.
-    """
-
-    env: dict[Expr, Expr]
-    weights: dict[Plate, Expr]
+    env: dict[Expr, Expr]  #: What each declared expression is in this run.
+    weights: dict[Plate, Expr]  #: The weights of sample plates.
+    #: With below="kept": the log-probability of each kept sample given its new parents.
     logp: dict[StochasticNode, Expr] = field(default_factory=dict)
 
 
@@ -45,26 +36,20 @@ def rerun(
     change: Callable[[Expr, dict[Expr, Expr]], Expr | None] | None = None,
     temperature: Expr | float = 1.0,
 ) -> Rerun:
-    """Run the graph again, starting from what `env` holds.
+    """Run the graph again with the replaced expressions in `env`, which is extended in place.
 
     Parameters
     ----------
-    first : FirstRun
-        The first run.
-    env : dict
-        The replaced expressions; extended in place.
     below : {"mean", "mode", "same", "kept", "expected", "relax"}
-        The stochastic nodes below are at their mean or mode, drawn by their own estimators from
-        the same noise, kept as they were drawn, put on plates of all their values, or relaxed
-        on the same noise.
+        The stochastic nodes below are at their mean or mode, sampled by their own estimators from
+        the same noise, kept as they were, put on plates of all their values, or relaxed on the
+        same noise at a `temperature`.
     change : callable, optional
-        Asked first for every expression; what it returns replaces the expression.
-    temperature : Expr or float
-        Of the relaxations.
+        Returns what takes the place of an expression, or None.
     """
     if below not in BELOW:
         known = ", ".join(f'"{word}"' for word in BELOW)
-        raise CompilerError(f"a replay with below={below!r}: expected one of {known}")
+        raise CompilerError(f"downstream.at(...): below must be one of {known}, got {below!r}")
     run = Rerun(env, dict(first.weights))
     for expr in first.influence.order:
         if expr in env:
@@ -98,24 +83,24 @@ def _redrawn(first: FirstRun, node: StochasticNode, run: Rerun, below: str) -> E
         run.weights[plate] = weight
         return value
     value = first.env[node]
-    run.logp[node] = law(node, run.env).log_prob(value)
+    run.logp[node] = conditional(node, run.env).log_prob(value)
     return value
 
 
-def law(node: StochasticNode, env: dict[Expr, Expr]) -> Distribution:
-    """Distribution of a node given what `env` holds for its parents."""
+def conditional(node: StochasticNode, env: dict[Expr, Expr]) -> Distribution:
+    """The distribution of a node given what `env` holds for its parents."""
     return node.given(tuple(env[arg] for arg in node.args))
 
 
 def central(first: FirstRun, node: StochasticNode, env: dict[Expr, Expr], how: str) -> Expr:
-    """Mean or mode of a node given what `env` holds for its parents, on all the node's plates.
+    """The mean or the mode of a node given what `env` holds for its parents, on all its plates.
 
-    A node without a mean stays as it was drawn: only costs that get no credit depend on it.
+    A node without a mean keeps its sample: only costs that give no credit depend on it.
     """
     family = node.attrs["family"]
     if how == "mean" and not (family.supports("mean") and family.extends_to_mean):
         return stop(first.env[node])
-    dist = law(node, env)
+    dist = conditional(node, env)
     value = dist.mean() if how == "mean" else dist.mode()
     return expand(value, (*value.plates, *node.plates), node.shape)
 
@@ -123,12 +108,12 @@ def central(first: FirstRun, node: StochasticNode, env: dict[Expr, Expr], how: s
 def relaxed(
     first: FirstRun, node: StochasticNode, env: dict[Expr, Expr], temperature: Expr | float
 ) -> Expr:
-    """A node as a smooth function of its parents, on the noise of its draw in the first run.
+    """A node as a smooth function of its parents, on the noise of its sample in the first run.
 
-    The perturbation is that of the first run, also where it was computed from the draw: its law
-    knows no parent.
+    The perturbation is that of the first run, even where it was computed from the sample, because
+    its distribution depends on no parent.
     """
-    dist, noise = law(node, env), first.noises[node]
+    dist, noise = conditional(node, env), first.noises[node]
     draw = first.draws[node]
     if draw.plate is not None and draw.weight is None:
         noise = noise.on(draw.plate)
@@ -148,11 +133,11 @@ def enumerated(
     plate = first.value_plate(node)
     value = constant(first.graph, node.declared.enumerate_support(), (plate,))
     value = expand(value, (*value.plates, *node.plates), node.shape)
-    return value, plate, law(node, env).prob(value)
+    return value, plate, conditional(node, env).prob(value)
 
 
 def expectation(first: FirstRun) -> Rerun:
-    """Run the graph with every stochastic node on a plate of all its values."""
+    """Run the graph with each stochastic node on a plate of all its values."""
     run = Rerun({}, dict(first.weights))
     for expr in first.influence.order:
         if isinstance(expr, StochasticNode):
@@ -163,7 +148,7 @@ def expectation(first: FirstRun) -> Rerun:
 
 
 def blanket(first: FirstRun, node: StochasticNode, run: Rerun) -> Expr:
-    """Σ log-probability of the kept draws below `node`, on the node's plates."""
+    """Sum of the log-probabilities of the kept samples below `node`, on the node's plates."""
     total = constant(first.graph, 0.0)
     for child, logp in run.logp.items():
         for reach in first.influence.ancestors[child]:

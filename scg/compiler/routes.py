@@ -13,21 +13,11 @@ from scg.ops.reductions import sum_mixed
 
 @dataclass(frozen=True)
 class NodeRoute:
-    """Costs to which the same plates survive, from a node and from each of its ancestors.
+    """Costs to which the same plates survive, from a node and from each of its ancestors."""
 
-    Attributes
-    ----------
-    sep : frozenset of Plate
-        The node's plates that survive on every path to the costs.
-    above : tuple of Reach
-        The node's ancestors, by the plates of theirs that survive on every path to the costs.
-    costs : Members of Cost
-        The costs; none for the route that ends at the node itself.
-    """
-
-    sep: frozenset[Plate]
-    above: tuple[Reach, ...]
-    costs: Members[Cost]
+    sep: frozenset[Plate]  #: The node's plates that survive on every path to the costs.
+    above: tuple[Reach, ...]  #: The node's ancestors, by their plates that survive to the costs.
+    costs: Members[Cost]  #: None for the route that ends at the node itself.
 
     def score(self, logp: Expr) -> Expr:
         """Sum a log-probability over the node's plates that do not survive."""
@@ -52,9 +42,5 @@ def routes(influence: Influence, node: StochasticNode) -> tuple[NodeRoute, ...]:
             )
             key = reach.sep, above
             found[key] = found.get(key, influence.costs.none) | influence.costs.only(cost)
-    return tuple(
-        NodeRoute(*key, costs)
-        for key, costs in sorted(
-            found.items(), key=lambda item: influence.costs.position[item[1].first]
-        )
-    )
+    every = [NodeRoute(*key, costs) for key, costs in found.items()]
+    return tuple(sorted(every, key=lambda route: influence.costs.position[route.costs.first]))

@@ -1,6 +1,6 @@
-"""Simplify: local algebra on an expression graph. Each rule carries its law as its comment.
+"""Simplify: local algebra on an expression graph; a comment states the law of each rule.
 
-It comes after the last differentiation, so that stops and boxes, which have done their work, go.
+It runs after the last differentiation, and therefore erases stops and boxes.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from scg.ir.expr import Expr
-from scg.ir.op import constant, plate_size
+from scg.graph.core import SAMPLE
+from scg.ir.expr import Expr, Operation
+from scg.ir.op import OPS, constant, plate_size
 from scg.ir.walk import topological
-from scg.ops.base import is_constant
-from scg.ops.elementwise import add, cast, divide, multiply, negative, square, subtract
+from scg.ops.base import broadcast, is_constant
+from scg.ops.elementwise import add, cast, divide, multiply, negative, square, subtract, where
 from scg.ops.gradient import IDENTITIES, box
-from scg.ops.powers import power
+from scg.ops.powers import power, times_power
 from scg.ops.reductions import expand, zeros
 from scg.ops.shape import reshape
 
@@ -114,7 +115,7 @@ def _negative(e: Expr) -> Expr | None:
 
 def _sum(e: Expr) -> Expr | None:
     (x,) = e.args
-    if x.op.name != "expand" or e.kind != "float":
+    if x.op is not broadcast or e.kind != "float":
         return None
     # sum over what expand repeated -> count * x
     inner, axes = x.args[0], e.attrs["axes"]
@@ -136,7 +137,7 @@ def _expand(e: Expr) -> Expr | None:
     (x,) = e.args
     if x.shape == e.shape and x.plates == e.plates:  # expand to what it is
         return x
-    if x.op.name == "expand":  # expand(expand(x)) -> expand(x)
+    if x.op is broadcast:  # expand(expand(x)) -> expand(x)
         return expand(x.args[0], e.plates, e.shape)
     return None
 
@@ -145,7 +146,7 @@ def _reshape(e: Expr) -> Expr | None:
     (x,) = e.args
     if x.shape == e.shape:  # reshape to what it is
         return x
-    if x.op.name == "reshape":  # reshape(reshape(x)) -> reshape(x)
+    if x.op is reshape:  # reshape(reshape(x)) -> reshape(x)
         return e.op(x.args[0], shape=e.shape)
     return None
 
@@ -169,27 +170,27 @@ def _box(e: Expr) -> Expr | None:
     return _like(constant(e.graph, 1.0), e)  # ⊠(ℓ) -> 1
 
 
-RULES: dict[str, Rule] = {
-    **dict.fromkeys((op.name for op in IDENTITIES), _identity),
-    box.name: _box,
-    "add": _add,
-    "subtract": _subtract,
-    "multiply": _multiply,
-    "divide": _divide,
-    "negative": _negative,
-    "power": _power,
-    "times_power": _times_power,
-    "sum": _sum,
-    "expand": _expand,
-    "reshape": _reshape,
-    "where": _where,
+RULES: dict[Operation, Rule] = {
+    **dict.fromkeys(IDENTITIES, _identity),
+    box: _box,
+    add: _add,
+    subtract: _subtract,
+    multiply: _multiply,
+    divide: _divide,
+    negative: _negative,
+    OPS["power"]: _power,
+    times_power: _times_power,
+    OPS["sum"]: _sum,
+    broadcast: _expand,
+    reshape: _reshape,
+    where: _where,
 }
 
 
 def _step(e: Expr) -> Expr | None:
-    if e.op.elementwise and any(arg.op.name == "expand" for arg in e.args):
+    if e.op.elementwise and any(arg.op is broadcast for arg in e.args):
         # op(expand(a), b) -> op(a, b) where broadcasting gives the same
-        bare = tuple(a.args[0] if a.op.name == "expand" else a for a in e.args)
+        bare = tuple(a.args[0] if a.op is broadcast else a for a in e.args)
         lean = e.op.build(e.graph, bare, e.attrs)
         if lean.plates == e.plates and lean.shape == e.shape:
             return lean
@@ -197,26 +198,21 @@ def _step(e: Expr) -> Expr | None:
         if lean.shape == e.shape or not any(a.plates or a.shape for a in bare):
             return _like(lean, e)
     if e.args and all(arg.value is not None and not arg.plates for arg in e.args):
-        if not e.plates and e.op.name not in ("expand", "sample") and e.size <= _FOLD_LIMIT:
+        if not e.plates and e.op not in (broadcast, SAMPLE) and e.size <= _FOLD_LIMIT:
             with np.errstate(all="ignore"):
                 attrs = {k: v for k, v in e.attrs.items() if k != "over"}
                 value = e.op.numpy(*(arg.value for arg in e.args), **attrs)
                 return constant(e.graph, np.asarray(value, e.kind))
     if any(is_constant(e.args[i], 0) for i in e.op.linear):  # f(0) -> 0
         return zeros(e)
-    rule = RULES.get(e.op.name)
+    rule = RULES.get(e.op)
     return rule(e) if rule else None
 
 
 def simplify(roots: Sequence[Expr], env: dict[Expr, Expr] | None = None) -> list[Expr]:
-    """Return `roots` with every rule applied until none fits.
+    """The expressions `roots` with the rules applied until none fits, for evaluation alone.
 
-    Parameters
-    ----------
-    roots : sequence of Expr
-        Expressions that nothing differentiates any more.
-    env : dict, optional
-        What is known already; extended in place.
+    `env` holds results that are known already, and is extended in place.
     """
     env = {} if env is None else env
     for expr in topological(roots, known=env):

@@ -1,6 +1,6 @@
-"""Surrogate: the compiler's law.
+"""Surrogate: the compiler's rule for the objective of a planned graph.
 
-Every stochastic node is replaced by its draw, and the objective becomes
+A sample takes the place of each stochastic node, and the objective becomes
 
     S = Σ_c Σ_{plates of c} w_c · R[ ⊠( Σ_{n≺c} Σ_{plates(n) ∖ sep(n,c)} ℓ_n ) · c ]
       + Σ_n Σ_r Σ_{sep(n,r)} R[ ⊠( Σ_{m≺n} Σ_{plates(m) ∖ sep(m,r)} ℓ_m ) · t_{n,r} ]
@@ -21,6 +21,7 @@ from typing import Any
 
 from scg.compiler.downstream import NodeDownstream, SharedRuns
 from scg.compiler.first_run import FirstRun
+from scg.compiler.members import names
 from scg.compiler.memory import NodeMemory
 from scg.compiler.objective import contribution, total
 from scg.compiler.plan import Plan
@@ -30,6 +31,7 @@ from scg.compiler.words import replays, summands
 from scg.errors import CompilerError, DeclarationError
 from scg.estimators.protocol import Draw
 from scg.ir.expr import Expr, StochasticNode
+from scg.ir.plate import ordered
 from scg.ops.base import is_constant
 from scg.ops.gradient import box
 
@@ -45,22 +47,22 @@ class Term:
 
 @dataclass(repr=False)
 class Surrogate:
-    """The surrogate of a planned graph, as expressions.
+    """The surrogate of a planned graph, as expressions; ``print`` it.
 
     Attributes
     ----------
     objective : Expr
         S, a scalar.
     costs : dict
-        The value of each cost, as its contribution to the objective.
+        The contribution of each cost to the objective.
     terms : dict
-        For each node its draw and its terms t_{n,r} by route.
+        The sample and the terms t_{n,r} of each node, by route.
     memory : dict
         The estimators' own parameters and state, by node.
     loss : Expr or None
         The sum of the auxiliary losses.
     first : FirstRun
-        The run that it is made from: every node replaced by its draw.
+        The run that it is made from, with a sample in the place of each node.
     """
 
     plan: Plan
@@ -136,19 +138,21 @@ class Surrogate:
         return first.collapse(boxed, frozen=first.frozen(node))
 
     def _check_term(self, node: StochasticNode, route: NodeRoute, term: Expr) -> None:
-        """A term has value 0, and lives on the user's plates that survive on its route.
+        """A term lives on the user's plates that survive on its route, and has value 0.
 
-        Without stops and boxes nothing must remain of it.
+        It has value 0 if, with stops and boxes erased, it simplifies to 0.
         """
         plates = {plate for plate in term.plates if plate.owned_by_user}
         if plates != route.sep:
             raise CompilerError(
-                f"the term of {self.plan.estimators[node]!r} at node {node.name!r} lives on the "
-                f"plates {plates}, expected {set(route.sep)}"
+                f"the term of {self.plan.estimators[node]!r} at node {node.name!r} lives on "
+                f"plates ({names(ordered(plates))}), but the plates that survive to its costs are "
+                f"({names(ordered(route.sep))}); sum it over the others with route.score(...)"
             )
         (rest,) = simplify([term], self._simple)
         if not is_constant(rest, 0):
             raise CompilerError(
                 f"the term of {self.plan.estimators[node]!r} at node {node.name!r} does not have "
-                "the value 0; terms are written with control_variate(...)"
+                "the value 0, so that it would change the cost; write it with "
+                "control_variate(...) or along(...)"
             )

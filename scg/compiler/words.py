@@ -1,4 +1,4 @@
-"""The law in words: the summands of a surrogate as text."""
+"""The summands of a surrogate as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scg.ops.gradient import mark
 def summands(
     first: FirstRun, terms: Mapping[StochasticNode, Mapping[NodeRoute, Expr]]
 ) -> Iterator[str]:
-    """Yield the summands of the surrogate: each cost under its magic box, then each term."""
+    """Each cost under its magic box, then each term."""
     words, influence = _Words(first), first.influence
     for name, cost in influence.costs:
         outer = [_reduction(plate, cost) for plate in cost.plates]
@@ -84,10 +84,7 @@ def _reduction(plate: Plate, cost: Expr) -> str:
 
 
 def replays(objective: Expr) -> int:
-    """Count the replays of one run that an objective holds.
-
-    Every replay has a marked point; the mean-field pass has one at each node and counts once.
-    """
+    """Number of replays in one run: each marks its point; the mean-field pass counts once."""
     single, total = 0, 0
     for expr in topological((objective,)):
         if expr.op is mark and expr.attrs["label"].endswith(":field"):

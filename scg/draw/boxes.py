@@ -1,4 +1,4 @@
-"""Boxes: what a drawing shows for each named node, and in which clusters."""
+"""Boxes: the text that a drawing shows for each named node, and its clusters."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SCOPES_FROM, COLLAPSE_FROM = 40, 160  # named nodes
 
 @dataclass
 class Box:
-    """What is drawn for a named node, or for a scope of a large graph."""
+    """The box of a named node, or of a scope of a large graph."""
 
     role: str
     lines: list[str]
-    groups: tuple[Any, ...] = ()  # the clusters that it is in, outermost first
+    groups: tuple[Any, ...] = ()  # its clusters, outermost first
     node: Expr | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
 
 def boxes(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
-    """Return the boxes by key, and for each named node the key of the box that shows it."""
+    """The boxes by key, and for each named node the key of its box."""
     scopes = any("/" in name for name in graph.roles)
     if len(graph.roles) >= COLLAPSE_FROM and scopes:
         return _collapsed(graph, estimators)
@@ -49,7 +49,7 @@ def boxes(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box], dic
 
 
 def _collapsed(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
-    """Show each outermost scope of a very large graph as one box."""
+    """One box for each outermost scope of a very large graph."""
     shown: dict[str, Box] = {}
     owner = {}
     for name, (node, role) in graph.roles.items():
@@ -69,9 +69,9 @@ def _collapsed(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box]
 
 
 def _homes(graph: CoreGraph) -> dict[str, tuple[Plate, ...]]:
-    """For each named node the nested plates that it is drawn in, outermost first.
+    """The nested plates in which each named node is drawn, outermost first.
 
-    A plate is nested in the smallest one that holds all its nodes. A node on crossing plates is
+    A plate is nested in the smallest one that contains all its nodes. A node on crossing plates is
     drawn in the one declared last.
     """
     members = {

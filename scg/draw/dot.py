@@ -41,14 +41,14 @@ _BLOCKED, _NEUTRAL, _BIASED = "#a00000", "#b0b0b0", "#c00000"
 
 
 def draw_graph(graph: CoreGraph, path: str | PathLike[str] | None = None) -> Picture:
-    """Draw a declared graph.
+    """Draw a declared graph; ``step.draw()`` adds the estimators.
 
     Parameters
     ----------
     graph : Graph
         The graph.
     path : str or path, optional
-        Where to write it: .svg, .png, .pdf, or .dot for the text.
+        A file to write: .svg, .png, .pdf, or .dot for the text.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def draw_graph(graph: CoreGraph, path: str | PathLike[str] | None = None) -> Pic
     Raises
     ------
     ScgError
-        If the suffix is unknown, or nothing that draws is installed.
+        If the suffix is unknown, or no program that draws is installed.
 
     Examples
     --------
@@ -74,30 +74,15 @@ def draw_graph(graph: CoreGraph, path: str | PathLike[str] | None = None) -> Pic
 
 
 def draw_plan(plan: Plan, path: str | PathLike[str] | None = None) -> Picture:
-    """Draw the surrogate: the declared graph, each estimator with its term, the flow of credit.
+    """Draw the declared graph with the estimator of each node and the flow of credit.
 
-    Parameters
-    ----------
-    plan : Plan
-        The estimators of the graph's nodes.
-    path : str or path, optional
-        Where to write it: .svg, .png, .pdf, or .dot for the text.
-
-    Returns
-    -------
-    Picture
-        Its ``source`` is the DOT text.
-
-    Raises
-    ------
-    ScgError
-        If the suffix is unknown, or nothing that draws is installed.
+    The arguments, the picture and the errors are those of :func:`draw_graph`.
     """
     return finished(_sketch(plan.influence.graph, plan), path)
 
 
 def identifiers(graph: CoreGraph) -> dict[str, str]:
-    """Return the identifier in drawings of what shows each named node."""
+    """The identifier of each named node's box in drawings."""
     shown, owner = boxes(graph, {})
     ids = _numbered(shown)
     return {name: ids[key] for name, key in owner.items()}
@@ -108,7 +93,7 @@ def _numbered(shown: Mapping[str, Box]) -> dict[str, str]:
 
 
 def finished(dot: graphviz.Digraph, path: str | PathLike[str] | None) -> Picture:
-    """Return a drawing as a picture, written to a file if a path is given."""
+    """A drawing as a picture, saved if a path is given."""
     picture = Picture(dot.source)
     if path is not None:
         picture.save(path)
@@ -171,7 +156,7 @@ def _place(
 
 
 def _note(dot: graphviz.Digraph, id: str, node: Any, plan: Plan) -> None:
-    """Put a node's estimator and term under it."""
+    """Put the estimator of a node and its formula under the node."""
     estimator = plan.estimators.get(node)
     if estimator is None:
         lines, color = ["no cost depends on it"], _NEUTRAL
@@ -202,7 +187,7 @@ def _edge_style(edge: Edge) -> dict[str, str]:
 
 
 def _legend(graph: CoreGraph, drawn: Iterable[Edge]) -> str:
-    """Name the graph and the colours in use."""
+    """The name of the graph, and the colours in use."""
     drawn = list(drawn)
     name = _printable(graph.name).strip()
     words = [f"<b>{html.escape(name)}</b>"] if name else []
@@ -215,7 +200,7 @@ def _legend(graph: CoreGraph, drawn: Iterable[Edge]) -> str:
 
 
 def plain(lines: Iterable[str]) -> str:
-    """A label of plain lines: nothing in it is taken for markup, an escape or an entity."""
+    """A label of plain lines, in which markup, escapes and entities are text."""
     from graphviz import escape, nohtml
 
     escaped = (escape(_printable(line).replace("&", "&amp;")) for line in lines)

@@ -1,4 +1,4 @@
-"""Flow: how credit flows back along the edges between named nodes."""
+"""Flow: the credit that flows back along the edges between named nodes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER
 from scg.ir.walk import topological
+from scg.ops.gradient import stop
 
 _KIND = {"pathwise": "derivative", "score": "score", "weight": "weight", "along": "along"}
 _NONE: frozenset[str] = frozenset()
@@ -20,19 +21,12 @@ _NONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge between two named nodes, unnamed operations contracted.
+    """An edge between two named nodes, with unnamed operations contracted."""
 
-    Attributes
-    ----------
-    kinds : frozenset of str
-        How credit flows back along it: by "derivative", by "score", by "weight", or "along" an
-        estimate that a term injects; of a graph without estimators, "open".
-    blocked : tuple of str
-        The ops on its paths that cut credit off.
-    """
-
+    #: How credit flows back: by "derivative", by "score", by "weight", or "along" an estimate that
+    #: a term injects; "open" in a graph without estimators.
     kinds: frozenset[str]
-    blocked: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()  #: The ops on its paths that cut credit off.
 
     def __or__(self, other: Edge) -> Edge:
         blocked = dict.fromkeys((*self.blocked, *other.blocked))
@@ -42,11 +36,11 @@ class Edge:
 def edges(
     graph: CoreGraph, estimators: Mapping[StochasticNode, Estimator] | None = None
 ) -> dict[tuple[str, str], Edge]:
-    """Return the edges of the declared graph by the names of their ends.
+    """The edges of the declared graph by the names of their ends, as in ``g.to_networkx()``.
 
-    They are the edges of :meth:`scg.Graph.to_networkx`. With estimators it is said how credit
-    flows along each: from a parameter or a pathwise draw by a derivative, from any other draw by
-    its score, its weight or its term, through a deterministic node by whatever flows into it.
+    With estimators, an edge has a kind of credit: from a parameter or a pathwise sample by a
+    derivative, from other samples by their score, weight or term, and from a deterministic node by
+    the kinds that flow into it.
     """
     names: dict[Expr, str] = {}
     others = dict(graph.costs)  # costs, and names of nodes that have one already
@@ -69,25 +63,17 @@ def edges(
 
 
 class _Way(NamedTuple):
-    """What passes on all ways from an expression to a named node, and which ops cut ways off.
+    """The credit that passes on some path from an expression to a named node."""
 
-    Attributes
-    ----------
-    derivative, other : bool
-        Whether a derivative passes, and any other credit.
-    blocks, stops : tuple of str
-        The ops, nearest to the expression on their way, that cut these off.
-    """
-
-    derivative: bool = True
-    other: bool = True
-    blocks: tuple[str, ...] = ()
-    stops: tuple[str, ...] = ()
+    derivative: bool = True  #: Whether a derivative passes.
+    other: bool = True  #: Whether other credit passes.
+    blocks: tuple[str, ...] = ()  #: The ops nearest to the expression that cut derivatives off.
+    stops: tuple[str, ...] = ()  #: Those that cut other credit off.
 
     def before(self, expr: Expr, index: int) -> _Way:
-        """Return the ways that begin in an argument of the expression."""
+        """The paths that begin in an argument of the expression."""
         op = (expr.op.name,)
-        if expr.op.name == "stop":
+        if expr.op is stop:
             return _Way(False, False, op, op)
         if not isinstance(expr, StochasticNode) and not continuous_in(expr, index):
             return self._replace(derivative=False, blocks=op)
@@ -99,7 +85,7 @@ class _Way(NamedTuple):
         return _Way(derivative, other, tuple(blocks), tuple(dict.fromkeys(stops)))
 
     def edge(self, kinds: frozenset[str]) -> Edge:
-        """Return what becomes of credit of these kinds."""
+        """The edge on which credit of these kinds starts."""
         passed = {
             kind for kind in kinds if (self.derivative if kind == "derivative" else self.other)
         }
@@ -110,10 +96,10 @@ class _Way(NamedTuple):
 def _into(
     goal: Expr, turn: Mapping[Expr, int], kinds: Mapping[Expr, frozenset[str]]
 ) -> dict[Expr, Edge]:
-    """Return the edges to a node from the named ones that it depends on through unnamed ones."""
+    """The edges to a node from the named ones on which it depends through unnamed ones."""
     found: dict[Expr, Edge] = {}
     ways = {turn[goal]: (goal, _Way())}
-    latest = [-turn[goal]]  # what uses an expression comes before it
+    latest = [-turn[goal]]  # users of an expression come before it
     while latest:
         expr, way = ways.pop(-heapq.heappop(latest))
         if expr in kinds and expr is not goal:
@@ -134,7 +120,7 @@ def _started(
     into: Iterable[Edge],
     estimators: Mapping[StochasticNode, Estimator] | None,
 ) -> frozenset[str]:
-    """How credit flows back into a named node."""
+    """The kinds of credit that flow back into a named node."""
     leaf = expr.op in (PARAMETER, DATA) or isinstance(expr, StochasticNode)
     if not leaf:
         return _NONE.union(*(edge.kinds for edge in into))

@@ -1,4 +1,4 @@
-"""Render: from DOT text to a picture, with the `dot` program or with the pygraphviz wheel."""
+"""Render: pictures of DOT text, by the program `dot` or by the pygraphviz wheel."""
 
 from __future__ import annotations
 
@@ -24,28 +24,23 @@ _FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts"
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing; notebooks show it.
+    """A drawing, which notebooks show.
 
     Attributes
     ----------
     source : str
-        The DOT text, there whether or not anything can render it.
+        The DOT text, which needs no program that draws.
     """
 
     source: str
 
     def render(self, format: str = "svg") -> bytes:
-        """Return the picture as the content of a file.
-
-        Parameters
-        ----------
-        format : {"svg", "png", "pdf"}
-            The format.
+        """Content of a file of a format: "svg", "png" or "pdf".
 
         Raises
         ------
         ScgError
-            If neither the ``dot`` program nor the pygraphviz wheel is installed.
+            If neither the program ``dot`` nor the pygraphviz wheel is installed.
         """
         if format not in FORMATS:
             raise ScgError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
@@ -56,7 +51,7 @@ class Picture:
             return _with_dot(source, format) if shutil.which("dot") else _in_process(source, format)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture; the suffix says how: .svg, .png, .pdf, or .dot for the text."""
+        """Write the picture in the format of the suffix: .svg, .png, .pdf, or .dot for the text."""
         file = Path(path)
         if file.suffix in _TEXT:
             write_atomically(file, self.source.encode())
@@ -100,7 +95,7 @@ def _in_process(source: str, format: str) -> bytes:
 
 @contextlib.contextmanager
 def _without_remarks() -> Iterator[None]:
-    """Leave out what fontconfig's C code writes about the system's files to the error stream."""
+    """Drop the lines that fontconfig's C code writes to the error stream."""
     sys.stderr.flush()
     stream = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -116,7 +111,7 @@ def _without_remarks() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _fonts() -> Iterator[None]:
-    """Let text be drawn where the system has no fonts, with the one that matplotlib brings."""
+    """Offer matplotlib's font for systems without fonts."""
     if sys.platform != "linux" or "FONTCONFIG_FILE" in os.environ:
         yield
         return

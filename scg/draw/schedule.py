@@ -31,24 +31,8 @@ _OWN = "#f6d5d5"  # the user's own ops, in Python
 def draw_schedule(program: Program, path: str | PathLike[str] | None = None) -> Picture:
     """Draw the table of a compiled step: entries, their kernels, and the arrays between them.
 
-    Parameters
-    ----------
-    program : Program
-        The program of a step with ``backend="numba"``.
-    path : str or path, optional
-        Where to write it: .svg, .png, .pdf, or .dot for the text.
-
-    Returns
-    -------
-    Picture
-        Its ``source`` is the DOT text.
-
-    Raises
-    ------
-    CallError
-        With ``backend="numpy"``, which has no table.
-    ScgError
-        If the suffix is unknown, or nothing that draws is installed.
+    The path, the picture and the errors are those of :func:`scg.draw.dot.draw_graph`; a step with
+    ``backend="numpy"`` has no table, and raises a CallError.
     """
     if program.backend == "numpy":
         raise CallError('only a compiled step has a schedule: scg.compile(g, backend="numba")')
@@ -95,7 +79,7 @@ def _sketch(executable: Executable) -> graphviz.Digraph:
 
 
 def _boxes(dot: graphviz.Digraph, schedule: Schedule, described: list[Line]) -> dict[int, str]:
-    """Add a box for every entry; return the box of each."""
+    """Add a box for each entry; return the identifiers of the boxes by entry."""
     for i, (entry, row) in enumerate(zip(schedule.entries, described, strict=True)):
         lines = [f"{i}: {row.kernel} {row.space}", _short(row.ops.split())]
         lines += [f"for {origin}" for origin in row.origins]
@@ -104,7 +88,7 @@ def _boxes(dot: graphviz.Digraph, schedule: Schedule, described: list[Line]) -> 
 
 
 def _shared(dot: graphviz.Digraph, schedule: Schedule, described: list[Line]) -> dict[int, str]:
-    """Add a box for every kernel; return the box of each entry."""
+    """Add a box for each kernel; return the identifiers of the boxes by entry."""
     groups: dict[str, list[int]] = {}
     for i, row in enumerate(described):
         groups.setdefault(row.kernel, []).append(i)
@@ -129,7 +113,7 @@ def _short(words: Iterable[str]) -> str:
 
 
 def _output(key: Any) -> str:
-    """Say which output a key means."""
+    """The output of a key, in words."""
     before = {"cost": "objective", "costs": "cost ", "grads": "∂/∂", "own": "∂/∂"}
     kind, *names = key
     return before.get(kind, f"{kind} ") + "@".join(map(str, names))

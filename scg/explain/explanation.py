@@ -1,4 +1,4 @@
-"""Explain: which term was attached to which stochastic node, and why, in words."""
+"""Explain: the estimator and the term of each stochastic node, and the reasons, in words."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Explanation:
     evaluations : int
         Evaluations of the costs in one run: the paths, and replays for control variates.
     work : float
-        Operations on numbers that one run takes, gradients included, in units of those that the
-        declared graph takes: what evaluations share counts once.
+        Operations of one run, gradients included, relative to those of the declared graph;
+        operations that evaluations share count once.
     surrogate : tuple of str
-        The summands of the surrogate, in the words of the law.
+        The summands of the surrogate.
     plan : Plan
         The estimators of the graph.
     """
@@ -55,7 +55,7 @@ class Explanation:
 
     @property
     def unbiased(self) -> bool:
-        """Whether every estimator is unbiased."""
+        """Whether all estimators are unbiased."""
         return all(node.unbiased for node in self.nodes)
 
     @property
@@ -74,7 +74,7 @@ class Explanation:
 
     @property
     def note(self) -> str:
-        """What t(n) means, where it occurs in the surrogate."""
+        """The meaning of t(n), if it occurs in the surrogate."""
         terms = any(node.term for node in self.nodes)
         text = "where t(n), of value 0, is the term that the estimator of node n adds"
         return text if terms else ""
@@ -98,22 +98,23 @@ class Explanation:
 
     @checked('step.explain().to_html("why.html")')
     def to_html(self, path: str | PathLike[str]) -> None:
-        """Write a page that shows the drawn graph beside the terms, and needs no other file.
+        """Write one file that shows the drawn graph beside the terms.
 
-        Pressing a node shows its term and the costs that it is credited with.
+        Press a node to see its term and the costs that give it credit.
 
         Raises
         ------
         ScgError
-            If nothing that draws is installed.
+            If no program that draws is installed.
         """
         write_atomically(path, page(self.graph, *self._parts(), self.plan).encode())
 
     def __str__(self) -> str:
         first, *others = self.surrogate
-        law = ["surrogate S =", f"      {first}", *(f"    + {summand}" for summand in others)]
-        law += [self.note] if self.note else []
-        return "\n\n".join([f"{self.graph!r}: {self.head}", *map(str, self.nodes), "\n".join(law)])
+        lines = ["surrogate S =", f"      {first}", *(f"    + {summand}" for summand in others)]
+        lines += [self.note] if self.note else []
+        head = f"{self.graph!r}: {self.head}"
+        return "\n\n".join([head, *map(str, self.nodes), "\n".join(lines)])
 
     def _repr_html_(self) -> str:
         return fragment(self.graph, *self._parts(), self.plan)
@@ -123,7 +124,7 @@ class Explanation:
 
 
 def explain(surrogate: Surrogate, program: Program) -> Explanation:
-    """Say which term a compiled graph attaches to which stochastic node, and why.
+    """Explanation of the estimator and the term of each stochastic node of a compiled graph.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is explained about one stochastic node."""
+"""The explanation of one stochastic node."""
 
 from __future__ import annotations
 
@@ -17,26 +17,18 @@ _CREDIT = {
 
 @dataclass(frozen=True)
 class Credit:
-    """Costs with which a stochastic node is credited in the same way.
+    """Costs that give a stochastic node credit in the same way."""
 
-    Attributes
-    ----------
-    costs : sequence of str
-        The costs.
-    kept : tuple of str
-        Plates of the node on which each element is credited with its own costs alone.
-    summed : dict
-        Plates of the node over which its score is summed, and the op that mixes their elements.
-    """
-
-    costs: Members
+    costs: Members[str]
+    #: Plates of the node on which each element gets the credit of its own costs alone.
     kept: tuple[str, ...]
+    #: Plates of the node over which its score is summed, and the op that mixes their elements.
     summed: dict[str, str]
 
 
 @dataclass(frozen=True)
 class NodeExplanation:
-    """What was decided for one stochastic node.
+    """The decisions about one stochastic node; ``print`` them.
 
     Attributes
     ----------
@@ -47,21 +39,21 @@ class NodeExplanation:
     estimator, reason, formula : str
         The estimator, why it was chosen, and the gradient estimate.
     where : dict
-        Symbols of the formula and what they are here: f the costs, and what options decide.
+        Symbols of the formula and their values: f the costs, and those that options decide.
     unbiased : bool
         Whether the expected gradient is the true one.
     credit : {"score", "pathwise", "weight", "along"}
         How credit reaches the node's parameters.
     credited : tuple of Credit
-        The costs with which the node is credited.
+        The costs that give the node credit.
     stopped : sequence of str
-        The costs that it reaches only through ``stop_gradient``.
+        The costs that the node reaches only through ``stop_gradient``.
     draws : int
-        Draws on the sample plate of its estimator; 1 where there is none.
+        Samples on the sample plate of the estimator; 1 without such a plate.
     shared : sequence of str
         The other nodes on that plate.
     state, parameters : tuple of str
-        What the estimator keeps from call to call, and its own parameters.
+        Names of the estimator's state, and of its own parameters.
     term : bool
         Whether the estimator adds a term to the surrogate.
     """
@@ -77,9 +69,9 @@ class NodeExplanation:
     unbiased: bool
     credit: str
     credited: tuple[Credit, ...]
-    stopped: Members
+    stopped: Members[str]
     draws: int
-    shared: Members
+    shared: Members[str]
     state: tuple[str, ...]
     parameters: tuple[str, ...]
     term: bool
@@ -92,7 +84,7 @@ class NodeExplanation:
         return f"{self.name} ~ {self.distribution}{shape}{place}"
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return what is said about the node, each with its label."""
+        """Labels and texts, in the order of printing."""
         bias = "unbiased" if self.unbiased else "BIASED"
         rows = [
             ("estimator", f"{self.estimator}: {bias}; {self.reason}"),
@@ -117,7 +109,7 @@ class NodeExplanation:
 
     def _costs(self) -> list[str]:
         """The credited costs in words, those with the same plates together."""
-        groups: dict[str, Members] = {}
+        groups: dict[str, Members[str]] = {}
         for credit in self.credited:
             words = [f"each element of {names(credit.kept)} with its own"] if credit.kept else []
             words += [

@@ -1,4 +1,4 @@
-"""Page: an explanation as one HTML file, the drawn graph beside the terms."""
+"""Page: an explanation as one HTML file, with the drawn graph beside the terms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scg.explain.node import NodeExplanation
 
 Explained = Iterable[NodeExplanation]
 
-#: How the terms look, wherever they stand.
+#: The style of the terms, also in other pages.
 STYLE = """\
 section { border-left: 4px solid #ddd; padding: .1rem .8rem; margin: .8rem 0; }
 section h4, .surrogate h4 { font-size: 1rem; margin: .2rem 0; }
@@ -24,7 +24,7 @@ dt { color: #666; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 """
 
-#: A drawing that is wider, in points, stands above the terms: beside them it would be too small.
+#: A drawing that is wider, in points, stands above the terms; beside them it would be too small.
 _BESIDE = 560
 
 _PAGE = """<!DOCTYPE html>
@@ -90,7 +90,7 @@ for (const id of Object.keys(credited)) {{
 def page(
     title: str, head: str, nodes: Explained, surrogate: Iterable[str], note: str, plan: Plan
 ) -> str:
-    """Return the page as text; it loads nothing from anywhere."""
+    """The page as text, which loads no other file."""
     ids = identifiers(plan.influence.graph)
     svg, width = inline_svg(draw_plan(plan))
     credited: dict[str, dict[str, None]] = {}  # ordered sets
@@ -111,7 +111,7 @@ def page(
 def fragment(
     title: str, head: str, nodes: Explained, surrogate: Iterable[str], note: str, plan: Plan
 ) -> str:
-    """Return the terms as a part of another page, whose looks stay as they are; for notebooks."""
+    """The terms as a part of a notebook, whose style they do not change."""
     shown = terms(nodes, surrogate, note, identifiers(plan.influence.graph))
     return (
         f'<div class="scg-terms"><style>.scg-terms {{ {STYLE} }}</style>'
@@ -121,7 +121,7 @@ def fragment(
 
 
 def inline_svg(picture: Picture) -> tuple[str, float]:
-    """Return a drawing as an element of a page, and its natural width in points."""
+    """A drawing as an element of a page, and its natural width in points."""
     svg = picture.render("svg").decode("utf-8")
     svg = svg[svg.index("<svg") :]  # without the prolog of a file of its own
     found = re.search(r'<svg width="([\d.]+)pt"', svg)
@@ -130,18 +130,9 @@ def inline_svg(picture: Picture) -> tuple[str, float]:
 
 
 def terms(nodes: Explained, surrogate: Iterable[str], note: str, ids: Mapping[str, str]) -> str:
-    """Return the terms of all nodes and the surrogate as HTML, to be shown with :data:`STYLE`.
+    """The terms of all nodes and the surrogate as HTML, in the style of :data:`STYLE`.
 
-    Parameters
-    ----------
-    nodes : iterable of NodeExplanation
-        The stochastic nodes.
-    surrogate : iterable of str
-        The summands of the surrogate.
-    note : str
-        What t(n) means in them.
-    ids : mapping
-        The identifiers of the nodes in the drawing, by their names.
+    `note` says what t(n) means; `ids` maps names of nodes to identifiers in the drawing.
     """
     sections = "\n".join(_section(node, ids[node.name]) for node in nodes)
     summands = "\n".join(f"<li>{html.escape(text)}</li>" for text in surrogate)

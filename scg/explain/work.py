@@ -1,4 +1,4 @@
-"""Work: how many numbers expressions compute, so that what evaluations share counts once."""
+"""Work: how many numbers a program computes, so that shared operations count once."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ from collections.abc import Iterable
 
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
+from scg.ops.base import broadcast
 from scg.ops.gradient import IDENTITIES
 from scg.ops.linalg import contract
+from scg.ops.shape import reshape, take_slice, transpose
 
-_VIEWS = ("expand", "reshape", "transpose", "slice")
+_FREE = (*IDENTITIES, broadcast, reshape, transpose, take_slice)
 
 
 def work(order: Iterable[Expr]) -> int:
-    """Return the number of operations on numbers in one run.
+    """Number of operations on numbers in one run, given each expression once.
 
-    Parameters
-    ----------
-    order : iterable of Expr
-        Each expression once. A plate without a length counts as one element; what only renames or
-        repeats numbers counts as nothing.
+    A plate without a length counts as one element; ops that only rename or repeat numbers do not
+    count.
     """
-    return sum(
-        _operations(expr)
-        for expr in order
-        if expr.args and expr.op not in IDENTITIES and expr.op.name not in _VIEWS
-    )
+    return sum(_operations(expr) for expr in order if expr.args and expr.op not in _FREE)
 
 
 def _operations(expr: Expr) -> int:

@@ -1,4 +1,4 @@
-"""Check what a call brings - parameters, data, state, noise - against what was declared."""
+"""Binding: the arguments of a call as arrays, checked against the declared graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scg.ir.plate import Plate
 from scg.run.checks import check_empty, check_given, checks_of
 from scg.run.computed import Computed
 
-#: Runs of one seed.
+#: Most runs of one seed.
 MOST_RUNS = 2**32
 
 
@@ -27,32 +27,15 @@ def bind(
     dtype: Any,
     needed: set[str] | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[Plate, int]]:
-    """Return parameters and data as checked arrays, and the size of every plate.
+    """Parameters and data as checked arrays, and the size of each plate.
 
-    Parameters
-    ----------
-    graph : Graph
-        The declared graph.
-    params, data : mapping
-        Arrays by name.
-    dtype : numpy dtype
-        Type of all floats.
-    needed : set of str, optional
-        Names that must be there; all declared ones by default.
+    The names in `needed` must be there; by default all declared ones.
     """
     return Binder(graph, dtype).bind(params, data, needed)
 
 
 class Binder:
-    """What a graph declares, made ready to check calls.
-
-    Parameters
-    ----------
-    graph : Graph
-        The declared graph, as it is now.
-    dtype : numpy dtype
-        Type of all floats.
-    """
+    """Checks calls against a graph as it is now; all floats become `dtype`."""
 
     def __init__(self, graph: CoreGraph, dtype: Any):
         self.graph, self.dtype = graph, np.dtype(dtype)
@@ -71,7 +54,7 @@ class Binder:
         data: Mapping[str, Any] | None,
         needed: set[str] | None = None,
     ) -> tuple[dict[str, np.ndarray], dict[Plate, int]]:
-        """Return what a call brings as checked arrays, and the size of every plate."""
+        """Parameters and data as checked arrays, and the size of each plate."""
         dtype = self.dtype
         values: dict[str, np.ndarray] = {}
         for name, node in _matched("parameter", self._params, params, needed).items():
@@ -146,7 +129,7 @@ def _matched(
 
 
 def _array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.ndarray:
-    """Return a value as an array of the type that its node asks for, itself where it is one."""
+    """A value as an array of its node's type; no copy if it is one."""
     if type(value) is np.ndarray and value.dtype is dtype and node.kind == "float":
         return value
     if masked(value):
@@ -174,7 +157,7 @@ def _array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.
 def bind_noise(
     given: Mapping[str, Any], leaves: Mapping[str, Expr], sizes: Mapping[Plate, int], dtype: Any
 ) -> dict[str, np.ndarray]:
-    """Return noise as checked arrays of shape (runs, plates, event)."""
+    """Noise as checked arrays of shape (runs, plates, event)."""
     checked: dict[str, np.ndarray] = {}
     runs: int | None = None
     for name, leaf in leaves.items():
@@ -209,7 +192,7 @@ def bind_noise(
 
 
 def as_runs(runs: Any) -> int:
-    """Return a number of runs, checked."""
+    """A number of runs, checked."""
     if type(runs) is int and 0 < runs <= MOST_RUNS:
         return runs
     if not isinstance(runs, (int, np.integer)) or isinstance(runs, bool) or runs < 1:

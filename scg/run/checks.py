@@ -1,4 +1,4 @@
-"""Checks: what parameters of distributions, observations and plates must hold in every call."""
+"""Checks: constraints on arguments of distributions, on observations and on plates in each call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scg.ops.within import bounds
 
 
 class ValueCheck(NamedTuple):
-    """A node whose values must lie in a set, at least where the mask is true."""
+    """A node whose values must lie in a set, at least where a mask is true."""
 
     what: str
     node: Expr
@@ -68,20 +68,11 @@ def _of_parameters(what: str, dist: Distribution) -> Iterator[ValueCheck]:
 
 
 class Checks(NamedTuple):
-    """Checks of parameters of distributions, and of observations, for one graph.
+    """Checks of arguments of distributions, and of observations, for one graph."""
 
-    Attributes
-    ----------
-    every : list
-        All of them.
-    given, computed : list
-        Those that each call makes: of values that are parameters or data, and of values that are
-        computed from parameters alone by few operations.
-    """
-
-    every: list[ValueCheck]
-    given: list[ValueCheck]
-    computed: list[ValueCheck]
+    every: list[ValueCheck]  #: All of them.
+    given: list[ValueCheck]  #: Those of values that are parameters or data.
+    computed: list[ValueCheck]  #: Those of values that few operations make from parameters alone.
 
 
 _known: WeakKeyDictionary[CoreGraph, tuple[int, Checks]] = WeakKeyDictionary()
@@ -130,7 +121,7 @@ def _is_cheap(expr: Expr) -> bool:
 
 
 def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:
-    """Check values by name."""
+    """Make checks of parameters and data, which are given by name."""
     for check in checks:
         x = values.get(check.node.attrs["name"])
         if x is not None:
@@ -139,10 +130,7 @@ def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:
 
 # --- what depends on the sizes of plates ----------------------------------------------------------
 def check_empty(graph: CoreGraph, sizes: Mapping[Plate, int]) -> None:
-    """Raise where the costs need a mean or a maximum over a plate that has no elements.
-
-    A sum over it is zero.
-    """
+    """Raise if the costs need a mean or a maximum over a plate without elements; a sum is zero."""
     for name, cost in graph.costs.items():
         for plate in cost.plates:
             if sizes[plate] == 0 and (plate.size or reduction(plate, cost) == "mean"):

@@ -1,4 +1,4 @@
-"""Guard: check what draws decide - parameters of distributions, observations, finite results."""
+"""Guard: checks of values that samples decide, and of costs and gradients."""
 
 from __future__ import annotations
 
@@ -18,16 +18,9 @@ from scg.run.checks import checks_of
 
 
 class Guard:
-    """Checks every call of a step; the error names the node.
+    """Checks the runs of a step; its errors name the node.
 
-    Parameters
-    ----------
-    graph : Graph
-        The declared graph.
-    env : mapping
-        What each of its nodes is in the surrogate.
-    whole : Program
-        Costs and gradients.
+    `env` holds what each declared node is in the surrogate, `whole` computes costs and gradients.
     """
 
     def __init__(self, graph: CoreGraph, env: Mapping[Expr, Expr], whole: Program):
@@ -44,7 +37,7 @@ class Guard:
         self.program = Program(outputs, whole.dtype)
 
     def before(self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Any) -> None:
-        """Check the laws' parameters and the observations, for some runs."""
+        """Raise if an argument of a distribution or an observation is invalid in a run."""
         if not self.checks:
             return
         used = {name: noise[name] for name in self.program.noise}
@@ -64,7 +57,7 @@ class Guard:
         noise: Mapping[str, Any],
         sizes: Any,
     ) -> None:
-        """Raise where a cost or a gradient of a run is not finite, naming the node that made it."""
+        """Raise if a cost or a gradient of a run is not finite, and name the first such node."""
         for key, value in out.items():
             if key[0] in ("costs", "grads"):
                 bad = ~np.isfinite(value).reshape(len(value), -1).all(axis=1)

@@ -12,67 +12,24 @@ from scg.run.curvature import assemble
 
 Nested = dict[str, dict[str, np.ndarray]]
 
-#: Numbers that a notebook shows in one cell.
+#: Most numbers that a notebook shows in one cell.
 FEW = 4
 
 
 class Layout(NamedTuple):
-    """What all results of a step have in common.
+    """What all results of a step have in common."""
 
-    Attributes
-    ----------
-    unbiased : bool
-        Whether every estimator is unbiased.
-    costs, grads : list of (name, key of an output)
-        What contributes to the cost, and the gradients of the parameters.
-    second : dict
-        Shapes of the parameters that have second derivatives.
-    """
-
-    unbiased: bool
-    costs: list[tuple[str, Any]]
-    grads: list[tuple[str, Any]]
-    second: dict[str, tuple[int, ...]]
+    unbiased: bool  #: Whether all estimators are unbiased.
+    costs: list[tuple[str, Any]]  #: The costs, each with the key of its output.
+    grads: list[tuple[str, Any]]  #: The gradients of the parameters, likewise.
+    second: dict[str, tuple[int, ...]]  #: Shapes of the parameters that have second derivatives.
 
 
 class Result:
     """What one call of a step returns, averaged over its runs.
 
-    Everything is arranged when it is asked for, from arrays that the next call of a bound step
-    overwrites.
-
-    Parameters
-    ----------
-    found : mapping
-        Means of the outputs of a program by key, and sums of squared deviations from them by
-        ("spread", key).
-    runs : int
-        The number of runs.
-    memory : mapping
-        The estimators' state and own parameters that the call was given: node, then name.
-    layout : Layout
-        Which outputs are what.
-
-    Attributes
-    ----------
-    cost : float
-        The estimate of the objective.
-    costs : dict
-        The contribution of each cost.
-    grads : dict
-        The gradient estimate, with the keys and shapes of the parameters.
-    stderr : dict
-        Standard errors of `grads` over the runs; NaN for a single run.
-    state : dict
-        The estimators' own parameters, unchanged, and their new state: node, then name.
-    estimator_grads : dict
-        Gradients of the estimators' own parameters: node, then name.
-    hessian : dict
-        With ``order=2``: ``hessian["a"]["b"]`` of shape ``a.shape + b.shape``.
-    unbiased : bool
-        Whether every estimator is unbiased.
-    runs : int
-        The number of runs.
+    Attributes are read from arrays that the next call of a bound step overwrites: copy what you
+    keep. ``runs`` is the number of runs.
     """
 
     def __init__(
@@ -82,12 +39,13 @@ class Result:
         memory: Mapping[str, Mapping[str, Any]],
         layout: Layout,
     ):
+        # `found`: means of the outputs by key, sums of squared deviations by ("spread", key)
         self.runs, self._found, self._memory, self._layout = runs, found, memory, layout
         self._grads: dict[str, Any] | None = None
 
     @property
     def unbiased(self) -> bool:
-        """Whether every estimator is unbiased."""
+        """Whether all estimators are unbiased."""
         return self._layout.unbiased
 
     @property
@@ -103,7 +61,7 @@ class Result:
     @property
     def grads(self) -> dict[str, Any]:
         """The gradient estimate, with the keys and shapes of the parameters."""
-        # Every call is asked for them: a property of Python's and a loop are what is cheapest.
+        # They are read in each call: a plain property and a loop are the cheapest way.
         if self._grads is None:
             grads, found = {}, self._found
             for name, key in self._layout.grads:
@@ -167,7 +125,7 @@ def _short(values: Any) -> str:
 
 
 def nest(start: Mapping[str, Mapping[str, Any]], out: Mapping[Any, Any], kind: str) -> Nested:
-    """Arrange outputs of one kind as node, then name, over what was there before."""
+    """Outputs of one kind by node, then name, over the entries of `start`."""
     nested: Nested = {node: dict(entries) for node, entries in start.items()}
     for key, value in out.items():
         if key[0] == kind:

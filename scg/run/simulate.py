@@ -1,4 +1,4 @@
-"""Simulate: forward draws of any named nodes, with interventions."""
+"""Simulate: samples and values of any named nodes, with interventions."""
 
 from __future__ import annotations
 
@@ -37,24 +37,25 @@ def simulate(
     runs: int = 1,
     data: Mapping[str, Any] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Draw the values of named nodes as the model declares them.
+    """Sample named nodes as the model declares them, without estimators or gradients.
 
-    A node uses the noise of a step that draws it once: with the same seed, a step with
-    ``ScoreFunction()`` sees exactly these values.
+    Use it to look at a model, and to intervene; for many samples use :meth:`Graph.sampler`. A node
+    has the noise of a step that samples it once: with the same seed, a step with
+    ``ScoreFunction()`` has exactly these values.
 
     Parameters
     ----------
     graph : Graph
         The declared graph.
     params, data : mapping
-        Parameters and data by name; those on which no wanted node depends may be left out. Data
-        also give the sizes of plates.
+        Parameters and data by name, at least those on which a wanted node depends. Data also
+        determine the sizes of plates.
     nodes : iterable of str or Expr
         The wanted nodes, of any role.
     do : mapping, optional
-        Interventions: a value by the name of a stochastic or deterministic node. It takes the
-        node's place in everything that is computed from the node, and is broadcast to the node's
-        plates and event shape.
+        Interventions: values by the names of stochastic or deterministic nodes. All that is
+        computed from the node is computed from the value, which is broadcast to the node's plates
+        and event shape.
     seed : int or tuple of int
         The seed.
     runs : int
@@ -68,8 +69,8 @@ def simulate(
     Raises
     ------
     CallError
-        If a node or an intervention is unknown or does not fit, if something that the nodes
-        depend on is missing, or if a plate has no size.
+        If a node or an intervention is unknown or does not fit, if a parameter or data on which
+        the nodes depend are missing, or if a plate has no size.
 
     Examples
     --------
@@ -100,10 +101,10 @@ def sampler(
     data: Mapping[str, Any] | None = None,
     backend: str | None = None,
 ) -> Drawer:
-    """Tie :func:`simulate` to its arguments, for many draws: what is returned takes a seed.
+    """A function that takes a seed and samples named nodes: :func:`simulate` for many calls.
 
-    Arguments are checked and the nodes compiled now. C-contiguous arrays are read where they are,
-    so that changing them in place changes the next call; others are copied.
+    The arguments are checked and the nodes compiled now. Each call reads C-contiguous arrays in
+    place, so that changing them changes the next call; other arrays are copied now.
 
     Parameters
     ----------
@@ -115,8 +116,8 @@ def sampler(
     Returns
     -------
     callable
-        ``draw(seed)`` returns what ``g.simulate(params, seed=seed, ...)`` does, in arrays that the
-        next call overwrites: copy what is to be kept.
+        ``draw(seed)`` returns the samples of ``g.simulate(params, seed=seed, ...)`` in arrays that
+        the next call overwrites: copy those that you keep.
 
     Examples
     --------
@@ -132,7 +133,7 @@ def sampler(
     call = program.tie(values, sizes, runs)
 
     def draw(seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
-        """Draw the nodes; the next call overwrites what is returned."""
+        """Sample the nodes; the next call overwrites the arrays."""
         return call(seed, 0)
 
     return draw
@@ -141,7 +142,7 @@ def sampler(
 def _prepared(
     graph: CoreGraph, params: Any, nodes: Any, do: Mapping[str, Any] | None, data: Any, backend: str
 ) -> tuple[Program, dict[str, np.ndarray], Sizes]:
-    """Return the program of the wanted nodes, the values of its leaves, and sizes of plates."""
+    """The program of the wanted nodes, the values of its leaves, and sizes of plates."""
     do = do or {}
     held = {name: _intervened(graph, name) for name in do}
     program = Program(_forward(graph, _wanted(graph, nodes), held), backend=backend)
@@ -156,7 +157,7 @@ def _prepared(
 def _forward(
     graph: CoreGraph, wanted: dict[str, Expr], held: Mapping[str, Expr]
 ) -> dict[Any, Expr]:
-    """Return the wanted nodes as expressions of leaves: each sample replaced by its draw."""
+    """The wanted nodes as expressions of leaves: a sample takes the place of each distribution."""
     env: dict[Expr, Expr] = {}
     for name, node in held.items():
         signature = (node.shape, node.plates, node.kind)
@@ -219,7 +220,7 @@ def _check_sizes(program: Program, sizes: Sizes) -> None:
 
 
 def _value(name: str, node: Expr, value: Any, sizes: Sizes) -> np.ndarray:
-    """Return the value of an intervention on the plates and event shape of its node."""
+    """The value of an intervention on the plates and event shape of its node."""
     array = np.asarray(value)
     kinds = {"float": "fiub", "int": "iub", "bool": "b"}[node.kind]
     if array.dtype.kind not in kinds:

@@ -1,4 +1,4 @@
-"""The state of a step's estimators: where it starts, and what a call must bring."""
+"""The state of a step's estimators: its initial values, and checks of what a call gives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scg.seeds.noise import check_seed, stream_key
 
 
 def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -> Nested:
-    """Return the initial state and own parameters of the estimators: node, then name."""
+    """Initial state and own parameters of the estimators: node, then name."""
     check_seed(seed)
     state: Nested = {}
     for memory in memories:
@@ -27,13 +27,7 @@ def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -
 
 
 def checked_state(memories: Iterable[NodeMemory], given: Mapping[str, Mapping[str, Any]]) -> Nested:
-    """Return a state that a call brings as arrays.
-
-    Raises
-    ------
-    CallError
-        If an entry is missing, unknown, or of another shape.
-    """
+    """The state that a call gives, as arrays: all entries, and no others."""
     if not isinstance(given, Mapping):
         raise CallError(f"state: expected a mapping from node names, got {given!r}")
     found: Nested = {}

@@ -152,7 +152,7 @@ def test_every_rule_is_in_the_table():
     from scg.compiler.simplify import RULES as rules
 
     hit = {expr.op.name for before, _ in RULES.values() for expr in topological((before(),))}
-    assert set(rules) - hit <= {"transpose", "unslice", "contract"}
+    assert {op.name for op in rules} <= hit
 
 
 def test_nothing_changes_twice():

@@ -82,7 +82,7 @@ def test_notebooks_show_nodes():
         "event shape": "(3,)",
         "values": "float",
         "made from": "x, a & b",
-        "law": "Bernoulli(logits)",
+        "distribution": "Bernoulli(logits)",
         "on plates": "batch",
     }
     assert "made from" not in cells(x)

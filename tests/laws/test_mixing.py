@@ -132,5 +132,5 @@ class OncePerPlate(scg.Estimator):
 
 
 def test_a_term_lives_on_the_plates_of_its_route():
-    with pytest.raises(CompilerError, match=r"OncePerPlate\(\) at node 'z' lives on the plates"):
+    with pytest.raises(CompilerError, match=r"OncePerPlate\(\) at node 'z' lives on plates"):
         scg.compile(ROWS["squared_mean"].build(), OncePerPlate())
