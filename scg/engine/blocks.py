@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 #: Means of outputs over runs by key, and sums of squared deviations from them by ("spread", key);
 #: those that are not there are zero.
@@ -48,3 +50,16 @@ def merged(parts: Iterable[tuple[range, RunMoments]]) -> RunMoments:
             whole[own] = spread + delta**2 * (runs.start * share)
             whole[key] = whole.get(key, 0.0) + delta * share
     return whole
+
+
+def moments(out: Mapping[Any, np.ndarray]) -> RunMoments:
+    """Moments of outputs over their leading axis of runs."""
+    found: RunMoments = {}
+    for key, value in out.items():
+        if len(value) == 1:  # a copy: an output may be a view of what the user gave
+            found[key] = value[0].copy()
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
+            found[key] = mean = value.mean(axis=0)
+            found["spread", key] = ((value - mean) ** 2).sum(axis=0)
+    return found

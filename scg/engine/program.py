@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scg.engine.blocks import RunMoments, Sampling, longest_block, spans
+from scg.engine.blocks import RunMoments, Sampling, longest_block, moments, spans
 from scg.engine.interpreter import Interpreter, Sizes, full
+from scg.engine.operations import listing
 from scg.engine.profile import Profile
 from scg.engine.sampler import MomentSampler
 from scg.errors import CompilerError
@@ -108,31 +109,22 @@ class Program:
     @property
     def listing(self) -> str:
         """The operations in the order of evaluation, one a line."""
-        number: dict[Expr, str] = {}
-        lines = []
-        for i, expr in enumerate(topological(self.outputs.values())):
-            number[expr] = f"%{i}"
-            what = ", ".join(number[arg] for arg in expr.args)
-            if expr.value is not None:
-                small = expr.value.size <= 4
-                what = str(expr.value.tolist()) if small else f"array {expr.value.shape}"
-            extra = "".join(
-                f" {key}={value}" for key, value in expr.attrs.items() if value not in ((), None)
-            )
-            place = "".join(f"{plate.name}, " for plate in expr.plates)
-            shape = f"[{place}{', '.join(map(str, expr.shape))}]".replace(", ]", "]")
-            lines.append(f"{number[expr]:>6} = {expr.op.name}({what}){extra} : {expr.kind}{shape}")
-        lines += [f"{key} -> {number[expr]}" for key, expr in self.outputs.items()]
-        return "\n".join(lines)
+        return listing(self.outputs)
 
     # --- running ----------------------------------------------------------------------------------
-    def engine(self, plate: Plate | None = None, kinds: tuple[Any, ...] = (NOISE,)) -> Any:
-        """Engine of the outputs, lifted over `plate` in the leaves of these kinds."""
-        key = (plate, kinds)
+    def engine(
+        self, plate: Plate | None = None, kinds: tuple[Any, ...] = (NOISE,), reduced: bool = False
+    ) -> Any:
+        """Engine of the outputs, lifted over `plate` in the leaves of these kinds.
+
+        If `reduced`, it computes means and summed squared deviations over the plate.
+        """
+        key = (plate, kinds, reduced)
         if key not in self._engines:
             lifted: Mapping[Any, Expr] = self.outputs
             if plate is not None:
-                lifted = lift(self.outputs, plate, lambda leaf: leaf.op in kinds)
+                lifted = lift(lifted, plate, lambda leaf: leaf.op in kinds)
+                lifted = moments_over(lifted, plate) if reduced else lifted
             # Threads that make it at once keep what the first one has made.
             self._engines.setdefault(key, _engine(self.backend)(lifted, self.dtype))
         return self._engines[key]
@@ -251,14 +243,14 @@ class Program:
         if found is None:
             for old in list(self._samplers)[: 1 - SAMPLERS]:
                 self._samplers.pop(old, None)
-            engine = self.engine() if runs == 1 else self._reducing()
+            engine = self.engine() if runs == 1 else self.engine(RUNS, reduced=True)
             sampler = MomentSampler(engine, sizes, RUNS, runs, self._longest(runs, sizes))
             found = self._samplers.setdefault(key, sampler)
         return found
 
     def _longest(self, runs: int, sizes: Sizes) -> int:
         """Runs of a block of stretches; 0 for a sampler without stretches."""
-        if runs == 1 or self.backend == "numpy" or not self._reducing().merges:
+        if runs == 1 or self.backend == "numpy" or not self.engine(RUNS, reduced=True).merges:
             return 0
         return longest_block(runs, self._size(sizes))
 
@@ -266,15 +258,6 @@ class Program:
         """Number of runs that a sampler takes at once: all, or a block of bounded memory."""
         block = self.block_length(sizes)
         return runs if runs <= block or self._longest(runs, sizes) else block
-
-    def _reducing(self) -> Any:
-        """Engine of means and summed squared deviations over runs."""
-        key = ("moments",)
-        if key not in self._engines:
-            lifted = lift(self.outputs, RUNS, lambda leaf: leaf.op is NOISE)
-            made = _engine(self.backend)(moments_over(lifted, RUNS), self.dtype)
-            self._engines.setdefault(key, made)
-        return self._engines[key]
 
     def _running(self, runs: int) -> tuple[bool, Any]:
         """Whether the runs need no axis, and the engine of so many."""
@@ -292,19 +275,6 @@ def _own(value: Any) -> np.ndarray:
     """Array that is no view of a user's array."""
     array = np.asarray(value)
     return array if array.flags.owndata else array.copy()
-
-
-def moments(out: Mapping[Any, np.ndarray]) -> RunMoments:
-    """Moments of outputs over their leading axis of runs."""
-    found: RunMoments = {}
-    for key, value in out.items():
-        if len(value) == 1:  # a copy: an output may be a view of what the user gave
-            found[key] = value[0].copy()
-            continue
-        with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
-            found[key] = mean = value.mean(axis=0)
-            found["spread", key] = ((value - mean) ** 2).sum(axis=0)
-    return found
 
 
 def _by_name(

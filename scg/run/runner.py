@@ -10,8 +10,8 @@ import numpy as np
 
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
-from scg.engine.blocks import Sampling
-from scg.engine.program import Program, moments
+from scg.engine.blocks import Sampling, moments
+from scg.engine.program import Program
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate
 from scg.lazy import cached_property

@@ -11,8 +11,7 @@ import numpy as np
 
 from scg.arguments import checked, kind
 from scg.draw.dot import draw_plan
-from scg.engine.blocks import merged, spans
-from scg.engine.program import moments
+from scg.engine.blocks import merged, moments, spans
 from scg.errors import CallError, did_you_mean
 from scg.explain.explanation import Explanation, explain
 from scg.run.binding import as_runs, bind
