@@ -39,12 +39,7 @@ class Instruction(NamedTuple):
 class Interpreter:
     """Computes expressions from the values of their leaves.
 
-    Parameters
-    ----------
-    outputs : mapping
-        Expressions by key, without stochastic nodes.
-    dtype : numpy dtype
-        The type of all floats, float64 or float32.
+    The outputs are expressions by key, without stochastic nodes; `dtype` is the type of all floats.
     """
 
     def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64):
@@ -109,12 +104,8 @@ def aligner(arg: Expr, plates: Plates, ndim: int) -> Callable[[Any], Any] | None
     """Function that inserts axes of length 1, so that an array of `arg` broadcasts on `plates`."""
     index: list[Any] = [slice(None) if plate in arg.plates else None for plate in plates]
     index += [None] * (ndim - arg.ndim)
-    if None not in index:
-        return None
     # Axes missing in front need no insertion: NumPy broadcasting adds them.
-    if not arg.plates and ndim == arg.ndim:
-        return None
-    if not arg.plates and arg.ndim == 0:
+    if None not in index or (not arg.plates and arg.ndim in (0, ndim)):
         return None
     position = (*index, ...)
     return lambda x: x[position]

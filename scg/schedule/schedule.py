@@ -22,14 +22,7 @@ from scg.schedule.stack import stack
 class Schedule:
     """A lowered program: entries in the order in which they run; ``print`` it.
 
-    Parameters
-    ----------
-    outputs : mapping
-        Expressions by key, without stochastic nodes.
-    dtype : numpy dtype
-        The type of all floats, float64 or float32.
-    products : bool
-        Whether the engine has matrix products; otherwise they are loops.
+    Without `products`, because the engine has no matrix products, contractions are loops.
 
     Attributes
     ----------

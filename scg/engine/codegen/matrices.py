@@ -30,6 +30,12 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
                 put(out, i * rows + j * columns, value)
 
     @row
+    def copy(out, b, so, to, sb, tb, n, m):
+        for i in range(n):
+            for j in range(m):
+                put(out, i * so + j * to, get(b, i * sb + j * tb))
+
+    @row
     def exchange(out, first, second, step, n, sign):
         """Exchange two rows, or two columns, and give one a sign."""
         for j in range(n):
@@ -46,9 +52,7 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
 
     @shown
     def cholesky(out, a, so, to, sa, ta, n):
-        for i in range(n):
-            for j in range(n):
-                put(out, i * so + j * to, F(0))
+        fill(out, so, to, n, n, F(0))
         for i in range(n):
             for j in range(i + one):
                 total = F(0.5) * (get(a, i * sa + j * ta) + get(a, j * sa + i * ta))
@@ -66,9 +70,7 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
     @shown
     def lu(out, a, so, to, sa, ta, n):
         """LU factors, and one more row that holds the exchanges of rows."""
-        for i in range(n):
-            for j in range(n):
-                put(out, i * so + j * to, get(a, i * sa + j * ta))
+        copy(out, a, so, to, sa, ta, n, n)
         for k in range(n):
             best, pivot = F(-1), k
             for i in range(k, n):
@@ -115,12 +117,6 @@ def matrices(code: str, shown: Callable[[Callable[..., Any]], Any]) -> None:
             if get(a, k * sa + k * ta) == F(0):
                 return True
         return False
-
-    @row
-    def copy(out, b, so, to, sb, tb, n, m):
-        for i in range(n):
-            for j in range(m):
-                put(out, i * so + j * to, get(b, i * sb + j * tb))
 
     @shown
     def lu_solve(out, a, b, so, to, sa, ta, sb, tb, n, m):

@@ -61,23 +61,23 @@ def _movements(code: str) -> None:
             total = total + get(x, i * sx)
             put(out, i * so, total)
 
-    @shown
-    def argmax(out, x, sx, n):
+    @row
+    def extreme(out, x, sx, n, largest):
         best, at = get(x, zero), zero
         for i in range(one, n):
             value = get(x, i * sx)
-            if best == best and (value > best or value != value):
+            better = value > best if largest else value < best
+            if best == best and (better or value != value):
                 best, at = value, i
         put_i8(out, zero, i8(at))
 
     @shown
+    def argmax(out, x, sx, n):
+        extreme(out, x, sx, n, True)
+
+    @shown
     def argmin(out, x, sx, n):
-        best, at = get(x, zero), zero
-        for i in range(one, n):
-            value = get(x, i * sx)
-            if best == best and (value < best or value != value):
-                best, at = value, i
-        put_i8(out, zero, i8(at))
+        extreme(out, x, sx, n, False)
 
     @row
     def before(x, sx, i, j):

@@ -182,17 +182,12 @@ def jit(signature: Any = None, **options: Any) -> Any:
 def probe() -> None:
     """Compile a small kernel, which raises an error where numba's private parts have changed."""
 
-    @jit(forceinline=True)
-    def inner(x):
-        return max(x, types.uint64(1))
+    @jit(types.void(types.uint64))
+    def tiny(x):
+        if max(x, types.uint64(1)) > x:
+            raise IndexError("too small")
 
-    @jit(types.void(types.uint64), fastmath={"contract"})
-    def outer(x):
-        for i in range(inner(x)):
-            if i * i > x:
-                raise IndexError("too large")
-
-    module, _ = kernel(outer)
+    module, _ = kernel(tiny)
     object_code(module)
 
 

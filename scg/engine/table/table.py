@@ -51,9 +51,7 @@ class Table:
     steps : list of (entry, address of its kernel or None, words of its kernel)
         What runs, in order; None marks an op that Python computes.
     order : list of Uses
-        The uses of each step, and last of the caller.
-    ports : Ports
-        Arrays that callers bring or receive.
+        The uses of each step, and last those of the caller.
     noise : mapping
         The kernel that fills each noise leaf.
     leaf_keys : ndarray

@@ -16,22 +16,11 @@ from scg.seeds.noise import seed_word
 
 
 class Connection:
-    """A schedule bound to the arrays of a call.
+    """A schedule bound to the arrays of a call, and to a frame of its table.
 
-    Parameters
-    ----------
-    schedule, plan : Schedule, Table
-        What runs, and its table for the plate sizes.
-    leaves : mapping
-        An array for each leaf, plate sizes excepted. An array that is C-contiguous and has the
-        leaf's type is read in place.
-    drawing : bool
-        Whether each run samples the noise of a seed; `leaves` then need not hold noise.
-
-    Attributes
-    ----------
-    outputs : dict
-        Outputs by key; the next run overwrites them.
+    `leaves` has an array for each leaf but plate sizes. An array that is C-contiguous and has the
+    leaf's type is read in place. If the connection is `drawing`, each run samples the noise of a
+    seed, and `leaves` need not hold noise. Every run overwrites the `outputs`.
     """
 
     def __init__(self, schedule: Schedule, plan: Table, leaves: Mapping[Expr, Any], drawing: bool):

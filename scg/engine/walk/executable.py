@@ -31,14 +31,8 @@ PLANS = 8
 class Executable:
     """Computes expressions from the values of their leaves with compiled kernels.
 
-    Like :class:`scg.engine.interpreter.Interpreter`, which takes the same parameters.
-
-    Attributes
-    ----------
-    schedule : Schedule
-        What runs.
-    sources : list
-        The text of each entry's kernel, or None.
+    It takes what :class:`scg.engine.interpreter.Interpreter` takes. `sources` are the texts of the
+    entries' kernels, or None.
     """
 
     @collector.paused()
