@@ -6,7 +6,7 @@ import os
 
 from scg.errors import DeclarationError
 
-#: What computes a program; the first is the default.
+#: Names of the backends; the first is the default.
 BACKENDS = ("numba", "numpy")
 VARIABLE = "SCG_BACKEND"
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-#: Means of outputs over runs by key, and sums of squared deviations from them by ("spread", key);
-#: those that are not there are zero.
+#: Means of outputs over runs by key, and sums of squared deviations by ("spread", key), which are
+#: zero if absent.
 RunMoments = dict[Any, Any]
 #: Computes moments from a seed and the first run.
 Sampling = Callable[[Any, int], RunMoments]
 
-#: Tasks of a call that computes many runs: so many that threads do not wait long for the last one.
+#: Tasks of a call of many runs: enough that threads do not wait long for the last one.
 STRETCHES = 16
-#: Elements of all intermediate arrays of a block of runs, the fewest runs that make one, and the
-#: blocks of a stretch at most: a call that lasts too long cannot be interrupted.
+#: Elements of all arrays of a block of runs, the fewest runs of a block, and the most blocks of a
+#: stretch, because a long call cannot be interrupted.
 ELEMENTS, FEWEST, MOST = 1 << 17, 64, 64
 
 
@@ -56,7 +56,7 @@ def moments(out: Mapping[Any, np.ndarray]) -> RunMoments:
     """Moments of outputs over their leading axis of runs."""
     found: RunMoments = {}
     for key, value in out.items():
-        if len(value) == 1:  # a copy: an output may be a view of what the user gave
+        if len(value) == 1:  # a copy, as an output may be a view of a user's array
             found[key] = value[0].copy()
             continue
         with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite

@@ -73,7 +73,7 @@ class Interpreter:
                         del values[arg]
         except IndexError:
             if now is None or now.expr.op not in (gather, take_along):
-                raise  # of a function of the user's
+                raise  # from a user's function
             raise CallError(_out_of_bounds(now.expr, values[now.expr.args[1]])) from None
         return {key: values[expr] for key, expr in self.outputs.items()}
 

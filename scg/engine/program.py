@@ -46,7 +46,7 @@ def _engine(backend: str) -> Callable[..., Any]:
     if backend == "numpy":
         return Interpreter
     with building:
-        from scg.engine.walk.executable import Executable  # importing scg loads no compiler
+        from scg.engine.walk.executable import Executable  # `import scg` loads no compiler
 
     return Executable
 
@@ -125,7 +125,7 @@ class Program:
             if plate is not None:
                 lifted = lift(lifted, plate, lambda leaf: leaf.op in kinds)
                 lifted = moments_over(lifted, plate) if reduced else lifted
-            # Threads that make it at once keep what the first one has made.
+            # Threads that make an engine at the same time all keep the first one.
             self._engines.setdefault(key, _engine(self.backend)(lifted, self.dtype))
         return self._engines[key]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scg.engine.walk.connection import Connection
     from scg.engine.walk.executable import Executable
 
-#: Bytes that are copied in less time than it takes to tie a table to their arrays.
+#: Bytes that take less time to copy than a table takes to bind to their arrays.
 SMALL = 1 << 16
 
 
@@ -37,7 +37,7 @@ class MomentSampler:
         self._inputs = [(port.leaf.attrs["name"], port) for port in inputs if not port.is_noise]
         lengths = (math.prod(port.shape) * port.dtype.itemsize for _, port in self._inputs)
         self._is_small = sum(lengths) <= SMALL
-        #: Arrays, and what is tied to them and is not running, by threads that it is made for.
+        #: Idle (inputs, bound sampler) pairs, by thread count.
         self._free: defaultdict[int, deque[tuple[list[tuple[str, np.ndarray]], Sampling]]]
         self._free = defaultdict(deque)
 
@@ -97,7 +97,7 @@ class MomentSampler:
         for name, array in own:
             array[()] = values[name]
         found = {}
-        for key, array in sample(seed, 0).items():  # a loop takes less than a comprehension
+        for key, array in sample(seed, 0).items():  # a loop is faster than a comprehension
             found[key] = array.copy() if array.ndim else array[()]
         free.append((own, sample))
         return found

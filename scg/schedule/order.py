@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from scg.ir.expr import Expr
 from scg.schedule.entries import Uses
 
-#: Elements of a plate whose length is not known before a call.
+#: Assumed elements of a plate whose length is only known in a call.
 USUAL = 32
 
 
@@ -34,7 +34,7 @@ def order(used: Sequence[Uses], kept: Collection[Expr]) -> list[int]:
     for number, use in enumerate(used):
         for base in use.read:
             readers[base].append(number)
-    left = {base: len(numbers) for base, numbers in readers.items()}  # who still has to read it
+    left = {base: len(numbers) for base, numbers in readers.items()}  # reads that are still to come
     turns: dict[int, None] = {}
 
     def frees(number: int) -> bool:

@@ -74,7 +74,7 @@ class Schedule:
         spread = [key for key in self.finals if ("spread", key) in self.finals]
         moments = (self.finals[name] for key in spread for name in (key, ("spread", key)))
         kept = all(slot is not None for _, slot in moments)
-        #: Whether kernels alone compute moments, each to an array of its own, as stretches need.
+        #: Whether kernels compute all moments, each in an array of its own, as stretches need.
         self.merges = bool(spread) and kept and not self.fallbacks
         self.plates = sorted(
             {plate for expr in below for plate in expr.plates}

@@ -23,7 +23,7 @@ from scg.errors import CallError
 SIZE = "SCG_CACHE_SIZE"
 #: Megabytes of all entries, if the environment variable does not say otherwise.
 MEGABYTES = 256.0
-#: Seconds after which the file of a writer that was killed may go.
+#: Seconds after which the temporary file of a killed writer is removed.
 STALE = 3600
 
 _MAGIC = b"scg kernel 1\n"
@@ -48,7 +48,7 @@ def directory() -> Path | None:
         path = path.expanduser()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.lstat()
-    except (OSError, RuntimeError):  # the latter where nobody knows a home
+    except (OSError, RuntimeError):  # the latter if there is no home directory
         return None
     if not stat.S_ISDIR(status.st_mode):
         return None

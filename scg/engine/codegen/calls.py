@@ -37,5 +37,5 @@ def _caller(name: str) -> Any:
     return called
 
 
-#: Name to what calls it; which function that is gets looked up when a kernel is loaded.
+#: Intrinsics by the name of the function that they call, which is found when a kernel is loaded.
 CALLS = {name: _caller(name) for name in symbols.FUNCTIONS}

@@ -32,8 +32,8 @@ def _scope(builder: Any, instruction: Any, number: int, writes: int) -> None:
     """
     module = builder.module
     domain = module.add_metadata(["scg"])
-    scope = {k: module.add_metadata([f"operand {k}", domain]) for k in range(number + 1)}
-    scope |= {k: module.add_metadata([f"operand {k}", domain]) for k in range(writes.bit_length())}
+    count = max(number + 1, writes.bit_length())
+    scope = [module.add_metadata([f"operand {k}", domain]) for k in range(count)]
     others = [scope[k] for k in range(writes.bit_length()) if writes >> k & 1 and k != number]
     instruction.set_metadata("alias.scope", module.add_metadata([scope[number]]))
     if others:
@@ -138,7 +138,7 @@ def plus(builder, total, x):
 
 
 # --- bits of a float ----------------------------------------------------------------------------
-# Of a format: integer type, bits of the fraction, bias, the bits of sqrt(1/2).
+# Integer type, bits of the fraction, bias, and the bits of sqrt(1/2) of each float type.
 _FORMATS = {
     _LLVM["f4"]: (ir.IntType(32), 23, 127, 0x3F3504F3),
     _LLVM["f8"]: (ir.IntType(64), 52, 1023, 0x3FE6A09E667F3BCD),

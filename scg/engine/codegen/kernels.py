@@ -23,10 +23,10 @@ _sum, _max, _ = REDUCTIONS
 #: Constants that are written into a kernel; all others are operands.
 INLINED = (0.0, 1.0, -1.0, 2.0, 0.5)
 
-#: What the maximum of nothing is.
+#: The maximum of no elements.
 LEAST = {"f4": "-inf", "f8": "-inf", "i8": str(np.iinfo(np.int64).min)}
 
-#: Elements of a row that are added in single precision before a total of double precision.
+#: Elements that are added in single precision before they are added to a double total.
 STRETCH = 1024
 
 
@@ -281,7 +281,7 @@ class _Writer:
         if not reduced:
             self._write(to, value)
             return
-        if reduced != [depth - 1]:  # results are visited more than once: begin with the unit
+        if reduced != [depth - 1]:  # the loop visits results repeatedly
             self._begin(to, unit)
         if reduced[-1] != depth - 1:
             new = joined(f"load_{code}({at}, {tail})", value)
@@ -290,14 +290,14 @@ class _Writer:
                 new = joined(f"o{k}", value)
             self.start[depth].append(f"store_{code}({at}, {new}, {tail})")
             return
-        # A plate may have millions of elements: their sum is kept in double precision.
+        # Sums over plates, which may have millions of elements, are kept in double precision.
         wide = bool(item.expr.attrs["over"]) and code == "f4" and is_sum
         total = f"t{k}"
         self.start[depth - 1].append(f"{total} = {'f8' if wide else code}({unit})")
         if wide:
             self.wide.append(k)
         part = f"c{k}" if wide else total
-        # Only here may terms change places: a product that does may overflow.
+        # Only sums may be reordered, because a reordered product may overflow.
         is_float = is_sum and item.expr.kind == "float"
         text = f"plus({part}, {value})" if is_float else joined(part, value)
         self.start[depth].append(f"{part} = {text}")

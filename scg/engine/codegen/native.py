@@ -21,16 +21,16 @@ from scg.engine.codegen import cache, symbols
 from scg.engine.codegen.settings import settings
 from scg.lazy import building
 
-#: What a generated kernel may call lives in these folders; object code depends on their text.
+#: Folders with the functions that kernels may call; object code depends on their text.
 _HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")
 
-_Kernel = ctypes.CFUNCTYPE(ctypes.c_int)  # types of arguments would be checked every time
+_Kernel = ctypes.CFUNCTYPE(ctypes.c_int)  # with argument types, each call would check them
 
 _scratch = (ctypes.c_int64 * 2)()
-#: Pointers, which a call takes as they are; numbers it would convert every time.
+#: Pointers, because a call would convert numbers every time.
 _nowhere = ctypes.byref(_scratch), ctypes.byref(_scratch, 8)
 
-#: By what kernels say; what compiles them is the same for all of this process.
+#: Addresses by the hash of a kernel's text; the compiler is the same for the whole process.
 _addresses: dict[bytes, int] = {}
 
 

@@ -64,8 +64,8 @@ def _machine() -> Any:
     )
 
 
-#: Numba links each function where it may be run, although only kernels do run; it must then find
-#: what they call by symbol. Functions that are loaded for kernels take the place of this one.
+#: numba links also the functions that only kernels call, and must then find the symbols in them.
+#: This function stands for all, until a kernel that needs one is loaded.
 _unused = ctypes.cast(ctypes.pythonapi.Py_GetVersion, ctypes.c_void_p).value or 0
 for _name in symbols.FUNCTIONS:
     if llvm.address_of_symbol(symbols.PREFIX + _name) is None:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: What the names of settings begin with that decide how and where code runs, not what it is.
+#: Prefixes of settings that decide how and where code runs, but do not change the code.
 _APART = ("NUM_THREADS", "NUMBA", "THREADING", "CACHE", "CUDA", "DISABLE_JIT", "COLOR", "_")
-#: Set, it makes kernels compile by numba's public interface: for tests, and if in doubt.
+#: If this variable is set, kernels compile by numba's public interface.
 PLAIN = "SCG_PLAIN_NUMBA"
 _FILE = Path(".numba_config.yaml")  # in the working directory, as numba has it
 

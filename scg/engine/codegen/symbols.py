@@ -23,8 +23,8 @@ class Function(NamedTuple):
 
 _ONE, _TWO, _THREE = (("f8",) * n for n in (1, 2, 3))
 
-#: SciPy's functions, and those of :mod:`scg.engine.codegen.scalars`. A fused function of Cython's
-#: has one capsule a type.
+#: SciPy's functions, and those of :mod:`scg.engine.codegen.scalars`. A fused function of Cython
+#: has one capsule for each type.
 FUNCTIONS = {
     "gammaln": Function(_ONE, "gammaln"),
     "gamma": Function(_ONE, "__pyx_fuse_1gamma"),

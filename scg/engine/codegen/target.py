@@ -58,7 +58,7 @@ class Library(codegen.CPUCodeLibrary):
 
 
 class _ModulePasses(llvm.ModulePassManager):
-    # llvmlite's own class does not inherit it.
+    # llvmlite's own class does not inherit this method.
     _dispose: Any = NewPassManager._dispose
 
 
@@ -69,7 +69,7 @@ class _FunctionPasses(llvm.FunctionPassManager):
 class _Codegen(codegen.JITCPUCodegen):
     _library_class = Library
 
-    # Passes are freed with their manager: a third of a megabyte for every kernel.
+    # Free the passes with their manager: a third of a megabyte for each kernel.
     def _module_pass_manager(self, **options: Any) -> Any:
         manager, builder = super()._module_pass_manager(**options)
         manager.__class__ = _ModulePasses
@@ -124,7 +124,7 @@ class _Compiler(CompilerBase):
             untyped_passes.TranslateByteCode,
             untyped_passes.FixupArgs,
             untyped_passes.IRProcessing,
-            untyped_passes.GenericRewrites,  # exceptions
+            untyped_passes.GenericRewrites,  # of exceptions
             untyped_passes.ReconstructSSA,
             typed_passes.NopythonTypeInference,
             typed_passes.PreLowerStripPhis,

@@ -25,7 +25,7 @@ _FOLLOWING, _DONE, _FAILED, _OPENED, _PRESENT = (
     np.uint64(LINE * (1 + line)) for line in positions(Counters)
 )
 _LENGTH = np.uint64(8 * len(Task._fields))
-#: Looks at a counter before another thread of this processor may run, and until a helper leaves.
+#: Reads of a counter before a thread lets others run, and before a helper leaves.
 _PATIENCE, _LOOKS = np.uint64((1 << 16) - 1), np.uint64(1 << 17)
 
 _inlined = jit(forceinline=True)

@@ -18,7 +18,7 @@ from scg.engine.codegen.jit import jit
 from scg.engine.noise.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
 from scg.seeds.normal import FORMATS, quantile
 
-#: Blocks that are computed at once: where there are so many, and otherwise.
+#: Blocks that are computed at once, and at the ends of a row.
 MANY, FEW = 64, 16
 _PARITY = 0x1BD11BDA
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -139,9 +139,9 @@ def _drawer(law: str, code: str, along: str) -> Any:
 
 
 #: (law, type code, along) to a helper of kernels. It takes a key, a run and a block, and writes
-#: elements `begin` to `end` of what is drawn from there to an address, that of element 0. Along
-#: "blocks" of one run, or along "runs", all elements of each block count; along the "heads" of
-#: runs, the first one of each.
+#: elements `begin` to `end` of the samples from there on; the address is that of element 0. Along
+#: the "blocks" of one run, or along "runs", it writes all elements of each block; along the "heads"
+#: of runs only the first one.
 DRAWS = {
     (law, code, along): _drawer(law, code, along)
     for law in ("uniform", "normal")

@@ -31,12 +31,12 @@ _HEAD = """    halves = word(table.key, 0)
     first = word(table.first_run, 0) + table.after
     runs, each, out, block = table.runs, table.each, table.out, table.block
 """
-#: A scalar, of which a block may hold a run before the first.
+#: A scalar leaf: the first block may begin with an earlier run.
 _SCALAR = """    before = first % u8({width})
     at = out - before * u8({item})
     draw_{law}_{code}_runs(key, first // u8({width}), u8(0), at, before, before + runs)
 """
-#: What goes before an array that may have one element.
+#: The prefix for an array that may have one element.
 _ONE = """    if each == u8(1):
         draw_{law}_{code}_heads(key, first, block, out, u8(0), runs)
         return
@@ -45,7 +45,7 @@ _ARRAY = """    for i in range(runs):
         draw_{law}_{code}_blocks(key, first + i, block, out + i * table.step, u8(0), each)
 """
 _KINDS = {"scalar": _SCALAR, "any": _ONE + _ARRAY, "many": _ARRAY}
-#: What a draw counts for where loops are cut, and the elements between which they may be.
+#: Operations that one sample counts for when rows are cut, and elements between two cuts.
 OPERATIONS, ALIGNED = 8, 32
 
 

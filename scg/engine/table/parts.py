@@ -27,11 +27,11 @@ from scg.schedule.sources import type_of
 
 _sum = REDUCTIONS[0]
 
-#: Operations of a loop that is cut, and of a part at least: six and three microseconds.
+#: Least operations of a loop that is cut, and of a part: six and three microseconds.
 LARGE, LEAST = 1 << 17, 1 << 16
-#: Parts of a loop at most.
+#: Most parts of a loop.
 MOST = 16
-#: Types that totals of another are kept in.
+#: Wider types that totals are kept in.
 WIDE = {"f4": "f8"}
 
 

@@ -27,8 +27,8 @@ class Ask(NamedTuple):
     one: int = 1
 
 
-#: To multiply by one takes the cycles that have to lie between two lines: a processor seems to drop
-#: what it cannot note in time.
+#: The multiplication by one spends cycles between two requests, because a processor seems to drop
+#: requests that come too fast.
 SOURCE = kernel(
     Ask,
     """    line, one = table.line, table.one
@@ -38,13 +38,13 @@ SOURCE = kernel(
 """,
 )
 LINE = 64
-#: Bytes of all arrays of a short entry, which fit the nearest cache.
+#: Most bytes of all arrays of a short entry, which fit the nearest cache.
 SHORT = 1 << 15
-#: Bytes in use since an array was last in use, if it is far away: caches hold fewer.
+#: Bytes that caches cannot hold: used since an array's last use, they make it far away.
 FAR = 1 << 23
-#: How many entries earlier.
+#: Entries between a request and its use.
 AHEAD = 2
-#: Entries of a program that is worth a look.
+#: Least entries of a program that prefetches.
 FEWEST = FAR // SHORT
 
 
@@ -61,7 +61,7 @@ def foresee(
         placed = {offsets[base]: lengths[base] for base in used if base in offsets}
         far = {at: n for at, n in placed.items() if clock - last.get(at, -math.inf) > FAR}
         again = far.keys() & last.keys()
-        if again and short > AHEAD:  # and so are those that run meanwhile
+        if again and short > AHEAD:  # the entries in between are short, too
             found[number - AHEAD] = [base for base in use.read if offsets.get(base) in again]
         clock += sum(far.values())
         last |= dict.fromkeys(placed, clock)

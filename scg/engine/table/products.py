@@ -16,7 +16,7 @@ from scg.ir.plate import Plate
 from scg.schedule.entries import Gemm
 from scg.schedule.products import Product, elements_of
 
-#: Multiplications of a product that is cut, and of a part at least: ten and five microseconds.
+#: Least multiplications of a product that is cut, and of a part: ten and five microseconds.
 LARGE, LEAST = 1 << 20, 1 << 19
 #: Multiplications that take as long as one operation of a loop.
 OPERATION = 4
@@ -35,18 +35,15 @@ def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype
         (*out.plates, *attrs["out"]),
     )
 
-    def size(label: Any) -> int:
-        return elements_of(label, sizes, lengths)
-
     def total(group: tuple[Any, ...]) -> int:
-        return math.prod(map(size, group))
+        return math.prod(elements_of(label, sizes, lengths) for label in group)
 
     def stride(own: tuple[Any, ...], label: Any) -> int:
         return total(own[own.index(label) + 1 :]) if label in own else 0
 
-    loops = [(size(x), [stride(own, x) for own in labels]) for x in product.loop]
     merged: list[tuple[int, list[int]]] = []
-    for n, steps in loops:
+    for label in product.loop:
+        n, steps = total((label,)), [stride(own, label) for own in labels]
         if merged and merged[-1][1] == [n * s for s in steps]:
             merged[-1] = (merged[-1][0] * n, steps)
         else:
@@ -54,20 +51,15 @@ def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype
     *outer, (count, steps) = merged or [(1, [0, 0, 0])]
     rows, inner, columns = (total(x) for x in (product.rows, product.inner, product.columns))
     rows *= 1 + len(entry.below)
-    item = real.itemsize
+    head, order = _shape(product, rows, inner, columns)
+    item, bases = real.itemsize, (*entry.operands, out)
+    gemm = blas.gemm_address(f"f{item}") or 0
     made = []
     for index in itertools.product(*(range(n) for n, _ in outer)):
-        starts = [
-            item * sum(i * s[k] for i, (_, s) in zip(index, outer, strict=True)) for k in range(3)
-        ]
-        left, right = entry.operands
-        sides = [(left, starts[0], steps[0]), (right, starts[1], steps[1])]
-        head, order = _shape(product, rows, inner, columns)
         matrices = []
         for k, leading in order:
-            base, start, step = (*sides, (out, starts[2], steps[2]))[k]
-            matrices += [At(base, start), max(leading, 1), step * item]
-        gemm = blas.gemm_address(f"f{item}") or 0
+            start = sum(i * s[k] for i, (_, s) in zip(index, outer, strict=True))
+            matrices += [At(bases[k], start * item), max(leading, 1), steps[k] * item]
         made.append(Call(function, Products(count, gemm, *head, *matrices)))
     return made
 
@@ -96,7 +88,7 @@ def product_parts(call: Call, threads: int, item: int) -> Cut:
     most = min(threads, work // LEAST)
     if work < LARGE or most < 2:
         return Cut([call])
-    # What is cut, multiples of it, and the bytes that A, B and C move by for one.
+    # The word to cut, the multiples at which, and the bytes that A, B and C move by for one.
     if p.count >= most:
         cut, unit, moves = "count", 1, (p.step_a, p.step_b, p.step_c)
     elif p.n >= p.m:

@@ -25,7 +25,7 @@ from scg.schedule.products import elements_of
 from scg.schedule.sources import type_of
 from scg.schedule.stack import groups
 
-#: What runs next: stages of the table, or an op that Python computes.
+#: Runs stages of the table, or names an op that Python computes.
 Caller = Callable[[], int] | Expr
 
 

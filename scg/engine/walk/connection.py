@@ -59,7 +59,7 @@ class Connection:
 
     def results(self) -> dict[Any, np.ndarray]:
         """Outputs of the last run."""
-        # Not to be handed out: what shows arrays of the caller's, or noise of a frame.
+        # Copies, because views would show the caller's arrays, or noise of the frame.
         for key, array in self._views:
             np.copyto(self.outputs[key], array)
         return self.outputs

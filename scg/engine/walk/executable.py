@@ -51,7 +51,7 @@ class Executable:
         self._fill = {
             leaf: native.address(streams.source_of(leaf, self.code)) for leaf in schedule.noise
         }
-        # No size of a plate compiles anything later.
+        # Everything that any plate sizes need is compiled now.
         if any(plate.length is None for plate in schedule.plates):
             loops = [entry for entry in schedule.entries if isinstance(entry, Loop)]
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}

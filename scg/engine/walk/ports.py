@@ -16,7 +16,7 @@ from scg.ir.op import PLATE_SIZE
 from scg.schedule.schedule import Schedule
 from scg.schedule.sources import type_of
 
-#: Pieces of memory for results that are watched for reuse.
+#: Pieces of memory for results that are kept for reuse.
 MEMORIES = 4
 
 
@@ -111,7 +111,7 @@ def _unshared() -> int:
     return sys.getrefcount(memory)
 
 
-#: Versions of Python differ: some do not count a variable that asks.
+#: Some versions of Python do not count the reference that the question itself makes.
 _UNSHARED = _unshared()
 
 

@@ -53,7 +53,7 @@ HELP = """def kernel(table):
 SOURCES = (SERIAL, LEAD, HELP)
 
 CLOSED = 1 << 62
-#: Operations that are worth waking helpers for.
+#: Least operations of a call that wakes helpers.
 WORTH = 1 << 20
 
 

@@ -22,7 +22,7 @@ def _smallest(cdf: Any) -> Any:
         low = floor(max(mean - 4.0 * deviation - 2.0, -1.0))
         high = ceil(mean + 4.0 * deviation + 2.0)
         step = high - low
-        # No step: neighbouring numbers are further apart than the distribution is wide.
+        # Without a step, neighbouring floats are further apart than the distribution is wide.
         while step > 0.0 and low >= 0.0 and cdf(low, a, b) >= u:
             low, high = max(low - step, -1.0), low
             step *= 2.0
