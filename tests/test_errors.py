@@ -108,7 +108,8 @@ DECLARE = {
     "plate is none": (
         lambda g: g.data("v", plates="batch"),
         D,
-        "expected a scg.Plate, got 'batch'",
+        "node 'v': expected a scg.Plate, got 'batch'; make it once, as in batch = "
+        'scg.Plate("batch")',
     ),
     "plate without a name": (
         lambda g: scg.Plate(""),

@@ -127,7 +127,7 @@ class CoreGraph(NamedNodes):
         full = self._register(name)
         if kind not in ("float", "int"):
             raise DeclarationError(f'data {full!r}: kind must be "float" or "int", got {kind!r}')
-        signature = (as_shape(shape, f"data {full!r}"), as_plates(plates), kind)
+        signature = (as_shape(shape, f"data {full!r}"), self._on(full, plates), kind)
         self._check_plates(full, signature[1])
         node = intern(self, DATA, (), {"name": full}, signature)
         self._enter(full, node, "data")
@@ -159,7 +159,8 @@ class CoreGraph(NamedNodes):
         full = self._register(name)
         check_distribution(full, dist)
         args = tuple(self.as_node(value, full) for value in dist.parameters.values())
-        every = as_plates([p for arg in args for p in arg.plates] + list(as_plates(plates)))
+        own = self._on(full, plates)
+        every = as_plates([*(plate for arg in args for plate in arg.plates), *own])
         self._check_plates(full, every)
         attrs = {"name": full, "family": type(dist), "static": dist.static}
         signature = (dist.shape, every, dist.kind)

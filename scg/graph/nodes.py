@@ -146,6 +146,15 @@ class NamedNodes:
             )
         return value
 
+    def _on(self, name: str, plates: Any) -> Plates:
+        """The plates that the node `name` is given, in canonical order."""
+        try:
+            return as_plates(plates)
+        except DeclarationError as error:
+            raise DeclarationError(
+                f'node {name!r}: {error}; make it once, as in batch = scg.Plate("batch")'
+            ) from error
+
     def _check_plates(self, name: str, plates: Plates) -> None:
         for plate in plates:
             if self._plates.setdefault(plate.name, plate) is not plate:

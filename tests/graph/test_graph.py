@@ -273,7 +273,9 @@ def test_plates_are_checked(arguments, message):
 
 @pytest.mark.parametrize("plates", ["batch", 3, [3], object])
 def test_what_is_no_plate(g, plates):
-    with pytest.raises(scg.DeclarationError, match=r"^expected a scg\.Plate, got "):
+    with pytest.raises(
+        scg.DeclarationError, match=r"^node 'x': expected a scg\.Plate, got .*scg.Plate\("
+    ):
         g.data("x", plates=plates)
 
 

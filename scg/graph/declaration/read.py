@@ -35,12 +35,12 @@ from scg.ir.plate import Plate
 
 #: What an entry may say, by the word that says what it is.
 ENTRIES = {
-    "parameter": {"plates"},
-    "data": {"plates"},
+    "parameter": set(),
+    "data": set(),
     "sample": {"plates"},
     "deterministic": set(),
     "cost": set(),
-    "constant": {"kind", "shape", "plates"},
+    "constant": {"kind", "shape"},
     "op": {"args", "attrs"},
     "custom": {"args"},
     "unconstrained": set(),
@@ -168,8 +168,8 @@ class _Reader:
 
     def _data(self, name: str, given: Any, entry: Any) -> Expr:
         options = mapping("data", given, {"shape", "kind", "plates"})
-        plates = entry.get("plates", options.pop("plates", []))
-        return self.graph.data(name, plates=self._on(plates), **options)
+        plates = self._on(options.pop("plates", []))
+        return self.graph.data(name, plates=plates, **options)
 
     def _sample(self, name: str, given: Any, entry: Any) -> Expr:
         written = isinstance(given, Expression)
@@ -198,7 +198,7 @@ class _Reader:
         array = array.astype(kind)
         if "shape" in entry:
             array = array.reshape(entry["shape"])
-        return constant(self.graph, array, self._on(entry.get("plates", [])))
+        return constant(self.graph, array)
 
     def _op(self, name: str, given: Any, entry: Any) -> Expr:
         op = known("op", given, OPS)
@@ -249,7 +249,8 @@ class _Reader:
     def _initializer(self, given: Any) -> Any:
         if isinstance(given, Mapping):
             ((word, options),) = mapping("init", given).items()
-            return known("initializer", word, INITIALIZERS)(**mapping(word, options))
+            given = {key: numbers(key, value) for key, value in mapping(word, options).items()}
+            return known("initializer", word, INITIALIZERS)(**given)
         found = known("initializer", given, {**INITIALIZERS, **self.custom})
         if isinstance(found, type):
             raise DeclarationError(f'init: {given!r} takes options: {{"{given}": {{...}}}}')

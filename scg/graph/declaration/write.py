@@ -71,7 +71,7 @@ class _Tokens:
                     yield token, self._expression(expr, name)
             if role in ("data", "stochastic"):
                 self.known[node] = name
-                yield name, self._leaf(node) if role == "data" else self._sample(node, name)
+                yield name, _data(node) if role == "data" else self._sample(node, name)
             else:
                 yield name, {role: {"node": self.known[node]}}
 
@@ -88,17 +88,14 @@ class _Tokens:
             entry["constraint"] = _constraint(name, parameter.constraint)
         return entry
 
-    def _leaf(self, node: Expr) -> dict[str, Any]:
-        return {"data": {"shape": list(node.shape), "kind": node.kind} | _on(node)}
-
     def _sample(self, node: Expr, name: str) -> dict[str, Any]:
         assert isinstance(node, StochasticNode)
-        law = {
+        dist = {
             "family": node.attrs["family"].__name__,
             "static": _attribute(node.attrs["static"], name),
             "args": [self.known[arg] for arg in node.args],
         }
-        return {"sample": law} | _on(node)
+        return {"sample": dist} | _on(node)
 
     def _expression(self, expr: Expr, name: str) -> dict[str, Any]:
         if expr.value is not None:
@@ -106,7 +103,7 @@ class _Tokens:
                 raise DeclarationError(f"node {name!r} uses a constant that is not a number (NaN)")
             shape = {"shape": list(expr.value.shape)} if expr.value.size == 0 else {}
             value = _with_words(expr.value.tolist())
-            return {"constant": value, "kind": expr.kind} | shape | _on(expr)
+            return {"constant": value, "kind": expr.kind} | shape
         if expr.op is PARAMETER:
             return {"unconstrained": expr.attrs["name"]}
         if expr.op is PLATE_SIZE:
@@ -132,6 +129,10 @@ def _with_words(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_words(part) for part in value]
     return value if np.isfinite(value) else "inf" if value > 0 else "-inf"
+
+
+def _data(node: Expr) -> dict[str, Any]:
+    return {"data": {"shape": list(node.shape), "kind": node.kind} | _on(node)}
 
 
 def _on(expr: Expr) -> dict[str, Any]:

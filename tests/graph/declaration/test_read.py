@@ -104,6 +104,10 @@ NODES = [
         "node 'a': unknown distribution 'Bernouli'; did you mean 'Bernoulli'?",
     ),
     (
+        {"a": {"parameter": {"shape": [2], "init": {"constant": {"value": "one"}}}}},
+        "node 'a': value: expected finite numbers, got 'one'",
+    ),
+    (
         {"a": {"parameter": {"shape": [2], "init": "magic"}}},
         "node 'a': unknown initializer 'magic'",
     ),
@@ -143,6 +147,18 @@ NODES = [
         {"x": {"data": {"shape": 3}}, "a": {"cost": "x"}},
         "node 'a': cost 'a' has event shape (3,), expected a scalar per plate element. "
         'Write np.sum(...) around it: g.cost("a", np.sum(...))',
+    ),
+    (
+        {"a": {"parameter": {"value": 1.0}, "plates": ["p"]}},
+        "node 'a': entry: unknown entry 'plates'; known: ['parameter']",
+    ),
+    (
+        {"a": {"data": {"plates": []}, "plates": ["p"]}},
+        "node 'a': entry: unknown entry 'plates'; known: ['data']",
+    ),
+    (
+        {"#1": {"constant": 3.0, "plates": ["p"]}},
+        "node '#1': entry: unknown entry 'plates'; known: ['constant', 'kind', 'shape']",
     ),
     ({"#1": {"op": "exq", "args": []}}, "node '#1': unknown op 'exq'; did you mean 'exp'?"),
     ({"#1": {"op": "noise", "args": []}}, "node '#1': op 'noise' is not for declarations"),
