@@ -141,6 +141,10 @@ KINDS: dict[str, Kind] = {
     "str | PathLike[str]": ("a path", _of(str, PathLike)),
     "tuple[int, ...]": ("positive integers such as (10,)", _widths),
     "Iterable[str | Expr]": ("a list of names or nodes", _names),
+    "Sequence[str]": (
+        'names such as ("x",)',
+        lambda value: _names(value) and not isinstance(value, str),
+    ),
     "Sequence[int]": ("a list of widths such as [64, 10]", lambda value: _widths(value) and value),
     "Callable[..., Any]": ("a function", callable),
     "Callable[[Expr], Expr]": ("a function such as scg.relu", callable),

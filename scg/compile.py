@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from scg.compiler.objective import check_reductions
 from scg.compiler.plan import check_orders, make_plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.backends import chosen_backend
-from scg.errors import DeclarationError
+from scg.errors import DeclarationError, did_you_mean
 from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir import collector
@@ -39,6 +39,7 @@ def compile(
     backend: str | None = None,
     dtype: str = "float64",
     order: int = 1,
+    data_grads: Sequence[str] = (),
     check_finite: bool = False,
 ) -> Step:
     """Compile a graph to a step, which samples and estimates the cost and its gradients.
@@ -61,6 +62,9 @@ def compile(
         The type of all floats.
     order : {1, 2}
         With 2 the step also returns Hessian estimates.
+    data_grads : sequence of str
+        Names of data in which the step returns derivatives, too: ``out.data_grads["x"]``, of the
+        shape of the data. Use them where a larger program computes the data.
     check_finite : bool
         Check each call: arguments of distributions must satisfy their constraints, observations
         must lie in the support, and costs and gradients must be finite; an error names the node.
@@ -93,8 +97,8 @@ def compile(
     ()
     """
     backend = chosen_backend(backend, "scg.compile")
-    _check_options(graph, dtype, order)
-    influence = Influence(graph)
+    _check_options(graph, dtype, order, data_grads)
+    influence = Influence(graph, data_grads)
     check("analyse", influence)
     check_reductions(influence)
     plan = make_plan(influence, estimator)
@@ -103,13 +107,17 @@ def compile(
         check_orders(plan, order)
     surrogate = Surrogate(plan)
     check("surrogate", surrogate)
-    params = {name: parameter.node for name, parameter in graph.parameters.items()}
-    grads = dict(zip(params, gradients(surrogate.objective, list(params.values())), strict=True))
-    check("differentiate", {node: grads[name] for name, node in params.items()})
+    learned = influence.learned
+    all_grads = dict(
+        zip(learned, gradients(surrogate.objective, list(learned.values())), strict=True)
+    )
+    grads = {name: all_grads[name] for name in graph.parameters}
+    check("differentiate", {learned[name]: grad for name, grad in all_grads.items()})
 
     outputs: dict[Any, Expr] = {("cost",): surrogate.objective}
     outputs |= {("costs", name): value for name, value in surrogate.costs.items()}
     outputs |= {("grads", name): value for name, value in grads.items()}
+    outputs |= {("data_grads", name): all_grads[name] for name in data_grads}
     for memory in surrogate.memory.values():
         outputs |= {("state", memory.node, name): v for name, v in memory.updates.items()}
     kinds = {kind for own in surrogate.memory.values() for kind in own.parameters.values()}
@@ -121,7 +129,7 @@ def compile(
         outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
     curvature = None
     if order == 2:
-        products = directional(graph, grads)
+        products = directional(graph, learned, all_grads)
         curvature = finish(products, dtype, backend)
         outputs |= hessian(graph, products)
     program = finish(outputs, dtype, backend)
@@ -150,7 +158,7 @@ def _squared_norm(grads: list[Expr]) -> Expr:
     return functools.reduce(operator.add, [np.sum(erased[g] ** 2) for g in grads])
 
 
-def _check_options(graph: CoreGraph, dtype: str, order: int) -> None:
+def _check_options(graph: CoreGraph, dtype: str, order: int, data_grads: Sequence[str]) -> None:
     if not graph.costs:
         raise DeclarationError(
             f'graph {graph.name!r} declares no cost; write g.cost("loss", ...) before compiling'
@@ -158,5 +166,15 @@ def _check_options(graph: CoreGraph, dtype: str, order: int) -> None:
     if dtype not in DTYPES:
         known = ", ".join(map(repr, DTYPES))
         raise DeclarationError(f"scg.compile: dtype must be one of {known}, got {dtype!r}")
+    for name in data_grads:
+        node = graph.data_nodes.get(name)
+        if node is None:
+            near = did_you_mean(name, graph.data_nodes)
+            raise DeclarationError(f"scg.compile: data_grads: {name!r} is no data node{near}")
+        if node.kind != "float":
+            raise DeclarationError(
+                f"scg.compile: data {name!r} holds integers, which have no gradient; leave it out "
+                "of data_grads"
+            )
     if order not in (1, 2):
         raise DeclarationError(f"scg.compile: order must be 1 or 2, got {order!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,8 +68,11 @@ def continuous_in(expr: Expr, index: int) -> bool:
 class Influence:
     """Which stochastic node of a graph influences which cost; ``print`` it."""
 
-    def __init__(self, graph: CoreGraph):
+    def __init__(self, graph: CoreGraph, data: Sequence[str] = ()):
         self.graph = graph
+        #: The leaves in which the objective is differentiated, by name: parameters, then data.
+        self.learned = {name: parameter.node for name, parameter in graph.parameters.items()}
+        self.learned |= {name: graph.data_nodes[name] for name in data}
         self.costs = Universe(Cost(name, node) for name, node in graph.costs.items())
         #: All expressions that a cost depends on, arguments first.
         self.order = topological(node for _, node in self.costs)

@@ -10,7 +10,6 @@ from scg.compiler.members import Members
 from scg.compiler.mixing import Mixers
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.op import PARAMETER
 from scg.lazy import cached_property
 from scg.ops.custom import continuous
 from scg.ops.gradient import stop
@@ -74,14 +73,15 @@ class Assignment:
 
     @cached_property
     def learned(self) -> dict[Expr, bool]:
-        """Whether each expression depends, through no stop, on a parameter or a pathwise sample."""
+        """Whether an expression depends, without a stop, on a learned leaf or a pathwise sample."""
         found: dict[Expr, bool] = {}
+        leaves = set(self.influence.learned.values())
         for expr in self.influence.order:
             if isinstance(expr, StochasticNode):
                 found[expr] = self.estimators[expr].credit == "pathwise"
             else:
                 above = expr.op is not stop and any(found[arg] for arg in expr.args)
-                found[expr] = above or expr.op is PARAMETER
+                found[expr] = above or expr in leaves
         return found
 
     @cached_property

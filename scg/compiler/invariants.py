@@ -155,11 +155,11 @@ def _sampled(surrogate: Surrogate) -> Iterator[Broken]:
 
 
 # --- differentiate, simplify ----------------------------------------------------------------------
-@rule("differentiate", says="a gradient has the shape of its parameter and lives on no plate")
+@rule("differentiate", says="a gradient has the shape and the plates of its leaf")
 def _shaped(grads: Mapping[Expr, Expr]) -> Iterator[Broken]:
-    for parameter, grad in grads.items():
-        if grad.shape != parameter.shape or grad.plates:
-            yield describe(parameter), f"has the gradient {describe(grad)}"
+    for leaf, grad in grads.items():
+        if grad.shape != leaf.shape or grad.plates != leaf.plates:
+            yield describe(leaf), f"has the gradient {describe(grad)}"
 
 
 @rule("simplify", says="stops, marks and boxes are erased")

@@ -29,6 +29,9 @@ def _sampled(*_: Any, **__: Any) -> Any:
     raise TypeError("the compiler replaces a stochastic node by its sample before a program runs")
 
 
+#: Arguments of calls, beside which data are given by keyword.
+RESERVED = ("params", "seed", "runs", "data", "state", "noise")
+
 SAMPLE = Op(
     "sample",
     _sampled,
@@ -125,6 +128,11 @@ class CoreGraph(NamedNodes):
             The node, for use in the model.
         """
         full = self._register(name)
+        if full in RESERVED:
+            raise DeclarationError(
+                f"data: {full!r} is an argument of calls such as step(params, seed=1); choose "
+                "another name"
+            )
         if kind not in ("float", "int"):
             raise DeclarationError(f'data {full!r}: kind must be "float" or "int", got {kind!r}')
         signature = (as_shape(shape, f"data {full!r}"), self._on(full, plates), kind)

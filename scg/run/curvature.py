@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,24 +20,27 @@ from scg.ir.plate import Plate
 from scg.ir.walk import rewrite, topological
 from scg.ops.elementwise import equal, where
 from scg.ops.linalg import dot
-from scg.ops.reductions import expand
+from scg.ops.reductions import REDUCTIONS, expand, zeros
+
+_sum = REDUCTIONS[0]
 
 
-def directional(graph: CoreGraph, grads: Mapping[str, Expr]) -> dict[Any, Expr]:
-    """Derivative of Σ_a ⟨grads[a], direction[a]⟩ in each parameter, with the direction as data."""
-    params = {name: parameter.node for name, parameter in graph.parameters.items()}
-    total: Expr | None = None
-    for name, node in params.items():
-        part = dot(grads[name], _direction(graph, name, node))
-        total = part if total is None else total + part
-    if total is None:
+def directional(
+    graph: CoreGraph, leaves: Mapping[str, Expr], grads: Mapping[str, Expr]
+) -> dict[Any, Expr]:
+    """Derivative of Σ_a ⟨grads[a], direction[a]⟩ in each leaf, with the direction as data."""
+    if not graph.parameters:
         raise DeclarationError(f"graph {graph.name!r} has no parameter; order=2 needs one")
-    rows = gradients(total, list(params.values()))
-    return {("hessian", name): row for name, row in zip(params, rows, strict=True)}
+    parts = []
+    for name, leaf in leaves.items():
+        part = dot(grads[name], _direction(graph, name, leaf))
+        parts.append(_sum(part, axes=(), over=part.plates) if part.plates else part)
+    rows = gradients(functools.reduce(operator.add, parts), list(leaves.values()))
+    return {("hessian", name): row for name, row in zip(leaves, rows, strict=True)}
 
 
 def hessian(graph: CoreGraph, products: Mapping[Any, Expr]) -> dict[Any, Expr]:
-    """The products of :func:`directional` with all basis directions, on a plate of directions."""
+    """Rows of the parameters' Hessian, on a plate of directions: products with all of a basis."""
     nodes = {name: parameter.node for name, parameter in graph.parameters.items()}
     size = sum(node.size for node in nodes.values())
     plate = Plate.internal("directions", size, rank=0)
@@ -46,12 +51,19 @@ def hessian(graph: CoreGraph, products: Mapping[Any, Expr]) -> dict[Any, Expr]:
         own = constant(graph, start + np.arange(node.size).reshape(node.shape))
         env[_direction(graph, name, node)] = where(equal(row, own), 1.0, 0.0)
         start += node.size
-    rewrite(topological(products.values()), env)
-    return {key: expand(env[e], (*env[e].plates, plate), e.shape) for key, e in products.items()}
+    wanted = {key: products[key] for key in (("hessian", name) for name in nodes)}
+    order = topological(wanted.values())
+    env |= {e: zeros(e) for e in order if e not in env and _is_direction(e)}  # those of data
+    rewrite(order, env)
+    return {key: expand(env[e], (*env[e].plates, plate), e.shape) for key, e in wanted.items()}
 
 
-def _direction(graph: CoreGraph, name: str, node: Expr) -> Expr:
-    return intern(graph, DATA, (), {"name": _leaf(name)}, (node.shape, (), "float"))
+def _direction(graph: CoreGraph, name: str, leaf: Expr) -> Expr:
+    return intern(graph, DATA, (), {"name": _leaf(name)}, (leaf.shape, leaf.plates, "float"))
+
+
+def _is_direction(e: Expr) -> bool:
+    return e.op is DATA and e.attrs["name"].startswith(_leaf(""))
 
 
 def _leaf(name: str) -> str:
@@ -61,7 +73,7 @@ def _leaf(name: str) -> str:
 def as_direction(
     shapes: Mapping[str, tuple[int, ...]], vector: Mapping[str, Any], dtype: Any
 ) -> dict[str, np.ndarray]:
-    """A direction, which a user gives as arrays by parameter, as values of its leaves.
+    """A direction, which a user gives as arrays by name, as values of its leaves.
 
     Raises
     ------
@@ -71,7 +83,9 @@ def as_direction(
     for name in [*shapes, *vector]:
         if name not in vector or name not in shapes:
             wrong = "lacks" if name in shapes else "has an unknown"
-            raise CallError(f"vector {wrong} {name!r}; it has the names and shapes of params")
+            raise CallError(
+                f"vector {wrong} {name!r}; it has the names and shapes of params and of data_grads"
+            )
         value = vector[name]
         if masked(value) or np.shape(value) != shapes[name]:
             raise CallError(

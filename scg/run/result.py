@@ -22,6 +22,7 @@ class Layout(NamedTuple):
     unbiased: bool  #: Whether all estimators are unbiased.
     costs: list[tuple[str, Any]]  #: The costs, each with the key of its output.
     grads: list[tuple[str, Any]]  #: The gradients of the parameters, likewise.
+    data_grads: list[tuple[str, Any]]  #: The gradients in data, likewise.
     second: dict[str, tuple[int, ...]]  #: Shapes of the parameters that have second derivatives.
 
 
@@ -68,6 +69,11 @@ class Result:
                 grads[name] = found[key]
             self._grads = grads
         return self._grads
+
+    @property
+    def data_grads(self) -> dict[str, Any]:
+        """Gradient estimates in the data that ``compile(data_grads=...)`` names."""
+        return {name: self._found[key] for name, key in self._layout.data_grads}
 
     @property
     def stderr(self) -> dict[str, Any]:

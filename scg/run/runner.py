@@ -40,12 +40,12 @@ class Runner:
     @cached_property
     def layout(self) -> Layout:
         """What all results have in common."""
-        keys: dict[str, list[tuple[str, Any]]] = {"costs": [], "grads": []}
+        keys: dict[str, list[tuple[str, Any]]] = {"costs": [], "grads": [], "data_grads": []}
         for key in self.program.outputs:
             if key[0] in keys:
                 keys[key[0]].append((key[1], key))
         second = {} if self.curvature is None else shapes_of(self.graph)
-        return Layout(self.plan.unbiased, keys["costs"], keys["grads"], second)
+        return Layout(self.plan.unbiased, keys["costs"], keys["grads"], keys["data_grads"], second)
 
     @cached_property
     def outcomes(self) -> Outcomes:

@@ -201,7 +201,7 @@ class Step(Runner):
         params, data, state
             As for a call.
         vector : mapping
-            An array for each parameter, of its shape.
+            An array for each parameter, of its shape, and for each name in ``data_grads``.
         seed : int or tuple of int
             The seed. With one seed for all products the Hessian is one symmetric matrix.
         runs : int
@@ -210,7 +210,7 @@ class Step(Runner):
         Returns
         -------
         dict
-            The product, with the keys and shapes of the parameters.
+            The product, with the keys and shapes of the vector.
 
         Raises
         ------
@@ -230,13 +230,15 @@ class Step(Runner):
         if self.curvature is None:
             raise CallError("step.hvp needs second derivatives: scg.compile(g, order=2)")
         values, sizes, _ = self.checked(params, data, state)
-        values |= as_direction(self.layout.second, vector, self.program.dtype)
+        names = [*self.layout.second, *(name for name, _ in self.layout.data_grads)]
+        shapes = {name: np.shape(values[name]) for name in names}
+        values |= as_direction(shapes, vector, self.program.dtype)
         length = self.curvature.at_once(as_runs(runs), sizes)
         found = merged(
             (block, self.curvature.sampler(values, sizes, len(block))(seed, block.start))
             for block in spans(runs, length)
         )
-        return {name: np.array(found["hessian", name]) for name in self.layout.second}
+        return {name: np.array(found["hessian", name]) for name in names}
 
     def explain(self) -> Explanation:
         """Explanation of the estimator and the term of each node; ``print`` it."""

@@ -67,7 +67,7 @@ class Exact:
     def hessian(self) -> dict[str, dict[str, np.ndarray]]:
         """Second derivatives."""
         enumeration = self._enumeration
-        products = directional(enumeration.graph, enumeration.grads)
+        products = directional(enumeration.graph, enumeration.influence.learned, enumeration.grads)
         program = finish(hessian(enumeration.graph, products))
         rows = enumeration.total(program, self._values, self._sizes)
         return assemble(shapes_of(enumeration.graph), rows)
@@ -163,8 +163,8 @@ class Enumerated:
         objective = constant(graph, 0.0)
         for value in costs.values():
             objective = objective + value
-        params = {name: p.node for name, p in graph.parameters.items()}
-        self.grads = dict(zip(params, gradients(objective, list(params.values())), strict=True))
+        leaves = self.influence.learned
+        self.grads = dict(zip(leaves, gradients(objective, list(leaves.values())), strict=True))
         outputs: dict[Any, Expr] = {("costs", name): value for name, value in costs.items()}
         self.program = finish(outputs | {("grads", name): g for name, g in self.grads.items()})
 
