@@ -206,10 +206,31 @@ def page_of(cls: type) -> Path:
 
 def with_formula(cls: type) -> str:
     """Text of an estimator's page, with its formula as the first one of the section."""
-    before, heading, after = page_of(cls).read_text(encoding="utf-8").partition("## Formula\n\n")
+    page = page_of(cls)
+    text = page.read_text(encoding="utf-8") if page.exists() else new_page(cls)
+    before, heading, after = text.partition("## Formula\n\n")
     shown = f"$${notation.read(cls.formula).tex()}$$"
     after = re.sub(r"\$\$.*?\$\$", lambda _: shown, after, count=1, flags=re.DOTALL)
     return before + heading + after
+
+
+def new_page(cls: type) -> str:
+    """Return the headings of a page, to be filled, with what the class itself says."""
+    orders = {0: "0 (biased)", 1: "1"}.get(cls.orders, "any")
+    parts = {
+        "Idea": line(cls),
+        "When to use it": "…",
+        "Formula": "$$$$\n\n…",
+        "Assumptions": f"{'; '.join(cls.requires)}.",
+        "In the protocol": "- Taylor point: …\n- Coupling: …\n- Stopped: …\n- Noise: …\n"
+        f"- Orders: {orders}.",
+        "Cost and variance": f"{cls.evaluations} evaluations.\n\n![Exact variance as a function of "
+        "θ, compared with the score function and leave-one-out]"
+        f"(variance/{page_of(cls).stem}.svg)",
+        "Example": "…",
+        "Reference": f"{', '.join(cls.cites)}.",
+    }
+    return f"# {cls.__name__}\n" + "".join(f"\n## {h}\n\n{text}\n" for h, text in parts.items())
 
 
 def failures() -> Iterator[str]:
@@ -284,9 +305,11 @@ def main() -> int:
         stale.append(path.name)
         if "--check" not in sys.argv:
             path.write_text(text, encoding="utf-8")
+    checked = "--check" in sys.argv
     if stale:
-        sys.stderr.write(f"{', '.join(stale)}: out of date; run python docs/tables.py\n")
-    return int(bool(stale) and "--check" in sys.argv)
+        what = "out of date; run python docs/tables.py" if checked else "written"
+        sys.stderr.write(f"{', '.join(stale)}: {what}\n")
+    return int(bool(stale) and checked)
 
 
 if __name__ == "__main__":

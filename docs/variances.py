@@ -19,6 +19,7 @@ import matplotlib as mpl
 import numpy as np
 
 import scg
+from scg.estimators import ESTIMATORS
 
 mpl.use("Agg")
 mpl.rcParams |= {"svg.hashsalt": "scg", "svg.fonttype": "none", "font.size": 9}
@@ -33,6 +34,7 @@ GRID = 300
 UPDATES, RATE = 60, 0.1
 MOST = {"real": 2, "relaxed": 2}  # draws of leave-one-out, where moments are integrals
 QUIET = {"allow_biased": True}
+FILES = {cls.__module__.rpartition(".")[2]: cls for cls in ESTIMATORS}
 
 
 # --- graphs ---------------------------------------------------------------------------------------
@@ -85,17 +87,14 @@ def particles() -> scg.Graph:
 GRAPHS: dict[str, Callable[[], scg.Graph]] = {
     "bits": bits, "relaxed": bit, "classes": classes, "real": real, "particles": particles,
 }  # fmt: skip
-#: For each page the graph, and the estimators that are plotted.
-PAGES: dict[str, tuple[str, dict[str, Any]]] = {
-    "arm": ("bits", {"ARM": scg.ARM()}),
+#: For pages with options or other names the graph, and the estimators that are plotted.
+NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "arms": ("bits", {f"ARMS, K={k}": scg.ARMS(k) for k in (2, 4)}),
-    "arsm": ("classes", {"ARSM": scg.ARSM()}),
     "carms": ("classes", {f"CARMS, K={k}": scg.CARMS(k) for k in (2, 3)}),
     "categorical_disarm": ("classes", {
         "DisARM-SB": scg.CategoricalDisARM("stick"), "DisARM-Tree": scg.CategoricalDisARM("tree"),
     }),
     "darn": ("bits", {"1/2 (biased)": scg.DARN(**QUIET)}),
-    "disarm": ("bits", {"DisARM": scg.DisARM()}),
     "double_cv": ("bits", {"double CV, K=2": scg.DoubleCV(2)}),
     "enumeration": ("bits", {"enumeration": scg.Enumeration()}),
     "gapped_straight_through": ("classes", {
@@ -110,11 +109,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "leave_one_out": ("bits", {f"leave-one-out, K={k}": scg.LeaveOneOut(k) for k in (3, 4)}),
     "local_expectation": ("bits", {"local expectation": scg.LocalExpectation()}),
     "measure_valued": ("real", {"measure-valued": scg.MeasureValued()}),
-    "muprop": ("bits", {"MuProp": scg.MuProp()}),
     "optimal_baselines": ("bits", {
         "best constant": scg.ScoreFunction(scg.baselines.OptimalConstant()),
     }),
-    "ram": ("bits", {"RAM": scg.RAM()}),
     "rao_gumbel": ("relaxed", {"K = 1 (biased)": scg.RaoGumbel(0.5, 1, **QUIET)}),
     "rebar": ("relaxed", {
         "η = 1, τ = 0.5": scg.REBAR(learn=False), "learned at the dot": scg.REBAR(),
@@ -137,6 +134,21 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         impute: scg.VIMCO(PARTICLES, impute) for impute in ("geometric", "arithmetic")
     }),
 }  # fmt: skip
+
+
+def by_default(cls: type[scg.Estimator]) -> tuple[str, dict[str, Any]]:
+    """The first graph that the compiler accepts an estimator on, and the estimator."""
+    estimator = cls() if cls.unbiased else cls(**QUIET)
+    for name, graph in GRAPHS.items():
+        try:
+            scg.compile(graph(), estimator)
+        except scg.EstimatorError:
+            continue
+        return name, {cls.__name__ + ("" if cls.unbiased else " (biased)"): estimator}
+    raise SystemExit(f"no graph of {', '.join(GRAPHS)} takes {estimator!r}: write a row of NAMED")
+
+
+PAGES = {page: by_default(cls) for page, cls in FILES.items() if page not in NAMED} | NAMED
 
 
 # --- numbers --------------------------------------------------------------------------------------

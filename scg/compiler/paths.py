@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 from scg.compiler.analyse import Cost, Influence
 from scg.compiler.members import Members
-from scg.compiler.requirements import PATH_LIMIT, count_text
+from scg.compiler.requirements import PATH_LIMIT, count_text, draws_of
 from scg.errors import EstimatorError, PathsWarning
 from scg.estimators import SAMPLED, SUMMED, Estimator
-from scg.estimators.protocol import draws_of
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.origin import warn
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from scg.compiler.assignment import Assignment, Rule, broken_path
 from scg.compiler.members import Members
-from scg.distributions import Bernoulli, Categorical, OneHotCategorical
-from scg.errors import EstimatorError
-from scg.estimators.protocol import Estimator, draws_of
+from scg.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+from scg.errors import EstimatorError, UnsupportedError
+from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
 
 PATH_LIMIT = 1024
@@ -248,3 +248,14 @@ def _path_text(walk: list[Expr]) -> str:
 def count_text(n: int) -> str:
     """A count in few digits; Python writes no integer of thousands of digits."""
     return str(n) if n < 10**9 else f"about 10^{math.floor(math.log10(n))}"
+
+
+def draws_of(estimator: Estimator, dist: Distribution) -> int:
+    """Number of samples on the sample plate of a node; 1 where the estimator does not fit.
+
+    The plan counts paths before it refuses estimators.
+    """
+    try:
+        return estimator.draws(dist)
+    except UnsupportedError:
+        return 1

@@ -1,4 +1,8 @@
-"""Gradient estimators: one published estimator a file."""
+"""Gradient estimators: one published estimator a file.
+
+In docstrings x is the sample, p its distribution with parameters θ and mean μ, f the cost as a
+function of x, f′ its derivative, K the number of samples, and σ the logistic function.
+"""
 
 from scg.estimators.arm import ARM
 from scg.estimators.arms import ARMS
@@ -66,10 +70,10 @@ ESTIMATORS = (
     DARN,
 )
 
-#: What a node gets that the user gave none: the path, where every path is continuous; the sum over
-#: its values, within a budget; else draws of whole paths.
+#: The compiler's choice for a node: pathwise where each path is continuous; the sum over its values
+#: within a budget; else samples of whole paths.
 PATHWISE, SUMMED, SAMPLED = Reparameterization(), Enumeration(), LeaveOneOut(samples=4)
-#: Unbiased for every node, and so different that one may check the other.
+#: Unbiased for any node, and so different that one can check the other.
 REFERENCES = (SAMPLED, ScoreFunction())
 
 __all__ = [

@@ -45,6 +45,8 @@ def test_file_page_test_and_source(cls):
     tests = [*(ROOT / "tests" / "estimators").glob("*.py"), *(ROOT / "tests/laws").glob("*.py")]
     assert any(f"scg.{cls.__name__}(" in path.read_text() for path in tests)
     assert cls.cites and cls.formula
+    assert vars(scg).get(cls.__name__) is cls, f"import {cls.__name__} in scg/__init__.py"
+    assert "…" not in (FOLDER / f"{page_of(cls)}.md").read_text(), "the page is not filled"
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)

@@ -1,4 +1,4 @@
-"""What a baseline is: a value subtracted from the learning signal that ignores the draw."""
+"""The base class of baselines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @kind("a baseline such as scg.baselines.MovingAverage()")
 class Baseline(Checked):
-    """A baseline, independent of the draw given the node's inputs.
+    """A value subtracted from the learning signal, independent of the sample given the inputs.
+
+    Subclass it to write a baseline of your own. A control variate that does depend on the sample is
+    an estimator: its mean's gradient has to be added back.
 
     Attributes
     ----------
@@ -30,12 +33,12 @@ class Baseline(Checked):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return the baseline as a contribution to the objective, and record how it learns.
+        """The baseline, as a contribution to the objective; record here how it learns.
 
         Parameters
         ----------
         signal : Expr
-            What the baseline is to predict, stopped, on the plates of the node. It depends on the
-            draw: only auxiliary losses and new states may use it.
+            What the baseline predicts, with gradients stopped, on the plates of the node. It
+            depends on the sample: use it in auxiliary losses and new states only.
         """
         raise NotImplementedError

@@ -39,18 +39,9 @@ def _finite(x: Expr) -> Expr:
 def tanh_network(
     inputs: Sequence[Expr], hidden: tuple[int, ...], memory: Memory, learn: str
 ) -> Expr:
-    """Return a network's scalar output, zero at first; its weights are own parameters.
+    """A network's scalar output, zero at first, of arrays of any shape; ±∞ counts as ±80.
 
-    Parameters
-    ----------
-    inputs : sequence of Expr
-        Arrays of any shape. Infinite entries count as ±80.
-    hidden : tuple of int
-        Widths of the tanh layers.
-    memory : Memory
-        Where the weights "W0", "b0", ..., "out" are kept.
-    learn : str
-        What the weights learn on; see :meth:`scg.estimators.protocol.Memory.parameter`.
+    The weights "W0", "b0", ..., "out" are parameters of the estimator.
     """
     flat = [_finite(np_reshape(x, (x.size,))) for x in inputs]
     layer = np_concatenate(flat) if len(flat) > 1 else flat[0]
@@ -62,10 +53,11 @@ def tanh_network(
 
 
 class Network(Baseline):
-    """A tanh network of the node's inputs plus a moving average: NVIL (Mnih and Gregor 2014).
+    """A tanh network of the node's inputs plus a moving average (NVIL).
 
-    The network sees the data and the draws on which the node directly depends; it learns by
-    least squares on the centred learning signal. Its gradients are ``out.estimator_grads``.
+    Its inputs are the data and samples on which the node directly depends; it learns by least
+    squares on the centred learning signal. Use it where the mean cost varies much between data, and
+    train it: its gradients are ``out.estimator_grads``, which ``scg.fit`` follows.
 
     Parameters
     ----------
@@ -73,6 +65,10 @@ class Network(Baseline):
         Widths of the hidden layers.
     decay : float
         Weight of the past in the centring average.
+
+    References
+    ----------
+    Mnih and Gregor (2014).
     """
 
     cites = ("mnih2014",)
@@ -84,7 +80,7 @@ class Network(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return average + network(inputs), and record the least-squares loss."""
+        """average + network(inputs); the least-squares loss is recorded."""
         units = signal * downstream.unit
         average, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
         now = downstream.average(units)

@@ -1,4 +1,4 @@
-"""The best baselines there are, computed exactly: for teaching and for measuring others."""
+"""Variance-minimising baselines, computed exactly: for teaching, and for measuring others."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 class OptimalConstant(Baseline):
-    """The constant that minimises the variance: E[s² f] / E[s²], for each coordinate its own.
+    """The constant that minimises the variance: E[s² f] / E[s²], one for each coordinate.
 
-    Notes
-    -----
-    s is the score of the coordinate's own logits, and the expectation is over the whole graph, by
-    enumeration; on a plate all elements share the constant. Bengio, Léonard and Courville
-    (2013, section 3).
+    s is the score with respect to the coordinate's own logits, f the cost. The expectation is over
+    the whole graph, by enumeration: for small graphs. On a plate all elements share the constant.
+
+    References
+    ----------
+    Bengio, Léonard and Courville (2013), section 3.
     """
 
     requires = ("coordinates", "enumerable graph")
@@ -33,7 +34,7 @@ class OptimalConstant(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return the ratio of weighted expectations."""
+        """The ratio of weighted expectations."""
         top = downstream.expected(lambda law, x, cost: squared_score(law, x) * cost)
         bottom = downstream.expected(lambda law, x, cost: squared_score(law, x))
         return ratio(plate_sum(top, top.plates), plate_sum(bottom, bottom.plates))
@@ -42,9 +43,8 @@ class OptimalConstant(Baseline):
 class OptimalInput(Baseline):
     """The function of the node's inputs that minimises the variance: E[s² f | inputs] / E[s² | …].
 
-    Notes
-    -----
-    Every coordinate has its own. The nodes below are averaged over exactly.
+    s is the score with respect to the coordinate's own logits, f the cost; each coordinate has its
+    own function. The nodes below are averaged over exactly: for small graphs.
     """
 
     requires = ("coordinates", "enumerable below")
@@ -53,7 +53,7 @@ class OptimalInput(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return the ratio of weighted expectations, given the inputs."""
+        """The ratio of weighted expectations, given the inputs."""
         plate = downstream.plate(dist.cardinality())
         x = constant(draw.value.graph, dist.enumerate_support(), (plate,))
         weight = dist.prob(x) * squared_score(dist, x)

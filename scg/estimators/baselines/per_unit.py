@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 
 class PerUnit(Baseline):
-    """The variance-minimising baseline of every unit, from the costs of *earlier* calls.
+    """Estimate of the variance-minimising constant of each unit, from *earlier* calls.
+
+    E[(h_i − p_i)² f] / E[(h_i − p_i)²], with h_i the unit, p_i its probability and f the cost; both
+    expectations are moving averages over calls, plates and samples. Use it in place of
+    :class:`MovingAverage` for layers of many units. Its limit is :class:`OptimalConstant`.
 
     Parameters
     ----------
     decay : float
         Weight of the past, 0 ≤ decay < 1.
 
-    Notes
-    -----
-    E[(h_i − p_i)² f] / E[(h_i − p_i)²], both expectations as moving averages over calls, plates and
-    draws; Bengio, Léonard and Courville (2013, section 3). Their limit is
-    :class:`~scg.estimators.baselines.OptimalConstant`.
+    References
+    ----------
+    Bengio, Léonard and Courville (2013), section 3.
     """
 
     requires = ("coordinates",)
@@ -40,7 +42,7 @@ class PerUnit(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return the ratio of the averages so far, 0 before the first call."""
+        """The ratio of the averages so far, 0 before the first call."""
         square = stop(squared_score(dist, draw.value))
         units = signal * downstream.unit
         averages = []

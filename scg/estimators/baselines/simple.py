@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Constant(Baseline):
-    """A fixed number, in the user's units of the cost of one element.
+    """A fixed number, in your units of the cost of one element.
+
+    Use it where the mean cost is known in advance; :class:`MovingAverage` estimates it.
 
     Parameters
     ----------
@@ -30,14 +32,15 @@ class Constant(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return the number."""
+        """The number."""
         return constant(signal.graph, self.constant) / downstream.unit
 
 
 class MovingAverage(Baseline):
-    """The exponential moving average of the costs of *earlier* calls.
+    """Exponential moving average of the costs of *earlier* calls.
 
-    The cost of the present call enters the new state alone; with it the gradient would be biased.
+    Use it in training, at no further evaluation. Pass ``state=`` from call to call: the cost of the
+    present call enters the new state alone, because the gradient would be biased with it.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ class MovingAverage(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return the average, corrected for its start at zero."""
+        """The average, corrected for its start at zero."""
         total, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
         now = downstream.average(signal * downstream.unit)
         memory.update("average", self.decay * total + (1.0 - self.decay) * now)
@@ -60,7 +63,14 @@ class MovingAverage(Baseline):
 
 
 class SelfCritical(Baseline):
-    """The cost of the greedy run: the node and all below it at their modes (Rennie et al. 2017)."""
+    """Cost of a greedy pass: the node and all nodes below it at their modes.
+
+    Use it where the mode is a good solution, as in sequence models: one evaluation more, no state.
+
+    References
+    ----------
+    Rennie et al. (2017).
+    """
 
     requires = ("modes below",)
     cites = ("rennie2017",)
@@ -68,5 +78,5 @@ class SelfCritical(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """Return the cost at the modes."""
+        """The cost at the modes."""
         return downstream.at(dist.mode(), below="mode").cost

@@ -1,4 +1,4 @@
-"""Alternatives: one coordinate of a discrete node at a time, at each of its values."""
+"""Alternatives: a discrete node with one coordinate at a time moved to each of its values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scg.ops.reductions import plate_sum
 
 @dataclass(frozen=True)
 class Alternatives:
-    """The values of a node that differ from its draw in at most one coordinate, on a plate.
+    """The values of a node that differ from its sample in at most one coordinate, on a plate.
 
     Attributes
     ----------
@@ -34,20 +34,20 @@ class Alternatives:
     probs: Expr
 
     def arranged(self, x: Expr) -> Expr:
-        """Move what is on the plate to event axes (coordinates..., values)."""
+        """`x` with the plate moved to event axes (coordinates..., values)."""
         here = np.eye(self.probs.size, dtype=bool).reshape(-1, *self.probs.shape)
         return plate_sum(where(constant(x.graph, here, (self.plate,)), x, 0.0), self.plate)
 
 
 def marginalized(dist: Distribution, value: Expr, downstream: Downstream) -> Expr:
-    """Inject the costs of all alternatives along their probabilities; below, the same noise."""
+    """The term that injects the costs of all alternatives along their probabilities."""
     every = alternatives(dist, value, downstream)
     cost = every.arranged(downstream.at(every.value, below="same").cost)
     return along(possible(cost, every.probs), every.probs)
 
 
 def alternatives(dist: Distribution, value: Expr, downstream: Downstream) -> Alternatives:
-    """Put every coordinate of `value` at each of its values, the others as they were drawn."""
+    """Each coordinate of `value` at each of its values, the others as they were sampled."""
     values, probs = dist.coordinate_values(), dist.coordinate_probs()
     inner = values.shape[1:]
     coordinates = probs.size // len(values)

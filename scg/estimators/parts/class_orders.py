@@ -1,4 +1,4 @@
-"""Classes drawn by coupled uniforms: search on the CDF, the classes in a random order."""
+"""Classes sampled by coupled uniforms: search on the CDF, the classes in a random order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.categorical import search
+from scg.distributions.protocols import Classes
 from scg.estimators.parts.couplings import Coupling, length, rarer_first, times, upside_down
 from scg.estimators.protocol import Sampler
 from scg.ir.expr import Expr
@@ -19,12 +20,12 @@ from scg.ops.statistics import argmax
 
 
 def in_random_order(
-    dist: Any, coupling: Coupling, noise: Sampler, plate: Plate
+    dist: Classes, coupling: Coupling, noise: Sampler, plate: Plate
 ) -> tuple[Expr, Expr, Expr]:
-    """Draw classes on a sample plate; return them, their joint law, and the coupled uniforms.
+    """Classes on a sample plate, the joint distribution of two of them, and the coupled uniforms.
 
-    One of C(C−1)/2 orders is drawn for each variable and shared by the draws. Every pair of classes
-    is at the ends of one of them, so that the probability P(c, d) of two draws is nowhere zero.
+    The samples share one of C(C−1)/2 orders, drawn for each variable. Each pair of classes is at
+    the ends of one order, so that the probability P(c, d) of two samples is nowhere zero.
     """
     orders, before = cyclic_orders(dist.classes)
     first, last = (times(np.eye(dist.classes)[orders[:, end]], dist.probs) for end in (0, -1))
@@ -35,7 +36,7 @@ def in_random_order(
 
 
 def _joint(p: Expr, before: np.ndarray, flip: Any, coupling: Coupling, count: int) -> Expr:
-    """The joint law of two draws: the mass of rectangles, averaged over the orders."""
+    """P(c, d) of two samples: the mass of rectangles, averaged over the orders."""
     low = times(before, np_expand_dims(p, -2))
     high = low + np_expand_dims(p, -2)
     if flip is not None:
@@ -49,8 +50,8 @@ def _joint(p: Expr, before: np.ndarray, flip: Any, coupling: Coupling, count: in
     return sum(rectangles, axis=-3) / float(len(before))
 
 
-def _search(dist: Any, orders: np.ndarray, flip: Any, u: Expr, noise: Sampler) -> Expr:
-    """The classes that the uniforms meet in the order drawn."""
+def _search(dist: Classes, orders: np.ndarray, flip: Any, u: Expr, noise: Sampler) -> Expr:
+    """The classes at the uniforms, in the order that is drawn."""
     table = np.eye(dist.classes)[orders]
     if len(orders) > 1:
         place = noise.uniform((*dist.batch_shape, 1), "order") * float(len(orders))

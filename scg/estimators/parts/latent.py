@@ -1,4 +1,4 @@
-"""Control variates on the latent behind a discrete draw: what REBAR, RELAX and LAX share."""
+"""Control variates on the latent behind a discrete sample, for REBAR, RELAX and LAX."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scg.ops.gradient import box, stop
 
 
 def latent_draw(dist: Distribution, noise: Sampler, coupled: bool) -> Draw:
-    """Draw a stopped value, its latent z, and the latent z̃ given the value.
+    """A stopped sample, its latent z, and a latent z̃ given the sample.
 
-    Coupled, z̃ has the value of z and differs from it as a function of the parameters alone: the
-    conditional noise is then a function of that of the draw, uniform given the draw.
+    Coupled, z̃ has the value of z, but another derivative: its noise, uniform given the sample, is a
+    function of the noise of z.
     """
     x = stop(dist.sample(noise))
     z = dist.location() + dist.perturbation(x, noise)
@@ -25,11 +25,10 @@ def latent_draw(dist: Distribution, noise: Sampler, coupled: bool) -> Draw:
 
 
 def latent_control(logp: Expr, at_z: Expr, at_given: Expr) -> Expr:
-    """Return the term c(z) − ⊠(ℓ) c(z̃) less its value.
+    """The term c(z) − ⊠(ℓ) c(z̃) less its value, with ℓ the sample's log-probability.
 
     Its derivative is −c(z̃) ∇ℓ + ∇c(z) − ∇c(z̃). E[c(z)] = E[⊠(ℓ) c(z̃)] for all parameters, so that
-    it has the mean 0 at every order, for every function c of the latent whose draw has the
-    log-probability ℓ.
+    its mean is 0 at each order, whatever c is.
     """
     open_difference = at_z - at_given
     return (1.0 - box(logp)) * at_given + (open_difference - stop(open_difference))
@@ -38,10 +37,10 @@ def latent_control(logp: Expr, at_z: Expr, at_given: Expr) -> Expr:
 def relaxed_control(
     dist: Distribution, draw: Draw, downstream: Downstream, tau: Expr | float, scale: Expr | float
 ) -> dict[Route, Expr]:
-    """Return the terms of the costs at the relaxed latents, one for each route.
+    """The terms of the costs at the relaxed latents, one for each route.
 
-    A cost that mixes the elements of a plate is a function of all their latents, so that its ℓ is
-    summed over them.
+    A cost that mixes the elements of a plate depends on all their latents: its ℓ is summed over
+    them.
     """
     assert draw.logp is not None
     at_z, at_given = (
@@ -57,10 +56,10 @@ def relaxed_control(
 def network_control(
     draw: Draw, hidden: tuple[int, ...], downstream: Downstream, memory: Memory
 ) -> Expr:
-    """Return the term of a network of the latent and of what the node depends on.
+    """The term of a network of the latent and of what the node depends on.
 
-    Its weights learn on the variance of the estimate; its offset is a constant baseline. An element
-    of a plate has a network of its own latent alone, and with it its own ℓ.
+    Its weights learn on the variance of the estimate; its offset is a constant baseline. On a plate
+    the network of an element sees the element's latent alone, and ℓ is the element's.
     """
     assert draw.logp is not None
     rest = [stop(cast(x)) for x in downstream.inputs]

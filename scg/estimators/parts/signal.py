@@ -20,16 +20,10 @@ def learning_signal(
     downstream: Downstream,
     memory: Memory,
 ) -> Expr | None:
-    """Return what is to be subtracted from the cost so that the signal is as wanted.
+    """Control variate that yields the requested learning signal, or None.
 
-    Parameters
-    ----------
-    baseline : Baseline or None
-        Its value is subtracted.
-    control : Expr or None
-        A further control variate, subtracted first; the baseline then learns the rest.
-    normalize : bool
-        Divide the signal by max(1, σ); σ² is a moving average over earlier calls.
+    `control` is subtracted from the cost first; then the baseline's value, which learns the rest.
+    `normalize` divides the signal by max(1, σ), σ² a moving average over earlier calls.
     """
     signal = stop(downstream.cost if control is None else downstream.cost - control)
     a = control

@@ -1,4 +1,4 @@
-"""A finite support as one flat law, from which values are taken without replacement."""
+"""A finite support, from which values are taken without replacement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scg.ops.statistics import argmax
 
 
 class Support:
-    """All values of a distribution with their probabilities, and which of them are left.
+    """The values of a distribution with their probabilities, and which of them are left.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Support:
     def search(self, u: Expr) -> Expr:
         """Draw one of the values that are left by search on their CDF; `u` has shape (1,).
 
-        Impossible values are drawn, the first one first, where no others are left.
+        Where only impossible values are left, take the first of them.
         """
         total = cumsum(self.left * self.probs)
         whole = getitem(total, slice(self.count - 1, self.count))

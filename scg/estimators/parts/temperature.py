@@ -21,7 +21,7 @@ _SMALL = 0.01
 
 
 def checked(owner: str, temperature: Temperature, learn: bool = False) -> Temperature:
-    """Return `temperature`, or raise if it is neither positive nor a schedule to follow."""
+    """`temperature`, or an EstimatorError if it is neither positive nor a schedule."""
     if callable(temperature) and not isinstance(temperature, type):
         if learn:
             raise EstimatorError(
@@ -38,17 +38,10 @@ def checked(owner: str, temperature: Temperature, learn: bool = False) -> Temper
 
 
 def temperature_of(temperature: Temperature, learn: str | None, memory: Memory) -> Expr | float:
-    """Return the temperature of this call.
+    """The temperature of this call; a schedule counts its calls in the memory.
 
-    Parameters
-    ----------
-    temperature : float or callable
-        The temperature, the one at which learning starts, or a schedule.
-    learn : {"objective", "variance"} or None
-        What an own parameter "temperature" learns on, if there shall be one. Below 0.01 it is
-        continued by an exponential, so that a step past zero does no harm.
-    memory : Memory
-        Of the node; a schedule counts its calls there.
+    With `learn` the estimator has a parameter "temperature" that learns on the "objective" or the
+    "variance". Below 0.01 an exponential continues it, so that a step past zero does no harm.
     """
     if callable(temperature):
         calls = memory.state("calls", 0.0)
