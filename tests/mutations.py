@@ -71,8 +71,8 @@ MUTATIONS = [
     Mutation(
         "moving-average-with-its-own-cost",
         "scg/estimators/baselines/simple.py",
-        "return total / maximum(weight, 1.0 - self.decay) / downstream.unit",
-        "return (self.decay * total + (1 - self.decay) * now) / downstream.unit",
+        "return total / maximum(weight, 1.0 - decay)",
+        "return decay * total + (1.0 - decay) * now",
         "the baseline depends on the draw of this call",
         "state",
     ),
@@ -279,8 +279,8 @@ MUTATIONS = [
     Mutation(
         "learned-baseline-sees-its-own-cost",
         "scg/estimators/baselines/network.py",
-        "centre = average / maximum(weight, 1.0 - self.decay)",
-        "centre = now",
+        "centre = moving_average(signal, self.decay, downstream, memory)",
+        "centre = downstream.average(signal * downstream.unit)",
         "the centre of NVIL depends on the draw of this call",
         "compositions",
     ),
@@ -303,7 +303,7 @@ MUTATIONS = [
     Mutation(
         "arguments-of-any-kind",
         "scg/arguments.py",
-        "if kind and name in given and not kind[1](given[name]):",
+        "if name in given and not kind[1](given[name]):",
         "if False:",
         "a step passes where a graph is asked for, and fails within",
         "arguments",

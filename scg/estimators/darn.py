@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.gumbel_softmax import straight
 from scg.estimators.protocol import Draw, Estimator, Sampler
-from scg.ops.gradient import stop
+from scg.ops.gradient import graft, stop
 from scg.ops.shape import np_reshape
 
 
@@ -46,4 +45,4 @@ class DARN(Estimator):
         centre = np.mean(dist.coordinate_values(), axis=0)
         logp = dist.log_prob(x, elementwise=True)
         logp = np_reshape(logp, (*logp.shape, *(1 for _ in x.shape[len(logp.shape) :])))
-        return Draw(straight(x, (x - centre) * logp))
+        return Draw(graft(x, (x - centre) * logp))

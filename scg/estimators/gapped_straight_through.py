@@ -6,10 +6,9 @@ from typing import Any
 
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.estimators.gumbel_softmax import straight
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
 from scg.estimators.protocol import Draw, Estimator, Sampler
-from scg.ops.gradient import stop
+from scg.ops.gradient import graft, stop
 
 
 class GappedStraightThrough(Estimator):
@@ -65,4 +64,4 @@ class GappedStraightThrough(Estimator):
         tau = temperature_of(self.temperature, None, noise.memory)
         x, place = stop(dist.sample(noise)), dist.location()
         soft = dist.relax(place + stop(dist.separate(x, self.gap) - place), tau)
-        return Draw(straight(x, soft))
+        return Draw(graft(x, soft))

@@ -6,7 +6,7 @@ import numpy as np
 
 from scg.arguments import Fraction
 from scg.distributions.base import Distribution
-from scg.estimators.baselines.per_unit import PerUnit
+from scg.estimators.baselines.optimal import PerUnit
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along
 from scg.ir.expr import Expr
 from scg.ops.elementwise import square

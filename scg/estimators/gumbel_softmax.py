@@ -7,7 +7,6 @@ from typing import Any
 from scg.distributions.base import Distribution
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
 from scg.estimators.protocol import Draw, Estimator, Sampler
-from scg.ir.expr import Expr
 from scg.ops.gradient import graft, stop
 
 
@@ -66,9 +65,4 @@ class GumbelSoftmax(Estimator):
         x = stop(dist.sample(noise))
         z = dist.location() + dist.perturbation(x, noise)
         soft = dist.relax(z, tau)
-        return Draw(straight(x, soft) if self.hard else soft)
-
-
-def straight(x: Expr, soft: Expr) -> Expr:
-    """The value `x` with the derivative of `soft`."""
-    return graft(x, soft)
+        return Draw(graft(x, soft) if self.hard else soft)

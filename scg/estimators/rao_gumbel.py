@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.estimators.gumbel_softmax import straight
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
 from scg.estimators.protocol import Draw, Estimator, Sampler
-from scg.ops.gradient import stop
+from scg.ops.gradient import graft, stop
 from scg.ops.reductions import plate_sum
 
 
@@ -61,4 +60,4 @@ class RaoGumbel(Estimator):
         again = noise.plate(self.resamples)
         shift = dist.condition(x, noise.on(again)) - dist.location()
         soft = dist.relax(dist.location() + stop(shift), tau)
-        return Draw(straight(x, plate_sum(soft, (again,)) / float(self.resamples)))
+        return Draw(graft(x, plate_sum(soft, (again,)) / float(self.resamples)))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.estimators.gumbel_softmax import straight
 from scg.estimators.parts.temperature import Temperature, checked, temperature_of
 from scg.estimators.protocol import Draw, Estimator, Sampler
-from scg.ops.gradient import stop
+from scg.ops.gradient import graft, stop
 
 
 class ReinMax(Estimator):
@@ -53,4 +52,4 @@ class ReinMax(Estimator):
         x, place = stop(dist.sample(noise)), dist.location()
         half_way = dist.location((x + dist.relax(place, tau)) / 2.0)
         there = dist.relax(place + stop(half_way - place), 1.0)
-        return Draw(straight(x, 2.0 * there - 0.5 * dist.relax(place, 1.0)))
+        return Draw(graft(x, 2.0 * there - 0.5 * dist.relax(place, 1.0)))

@@ -6,9 +6,8 @@ from typing import Any
 
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
-from scg.estimators.gumbel_softmax import straight
 from scg.estimators.protocol import Draw, Estimator, Sampler
-from scg.ops.gradient import stop
+from scg.ops.gradient import graft, stop
 
 
 class StraightThrough(Estimator):
@@ -56,4 +55,4 @@ class StraightThrough(Estimator):
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw a value with the derivative of the mean or of the logits."""
         path = dist.mean() if self.through == "mean" else dist.location()
-        return Draw(straight(stop(dist.sample(noise)), path))
+        return Draw(graft(stop(dist.sample(noise)), path))

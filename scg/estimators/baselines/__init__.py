@@ -2,8 +2,7 @@
 
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.baselines.network import Network
-from scg.estimators.baselines.optimal import OptimalConstant, OptimalInput
-from scg.estimators.baselines.per_unit import PerUnit
+from scg.estimators.baselines.optimal import OptimalConstant, OptimalInput, PerUnit
 from scg.estimators.baselines.simple import Constant, MovingAverage, SelfCritical
 
 __all__ = [

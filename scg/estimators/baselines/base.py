@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from scg.arguments import Checked, kind
-
-if TYPE_CHECKING:
-    from scg.distributions.base import Distribution
-    from scg.estimators.protocol import Downstream, Draw, Memory
-    from scg.ir.expr import Expr
+from scg.distributions.base import Distribution
+from scg.estimators.protocol import Downstream, Draw, Memory
+from scg.ir.expr import Expr
 
 
 @kind("a baseline such as scg.baselines.MovingAverage()")

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scg.arguments import Fraction
-from scg.distributions.base import FAR
+from scg.distributions.base import FAR, Distribution
 from scg.estimators.baselines.base import Baseline
+from scg.estimators.baselines.simple import moving_average
+from scg.estimators.protocol import Downstream, Draw, Memory
+from scg.ir.expr import Expr
 from scg.ops.elementary import clip
-from scg.ops.elementwise import absolute, cast, equal, maximum, square, tanh, where
+from scg.ops.elementwise import absolute, cast, equal, square, tanh, where
 from scg.ops.gradient import stop
 from scg.ops.linalg import matmul
 from scg.ops.shape import np_concatenate, np_reshape
-
-if TYPE_CHECKING:
-    from scg.distributions.base import Distribution
-    from scg.estimators.protocol import Downstream, Draw, Memory
-    from scg.ir.expr import Expr
 
 
 def _uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
@@ -81,17 +79,11 @@ class Network(Baseline):
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
         """average + network(inputs); the least-squares loss is recorded."""
-        units = signal * downstream.unit
-        average, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
-        now = downstream.average(units)
-        memory.update("average", self.decay * average + (1.0 - self.decay) * now)
-        memory.update("weight", self.decay * weight + (1.0 - self.decay))
-        centre = average / maximum(weight, 1.0 - self.decay)
-
+        centre = moving_average(signal, self.decay, downstream, memory)
         offset = memory.parameter("offset", (), _zeros)
         b = offset
         if downstream.inputs:
             inputs = [stop(cast(x)) for x in downstream.inputs]
             b = tanh_network(inputs, self.hidden, memory, "loss") + offset
-        memory.loss(downstream.average(square(units - centre - b)))
+        memory.loss(downstream.average(square(signal * downstream.unit - centre - b)))
         return (centre + b) / downstream.unit

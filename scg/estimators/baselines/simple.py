@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from scg.arguments import Fraction
+from scg.distributions.base import Distribution
 from scg.estimators.baselines.base import Baseline
+from scg.estimators.protocol import Downstream, Draw, Memory
+from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ops.elementwise import maximum
-
-if TYPE_CHECKING:
-    from scg.distributions.base import Distribution
-    from scg.estimators.protocol import Downstream, Draw, Memory
-    from scg.ir.expr import Expr
 
 
 class Constant(Baseline):
@@ -36,6 +32,15 @@ class Constant(Baseline):
         return constant(signal.graph, self.constant) / downstream.unit
 
 
+def moving_average(signal: Expr, decay: float, downstream: Downstream, memory: Memory) -> Expr:
+    """Average over *earlier* calls, in units of a cost, corrected for its start at zero."""
+    total, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
+    now = downstream.average(signal * downstream.unit)
+    memory.update("average", decay * total + (1.0 - decay) * now)
+    memory.update("weight", decay * weight + (1.0 - decay))
+    return total / maximum(weight, 1.0 - decay)
+
+
 class MovingAverage(Baseline):
     """Exponential moving average of the costs of *earlier* calls.
 
@@ -54,12 +59,8 @@ class MovingAverage(Baseline):
     def value(
         self, signal: Expr, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> Expr:
-        """The average, corrected for its start at zero."""
-        total, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
-        now = downstream.average(signal * downstream.unit)
-        memory.update("average", self.decay * total + (1.0 - self.decay) * now)
-        memory.update("weight", self.decay * weight + (1.0 - self.decay))
-        return total / maximum(weight, 1.0 - self.decay) / downstream.unit
+        """The average so far."""
+        return moving_average(signal, self.decay, downstream, memory) / downstream.unit
 
 
 class SelfCritical(Baseline):
