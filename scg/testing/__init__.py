@@ -1,7 +1,7 @@
-"""Checks for what users write themselves: the derivatives of a function, the laws of an estimator.
+"""Checks for functions and estimators of your own, to be called in tests.
 
-Both raise an AssertionError that says what is wrong and where to look, so that they can stand in
-a test as they are.
+`check_gradient` compares derivatives with finite differences, `check_estimator` means with exact
+gradients. Both raise an AssertionError that says what is wrong and where to look.
 """
 
 from scg.testing.estimator import check_estimator

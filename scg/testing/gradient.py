@@ -36,10 +36,10 @@ def check_gradient(
     Parameters
     ----------
     fn : callable
-        A function of nodes in NumPy notation, which must take plain arrays as well.
+        A function of nodes in NumPy notation, which accepts plain arrays, too.
     *arrays : array_like
-        Where it is checked. Arrays of floats become parameters, in which `fn` is differentiated;
-        integers and booleans are passed on as they are.
+        The point of the check. `fn` is differentiated with respect to arrays of floats; integers
+        and booleans are passed on unchanged.
     order : int
         Highest order of derivative. The derivative of order k + 1 is checked as the derivative of
         that of order k in a fixed direction.
@@ -53,9 +53,9 @@ def check_gradient(
 
     Notes
     -----
-    Of a function that is no scalar, a weighted sum of the entries is differentiated.
-    Differences are central, with Richardson extrapolation of steps h, h/2 and h/4: their error is
-    of order h⁶. The point must not lie within 0.4 % of a kink or a pole.
+    If the value is not a scalar, a weighted sum of its entries is differentiated. Differences are
+    central, with Richardson extrapolation of steps h, h/2 and h/4: their error is of order h⁶. The
+    point must not lie within 0.4 % of a kink or a pole.
 
     Examples
     --------
@@ -79,7 +79,25 @@ def check_gradient(
             f"check_gradient: the function returned {type(y).__name__} on nodes, not a node. "
             "Give at least one array of floats and write the function with NumPy notation"
         )
-    _check_value(y, fn(*map(np.asarray, arrays)), point, rtol, atol)
+
+    def compare(what: str, found: Any, by: str, expected: Any, other: str, advice: str) -> None:
+        worst = _worst(found, expected, rtol, atol)
+        if worst is not None:
+            place = f", entry {worst}" if worst else ""
+            raise AssertionError(
+                f"check_gradient: {what}{place} is {found[worst]:.12g} {by} and "
+                f"{expected[worst]:.12g} {other}. {advice}"
+            )
+
+    plain = np.asarray(fn(*map(np.asarray, arrays)))
+    here = finish({"value": y}).run(point, None, {})["value"][0]
+    if plain.shape != here.shape:
+        raise AssertionError(
+            f"check_gradient: the function returns shape {here.shape} on nodes and {plain.shape} "
+            "on arrays"
+        )
+    advice = f"One of {_ops(y)} computes something else than NumPy"
+    compare("the value", here, "on nodes", plain, "on arrays", advice)
 
     rng = np.random.default_rng(0)
     value = dot(y, rng.uniform(0.5, 1.5, y.shape)) if y.shape else y
@@ -87,55 +105,23 @@ def check_gradient(
         slopes = gradients(value, nodes)
         found = finish(dict(zip(point, slopes, strict=True))).run(point, None, {})
         expected = _differences(finish({"value": value}), point)
+        advice = (
+            f"Look at the VJPs of {_ops(value)}; if the function has a kink near this point, check "
+            "it elsewhere"
+        )
         for name in point:
-            _check_slope(name, k, found[name][0], expected[name], value, rtol, atol)
+            what = f"the derivative of order {k} in {name}"
+            pair = found[name][0], "by the VJPs", expected[name], "by finite differences"
+            compare(what, *pair, advice)
         value = constant(graph, 0.0)
         for g in slopes:
             value = value + dot(g, rng.uniform(0.5, 1.5, g.shape))
 
 
-def _check_value(
-    y: Expr, plain: Any, point: Mapping[str, np.ndarray], rtol: float, atol: float
-) -> None:
-    value = finish({"value": y}).run(point, None, {})["value"][0]
-    if np.shape(plain) != value.shape:
-        raise AssertionError(
-            f"check_gradient: the function returns shape {value.shape} on nodes and "
-            f"{np.shape(plain)} on arrays"
-        )
-    worst = _worst(value, np.asarray(plain), rtol, atol)
-    if worst is not None:
-        raise AssertionError(
-            f"check_gradient: entry {worst} of the value is {value[worst]:.12g} on nodes and "
-            f"{np.asarray(plain)[worst]:.12g} on arrays; one of {_ops(y)} computes something "
-            "else than NumPy"
-        )
-
-
-def _check_slope(
-    name: str,
-    order: int,
-    found: np.ndarray,
-    expected: np.ndarray,
-    value: Expr,
-    rtol: float,
-    atol: float,
-) -> None:
-    worst = _worst(found, expected, rtol, atol)
-    if worst is not None:
-        where = f", entry {worst}" if worst else ""
-        raise AssertionError(
-            f"check_gradient: the derivative of order {order} in {name}{where} is "
-            f"{found[worst]:.12g} by the VJPs and {expected[worst]:.12g} by finite differences. "
-            f"Look at the VJPs of {_ops(value)}; if the function has a kink near this point, "
-            "check it elsewhere"
-        )
-
-
 def _worst(
     found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
 ) -> tuple[int, ...] | None:
-    """The index of the largest difference beyond the tolerance, or None."""
+    """Index of the largest difference beyond the tolerance, or None."""
     if found.size == 0:
         return None
     with np.errstate(invalid="ignore"):
@@ -153,7 +139,7 @@ def _ops(root: Expr) -> str:
 
 
 def _differences(program: Program, point: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Derivatives of a scalar in every entry, all evaluated in one run on a plate of points."""
+    """Derivatives of a scalar in each entry, evaluated in one run on a plate of points."""
     flat = np.concatenate([array.reshape(-1) for array in point.values()])
     h = _STEP * np.maximum(1.0, np.abs(flat))
     moves = np.concatenate([_STEPS, -_STEPS])[:, None, None] * np.diag(h)
