@@ -189,6 +189,14 @@ MUTATIONS = [
         "random",
     ),
     Mutation(
+        "likelihood-of-the-mean-of-samples",
+        "scg/compiler/downstream.py",
+        "lived = (self.down.draw.value, self.point, *self.run.logp.values())",
+        "lived = (self.down.draw.value, self.point)",
+        "a cost is averaged over the samples of a parent before likelihoods given it weigh them",
+        "compositions",
+    ),
+    Mutation(
         "mean-for-sum-over-a-plate",
         "scg/compiler/objective.py",
         'if reduction(plate, cost) == "mean":',

@@ -188,11 +188,14 @@ class NodeReplay:
 
     @cached_property
     def seen(self) -> Seen:
-        """The run on the sample plates of the first run and of the point."""
-        samples = tuple(
-            p for p in (*self.down.draw.value.plates, *self.point.plates) if not p.owned_by_user
-        )
-        return Seen(self.run.env, samples, self.run.weights)
+        """The run on the sample plates of the first run, of the point, and of kept samples.
+
+        A kept sample below another parent is one for each of the parent's samples, and so is its
+        likelihood: costs must not be averaged over these before they are weighted with it.
+        """
+        lived = (self.down.draw.value, self.point, *self.run.logp.values())
+        samples = dict.fromkeys(p for x in lived for p in x.plates if not p.owned_by_user)
+        return Seen(self.run.env, tuple(samples), self.run.weights)
 
     @cached_property
     def cost(self) -> Expr:

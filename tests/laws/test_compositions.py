@@ -96,6 +96,20 @@ def test_weights_of_a_child_know_its_parent(classes, bottom):
     assert_close(m.mean, scg.exact(g, params).grads, DISCRETE, "mean")
 
 
+@pytest.mark.parametrize("parent", ["enumeration", "stratified2", "loo2", "set2"])
+def test_a_kept_child_has_a_likelihood_for_each_sample_of_its_other_parent(parent):
+    g = scg.Graph("two parents")
+    w = g.parameter("w", np.array([0.4, -0.6, 0.3, 0.8]))
+    a = g.sample("a", scg.Bernoulli(logits=w[0]))
+    b = g.sample("b", scg.Categorical(logits=w[1:]))
+    c = g.sample("c", scg.Bernoulli(logits=w[2] + a * (1.7 - w[b])))
+    g.cost("cost", np.exp(0.8 * c * w[b] * w[3]) * (1.0 + a))
+    estimators = {"a": scg.LocalExpectation(), "b": CHOICES[parent](g), "c": scg.ScoreFunction()}
+    params = g.init(seed=0)
+    m = scg.moments(scg.compile(g, estimators), params, variance=False)
+    assert_close(m.mean, scg.exact(g, params).grads, DISCRETE, "mean")
+
+
 @pytest.mark.parametrize("row", [*COMPOSITIONS, THREE_LAYERS], ids=str)
 def test_score_function_variance(row):
     """Only the influenced costs enter: credit for any other cost shows in the variance."""

@@ -51,9 +51,7 @@ def test_a_wrong_second_derivative(broken):
 
 def test_a_wrong_value(broken):
     wrong = broken("wrong", lambda a: np.sin(a) + 1e-6, lambda g, y, a: g * np.cos(a))
-    with pytest.raises(
-        AssertionError, match=r"the value, entry \(0,\) is .* on nodes and .* on a"
-    ):
+    with pytest.raises(AssertionError, match=r"the value, entry \(0,\) is .* on nodes and .* on a"):
         check_gradient(lambda x: wrong(x) if isinstance(x, scg.ir.expr.Expr) else np.sin(x), [0.3])
     with pytest.raises(AssertionError, match=r"returns shape \(2,\) on nodes and \(\) on arrays"):
         check_gradient(lambda x: x if isinstance(x, scg.ir.expr.Expr) else 0.3, [0.3, 0.4])
