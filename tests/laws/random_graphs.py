@@ -202,7 +202,7 @@ class Nodes(Reading):
         if node.kind == "units":
             logit = logit * SCALE[:2] + SHIFT[:2]
         if node.plated and node.masked:
-            logit = np.where(self.x > 0, logit, -np.inf)
+            return scg.Bernoulli(probs=np.where(self.x > 0, scg.sigmoid(logit), 0.0))
         return scg.Bernoulli(logits=logit)
 
 
