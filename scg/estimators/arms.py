@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from scg.distributions.protocols import Binary
 from scg.estimators.parts.couplings import Given, copula_named, rarer_first, upside_down
-from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.estimators.parts.options import at_least
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
 from scg.ops.elementwise import maximum, minimum
 from scg.ops.gradient import stop

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.protocols import Classes
-from scg.errors import EstimatorError
 from scg.estimators.parts.class_orders import in_random_order
 from scg.estimators.parts.couplings import copula_named, times
-from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.estimators.parts.options import among, at_least
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.ops.elementwise import greater, log, maximum, minimum, where
@@ -70,10 +70,8 @@ class CARMS(Estimator):
     ):
         self.samples = at_least("CARMS", samples, 2)
         copula_named("CARMS", copula)
-        if sampling not in ("inverse", "gumbel"):
-            raise EstimatorError(f'CARMS: sampling must be "inverse" or "gumbel", got {sampling!r}')
         self.copula = copula
-        self.sampling = sampling
+        self.sampling = among("CARMS", sampling, "sampling", "inverse", "gumbel")
         self.allow_biased = allow_biased
 
     @property

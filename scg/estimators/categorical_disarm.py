@@ -8,8 +8,8 @@ import numpy as np
 
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.protocols import Classes
-from scg.errors import EstimatorError
 from scg.estimators.parts.couplings import antithetic, times
+from scg.estimators.parts.options import among
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
 from scg.ops.elementwise import equal, greater, maximum, where
@@ -55,11 +55,7 @@ class CategoricalDisARM(Estimator):
     cites = ("dong2021",)
 
     def __init__(self, construction: str = "stick"):
-        if construction not in _SPLITS:
-            raise EstimatorError(
-                f'CategoricalDisARM: construction must be "stick" or "tree", got {construction!r}'
-            )
-        self.construction = construction
+        self.construction = among("CategoricalDisARM", construction, "construction", *_SPLITS)
 
     def draw(self, dist: Classes, noise: Sampler) -> Draw:
         """Make all choices with a pair u, 1 − u; the class is the one that agrees with them."""

@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.protocol import (
-    ANY_ORDER,
-    Downstream,
-    Draw,
-    Estimator,
-    Memory,
-    at_least,
-    control_variate,
-)
+from scg.estimators.parts.options import at_least
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 from scg.ops.linalg import dot

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.protocol import (
-    ANY_ORDER,
-    Downstream,
-    Draw,
-    Estimator,
-    Memory,
-    at_least,
-    control_variate,
-)
+from scg.estimators.parts.options import at_least
+from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
 from scg.estimators.baselines.base import Baseline
+from scg.estimators.parts.options import among
 from scg.estimators.parts.signal import learning_signal
 from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
@@ -58,11 +58,7 @@ class MuProp(Estimator):
         variance_normalization: bool = False,
         allow_biased: bool = False,
     ):
-        if mean_field not in ("single", "rollout"):
-            raise EstimatorError(
-                f'MuProp: mean_field must be "single" or "rollout", got {mean_field!r}'
-            )
-        self.mean_field = mean_field
+        self.mean_field = among("MuProp", mean_field, "mean_field", "single", "rollout")
         self.scale = scale
         self.baseline = baseline
         self.variance_normalization = variance_normalization

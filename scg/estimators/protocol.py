@@ -16,7 +16,6 @@ import numpy as np
 
 from scg.arguments import Checked
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate, Plates
 from scg.ops.gradient import box, stop
@@ -266,13 +265,6 @@ def score_draw(dist: Distribution, noise: Sampler, plate: Plate | None = None) -
     x = stop(dist.sample(noise.on(plate) if plate else noise))
     elements = dist.log_prob(x, elementwise=True)
     return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
-
-
-def at_least(owner: str, value: Any, least: int, word: str = "samples") -> int:
-    """An integer option of at least `least`, or an EstimatorError."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise EstimatorError(f"{owner}: {word} must be an integer ≥ {least}, got {value!r}")
-    return int(value)
 
 
 def control_variate(draw: Draw, a: Expr, correction: Expr | None = None) -> Expr:

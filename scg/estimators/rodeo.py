@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from scg.distributions.base import Distribution
-from scg.estimators.protocol import (
-    Downstream,
-    Draw,
-    Estimator,
-    Memory,
-    along,
-    at_least,
-    control_variate,
-)
+from scg.estimators.parts.options import at_least
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along, control_variate
 from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ops.activations import leaky_relu

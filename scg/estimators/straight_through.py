@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions.base import Distribution
-from scg.errors import EstimatorError
+from scg.estimators.parts.options import among
 from scg.estimators.protocol import Draw, Estimator, Sampler
 from scg.ops.gradient import graft, stop
 
@@ -37,11 +37,7 @@ class StraightThrough(Estimator):
     cites = ("bengio2013",)
 
     def __init__(self, through: str = "mean", *, allow_biased: bool = False):
-        if through not in ("mean", "logits"):
-            raise EstimatorError(
-                f'StraightThrough: through must be "mean" or "logits", got {through!r}'
-            )
-        self.through = through
+        self.through = among("StraightThrough", through, "through", "mean", "logits")
         self.allow_biased = allow_biased
 
     @property

@@ -11,8 +11,9 @@ import numpy as np
 from scg.distributions.base import Distribution
 from scg.errors import EstimatorError
 from scg.estimators.parts.couplings import spread
+from scg.estimators.parts.options import at_least
 from scg.estimators.parts.support import Support
-from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along, at_least
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
 from scg.ops.elementwise import equal, where
 from scg.ops.gradient import stop
