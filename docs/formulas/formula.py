@@ -1,4 +1,4 @@
-"""Formulas of estimators as trees: each part has a value, and a way to be typeset."""
+"""Formulas of estimators as trees, whose parts can be evaluated and typeset."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Scope = Mapping[str, Any]
 
 
 class Node:
-    """A part of a formula: it has a value, and a way to be typeset."""
+    """A part of a formula, which can be evaluated and typeset."""
 
     def value(self, scope: Scope) -> Any:
-        """Return the value where the symbols have those of `scope`."""
+        """The value, with the symbols' values from `scope`."""
         raise NotImplementedError
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         raise NotImplementedError
 
 
@@ -37,11 +37,11 @@ class Number(Node):
     text: str
 
     def value(self, scope: Scope) -> Any:
-        """Return the number."""
+        """The number."""
         return float(self.text)
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         return self.text
 
 
@@ -55,7 +55,7 @@ class Symbol(Node):
     separators: str = ""
 
     def value(self, scope: Scope) -> Any:
-        """Look the name up; a function without its arguments has its value at the fixed θ."""
+        """The value of the name; a function without arguments is evaluated at the fixed θ."""
         at = tuple(scope[i] if i in scope else int(i) for i in self.indices)
         if self.args is not None:
             args = [arg.value(scope) for arg in self.args]
@@ -70,7 +70,7 @@ class Symbol(Node):
         return found[at] if at else found
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         text = typeset(self.name, self.indices)
         if self.args is None:
             return text
@@ -89,13 +89,13 @@ class Replaced(Node):
     to: str
 
     def value(self, scope: Scope) -> Any:
-        """Return the changed array."""
+        """The changed array."""
         x = np.array(scope[self.name])
         x[scope[self.index]] = scope[self.to]
         return x
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         return f"{self.name}_{{({self.index}={self.to})}}"
 
 
@@ -109,7 +109,7 @@ class Sum(Node):
     body: Node
 
     def value(self, scope: Scope) -> Any:
-        """Add the bodies, or return 0 if there are none."""
+        """The sum of the bodies, 0 if there are none."""
         return sum((self.body.value(inner) for inner in self._scopes(scope)), start=0.0)
 
     def _scopes(self, scope: Scope) -> Iterator[Scope]:
@@ -123,7 +123,7 @@ class Sum(Node):
                 yield {**scope, self.index: value}
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         words = {"∈": r"\in", NOT_EQUAL: r"\ne"}
         rule = f" {words.get(self.rule, self.rule)} {self.other}" if self.rule else ""
         return rf"\sum_{{{self.index}{rule}}} {self.body.tex()}"
@@ -136,11 +136,11 @@ class Gradient(Node):
     of: Node
 
     def value(self, scope: Scope) -> Any:
-        """Differentiate by complex steps."""
+        """The derivative, by complex steps."""
         return slope(lambda theta: self.of.value({**scope, "θ": theta}), scope["θ"])
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         return rf"\nabla_\theta {self.of.tex()}"
 
 
@@ -152,12 +152,12 @@ class Prefix(Node):
     of: Node
 
     def value(self, scope: Scope) -> Any:
-        """Return the logarithm, or the negative."""
+        """The logarithm, or the negative."""
         value = self.of.value(scope)
         return np.log(value) if self.sign == "log" else -value
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         return (r"\log " if self.sign == "log" else "-") + self.of.tex()
 
 
@@ -170,18 +170,18 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Binary(Node):
-    """Two parts and what joins them."""
+    """Two parts and the operator between them."""
 
     sign: str
     left: Node
     right: Node
 
     def value(self, scope: Scope) -> Any:
-        """Return the joined values."""
+        """The result of the operator."""
         return _OPERATIONS[self.sign](self.left.value(scope), self.right.value(scope))
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         left, right = self.left.tex(), self.right.tex()
         if self.sign == "/":
             bare = (
@@ -208,12 +208,12 @@ class Bracket(Node):
     inner: Node
 
     def value(self, scope: Scope) -> Any:
-        """Return what is inside, as numbers."""
+        """The value of the content, as numbers."""
         value = self.inner.value(scope)
         return {"(": lambda x: x, "|": np.abs, "[": lambda x: x * 1.0}[self.kind](value)
 
     def tex(self) -> str:
-        """Return LaTeX."""
+        """LaTeX."""
         low, high = {"(": (r"\left(", r"\right)"), "[": (r"\mathbf 1[", "]"), "|": ("|", "|")}[
             self.kind
         ]
@@ -222,13 +222,13 @@ class Bracket(Node):
 
 @dataclass(frozen=True)
 class Definition:
-    """What a symbol stands for; its arguments and indices are bound when it is used."""
+    """A definition of a symbol; arguments and indices are bound when the symbol is used."""
 
     head: Symbol
     body: Node
 
     def at(self, scope: Scope, indices: tuple[Any, ...], args: list[Any] | None) -> Any:
-        """Return the value for these indices and arguments."""
+        """The value for these indices and arguments."""
         own = len(self.head.indices)  # further indices are those of the value
         bound = dict(zip(self.head.indices, indices[:own], strict=True))
         if args is not None:
@@ -240,16 +240,16 @@ class Definition:
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that was read.
+    """A formula that :func:`formulas.notation.read` returns.
 
     Attributes
     ----------
     body : Node
         The gradient estimate.
     definitions : tuple of Definition
-        What follows it.
+        The definitions after it.
     words : tuple of str
-        Statements that are no definitions.
+        Statements in words, such as the distribution of a symbol.
     """
 
     body: Node
@@ -257,7 +257,7 @@ class Formula:
     words: tuple[tuple[Node, Node], ...]
 
     def tex(self) -> str:
-        """Return LaTeX, the definitions after the estimate."""
+        """LaTeX, with the definitions after the estimate."""
         more = [rf"{d.head.tex()} = {d.body.tex()}" for d in self.definitions]
         more += [rf"{a.tex()} \sim {b.tex()}" for a, b in self.words]
         return r",\quad ".join([self.body.tex(), *more])
@@ -268,10 +268,10 @@ class Formula:
         Parameters
         ----------
         values : mapping
-            What each symbol stands for: numbers, arrays, or functions. A function with indices
-            takes them first. It needs θ, and numbers or definitions as text may be given as well.
+            The value of each symbol: a number, an array, or a function, whose first arguments are
+            its indices. θ is required. Definitions may also be given as text.
         over : mapping
-            What each index of a sum runs over.
+            The range of each index of a sum.
         """
         scope: dict[str, Any] = {"over": over}
         for name, value in values.items():
@@ -301,5 +301,5 @@ def slope(function: Callable[[Any], Any], at: Any) -> np.ndarray:
 
 
 def decomposed(text: str) -> str:
-    """Return a text with its accents as characters of their own."""
+    """The text with its accents as separate characters."""
     return unicodedata.normalize("NFD", text)

@@ -47,7 +47,7 @@ def read(text: str) -> Formula:
     Raises
     ------
     ValueError
-        If it is not written in the language; the message shows where.
+        If the text is not a formula; the message shows the place.
 
     Examples
     --------
@@ -91,20 +91,20 @@ class _Reader:
         self.after = self.place + (found.end() if found else len(rest))
 
     def take(self, token: str) -> bool:
-        """Go past a token if it is next."""
+        """Consume a token if it is next."""
         if self.token != token:
             return False
         self.any()
         return True
 
     def any(self) -> str:
-        """Go past the next token."""
+        """Consume the next token."""
         token, self.place = self.token, self.after
         self._next()
         return token
 
     def expect(self, token: str) -> None:
-        """Go past a token, or raise."""
+        """Consume a token, or raise an error."""
         if self.token != token:
             rest = self.text[self.place :]
             raise ValueError(f"{self.text!r}: expected {token or 'the end'!r} before {rest!r}")
@@ -118,7 +118,7 @@ class _Reader:
         return left
 
     def product(self) -> Node:
-        """Factors side by side; `ᵀ` binds the one before it to all that follow."""
+        """Factors side by side; `ᵀ` binds the factor before it to all that follow."""
         factors = [self.factor()]
         while True:
             if self.take("/"):
@@ -135,7 +135,7 @@ class _Reader:
         return left
 
     def begins(self) -> bool:
-        """Whether another factor follows; a `·` before it is passed."""
+        """Whether another factor follows; consumes a `·` before it."""
         self.take("·")
         if self.kind in ("number", "sum", "grad", "log", "name"):
             return True
@@ -168,7 +168,7 @@ class _Reader:
         raise ValueError(f"{self.text!r}: expected a factor before {self.text[self.place :]!r}")
 
     def bracket(self, low: str, high: str) -> Node:
-        """What is between brackets; between square ones, a relation."""
+        """The content of brackets; between square brackets, a relation."""
         self.expect(low)
         bars, self.bars = self.bars, low == "|"
         inner = self.sum()
@@ -200,7 +200,7 @@ class _Reader:
         return Sum(index, rule, other, self.product())
 
     def symbol(self) -> Node:
-        """A name with its indices, then arguments that touch it."""
+        """A name with its indices, then arguments directly after it."""
         name, indices = self.any(), []
         if self.take("₍"):
             index = self.index()

@@ -13,7 +13,7 @@ _ABOVE = {"⁺": "+", "⁻": "-", "¹": "1"}
 
 
 def typeset(name: str, indices: tuple[str, ...] = ()) -> str:
-    r"""Return LaTeX for a name whose accents are characters of their own.
+    r"""LaTeX for a name whose accents are separate characters.
 
     Examples
     --------
