@@ -161,7 +161,7 @@ def distributions() -> Iterator[str]:
         able = (able_cell(family, method, reasons) for method in CAPABILITIES.values())
         pathwise, field = tick(family.reparameterized), tick(family.extends_to_mean)
         yield row(f"`{family.__name__}`", pathwise, field, *able)
-    yield ""
+    yield "\nReasons:\n"
     for reason, number in reasons.items():
         yield f"{number}. {reason}"
 
@@ -244,7 +244,7 @@ def failures() -> Iterator[str]:
     )
     yield from table("error or warning", "also a", "when")
     for cls in vars(errors).values():
-        if inspect.isclass(cls):
+        if inspect.isclass(cls) and cls.__module__ == errors.__name__:
             also = ", ".join(f"`{base.__name__}`" for base in cls.__bases__)
             yield row(f"`scg.{cls.__name__}`", also, line(cls))
 
