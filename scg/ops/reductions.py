@@ -210,7 +210,11 @@ def count(x: Any, axis: Any) -> int:
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """exp(x) / Σ exp(x) along one event axis; NaN where every exp(x) is zero."""
+    """exp(x) / Σ exp(x) along one event axis; NaN if each exp(x) is zero.
+
+    Use it for probabilities as values. For a distribution with these logits write
+    ``scg.Categorical(logits=x)``, for their logarithms :func:`log_softmax`.
+    """
     _, terms, total = _exponentials(x, normal_axes(axis, np.ndim(x)))
     return divide(terms, total)
 
