@@ -31,7 +31,6 @@ from scg.ops.elementwise import (
 )
 from scg.ops.reductions import logsumexp, sum
 from scg.ops.shape import concatenate, getitem, reshape
-from scg.ops.statistics import prod
 from scg.ops.weighted import log_mean_exp
 from scg.ops.within import jumps, within
 
@@ -191,7 +190,8 @@ class Mixture(Joint):
     def _with_slopes(self, total: Any, x: Any, mask: Any) -> Any:
         """Add log(1 + Σ w p(x) / exp(total)) over p(x) = 0, which is 0 but not its derivative.
 
-        The factors of p(x) that are 0 are multiplied apart from the logarithms of the others.
+        A derivative remains if a single factor of p(x) is 0: it is taken apart from the logarithms
+        of the others.
         """
         added: Any = None
         for k, law in enumerate(self.components):
@@ -200,8 +200,9 @@ class Mixture(Joint):
                 continue
             logs = law.log_prob(x, elementwise=True, mask=mask)
             zeros = on_support(law, x, mask, "prob_elementwise", 0.0)
-            lost = prod(within(logs, -np.inf, np.inf, 1.0, zeros, closed=True))
-            lost = within(sum(logs), -np.inf, np.inf, 0.0, lost, closed=True)
+            lost = sum(within(logs, -np.inf, np.inf, 0.0, zeros, closed=True))
+            count = sum(within(logs, -np.inf, np.inf, 0.0, 1.0, closed=True))
+            lost = within(count, 0.5, 1.5, lost, 0.0, closed=True)
             kept = sum(within(logs, -np.inf, np.inf, logs, 0.0, closed=True))
             part = getitem(self.choice.probs, k) * lost * exp(minimum(kept - total, FAR))
             added = part if added is None else added + part

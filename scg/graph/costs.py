@@ -12,7 +12,7 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ops.elementwise import cast, where
-from scg.ops.gradient import observed
+from scg.ops.gradient import mark, observed
 
 
 class Observation(NamedTuple):
@@ -71,8 +71,10 @@ def cost_of_observation(name: str, seen: Observation) -> Expr:
             f"observation {name!r}: the mask is {describe(mask)}, but masks {describe(node)}; "
             "it needs no other plates"
         )
+    # each call checks the value against a fixed support: log_prob need not look for infinite data
+    value = mark(node, label="checked") if dist.support.fixed else node
     try:
-        logp = dist.log_prob(node, mask=mask)
+        logp = dist.log_prob(value, mask=mask)
     except DeclarationError as error:
         raise DeclarationError(f"observation {name!r}: {error}") from error
     return observed(-logp if isinstance(logp, Expr) else constant(node.graph, -logp))

@@ -167,3 +167,12 @@ def test_a_nan_cost_is_explained_by_an_invalid_argument(backend, runs):
     g = scg.Graph()
     g.cost("c", np.log(g.data("v")))
     assert np.isnan(scg.compile(g, backend=backend)({}, seed=0, v=-1.0).cost)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("x", [0.0, 1.0])
+def test_a_weibull_scale_of_zero_is_the_same_error_in_both_backends(backend, x):
+    g = scg.Graph()
+    g.observe("o", scg.Weibull(g.data("s") - 3.0, g.parameter("k", 2.0)), x)
+    with pytest.raises(scg.CallError, match=r"'o' \(Weibull\): scale must be positive, got 0. in"):
+        scg.compile(g, backend=backend)({"k": 2.0}, seed=0, s=3.0)

@@ -197,7 +197,7 @@ class Real(Constraint):
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Finite."""
-        return np.isfinite(x).all(axis=tuple(range(-self.axes, 0)))
+        return np.asarray(np.isfinite(x).all(axis=tuple(range(-self.axes, 0))))
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
         """Reject infinite numbers in arrays and data; computed nodes are not tested."""
@@ -312,7 +312,7 @@ class Point(Constraint):
 
 
 def given(x: Any) -> bool:
-    """Whether the numbers are an array or data, also under a mask."""
+    """Whether the numbers are an array or unchecked data, also under a mask."""
     if not isinstance(x, Expr):
         return True
     if x.op.name in ("where", "expand", "mixed_supports"):
