@@ -67,7 +67,7 @@ _setting = _together(
         type=click.Choice(["dynamic", "static", "none"]),
         default="dynamic",
         show_default=True,
-        help="What is done to grey images.",
+        help="How grey images become binary.",
     ),
     _prepared,
 )
@@ -84,7 +84,7 @@ def commands() -> None:
 
 
 @commands.command()
-@click.option("--epochs", type=click.IntRange(1), help="Of each run; the default takes a minute.")
+@click.option("--epochs", type=click.IntRange(1), help="Of each run; by default a minute's worth.")
 @click.option("--out", type=Place(), default="scg-demo", show_default=True)
 @_seed
 @_json

@@ -20,8 +20,8 @@ WRONG_INPUT, INTERNAL, INTERRUPTED, CLOSED_PIPE = 2, 3, 130, 141
 _LONGEST = 1000  # characters of a line that says what is wrong
 
 
-class ClosedPipe(Exception):  # no error: who reads the output has seen enough
-    """Nobody reads the output any more."""
+class ClosedPipe(Exception):  # not an error, hence without its name
+    """The reader of the output has left."""
 
 
 class Place(click.Path):

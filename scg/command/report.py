@@ -1,4 +1,4 @@
-"""The demo's report: one HTML file that needs nothing else."""
+"""The demo's report: one HTML file that loads no other file."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def report(
         "Held-out bound while learning": curves(learned, "epoch", "ELBO in nats an image"),
         "Gradient variance": f"<p>At the parameters with which {html.escape(name)} ended, on one "
         "batch: mean over all elements of the gradient.</p>" + bars(variances, "variance"),
-        "Reconstructions": "<p>Held-out digits, and their pixel probabilities after one draw of "
+        "Reconstructions": "<p>Held-out digits, and their pixel probabilities for one sample of "
         "the hidden units.</p>"
         + image_grid(originals, 8, "held-out digits")
         + image_grid(reconstructions, 8, "reconstructions"),

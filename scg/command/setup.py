@@ -32,7 +32,7 @@ class Setting:
     train, valid, test : dict
         The parts of the data; `valid` is empty where there is none.
     transform : Binarize or None
-        What is done to each training batch.
+        The transform of each training batch.
     """
 
     model: str

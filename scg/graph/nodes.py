@@ -24,7 +24,7 @@ _RESERVED = "/@#"
 
 
 class NamedNodes:
-    """The named nodes of a graph: names are unique, and every plate of a name is one plate.
+    """The named nodes of a graph; names are unique, and plates of one name are one plate.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class NamedNodes:
     roles : dict
         Every declared name: its node and role, in the order of declaration.
     names : dict
-        The name of each expression that has one without being a leaf or a draw.
+        Names of expressions that are neither leaves nor samples.
     table : dict
         The interned expressions: they live and die with the graph.
     origin : Origin

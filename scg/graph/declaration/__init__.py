@@ -15,8 +15,8 @@ A declaration is one object; its nodes come in any order::
 
 An expression in NumPy notation may use the names of other nodes and of plates, numbers, lists,
 operators, comparisons, indices, NumPy functions that nodes support, the functions and the
-distributions of scg, what the caller hands over as ``custom``, and the method ``log_prob``; nothing
-else is evaluated.
+distributions of scg, the functions that the caller passes as ``custom``, and the method
+``log_prob``. Anything else is an error; no expression is executed as Python.
 
 ``Graph.to_json`` writes the same without notation. A node without a name of its own is one
 operation, ``"#3": {"op": "subtract", "args": ["b", "#2"]}``, and others refer to it:

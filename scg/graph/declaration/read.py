@@ -33,7 +33,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import OPS, constant, plate_size
 from scg.ir.plate import Plate
 
-#: What an entry may say, by the word that says what it is.
+#: Further words that an entry may hold, by the word of its role.
 ENTRIES = {
     "parameter": set(),
     "data": set(),
@@ -230,7 +230,7 @@ class _Reader:
         args = tuple(self.values[name] for name in names)
         for name, arg in zip(names, args, strict=True):
             if not isinstance(arg, Expr):
-                raise DeclarationError(f"{name!r} is a cost, to which nothing can refer")
+                raise DeclarationError(f"{name!r} is a cost; other nodes cannot refer to it")
         return args
 
     def _on(self, names: Any) -> tuple[Plate, ...]:

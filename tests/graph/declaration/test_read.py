@@ -174,7 +174,7 @@ NODES = [
     ),
     (
         {"a": {"cost": "1.0"}, "b": {"cost": {"node": "a"}}},
-        "node 'b': 'a' is a cost, to which nothing can refer",
+        "node 'b': 'a' is a cost; other nodes cannot refer to it",
     ),
     ({"a@b": {"cost": "1.0"}}, "node 'a@b': node name 'a@b': '@' is reserved"),
     (
