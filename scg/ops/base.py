@@ -12,7 +12,7 @@ from scg.ir.dispatch import UFUNCS
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ir.operation import Vjp
-from scg.ir.plate import ordered
+from scg.ir.plate import Plates, ordered
 from scg.ops.attributes import are_integers, plates, shape
 
 
@@ -47,6 +47,11 @@ def broadcast_shapes(*shapes: tuple[int, ...], **_: Any) -> tuple[int, ...]:
     if len(distinct) < 2:  # almost always, and NumPy takes a hundred times as long
         return distinct.pop() if distinct else ()
     return np.broadcast_shapes(*shapes)
+
+
+def plates_left(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
+    """Plates of the arguments that the op does not reduce, which are those outside `over`."""
+    return ordered(p for arg in args for p in arg.plates if p not in attrs["over"])
 
 
 def elementwise(name: str, numpy: Callable[..., Any], *vjps: Vjp | None, **traits: Any) -> Op:

@@ -10,9 +10,8 @@ import numpy as np
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op
-from scg.ir.plate import ordered
 from scg.ops.attributes import axis, is_integer, over, positive
-from scg.ops.base import integer
+from scg.ops.base import integer, plates_left
 from scg.ops.elementwise import JUMPS, UNIT
 
 
@@ -96,9 +95,7 @@ scatter = Op(
         None,
     ),
     kind="same",
-    plates=lambda args, attrs: ordered(
-        plate for arg in args for plate in arg.plates if plate not in attrs["over"]
-    ),
+    plates=plates_left,
     linear=(0,),
     attributes={
         "length": positive,
@@ -131,7 +128,7 @@ def _take(x: Any, k: Any, axis: int) -> Any:
 def _add_along(g: Any, k: Any, axis: int, length: int) -> Any:
     g, k = _aligned(g, k, axis)
     g, k = np.moveaxis(g, axis, -1), np.moveaxis(k, axis, -1)
-    rows, columns = int(np.prod(k.shape[:-1], dtype=int)), k.shape[-1]
+    rows, columns = math.prod(k.shape[:-1]), k.shape[-1]
     place = k.reshape(rows, columns) % length + length * np.arange(rows)[:, None]
     out = np.bincount(place.ravel(), g.reshape(-1), rows * length)
     return np.moveaxis(out.reshape(*k.shape[:-1], length), -1, axis).astype(g.dtype)

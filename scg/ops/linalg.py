@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ir.plate import Plates, ordered
 from scg.ops import attributes
+from scg.ops.base import plates_left
 from scg.ops.reductions import sum
 from scg.ops.shape import reshape
 
@@ -25,10 +27,6 @@ def _shape(a: Any, b: Any, left: Labels, right: Labels, out: Labels, over: Plate
             if sizes.setdefault(label, n) != n:
                 raise ValueError(f"axes of length {sizes[label]} and {n} cannot be contracted")
     return tuple(sizes[label] for label in out)
-
-
-def _plates(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
-    return ordered(p for arg in args for p in arg.plates if p not in attrs["over"])
 
 
 def contract_arrays(
@@ -49,7 +47,7 @@ def contract_arrays(
     size = dict(zip(left, a.shape, strict=True)) | dict(zip(right, b.shape, strict=True))
 
     def dims(labels: list[Any]) -> int:
-        return int(np.prod([size[x] for x in labels], dtype=int))
+        return math.prod(size[x] for x in labels)
 
     def arranged(x: np.ndarray, labels: Any, rows: list[Any], columns: list[Any]) -> np.ndarray:
         order = [labels.index(label) for label in batch + rows + columns]
@@ -67,10 +65,6 @@ def _presum(a: np.ndarray, labels: Any, other: Any, out: Any) -> tuple[np.ndarra
     if not lone:
         return a, labels
     return a.sum(axis=lone), tuple(x for i, x in enumerate(labels) if i not in lone)
-
-
-def _numpy(a: Any, b: Any, left: Labels, right: Labels, out: Labels, over: Any = ()) -> Any:
-    return contract_arrays(a, b, left, right, out)
 
 
 def _left(labels: Any, a: Expr, b: Expr, **attrs: Any) -> str | None:
@@ -93,13 +87,13 @@ def _out(out: Any, a: Expr, b: Expr, left: Labels, right: Labels, over: Any) -> 
 # cotangent with the other argument, over the plates that the differentiated one lacks.
 contract = Op(
     "contract",
-    _numpy,
+    lambda a, b, left, right, out, over=(): contract_arrays(a, b, left, right, out),
     _shape,
     (
         lambda g, y, a, b, left, right, out, over: _vjp(g, b, a, out, right, left),
         lambda g, y, a, b, left, right, out, over: _vjp(g, a, b, out, left, right),
     ),
-    plates=_plates,
+    plates=plates_left,
     linear=(0, 1),
     attributes={"left": _left, "right": _right, "out": _out, "over": attributes.over},
 )

@@ -14,7 +14,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op, constant, plate_size
 from scg.ir.plate import Plate, Plates, as_plates, ordered
 from scg.ops import attributes
-from scg.ops.base import broadcast, elementwise, normal_axes
+from scg.ops.base import broadcast, elementwise, normal_axes, plates_left
 from scg.ops.elementwise import cast, divide, equal, exp, log, subtract, where
 from scg.ops.powers import inverse_or_zero
 from scg.ops.shape import reshape
@@ -71,7 +71,7 @@ def _reduction(
         numpy,
         shape,
         (vjp,),
-        plates=lambda args, attrs: tuple(p for p in args[0].plates if p not in attrs["over"]),
+        plates=plates_left,
         attributes={"axes": attributes.axes, "over": attributes.over},
         **traits,
     )

@@ -15,16 +15,19 @@ import numpy as np
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.ir.expr import Expr
+from scg.ir.op import NOISE
 from scg.ir.plate import ordered
 from scg.ir.walk import topological
-from scg.ops.elementwise import equal, greater, greater_equal, less, less_equal, not_equal
+from scg.ops.base import broadcast
+from scg.ops.elementwise import COMPARISONS, add, divide, multiply, negative, subtract
+from scg.ops.gradient import mark, stop
 from scg.ops.reductions import expand
+from scg.ops.shape import reshape, take_slice, transpose
 from scg.verify.quadrature import normal_mass
 
-COMPARISONS = (greater, greater_equal, less, less_equal, equal, not_equal)
-_MOVES = ("expand", "reshape", "transpose", "slice", "mark", "stop")
+_MOVES = (broadcast, reshape, transpose, take_slice, mark, stop)
 _FAR = 40.0  # beyond it a normal has no probability
-_AFFINE = ("add", "subtract", "multiply", "divide", "negative")
+_AFFINE = (add, subtract, multiply, divide, negative)
 
 
 class Pair(NamedTuple):
@@ -61,7 +64,7 @@ def dependencies(order: Sequence[Expr]) -> dict[Expr, frozenset[Expr]]:
     found: dict[Expr, frozenset[Expr]] = {}
     for expr in order:
         below = frozenset().union(*(found[arg] for arg in expr.args))
-        found[expr] = below | {expr} if expr.op.name == "noise" else below
+        found[expr] = below | {expr} if expr.op is NOISE else below
     return found
 
 
@@ -81,7 +84,7 @@ def uses(leaf: Expr, outputs: Sequence[Expr]) -> LeafUse:
         if expr.op in COMPARISONS and len(moving) == 1 and apart:
             needs = (below[moving[0]] | below[others[0]]) - {leaf}
             comparisons.append(Pair(moving[0], others[0], needs))
-        elif expr.op.name in _MOVES or (expr.op.name in _AFFINE and _affine(expr, images, apart)):
+        elif expr.op in _MOVES or (expr.op in _AFFINE and _affine(expr, images, apart)):
             images.add(expr)
         else:
             smooth = True
@@ -90,7 +93,7 @@ def uses(leaf: Expr, outputs: Sequence[Expr]) -> LeafUse:
 
 def _affine(expr: Expr, images: set[Expr], apart: bool) -> bool:
     moving = [arg in images for arg in expr.args]
-    if expr.op.name == "divide":
+    if expr.op is divide:
         return moving == [True, False] and apart
     return sum(moving) == 1 and apart
 
