@@ -53,6 +53,8 @@ class Check:
         The estimators that are biased by design, with their nodes.
     reason : str
         Why it was sampled.
+    dtype : str
+        What the step computes in: "exact" means exact up to its rounding.
     """
 
     unbiased: bool
@@ -65,16 +67,17 @@ class Check:
     runs: int
     biased: tuple[str, ...] = ()
     reason: str = ""
+    dtype: str = "float64"
 
     def __bool__(self) -> bool:
         return self.unbiased
 
     def __str__(self) -> str:
         how = f" ({self.runs} runs against {self.reference})"
-        if self.exact and self:
-            text = "exact: unbiased"
-        elif self.exact:
-            text = f"exact: biased by {self.bias:.3g} in {self.where}"
+        if self.exact:
+            single = f" up to {self.dtype} rounding ({_TOLERANCE[self.dtype]:.0e})"
+            found = "unbiased" if self else f"biased by {self.bias:.3g} in {self.where}"
+            text = f"exact{single if self.dtype != 'float64' else ''}: {found}"
         elif self:
             text = f"no bias found; |bias| < {self.bound:.2g} at {100 * LEVEL:g} %{how}"
         else:
@@ -174,6 +177,7 @@ def _computed(step: Step, params: Any, data: Any, state: Any, truth: np.ndarray)
         reference="the exact gradient",
         runs=0,
         biased=_biased(step),
+        dtype=str(step.program.dtype),
     )
 
 
@@ -219,6 +223,7 @@ def _sampled(
         runs=sample.runs,
         biased=_biased(step),
         reason=reason,
+        dtype=str(step.program.dtype),
     )
 
 

@@ -13,55 +13,18 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.compile import compile
-from scg.errors import BiasWarning, CallError, EnumerationError, ScgError
+from scg.errors import BiasWarning, CallError, EnumerationError
 from scg.graph.core import CoreGraph
 from scg.ir.tables import grid
 from scg.run.step import Step
 from scg.verify.exact import gradient
+from scg.verify.plot import bars
+from scg.verify.row import Row
 from scg.verify.sampling import LEVEL, ROUNDING, Sample, flat, seconds, z_limit, z_scores
+from scg.verify.text import aligned, duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Row:
-    """One estimator in a comparison.
-
-    Attributes
-    ----------
-    estimator : str
-        What was compiled.
-    unbiased : bool
-        What the estimator claims.
-    runs, evaluations : int
-        Runs, and evaluations of the costs in one run.
-    mean, stderr : dict
-        Mean gradient and its standard error, with the keys and shapes of the parameters.
-    z : float
-        The deviation from the reference in standard errors, where it is largest; NaN without a
-        reference.
-    variance, variance_stderr : float
-        Variance of a single-run gradient, summed over all components, and its standard error.
-    seconds : float
-        Median time of one run.
-    """
-
-    estimator: str
-    unbiased: bool
-    runs: int
-    evaluations: int
-    mean: dict[str, np.ndarray]
-    stderr: dict[str, np.ndarray]
-    z: float
-    variance: float
-    variance_stderr: float
-    seconds: float
-
-    @property
-    def work(self) -> float:
-        """Variance × time: the seconds that it takes to reach variance 1."""
-        return self.variance * self.seconds
 
 
 @dataclass(frozen=True)
@@ -120,48 +83,10 @@ class Comparison:
         ScgError
             If matplotlib is not installed.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise ScgError(
-                "a plot needs matplotlib: pip install 'scg[draw]'; print(comparison) needs nothing"
-            ) from None
-        figure = Figure(figsize=(7, 1.2 + 0.4 * len(self.rows)), layout="constrained")
-        axes = figure.subplots()
-        rows = list(self.rows.values())
-        axes.barh(
-            [_marked(name, row).replace("$", r"\$") for name, row in self.rows.items()],
-            [row.variance for row in rows],
-            xerr=[2.0 * row.variance_stderr for row in rows],
-            color=["#4c78a8" if row.unbiased else "#d0d0d0" for row in rows],
-            hatch=["" if row.unbiased else "//" for row in rows],
-        )
-        left, positive = 0.0, [row.variance for row in rows if row.variance > 0]
-        if positive and max(positive) > 30.0 * min(positive):
-            left = min(positive) / 3.0
-            axes.set_xscale("log")
-        for y, row in enumerate(rows):
-            end = max(row.variance + 2.0 * row.variance_stderr, left)
-            axes.annotate(f"{row.variance:.3g}", (end, y), (4, -3), textcoords="offset points")
-        axes.invert_yaxis()
-        axes.margins(x=0.15)
-        axes.set_xlim(left=left)
-        axes.set_xlabel("variance of a single-run gradient, summed over its components")
-        if path is not None:
-            figure.savefig(path)
-        return figure
+        return bars(self.rows, path)
 
     def __str__(self) -> str:
-        lines = [self._head, *self._cells]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = [
-            "  ".join(
-                f"{cell:{'>' if k else '<'}{width}}"
-                for k, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
-        return "\n".join([*text, self._note])
+        return f"{aligned([self._head, *self._cells], left=1)}\n{self._note}"
 
     def _repr_html_(self) -> str:
         return grid(self._head, self._cells, caption=self._note)
@@ -179,13 +104,13 @@ class Comparison:
             single = self.components == 1
             rows.append(
                 [
-                    _marked(name, row),
-                    f"{mean[0]:.4g} ± {stderr[0]:.1g}" if single else f"{_norm(mean):.4g}",
+                    row.marked(name),
+                    f"{mean[0]:.4g} ± {stderr[0]:.1g}" if single else f"{np.linalg.norm(mean):.4g}",
                     "" if math.isnan(row.z) else f"{round(row.z, 1) + 0.0:.1f}",
                     str(row.evaluations),
                     f"{row.variance:.4g} ± {row.variance_stderr:.1g}",
-                    _duration(row.seconds),
-                    _duration(row.work),
+                    duration(row.seconds),
+                    duration(row.work),
                 ]
             )
         return rows
@@ -324,26 +249,9 @@ def _reference(
     return "pooled", (precision * means).sum(axis=0) / total, 1.0 / np.sqrt(total)
 
 
-# --- words ----------------------------------------------------------------------------------------
 def _named(graph: CoreGraph, flat: np.ndarray) -> dict[str, np.ndarray]:
-    named, start = {}, 0
-    for name, parameter in graph.parameters.items():
-        node = parameter.node
-        named[name] = flat[start : start + node.size].reshape(node.shape)
-        start += node.size
-    return named
-
-
-def _norm(values: np.ndarray) -> float:
-    return float(np.sqrt(np.sum(values**2)))
-
-
-def _marked(name: str, row: Row) -> str:
-    return name if row.unbiased else f"{name} (BIASED)"
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} µs"
+    """A vector as arrays by the names of parameters."""
+    nodes = [parameter.node for parameter in graph.parameters.values()]
+    parts = np.split(flat, np.cumsum([node.size for node in nodes], dtype=int))
+    shaped = [part.reshape(node.shape) for part, node in zip(parts, nodes, strict=False)]
+    return dict(zip(graph.parameters, shaped, strict=True))

@@ -1,9 +1,7 @@
-"""Exact moments of a gradient estimate over its own noise.
+"""Moments: the exact mean and variance of a gradient estimate over its own noise.
 
-The noise leaves are walked in the order in which they depend on each other. A uniform leaf that
-only meets comparisons is split at its thresholds: a cell has its length as weight and its midpoint
-as representative. A leaf that is used smoothly is integrated by Gauss quadrature inside each cell,
-with an error estimate by doubling. Branches multiply; all of them run at once.
+Noise that only meets comparisons is split at their thresholds, into cells on which the estimate is
+constant; other noise is integrated by adaptive quadrature (:mod:`scg.verify.walk`).
 """
 
 from __future__ import annotations
@@ -25,9 +23,11 @@ from scg.run.result import nest
 from scg.run.step import Step
 from scg.verify.kinks import ADVICE
 from scg.verify.quadrature import Integral
+from scg.verify.text import aligned, outcome_table, short
 from scg.verify.walk import Branches, Walk
 
 LIMIT = 1 << 20
+_HEAD = ["", "mean", "variance"]
 CONVERGED = 1e-6  # relative to the mean absolute value of an output
 
 
@@ -68,15 +68,15 @@ class Moments:
     _rows: list[tuple[float, dict[str, Any]]] = field(repr=False, default_factory=list)
 
     def __str__(self) -> str:
-        lines = [["", "mean", "variance"], ["cost", f"{self.cost:.8g}", ""]]
-        for name, mean in self.mean.items():
-            lines.append([f"∂/∂{name}", _short(mean), _short(self.variance[name])])
-        return f"{aligned(lines)}\n{self._how}"
+        return f"{aligned([_HEAD, *self._cells])}\n{self._how}"
 
     def _repr_html_(self) -> str:
-        rows = [[f"∂/∂{k}", _short(v), _short(self.variance[k])] for k, v in self.mean.items()]
-        rows = [["cost", f"{self.cost:.8g}", ""], *rows]
-        return grid(["", "mean", "variance"], rows, caption=self._how)
+        return grid(_HEAD, self._cells, caption=self._how)
+
+    @property
+    def _cells(self) -> list[list[str]]:
+        rows = [[f"∂/∂{k}", short(v), short(self.variance[k])] for k, v in self.mean.items()]
+        return [["cost", f"{self.cost:.8g}", ""], *rows]
 
     @property
     def _how(self) -> str:
@@ -85,7 +85,7 @@ class Moments:
         return f"quadrature: {self.outcomes} points, means to {self.error:.1g}"
 
     def table(self, rows: int = 32) -> str:
-        """Return the enumerated outcomes as text: draws, probability, cost, gradients.
+        """Text of the enumerated outcomes: probability, samples, cost, gradients.
 
         Parameters
         ----------
@@ -95,11 +95,11 @@ class Moments:
         Raises
         ------
         EnumerationError
-            If noise was integrated, which has no outcomes.
+            If noise was integrated: it has no separate outcomes.
         """
         if not self._rows:
             raise EnumerationError(
-                "the noise has no separate outcomes to list: its moments were integrated over "
+                "the noise has no separate outcomes to list: the moments were integrated over "
                 f"{self.outcomes} points; step.noise(seed=0, runs=10) gives some runs"
             )
         return outcome_table(self._rows, rows)
@@ -117,6 +117,9 @@ def moments(
 ) -> Moments:
     """Compute the exact mean and variance of a step's gradient estimate.
 
+    Use it to see what an estimator does on a small graph, without sampling error. It integrates
+    over the step's noise; :func:`scg.exact` enumerates the model, whatever the estimator.
+
     Parameters
     ----------
     step : Step
@@ -132,8 +135,12 @@ def moments(
     Raises
     ------
     EnumerationError
-        If there are more than `limit` outcomes, or a draw depends on its own noise in a way that
-        cannot be split.
+        If there are more than `limit` outcomes, if the integrals do not converge, or if the cost
+        contains a user's own op, whose jumps and kinks cannot be located.
+
+    Returns
+    -------
+    Moments
 
     Examples
     --------
@@ -194,7 +201,7 @@ def converged(walk: Walk) -> Integral:
 def _draws(
     step: Step, values: Mapping[str, Any], sizes: Sizes, branches: Branches
 ) -> list[tuple[float, dict[str, Any]]]:
-    """The most probable outcomes with draws, cost and gradients, for the table."""
+    """The most probable outcomes with samples, cost and gradients, for the table."""
     shown = np.sort(np.argsort(-branches.weight, kind="stable")[:256])
     noise = {name: array[shown] for name, array in branches.noise.items()}
     drawn = finish({node.name: term.draw.value for node, term in step.surrogate.terms.items()})
@@ -209,30 +216,3 @@ def _draws(
         cells |= {f"∂/∂{name}": out["grads", name][i] for name in step.graph.parameters}
         rows.append((float(branches.weight[k]), cells))
     return rows
-
-
-def outcome_table(rows: list[tuple[float, dict[str, Any]]], limit: int) -> str:
-    """Format outcomes as a table of text."""
-    most = sorted(range(len(rows)), key=lambda i: -rows[i][0])[:limit]
-    lines = [["probability", *(rows[0][1] if rows else ())]]
-    for i in sorted(most):
-        probability, cells = rows[i]
-        lines.append([f"{probability:.6f}", *(_short(value) for value in cells.values())])
-    text = [aligned(lines)]
-    if len(rows) > limit:
-        text.append(f"... and {len(rows) - limit} less probable outcomes")
-    return "\n".join(text)
-
-
-def aligned(lines: list[list[str]]) -> str:
-    """Return lines of cells as text in columns, aligned to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True)) for line in lines
-    )
-
-
-def _short(value: Any) -> str:
-    flat = np.ravel(value)
-    words = [f"{x:.6g}" for x in flat[:6]]
-    return ", ".join(words) + (", ..." if len(flat) > 6 else "")

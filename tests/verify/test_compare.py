@@ -253,6 +253,20 @@ def test_plot(table, tmp_path, suffix):
     assert path.read_bytes().startswith({"svg": b"<?xml", "png": b"\x89PNG"}[suffix])
 
 
+def test_a_plot_that_fails_leaves_the_file_as_it_was(table, tmp_path, monkeypatch):
+    path = tmp_path / "v.svg"
+    path.write_text("old")
+
+    def cut(self, file, **options):
+        file.write(b"half a pict")
+        raise OSError("no space")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", cut)
+    with pytest.raises(OSError, match="no space"):
+        table.plot(path)
+    assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize(("ratio", "scale"), [(10.0, "linear"), (100.0, "log")])
 def test_the_axis_of_a_plot(table, ratio, scale):
     row = table.rows["score"]
