@@ -1,7 +1,8 @@
 """The ``scg`` command.
 
-Exit codes: 0 success, 1 a check found a bias, 2 wrong input (one line says what and where), 3 an
-error of scg itself (with a traceback), 130 interrupted, 141 the reader of the output left.
+Exit codes: 0 success, 1 a check found a bias, 2 wrong input or a run that diverges (one line says
+what and where), 3 an error of scg itself (with a traceback), 130 interrupted, 141 the reader of the
+output left.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import scg
 from scg.command.estimators import parse_estimator
 from scg.command.setup import Setting, make_folder
-from scg.errors import CallError
+from scg.errors import CallError, DivergenceWarning
 from scg.files import json_text, write_atomically
 from scg.train import GradientVariance, HeldOut, Run
 from scg.train.evaluate import LOG_WEIGHT
@@ -47,19 +48,24 @@ def train(
     callbacks: list[Callback] = [GradientVariance(setting.batch(batch_size), runs=20)]
     if setting.valid and LOG_WEIGHT in setting.graph.roles:
         callbacks.append(HeldOut(setting.valid, name="valid"))
-    finished: Run = scg.fit(
-        step,
-        data=setting.train,
-        seed=seed,
-        optimizer=OPTIMIZERS[optimizer](rate),
-        batch_size=min(batch_size, examples) if setting.train else None,
-        steps_per_epoch=None if setting.train else 100,
-        transform=setting.transform,
-        callbacks=callbacks,
-        metrics=out / METRICS,
-        checkpoint=out / CHECKPOINT,
-        **run,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DivergenceWarning)
+        try:
+            finished: Run = scg.fit(
+                step,
+                data=setting.train,
+                seed=seed,
+                optimizer=OPTIMIZERS[optimizer](rate),
+                batch_size=min(batch_size, examples) if setting.train else None,
+                steps_per_epoch=None if setting.train else 100,
+                transform=setting.transform,
+                callbacks=callbacks,
+                metrics=out / METRICS,
+                checkpoint=out / CHECKPOINT,
+                **run,
+            )
+        except DivergenceWarning as error:
+            raise CallError(f"{error}; metrics and a checkpoint are in {out}") from None
     result = {
         "model": setting.model,
         "estimator": estimator,

@@ -68,6 +68,13 @@ def train(small, *more):
     return ("train", "sbn1", "--data", small, "--batch-size", 10, "--epochs", 3, *more)
 
 
+def test_a_run_that_diverges_ends_with_an_error(run, small, tmp_path):
+    code, out, err = run(*train(small, "--rate", 1e9, "--out", "o", "--json"))
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"scg: the cost rose from .*: the run diverges.* are in o\n", err), err
+    assert (tmp_path / "o" / "checkpoint.safetensors").exists()
+
+
 def test_train_writes_checkpoint_metrics_and_result(run, small, tmp_path):
     code, out, err = run(*train(small, "--out", "o", "--json", "--samples", 7))
     assert (code, err) == (0, "")
