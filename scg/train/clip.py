@@ -59,7 +59,7 @@ class ClipNorm:
 
     @rule
     def __call__(self, grads: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the scaled gradients."""
+        """Scale the gradients."""
         norm = np.sqrt(sum(np.sum(np.square(grad)) for grad in grads.values()))
         scale = self.limit / np.maximum(norm, self.limit)
         return {name: grad * scale for name, grad in grads.items()}
@@ -67,7 +67,7 @@ class ClipNorm:
 
 @dataclass(frozen=True)
 class ClipValue:
-    """Clip every element of every gradient to ±`limit`."""
+    """Clip each element of each gradient to ±`limit`; :class:`ClipNorm` keeps the direction."""
 
     limit: float
 
@@ -76,5 +76,5 @@ class ClipValue:
 
     @rule
     def __call__(self, grads: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the clipped gradients."""
+        """Clip the gradients."""
         return {name: np.clip(grad, -self.limit, self.limit) for name, grad in grads.items()}

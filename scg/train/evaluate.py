@@ -66,7 +66,9 @@ def evaluate(
     node: str = LOG_WEIGHT,
     batch_size: int = 500,
 ) -> Evaluation:
-    """Estimate the evidence lower bound and the importance-weighted bound.
+    """Estimate the evidence lower bound and the importance-weighted bound of held-out data.
+
+    :class:`HeldOut` does so while a run trains.
 
     Parameters
     ----------
@@ -75,13 +77,13 @@ def evaluate(
     params, data : mapping
         Parameters, and the held-out data.
     samples : int
-        K, the draws of an example.
+        K, the number of samples for each example.
     seed : int or tuple of int
         There is no default.
     node : str
         The name of the log-weights.
     batch_size : int
-        Examples that are computed at once; neither the result's law nor its mean depends on it.
+        Examples that are computed at once. Other sizes give other noise, but the same distribution.
 
     Raises
     ------

@@ -55,11 +55,11 @@ def fit(
 ) -> Run:
     """Train the parameters of a step.
 
-    Update `count` draws its noise from ``seed=(*seed, count)``, its batch from the epoch's own
-    shuffling: what happens depends on the arguments alone, and a resumed run repeats it bit by bit.
-    With ``backend="numba"`` one call samples, differentiates and updates, if the optimizers are
-    rules (:func:`scg.optim.rule`, as those of ``scg.optim`` are); parameters and what optimizers
-    keep are then of the step's type.
+    For a loop of your own, call the step and ``optimizer.apply``. Here update `count` samples its
+    noise with ``seed=(*seed, count)``, and each epoch has its own shuffling: a run depends on the
+    arguments alone, and a resumed run repeats it bit by bit. With ``backend="numba"`` one call
+    samples, differentiates and updates if the optimizers are rules (:func:`scg.optim.rule`), as
+    those of ``scg.optim`` are; parameters and slots then have the step's type.
 
     Parameters
     ----------
@@ -100,6 +100,7 @@ def fit(
     Returns
     -------
     Run
+        Parameters, states and the history of metrics.
 
     Raises
     ------

@@ -13,7 +13,9 @@ Schedule = Callable[[int], float]
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """``rate · decay ** (count / every)``.
+    """Exponential decay: ``rate · decay ** (count / every)``.
+
+    Not the distribution :class:`scg.Exponential`.
 
     Examples
     --------
@@ -29,7 +31,7 @@ class ExponentialDecay:
         check_count("ExponentialDecay: every", self.every)
 
     def __call__(self, count: int) -> float:
-        """Return the rate after `count` updates."""
+        """The rate after `count` updates."""
         return self.rate * self.decay ** (count / self.every)
 
 
@@ -55,7 +57,7 @@ class Piecewise:
     factors: tuple[tuple[int, float], ...]
 
     def __call__(self, count: int) -> float:
-        """Return the rate after `count` updates."""
+        """The rate after `count` updates."""
         return self.rate * math.prod(factor for start, factor in self.factors if count >= start)
 
 
@@ -82,7 +84,7 @@ class Cosine:
         check_count("Cosine: warmup", self.warmup, least=0)
 
     def __call__(self, count: int) -> float:
-        """Return the rate after `count` updates."""
+        """The rate after `count` updates."""
         if count < self.warmup:
             return self.rate * (count + 1) / self.warmup
         done = min(1.0, (count - self.warmup) / max(1, self.length - self.warmup))

@@ -1,7 +1,7 @@
 """Cells: where the hard comparisons of a program split its noise.
 
-A draw such as 1[u < p] is constant in u between thresholds. This module finds, for a noise leaf,
-the comparisons that it meets, and computes their thresholds on each branch of earlier leaves.
+A sample such as 1[u < p] is constant in u between thresholds. This module finds the comparisons in
+which a noise leaf occurs, and computes their thresholds on each branch of earlier leaves.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LeafUse:
     Attributes
     ----------
     comparisons : list of Pair
-        Comparisons with a side that is affine in the leaf and one that does not know it.
+        Comparisons with one side that is affine in the leaf, and one that does not depend on it.
     smooth : bool
         Whether the leaf is used in any other way, too.
     """
@@ -115,7 +115,7 @@ class Thresholds:
     def __call__(
         self, values: Mapping[str, Any], noise: Mapping[str, Any], branches: int, sizes: Sizes
     ) -> list[np.ndarray]:
-        """Return for each element of the leaf an array (branches, thresholds), unsorted.
+        """For each element of the leaf an array (branches, thresholds), unsorted.
 
         The moving side of a comparison is affine in one element: its value at 0 and at 1 gives
         the line, its value at the element's number tells which element it is.
@@ -151,7 +151,7 @@ class Thresholds:
 
 
 def cells(law: str, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a point in each of the cells between thresholds, and its probability."""
+    """A point in each of the cells between thresholds, and the probability of the cell."""
     low, high = between(thresholds, *((0.0, 1.0) if law == "uniform" else (-np.inf, np.inf)))
     if law == "uniform":
         return (low + high) / 2.0, high - low
@@ -159,7 +159,7 @@ def cells(law: str, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def between(thresholds: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper edges, (branches, cells), of the cells between thresholds."""
+    """Lower and upper edges, (branches, cells), of the cells between thresholds."""
     inside = np.clip(np.where(np.isnan(thresholds), low, thresholds), low, high)
     ends = np.broadcast_to([low, high], (len(thresholds), 2))
     edges = np.sort(np.concatenate([ends, inside], axis=1), axis=1)

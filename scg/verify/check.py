@@ -112,9 +112,10 @@ def check(
 ) -> Check:
     """Check whether a step's gradient estimate is unbiased.
 
-    Where the graph can be enumerated and the noise split into cells, the expected estimate is
-    computed and compared with the exact gradient; no sampling is involved. Otherwise the mean over
-    many runs is compared with the exact gradient or, without it, with that of another estimator.
+    Use it to test an estimator on your model. If the graph can be enumerated and the step's noise
+    integrated, it compares the expected estimate with the exact gradient, without sampling.
+    Otherwise it compares the mean of many runs with the exact gradient or, if that is not known,
+    with another estimator's mean. :func:`scg.compare` also shows variances and times.
 
     Parameters
     ----------
@@ -132,6 +133,11 @@ def check(
     CallError
         If it must sample, and `runs` is too few for their mean to be normal; if the exact gradient
         or the estimate is not finite.
+
+    Returns
+    -------
+    Check
+        True where no bias was found.
 
     Examples
     --------

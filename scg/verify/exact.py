@@ -1,8 +1,8 @@
 """Exact truth: the objective and its derivatives by enumerating all stochastic nodes.
 
-Independent of every estimator: each node's value becomes data on a plate of outcomes, and the
-objective is Σ_outcomes Π_n p(x_n) c(x), differentiated symbolically. Plates whose elements no op
-mixes on the way to a cost are not enumerated jointly: their elements are independent.
+No estimator is involved: the value x_n of each node n becomes data on a plate of outcomes, and the
+objective Σ_outcomes Π_n p(x_n) c(x), where c is the cost, is differentiated symbolically. If no op
+mixes the elements of a plate on the way to a cost, they are independent and enumerated one by one.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ class Exact:
 def exact(
     graph: CoreGraph, params: Mapping[str, Any], data: Mapping[str, Any] | None = None
 ) -> Exact:
-    """Return the true objective and gradient by enumeration.
+    """Compute the true objective and gradient by enumeration.
+
+    Use it as the truth for any estimator on a small graph; :func:`scg.moments` computes what one
+    estimator yields, on average.
 
     Parameters
     ----------
@@ -94,6 +97,10 @@ def exact(
     ------
     EnumerationError
         If a node cannot be enumerated, or there are more than 2^20 joint outcomes.
+
+    Returns
+    -------
+    Exact
 
     Examples
     --------
@@ -120,7 +127,7 @@ def exact(
 
 
 def gradient(graph: CoreGraph, params: Mapping[str, Any], data: Any = None) -> np.ndarray:
-    """Return the exact gradient as one vector, or raise where it is not finite."""
+    """The exact gradient as one vector; an error if it is not finite."""
     found = exact(graph, params, data)
     for name, value in found.grads.items():
         if not np.isfinite(value).all():

@@ -19,7 +19,11 @@ from scg.verify.kinks import Kinks
 
 @dataclass(frozen=True)
 class Level:
-    """A whole leaf that is split into cells or, with an element's number, an integral."""
+    """A whole leaf that is split into cells or, with an element's number, an integral.
+
+    `probes` are values of later noise at which kinks are looked for, the last one in its middle;
+    `ladder` leads from one end of the last element to the other.
+    """
 
     leaf: Expr
     thresholds: Thresholds
@@ -68,14 +72,10 @@ def _found(outputs: Mapping[Any, Expr]) -> dict[Expr, LeafUse]:
 
 
 def _next(found: Mapping[Expr, LeafUse], known: set[Expr]) -> tuple[Expr, bool]:
-    """Return the next leaf, and whether it is split into cells."""
+    """The next leaf, and whether it is split into cells."""
     waiting = [leaf for leaf in found if leaf not in known]
-    cells = [leaf for leaf in waiting if not found[leaf].smooth]
-    for leaf in cells:
-        if found[leaf].needs <= known | {leaf}:
-            return leaf, True
-    smooth = [leaf for leaf in waiting if found[leaf].smooth]
-    for leaf in smooth:
-        if found[leaf].needs <= known | {leaf}:
-            return leaf, False
-    return (smooth or cells)[0], False
+    for smooth in (False, True):
+        for leaf in waiting:
+            if found[leaf].smooth == smooth and found[leaf].needs <= known | {leaf}:
+                return leaf, not smooth
+    return next((leaf for leaf in waiting if found[leaf].smooth), waiting[0]), False

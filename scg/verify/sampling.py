@@ -84,17 +84,17 @@ def seconds(samples: list[Sample]) -> list[float]:
 
 
 def flat(values: Mapping[str, Any]) -> np.ndarray:
-    """Return the arrays of all parameters as one vector."""
+    """The arrays of all parameters as one vector."""
     return np.concatenate([np.ravel(value) for value in values.values()] or [np.empty(0)])
 
 
 def z_scores(difference: np.ndarray, stderr: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return difference / stderr; a difference within rounding of `scale` counts as none."""
+    """difference / stderr; a difference within rounding of `scale` counts as zero."""
     rounding = ROUNDING * np.max(np.abs(scale), initial=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.abs(difference) <= rounding, 0.0, difference / stderr)
 
 
 def z_limit(components: int, level: float = LEVEL) -> float:
-    """Return what all |z| of so many unbiased components stay below with probability `level`."""
+    """The bound that all |z| of so many unbiased components keep with probability `level`."""
     return float(-ndtri((1.0 - level) / (2.0 * max(components, 1))))  # Bonferroni
