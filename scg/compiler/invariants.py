@@ -27,7 +27,7 @@ Broken = tuple[str, str]
 Outputs = Mapping[Any, Expr]
 
 
-class Ordered(Protocol):
+class HasOrder(Protocol):
     """What a rule looks at in a :class:`scg.schedule.schedule.Schedule`."""
 
     order: Any  #: the arrays that each entry reads and writes
@@ -190,7 +190,7 @@ def _inferred(outputs: Outputs) -> Iterator[Broken]:
 
 # --- schedule -------------------------------------------------------------------------------------
 @rule("schedule", says="arrays are written before they are read, and not after")
-def _written_first(schedule: Ordered) -> Iterator[Broken]:
+def _written_first(schedule: HasOrder) -> Iterator[Broken]:
     written: set[Expr] = set()  # parts of one array may be written by several entries
     done: set[Expr] = set()
     for i, (read, new) in enumerate(schedule.order):

@@ -110,7 +110,7 @@ class Coupling:
         raise NotImplementedError
 
 
-class Independent(Coupling):
+class IndependentUniforms(Coupling):
     """Independent uniforms."""
 
     def uniforms(
@@ -229,7 +229,7 @@ def rarer_first(coupling: Coupling, first: Any, last: Any, count: int) -> Any:
 COPULAS = {
     "dirichlet": DirichletCopula(),
     "gaussian": GaussianCopula(),
-    "independent": Independent(),
+    "independent": IndependentUniforms(),
 }
 
 

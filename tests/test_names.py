@@ -1,0 +1,18 @@
+"""One word, one meaning."""
+
+import ast
+import pathlib
+from collections import defaultdict
+
+import scg
+
+ROOT = pathlib.Path(scg.__file__).parent
+
+
+def test_no_two_classes_have_one_name():
+    places = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.ClassDef):
+                places[statement.name].append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
