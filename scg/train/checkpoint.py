@@ -113,13 +113,7 @@ def writing(path: str | Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone(*paths: Path) -> Iterator[None]:
-    """Be the only run that writes these files.
-
-    Raises
-    ------
-    CheckpointError
-        If another one does, in this process or another, or if they cannot be written.
-    """
+    """Be the only run, in this process and others, that writes these files; else an error."""
     with contextlib.ExitStack() as locks:
         for path in paths:
             try:

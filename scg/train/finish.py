@@ -17,21 +17,7 @@ DIVERGED = 100.0
 
 
 class Finish:
-    """Finishes epochs: called after every update, it says whether one has ended.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    per_epoch : int
-        Updates of an epoch.
-    callbacks : tuple of callable
-        What measures.
-    writers : list of Writer
-        Where metrics are written.
-    log_every : int or None
-        After how many updates the cost of one is written, too.
-    """
+    """Finishes epochs: called after each update, it returns whether an epoch has ended."""
 
     def __init__(
         self,

@@ -72,13 +72,7 @@ class JsonLines(Writer):
 
 
 def writers(metrics: Any) -> list[Writer]:
-    """Return what writes metrics: a path becomes a file of JSON lines.
-
-    Raises
-    ------
-    CallError
-        If something is neither a path nor a writer.
-    """
+    """The writers of metrics; a path becomes a file of JSON lines."""
     every = [] if metrics is None else metrics if isinstance(metrics, (list, tuple)) else [metrics]
     found: list[Writer] = []
     for one in every:

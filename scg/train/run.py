@@ -61,19 +61,9 @@ class Run:
 
 
 class Kept:
-    """The checkpoint of a run: what it holds, and whom it fits.
+    """The checkpoint of a run that was made with some settings; without a path it keeps nothing.
 
-    Parameters
-    ----------
-    path : Path or None
-        The file; None keeps nothing.
-    made_with : mapping
-        The settings of the run.
-
-    Attributes
-    ----------
-    count : int
-        The number of updates of the run that the file holds.
+    The file holds the first `count` updates.
     """
 
     def __init__(self, path: Path | None, made_with: Mapping[str, Any]):
@@ -100,13 +90,7 @@ class Kept:
         self.count = now.count
 
     def restore(self, run: Run, per_epoch: int, optimizers: tuple[Optimizer, Optimizer]) -> None:
-        """Bring a run that has not begun to where the file is.
-
-        Raises
-        ------
-        CheckpointError
-            If the file is missing, damaged or of another run, or says what no run writes.
-        """
+        """Bring a run that has not begun to where the file is; refuse what no such run writes."""
         assert self.path is not None
         arrays, about = checkpoint.load(self.path)
         compare(self.path, about.get("settings"), self.made_with)

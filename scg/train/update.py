@@ -52,19 +52,14 @@ class Snapshot(NamedTuple):
 class Update:
     """Makes updates of a step, with one call for the gradients and NumPy for the optimizers.
 
-    Parameters
-    ----------
-    step : Step
-        What is trained.
-    optimizer, own_optimizer : Optimizer
-        Of the parameters, and of the estimators' own parameters.
+    `own_optimizer` moves the own parameters of estimators.
     """
 
     def __init__(self, step: Step, optimizer: Optimizer, own_optimizer: Optimizer):
         self.step, self.optimizer, self.own_optimizer = step, optimizer, own_optimizer
 
     def __call__(self, now: Snapshot, batch: Mapping[str, Any], seed: Any) -> Snapshot:
-        """Return what follows `now`."""
+        """The snapshot that follows `now`."""
         out = self.step(now.params, seed=seed, data=batch, state=now.state)
         graph = self.step.graph
         numbers, optimizer = self.optimizer.apply(
@@ -118,7 +113,7 @@ class FusedUpdate(Update):
         )
 
     def __call__(self, now: Snapshot, batch: Mapping[str, Any], seed: Any) -> Snapshot:
-        """Return what follows `now`."""
+        """The snapshot that follows `now`."""
         values, sizes, memory = self.step.checked(now.params, batch, now.state)
         values |= self.params.inputs(now.optimizer) | self.own.inputs(now.own)
         out = self.program.estimate(values, sizes, 1, seed)
@@ -135,7 +130,7 @@ class FusedUpdate(Update):
 
 
 def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> Update:
-    """Return what makes updates: one program where a compiled step can hold the optimizers."""
+    """One program for all of an update if a compiled step can hold the optimizers."""
     compiled = step.program.backend != "numpy"
     if compiled and not step.check_finite and optimizer.is_rule and own_optimizer.is_rule:
         return FusedUpdate(step, optimizer, own_optimizer)
@@ -143,18 +138,9 @@ def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> U
 
 
 class _Part:
-    """An optimizer as a part of a program.
+    """An optimizer as a part of a program: outputs and leaves whose keys begin with `kind`.
 
-    Parameters
-    ----------
-    kind : str
-        First word of the keys of its outputs, and of its leaves.
-    optimizer : Optimizer
-        The rule.
-    values, grads : mapping
-        Leaves and their gradients by name; a leaf without gradient is left alone.
-    graph : Graph
-        Where new leaves live.
+    It moves the leaves `values` that have gradients in `grads`; new leaves live in `graph`.
     """
 
     def __init__(
@@ -190,7 +176,7 @@ class _Part:
             self.outputs |= {(f"{kind} slots", name, slot): e for slot, e in entries.items()}
 
     def inputs(self, state: OptimizerState) -> dict[str, Any]:
-        """Return the values of the leaves."""
+        """Values of the leaves."""
         given: dict[str, Any] = {
             f"@{self.kind}/rate": self.optimizer.rate_at(state.count),
             f"@{self.kind}/count": state.count + 1,
@@ -203,11 +189,11 @@ class _Part:
         return given
 
     def values(self, out: Mapping[Any, Any]) -> Params:
-        """Return what was updated."""
+        """The updated arrays."""
         return {name: np.asarray(out[self.kind, name]) for name in self.grads}
 
     def state(self, out: Mapping[Any, Any], before: OptimizerState) -> OptimizerState:
-        """Return the optimizer's new state."""
+        """The optimizer's new state."""
         if not self.grads:
             return before
         found = nest(before.slots, out, f"{self.kind} slots")
@@ -215,5 +201,5 @@ class _Part:
 
 
 def flat(nested: Nested) -> Params:
-    """Return what a state holds by "node@name"."""
+    """The entries of a state by "node@name"."""
     return {f"{node}@{name}": v for node, entries in nested.items() for name, v in entries.items()}

@@ -40,14 +40,9 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class LeafUse:
-    """How a program uses one noise leaf.
+    """How a program uses one noise leaf: in comparisons, and whether in any other way, too.
 
-    Attributes
-    ----------
-    comparisons : list of Pair
-        Comparisons with one side that is affine in the leaf, and one that does not depend on it.
-    smooth : bool
-        Whether the leaf is used in any other way, too.
+    One side of a comparison is affine in the leaf, and the other does not depend on it.
     """
 
     comparisons: list[Pair]

@@ -37,20 +37,10 @@ class Cuts(NamedTuple):
 def cuts(
     found: dict[str, np.ndarray], t: np.ndarray, mass: np.ndarray, top: np.ndarray, probe: Probe
 ) -> Cuts:
-    """Return where panels must be cut before a rule may be applied to them.
+    """Where panels must be cut, given codes and arguments `found` at points t, (panels, points).
 
-    Parameters
-    ----------
-    found : dict
-        Codes and arguments at `t`.
-    t : array
-        Points (panels, points) of each panel in ascending order, both of its ends included.
-    mass : array
-        Probability (panels, points − 1) between neighbouring points.
-    top : array
-        The largest arguments of exponentials that were met, (panels, arguments).
-    probe : callable
-        What computes codes and arguments at points of some panels.
+    The points ascend from one end of a panel to the other, with probabilities `mass` between them;
+    `top` holds the largest arguments of exponentials that were met, (panels, arguments).
     """
     panel, j = np.nonzero(_changed(found, t.shape[1] - 1) & (mass > _NEVER))
     low, high = t[panel, j], t[panel, j + 1]

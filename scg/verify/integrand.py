@@ -20,25 +20,10 @@ _BLOCK = 1 << 21  # outputs in memory
 
 
 class Integrand:
-    """The outputs of a step, and how exactly they are wanted.
+    """The outputs of a step, with their squares if wanted, at `values` of parameters and data.
 
-    Parameters
-    ----------
-    step : Step
-        What is integrated, at `values` of parameters, data and state.
-    squares : bool
-        Whether to integrate the squares of the outputs, too.
-    limit : int
-        The largest number of points.
-
-    Attributes
-    ----------
-    count : int
-        Points computed so far.
-    lines : int
-        Elements of noise that are integrated; the first one is level `first`.
-    allowed : array
-        The error that each number may have.
+    `count` of at most `limit` points have been computed; `lines` elements of noise are integrated,
+    the first of which is level `first`; each number may have an error of `allowed`.
     """
 
     def __init__(

@@ -32,14 +32,9 @@ _LADDER = np.linspace(0.0, 1.0, 18)
 
 
 class Kinks:
-    """What tells where outputs are not smooth in a noise leaf.
+    """What shows where outputs are not smooth in a noise leaf: codes and arguments of ops.
 
-    Attributes
-    ----------
-    moves : bool
-        Whether an output moves with the leaf between the places: else it is constant there.
-    program : Program or None
-        Codes and arguments by (kind, number), where there are any.
+    `moves` says whether an output varies with the leaf between such places; if not, it is constant.
     """
 
     def __init__(self, leaf: Expr, outputs: Sequence[Expr]):

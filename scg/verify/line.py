@@ -46,20 +46,9 @@ class Panels(NamedTuple):
 
 
 class ElementIntegral:
-    """The integral over one element of noise on some branches, panel by panel.
+    """The integral over the element of level k, on branches with earlier noise and a weight each.
 
-    Parameters
-    ----------
-    integrand : Integrand
-        What is integrated.
-    k : int
-        The level of the element.
-    noise : dict
-        The noise of earlier levels, (branches, ...).
-    weight : array
-        The probabilities of the branches.
-    inner : callable
-        Integrates later levels.
+    `inner` integrates the later levels at points of the element.
     """
 
     def __init__(

@@ -126,32 +126,16 @@ def gathered(
 
 @dataclass(frozen=True)
 class Measure:
-    """The distribution of an element of noise, in terms of places.
+    """The distribution of an element of noise, in terms of places."""
 
-    Attributes
-    ----------
-    edge : tuple of float
-        The least and the largest value that the element takes.
-    place, value : callable
-        y of x, and x of y before it is clipped to `edge`.
-    density, mass : callable
-        Probability density of y, and probability between two y.
-    power : int
-        How strongly the points of panels gather at the ends of cells.
-    easy : tuple of (Rule, int)
-        Rules on whole cells, one after the other, each with its power.
-    lines : tuple of Rule
-        Rules for the whole line, in place of these.
-    """
-
-    edge: tuple[float, float]
-    place: Callable[[np.ndarray], np.ndarray]
-    value: Callable[[np.ndarray], np.ndarray]
-    density: Callable[[np.ndarray], np.ndarray]
-    mass: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    power: int
-    easy: tuple[tuple[Rule, int], ...]
-    lines: tuple[Rule, ...] = ()
+    edge: tuple[float, float]  # the least and the largest value that the element takes
+    place: Callable[[np.ndarray], np.ndarray]  # y of x
+    value: Callable[[np.ndarray], np.ndarray]  # x of y, before it is clipped
+    density: Callable[[np.ndarray], np.ndarray]  # of y
+    mass: Callable[[np.ndarray, np.ndarray], np.ndarray]  # probability between two y
+    power: int  # how strongly the points of panels gather at the ends of cells
+    easy: tuple[tuple[Rule, int], ...]  # rules on whole cells, each with its power
+    lines: tuple[Rule, ...] = ()  # rules for the whole line, in place of these
 
     def at(self, y: np.ndarray) -> np.ndarray:
         """The value x at y, as programs see it."""

@@ -58,16 +58,9 @@ def add_probes(integrand: Integrand) -> None:
 def rare_points(
     signs: Callable[[Points], np.ndarray], noise: Points, laws: Mapping[str, Measure]
 ) -> list[Points]:
-    """Points at which some column of `signs` has a sign that is rare.
+    """Points at which a column of `signs`, (points, columns), has a sign that is rare.
 
-    Parameters
-    ----------
-    signs : callable
-        Computes, for points of the noise, what is searched for other signs, (points, columns).
-    noise : mapping
-        Random points of the noise leaves, from which the descents start.
-    laws : mapping
-        The leaves whose elements move, and how they are distributed.
+    The descents start at some of the random points `noise`, and move the leaves in `laws`.
     """
     value = signs(noise)
     usual = np.where(np.mean(value > 0.0, axis=0) > 0.5, 1.0, -1.0)

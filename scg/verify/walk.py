@@ -33,12 +33,9 @@ class Branches:
 
 
 class Walk(Integrand):
-    """Integrates the outputs of a step over its noise; see :class:`Integrand` for parameters.
+    """Integrates the outputs of a step over its noise.
 
-    Attributes
-    ----------
-    branches : Branches
-        The outcomes, if the noise has been split into cells alone.
+    If the noise is split into cells alone, `branches` are its outcomes afterwards.
     """
 
     def __init__(
