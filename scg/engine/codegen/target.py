@@ -180,12 +180,11 @@ def jit(signature: Any = None, **options: Any) -> Any:
 
 
 def probe() -> None:
-    """Compile a small kernel, which raises an error where numba's private parts have changed."""
+    """Compile the smallest kernel: an error says that numba's private parts have changed."""
 
     @jit(types.void(types.uint64))
     def tiny(x):
-        if max(x, types.uint64(1)) > x:
-            raise IndexError("too small")
+        pass
 
     module, _ = kernel(tiny)
     object_code(module)
