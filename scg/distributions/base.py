@@ -34,7 +34,7 @@ def unsupported(what: str, why: str = "") -> Callable[..., Any]:
 
 
 def closed_form(formula: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method of one expression, documented by its formula."""
+    """Method of one expression, with its formula as docstring."""
     method.__doc__ = f"{formula}."
     return method
 

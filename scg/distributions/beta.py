@@ -103,7 +103,7 @@ class Beta(Distribution):
 
 
 def entropy_part(a: Any, count: float) -> Any:
-    """Return δ(a) − (a − n) (ψ(a) − log a) with Stirling's remainder δ and n = count.
+    """Part δ(a) − (a − n) (ψ(a) − log a) of an entropy, with Stirling's remainder δ and n = count.
 
     Entropies of beta and Dirichlet distributions are sums of such parts.
     """

@@ -77,7 +77,7 @@ class Binomial(Trials, Finite):
         return Binomial(self.total_count, **{name: getitem(value, (Ellipsis, None))})
 
     def expect(self, function: Callable[[Any, Any], Any]) -> Any:
-        """Return E f(K, log p(K)) for a function of counts on a last axis."""
+        """E f(K, log p(K)) for a function f of counts on a last axis."""
         k, stride = np.arange(self.total_count + 1.0), 1.0
         if len(k) > POINTS:
             k, stride = spread(self.mean(), sqrt(self.variance()))

@@ -21,7 +21,7 @@ POINTS = 232
 
 
 def spread(mean: Any, deviation: Any) -> tuple[Any, Any]:
-    """Return points on a new last axis, and the stride between them: sums become shorter sums.
+    """Points on a new last axis, and the stride between them, which replace a sum by a shorter one.
 
     The points reach from 12 deviations and 40 below the mean to as far above; beyond them the
     probability is below exp(−60) (Bernstein's inequality). Where the deviation σ is large they
@@ -42,7 +42,7 @@ _TIMES = np.exp(np.arange(-60.0, 18.0, _STEP))
 
 
 def log_gamma_gap(shape: Any, odds: Any, above: Any, below: Any) -> Any:
-    """Return E[log Γ(K + s) − log Γ(s)] for s = above, minus that for s = below.
+    """E[log Γ(K + s) − log Γ(s)] for s = above, minus that for s = below.
 
     K is negative binomial with E e^(−Kt) = (1 + odds (1 − e^(−t)))^(−shape). By Malmstén's formula
     for log Γ it is ∫ (1 − E e^(−Kt)) (e^(−below t) − e^(−above t)) / (1 − e^(−t)) dt / t over t > 0
@@ -62,7 +62,7 @@ def _deep(x: Any) -> Any:
 
 
 def settled(x: Any, p: Any) -> Any:
-    """Return a count without a derivative where a trial succeeds with probability `p` = 0 or 1.
+    """A count without a derivative where a trial succeeds with probability `p` = 0 or 1.
 
     There the log-probability has the term 0 · log 0, which has no slope.
     """
@@ -91,7 +91,7 @@ class Trials(Distribution):
 
 
 def whole_number(family: str, value: Any) -> int:
-    """Return a number of trials, checked."""
+    """The number of trials as an integer, checked."""
     whole = isinstance(value, (int, float, np.integer, np.floating)) and value == int(value)
     if isinstance(value, (bool, Expr)) or not whole or value < 1:
         raise DeclarationError(

@@ -82,7 +82,7 @@ class Gamma(Distribution):
 
 
 def shape_remainder(alpha: Any, a: Any) -> Any:
-    """Return log Γ(a) − log Γ(α) − ψ(α) (a − α), without a log(a / α) − a + α, by Stirling."""
+    """log Γ(a) − log Γ(α) − ψ(α) (a − α), without a log(a / α) − a + α, by Stirling."""
     gap = a - alpha
     rest = stirling(a, order=0) - stirling(alpha, order=0) - gap * stirling(alpha, order=1)
     return rest - 0.5 * log_ratio(a, alpha) + 0.5 * gap / alpha

@@ -6,7 +6,6 @@ import functools
 from typing import Any
 
 from scg.distributions.base import Distribution, unsupported
-from scg.distributions.protocols import Noise
 from scg.distributions.values import deepened
 from scg.errors import DeclarationError
 from scg.ops.reductions import sum
@@ -17,6 +16,14 @@ _OPTIONAL = (
     *("weak_derivatives", "coordinate_values", "coordinate_probs"),
     *("location", "perturbation", "condition", "relax", "separate", "latent"),
 )
+
+
+def _delegate(name: str) -> Any:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        return getattr(self.base, name)(*args, **options)
+
+    method.__doc__ = f"{name} of the base distribution."
+    return method
 
 
 class Independent(Distribution):
@@ -40,7 +47,7 @@ class Independent(Distribution):
 
     Notes
     -----
-    Its traits are those of the family of `base`, so that each family has an Independent of its own.
+    Its traits are those of the family of `base`, so that each family has its own Independent.
 
     Examples
     --------
@@ -72,7 +79,7 @@ class Independent(Distribution):
 
     @classmethod
     def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Make the distribution anew on other parameter values."""
+        """Distribution with other parameter values."""
         family, options, axes = static
         return Independent(family.rebuild(values, options), axes)
 
@@ -86,22 +93,12 @@ class Independent(Distribution):
         """As the base distribution."""
         return self.base.uniforms
 
-    def coupling(self, u: Any) -> Any:
-        """As the base distribution."""
-        return self.base.coupling(u)
-
-    def sample(self, noise: Noise) -> Any:
-        """Sample of the base distribution."""
-        return self.base.sample(noise)
+    coupling, sample, prob = map(_delegate, ("coupling", "sample", "prob"))
 
     def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
         """Log-probability of each block."""
         there = None if mask is None else deepened(mask, self.axes)
         return self._block(self.base.log_prob_on_support(x, there))
-
-    def prob(self, x: Any) -> Any:
-        """As the base distribution."""
-        return self.base.prob(x)
 
     def _block(self, values: Any) -> Any:
         return sum(values, tuple(range(-self.axes, 0)))
@@ -127,18 +124,10 @@ for _name in (*_OPTIONAL, *_BLOCKWISE):
 
 @functools.cache
 def _of(family: type[Distribution]) -> type[Independent]:
-    """Return the Independent of a family, with its traits."""
+    """Independent of a family, with its traits."""
     members: dict[str, Any] = {name: getattr(family, name) for name in _TRAITS}
     for name in (*_OPTIONAL, *_BLOCKWISE):
         there = _BLOCKWISE.get(name) or _delegate(name)
         members[name] = there if family.supports(name) else getattr(family, name)
     members["__doc__"] = f"Independent blocks of {family.__name__} elements."
     return type(Independent.__name__, (Independent,), members)
-
-
-def _delegate(name: str) -> Any:
-    def method(self: Independent, *args: Any, **options: Any) -> Any:
-        return getattr(self.base, name)(*args, **options)
-
-    method.__doc__ = f"{name} of the base distribution."
-    return method

@@ -79,7 +79,7 @@ _WEIGHTS = _STEP / (4.0 * np.cosh(0.5 * _NODES) ** 2)
 
 
 def _inward(d: Any, r: Any) -> tuple[Any, Any]:
-    """Return s = max(r, 1), and d + r L for logistic nodes L on a last axis, divided by s.
+    """s = max(r, 1), and d + r L for logistic nodes L on a last axis, divided by s.
 
     With L − L′/r for two logistic values, E f(d + r L) is an expectation at (d/r, 1/r) for every
     f whose second derivative is their density: poles stay at a distance of π.
@@ -91,18 +91,18 @@ def _inward(d: Any, r: Any) -> tuple[Any, Any]:
 
 
 def mean_softplus(d: Any, r: Any) -> Any:
-    """Return E log(1 + exp(d + r L)) for a standard logistic L, r > 0, to rounding."""
+    """E log(1 + exp(d + r L)) for a standard logistic L, r > 0, to rounding."""
     s, z = _inward(d, r)
     return s * sum(softplus(z) * _WEIGHTS, -1)
 
 
 def mean_sigmoid(d: Any, r: Any) -> Any:
-    """Return E σ(d + r L), the derivative of `mean_softplus` in d."""
+    """E σ(d + r L), the derivative of `mean_softplus` in d."""
     _, z = _inward(d, r)
     return sum(sigmoid(z) * _WEIGHTS, -1)
 
 
 def mean_slope(d: Any, r: Any) -> Any:
-    """Return E σ′(d + r L), the derivative of `mean_sigmoid` in d."""
+    """E σ′(d + r L), the derivative of `mean_sigmoid` in d."""
     s, z = _inward(d, r)
     return sum(sigmoid(z) * sigmoid(-z) * _WEIGHTS, -1) / s

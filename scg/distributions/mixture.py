@@ -42,11 +42,11 @@ class Tagged:
         self.noise, self.prefix = noise, prefix
 
     def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Any:
-        """Return uniforms under a tag of their own."""
+        """Uniforms under a tag with the prefix."""
         return self.noise.uniform(shape, f"{self.prefix}{tag}")
 
     def normal(self, shape: tuple[int, ...], tag: str = "n") -> Any:
-        """Return standard normals under a tag of their own."""
+        """Standard normals under a tag with the prefix."""
         return self.noise.normal(shape, f"{self.prefix}{tag}")
 
 
@@ -281,7 +281,7 @@ def _chosen(index: Any, draws: Sequence[Any]) -> Any:
 
 @functools.cache
 def _of(families: tuple[type[Distribution], ...]) -> type[Mixture]:
-    """Return the Mixture of some families, with the traits that they leave it."""
+    """Mixture of some families, with the traits that all of them have."""
     members: dict[str, Any] = {
         "__doc__": Mixture.__doc__,
         "extends_to_mean": all(family.extends_to_mean for family in families),

@@ -1,4 +1,4 @@
-"""What distributions take and what estimators use of them: protocols for type checkers."""
+"""Protocols for type checkers: noise, and the distributions that estimators require."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class StudentT(Symmetric):
 
 
 def log1p_square(x: Any, over: Any, scale: Any = 1.0) -> Any:
-    """Return log(1 + z² / over) with z = x / scale, also where z or z² overflows."""
+    """log(1 + z² / over) with z = x / scale, also where z or z² overflows."""
     z = x / scale
     near = within(z, -_FAR, _FAR, x, 0.0, closed=True) / scale
     size = open_positive(absolute(within(z, -_FAR, _FAR, 1.0, x, closed=True)))
