@@ -58,6 +58,8 @@ def test_page(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_docstrings(path, tmp_path, monkeypatch):
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    if path.parent.name == "interop" and path.stem != "__init__":
+        pytest.importorskip(path.stem)  # a framework that no other part of scg needs
     module = importlib.import_module(name)
     monkeypatch.chdir(tmp_path)
     for test in doctest.DocTestFinder(exclude_empty=True).find(module):

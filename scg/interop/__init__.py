@@ -1,0 +1,1 @@
+"""Compiled steps inside other frameworks: PyTorch and JAX, each an extra."""

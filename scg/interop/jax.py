@@ -1,0 +1,140 @@
+"""A compiled step inside JAX: a function with a gradient of its own.
+
+Requires JAX: ``pip install 'scg[jax]'``.
+"""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from scg.errors import CallError
+from scg.run.step import Step
+
+
+def function(
+    step: Step, *, runs: int = 1, state: Mapping[str, Mapping[str, Any]] | None = None
+) -> Callable[..., Any]:
+    """A step as a JAX function ``f(params, seed, data={})`` that returns the cost.
+
+    ``jax.grad`` of it is the estimate that the step's estimators make. It works under ``jax.jit``
+    and ``jax.vmap`` (one call of the step after the other). In order to train a whole scg graph,
+    :func:`scg.fit` is faster.
+
+    Parameters
+    ----------
+    step : Step
+        Compiled, with ``data_grads=`` for the data that other functions compute. Data in float64
+        need ``jax_enable_x64``.
+    runs : int
+        Runs that each call averages.
+    state : mapping, optional
+        The estimators' state and own parameters, the same in each call; initial ones by default.
+
+    Returns
+    -------
+    callable
+        Its gradient in data that are not in ``data_grads`` raises a CallError; a second derivative
+        is not defined.
+
+    Examples
+    --------
+    >>> import jax, scg
+    >>> from scg.interop.jax import function
+    >>> g = scg.Graph("toy")
+    >>> z = g.sample("z", scg.Bernoulli(logits=g.parameter("w", 0.5)))
+    >>> g.cost("loss", (z - 0.3) ** 2)
+    >>> f = function(scg.compile(g, scg.Enumeration(), dtype="float32"))
+    >>> round(float(jax.jit(jax.grad(f))({"w": 0.5}, 0)["w"]), 5)
+    0.094
+    """
+    wanted = {name for name, _ in step.layout.data_grads}
+    dtype = jnp.dtype(step.program.dtype.name)
+    if dtype == jnp.float64 and not jax.config.jax_enable_x64:
+        dtype = jnp.dtype("float32")
+
+    def shape(x: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(jnp.shape(x), dtype)
+
+    def estimate(params: Any, seed: Any, data: Any) -> Any:
+        out = step(
+            {name: np.asarray(value) for name, value in params.items()},
+            seed=tuple(int(word) for word in np.ravel(seed)),
+            runs=runs,
+            data={name: np.asarray(value) for name, value in data.items()},
+            state=state,
+        )
+        slopes = {name: np.asarray(out.grads[name], dtype) for name in params}
+        inputs = {name: np.asarray(out.data_grads[name], dtype) for name in wanted}
+        return np.asarray(out.cost, dtype), slopes, inputs
+
+    def call(params: Any, seed: Any, data: Any) -> Any:
+        slopes = {name: shape(value) for name, value in params.items()}
+        inputs = {name: shape(data[name]) for name in wanted}
+        return jax.pure_callback(
+            estimate,
+            (jax.ShapeDtypeStruct((), dtype), slopes, inputs),
+            params,
+            seed,
+            data,
+            vmap_method="sequential",
+        )
+
+    @jax.custom_vjp
+    def cost(params: Any, seed: Any, data: Any) -> Any:
+        return call(params, seed, data)[0]
+
+    def forward(params: Any, seed: Any, data: Any) -> Any:
+        found, slopes, inputs = call(params, seed, data)
+        return found, (slopes, inputs, seed, data)
+
+    def backward(kept: Any, g: Any) -> Any:
+        slopes, inputs, seed, data = kept
+        in_data = {
+            name: g * inputs[name] if name in wanted else _no_gradient(value)
+            for name, value in data.items()
+        }
+        return {name: g * slope for name, slope in slopes.items()}, _no_gradient(seed), in_data
+
+    cost.defvjp(forward, backward)
+
+    def f(params: Mapping[str, Any], seed: Any, data: Mapping[str, Any] | None = None) -> Any:
+        params = {name: jnp.asarray(value, dtype) for name, value in params.items()}
+        arrays = {}
+        for name, value in (data or {}).items():
+            if name in wanted:
+                arrays[name] = jnp.asarray(value, dtype)
+            else:
+                arrays[name] = _guard(name)(jnp.asarray(value))
+        return cost(params, jnp.asarray(seed), arrays)
+
+    return f
+
+
+def _guard(name: str) -> Callable[[Any], Any]:
+    """The identity, for data in which nobody may differentiate."""
+
+    @jax.custom_vjp
+    def guard(value: Any) -> Any:
+        return value
+
+    def refuse(_: None, g: Any) -> Any:
+        raise CallError(
+            f"data {name!r} is differentiated; compile the step with data_grads=({name!r},)"
+        )
+
+    guard.defvjp(lambda value: (value, None), refuse)
+    return guard
+
+
+def _no_gradient(value: Any) -> Any:
+    """The zero cotangent of an array: of an integer it has JAX' type of nothing."""
+    if jnp.issubdtype(jnp.result_type(value), jnp.floating):
+        return jnp.zeros_like(value)
+    return np.zeros(jnp.shape(value), jax.dtypes.float0)

@@ -1,0 +1,239 @@
+"""A compiled step inside PyTorch: a module whose output is the cost.
+
+Requires PyTorch: ``pip install 'scg[torch]'``.
+"""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from scg.errors import CallError
+from scg.run.step import Step
+
+#: Seeds that are drawn from PyTorch's generator lie below.
+SEEDS = 1 << 62
+
+
+class Module(torch.nn.Module):
+    """A step as a module: parameters are PyTorch's, data are tensors, the output is the cost.
+
+    The backward pass returns the estimate that the step's estimators make. Use it to place an scg
+    node in the middle of a network; in order to train a whole scg graph, :func:`scg.fit` is faster.
+
+    Parameters
+    ----------
+    step : Step
+        Compiled, with ``data_grads=`` for the data that other modules compute, and with
+        ``order=2`` for a double backward pass.
+    params : mapping, optional
+        Initial parameters; by default those of ``step.graph.init(seed=0)``.
+    runs : int
+        Runs that each call averages.
+
+    Notes
+    -----
+    Parameters of estimators (baselines, control variates) are parameters of the module too, with
+    the gradients that the estimators define. Their other state, such as a moving average, is a
+    buffer, which a call in training mode updates. Tensors lie on the CPU; those of the step's type
+    are read in place. ``torch.compile`` leaves a call as it is (a break in its graph).
+
+    Examples
+    --------
+    >>> import torch, scg
+    >>> from scg.interop.torch import module
+    >>> g = scg.Graph("toy")
+    >>> x, w = g.data("x"), g.parameter("w", 0.5)
+    >>> z = g.sample("z", scg.Bernoulli(logits=w * x))
+    >>> g.cost("loss", (z - 0.3) ** 2)
+    >>> layer = module(scg.compile(g, scg.Enumeration(), data_grads=("x",)))
+    >>> x = torch.tensor(1.0, requires_grad=True, dtype=torch.float64)
+    >>> layer(x=2 * x).backward()
+    >>> round(x.grad.item(), 6), round(layer.get_parameter("w").grad.item(), 6)
+    (0.078645, 0.15729)
+    """
+
+    def __init__(self, step: Step, params: Mapping[str, Any] | None = None, runs: int = 1):
+        super().__init__()
+        self.step, self.runs = step, runs
+        self.dtype = torch.float64 if step.program.dtype == np.float64 else torch.float32
+        params = step.graph.init(seed=0) if params is None else params
+        self._names = {_key(name): name for name in params}
+        if len(self._names) < len(params):
+            raise CallError("names of parameters that differ in '.' and '_' alone; rename one")
+        for key, name in self._names.items():
+            self.register_parameter(key, torch.nn.Parameter(self._tensor(params[name])))
+        learned = {
+            (memory.node, name)
+            for memory in step.surrogate.memory.values()
+            for name in memory.parameters
+        }
+        self._memory: dict[tuple[str, str], str] = {}
+        for node, entries in step.init(seed=0).items():
+            for name, value in entries.items():
+                key = self._memory[node, name] = _key(f"{node}@{name}")
+                if (node, name) in learned:
+                    self.register_parameter(key, torch.nn.Parameter(self._tensor(value)))
+                else:
+                    self.register_buffer(key, self._tensor(value))
+
+    def forward(self, *, seed: int | tuple[int, ...] | None = None, **data: Any) -> torch.Tensor:
+        """The cost, averaged over the runs.
+
+        Parameters
+        ----------
+        seed : int or tuple of int, optional
+            By default it is drawn from PyTorch's generator, so that ``torch.manual_seed`` fixes it.
+        **data
+            Tensors or arrays by the names of the data.
+
+        Raises
+        ------
+        CallError
+            If a tensor that requires a gradient is no parameter and not in ``data_grads``, or lies
+            on another device; or as a call of the step does.
+        """
+        return _call(self, seed, data)
+
+    def _tensor(self, value: Any) -> torch.Tensor:
+        return torch.tensor(np.asarray(value), dtype=self.dtype)
+
+
+def module(step: Step, params: Mapping[str, Any] | None = None, runs: int = 1) -> Module:
+    """A step as a PyTorch module; see :class:`Module`."""
+    return Module(step, params, runs)
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "_")  # PyTorch separates modules by dots
+
+
+@torch.compiler.disable
+def _call(owner: Module, seed: Any, data: Mapping[str, Any]) -> torch.Tensor:
+    """Call the step within autograd."""
+    if seed is None:
+        seed = int(torch.randint(SEEDS, ()).item())
+    wanted = [name for name, _ in owner.step.layout.data_grads]
+    for name, value in data.items():
+        if isinstance(value, torch.Tensor) and value.requires_grad and name not in wanted:
+            raise CallError(
+                f"data {name!r} requires a gradient; compile the step with data_grads=({name!r},)"
+            )
+    inputs: dict[Any, torch.Tensor] = {
+        ("grads", name): owner.get_parameter(key) for key, name in owner._names.items()
+    }
+    inputs |= {("data_grads", n): torch.as_tensor(data[n]) for n in wanted if n in data}
+    inputs |= {
+        ("own", *entry): value
+        for entry, key in owner._memory.items()
+        if isinstance(value := getattr(owner, key), torch.nn.Parameter)
+    }
+    return _Cost.apply(_Evaluation(owner, seed, data, tuple(inputs)), *inputs.values())
+
+
+class _Evaluation:
+    """One call of a step: its arguments as arrays, and what it found."""
+
+    def __init__(self, owner: Module, seed: Any, data: Mapping[str, Any], keys: tuple[Any, ...]):
+        self.owner, self.seed, self.keys = owner, seed, keys
+        self.data = {name: _array(value, name) for name, value in data.items()}
+
+    def run(self, tensors: tuple[torch.Tensor, ...]) -> float:
+        owner, step = self.owner, self.owner.step
+        self.params, state = {}, {}
+        for (node, name), key in owner._memory.items():
+            state.setdefault(node, {})[name] = _array(getattr(owner, key), key)
+        for key, tensor in zip(self.keys, tensors, strict=True):
+            if key[0] == "grads":
+                self.params[key[1]] = _array(tensor, key[1])
+        self.state = state or None
+        out = step(self.params, seed=self.seed, runs=owner.runs, data=self.data, state=self.state)
+        found = {
+            "grads": out.grads,
+            "data_grads": out.data_grads,
+            "own": {(n, k): v for n, own in out.estimator_grads.items() for k, v in own.items()},
+        }
+        self.slopes = [
+            torch.as_tensor(np.asarray(found[kind][name[0] if len(name) == 1 else tuple(name)]))
+            for kind, *name in self.keys
+        ]
+        if owner.training:
+            with torch.no_grad():
+                for (node, name), key in owner._memory.items():
+                    if not isinstance(target := getattr(owner, key), torch.nn.Parameter):
+                        target.copy_(torch.as_tensor(out.state[node][name]))
+        return out.cost
+
+    def second(self, vectors: tuple[torch.Tensor | None, ...]) -> list[torch.Tensor | None]:
+        """The Hessian estimate of this call times a vector; own parameters have none."""
+        step = self.owner.step
+        if step.curvature is None:
+            raise CallError("a double backward pass needs scg.compile(g, ..., order=2)")
+        vector = {}
+        for (kind, *name), slope, v in zip(self.keys, self.slopes, vectors, strict=True):
+            if kind != "own":
+                value = torch.zeros_like(slope) if v is None else v
+                vector[name[0]] = _array(value, name[0])
+        found = step.hvp(
+            self.params,
+            vector,
+            seed=self.seed,
+            runs=self.owner.runs,
+            data=self.data,
+            state=self.state,
+        )
+        return [
+            None if kind == "own" else torch.as_tensor(found[name[0]]) for kind, *name in self.keys
+        ]
+
+
+class _Cost(torch.autograd.Function):
+    """The cost; its gradient is what the estimators say."""
+
+    @staticmethod
+    def forward(ctx: Any, evaluation: _Evaluation, *tensors: torch.Tensor) -> torch.Tensor:
+        cost = evaluation.run(tensors)
+        ctx.evaluation = evaluation
+        ctx.save_for_backward(*tensors)
+        return torch.tensor(cost, dtype=evaluation.owner.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, g: torch.Tensor) -> Any:
+        return (None, *_Slope.apply(ctx.evaluation, g, *ctx.saved_tensors))
+
+
+class _Slope(torch.autograd.Function):
+    """The gradient, times the gradient of what uses the cost."""
+
+    @staticmethod
+    def forward(ctx: Any, evaluation: _Evaluation, g: torch.Tensor, *tensors: torch.Tensor) -> Any:
+        ctx.evaluation = evaluation
+        ctx.save_for_backward(g)
+        return tuple(
+            (g * slope).to(tensor.dtype)
+            for slope, tensor in zip(evaluation.slopes, tensors, strict=True)
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *vectors: torch.Tensor) -> Any:
+        (g,) = ctx.saved_tensors
+        evaluation = ctx.evaluation
+        along = sum(
+            (torch.sum(v * slope) for v, slope in zip(vectors, evaluation.slopes, strict=True)),
+            torch.zeros_like(g),
+        )
+        second = evaluation.second(vectors)
+        return (None, along, *(None if h is None else g * h for h in second))
+
+
+def _array(value: Any, name: str) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.device.type != "cpu":
+        raise CallError(f"{name!r} lies on {value.device}; scg computes on the CPU: call .cpu()")
+    return value.detach().numpy()

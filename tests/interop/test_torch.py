@@ -1,0 +1,116 @@
+"""Steps as PyTorch modules, against PyTorch's own derivatives of the expected cost."""
+
+import numpy as np
+import pytest
+
+import scg
+
+torch = pytest.importorskip("torch")
+from scg.interop.torch import module  # noqa: E402
+
+Y = torch.tensor([0, 1, 2, 1, 0])
+
+
+def model():
+    g = scg.Graph("m")
+    batch = scg.Plate("batch")
+    x, y = g.data("x", 3, plates=batch), g.data("y", plates=batch, kind="int")
+    w = g.parameter("w", [-0.2, 0.1, 0.4])
+    z = g.sample("z", scg.Bernoulli(logits=x @ w))
+    g.cost("loss", (z - 0.25 * y + x @ w) ** 2)
+    return g
+
+
+def expected(x, w):
+    """The expected cost, in PyTorch."""
+    logits = x @ w
+    p = torch.sigmoid(logits)
+    zero, one = ((z - 0.25 * Y + logits) ** 2 for z in (0.0, 1.0))
+    return (p * one + (1 - p) * zero).mean()
+
+
+@pytest.fixture
+def x():
+    torch.manual_seed(0)
+    return torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+
+
+def compiled(estimator, **options):
+    return scg.compile(model(), estimator, data_grads=("x",), **options)
+
+
+def weights(layer):
+    return layer.get_parameter("w")
+
+
+def test_derivatives_of_parameters_and_inputs(x):
+    layer = module(compiled(scg.Enumeration()))
+    w = weights(layer).detach().clone().requires_grad_()
+    ours = torch.autograd.grad(layer(x=x * x, y=Y) ** 2, [x, weights(layer)])
+    theirs = torch.autograd.grad(expected(x * x, w) ** 2, [x, w])
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
+
+
+def test_a_double_backward_pass(x):
+    layer = module(compiled(scg.Enumeration(), order=2))
+    w = weights(layer).detach().clone().requires_grad_()
+
+    def along(cost, leaves):
+        first = torch.autograd.grad(cost, leaves, create_graph=True)
+        return torch.autograd.grad(sum((g * g).sum() for g in first), leaves)
+
+    ours = along(layer(x=x * x, y=Y) ** 2, [x, weights(layer)])
+    theirs = along(expected(x * x, w) ** 2, [x, w])
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
+    first = module(compiled(scg.Enumeration()))
+    slope = torch.autograd.grad(first(x=x, y=Y), x, create_graph=True)[0]
+    with pytest.raises(scg.CallError, match="order=2"):
+        slope.sum().backward()
+
+
+def test_estimators_learn_and_their_state_is_saved(x):
+    step = compiled(scg.ScoreFunction(scg.baselines.Network(hidden=(4,))), dtype="float32")
+    layer, data = module(step, runs=20), {"x": x.detach(), "y": Y}
+    optimizer = torch.optim.Adam(layer.parameters(), 2e-2)
+    before = layer(seed=1, **data).item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        layer(**data).backward()
+        optimizer.step()
+    assert layer(seed=1, **data).item() < before
+    assert layer.get_parameter("z@out").grad is not None
+    assert layer.get_buffer("z@weight") > 0.9
+    other = module(step, runs=20)
+    other.load_state_dict(layer.state_dict())
+    assert other(seed=3, **data).item() == layer(seed=3, **data).item()
+    layer.eval()
+    kept = layer.get_buffer("z@average").clone()
+    layer(**data)
+    assert layer.get_buffer("z@average") == kept
+
+
+def test_seeds_come_from_pytorch(x):
+    layer = module(compiled(scg.ScoreFunction()))
+    found = []
+    for _ in range(2):
+        torch.manual_seed(4)
+        found.append([layer(x=x, y=Y).item() for _ in range(3)])
+    assert found[0] == found[1] and len(set(found[0])) == 3
+
+
+def test_mistakes_are_errors(x):
+    layer = module(scg.compile(model(), scg.Enumeration()))
+    with pytest.raises(scg.CallError, match=r"data_grads=\('x',\)"):
+        layer(x=x, y=Y)
+    with pytest.raises(scg.CallError, match="missing"):
+        layer(x=x.detach())
+    with pytest.raises(scg.CallError, match=r"call .cpu\(\)"):
+        layer(x=torch.empty(5, 3, device="meta"), y=Y)
+
+
+def test_arrays_are_read_in_place():
+    layer = module(compiled(scg.Enumeration(), dtype="float64"))
+    array = np.ones((5, 3))
+    assert layer(x=torch.from_numpy(array), y=Y).dtype is torch.float64
