@@ -359,6 +359,16 @@ DECLARE = {
         D,
         "scg.init.normal: scale must be a number, got 'wide'; write scg.init.normal(0.01)",
     ),
+    "initializer of a negative scale": (
+        lambda g: scg.init.normal(-1.0),
+        D,
+        "scg.init.normal: scale must not be negative, got -1.0",
+    ),
+    "node named by a list": (
+        lambda g: g.named(["b"]),
+        C,
+        "g.named: name must be a string, got ['b']; write g.named(\"z\")",
+    ),
     "parameter too large": (
         lambda g: g.parameter("v", shape=(10**9, 10**9, 10**9)),
         D,

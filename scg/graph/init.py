@@ -69,6 +69,8 @@ def constant(value: float) -> ConstantValues:
 @checked("scg.init.normal(0.01)", DeclarationError)
 def normal(scale: float = 0.01) -> NormalValues:
     """An initializer of independent normals with mean 0 and standard deviation `scale`."""
+    if scale < 0.0:
+        raise DeclarationError(f"scg.init.normal: scale must not be negative, got {scale}")
     return NormalValues(scale)
 
 

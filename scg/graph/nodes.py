@@ -74,6 +74,7 @@ class NamedNodes:
         finally:
             self.path = before
 
+    @checked('g.named("z")')
     def named(self, name: str) -> Expr:
         """The node of a declared name."""
         found = self.roles.get(name)
