@@ -15,6 +15,7 @@ from scg.verify.quadrature import Integral
 
 _TARGET = 1e-9  # relative to the mean absolute value of an output
 _LOOSE = 1e-7  # the same from three integrals on
+_ROUNDING = 1e-15  # relative to the largest output: differences of outputs are no more exact
 _PILOT = 256  # runs
 _BLOCK = 1 << 21  # outputs in memory
 
@@ -92,16 +93,18 @@ class Integrand:
     def allow(self, size: np.ndarray) -> None:
         """Allow an error that is small against outputs of this size."""
         self.largest = np.maximum(self.largest, size)
-        self.allowed = (_TARGET if self.lines < 3 else _LOOSE) * self.scale(self.largest)
+        target = _TARGET if self.lines < 3 else _LOOSE
+        rounding = _ROUNDING * self.scale(self.largest, least=1.0)
+        self.allowed = np.maximum(target * self.scale(self.largest), rounding)
 
-    def scale(self, size: np.ndarray) -> np.ndarray:
-        """For each number the size of the largest of its output; tiny outputs count less."""
+    def scale(self, size: np.ndarray, least: float = 1e-8) -> np.ndarray:
+        """For each number the size of its output, but `least` of the largest output at least."""
         scales: list[np.ndarray] = []
         for power, named in enumerate(self.named(size)[: 1 + self.squares], start=1):
             each = [np.max(value, initial=0.0) for value in named.values()]
-            least = max([1e-8**power * max(each), np.finfo(float).tiny])
+            floor = max([least**power * max(each), np.finfo(float).tiny])
             for top, (_, _, count) in zip(each, self.keys, strict=True):
-                scales.append(np.full(count, max(top, least)))
+                scales.append(np.full(count, max(top, floor)))
         return np.concatenate(scales)
 
     # --- how many ---------------------------------------------------------------------------------
