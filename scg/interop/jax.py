@@ -3,8 +3,6 @@
 Requires JAX: ``pip install 'scg[jax]'``.
 """
 
-# pyright: reportMissingImports=false
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

@@ -3,8 +3,6 @@
 Requires PyTorch: ``pip install 'scg[torch]'``.
 """
 
-# pyright: reportMissingImports=false
-
 from __future__ import annotations
 
 from collections.abc import Mapping
