@@ -15,7 +15,7 @@ import numpy as np
 from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.plate import Plate
-from scg.ir.walk import topological
+from scg.ir.walk import rebuilt, topological
 from scg.ops.arrange import moveaxis
 from scg.ops.elementwise import multiply, subtract, where
 from scg.ops.gather import gather
@@ -37,9 +37,7 @@ def one_coordinate(roots: Sequence[Expr]) -> list[Expr]:
     env: dict[Expr, Expr] = {}
     changes: dict[Expr, Change | None] = {}
     for expr in topological(roots):
-        args = tuple(env[arg] for arg in expr.args)
-        same = all(a is b for a, b in zip(args, expr.args, strict=True))
-        now = expr if same else expr.op.build(expr.graph, args, expr.attrs)
+        now = rebuilt(expr, env)
         changes[now] = _change(now, changes)
         apart = _apart(now, changes) if now.op is contract else None
         env[expr] = now if apart is None else apart

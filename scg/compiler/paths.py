@@ -18,7 +18,7 @@ Estimators = Mapping[StochasticNode, Estimator]
 MANY_PATHS = 64
 _DRAW_JOINTLY = (
     f"Give one instance of {type(SAMPLED).__name__} to all nodes: "
-    f"scg.compile(g, estimator=scg.{SAMPLED!r}) draws whole paths jointly"
+    f"scg.compile(g, estimator=scg.{SAMPLED!r}) samples whole paths jointly"
 )
 _ENUMERATE_FEWER = (
     'Enumerate fewer nodes: scg.compile(g, {"name": scg.Enumeration()}) leaves the others to the '
@@ -117,8 +117,8 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
     if len(drawn) > 1 and many >= MANY_PATHS:
         lengths = " · ".join(map(str, drawn.values()))
         warn(
-            f"the draws of nodes nest to {lengths} = {many} paths, on each of which the costs "
-            f"below are evaluated. {_DRAW_JOINTLY}",
+            f"the samples of the nodes nest to {lengths} = {many} paths, on each of which the "
+            f"costs below are evaluated. {_DRAW_JOINTLY}",
             PathsWarning,
         )
 

@@ -43,7 +43,7 @@ def _finite_support(node: StochasticNode, view: Assignment) -> str | None:
 
 def _classes(node: StochasticNode, view: Assignment) -> str | None:
     if not issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
-        return f"{family_of(node)} does not draw classes"
+        return f"{family_of(node)} is not a distribution of classes"
     return "it has a single class" if node.declared.classes < 2 else None
 
 
@@ -51,7 +51,7 @@ def _enough_values(node: StochasticNode, view: Assignment) -> str | None:
     count, samples = node.declared.cardinality(), view.estimators[node].samples
     if samples <= count:
         return None
-    return f"its support has {count} values, fewer than the {samples} draws without replacement"
+    return f"its support has {count} values, fewer than the {samples} samples without replacement"
 
 
 def _coordinates(node: StochasticNode, view: Assignment) -> str | None:
@@ -215,7 +215,7 @@ REQUIREMENTS: dict[str, Rule] = {
     "enumerable below": _enumerable_below,
     "enumerable graph": _enumerable,
     "binary values": _of_family(
-        lambda family: issubclass(family, Bernoulli), "does not draw binary values"
+        lambda family: issubclass(family, Bernoulli), "is not a distribution of binary values"
     ),
     "classes": _classes,
     "enough values": _enough_values,

@@ -12,7 +12,7 @@ import numpy as np
 from scg.graph.core import SAMPLE
 from scg.ir.expr import Expr, Operation
 from scg.ir.op import OPS, constant, plate_size
-from scg.ir.walk import topological
+from scg.ir.walk import rebuilt, topological
 from scg.ops.base import broadcast, is_constant
 from scg.ops.elementwise import add, cast, divide, multiply, negative, square, subtract, where
 from scg.ops.gradient import IDENTITIES, box
@@ -220,18 +220,11 @@ def simplify(roots: Sequence[Expr], env: dict[Expr, Expr] | None = None) -> list
     return [env[root] for root in roots]
 
 
-def _on(expr: Expr, env: dict[Expr, Expr]) -> Expr:
-    """Rebuild an expression on its simplified arguments."""
-    args = tuple(env[arg] for arg in expr.args)
-    same = all(a is b for a, b in zip(args, expr.args, strict=True))
-    return expr if same else expr.op.build(expr.graph, args, expr.attrs)
-
-
 def _simplify_one(expr: Expr, env: dict[Expr, Expr]) -> None:
     """Simplify one expression whose arguments are done."""
     trail = [expr]
     expr.graph.origin = expr.origin
-    now = _on(expr, env)
+    now = rebuilt(expr, env)
     while True:
         if now in env:
             now = env[now]
@@ -242,6 +235,6 @@ def _simplify_one(expr: Expr, env: dict[Expr, Expr]) -> None:
             break
         for inner in topological(new.args, known=env):  # a rule may build a small tree: finish it
             _simplify_one(inner, env)
-        now = _on(new, env)
+        now = rebuilt(new, env)
     for one in trail:
         env[one] = now

@@ -74,7 +74,7 @@ class _Words:
     def _samples(self, plate: Plate) -> str:
         assert plate.length is not None
         equal = is_constant(self.first.weights[plate], 1.0 / plate.length)
-        how = "mean over {} draws of {}" if equal else "weighted sum over {} values of {}"
+        how = "mean over {} samples of {}" if equal else "weighted sum over {} values of {}"
         return how.format(plate.length, names(self.first.owners[plate]))
 
 

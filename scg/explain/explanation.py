@@ -141,11 +141,11 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
       where      f = loss, K = 4
       credit     by its score: ℓ(b) = log p(b)
       cost       loss
-      draws      4
+      samples    4
     <BLANKLINE>
     surrogate S =
-          mean over 4 draws of b [ ⊠(ℓ(b)) · loss ]
-        + mean over 4 draws of b [ t(b) ]
+          mean over 4 samples of b [ ⊠(ℓ(b)) · loss ]
+        + mean over 4 samples of b [ t(b) ]
     where t(n), of value 0, is the term that the estimator of node n adds
     """
     plan = surrogate.plan

@@ -97,7 +97,7 @@ class NodeExplanation:
             rows.append(("no credit", f"{names(self.stopped)}: only through stop_gradient"))
         if self.draws > 1:
             joint = f", one sample plate with {names(self.shared)}" if self.shared else ""
-            rows.append(("draws", f"{self.draws}{joint}"))
+            rows.append(("samples", f"{self.draws}{joint}"))
         if self.state:
             rows.append(("state", names(self.state)))
         if self.parameters:

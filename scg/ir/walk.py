@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 
 from scg.ir.expr import Expr
 
@@ -53,8 +53,13 @@ def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
     """
     for expr in order:
         if expr not in env:
-            args = tuple(env[arg] for arg in expr.args)
-            same = all(new is old for new, old in zip(args, expr.args, strict=True))
             expr.graph.origin = expr.origin
-            env[expr] = expr if same else expr.op.build(expr.graph, args, expr.attrs)
+            env[expr] = rebuilt(expr, env)
     return env
+
+
+def rebuilt(expr: Expr, env: Mapping[Expr, Expr]) -> Expr:
+    """The op of an expression on what `env` maps its arguments to."""
+    args = tuple(env[arg] for arg in expr.args)
+    same = all(new is old for new, old in zip(args, expr.args, strict=True))
+    return expr if same else expr.op.build(expr.graph, args, expr.attrs)

@@ -18,7 +18,6 @@ from scg.lazy import cached_property
 from scg.run.binding import Binder, as_runs
 from scg.run.curvature import shapes_of
 from scg.run.guard import Guard
-from scg.run.outcomes import Outcomes, spread
 from scg.run.result import Layout, Nested
 from scg.run.state import checked_state, initial_state
 from scg.seeds.noise import check_seed
@@ -48,19 +47,9 @@ class Runner:
         return Layout(self.plan.unbiased, keys["costs"], keys["grads"], keys["data_grads"], second)
 
     @cached_property
-    def outcomes(self) -> Outcomes:
-        """Runs the program on given noise."""
-        return Outcomes(self.program)
-
-    @cached_property
     def guard(self) -> Guard:
         """Checks the calls of a step that was compiled with ``check_finite=True``."""
         return Guard(self.graph, self.surrogate.first.env, self.program)
-
-    @cached_property
-    def is_plain(self) -> bool:
-        """Whether the program alone makes a result, so that kernels may draw their own noise."""
-        return not self.check_finite
 
     # --- arguments --------------------------------------------------------------------------------
     @cached_property
@@ -90,17 +79,17 @@ class Runner:
     # --- runs -------------------------------------------------------------------------------------
     def at_once(self, runs: int, sizes: Sizes) -> int:
         """How many of some runs :meth:`sampler` takes."""
-        if self.is_plain:
-            return self.program.at_once(runs, sizes)
-        return min(runs, self.program.block_length(sizes))
+        if self.check_finite:
+            return min(runs, self.program.block_length(sizes))
+        return self.program.at_once(runs, sizes)
 
     def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
         """Computes moments of all outputs from a seed and the first of `runs` runs."""
-        if self.is_plain:
+        if not self.check_finite:  # kernels draw their own noise
             return self.program.sampler(values, sizes, runs)
 
         def sample(seed: Any, first: int) -> dict[Any, Any]:
-            noise = self.outcomes.draw(seed, range(first, first + runs), sizes)
+            noise = self.program.draw_noise(seed, range(first, first + runs), sizes)
             return moments(self.on_noise(values, noise, sizes, runs))
 
         return sample
@@ -111,16 +100,22 @@ class Runner:
         """The outputs of blocks of runs of a seed, each with a leading axis of runs."""
         check_seed(seed)
         for block in self.program.blocks(as_runs(runs), sizes):
-            if self.is_plain:
-                yield spread(self.program.sample(values, seed, block, sizes), len(block))
-            else:
-                noise = self.outcomes.draw(seed, block, sizes)
+            if self.check_finite:
+                noise = self.program.draw_noise(seed, block, sizes)
                 yield self.on_noise(values, noise, sizes, len(block))
+            else:
+                yield spread(self.program.sample(values, seed, block, sizes), len(block))
 
     def name_invalid(self, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int) -> None:
         """Repeat the runs of a seed and raise if an argument of a distribution is invalid."""
         for block in self.program.blocks(runs, sizes):
-            self.guard.before(values, self.outcomes.draw(seed, block, sizes), sizes)
+            self.guard.before(values, self.program.draw_noise(seed, block, sizes), sizes)
+
+    def outcomes(
+        self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Sizes, runs: int = 1
+    ) -> dict[Any, np.ndarray]:
+        """The outputs on noise by leaf name, with a leading axis of runs."""
+        return spread(self.program.run(values, noise, sizes), runs)
 
     def on_noise(
         self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Sizes, runs: int
@@ -132,3 +127,12 @@ class Runner:
         if self.check_finite:
             self.guard.after(out, values, noise, sizes)
         return out
+
+
+def spread(out: dict[Any, np.ndarray], runs: int) -> dict[Any, np.ndarray]:
+    """Repeat outputs that depend on no noise over the runs."""
+    runs = max([runs, *map(len, out.values())])
+    return {
+        key: v if len(v) == runs else np.broadcast_to(v, (runs, *v.shape[1:]))
+        for key, v in out.items()
+    }

@@ -14,7 +14,7 @@ from scg.draw.dot import draw_plan
 from scg.engine.blocks import merged, moments, spans
 from scg.errors import CallError, did_you_mean
 from scg.explain.explanation import Explanation, explain
-from scg.run.binding import as_runs, bind
+from scg.run.binding import as_runs, bind, bind_noise
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import as_direction
 from scg.run.result import Nested, Result
@@ -97,7 +97,7 @@ class Step(Runner):
         values, sizes, memory = self.checked(params, data, state)
         if seed is not None and noise is None:
             runs, program = as_runs(runs), self.program
-            if self.is_plain and (runs == 1 or runs == program.at_once(runs, sizes)):
+            if not self.check_finite and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
             else:
                 found = BoundStep(self, values, sizes, memory, runs, self.layout).moments(seed)
@@ -111,7 +111,9 @@ class Step(Runner):
                 if noise is None
                 else "give either seed= or noise=, not both"
             )
-        out = self.on_noise(values, self.outcomes.given(noise, sizes), sizes, 1)
+        out = self.on_noise(
+            values, bind_noise(noise, self.program.noise, sizes, self.program.dtype), sizes, 1
+        )
         return Result(moments(out), len(out["cost",]), memory, self.layout)
 
     @checked("step.bind(params, data={...})")
@@ -177,8 +179,14 @@ class Step(Runner):
         no fixed length.
         """
         _, sizes = bind(self.graph, {}, data, self.program.dtype, needed=set())
-        self.outcomes.check_sizes(sizes)
-        return self.outcomes.draw(seed, range(as_runs(runs)), sizes)
+        for name, leaf in self.program.noise.items():
+            for plate in leaf.plates:
+                if plate not in sizes and plate.length is None:
+                    raise CallError(
+                        f"noise {name!r} lies on plate {plate.name!r}, whose size comes from "
+                        "data: step.noise(seed=1, data={...})"
+                    )
+        return self.program.draw_noise(seed, range(as_runs(runs)), sizes)
 
     @checked("step.hvp(params, vector, seed=1)")
     def hvp(
@@ -275,8 +283,8 @@ class Step(Runner):
         >>> print(step.stages["influence"])
         b influences loss
         >>> print(step.stages["surrogate"])
-        S = mean over 4 draws of b [ ⊠(ℓ(b)) · loss ]
-          + mean over 4 draws of b [ t(b) ]
+        S = mean over 4 samples of b [ ⊠(ℓ(b)) · loss ]
+          + mean over 4 samples of b [ t(b) ]
         """
         found = {
             "graph": self.graph,

@@ -45,7 +45,7 @@ class Integrand:
                     "quadrature needs the precision of float64, and this step computes in "
                     f'{step.program.dtype}: scg.compile(..., dtype="float64")'
                 )
-            noise = step.outcomes.draw(0, range(_PILOT), sizes)
+            noise = step.program.draw_noise(0, range(_PILOT), sizes)
             pilot = self._flat(step.outcomes(values, noise, sizes, _PILOT))
             self.allow(np.mean(np.abs(pilot), axis=0))
 

@@ -78,9 +78,9 @@ def test_many_paths_are_warned_of_where_draws_nest():
     with pytest.warns(scg.PathsWarning) as caught:
         scg.compile(graph, scg.ARMS(4))
     assert str(caught[0].message) == (
-        "the draws of nodes nest to 4 · 4 · 4 = 64 paths, on each of which the costs below are "
-        "evaluated. Give one instance of LeaveOneOut to all nodes: scg.compile(g, "
-        "estimator=scg.LeaveOneOut(samples=4)) draws whole paths jointly"
+        "the samples of the nodes nest to 4 · 4 · 4 = 64 paths, on each of which the costs below "
+        "are evaluated. Give one instance of LeaveOneOut to all nodes: scg.compile(g, "
+        "estimator=scg.LeaveOneOut(samples=4)) samples whole paths jointly"
     )
     with pytest.warns(scg.PathsWarning, match="8 · 8 = 64 paths"):
         scg.compile(chain(2), {"h0": scg.LeaveOneOut(8), "h1": scg.LeaveOneOut(8)})

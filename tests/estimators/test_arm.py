@@ -65,7 +65,9 @@ def test_nodes_of_a_layer_share_a_pair_and_layers_nest():
 
 @pytest.mark.parametrize("make", [scg.ARM, scg.DisARM, scg.ARMS])
 def test_only_binary_values(make):
-    with pytest.raises(scg.EstimatorError, match="does not draw binary values") as caught:
+    with pytest.raises(
+        scg.EstimatorError, match="is not a distribution of binary values"
+    ) as caught:
         scg.compile(classes(), make())
     assert "LeaveOneOut()" in str(caught.value)
 

@@ -249,7 +249,7 @@ def test_gumbel_says_that_it_is_biased_and_is(seed):
 
 
 def test_messages():
-    with pytest.raises(scg.EstimatorError, match="does not draw classes"):
+    with pytest.raises(scg.EstimatorError, match="is not a distribution of classes"):
         scg.compile(binary.graph(), scg.CARMS())
     with pytest.raises(scg.EstimatorError, match="sampling must be"):
         scg.CARMS(sampling="poisson")

@@ -54,7 +54,7 @@ def test_a_plate_must_survive(make):
 @pytest.mark.parametrize("make", [scg.UnorderedSet, scg.SumAndSample])
 def test_no_more_draws_than_values(make):
     g = classes()
-    with pytest.raises(scg.EstimatorError, match="2 values, fewer than the 3 draws"):
+    with pytest.raises(scg.EstimatorError, match="2 values, fewer than the 3 samples"):
         scg.compile(g, {"x": scg.ScoreFunction(), "y": make(3)})
 
 

@@ -129,7 +129,7 @@ def test_weights_and_nested_plates_in_words():
     g = layers()
     choice = {"a": scg.Enumeration(), "b": Score(), "c": scg.LeaveOneOut(samples=3)}
     e = scg.compile(g, choice).explain()
-    over_a, over_c = "weighted sum over 2 values of a", "mean over 3 draws of c"
+    over_a, over_c = "weighted sum over 2 values of a", "mean over 3 samples of c"
     assert e.surrogate[0] == f"mean over batch of {over_a} of {over_c} [ ⊠(ℓ(b) + ℓ(c)) · each ]"
     assert e.surrogate[3:] == (f"sum over batch of {over_a} of {over_c} [ ⊠(ℓ(b)) · t(c) ]",)
     assert "where t(n), of value 0" in str(e)
@@ -140,7 +140,7 @@ def test_weights_and_nested_plates_in_words():
 @pytest.mark.parametrize(
     ("estimator", "words"),
     [
-        (scg.LeaveOneOut(samples=3), "mean over 3 draws of a"),
+        (scg.LeaveOneOut(samples=3), "mean over 3 samples of a"),
         (scg.Enumeration(), "weighted sum over 2 values of a"),
     ],
     ids=str,
@@ -204,7 +204,7 @@ def test_paths_and_evaluations(estimator, paths, evaluations):
 def test_joint_plates_state_and_own_parameters():
     e = scg.compile(chain(), scg.LeaveOneOut(samples=4)).explain()
     assert [n.shared for n in e.nodes] == [("b",), ("a",)]
-    assert "draws      4, one sample plate with b" in str(e)
+    assert "samples    4, one sample plate with b" in str(e)
     step = scg.compile(chain(), Score(baseline=scg.baselines.Network(hidden=(2,))))
     e = step.explain()
     for n in e.nodes:
