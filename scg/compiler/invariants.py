@@ -1,7 +1,7 @@
-"""Invariants: what must hold of the product of each pass, checked where ``SCG_CHECK=1`` is set.
+"""Invariants: rules for the product of each pass, which are checked where ``SCG_CHECK=1`` is set.
 
-A rule takes a product and yields each node that breaks it, with what is wrong there. The tests run
-with all rules; users' steps do without, because the rules take about as long as the passes.
+A rule takes a product, and yields each node that breaks it with the fault there. The tests run
+with all rules; the steps of users do not, to save their time.
 """
 
 from __future__ import annotations
@@ -55,19 +55,9 @@ def checks_are_on() -> bool:
 
 
 def check(name: str, product: Any) -> None:
-    """Raise if the product of a pass breaks one of its rules; only where ``SCG_CHECK=1`` is set.
+    """Raise if the product of a pass breaks a rule, where ``SCG_CHECK=1`` is set.
 
-    Parameters
-    ----------
-    name : {"analyse", "plan", "surrogate", "differentiate", "simplify", "schedule"}
-        The pass.
-    product : object
-        What it made.
-
-    Raises
-    ------
-    CompilerError
-        It names the pass, the rule and the first node that breaks it.
+    The CompilerError names the pass, the rule and the first node that breaks it.
     """
     if not checks_are_on():
         return

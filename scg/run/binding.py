@@ -191,6 +191,17 @@ def bind_noise(
     return checked
 
 
+def check_noise_sizes(leaves: Mapping[str, Expr], sizes: Mapping[Plate, int]) -> None:
+    """Raise if noise lies on a plate whose size is not known."""
+    for name, leaf in leaves.items():
+        for plate in leaf.plates:
+            if plate not in sizes and plate.length is None:
+                raise CallError(
+                    f"noise {name!r} lies on plate {plate.name!r}, whose size comes from data: "
+                    "step.noise(seed=1, data={...})"
+                )
+
+
 def as_runs(runs: Any) -> int:
     """A number of runs, checked."""
     if type(runs) is int and 0 < runs <= MOST_RUNS:

@@ -10,8 +10,9 @@ import numpy as np
 
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
-from scg.engine.blocks import Sampling, moments
+from scg.engine.blocks import Sampling, merged, moments, spans
 from scg.engine.program import Program
+from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate
 from scg.lazy import cached_property
@@ -35,6 +36,11 @@ class Runner:
     program: Program
     curvature: Program | None = None
     check_finite: bool = False
+
+    @property
+    def source(self) -> str:
+        """The text of the compiled kernels; empty with ``backend="numpy"``."""
+        return self.program.source
 
     @cached_property
     def layout(self) -> Layout:
@@ -76,6 +82,18 @@ class Runner:
                 values[f"{node}@{name}"] = value.astype(self.program.dtype, copy=False)
         return values, sizes, memory
 
+    def with_keywords(
+        self, data: Mapping[str, Any] | None, by_name: dict[str, Any], options: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """The data of a call with those given by keyword, among which are misspelt options."""
+        for name in by_name:
+            near = did_you_mean(name, options)
+            if near and name not in self.graph.data_nodes:
+                raise CallError(f"a step has no argument {name!r}{near}")
+            if name in (data or {}):
+                raise CallError(f"data {name!r} is given twice: in data= and by keyword")
+        return {**(data or {}), **by_name}
+
     # --- runs -------------------------------------------------------------------------------------
     def at_once(self, runs: int, sizes: Sizes) -> int:
         """How many of some runs :meth:`sampler` takes."""
@@ -105,6 +123,16 @@ class Runner:
                 yield self.on_noise(values, noise, sizes, len(block))
             else:
                 yield spread(self.program.sample(values, seed, block, sizes), len(block))
+
+    def products(
+        self, curvature: Program, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int
+    ) -> dict[str, np.ndarray]:
+        """The mean product of the Hessian and a direction, which is among the values."""
+        found = merged(
+            (block, curvature.sampler(values, sizes, len(block))(seed, block.start))
+            for block in spans(runs, curvature.at_once(runs, sizes))
+        )
+        return {key[1]: np.array(value) for key, value in found.items() if key[0] == "hessian"}
 
     def name_invalid(self, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int) -> None:
         """Repeat the runs of a seed and raise if an argument of a distribution is invalid."""

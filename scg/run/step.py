@@ -11,10 +11,10 @@ import numpy as np
 
 from scg.arguments import checked, kind
 from scg.draw.dot import draw_plan
-from scg.engine.blocks import merged, moments, spans
-from scg.errors import CallError, did_you_mean
+from scg.engine.blocks import moments
+from scg.errors import CallError
 from scg.explain.explanation import Explanation, explain
-from scg.run.binding import as_runs, bind, bind_noise
+from scg.run.binding import as_runs, bind, bind_noise, check_noise_sizes
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import as_direction
 from scg.run.result import Nested, Result
@@ -93,7 +93,7 @@ class Step(Runner):
                 "a step takes its other arguments by name: step(params, seed=1, data={...})"
             )
         if by_name:
-            data = self._with(data, by_name, ("seed", "runs", "data", "state", "noise"))
+            data = self.with_keywords(data, by_name, ("seed", "runs", "data", "state", "noise"))
         values, sizes, memory = self.checked(params, data, state)
         if seed is not None and noise is None:
             runs, program = as_runs(runs), self.program
@@ -161,7 +161,7 @@ class Step(Runner):
         if "seed" in by_name:
             raise CallError("step.bind takes no seed: fast = step.bind(params), then fast(seed)")
         if by_name:
-            data = self._with(data, by_name, ("runs", "data", "state"))
+            data = self.with_keywords(data, by_name, ("runs", "data", "state"))
         return BoundStep(self, *self.checked(params, data, state), as_runs(runs), self.layout)
 
     @checked("step.init(seed=0)")
@@ -179,13 +179,7 @@ class Step(Runner):
         no fixed length.
         """
         _, sizes = bind(self.graph, {}, data, self.program.dtype, needed=set())
-        for name, leaf in self.program.noise.items():
-            for plate in leaf.plates:
-                if plate not in sizes and plate.length is None:
-                    raise CallError(
-                        f"noise {name!r} lies on plate {plate.name!r}, whose size comes from "
-                        "data: step.noise(seed=1, data={...})"
-                    )
+        check_noise_sizes(self.program.noise, sizes)
         return self.program.draw_noise(seed, range(as_runs(runs)), sizes)
 
     @checked("step.hvp(params, vector, seed=1)")
@@ -241,12 +235,8 @@ class Step(Runner):
         names = [*self.layout.second, *(name for name, _ in self.layout.data_grads)]
         shapes = {name: np.shape(values[name]) for name in names}
         values |= as_direction(shapes, vector, self.program.dtype)
-        length = self.curvature.at_once(as_runs(runs), sizes)
-        found = merged(
-            (block, self.curvature.sampler(values, sizes, len(block))(seed, block.start))
-            for block in spans(runs, length)
-        )
-        return {name: np.array(found["hessian", name]) for name in names}
+        found = self.products(self.curvature, values, sizes, seed, as_runs(runs))
+        return {name: found[name] for name in names}
 
     def explain(self) -> Explanation:
         """Explanation of the estimator and the term of each node; ``print`` it."""
@@ -254,7 +244,15 @@ class Step(Runner):
 
     @checked('step.draw("surrogate.svg")')
     def draw(self, path: str | PathLike[str] | None = None, *, level: str = "surrogate") -> Any:
-        """Draw the "surrogate" or the "schedule"; see :mod:`scg.draw.dot` and `schedule`."""
+        """Picture of the model with its estimators, or of the table of a compiled step.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            A file to write: .svg, .png, .pdf, or .dot for the text.
+        level : {"surrogate", "schedule"}
+            The model, or the entries that the engine runs.
+        """
         if level == "surrogate":
             return draw_plan(self.plan, path)
         if level != "schedule":
@@ -298,11 +296,6 @@ class Step(Runner):
             found |= {"schedule": table.schedule, "table": table}
         return found
 
-    @property
-    def source(self) -> str:
-        """The text of the compiled kernels; empty with ``backend="numpy"``."""
-        return self.program.source
-
     @checked("step.profile(params)")
     def profile(
         self,
@@ -324,15 +317,3 @@ class Step(Runner):
             raise CallError('only a compiled step has a profile: scg.compile(g, backend="numba")')
         values, sizes, _ = self.checked(params, data, state)
         return self.program.profile(values, seed, sizes, rounds)
-
-    def _with(
-        self, data: Mapping[str, Any] | None, by_name: dict[str, Any], options: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Add data that are given by keyword, where a misspelt option ends up, too."""
-        for name in by_name:
-            near = did_you_mean(name, options)
-            if near and name not in self.graph.data_nodes:
-                raise CallError(f"a step has no argument {name!r}{near}")
-            if name in (data or {}):
-                raise CallError(f"data {name!r} is given twice: in data= and by keyword")
-        return {**(data or {}), **by_name}
