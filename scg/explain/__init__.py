@@ -1,6 +1,1 @@
-"""Explain: which term was attached to which stochastic node, and why, in words."""
-
-from scg.explain.explanation import Explanation, explain
-from scg.explain.node import Credit, NodeExplanation
-
-__all__ = ["Credit", "Explanation", "NodeExplanation", "explain"]
+"""Explain: the estimator and the term of each stochastic node, and the reasons, in words."""

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from scg.arguments import MASKED, masked
-from scg.engine.interpreter import full
+from scg.engine.interpreter import Interpreter, full
 from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.run.checks import check_empty, check_given, checks_of
-from scg.run.computed import Computed
 
 #: Most runs of one seed.
 MOST_RUNS = 2**32
@@ -46,7 +45,8 @@ class Binder:
         self._plates = graph.plates
         self._sizes = {p: p.length for p in self._plates if p.length is not None}
         checks = checks_of(graph)
-        self._given, self._computed = checks.given, Computed(checks.computed, dtype)
+        self._given, self._computed = checks.given, checks.computed
+        self._computes = Interpreter(dict(enumerate(c.node for c in checks.computed)), dtype)
 
     def bind(
         self,
@@ -86,8 +86,21 @@ class Binder:
                 check_empty(self.graph, sizes)
         if self._given:
             check_given(self._given, values)
-        self._computed(values)
+        if self._computed:
+            self._check_computed(values)
         return values, sizes
+
+    def _check_computed(self, values: Mapping[str, np.ndarray]) -> None:
+        """Check arguments such as the scale of Normal(0, s − 3), if all parameters are there.
+
+        Where data or samples decide arguments, or many operations, they are checked if a cost is
+        NaN, and with ``check_finite``.
+        """
+        leaves = {leaf: values.get(leaf.attrs["name"]) for leaf in self._computes.leaves}
+        if all(x is not None for x in leaves.values()):
+            found = self._computes.run(leaves, {})
+            for i, check in enumerate(self._computed):
+                check(found[i])
 
 
 def _measure(

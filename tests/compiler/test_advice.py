@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scg
-from scg.compiler import paths
+from scg.compiler import paths, requirements
 
 
 def chain(length):
@@ -128,6 +128,18 @@ def test_the_automatic_choice_counts_paths_once(monkeypatch):
     g.cost("last", x * 1.0)
     with pytest.raises(scg.EstimatorError, match=r"node 'x' .* Normal has no finite support"):
         scg.compile(g, {"x": scg.Enumeration()}, backend="numpy")
+
+
+def test_requirements_look_at_each_node_once_for_all_nodes(monkeypatch):
+    """LocalExpectation asks of all nodes below a node, and SelfCritical, too."""
+    calls = []
+    real = requirements.draws_of
+    monkeypatch.setattr(requirements, "draws_of", lambda *args: calls.append(1) or real(*args))
+    graph = chain(40)
+    last = scg.ScoreFunction(scg.baselines.SelfCritical())
+    choice = {name: scg.LocalExpectation() for name in graph.stochastic} | {"h39": last}
+    scg.compile(graph, choice, backend="numpy")
+    assert 0 < len(calls) <= 3 * len(graph.stochastic)
 
 
 def test_counts_of_thousands_of_digits_are_powers_of_ten():
