@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +26,7 @@ class NodeNoise:
     graph: CoreGraph
     node: str
     plates: Plates
-    plate_factory: Any
+    plate_factory: Callable[[int], Plate] | None  #: Makes the sample plate; None without one.
     memory: NodeMemory
     names: dict[str, Any] = field(default_factory=dict)
 
@@ -54,6 +55,7 @@ class NodeNoise:
 
     def plate(self, length: int) -> Plate:
         """The sample plate of the node's estimator."""
+        assert self.plate_factory is not None
         return self.plate_factory(length)
 
     def on(self, plate: Plate) -> NodeNoise:

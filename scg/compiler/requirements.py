@@ -13,6 +13,9 @@ from scg.errors import EstimatorError, UnsupportedError
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
 
+#: Selects nodes that have to do with one.
+Which = Callable[[StochasticNode, Assignment], Members[StochasticNode]]
+
 PATH_LIMIT = 1024
 #: Numbers of a node at all values of one coordinate each.
 ELEMENTS = 1 << 27
@@ -119,9 +122,21 @@ def _surviving_plates(node: StochasticNode, view: Assignment) -> str | None:
 
 
 # --- of other nodes -------------------------------------------------------------------------------
-def _mean_field(node: StochasticNode, view: Assignment) -> str | None:
-    nodes = view.influence.nodes.only(node) | view.related[node]
-    return view.lacking(_no_mean, nodes)
+def _of_nodes(which: Which, rule: Rule) -> Rule:
+    """A requirement on other nodes, each of which must meet a rule."""
+    return lambda node, view: view.lacking(rule, which(node, view))
+
+
+def _itself_and_below(node: StochasticNode, view: Assignment) -> Members[StochasticNode]:
+    return view.influence.below[node]
+
+
+def _strictly_below(node: StochasticNode, view: Assignment) -> Members[StochasticNode]:
+    return view.influence.below[node] - view.influence.nodes.only(node)
+
+
+def _with_related(node: StochasticNode, view: Assignment) -> Members[StochasticNode]:
+    return view.influence.nodes.only(node) | view.related[node]
 
 
 def _no_mean(node: StochasticNode, view: Assignment) -> str | None:
@@ -131,18 +146,10 @@ def _no_mean(node: StochasticNode, view: Assignment) -> str | None:
     return f"node {node.name!r} ({family_of(node)}) has no mean to put in its place"
 
 
-def _modes_below(node: StochasticNode, view: Assignment) -> str | None:
-    return view.lacking(_no_mode, view.influence.below[node])
-
-
 def _no_mode(node: StochasticNode, view: Assignment) -> str | None:
     if node.attrs["family"].supports("mode"):
         return None
     return f"node {node.name!r} ({family_of(node)}) has no mode"
-
-
-def _densities_below(node: StochasticNode, view: Assignment) -> str | None:
-    return view.lacking(_no_density, _strictly_below(node, view))
 
 
 def _no_density(node: StochasticNode, view: Assignment) -> str | None:
@@ -172,17 +179,9 @@ def _not_relaxed(node: StochasticNode, view: Assignment) -> str | None:
     return f"node {node.name!r} below it ({family_of(node)}) has no relaxation"
 
 
-def _strictly_below(node: StochasticNode, view: Assignment) -> Members[StochasticNode]:
-    return view.influence.below[node] - view.influence.nodes.only(node)
-
-
 def _not_summed(node: StochasticNode, view: Assignment) -> str | None:
     reason = _finite_support(node, view) or _surviving_plates(node, view)
     return reason and f"node {node.name!r} cannot be averaged over exactly: {reason}"
-
-
-def _enumerable_below(node: StochasticNode, view: Assignment) -> str | None:
-    return view.lacking(_not_summed, view.influence.below[node])
 
 
 def _enumerable(node: StochasticNode, view: Assignment) -> str | None:
@@ -199,8 +198,8 @@ REQUIREMENTS: dict[str, Rule] = {
     "continuous paths": _continuous_paths,
     "differentiable costs": _differentiable_costs,
     "mean": _supporting("mean", "has no mean"),
-    "mean field": _mean_field,
-    "modes below": _modes_below,
+    "mean field": _of_nodes(_with_related, _no_mean),
+    "modes below": _of_nodes(_itself_and_below, _no_mode),
     "finite support": _finite_support,
     "surviving plates": _surviving_plates,
     "relaxation": _supporting("relax", "has no relaxation"),
@@ -211,8 +210,8 @@ REQUIREMENTS: dict[str, Rule] = {
     "smooth relaxations": _smooth_relaxations,
     "coordinates": _coordinates,
     "weak derivatives": _weak_derivatives,
-    "densities below": _densities_below,
-    "enumerable below": _enumerable_below,
+    "densities below": _of_nodes(_strictly_below, _no_density),
+    "enumerable below": _of_nodes(_itself_and_below, _not_summed),
     "enumerable graph": _enumerable,
     "binary values": _of_family(
         lambda family: issubclass(family, Bernoulli), "is not a distribution of binary values"

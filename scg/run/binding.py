@@ -19,20 +19,6 @@ from scg.run.checks import check_empty, check_given, checks_of
 MOST_RUNS = 2**32
 
 
-def bind(
-    graph: CoreGraph,
-    params: Mapping[str, Any],
-    data: Mapping[str, Any] | None,
-    dtype: Any,
-    needed: set[str] | None = None,
-) -> tuple[dict[str, np.ndarray], dict[Plate, int]]:
-    """Parameters and data as checked arrays, and the size of each plate.
-
-    The names in `needed` must be there; by default all declared ones.
-    """
-    return Binder(graph, dtype).bind(params, data, needed)
-
-
 class Binder:
     """Checks calls against a graph as it is now; all floats become `dtype`."""
 
@@ -54,7 +40,10 @@ class Binder:
         data: Mapping[str, Any] | None,
         needed: set[str] | None = None,
     ) -> tuple[dict[str, np.ndarray], dict[Plate, int]]:
-        """Parameters and data as checked arrays, and the size of each plate."""
+        """Parameters and data as checked arrays, and the size of each plate.
+
+        The names in `needed` must be there; by default all declared ones.
+        """
         dtype = self.dtype
         values: dict[str, np.ndarray] = {}
         for name, node in _matched("parameter", self._params, params, needed).items():

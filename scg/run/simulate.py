@@ -20,7 +20,7 @@ from scg.ir.op import DATA, PARAMETER, intern
 from scg.ir.walk import rewrite, topological
 from scg.ops.gradient import IDENTITIES
 from scg.ops.reductions import expand
-from scg.run.binding import bind
+from scg.run.binding import Binder
 from scg.seeds.noise import check_seed
 
 Drawer = Callable[[int | tuple[int, ...]], dict[str, np.ndarray]]
@@ -147,7 +147,7 @@ def _prepared(
     held = {name: _intervened(graph, name) for name in do}
     program = Program(_forward(graph, _wanted(graph, nodes), held), backend=backend)
     needed = {leaf.attrs["name"] for leaf in program.leaves if leaf.op in (PARAMETER, DATA)}
-    values, sizes = bind(graph, params, data, program.dtype, needed=needed)
+    values, sizes = Binder(graph, program.dtype).bind(params, data, needed)
     _check_sizes(program, sizes)
     for name, node in held.items():
         values[f"do@{name}"] = _value(name, node, do[name], sizes)

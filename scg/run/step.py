@@ -14,7 +14,7 @@ from scg.draw.dot import draw_plan
 from scg.engine.blocks import moments
 from scg.errors import CallError
 from scg.explain.explanation import Explanation, explain
-from scg.run.binding import as_runs, bind, bind_noise, check_noise_sizes
+from scg.run.binding import Binder, as_runs, bind_noise, check_noise_sizes
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import as_direction
 from scg.run.result import Nested, Result
@@ -178,7 +178,7 @@ class Step(Runner):
         Use it to give two steps the same noise. `data` determines the sizes of plates that have
         no fixed length.
         """
-        _, sizes = bind(self.graph, {}, data, self.program.dtype, needed=set())
+        _, sizes = Binder(self.graph, self.program.dtype).bind({}, data, needed=set())
         check_noise_sizes(self.program.noise, sizes)
         return self.program.draw_noise(seed, range(as_runs(runs)), sizes)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.errors import CallError, CheckpointError
-from scg.run.binding import bind
+from scg.run.binding import Binder
 from scg.run.step import Step
 from scg.seeds.noise import check_seed
 from scg.train.batches import Transform
@@ -172,6 +172,6 @@ def fit(
 def _start(step: Step, params: Mapping[str, Any] | None, seed: Any) -> Snapshot:
     """Return where a run begins, its parameters being those that the graph declares."""
     given = step.graph.init(seed) if params is None else params
-    bind(step.graph, given, {}, step.program.dtype, needed=set(step.graph.parameters))
+    Binder(step.graph, step.program.dtype).bind(given, {}, needed=set(step.graph.parameters))
     values = {name: np.asarray(value) for name, value in given.items()}
     return Snapshot(0, values, step.init(seed), OptimizerState(), OptimizerState())

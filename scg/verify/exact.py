@@ -28,7 +28,7 @@ from scg.lazy import cached_property
 from scg.ops.elementwise import equal, exp, log, possible, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
-from scg.run.binding import bind
+from scg.run.binding import Binder
 from scg.run.curvature import assemble, directional, hessian, shapes_of
 from scg.run.finish import finish
 
@@ -113,7 +113,7 @@ def exact(
     0.125
     """
     enumeration = Enumerated(graph)
-    values, sizes = bind(graph, params, data, np.float64)
+    values, sizes = Binder(graph, np.float64).bind(params, data)
     total = enumeration.total(enumeration.program, values, sizes)
     return Exact(
         cost=float(sum(total["costs", name] for name in graph.costs)),
