@@ -24,7 +24,7 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Reach:
-    """What holds for *all* paths between an expression and each member of a set."""
+    """Properties of *all* paths between an expression and each member of a set."""
 
     sep: frozenset[Plate]  #: The plates that survive on every path: no op on it reduces them.
     open: bool  #: Whether some path has no ``stop_gradient``.
@@ -92,7 +92,7 @@ class Influence:
 
     @cached_property
     def ancestors(self) -> dict[Expr, tuple[Reach, ...]]:
-        """The stochastic ancestors of each expression, by what holds on all paths from them."""
+        """The stochastic ancestors of each expression, with the properties of all paths."""
         found: dict[Expr, tuple[Reach, ...]] = {}
         for expr in self.order:
             paths: list[Reach] = []
@@ -107,7 +107,7 @@ class Influence:
 
     @cached_property
     def downstream(self) -> dict[Expr, tuple[Reach, ...]]:
-        """The costs that each expression influences, by what holds on all paths to them."""
+        """The costs that each expression influences, with the properties of all paths."""
         paths: dict[Expr, list[Reach]] = {expr: [] for expr in self.order}
         for cost in self.costs:
             own = Reach(frozenset(cost.node.plates), True, False, self.costs.only(cost))

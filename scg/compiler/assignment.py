@@ -1,4 +1,4 @@
-"""Assignment: what the requirements of estimators look at, each computed once for a whole graph."""
+"""Assignment: properties of planned graphs that requirements read, each computed in one pass."""
 
 from __future__ import annotations
 

@@ -28,22 +28,23 @@ Outputs = Mapping[Any, Expr]
 
 
 class HasOrder(Protocol):
-    """What a rule looks at in a :class:`scg.schedule.schedule.Schedule`."""
+    """The part of a :class:`scg.schedule.schedule.Schedule` that a rule reads."""
 
     order: Any  #: the arrays that each entry reads and writes
     outputs: Mapping[Any, Expr]
     views: Mapping[Expr, Any]
 
 
-RULES: dict[str, list[tuple[str, Callable[[Any], Iterator[Broken]]]]] = {}
+Rule = Callable[[Any], Iterator[Broken]]
+#: What the rules for each pass say, and the functions that check them.
+RULES: dict[str, list[tuple[str, Rule]]] = {}
 
 
-def rule(*passes: str, says: str) -> Callable[[Callable[[Any], Iterator[Broken]]], Any]:
-    """Make a function a rule for the products of passes."""
+def rule(name: str, says: str) -> Callable[[Rule], Rule]:
+    """Make a function a rule for the products of a pass."""
 
-    def registered(function: Callable[[Any], Iterator[Broken]]) -> Any:
-        for name in passes:
-            RULES.setdefault(name, []).append((says, function))
+    def registered(function: Rule) -> Rule:
+        RULES.setdefault(name, []).append((says, function))
         return function
 
     return registered

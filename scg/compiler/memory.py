@@ -1,4 +1,4 @@
-"""What estimators keep: their own parameters and state at a node, as leaves of the program."""
+"""Memory: the own parameters and the state of an estimator at a node, as leaves of the program."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NodeMemory:
         return self._leaf(name, shape, lambda rng: np.full(shape, initial))
 
     def update(self, name: str, value: Expr | float) -> None:
-        """Set what a state will be after this call."""
+        """Set the value of a state after this call."""
         self.updates[name] = value if isinstance(value, Expr) else constant(self.graph, value)
 
     def loss(self, value: Expr) -> None:

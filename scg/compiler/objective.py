@@ -22,7 +22,7 @@ def reduction(plate: Plate, cost: Expr | None = None) -> str:
 
 
 def contribution(cost: Expr, value: Expr) -> Expr:
-    """w_c · c: what one element of a cost contributes to the objective."""
+    """w_c · c, the contribution of one element of a cost to the objective."""
     for plate in cost.plates:
         if reduction(plate, cost) == "mean":
             value = value / plate_size(value.graph, plate)

@@ -27,7 +27,7 @@ _ENUMERATE_FEWER = (
 
 
 def plate_keys(influence: Influence, estimators: Estimators) -> dict[StochasticNode, object]:
-    """What identifies the sample plate of each node: nodes with one key share a plate.
+    """The key of the sample plate of each node: nodes with one key share a plate.
 
     It is the node itself; the estimator instance where this samples whole paths jointly; or the
     instance and the layer where its samples are coupled. The layer is the number of nodes of the

@@ -1,4 +1,4 @@
-"""Plan: give each stochastic node an estimator, and say why; refuse what does not fit."""
+"""Plan: an estimator and a reason for each stochastic node, or an error where one does not fit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Plan:
         return all(estimator.unbiased for estimator in self.estimators.values())
 
     def plate_key(self, node: StochasticNode) -> object:
-        """What identifies the sample plate of a node; see :func:`plate_keys`."""
+        """The key of the sample plate of a node; see :func:`plate_keys`."""
         return self._keys[node]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What an estimator may require of a node and of the paths to its costs, each by one rule."""
+"""Requirements of estimators on a node and on the paths to its costs, each checked by a rule."""
 
 from __future__ import annotations
 

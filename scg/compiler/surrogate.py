@@ -38,7 +38,7 @@ from scg.ops.gradient import box
 
 @dataclass
 class Term:
-    """What one node adds to the surrogate."""
+    """The sample and the terms of one node."""
 
     node: StochasticNode
     draw: Draw

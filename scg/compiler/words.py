@@ -35,7 +35,7 @@ def summands(
 
 
 class _Words:
-    """What all summands have in common."""
+    """Common parts of all summands."""
 
     def __init__(self, first: FirstRun):
         self.first, nodes = first, first.influence.nodes

@@ -24,7 +24,7 @@ from scg.ir.expr import StochasticNode
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a step does and why; ``print`` it.
+    """Estimators, terms and credit of a compiled graph, with the reasons; ``print`` it.
 
     Attributes
     ----------

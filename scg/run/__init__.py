@@ -1,1 +1,1 @@
-"""Run: what a user calls, from arguments that are checked to results that are arranged."""
+"""Run: steps and simulations, from checked arguments to results."""

@@ -128,7 +128,7 @@ def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:
             check(x, None if check.mask is None else values.get(check.mask.attrs["name"]))
 
 
-# --- what depends on the sizes of plates ----------------------------------------------------------
+# --- plates without elements --------------------------------------------------------------------
 def check_empty(graph: CoreGraph, sizes: Mapping[Plate, int]) -> None:
     """Raise if the costs need a mean or a maximum over a plate without elements; a sum is zero."""
     for name, cost in graph.costs.items():

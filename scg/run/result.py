@@ -1,4 +1,4 @@
-"""A result: what one call of a step returns."""
+"""Result: the estimates that one call of a step returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEW = 4
 
 
 class Layout(NamedTuple):
-    """What all results of a step have in common."""
+    """Properties that all results of a step share."""
 
     unbiased: bool  #: Whether all estimators are unbiased.
     costs: list[tuple[str, Any]]  #: The costs, each with the key of its output.
@@ -27,7 +27,7 @@ class Layout(NamedTuple):
 
 
 class Result:
-    """What one call of a step returns, averaged over its runs.
+    """Estimates of the cost and its gradients, averaged over the runs of one call of a step.
 
     Attributes are read from arrays that the next call of a bound step overwrites: copy what you
     keep. ``runs`` is the number of runs.

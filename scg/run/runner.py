@@ -28,7 +28,7 @@ Sizes = Mapping[Plate, int]
 
 @dataclass(repr=False)
 class Runner:
-    """What a step is made of, and how it runs; users call its subclass :class:`Step`."""
+    """The products that a step consists of, and their runs; users call its subclass `Step`."""
 
     graph: CoreGraph
     plan: Plan
@@ -44,7 +44,7 @@ class Runner:
 
     @cached_property
     def layout(self) -> Layout:
-        """What all results have in common."""
+        """Properties that all results share."""
         keys: dict[str, list[tuple[str, Any]]] = {"costs": [], "grads": [], "data_grads": []}
         for key in self.program.outputs:
             if key[0] in keys:

@@ -1,4 +1,4 @@
-"""The state of a step's estimators: its initial values, and checks of what a call gives."""
+"""The state of a step's estimators: its initial values, and checks of a given state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A compiled step: what a user calls."""
+"""Step: the compiled graph that users call."""
 
 from __future__ import annotations
 
