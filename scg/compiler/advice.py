@@ -39,8 +39,8 @@ def warn_of(influence: Influence, estimators: Mapping[StochasticNode, Estimator]
         name = type(estimator).__name__
         if not estimator.unbiased and not estimator.allow_biased:
             warn(
-                f"node {node.name!r}: {name} is a biased estimator; pass allow_biased=True to say "
-                "that you know",
+                f"node {node.name!r}: {name} is a biased estimator: its mean is not the gradient. "
+                f"To use it without this warning, write {name}(..., allow_biased=True)",
                 BiasWarning,
             )
         for reach in influence.downstream[node]:
@@ -53,6 +53,7 @@ def warn_of(influence: Influence, estimators: Mapping[StochasticNode, Estimator]
                 )
                 warn(
                     f"node {node.name!r} reaches cost {names} both through stop_gradient and "
-                    f"without it: {consequence}; the two differ",
+                    f"without it: {consequence}, and the two differ. Stop all paths or none to "
+                    "make them agree",
                     StopWarning,
                 )
