@@ -150,7 +150,7 @@ BROKEN = {
     term_for_a_cost_above: ("surrogate", "a term is about", "'b' .* for cost 'early'"),
     term_on_a_foreign_plate: ("surrogate", "a term is about", "'b' .* on plate 'q'"),
     a_node_that_is_left: ("surrogate", "replaced by its sample", "'a' .* is left"),
-    gradient_on_a_plate: ("differentiate", "the shape of its parameter", "'t' .* on p"),
+    gradient_on_a_plate: ("differentiate", "the shape and the plates", "'t' .* on p"),
     a_stop_that_is_left: ("simplify", "stops, marks and boxes", r"stop\(\.\.\.\) .* is left"),
     two_leaves_of_one_name: ("simplify", "names of their own", "'b/u' .* has the name of"),
     another_shape_than_inferred: ("simplify", "that the ops infer", r"\(4,\) is inferred .* \(\)"),
