@@ -123,8 +123,8 @@ class _Writer:
         ]
 
     # --- operands -------------------------------------------------------------------------------
-    def _word(self, kind: str, axes: Axes | None, along: tuple[Axis, ...]) -> str:
-        self.words.append(Word(kind, axes, along))
+    def _word(self, kind: str, axes: Axes | None, along: tuple[Axis, ...], value: int = 0) -> str:
+        self.words.append(Word(kind, axes, along, value))
         return f"word(table, {len(self.words) - 1})"
 
     def _address(self, axes: Axes) -> None:
@@ -208,11 +208,8 @@ class _Writer:
             self._row(item)
             return
         if item.kind != "map":
-            value = self._argument(item, 0, item.expr.kind)
-            if item.kind == "join":
-                self._write(item.to, value)
-            else:
-                self._reduce(item, value)
+            finish = self._reduce if item.kind == "reduce" else self._write
+            finish(item, self._argument(item, 0, item.expr.kind))
             return
         name = self.inside[item.expr]
         kinds = _argument_kinds(item.expr)
@@ -222,7 +219,7 @@ class _Writer:
         terms = {"code": code, "zero": f"{code}(0)", "one": f"{code}(1)", **item.expr.attrs}
         inner.append(f"{name} = {text.format(*args, **terms)}")
         if item in self.loop.stored:
-            self._write(item.to, name)
+            self._write(item, name)
 
     def _row(self, item: Item) -> None:
         """Call a row function, whose operands may overlap any other."""
@@ -237,10 +234,8 @@ class _Writer:
             return
         arguments = [self._here(axes) for axes in (item.to, *item.args)]
         for number in item.numbers:
-            self.words.append(Word("number", None, (), number))
-            arguments.append(f"c{len(self.words) - 1}")
-            line = f"{arguments[-1]} = word(table, {len(self.words) - 1})"
-            self.start[0].append(line)
+            arguments.append(f"c{len(self.words)}")
+            self.start[0].append(f"{arguments[-1]} = {self._word('number', None, (), number)}")
         call = f"row_{row.function}_{code}({', '.join(arguments)})"
         self.start[self.depth].append(call)
 
@@ -260,7 +255,8 @@ class _Writer:
             f"    store_{code}(b{k}, j, {code}({unit}), {self._tail(to)})",
         ]
 
-    def _write(self, to: Axes, value: str) -> None:
+    def _write(self, item: Item, value: str) -> None:
+        to = item.to
         code = type_code(to.base.kind, self.real)
         line = f"store_{code}({self._at(to, self.depth)}, {value}, {self._tail(to)})"
         self.start[self.depth].append(line)
@@ -279,7 +275,7 @@ class _Writer:
 
         reduced = [d for d, loop in enumerate(self.loops) if not moves(to, loop[-1])]
         if not reduced:
-            self._write(to, value)
+            self._write(item, value)
             return
         if reduced != [depth - 1]:  # the loop visits results repeatedly
             self._begin(to, unit)
