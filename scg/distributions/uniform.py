@@ -11,7 +11,7 @@ from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.elementwise import greater_equal, less_equal, log, logical_and, square, where
+from scg.ops.elementwise import equal, greater_equal, less_equal, log, logical_and, square, where
 
 
 class Uniform(Distribution):
@@ -71,8 +71,8 @@ class Uniform(Distribution):
         return [(low, 1.0 / self._width, x, low), (high, 1.0 / self._width, high, x)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """−log(high − low), of the shape of `x`."""
-        return 0.0 * x - log(self._width)
+        """−log(high − low) at numbers, NaN at NaN, of the shape of `x`."""
+        return where(equal(x, x), -log(self._width), np.nan)
 
     mean = closed_form("(low + high) / 2", lambda d: 0.5 * (d.low + d.high))
     variance = closed_form("(high − low)² / 12", lambda d: square(d._width) / 12.0)

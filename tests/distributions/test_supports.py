@@ -222,3 +222,18 @@ def test_infinite_data_have_no_probability(name, x):
     assert out.cost == np.inf
     for name, slope in out.grads.items():
         assert np.isfinite(slope).all(), name
+
+
+# A Delta gives it the probability 0; in an autoregressive law it is an error that names logits.
+@pytest.mark.parametrize("name", [n for n in INFINITE if not n.startswith(("Delta", "Auto"))])
+def test_nan_is_not_taken_for_a_number(name):
+    """The log-probability of NaN is NaN, as SciPy says, on both backends."""
+    law, _ = LAWS[name]
+    event = np.array(drawn(law, 1)[0])
+    event[(0,) * event.ndim] = np.nan
+    assert np.isnan(law.log_prob(event))
+    g = scg.Graph()
+    on, values = on_parameters(g, law)
+    g.cost("c", -on.log_prob(g.data("x", law.shape)))
+    for backend in ("numpy", "numba"):
+        assert np.isnan(scg.compile(g, backend=backend)(values, seed=0, x=event).cost)
