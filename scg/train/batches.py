@@ -18,7 +18,9 @@ Transform = Callable[[Data, tuple[int, ...]], Data]
 
 
 class Batches:
-    """The mini-batches of a run: what batch `count` holds depends on the seed alone.
+    """The mini-batches of a run, made from arrays; they depend on the seed alone.
+
+    For data that change or do not fit into memory, see :class:`Stream`.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class Batches:
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
 
     def __getitem__(self, count: int) -> Data:
-        """Return batch `count` of the run, counted from 0 through all epochs."""
+        """Batch `count` of the run, counted from 0 through all epochs."""
         batch = self.data
         if self.axes and self.batch_size is not None:
             epoch, position = divmod(count, self.per_epoch)
@@ -103,7 +105,7 @@ class Batches:
 
 
 def _axes(graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None) -> dict[str, int]:
-    """Return the axis of the batch plate in each array that lies on it."""
+    """The axis of the batch plate in each array that lies on it."""
     nodes = {name: graph.data_nodes[name] for name in data if name in graph.data_nodes}
     for name in data:
         if name not in nodes:
@@ -137,7 +139,7 @@ def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
 
 
 def checked_array(name: str, value: Any) -> np.ndarray:
-    """Return data as an array of finite numbers."""
+    """Data as an array of finite numbers."""
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:  # rows of different lengths, nodes of a graph

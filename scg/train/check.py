@@ -21,7 +21,7 @@ def check_number(
     below: float | None = None,
     hint: str = "",
 ) -> float:
-    """Return a finite number within bounds as a float."""
+    """A finite number within bounds, as a float."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     number = number or (isinstance(value, np.ndarray) and value.ndim == 0)
     found = float(value) if number else math.nan
@@ -41,7 +41,7 @@ def check_number(
 
 
 def check_count(what: str, value: Any, least: int = 1) -> int:
-    """Return an integer that is not too small."""
+    """An integer that is not too small."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         kind = "a positive integer" if least == 1 else f"an integer, at least {least}"
         raise CallError(f"{what} must be {kind}, got {value!r}")
@@ -49,7 +49,7 @@ def check_count(what: str, value: Any, least: int = 1) -> int:
 
 
 def measured(callback: Any, found: Any, taken: Iterable[str]) -> dict[str, Any]:
-    """Return the metrics of a callback as what JSON can say: numbers, words, lists of them."""
+    """The metrics of a callback in the types of JSON."""
     name = _name(callback)
     if found is None:
         return {}

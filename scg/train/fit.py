@@ -170,7 +170,7 @@ def fit(
 
 
 def _start(step: Step, params: Mapping[str, Any] | None, seed: Any) -> Snapshot:
-    """Return where a run begins, its parameters being those that the graph declares."""
+    """The snapshot at which a run begins, with the parameters that the graph declares."""
     given = step.graph.init(seed) if params is None else params
     Binder(step.graph, step.program.dtype).bind(given, {}, needed=set(step.graph.parameters))
     values = {name: np.asarray(value) for name, value in given.items()}

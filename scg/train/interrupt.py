@@ -1,4 +1,4 @@
-"""Ctrl-C, and what else asks a process to end, between updates."""
+"""Hold Ctrl-C, SIGTERM and SIGHUP back until an update is complete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-#: Signals that ask a process to end, and what Python does about them if nobody else cares.
+#: Signals that ask a process to end, and their default handlers in Python.
 _SIGNALS: dict[int, Any] = {signal.SIGINT: signal.default_int_handler}
 for _name in ("SIGTERM", "SIGHUP"):
     if hasattr(signal, _name):
@@ -17,10 +17,10 @@ for _name in ("SIGTERM", "SIGHUP"):
 
 @contextmanager
 def between_updates() -> Iterator[Callable[[], None]]:
-    """Hold back what asks the process to end until it is asked for; sent twice, it acts at once.
+    """Hold back signals that end the process; a second one acts at once.
 
-    An interrupt that is raised wherever Python happens to be can be lost, in a finalizer say.
-    In other threads than the main one, and where somebody else handles a signal, nothing changes.
+    An interrupt that Python raises at any place can be lost, for instance in a finalizer. Signals
+    are left alone in threads other than the main one, and if they have a handler already.
 
     Yields
     ------

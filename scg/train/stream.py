@@ -20,7 +20,7 @@ def make_batches(
     steps_per_epoch: int | None,
     transform: Transform | None,
 ) -> Batches | Stream:
-    """Return the batches of arrays, or of an iterable of batches."""
+    """The batches of arrays, or of an iterable of batches."""
     if data is None or isinstance(data, Mapping):
         return Batches(graph, data or {}, batch_size, seed, plate, steps_per_epoch, transform)
     if batch_size is not None or plate is not None:
@@ -70,7 +70,7 @@ class Stream:
         self._taken, self._last = 0, {}
 
     def __getitem__(self, count: int) -> Data:
-        """Return batch `count` of the run; counts only rise, but may be asked for twice."""
+        """Batch `count` of the run; counts only rise, but one may be asked for twice."""
         while self._taken <= count:
             self._last = self._next()
             self._taken += 1

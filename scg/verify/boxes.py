@@ -1,8 +1,8 @@
 """Boxes: where hard comparisons split uniforms that are coupled along a sample plate.
 
-Coupled uniforms are a smooth function of their leaves, but the comparisons that they meet cut
-their joint law into boxes, and a coupling knows the mass of a box. Here the coupled uniforms take
-the place of their leaves, until a point of each box is turned back into noise.
+Coupled uniforms are a smooth function of their leaves, but comparisons cut their joint distribution
+into boxes, whose probabilities the coupling computes. Here the coupled uniforms take the place of
+their leaves, until a point of each box is turned back into noise.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from scg.verify.cells import between
 
 @dataclass(frozen=True)
 class Coupled:
-    """A stand-in leaf for coupled uniforms: their law, their plate, and the leaves behind them."""
+    """A stand-in leaf for coupled uniforms: the coupling, its plate, and the leaves behind it."""
 
     law: Any
     plate: Plate
     leaves: tuple[str, ...]
 
     def groups(self, leaf: Expr, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the numbers of the elements that are coupled, a row for each group."""
+        """Numbers of the elements that are coupled, a row for each group."""
         axis = leaf.plates.index(self.plate)
         numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
         return np.moveaxis(numbers, axis, -1).reshape(-1, shape[axis])
 
     def boxes(self, thresholds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Return a point (branches, boxes, K) of each box and its mass (branches, boxes)."""
+        """A point of each box, (branches, boxes, K), and its probability, (branches, boxes)."""
         edges = [between(t, 0.0, 1.0) for t in thresholds]
         picks = np.array(list(itertools.product(*(range(low.shape[1]) for low, _ in edges))))
         low, high = (
@@ -48,7 +48,7 @@ class Coupled:
         return point, mass
 
     def noise(self, leaf: Expr, points: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the leaves behind points of shape (branches, *plates, *event)."""
+        """The leaves behind points of shape (branches, *plates, *event)."""
         axis = 1 + leaf.plates.index(self.plate)
         return dict(zip(self.leaves, self.law.leaves(np.moveaxis(points, axis, -1)), strict=True))
 
@@ -56,7 +56,7 @@ class Coupled:
 def stand_in(
     outputs: Mapping[Any, Expr], couplings: Sequence[tuple[Expr, Any, Plate]]
 ) -> tuple[dict[Any, Expr], dict[Expr, Coupled]]:
-    """Replace coupled uniforms whose law knows the mass of boxes by leaves of their own."""
+    """Replace uniforms by leaves of their own if their coupling has probabilities of boxes."""
     env: dict[Expr, Expr] = {}
     found: dict[Expr, Coupled] = {}
     for expr, law, plate in couplings:

@@ -54,7 +54,7 @@ class Comparison:
         return z_limit(self.components)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, fit for JSON."""
+        """All rows as plain values, fit for JSON."""
         rows = {}
         for name, row in self.rows.items():
             rows[name] = {**asdict(row), "work": row.work}

@@ -53,7 +53,7 @@ class Kinks:
         self.program = Program(watched) if watched else None
 
     def probes(self, later: Sequence[Expr]) -> tuple[dict[str, float], ...]:
-        """Return values for the noise that is not known yet: its ends and, last, its middle.
+        """Values for the noise of later levels: its ends and, last, its middle.
 
         What is integrated over later noise is not smooth where a kink meets the end of its range;
         the middle only shows steep ops.
@@ -72,7 +72,7 @@ class Kinks:
         )
 
     def ladder(self, later: Expr) -> tuple[dict[str, Any], ...]:
-        """Return values of a last leaf of one element, where jumps along it may pass each other."""
+        """Values of a last leaf of one element, if jumps along it may pass each other."""
         below = dependencies(topological(self.signs))
         passing = sum(2 if e.plates else e.size for e in self.signs if later in below[e])
         law = MEASURES[later.attrs["law"]]
