@@ -67,7 +67,8 @@ def compile(
         shape of the data. Use them where a larger program computes the data.
     check_finite : bool
         Check each call: arguments of distributions must satisfy their constraints, observations
-        must lie in the support, and costs and gradients must be finite; an error names the node.
+        must lie in the support, and costs and their derivatives must be finite; an error names
+        the node.
         The checked values are computed twice. Without it, arguments of
         distributions are checked in each call if they are parameters, data, or computed from
         parameters alone; others, in a call whose cost is NaN.

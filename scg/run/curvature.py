@@ -43,8 +43,9 @@ def hessian(graph: CoreGraph, products: Mapping[Any, Expr]) -> dict[Any, Expr]:
     """Rows of the parameters' Hessian, on a plate of directions: products with all of a basis."""
     nodes = {name: parameter.node for name, parameter in graph.parameters.items()}
     size = sum(node.size for node in nodes.values())
-    plate = Plate.internal("directions", size, rank=0)
-    row = constant(graph, np.arange(size), (plate,))
+    length = max(size, 1)  # no plate is empty
+    plate = Plate.internal("directions", length, rank=0)
+    row = constant(graph, np.arange(length), (plate,))
     env: dict[Expr, Expr] = {}
     start = 0
     for name, node in nodes.items():

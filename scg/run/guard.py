@@ -1,4 +1,4 @@
-"""Guard: checks of values that samples decide, and of costs and gradients."""
+"""Guard: checks of values that samples decide, and of costs and their derivatives."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ from scg.ir.walk import topological
 from scg.ops.reductions import expand
 from scg.run.checks import checks_of
 
+#: What an error calls the outputs that must be finite.
+_DERIVATIVES = {
+    "grads": "the gradient of",
+    "data_grads": "the gradient of data",
+    "hessian": "the second derivative in",
+}
+
 
 class Guard:
     """Checks the runs of a step; its errors name the node.
 
-    `env` holds what each declared node is in the surrogate, `whole` computes costs and gradients.
+    `env` holds what each declared node is in the surrogate, `whole` computes costs and derivatives.
     """
 
     def __init__(self, graph: CoreGraph, env: Mapping[Expr, Expr], whole: Program):
@@ -57,9 +64,9 @@ class Guard:
         noise: Mapping[str, Any],
         sizes: Any,
     ) -> None:
-        """Raise if a cost or a gradient of a run is not finite, and name the first such node."""
+        """Raise if a cost or a derivative of a run is not finite, and name the first such node."""
         for key, value in out.items():
-            if key[0] in ("costs", "grads"):
+            if key[0] == "costs" or key[0] in _DERIVATIVES:
                 bad = ~np.isfinite(value).reshape(len(value), -1).all(axis=1)
                 if bad.any():
                     self._blame(key, int(np.argmax(bad)), values, noise, sizes)
@@ -73,7 +80,7 @@ class Guard:
             root, what = self.env[self.graph.costs[name]], f"cost {name!r}"
         else:
             declared = {}
-            root, what = self.whole.outputs[key], f"the gradient of {name!r}"
+            root, what = self.whole.outputs[key], f"{_DERIVATIVES[kind]} {name!r}"
         order = topological((root,))
         program = Program(dict(enumerate(order)), self.whole.dtype)
         single = {leaf: noise[leaf][run : run + 1] for leaf in program.noise}

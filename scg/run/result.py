@@ -106,7 +106,8 @@ class Result:
         return (
             f"Result(cost={self.cost}, costs={self.costs}, grads={self.grads}, "
             f"stderr={self.stderr}, state={self.state}, estimator_grads={self.estimator_grads}, "
-            f"hessian={self.hessian}, unbiased={self.unbiased}, runs={self.runs})"
+            f"data_grads={self.data_grads}, hessian={self.hessian}, "
+            f"unbiased={self.unbiased}, runs={self.runs})"
         )
 
     def _repr_html_(self) -> str:

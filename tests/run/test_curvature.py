@@ -81,3 +81,27 @@ def test_wrong_vectors_are_errors(g, vector, words):
 def test_products_need_order_two(g):
     with pytest.raises(scg.CallError, match="order=2"):
         scg.compile(g, scg.ScoreFunction()).hvp(g.init(seed=0), {}, seed=0, data={"x": X})
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_hessian_of_empty_parameters_is_empty(backend):
+    g = scg.Graph("empty")
+    g.cost("loss", np.sum(g.parameter("w", np.zeros((0, 2))) ** 2) + 1.0)
+    step, params = scg.compile(g, order=2, backend=backend), g.init(seed=0)
+    assert step(params, seed=0, runs=2).hessian["w"]["w"].shape == (0, 2, 0, 2)
+    assert step.hvp(params, params, seed=0)["w"].shape == (0, 2)
+    assert scg.exact(g, params).hessian["w"]["w"].shape == (0, 2, 0, 2)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_all_derivatives_are_checked_to_be_finite(backend):
+    g = scg.Graph("kinks")
+    w, x = g.parameter("w", 0.0), g.data("x")
+    g.cost("loss", w**1.5 + np.sqrt(x))
+    step = scg.compile(g, order=2, backend=backend, check_finite=True)
+    with pytest.raises(scg.CallError, match="second derivative in 'w' is not finite in run 0"):
+        step({"w": 0.0}, seed=0, x=0.0)
+    step = scg.compile(g, data_grads=("x",), backend=backend, check_finite=True)
+    assert step({"w": 0.0}, seed=0, x=4.0).data_grads["x"] == 0.25
+    with pytest.raises(scg.CallError, match="gradient of data 'x' is not finite in run 0"):
+        step({"w": 0.0}, seed=0, x=0.0)
