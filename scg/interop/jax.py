@@ -29,7 +29,7 @@ def function(
     ----------
     step : Step
         Compiled, with ``data_grads=`` for the data that other functions compute. Data in float64
-        need ``jax_enable_x64``.
+        need ``jax_enable_x64``. The seed is that of a call, or a key of ``jax.random``.
     runs : int
         Runs that each call averages.
     state : mapping, optional
@@ -63,7 +63,7 @@ def function(
     def estimate(params: Any, seed: Any, data: Any) -> Any:
         out = step(
             {name: np.asarray(value) for name, value in params.items()},
-            seed=tuple(int(word) for word in np.ravel(seed)),
+            seed=int(seed) if np.ndim(seed) == 0 else tuple(int(word) for word in seed),
             runs=runs,
             data={name: np.asarray(value) for name, value in data.items()},
             state=state,
@@ -110,9 +110,21 @@ def function(
                 arrays[name] = jnp.asarray(value, dtype)
             else:
                 arrays[name] = _guard(name)(jnp.asarray(value))
-        return cost(params, jnp.asarray(seed), arrays)
+        for name in wanted - arrays.keys():
+            raise CallError(f"data {name!r} is missing; the step has derivatives in it")
+        return cost(params, _words(seed), arrays)
 
     return f
+
+
+def _words(seed: Any) -> Any:
+    """A seed as integers: one, or an array of the words of a tuple or of a key of JAX."""
+    seed = jnp.asarray(seed)
+    if jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        seed = jax.random.key_data(seed)
+    if not jnp.issubdtype(seed.dtype, jnp.integer) or seed.ndim > 1:
+        raise CallError(f"a seed is an integer, a tuple of integers, or a key, got {seed!r}")
+    return seed
 
 
 def _guard(name: str) -> Callable[[Any], Any]:

@@ -58,6 +58,20 @@ def test_a_seed_is_an_argument():
     assert costs[0] == costs[1] and len(set(costs)) == 3
 
 
+def test_a_seed_is_that_of_a_call_of_the_step_or_a_key():
+    step = scg.compile(model(), scg.ScoreFunction(), data_grads=("x",))
+    f, data = function(step, runs=3), {"x": X, "y": Y}
+    key = jax.random.key(7)
+    words = tuple(int(word) for word in jax.random.key_data(key))
+    for seed, same in ((5, 5), ((5,), (5,)), ((5, 2), (5, 2)), (key, words)):
+        wanted = step({"w": W}, seed=same, runs=3, data=data).cost
+        assert float(jax.jit(f)({"w": W}, seed, data)) == pytest.approx(wanted, rel=1e-12)
+    with pytest.raises(scg.CallError, match="a seed is an integer"):
+        f({"w": W}, 1.5, data)
+    with pytest.raises(scg.CallError, match="data 'x' is missing"):
+        f({"w": W}, 1, {"y": Y})
+
+
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit, lambda f: jax.jit(jax.jit(f))])
 def test_data_without_gradients_are_refused(wrap):
     f = cost(function(scg.compile(model(), scg.Enumeration())), square=False)
