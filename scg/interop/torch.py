@@ -5,6 +5,7 @@ Requires PyTorch: ``pip install 'scg[torch]'``.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,18 +65,20 @@ class Module(torch.nn.Module):
         self._names = {_key(name): name for name in params}
         if len(self._names) < len(params):
             raise CallError("names of parameters that differ in '.' and '_' alone; rename one")
-        for key, name in self._names.items():
-            self.register_parameter(key, torch.nn.Parameter(self._tensor(params[name])))
-        learned = {
+        self._learned = {
             (memory.node, name)
             for memory in step.surrogate.memory.values()
             for name in memory.parameters
         }
         self._memory: dict[tuple[str, str], str] = {}
+        for key, name in self._names.items():
+            if hasattr(self, key):
+                raise CallError(f"modules have an attribute {key!r}; rename the parameter {name!r}")
+            self.register_parameter(key, torch.nn.Parameter(self._tensor(params[name])))
         for node, entries in step.init(seed=0).items():
             for name, value in entries.items():
                 key = self._memory[node, name] = _key(f"{node}@{name}")
-                if (node, name) in learned:
+                if (node, name) in self._learned:
                     self.register_parameter(key, torch.nn.Parameter(self._tensor(value)))
                 else:
                     self.register_buffer(key, self._tensor(value))
@@ -98,6 +101,13 @@ class Module(torch.nn.Module):
         """
         return _call(self, seed, data)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Module:
+        """A module with its own parameters and buffers, and the same step."""
+        memo[id(self.step)] = self.step
+        memo[id(self)] = other = type(self).__new__(type(self))
+        other.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return other
+
     def _tensor(self, value: Any) -> torch.Tensor:
         return torch.tensor(np.asarray(value), dtype=self.dtype)
 
@@ -118,18 +128,21 @@ def _call(owner: Module, seed: Any, data: Mapping[str, Any]) -> torch.Tensor:
         seed = int(torch.randint(SEEDS, ()).item())
     wanted = [name for name, _ in owner.step.layout.data_grads]
     for name, value in data.items():
-        if isinstance(value, torch.Tensor) and value.requires_grad and name not in wanted:
+        if name in wanted or not torch.is_grad_enabled():
+            continue
+        if isinstance(value, torch.Tensor) and value.requires_grad:
             raise CallError(
                 f"data {name!r} requires a gradient; compile the step with data_grads=({name!r},)"
             )
+    # Attributes, because torch.func.functional_call puts tensors in the place of parameters.
     inputs: dict[Any, torch.Tensor] = {
-        ("grads", name): owner.get_parameter(key) for key, name in owner._names.items()
+        ("grads", name): getattr(owner, key) for key, name in owner._names.items()
     }
     inputs |= {("data_grads", n): torch.as_tensor(data[n]) for n in wanted if n in data}
     inputs |= {
-        ("own", *entry): value
+        ("own", *entry): getattr(owner, key)
         for entry, key in owner._memory.items()
-        if isinstance(value := getattr(owner, key), torch.nn.Parameter)
+        if entry in owner._learned
     }
     return _Cost.apply(_Evaluation(owner, seed, data, tuple(inputs)), *inputs.values())
 
@@ -145,7 +158,8 @@ class _Evaluation:
         owner, step = self.owner, self.owner.step
         self.params, state = {}, {}
         for (node, name), key in owner._memory.items():
-            state.setdefault(node, {})[name] = _array(getattr(owner, key), key)
+            value = np.array(_array(getattr(owner, key), key))  # `second` needs it as it is now
+            state.setdefault(node, {})[name] = value
         for key, tensor in zip(self.keys, tensors, strict=True):
             if key[0] == "grads":
                 self.params[key[1]] = _array(tensor, key[1])
@@ -163,8 +177,8 @@ class _Evaluation:
         if owner.training:
             with torch.no_grad():
                 for (node, name), key in owner._memory.items():
-                    if not isinstance(target := getattr(owner, key), torch.nn.Parameter):
-                        target.copy_(torch.as_tensor(out.state[node][name]))
+                    if (node, name) not in owner._learned:
+                        getattr(owner, key).copy_(torch.as_tensor(out.state[node][name]))
         return out.cost
 
     def second(self, vectors: tuple[torch.Tensor | None, ...]) -> list[torch.Tensor | None]:
@@ -211,7 +225,7 @@ class _Slope(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, evaluation: _Evaluation, g: torch.Tensor, *tensors: torch.Tensor) -> Any:
         ctx.evaluation = evaluation
-        ctx.save_for_backward(g)
+        ctx.save_for_backward(g, *tensors)  # so that PyTorch notices changes in place
         return tuple(
             (g * slope).to(tensor.dtype)
             for slope, tensor in zip(evaluation.slopes, tensors, strict=True)
@@ -219,7 +233,7 @@ class _Slope(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *vectors: torch.Tensor) -> Any:
-        (g,) = ctx.saved_tensors
+        g, *_ = ctx.saved_tensors
         evaluation = ctx.evaluation
         along = sum(
             (torch.sum(v * slope) for v, slope in zip(vectors, evaluation.slopes, strict=True)),
@@ -234,4 +248,5 @@ def _array(value: Any, name: str) -> Any:
         return value
     if value.device.type != "cpu":
         raise CallError(f"{name!r} lies on {value.device}; scg computes on the CPU: call .cpu()")
-    return value.detach().numpy()
+    value = value.detach()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()

@@ -1,5 +1,7 @@
 """Steps as PyTorch modules, against PyTorch's own derivatives of the expected cost."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,62 @@ def test_arrays_are_read_in_place():
     layer = module(compiled(scg.Enumeration(), dtype="float64"))
     array = np.ones((5, 3))
     assert layer(x=torch.from_numpy(array), y=Y).dtype is torch.float64
+
+
+def test_a_double_backward_pass_has_the_state_of_its_call(x):
+    step = compiled(scg.ScoreFunction(scg.baselines.MovingAverage()), order=2)
+    layer = module(step, runs=4)
+    layer(x=x, y=Y, seed=0)
+    before = {key: value.clone() for key, value in layer.state_dict().items()}
+
+    def second():
+        slope = torch.autograd.grad(layer(x=x, y=Y, seed=1), weights(layer), create_graph=True)[0]
+        return torch.autograd.grad(slope.sum(), weights(layer))[0]
+
+    training = second()
+    layer.load_state_dict(before)
+    layer.eval()  # the state stays as it is
+    torch.testing.assert_close(training, second())
+
+
+def test_a_double_backward_pass_refuses_parameters_that_changed(x):
+    layer = module(compiled(scg.Enumeration(), order=2))
+    slope = torch.autograd.grad(layer(x=x, y=Y), weights(layer), create_graph=True)[0]
+    with torch.no_grad():
+        weights(layer).add_(1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        slope.sum().backward()
+
+
+def test_copies_share_the_step_and_nothing_else(x):
+    layer = module(compiled(scg.ScoreFunction(scg.baselines.MovingAverage())))
+    other = copy.deepcopy(torch.nn.Sequential(layer))[0]
+    assert other.step is layer.step
+    assert other(x=x, y=Y, seed=1).item() == layer(x=x, y=Y, seed=1).item()
+    with torch.no_grad():
+        weights(other).add_(1.0)
+    assert weights(other)[0] == weights(layer)[0] + 1
+
+
+def test_parameters_may_be_tensors_of_another_function(x):
+    layer = module(compiled(scg.Enumeration()))
+    w = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    cost = torch.func.functional_call(layer, {"w": w + 0.1}, (), {"x": x, "y": Y})
+    ours = torch.autograd.grad(cost, w)[0]
+    theirs = torch.autograd.grad(expected(x, w + 0.1), w)[0]
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+def test_bfloat16_and_calls_without_gradients(x):
+    layer = module(compiled(scg.Enumeration())).bfloat16()
+    layer(x=x.bfloat16(), y=Y).backward()
+    assert weights(layer).grad.dtype == torch.bfloat16
+    with torch.no_grad():
+        module(scg.compile(model(), scg.Enumeration()))(x=x, y=Y)
+
+
+def test_a_parameter_named_as_an_attribute_of_modules_is_an_error():
+    g = scg.Graph("m")
+    g.cost("c", g.parameter("half", 1.0) ** 2)
+    with pytest.raises(scg.CallError, match="modules have an attribute 'half'"):
+        module(scg.compile(g))
