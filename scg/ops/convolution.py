@@ -220,7 +220,7 @@ def _pooled(x: Any, size: int | Pair, stride: int | Pair | None, caller: str) ->
 
 def pair(value: int | Pair, caller: str, least: int) -> Pair:
     """Two integers: those given, or one of them twice."""
-    both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    both = (value, value) if np.ndim(value) == 0 else tuple(value)
     if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in both):
         raise DeclarationError(
             f"{caller}: expected an integer or a pair of integers, at least {least}, got {value!r}"

@@ -63,3 +63,9 @@ def test_every_contraction_of_a_convolution_is_a_matrix_product():
     g.cost("c", np.mean(scg.nn.conv2d(g, "second", 5, 3)(h) ** 2))
     entries = str(scg.compile(g, backend="numba").stages["schedule"])
     assert entries.count("contract") == entries.count("gemm") == 5
+
+
+@pytest.mark.parametrize("padding", [None, 1.5, np.array(1), (1, 2, 3), "same"])
+def test_what_is_no_pair_of_integers_is_an_error(padding):
+    with pytest.raises(scg.DeclarationError, match="expected an integer or a pair of integers"):
+        scg.conv2d(np.ones((1, 4, 4)), np.ones((1, 1, 2, 2)), padding=padding)
