@@ -44,11 +44,12 @@ def merged(parts: Iterable[tuple[range, RunMoments]]) -> RunMoments:
     whole: RunMoments = {}
     for runs, found in parts:
         share = len(runs) / runs.stop
-        for key in [key for key in found if key[0] != "spread"]:
-            delta, own = found[key] - whole.get(key, 0.0), ("spread", key)
-            spread = whole.get(own, 0.0) + found.get(own, 0.0)
-            whole[own] = spread + delta**2 * (runs.start * share)
-            whole[key] = whole.get(key, 0.0) + delta * share
+        with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
+            for key in [key for key in found if key[0] != "spread"]:
+                delta, own = found[key] - whole.get(key, 0.0), ("spread", key)
+                spread = whole.get(own, 0.0) + found.get(own, 0.0)
+                whole[own] = spread + delta**2 * (runs.start * share)
+                whole[key] = whole.get(key, 0.0) + delta * share
     return whole
 
 

@@ -236,6 +236,11 @@ class Step(Runner):
         shapes = {name: np.shape(values[name]) for name in names}
         values |= as_direction(shapes, vector, self.program.dtype)
         found = self.products(self.curvature, values, sizes, seed, as_runs(runs))
+        if self.check_finite:
+            self.name_invalid(values, sizes, seed, runs)
+            for name in names:
+                if not np.isfinite(found[name]).all():
+                    raise CallError(f"the product of the Hessian is not finite in {name!r}")
         return {name: found[name] for name in names}
 
     def explain(self) -> Explanation:

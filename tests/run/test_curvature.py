@@ -101,7 +101,20 @@ def test_all_derivatives_are_checked_to_be_finite(backend):
     step = scg.compile(g, order=2, backend=backend, check_finite=True)
     with pytest.raises(scg.CallError, match="second derivative in 'w' is not finite in run 0"):
         step({"w": 0.0}, seed=0, x=0.0)
+    products = scg.compile(g, order=2, backend=backend).hvp
+    assert products({"w": 0.0}, {"w": 1.0}, seed=0, data={"x": 1.0})["w"] == np.inf
+    with pytest.raises(scg.CallError, match="product of the Hessian is not finite in 'w'"):
+        step.hvp({"w": 0.0}, {"w": 1.0}, seed=0, data={"x": 1.0})
     step = scg.compile(g, data_grads=("x",), backend=backend, check_finite=True)
     assert step({"w": 0.0}, seed=0, x=4.0).data_grads["x"] == 0.25
     with pytest.raises(scg.CallError, match="gradient of data 'x' is not finite in run 0"):
         step({"w": 0.0}, seed=0, x=0.0)
+
+
+def test_a_product_of_invalid_samples_is_an_error_where_calls_are_checked():
+    g = scg.Graph("scale")
+    z = g.sample("z", scg.Normal(g.parameter("w", 0.0), 1.0))
+    g.cost("loss", np.cos(g.sample("y", scg.Normal(0.0, z))))
+    step = scg.compile(g, order=2, check_finite=True)
+    with pytest.raises(scg.CallError, match="scale"):
+        step.hvp({"w": 0.0}, {"w": 1.0}, seed=0, runs=20)
