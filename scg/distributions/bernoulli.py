@@ -26,6 +26,14 @@ from scg.ops.elementwise import (
 )
 from scg.ops.gradient import graft, stop
 from scg.ops.powers import xlog1py, xlogy
+from scg.ops.within import within
+
+#: Stands for infinity; in single precision, too, there is room for sums above.
+HUGE = 1e30
+
+
+def _or_impossible(logp: Any) -> Any:
+    return within(logp, -0.5 * HUGE, HUGE, logp, -np.inf, closed=True)
 
 
 class Bernoulli(Finite):
@@ -77,6 +85,12 @@ class Bernoulli(Finite):
         return subtract(log(self.parameters["probs"]), log1p(-self.parameters["probs"]))
 
     @property
+    def _finite(self) -> Any:
+        """Logits of which infinite ones, those of certain values, count as ±HUGE: 0 · ∞ is NaN."""
+        a = self.logits
+        return within(a, -HUGE, HUGE, a, clip(a, -HUGE, HUGE), closed=True)
+
+    @property
     def probs(self) -> Any:
         """Probability of the value 1."""
         return sigmoid(self.logits) if self._given_logits else self.parameters["probs"]
@@ -97,13 +111,15 @@ class Bernoulli(Finite):
     def log_prob_elementwise(self, x: Any) -> Any:
         """x log p + (1 − x) log(1 − p)."""
         if self._given_logits:
-            return x * self.logits - softplus(self.logits)
+            a = self._finite
+            return _or_impossible(x * a - softplus(a))
         return self.tally(x, 1.0 - x)
 
     def tally(self, ones: Any, zeros: Any) -> Any:
         """Log-probability of one sequence with given numbers of ones and zeros."""
         if self._given_logits:
-            return -(ones * softplus(-self.logits) + zeros * softplus(self.logits))
+            a = self._finite
+            return _or_impossible(-(ones * softplus(-a) + zeros * softplus(a)))
         return xlogy(ones, self.probs) + xlog1py(zeros, -self.probs)
 
     def prob_elementwise(self, x: Any) -> Any:
@@ -117,7 +133,7 @@ class Bernoulli(Finite):
     def entropy_elementwise(self) -> Any:
         """−p log p − (1 − p) log(1 − p)."""
         if self._given_logits:
-            a = self.logits  # nothing cancels: −log p is softplus(−a), −log(1 − p) softplus(a)
+            a = self._finite  # nothing cancels: −log p is softplus(−a), −log(1 − p) softplus(a)
             return sigmoid(a) * softplus(-a) + sigmoid(-a) * softplus(a)
         return -self.tally(self.probs, 1.0 - self.probs)
 

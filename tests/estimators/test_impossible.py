@@ -421,3 +421,41 @@ def test_small_probabilities_in_single_precision(estimator, family, p):
     x = g.sample("x", family(probs=g.parameter("p", np.array([p, 0.3, 0.7]))))
     g.cost("cost", (x @ [1.0, 2.0, -1.0] - 0.3) ** 2 + x[0] * x[1])
     assert all_finite(run(g, estimator, "float32", "numpy", runs=60))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("logit", [-INF, INF])
+def test_a_certain_bit_has_the_log_probability_zero(logit, dtype, backend):
+    """Also in costs, with entropies and divergences; masked by an infinite logit."""
+    g = scg.Graph("masked bit")
+    t, ok = g.parameter("t", [0.3, -0.2]), g.data("ok", 2)
+    b = g.sample("b", scg.Bernoulli(logits=np.where(ok > 0, t, logit)))
+    prior = scg.Bernoulli(probs=[0.4, 0.7])
+    g.cost("cost", b.log_prob() + b.dist.kl(prior) - b.dist.entropy() + 2.0 * np.sum(b) ** 2)
+    p = 1 / (1 + np.exp(-0.3))
+    other = float(logit > 0)
+    entropy = -p * np.log(p) - (1 - p) * np.log(1 - p)
+    prior_cost = p * np.log(p / 0.4) + (1 - p) * np.log((1 - p) / 0.6)
+    prior_cost -= np.log(0.7) if other else np.log(0.3)
+    mean = -2 * entropy + prior_cost + 2 * (p * (1 + other) ** 2 + (1 - p) * other**2)
+    slope = p * (1 - p) * (3 * 0.3 - np.log(0.4 / 0.6) + 2 * ((1 + other) ** 2 - other**2))
+    params, data = g.init(seed=0), {"ok": [1.0, 0.0]}
+    exact = scg.exact(g, params, data=data)
+    assert exact.cost == pytest.approx(mean, rel=1e-12)
+    np.testing.assert_allclose(exact.grads["t"], [slope, 0.0], rtol=1e-12)
+    for estimator in (scg.Enumeration(), scg.RAM(), scg.MuProp(), scg.REBAR(), scg.LeaveOneOut()):
+        step = scg.compile(g, estimator, dtype=dtype, backend=backend)
+        out = step(params, seed=1, runs=4000, data=data)
+        assert abs(out.grads["t"][0] - slope) < 6 * out.stderr["t"][0] + 1e-4
+        assert out.grads["t"][1] == 0.0
+
+
+def test_an_impossible_bit_has_the_log_probability_minus_infinity():
+    g = scg.Graph("bits")
+    logit, x = g.data("logit"), g.data("x")
+    bit, count = scg.Bernoulli(logits=logit), scg.Binomial(3, logits=logit)
+    g.cost("cost", -bit.log_prob(x) - count.log_prob(3 * x) + 0.0 * g.parameter("t", 0.0))
+    step = scg.compile(g)
+    costs = [step({"t": 0.0}, seed=0, logit=a, x=x).cost for a in (-INF, INF) for x in (0.0, 1.0)]
+    np.testing.assert_allclose(costs, [0.0, INF, INF, 0.0], atol=1e-14)
