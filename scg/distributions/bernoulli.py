@@ -17,6 +17,7 @@ from scg.ops.elementwise import (
     greater,
     log,
     log1p,
+    log_binary,
     maximum,
     minimum,
     sigmoid,
@@ -25,15 +26,11 @@ from scg.ops.elementwise import (
     where,
 )
 from scg.ops.gradient import graft, stop
-from scg.ops.powers import xlog1py, xlogy
+from scg.ops.powers import absorb, xlog1py, xlogy
 from scg.ops.within import within
 
 #: Stands for infinity; in single precision, too, there is room for sums above.
 HUGE = 1e30
-
-
-def _or_impossible(logp: Any) -> Any:
-    return within(logp, -0.5 * HUGE, HUGE, logp, -np.inf, closed=True)
 
 
 class Bernoulli(Finite):
@@ -111,15 +108,14 @@ class Bernoulli(Finite):
     def log_prob_elementwise(self, x: Any) -> Any:
         """x log p + (1 − x) log(1 − p)."""
         if self._given_logits:
-            a = self._finite
-            return _or_impossible(x * a - softplus(a))
+            return log_binary(self.logits, x)
         return self.tally(x, 1.0 - x)
 
     def tally(self, ones: Any, zeros: Any) -> Any:
         """Log-probability of one sequence with given numbers of ones and zeros."""
         if self._given_logits:
-            a = self._finite
-            return _or_impossible(-(ones * softplus(-a) + zeros * softplus(a)))
+            a = self.logits
+            return -(absorb(ones, softplus(-a)) + absorb(zeros, softplus(a)))
         return xlogy(ones, self.probs) + xlog1py(zeros, -self.probs)
 
     def prob_elementwise(self, x: Any) -> Any:
@@ -175,8 +171,6 @@ class Bernoulli(Finite):
     def relax(self, z: Any, temperature: Any) -> Any:
         """σ(z / τ); 0 or 1 where the other value is impossible."""
         soft = sigmoid(z / temperature)
-        if self._given_logits:
-            return soft
         return minimum(maximum(soft, floor(self.probs)), ceil(self.probs))
 
     def separate(self, x: Any, gap: float | None) -> Any:

@@ -85,6 +85,11 @@ def _softplus_of(a: Any) -> Any:
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
 
 
+def _log_binary(a: Any, x: Any) -> Any:
+    excess = x - np.where(a > 0, 1.0, 0.0)
+    return excess * np.where(excess == 0, 0.0, a) - _softplus_of(-np.abs(a))
+
+
 exp = function(np.exp, lambda g, y, a: g * y, own=True, turns=EXPONENTIAL, range=POSITIVE)
 log = function(np.log, lambda g, y, a: g / a, own=True, turns=TOUCHING)
 log1p = function(np.log1p, lambda g, y, a: g / (1.0 + a), own=True)
@@ -114,6 +119,19 @@ softplus = elementwise(
     kernel="softplus_{code}({0})",
     turns=SATURATING,
     range=POSITIVE,
+)
+#: log σ(a) at x = 1 and log σ(−a) at x = 0, linear in x between them: x a − softplus(a), which is 0
+#: for a certain x, where `a` is infinite.
+log_binary = elementwise(
+    "log_binary",
+    _log_binary,
+    lambda g, y, a, x: g * (x - sigmoid(a)),
+    lambda g, y, a, x: g * possible(a, 0.0),
+    kernel=(
+        "({1} - {code}({0} > {zero})) * ({zero} if {1} == {code}({0} > {zero}) else {0})"
+        " - softplus_{code}(-abs({0}))"
+    ),
+    turns=SATURATING,
 )
 sign = elementwise(
     "sign",

@@ -7,7 +7,7 @@ import scg
 from scg.compiler.analyse import continuous_in
 from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
-from scg.ir.op import OPS, constant
+from scg.ir.op import OPS, PARAMETER, constant
 from scg.ir.walk import topological
 from scg.ops import elementwise as e
 from scg.ops import gradient, reductions
@@ -34,7 +34,7 @@ def line(*ends):
 def jump(expr, points):
     """The largest step between neighbours of `points` points on 0 <= t <= 1."""
     program = finish({"y": expr})
-    engine = program.engine(PLATE, ("parameter",))
+    engine = program.engine(PLATE, (PARAMETER,))
     leaves = {leaf: np.linspace(0.0, 1.0, points) for leaf in engine.leaves}
     y = np.broadcast_to(engine.run(leaves, {PLATE: points})["y"], points)
     return float(np.max(np.abs(np.diff(1.0 * y))))
@@ -59,7 +59,7 @@ LINES = {
     **dict.fromkeys("log log1p sqrt gammaln digamma".split(), POSITIVE),
     **dict.fromkeys("add subtract multiply minimum maximum".split(), TIE),
     **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), TIE),
-    **dict.fromkeys("divide power xlogy xlog1py gammainc".split(), ((1.4, 0.3), (0.5, 1.6))),
+    **dict.fromkeys("divide power xlogy xlog1py gammainc log_binary".split(), ((1.4, 0.3), (0.5, 1.6))),
     "gammaincinv": ((1.4, 0.3), (0.5, 0.8)),
     "ndtri": ((0.1,), (0.9,)),
 }

@@ -91,6 +91,12 @@ ARITHMETIC = [
     unary("sigmoid", scg.sigmoid, sp.expit),
     unary("softplus", scg.softplus, lambda x: np.logaddexp(0.0, x)),
     unary("relu", scg.relu, lambda x: np.where(x > 0, x, 0.0)),
+    Row(
+        "log_binary",
+        e.log_binary,
+        lambda a, x: x * a - np.logaddexp(0.0, a),
+        (np.array([-2.0, 0.4, 1.5, -0.7]), np.array([0.0, 1.0, 0.3, 0.8])),
+    ),
     Row("xlogy", powers.xlogy, sp.xlogy, (X, P)),
     Row("xlog1py", powers.xlog1py, sp.xlog1py, (X, P - 0.9)),
     Row("minimum", np.minimum, np.minimum, (X, Y)),
