@@ -59,7 +59,8 @@ LINES = {
     **dict.fromkeys("log log1p sqrt gammaln digamma".split(), POSITIVE),
     **dict.fromkeys("add subtract multiply minimum maximum".split(), TIE),
     **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), TIE),
-    **dict.fromkeys("divide power xlogy xlog1py gammainc log_binary".split(), ((1.4, 0.3), (0.5, 1.6))),
+    **dict.fromkeys("divide power xlogy xlog1py gammainc".split(), ((1.4, 0.3), (0.5, 1.6))),
+    "log_binary": TIE,
     "gammaincinv": ((1.4, 0.3), (0.5, 0.8)),
     "ndtri": ((0.1,), (0.9,)),
 }
