@@ -218,7 +218,7 @@ def _pooled(x: Any, size: int | Pair, stride: int | Pair | None, caller: str) ->
     return _windows(x, size=size, stride=stride, dilation=(1, 1))
 
 
-def pair(value: int | Pair, caller: str, least: int) -> Pair:
+def pair(value: Any, caller: str, least: int) -> Pair:
     """Two integers: those given, or one of them twice."""
     both = (value, value) if np.ndim(value) == 0 else tuple(value)
     if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in both):
