@@ -153,6 +153,12 @@ class _Evaluation:
     def __init__(self, owner: Module, seed: Any, data: Mapping[str, Any], keys: tuple[Any, ...]):
         self.owner, self.seed, self.keys = owner, seed, keys
         self.data = {name: _array(value, name) for name, value in data.items()}
+        #: Data that second derivatives read: PyTorch notices changes in place of what it saves.
+        self.read = [
+            value.detach()
+            for value in data.values()
+            if isinstance(value, torch.Tensor) and owner.step.curvature is not None
+        ]
 
     def run(self, tensors: tuple[torch.Tensor, ...]) -> float:
         owner, step = self.owner, self.owner.step
@@ -211,12 +217,13 @@ class _Cost(torch.autograd.Function):
     def forward(ctx: Any, evaluation: _Evaluation, *tensors: torch.Tensor) -> torch.Tensor:
         cost = evaluation.run(tensors)
         ctx.evaluation = evaluation
-        ctx.save_for_backward(*tensors)
+        ctx.save_for_backward(*tensors, *evaluation.read)
         return torch.tensor(cost, dtype=evaluation.owner.dtype)
 
     @staticmethod
     def backward(ctx: Any, g: torch.Tensor) -> Any:
-        return (None, *_Slope.apply(ctx.evaluation, g, *ctx.saved_tensors))
+        tensors = ctx.saved_tensors[: len(ctx.evaluation.keys)]
+        return (None, *_Slope.apply(ctx.evaluation, g, *tensors))
 
 
 class _Slope(torch.autograd.Function):
@@ -225,7 +232,7 @@ class _Slope(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, evaluation: _Evaluation, g: torch.Tensor, *tensors: torch.Tensor) -> Any:
         ctx.evaluation = evaluation
-        ctx.save_for_backward(g, *tensors)  # so that PyTorch notices changes in place
+        ctx.save_for_backward(g, *tensors, *evaluation.read)
         return tuple(
             (g * slope).to(tensor.dtype)
             for slope, tensor in zip(evaluation.slopes, tensors, strict=True)
