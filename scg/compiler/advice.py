@@ -26,7 +26,8 @@ def advice(node: StochasticNode, estimator: Estimator, view: Assignment, order: 
         if unbiased and complaint(node, candidate, others) is None:
             found.append(candidate)
     found.sort(key=lambda fit: -len(wished & {fit.credit, *fit.requires}))
-    text = f"Try {', '.join(f'{type(fit).__name__}()' for fit in found)}"
+    fits = ", ".join(f"{type(fit).__name__}()" for fit in found)
+    text = f"Try {fits}" if found else "No unbiased estimator fits"
     if type(estimator) is not type(SUMMED):
         return text
     countable = node.attrs["family"].supports("cardinality")

@@ -9,6 +9,7 @@ from typing import Any
 from scg.compiler.assignment import Assignment, Rule, broken_path
 from scg.compiler.members import Members
 from scg.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+from scg.distributions.constraints.numbers import Angles, Constraint
 from scg.errors import EstimatorError, UnsupportedError
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
@@ -84,6 +85,37 @@ def _weak_derivatives(node: StochasticNode, view: Assignment) -> str | None:
                 "(stop its gradient if it is not to be learned)"
             )
     return None
+
+
+def _fixed_support(node: StochasticNode, view: Assignment) -> str | None:
+    return _moving(node, view, lambda part: not part.fixed)
+
+
+def _visible_support(node: StochasticNode, view: Assignment) -> str | None:
+    """A score may miss the ends of angles: for a periodic cost what they contribute cancels."""
+    return _moving(node, view, lambda part: not part.fixed and not isinstance(part, Angles))
+
+
+def _moving(
+    node: StochasticNode, view: Assignment, counts: Callable[[Constraint], bool]
+) -> str | None:
+    support = node.declared.support
+    parts = filter(counts, getattr(support, "parts", (support,)))
+    if not any(_learned(bound, view) for part in parts for bound in (part.low, part.high)):
+        return None
+    return (
+        f"the support of {family_of(node)} moves with learned parameters, which the derivative of "
+        "its log-density misses (stop their gradient if they are not to be learned)"
+    )
+
+
+def _learned(bound: Any, view: Assignment) -> bool:
+    """Whether a bound, which may be an expression of arguments of the node, is learned."""
+    if not isinstance(bound, Expr):
+        return False
+    if bound in view.learned:
+        return view.learned[bound]
+    return any(_learned(arg, view) for arg in bound.args)
 
 
 # --- of the paths to the costs --------------------------------------------------------------------
@@ -210,6 +242,7 @@ REQUIREMENTS: dict[str, Rule] = {
     "smooth relaxations": _smooth_relaxations,
     "coordinates": _coordinates,
     "weak derivatives": _weak_derivatives,
+    "fixed support": _fixed_support,
     "densities below": _of_nodes(_strictly_below, _no_density),
     "enumerable below": _of_nodes(_itself_and_below, _not_summed),
     "enumerable graph": _enumerable,
@@ -232,7 +265,7 @@ def complaint(node: StochasticNode, estimator: Estimator, view: Assignment) -> s
         reason = REQUIREMENTS[name](node, view)
         if reason is not None:
             return reason
-    return None
+    return _visible_support(node, view) if estimator.credit == "score" else None
 
 
 def family_of(node: StochasticNode) -> str:

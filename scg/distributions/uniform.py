@@ -18,7 +18,8 @@ class Uniform(Distribution):
     """Uniform distribution between two bounds, with independent elements.
 
     The second argument is the upper bound; SciPy's is the width. Gradients of a likelihood do not
-    see that the support moves with the bounds.
+    see that the support moves with the bounds, so score-function estimators are refused where a
+    bound is learned.
 
     Parameters
     ----------

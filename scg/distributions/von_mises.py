@@ -23,7 +23,8 @@ class VonMises(Distribution):
     """Von Mises distribution of independent angles: the normal distribution of the circle.
 
     Angles are in radians, and all angles that differ by full turns have one density.
-    `concentration` behaves as an inverse variance.
+    `concentration` behaves as an inverse variance. Where `loc` is learned, score-function
+    estimators are unbiased only for costs of period 2π: the interval of samples moves with it.
 
     Parameters
     ----------

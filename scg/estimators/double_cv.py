@@ -38,7 +38,7 @@ class DoubleCV(Estimator):
 
     orders = ANY_ORDER
     evaluations = "K"
-    requires = ("mean field", "differentiable costs")
+    requires = ("mean field", "differentiable costs", "fixed support")
     joint = True
     formula = (
         "1/K Σₖ ((f(xₖ) + α bₖ − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α bⱼ)) ∇θ log p(xₖ; θ)"

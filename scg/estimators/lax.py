@@ -34,7 +34,7 @@ class LAX(Estimator):
     """
 
     orders = ANY_ORDER
-    requires = ("latent density",)
+    requires = ("latent density", "fixed support")
     formula = "(f(x) − c(x)) ∇θ log p(x; θ) + ∇θ c(T(θ, ε)), x = T(θ, ε)"
     cites = ("grathwohl2018",)
 

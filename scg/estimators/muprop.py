@@ -71,10 +71,11 @@ class MuProp(Estimator):
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Means along the pass, a cost that has a slope, and what the baseline requires."""
+        """Means along the pass, a slope, a fixed support, and what the baseline requires."""
         return (
             "mean field",
             "differentiable costs",
+            "fixed support",
             *(self.baseline.requires if self.baseline else ()),
         )
 

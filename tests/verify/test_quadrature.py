@@ -22,8 +22,9 @@ PIECES = np.linspace(-12.0, 12.0, 49)
 def moments(cost, laws="n", **options):
     g = scg.Graph("integrand")
     mu = g.parameter("mu", MU)
+    high = 1.0 + 0.0 * scg.stop_gradient(mu)  # a score misses bounds that are learned
     draws = [
-        g.sample(f"x{i}", scg.Normal(mu, 1.0) if law == "n" else scg.Uniform(0.0, 1.0 + 0.0 * mu))
+        g.sample(f"x{i}", scg.Normal(mu, 1.0) if law == "n" else scg.Uniform(0.0, high))
         for i, law in enumerate(laws)
     ]
     g.cost("cost", cost(*draws))

@@ -1,0 +1,59 @@
+"""A score misses what a support contributes that moves with learned parameters: it is refused."""
+
+import numpy as np
+import pytest
+
+import scg
+
+MOVING = {
+    "uniform": lambda t: scg.Uniform(0.0, 1.0 + scg.softplus(t)),
+    "pareto": lambda t: scg.Pareto(np.exp(t), 3.0),
+    "mixture": lambda t: scg.Mixture([scg.Uniform(t, t + 1.0), scg.Uniform(0.0, 1.0)], np.zeros(2)),
+    "independent": lambda t: scg.Independent(scg.Uniform(t + np.zeros(2), 5.0)),
+}
+MISSED = "moves with learned parameters"
+
+
+def graph(law, cost=np.tanh, stopped=False):
+    g = scg.Graph("moving")
+    t = g.parameter("t", 0.3)
+    x = g.sample("x", law(scg.stop_gradient(t) if stopped else t))
+    g.cost("loss", np.sum(cost(x)) * t)
+    return g
+
+
+@pytest.mark.parametrize("name", MOVING)
+@pytest.mark.parametrize("estimator", [scg.ScoreFunction(), scg.LeaveOneOut()])
+def test_a_score_is_refused_where_the_support_moves(name, estimator):
+    with pytest.raises(scg.EstimatorError, match=MISSED):
+        scg.compile(graph(MOVING[name]), {"x": estimator})
+
+
+def test_the_automatic_choice_is_refused_too_and_names_what_fits():
+    g = graph(MOVING["uniform"], lambda x: np.where(x > 0.5, 1.0, 0.0))
+    with pytest.raises(scg.EstimatorError, match=r"Try MeasureValued\(\)"):
+        scg.compile(g)
+    with pytest.raises(scg.EstimatorError, match="No unbiased estimator fits"):
+        scg.compile(graph(MOVING["mixture"]))
+
+
+@pytest.mark.parametrize("name", ["uniform", "pareto", "mixture"])
+def test_a_support_that_is_not_learned_may_depend_on_parameters(name):
+    step = scg.compile(graph(MOVING[name], stopped=True), scg.ScoreFunction())
+    assert step(step.graph.init(seed=0), seed=1).unbiased
+
+
+@pytest.mark.parametrize("estimator", [scg.MuProp(), scg.DoubleCV(), scg.LAX()])
+def test_a_control_variate_of_an_angle_is_not_periodic(estimator):
+    g = graph(lambda t: scg.VonMises(t, 0.5), np.cos)
+    with pytest.raises(scg.EstimatorError, match=MISSED):
+        scg.compile(g, estimator)
+
+
+def test_a_score_of_an_angle_is_unbiased_for_periodic_costs():
+    g = graph(lambda t: scg.VonMises(t, 0.5), np.cos)
+    score, path = (
+        scg.moments(scg.compile(g, estimator), {"t": 0.3}).mean["t"]
+        for estimator in (scg.ScoreFunction(), scg.Reparameterization())
+    )
+    assert score == pytest.approx(path, abs=1e-6)
