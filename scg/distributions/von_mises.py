@@ -24,7 +24,8 @@ class VonMises(Distribution):
 
     Angles are in radians, and all angles that differ by full turns have one density.
     `concentration` behaves as an inverse variance. Where `loc` is learned, score-function
-    estimators are unbiased only for costs of period 2π: the interval of samples moves with it.
+    estimators are refused unless all uses of a sample have the period 2π, such as ``np.cos``: the
+    interval of samples moves with `loc`.
 
     Parameters
     ----------

@@ -57,3 +57,46 @@ def test_a_score_of_an_angle_is_unbiased_for_periodic_costs():
         for estimator in (scg.ScoreFunction(), scg.Reparameterization())
     )
     assert score == pytest.approx(path, abs=1e-6)
+
+
+ANGLES = {
+    "tanh": (np.tanh, False),
+    "cosine": (np.cos, True),
+    "shifted": (lambda x: np.sin(x - 0.3) * np.cos(2.0 * (0.5 - x)), True),
+    "half": (lambda x: np.cos(0.5 * x), False),
+    "square of half": (lambda x: np.sin(x * 0.5) ** 2, True),
+    "square of a cosine's angle": (lambda x: np.cos(x**2), False),
+    "one and a half": (lambda x: np.cos(x + 0.5 * x), False),
+    "twice": (lambda x: np.sin(x + x), True),
+    "itself": (lambda x: x, False),
+    "density": (lambda x: scg.VonMises(0.2, 1.5).log_prob(x), True),
+    "direction of a normal": (lambda x: scg.Normal(x, 1.0).log_prob(0.3), False),
+}
+
+
+@pytest.mark.parametrize("name", ANGLES)
+def test_a_score_of_an_angle_asks_for_periodic_uses(name):
+    cost, periodic = ANGLES[name]
+    g = graph(lambda t: scg.VonMises(t, 0.5), cost)
+    if not periodic:
+        with pytest.raises(scg.EstimatorError, match=MISSED):
+            scg.compile(g, scg.ScoreFunction())
+        return
+    score, path = (
+        scg.moments(scg.compile(g, estimator), {"t": 0.3}).mean["t"]
+        for estimator in (scg.ScoreFunction(), scg.Reparameterization())
+    )
+    assert score == pytest.approx(path, abs=1e-6)
+
+
+def test_angles_may_follow_each_other():
+    """A walk on the circle: the mean direction of an angle is another one."""
+    g = scg.Graph("walk")
+    t = g.parameter("t", 0.3)
+    x = g.sample("x", scg.VonMises(t, 2.0))
+    y = g.sample("y", scg.VonMises(x + 0.1, 3.0))
+    g.cost("loss", np.cos(y - 1.0))
+    scg.compile(g, scg.ScoreFunction())
+    g.cost("end", y)
+    with pytest.raises(scg.EstimatorError, match=MISSED):
+        scg.compile(g, scg.ScoreFunction())
