@@ -171,6 +171,9 @@ class Bernoulli(Finite):
     def relax(self, z: Any, temperature: Any) -> Any:
         """σ(z / τ); 0 or 1 where the other value is impossible."""
         soft = sigmoid(z / temperature)
+        if self._given_logits:  # certain values are those of infinite logits
+            a = self.logits
+            return within(a, -HUGE, HUGE, soft, where(greater(a, 0.0), 1.0, 0.0), closed=True)
         return minimum(maximum(soft, floor(self.probs)), ceil(self.probs))
 
     def separate(self, x: Any, gap: float | None) -> Any:

@@ -11,7 +11,16 @@ from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.elementwise import equal, greater_equal, less_equal, log, logical_and, square, where
+from scg.ops.elementwise import (
+    absolute,
+    greater_equal,
+    less_equal,
+    log,
+    logical_and,
+    minimum,
+    square,
+    where,
+)
 
 
 class Uniform(Distribution):
@@ -73,7 +82,7 @@ class Uniform(Distribution):
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """−log(high − low) at numbers, NaN at NaN, of the shape of `x`."""
-        return where(equal(x, x), -log(self._width), np.nan)
+        return minimum(absolute(x), 0.0) - log(self._width)  # 0 · x would be simplified away
 
     mean = closed_form("(low + high) / 2", lambda d: 0.5 * (d.low + d.high))
     variance = closed_form("(high − low)² / 12", lambda d: square(d._width) / 12.0)

@@ -41,6 +41,7 @@ class Sample:
         self.values, self.sizes, _ = bound
         self._draw()
 
+    @np.errstate(over="ignore", invalid="ignore")  # estimates may be infinite
     def _draw(self) -> None:
         """Draw the estimates in blocks; sums are taken around the mean of the first block."""
         n, centre = 0, np.zeros(())
