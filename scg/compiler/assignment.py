@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from scg.compiler.analyse import Cost, Influence, continuous_in
+from scg.compiler.angles import Invariance, invariances
 from scg.compiler.members import Members
 from scg.compiler.mixing import Mixers
 from scg.estimators.protocol import Estimator
@@ -70,6 +71,11 @@ class Assignment:
             for cost in influence.costs
         }
         return influence.spread(start, nodes.none, lambda expr, _: expr.op is not stop)
+
+    @cached_property
+    def invariances(self) -> dict[Expr, Invariance]:
+        """Changes of each expression, such as a full turn of an angle, that change no cost."""
+        return invariances(self.influence)
 
     @cached_property
     def learned(self) -> dict[Expr, bool]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from scg.compiler.angles import is_periodic
 from scg.compiler.assignment import Assignment, Rule, broken_path
 from scg.compiler.members import Members
 from scg.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
@@ -96,8 +95,7 @@ def _visible_support(node: StochasticNode, view: Assignment) -> str | None:
     """A score may miss the ends of angles where what they contribute to the costs cancels."""
 
     def visible(part: Constraint) -> bool:
-        angles = isinstance(part, Angles) and is_periodic(node, view.influence)
-        return not part.fixed and not angles
+        return not part.fixed and not (isinstance(part, Angles) and view.invariances[node].turn)
 
     return _moving(node, view, visible)
 

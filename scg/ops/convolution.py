@@ -149,7 +149,7 @@ def conv_transpose(
 ) -> Any:
     """Adjoint of :func:`conv2d` with the same weight, stride, padding and dilation.
 
-    It is no inverse. A decoder uses it to enlarge images ("deconvolution", "fractional stride").
+    It is not the inverse. Decoders enlarge images with it ("deconvolution", "fractional stride").
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import scg
+from scg.compiler.angles import invariances
 
 MOVING = {
     "uniform": lambda t: scg.Uniform(0.0, 1.0 + scg.softplus(t)),
@@ -100,3 +101,20 @@ def test_angles_may_follow_each_other():
     g.cost("end", y)
     with pytest.raises(scg.EstimatorError, match=MISSED):
         scg.compile(g, scg.ScoreFunction())
+
+
+def test_a_long_walk_of_angles_is_not_swept_for_each(monkeypatch):
+    sweeps = []
+
+    def counted(influence):
+        sweeps.append(influence)
+        return invariances(influence)
+
+    monkeypatch.setattr("scg.compiler.assignment.invariances", counted)
+    g = scg.Graph("walk")
+    x = g.parameter("t", 0.3)
+    for i in range(30):
+        x = g.sample(f"x{i}", scg.VonMises(x + 0.1, 2.0))
+    g.cost("loss", np.cos(x))
+    scg.compile(g, scg.ScoreFunction())
+    assert len(sweeps) <= 2  # for the plan, and for the rules between passes
