@@ -1,4 +1,4 @@
-"""Sphinx configuration: MyST pages, numpydoc docstrings."""
+"""Sphinx configuration: MyST pages, numpydoc docstrings, nothing fetched from elsewhere."""
 
 from importlib.metadata import version as installed_version
 
@@ -7,12 +7,29 @@ author = "scg authors"
 project_copyright = "2026, scg authors"
 release = version = installed_version("scg")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "numpydoc",
+]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"  # numpydoc shows the types of parameters
 numpydoc_show_class_members = False
 exclude_patterns = ["_build"]
 
-html_theme = "alabaster"
-html_theme_options = {"description": "Stochastic computation graphs", "page_width": "1100px"}
+# MathJax 3.2.2, `tex-svg-full` of its npm package: one file, with its glyphs as paths.
+mathjax_path = "mathjax/tex-svg-full.js"
+mathjax3_config = {"options": {"enableMenu": False}}
+
+html_theme = "furo"
+html_title = "scg"
+html_static_path = ["_static"]
+html_css_files = ["scg.css"]
+html_copy_source = False
+html_show_sourcelink = False
+# Examples are copied without prompts and without what they print.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True

@@ -12,6 +12,8 @@ os.environ.setdefault("SCG_CHECK", "1")
 import hypothesis
 import pytest
 
+from tests.browser import browser  # noqa: F401 - a fixture
+
 DEFAULT_SEED = 20160502
 
 hypothesis.settings.register_profile("local", deadline=None)
