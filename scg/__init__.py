@@ -114,6 +114,7 @@ from scg.verify.check import check
 from scg.verify.compare import compare
 from scg.verify.exact import exact
 from scg.verify.moments import moments
+from scg.verify.sweep import sweep
 
 # fmt: off
 __all__ = [
@@ -133,7 +134,7 @@ __all__ = [
     "cite", "compare", "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad", "init",
     "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim", "ordered_vector",
     "positive", "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex",
-    "stochastic_times_smooth", "unit_interval",
+    "stochastic_times_smooth", "sweep", "unit_interval",
 ]
 # fmt: on
 __all__ += ops.__all__

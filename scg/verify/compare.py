@@ -13,14 +13,22 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.compile import compile
-from scg.errors import BiasWarning, CallError, EnumerationError
+from scg.errors import BiasWarning, CallError
 from scg.graph.core import CoreGraph
 from scg.ir.tables import grid
 from scg.run.step import Step
-from scg.verify.exact import gradient
 from scg.verify.plot import bars
 from scg.verify.row import Row
-from scg.verify.sampling import LEVEL, ROUNDING, Sample, flat, seconds, z_limit, z_scores
+from scg.verify.sampling import (
+    LEVEL,
+    Sample,
+    by_parameter,
+    flat,
+    reference,
+    seconds,
+    z_limit,
+    z_scores,
+)
 from scg.verify.text import aligned, duration
 
 if TYPE_CHECKING:
@@ -214,7 +222,7 @@ def compare(
             runs // count if equal == "evaluations" else runs,
         )
     times = seconds(list(samples.values()))
-    reference, truth, doubt = _reference(graph, params, data, list(samples.values()))
+    against, truth, doubt = reference(graph, params, data, list(samples.values()))
     rows = {}
     for (name, sample), each in zip(samples.items(), times, strict=True):
         z = math.nan
@@ -227,38 +235,11 @@ def compare(
             unbiased=sample.step.plan.unbiased,
             runs=sample.runs,
             evaluations=evaluations[name],
-            mean=_named(graph, sample.mean),
-            stderr=_named(graph, sample.stderr),
+            mean=by_parameter(graph, sample.mean),
+            stderr=by_parameter(graph, sample.stderr),
             z=z,
             variance=sample.variance,
             variance_stderr=sample.variance_stderr,
             seconds=each,
         )
-    return Comparison(rows, reference)
-
-
-def _reference(
-    graph: CoreGraph, params: Any, data: Any, samples: list[Sample]
-) -> tuple[str, np.ndarray | None, np.ndarray]:
-    """What bias is measured against: its kind, the gradient, and its standard error."""
-    try:
-        truth = gradient(graph, params, data)
-        return "exact", truth, np.zeros_like(truth)
-    except EnumerationError:
-        pass
-    unbiased = [sample for sample in samples if sample.step.plan.unbiased]
-    if not unbiased:
-        return "none", None, np.zeros(())
-    means, errors = (np.array([getattr(s, key) for s in unbiased]) for key in ("mean", "stderr"))
-    smallest = ROUNDING * np.max(np.abs(means), initial=1e-300)  # no estimate is exact
-    precision = 1.0 / np.maximum(errors, smallest) ** 2
-    total = precision.sum(axis=0)
-    return "pooled", (precision * means).sum(axis=0) / total, 1.0 / np.sqrt(total)
-
-
-def _named(graph: CoreGraph, flat: np.ndarray) -> dict[str, np.ndarray]:
-    """A vector as arrays by the names of parameters."""
-    nodes = [parameter.node for parameter in graph.parameters.values()]
-    parts = np.split(flat, np.cumsum([node.size for node in nodes], dtype=int))
-    shaped = [part.reshape(node.shape) for part, node in zip(parts, nodes, strict=False)]
-    return dict(zip(graph.parameters, shaped, strict=True))
+    return Comparison(rows, against)

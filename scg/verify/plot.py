@@ -1,4 +1,4 @@
-"""Plot: the variances of a comparison as bars."""
+"""Plot: what the plots of verification share, and the variances of a comparison as bars."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import io
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from scg.errors import ScgError
 from scg.files import write_atomically
@@ -15,22 +17,45 @@ from scg.verify.row import Row
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Colours that colour-blind readers can tell apart (Okabe and Ito), and marks beside them.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+MARKS = "os^Dv*X"
 _WIDE = 30.0  # variances that differ by a larger factor are shown on a logarithmic axis
 
 
-def bars(named: Mapping[str, Row], path: str | PathLike[str] | None) -> Figure:
-    """Draw variances with two standard errors, and write the picture to a path, if one is given."""
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure, sizes in inches."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise ScgError(
-            "a plot needs matplotlib: pip install 'scg[draw]'; print(comparison) needs nothing"
+            "a plot needs matplotlib: pip install 'scg[draw]'; printing the result needs nothing"
         ) from None
-    figure = Figure(figsize=(7, 1.2 + 0.4 * len(named)), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def saved(figure: Figure, path: str | PathLike[str] | None) -> Figure:
+    """The figure, written to a path if one is given; without a suffix as PNG."""
+    if path is not None:
+        place, content = Path(path), io.BytesIO()
+        place = place if place.suffix else place.with_suffix(".png")
+        figure.savefig(content, format=place.suffix[1:])
+        write_atomically(place, content.getvalue())
+    return figure
+
+
+def plain(text: str) -> str:
+    """Text in which matplotlib sees no formula."""
+    return text.replace("$", r"\$")
+
+
+def bars(named: Mapping[str, Row], path: str | PathLike[str] | None) -> Figure:
+    """Draw variances with two standard errors, and write the picture to a path, if one is given."""
+    figure = canvas(7, 1.2 + 0.4 * len(named))
     axes = figure.subplots()
     rows = list(named.values())
     axes.barh(
-        [row.marked(name).replace("$", r"\$") for name, row in named.items()],
+        [plain(row.marked(name)) for name, row in named.items()],
         [row.variance for row in rows],
         xerr=[2.0 * row.variance_stderr for row in rows],
         color=["#4c78a8" if row.unbiased else "#d0d0d0" for row in rows],
@@ -47,9 +72,27 @@ def bars(named: Mapping[str, Row], path: str | PathLike[str] | None) -> Figure:
     axes.margins(x=0.15)
     axes.set_xlim(left=left)
     axes.set_xlabel("variance of a single-run gradient, summed over its components")
-    if path is not None:
-        place, content = Path(path), io.BytesIO()
-        place = place if place.suffix else place.with_suffix(".png")
-        figure.savefig(content, format=place.suffix[1:])
-        write_atomically(place, content.getvalue())
-    return figure
+    return saved(figure, path)
+
+
+def panel(
+    axes: Any, x: np.ndarray, lines: Mapping[str, tuple[np.ndarray, bool]], truth: np.ndarray | None
+) -> None:
+    """Draw lines by name, dashed if biased; logarithmic if positive and far apart."""
+    if truth is not None:
+        axes.plot(x, truth, ":", color="black", linewidth=2.5, zorder=3, label="truth")
+    for k, (name, (y, unbiased)) in enumerate(lines.items()):
+        axes.plot(
+            x,
+            y,
+            color=COLOURS[k % len(COLOURS)],
+            marker=MARKS[k % len(MARKS)],
+            markevery=max(len(x) // 8, 1),
+            markersize=4,
+            linestyle="-" if unbiased else "--",
+            label=plain(name) if unbiased else f"{plain(name)} (BIASED)",
+        )
+    every = np.concatenate([y for y, _ in lines.values()])
+    if truth is None and np.all(every > 0) and np.max(every) > _WIDE * np.min(every):
+        axes.set_yscale("log")
+    axes.grid(alpha=0.25)

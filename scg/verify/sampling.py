@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from scg.errors import CallError
+from scg.errors import CallError, EnumerationError
+from scg.graph.core import CoreGraph
 from scg.run.step import Step
+from scg.verify.exact import gradient
 
 ROUNDING = 1e-10  # relative to the gradient
 LEVEL = 0.999
@@ -84,9 +86,36 @@ def seconds(samples: list[Sample]) -> list[float]:
     return np.median(times, axis=0).tolist()
 
 
+def reference(
+    graph: CoreGraph, params: Any, data: Any, samples: list[Sample]
+) -> tuple[str, np.ndarray | None, np.ndarray]:
+    """What bias is measured against: its kind, the gradient, and its standard error."""
+    try:
+        truth = gradient(graph, params, data)
+        return "exact", truth, np.zeros_like(truth)
+    except EnumerationError:
+        pass
+    unbiased = [sample for sample in samples if sample.step.plan.unbiased]
+    if not unbiased:
+        return "none", None, np.zeros(())
+    means, errors = (np.array([getattr(s, key) for s in unbiased]) for key in ("mean", "stderr"))
+    smallest = ROUNDING * np.max(np.abs(means), initial=1e-300)  # no estimate is exact
+    precision = 1.0 / np.maximum(errors, smallest) ** 2
+    total = precision.sum(axis=0)
+    return "pooled", (precision * means).sum(axis=0) / total, 1.0 / np.sqrt(total)
+
+
 def flat(values: Mapping[str, Any]) -> np.ndarray:
     """The arrays of all parameters as one vector."""
     return np.concatenate([np.ravel(value) for value in values.values()] or [np.empty(0)])
+
+
+def by_parameter(graph: CoreGraph, flat: np.ndarray) -> dict[str, np.ndarray]:
+    """A vector as arrays by the names of parameters."""
+    nodes = [parameter.node for parameter in graph.parameters.values()]
+    parts = np.split(flat, np.cumsum([node.size for node in nodes], dtype=int))
+    shaped = [part.reshape(node.shape) for part, node in zip(parts, nodes, strict=False)]
+    return dict(zip(graph.parameters, shaped, strict=True))
 
 
 def z_scores(difference: np.ndarray, stderr: np.ndarray, scale: np.ndarray) -> np.ndarray:
