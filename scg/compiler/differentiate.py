@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from scg.arguments import checked
-from scg.errors import CompilerError, DeclarationError
-from scg.ir.expr import Expr, StochasticNode, describe
+from scg.errors import DeclarationError
+from scg.ir.expr import Expr, describe
 from scg.ir.op import constant
-from scg.ir.walk import rewrite, topological
-from scg.ops.base import is_constant
+from scg.ir.operation import Operation
+from scg.ir.walk import rebuilt, refilled, topological
 from scg.ops.gradient import IDENTITIES, box, stop
-from scg.ops.reductions import expand, fit, zeros
+from scg.ops.pullback import pullback
+from scg.ops.reductions import expand, zeros
 
 
 def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
@@ -20,38 +21,8 @@ def gradients(y: Expr, wrt: Sequence[Expr]) -> list[Expr]:
     Each derivative has the plates and the shape of its expression; it is zero where `y` does not
     depend on the expression.
     """
-    order = topological((y,))
-    active = set(wrt)
-    for expr in order:
-        if expr.kind == "float" and any(arg in active for arg in expr.args):
-            active.add(expr)
-    found: dict[Expr, Expr] = {}
-    waiting: dict[Expr, list[Expr]] = {}
-    if y in active:
-        waiting[y] = [expand(constant(y.graph, 1.0), y.plates, y.shape)]
-    for expr in reversed(order):
-        parts = waiting.pop(expr, None)
-        if parts is None:
-            continue
-        expr.graph.origin = expr.origin
-        g = parts[0]
-        for part in parts[1:]:
-            g = g + part
-        found[expr] = g
-        if isinstance(expr, StochasticNode) and any(arg in active for arg in expr.args):
-            raise DeclarationError(
-                f"scg.grad: a path leads through the sampling of {describe(expr)}, which has no "
-                "derivative before an estimator is chosen. For the partial derivative write "
-                f"scg.stop_gradient on it"
-            )
-        for i, arg in enumerate(expr.args):
-            rule = expr.op.vjp(i) if arg in active else None
-            if rule is not None:
-                cotangent = fit(rule(g, expr, *expr.args, **expr.attrs), arg.plates, arg.shape)
-                if cotangent.plates != arg.plates or cotangent.shape != arg.shape:
-                    raise CompilerError(f"the VJP of {expr.op.name} returned {cotangent!r}")
-                if not is_constant(cotangent, 0):  # times an infinite slope it would be NaN
-                    waiting.setdefault(arg, []).append(cotangent)
+    seed = expand(constant(y.graph, 1.0), y.plates, y.shape)
+    found = pullback({y: seed}, wrt)
     return [found[x] if x in found else zeros(x) for x in wrt]
 
 
@@ -67,21 +38,29 @@ def through(y: Expr, x: Expr) -> Expr:
             if expr.op in IDENTITIES:
                 env[expr] = expand(args[0], expr.plates, expr.shape)
             else:
-                env[expr] = expr.op.build(expr.graph, args, expr.attrs)
+                whole = refilled(expr, lambda roots: _opened(roots, IDENTITIES))
+                env[expr] = whole.op.build(expr.graph, args, whole.attrs)
     return env[y] if y in env else stop(y)
 
 
-def erase(roots: Iterable[Expr]) -> dict[Expr, Expr]:
+def erase(
+    roots: Iterable[Expr], ops: Container[Operation] = (*IDENTITIES, box)
+) -> dict[Expr, Expr]:
     """Each expression below `roots` without stops, marks and boxes, to differentiate once more."""
     env: dict[Expr, Expr] = {}
     for expr in topological(roots):
-        if expr.op in IDENTITIES:
-            env[expr] = expand(env[expr.args[0]], expr.plates, expr.shape)
-        elif expr.op is box:
-            env[expr] = expand(constant(expr.graph, 1.0), expr.plates, expr.shape)
+        if expr.op not in ops:
+            expr.graph.origin = expr.origin
+            env[expr] = refilled(rebuilt(expr, env), lambda inside: _opened(inside, ops))
         else:
-            rewrite((expr,), env)
+            now = constant(expr.graph, 1.0) if expr.op is box else env[expr.args[0]]
+            env[expr] = expand(now, expr.plates, expr.shape)
     return env
+
+
+def _opened(roots: Sequence[Expr], ops: Container[Operation]) -> list[Expr]:
+    env = erase(roots, ops)
+    return [env[root] for root in roots]
 
 
 @checked("scg.grad(y, [x])", DeclarationError)

@@ -12,7 +12,7 @@ import numpy as np
 from scg.graph.core import SAMPLE
 from scg.ir.expr import Expr, Operation
 from scg.ir.op import OPS, constant, plate_size
-from scg.ir.walk import rebuilt, topological
+from scg.ir.walk import rebuilt, refilled, topological
 from scg.ops.base import broadcast, is_constant
 from scg.ops.elementwise import add, cast, divide, multiply, negative, square, subtract, where
 from scg.ops.gradient import IDENTITIES, box
@@ -188,6 +188,8 @@ RULES: dict[Operation, Rule] = {
 
 
 def _step(e: Expr) -> Expr | None:
+    if e.op.loop is not None:
+        return refilled(e, simplify)
     if e.op.elementwise and any(arg.op is broadcast for arg in e.args):
         # op(expand(a), b) -> op(a, b) where broadcasting gives the same
         bare = tuple(a.args[0] if a.op is broadcast else a for a in e.args)

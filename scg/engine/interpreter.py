@@ -16,24 +16,30 @@ from scg.errors import CallError
 from scg.ir.expr import Expr, describe
 from scg.ir.op import PLATE_SIZE
 from scg.ir.plate import Plate, Plates, ordered
-from scg.ir.walk import topological
+from scg.ir.walk import together, topological
 from scg.ops.elementwise import broadcast
 from scg.ops.gather import gather, scatter, take_along
 from scg.ops.linalg import contract, contract_arrays
 from scg.ops.reductions import REDUCTIONS, shift
 from scg.ops.shape import concatenate, reshape
-from scg.schedule.sources import sources
+from scg.schedule.sources import sources, type_of
+from scg.schedule.steps import Steps
 
 Sizes = Mapping[Plate, int]
 Rule = Callable[..., Any]
 
 
 class Instruction(NamedTuple):
-    """An operation: its kernel, and the values that it is the last to read."""
+    """An operation: its results, its kernel, and the values that it is the last to read."""
 
-    expr: Expr
+    results: tuple[Expr, ...]
     kernel: Rule
     free: tuple[Expr, ...]
+
+    @property
+    def expr(self) -> Expr:
+        """The first result."""
+        return self.results[0]
 
 
 class Interpreter:
@@ -46,15 +52,17 @@ class Interpreter:
         self.dtype, self.outputs = np.dtype(dtype), dict(outputs)
         order = topological(outputs.values())
         self.leaves, self.constants = sources(order, self.dtype)
-        last = {arg: expr for expr in order for arg in expr.args}
-        free: defaultdict[Expr, list[Expr]] = defaultdict(list)
-        for arg, expr in last.items():
-            free[expr].append(arg)
+        groups = [results for results in together(order) if results[0].args]
+        last = {arg: results for results in groups for arg in results[0].args}
+        free: defaultdict[tuple[Expr, ...], list[Expr]] = defaultdict(list)
+        for arg, results in last.items():
+            free[results].append(arg)
         kept = set(outputs.values())
         self.instructions = [
-            Instruction(expr, self._kernel(expr), tuple(a for a in free[expr] if a not in kept))
-            for expr in order
-            if expr.args
+            Instruction(
+                own, kernel_of(own, self.dtype), tuple(a for a in free[own] if a not in kept)
+            )
+            for own in groups
         ]
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
@@ -67,8 +75,8 @@ class Interpreter:
         try:
             with np.errstate(all="ignore"):
                 for now in self.instructions:
-                    expr = now.expr
-                    values[expr] = now.kernel(sizes, *[values[arg] for arg in expr.args])
+                    found = now.kernel(sizes, *[values[arg] for arg in now.expr.args])
+                    values.update(zip(now.results, found, strict=True))
                     for arg in now.free:
                         del values[arg]
         except IndexError:
@@ -77,13 +85,31 @@ class Interpreter:
             raise CallError(_out_of_bounds(now.expr, values[now.expr.args[1]])) from None
         return {key: values[expr] for key, expr in self.outputs.items()}
 
-    def _kernel(self, expr: Expr) -> Rule:
-        kernel = kernel_of(expr)
-        exact = self.dtype == np.float64 and all(arg.kind == "float" for arg in expr.args)
-        if expr.kind != "float" or exact:
-            return kernel
-        dtype = self.dtype
-        return lambda sizes, *xs: np.asarray(kernel(sizes, *xs), dtype)
+
+class Repetition:
+    """The kernel of a loop: an interpreter of its body, which runs once for each step."""
+
+    def __init__(self, results: tuple[Expr, ...], dtype: Any):
+        self._steps = Steps(results)
+        self._inner = Interpreter(self._steps.outputs, dtype)
+
+    def __call__(self, sizes: Sizes, *xs: Any) -> list[Any]:
+        """Compute the results."""
+        steps, inner = self._steps, self._inner
+        length = steps.length(sizes)
+        values = dict(zip(steps.body.places, xs, strict=True))
+        stacks = [np.empty(full(r, sizes), type_of(r, inner.dtype)) for r in steps.results]
+        sliced = [(x, values[x], steps.axis(arg)) for x, arg in steps.sliced.items()]
+        for t in range(length)[:: -1 if steps.reverse else 1]:
+            for x, array, axis in sliced:
+                values[x] = array[(slice(None),) * axis + (t,)]
+            out = inner.run(values, sizes)
+            for k, axis in steps.stacked.items():
+                stacks[k][(slice(None),) * axis + (t,)] = out["output", k]
+            values |= {steps.body.carry[i]: out["carry", i] for i in steps.carried}
+        for k, i in steps.last.items():
+            stacks[k] = values[steps.body.carry[i]]
+        return stacks
 
 
 def _out_of_bounds(expr: Expr, index: np.ndarray) -> str:
@@ -204,6 +230,13 @@ _KERNELS: dict[Any, Callable[[Expr], Rule]] = {
 }
 
 
-def kernel_of(expr: Expr) -> Rule:
-    """Function that computes an op from plate sizes and its arguments."""
-    return _KERNELS.get(expr.op, _general)(expr)
+def kernel_of(results: tuple[Expr, ...], dtype: np.dtype) -> Rule:
+    """Function that computes the results of an op from plate sizes and its arguments."""
+    expr = results[0]
+    if expr.op.loop is not None:
+        return Repetition(results, dtype)
+    kernel = _KERNELS.get(expr.op, _general)(expr)
+    exact = dtype == np.float64 and all(arg.kind == "float" for arg in expr.args)
+    if expr.kind != "float" or exact:
+        return lambda sizes, *xs: (kernel(sizes, *xs),)
+    return lambda sizes, *xs: (np.asarray(kernel(sizes, *xs), dtype),)

@@ -84,6 +84,9 @@ class Operation:
         Other statements, by the kind of the result.
     row : object, optional
         How kernels compute the op a row, or a matrix, at a time: see :class:`scg.ops.rows.RowOp`.
+    loop : object, optional
+        For an op that repeats a body of expressions: see :class:`scg.ops.loops.LoopOp`. Several
+        expressions may then be results of one loop.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Operation:
     kernel: str = ""
     kernels: Mapping[str, str] = field(default_factory=dict)
     row: Any = None
+    loop: Any = None
 
     def __post_init__(self) -> None:
         if self.name in OPS:

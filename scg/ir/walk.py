@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from scg.ir.expr import Expr
 
@@ -28,6 +28,18 @@ def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> 
             entered.add(expr)
             stack += [arg for arg in expr.args[::-1] if arg not in left]
     return order
+
+
+def together(order: Iterable[Expr]) -> list[tuple[Expr, ...]]:
+    """Expressions in order; the results of one loop are joined at the place of the first.
+
+    Nothing is computed from one result for another, so that arguments still come first.
+    """
+    found: dict[object, list[Expr]] = {}
+    for expr in order:
+        loop = expr.op.loop
+        found.setdefault(expr if loop is None else loop.key(expr), []).append(expr)
+    return list(map(tuple, found.values()))
 
 
 def named_below(goal: Expr, names: Container[Expr]) -> list[Expr]:
@@ -63,3 +75,17 @@ def rebuilt(expr: Expr, env: Mapping[Expr, Expr]) -> Expr:
     args = tuple(env[arg] for arg in expr.args)
     same = all(new is old for new, old in zip(args, expr.args, strict=True))
     return expr if same else expr.op.build(expr.graph, args, expr.attrs)
+
+
+def refilled(expr: Expr, passed: Callable[[Sequence[Expr]], Sequence[Expr]]) -> Expr:
+    """The expression with its body, where it has one, rewritten by a pass."""
+    loop = expr.op.loop
+    return expr if loop is None else loop.refilled(expr, passed)
+
+
+def everywhere(roots: Iterable[Expr]) -> Iterator[Expr]:
+    """Expressions below `roots` and, each after its arguments, those of bodies."""
+    for expr in topological(roots):
+        if expr.op.loop is not None:
+            yield from everywhere(expr.op.loop.inside(expr))
+        yield expr

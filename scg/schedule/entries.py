@@ -78,14 +78,14 @@ class Gemm:
 
 @dataclass(eq=False)
 class Fallback:
-    """A user's op, which Python computes."""
+    """A user's op, or a loop with one, which Python computes."""
 
-    expr: Expr
+    exprs: tuple[Expr, ...]
 
     @property
-    def exprs(self) -> tuple[Expr, ...]:
-        """The result that the entry computes."""
-        return (self.expr,)
+    def expr(self) -> Expr:
+        """The first result."""
+        return self.exprs[0]
 
 
 Entry = Loop | Gemm | Fallback

@@ -15,7 +15,7 @@ import numpy as np
 
 from scg.ir.expr import Expr
 from scg.ir.plate import Plates, ordered
-from scg.ir.walk import topological
+from scg.ir.walk import together, topological
 from scg.ops.linalg import contract
 from scg.ops.reductions import REDUCTIONS
 from scg.ops.shape import concatenate
@@ -100,14 +100,17 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
     for expr in order:
         if expr.args and views[expr].base is expr:
             needed |= {views[arg].base for arg in expr.args}
+    results_of = {expr: results for results in together(order) for expr in results}
     for i, expr in enumerate(order):
         if not expr.args or views[expr].base is not expr or expr not in needed:
             continue
         items = items_of(expr, views)
-        if items is None:
+        if items is None and expr not in level:
             after = 1 + max((level.get(views[arg].base, -1) for arg in expr.args), default=-1)
-            level[expr] = after
-            others.append((after, i, _product(expr, views) or Fallback(expr)))
+            results = results_of[expr]
+            level |= dict.fromkeys(results, after)
+            others.append((after, i, _product(expr, views) or Fallback(results)))
+        if items is None:
             continue
         made[expr] = items
         for item in items:

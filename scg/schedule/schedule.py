@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, PLATE_SIZE
-from scg.ir.walk import topological
+from scg.ir.walk import everywhere, topological
 from scg.schedule.entries import Entry, Fallback, Loop, uses
 from scg.schedule.fuse import fuse
 from scg.schedule.listing import listing
@@ -76,9 +76,11 @@ class Schedule:
         kept = all(slot is not None for _, slot in moments)
         #: Whether kernels compute all moments, each in an array of its own, as stretches need.
         self.merges = bool(spread) and kept and not self.fallbacks
+        every = list(everywhere(self.outputs.values()))
         self.plates = sorted(
-            {plate for expr in below for plate in expr.plates}
-            | {leaf.attrs["plate"] for leaf in leaves if leaf.op is PLATE_SIZE},
+            {plate for expr in every for plate in expr.plates}
+            | {expr.attrs["plate"] for expr in every if expr.op is PLATE_SIZE}
+            | {expr.attrs["over"] for expr in every if expr.op.loop is not None},
             key=lambda plate: plate.serial,
         )
 

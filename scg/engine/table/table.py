@@ -26,7 +26,7 @@ from scg.schedule.sources import type_of
 from scg.schedule.stack import groups
 
 #: Runs stages of the table, or names an op that Python computes.
-Caller = Callable[[], int] | Expr
+Caller = Callable[[], int] | Fallback
 
 
 class Frame(NamedTuple):
@@ -221,7 +221,7 @@ class Table:
             if not isinstance(entry, Fallback):
                 waiting.append(stage)
                 continue
-            walks += [walk(code, waiting, owned), entry.expr]
+            walks += [walk(code, waiting, owned), entry]
             waiting = []
         return [*walks, walk(code, waiting, owned)] if waiting else walks
 

@@ -10,6 +10,7 @@ import numpy as np
 from scg.engine.interpreter import Interpreter, full, kernel_of
 from scg.engine.table.table import Caller, Table
 from scg.ir.expr import Expr
+from scg.schedule.entries import Fallback
 from scg.schedule.schedule import Schedule
 from scg.schedule.views import View, is_whole
 from scg.seeds.noise import seed_word
@@ -75,7 +76,7 @@ class Connection:
 
     def caller(self, what: Caller) -> Callable[[], Any]:
         """Function that runs stages, or an op; its result is true after a failure."""
-        return Python(self, what) if isinstance(what, Expr) else what
+        return Python(self, what) if isinstance(what, Fallback) else what
 
     def view(self, expr: Expr) -> np.ndarray:
         """Array of an expression."""
@@ -94,16 +95,18 @@ class Connection:
 class Python:
     """An op that NumPy computes on the arrays of a connection."""
 
-    def __init__(self, connection: Connection, expr: Expr):
-        self._rule = kernel_of(expr)
+    def __init__(self, connection: Connection, entry: Fallback):
+        self._rule = kernel_of(entry.exprs, connection.plan.real)
         self._sizes = connection.plan.sizes
-        self._args = [connection.view(arg) for arg in expr.args]
-        self._target = connection.view(expr)
+        self._args = [connection.view(arg) for arg in entry.expr.args]
+        self._targets = [connection.view(expr) for expr in entry.exprs]
 
     def __call__(self) -> None:
         """Compute the op."""
         with np.errstate(all="ignore"):
-            self._target[...] = self._rule(self._sizes, *self._args)
+            found = self._rule(self._sizes, *self._args)
+        for target, array in zip(self._targets, found, strict=True):
+            target[...] = array
 
 
 def strided(array: np.ndarray, view: View, expr: Expr, plan: Table) -> np.ndarray:

@@ -1,0 +1,278 @@
+"""Bodies of loops: closed pieces of a graph that run once for each element of a plate."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scg.errors import DeclarationError
+from scg.ir.expr import Expr, describe
+from scg.ir.op import PLATE_SIZE, intern, leaf
+from scg.ir.plate import Plate, Plates, ordered
+from scg.ir.walk import rewrite, topological
+from scg.ops.base import broadcast
+from scg.ops.reductions import expand
+from scg.ops.shape import reshape, transpose
+
+Exprs = tuple[Expr, ...]
+PLACE = leaf("place")
+_serial = itertools.count()
+#: Ops that move no element, which a loop repeats rather than reads their results from memory.
+_LIGHT = (broadcast, reshape, transpose)
+
+
+def place(graph: Any, like: Expr, plates: Plates | None = None, number: Any = None) -> Expr:
+    """A placeholder with the shape and the kind of an expression, and its plates or others.
+
+    Without a `number` no other placeholder is equal to it.
+    """
+    key = ("new", next(_serial)) if number is None else number
+    signature = (like.shape, like.plates if plates is None else plates, like.kind)
+    return intern(graph, PLACE, (), {"place": key}, signature)
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What a loop computes in a step, from placeholders: a closed piece of a graph.
+
+    Parameters
+    ----------
+    carry, steps, constants : tuple of Expr
+        Placeholders of what a step takes over from the one before, of its slices of per-step
+        inputs, and of what all steps read.
+    new : tuple of Expr
+        What the next step takes over, in the order of `carry`.
+    outputs : tuple of Expr
+        What is stacked over the steps.
+    """
+
+    carry: Exprs
+    steps: Exprs
+    constants: Exprs
+    new: Exprs
+    outputs: Exprs = ()
+
+    @property
+    def places(self) -> Exprs:
+        """All placeholders, in the order of a loop's arguments."""
+        return (*self.carry, *self.steps, *self.constants)
+
+    @property
+    def results(self) -> Exprs:
+        """What the body computes."""
+        return (*self.new, *self.outputs)
+
+    def mapped(self, env: Mapping[Expr, Expr]) -> Body:
+        """The body with all its expressions replaced."""
+        groups = (self.carry, self.steps, self.constants, self.new, self.outputs)
+        return Body(*(tuple(env[expr] for expr in group) for group in groups))
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Identities of all expressions: bodies of one key are equal."""
+        groups = (self.carry, self.steps, self.constants, self.new, self.outputs)
+        return tuple(tuple(map(id, group)) for group in groups)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Body) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        counts = (len(self.carry), len(self.steps), len(self.constants), len(self.outputs))
+        return "Body({} carries, {} steps, {} constants, {} outputs)".format(*counts)
+
+
+@dataclass(frozen=True)
+class LoopOp:
+    """How passes treat an op that repeats a body, which is its attribute "body".
+
+    The op's expressions each are one result. Those of one loop differ in what they take of it
+    alone, so that a pass may ask for further results.
+
+    Parameters
+    ----------
+    vjp : callable
+        From the cotangents of results of one loop, and whether each argument's cotangent is wanted,
+        to the cotangents of the arguments, or None where they are zero.
+    """
+
+    vjp: Callable[[Mapping[Expr, Expr], Sequence[bool]], Sequence[Expr | None]]
+
+    def key(self, expr: Expr) -> Any:
+        """A key that all results of one loop have."""
+        body = replace(expr.attrs["body"], outputs=())
+        return (tuple(map(id, expr.args)), body, expr.attrs["over"], expr.attrs["reverse"])
+
+    def inside(self, expr: Expr) -> Exprs:
+        """The expressions that the body computes."""
+        return expr.attrs["body"].results
+
+    def refilled(self, expr: Expr, passed: Callable[[Sequence[Expr]], Sequence[Expr]]) -> Expr:
+        """The result of a loop whose body's expressions a pass rewrote."""
+        body: Body = expr.attrs["body"]
+        now = tuple(passed(body.results))
+        if all(new is old for new, old in zip(now, body.results, strict=True)):
+            return expr
+        cut = len(body.new)
+        body = replace(body, new=now[:cut], outputs=now[cut:])
+        return expr.op.build(expr.graph, expr.args, {**expr.attrs, "body": body})
+
+
+def closed(carry: Exprs, steps: Exprs, new: Exprs, outputs: Exprs = ()) -> tuple[Body, Exprs]:
+    """A body of expressions that read others, too; and those, which are the loop's constants."""
+    found = Border((*new, *outputs), {*carry, *steps}, lambda expr: True)
+    constants = tuple(found.places.values())
+    every = found.rewritten({*carry, *steps})
+    cut = len(new)
+    return Body(carry, steps, constants, every[:cut], every[cut:]), tuple(found.places)
+
+
+def check_closed(body: Body) -> None:
+    """Raise if a body reads anything but its placeholders and constants."""
+    own = {*body.places}
+    for expr in topological(body.results):
+        if not expr.args and expr.value is None and expr.op is not PLATE_SIZE and expr not in own:
+            raise DeclarationError(
+                f"the body of a scan reads {describe(expr)}, which is none of its placeholders; "
+                "hand it over as a constant"
+            )
+
+
+def outside(expr: Expr, places: Iterable[Expr], args: Iterable[Expr]) -> Expr:
+    """An expression of a body for all steps at once: of the arguments."""
+    return rewrite(topological((expr,)), dict(zip(places, args, strict=True)))[expr]
+
+
+class Border:
+    """The border between what depends on some placeholders, and what can be had before.
+
+    What lies before it is cut out where it is largest, as far as `heavy` allows it: elsewhere
+    light expressions are computed again of smaller ones. `places` maps each expression that is cut
+    out to a new placeholder.
+    """
+
+    def __init__(
+        self, roots: Sequence[Expr], late: Collection[Expr], heavy: Callable[[Expr], bool]
+    ):
+        self.roots = roots
+        order = topological(roots)
+        self.late = {*late}
+        known = {expr for expr in order if expr.value is not None or expr.op is PLATE_SIZE}
+        for expr in order:
+            if any(arg in self.late for arg in expr.args):
+                self.late.add(expr)
+            elif expr.args and all(arg in known for arg in expr.args):
+                known.add(expr)
+        self.places: dict[Expr, Expr] = {}
+        stack = [expr for expr in roots if expr not in self.late]
+        stack += [a for e in order if e in self.late for a in e.args if a not in self.late]
+        seen: set[Expr] = set()
+        for expr in self._settled(stack[::-1], known, seen, heavy):
+            self.places[expr] = place(expr.graph, expr)
+
+    @staticmethod
+    def _settled(
+        stack: list[Expr], known: set[Expr], seen: set[Expr], heavy: Callable[[Expr], bool]
+    ) -> Iterator[Expr]:
+        while stack:
+            expr = stack.pop()
+            if expr in seen or expr in known:
+                continue
+            seen.add(expr)
+            if not expr.args or (expr.op not in _LIGHT and heavy(expr)):
+                yield expr
+            else:
+                stack += expr.args[::-1]
+
+    def rewritten(self, kept: Iterable[Expr]) -> Exprs:
+        """The roots, in which placeholders stand for what is cut out; `kept` stay as they are."""
+        env = {**{expr: expr for expr in kept}, **self.places}
+        order = topological(self.roots, known=env)
+        rewrite(order, env)
+        return tuple(env[root] for root in self.roots)
+
+
+def weighty(order: Iterable[Expr], places: Collection[Expr]) -> set[Expr]:
+    """Expressions with an op that is neither elementwise nor light, in them or below."""
+    found: set[Expr] = set()
+    for expr in order:
+        light = expr.op.elementwise or expr.op in _LIGHT or not expr.args
+        if expr not in places and (not light or any(arg in found for arg in expr.args)):
+            found.add(expr)
+    return found
+
+
+def below(order: Iterable[Expr], places: Iterable[Expr]) -> set[Expr]:
+    """Expressions that depend on some placeholders, these included."""
+    found = {*places}
+    for expr in order:
+        if any(arg in found for arg in expr.args):
+            found.add(expr)
+    return found
+
+
+# --- fitting a body to its arguments ------------------------------------------------------------
+def fitted(args: Exprs, body: Body, over: Plate) -> tuple[Exprs, Body]:
+    """Arguments and body with numbered placeholders that have the arguments' plates and shapes.
+
+    The carries get the plates on which they stay: their first values are repeated there.
+
+    Raises
+    ------
+    DeclarationError
+        If a carry changes its shape or its kind, or an argument is wrongly on the plate.
+    """
+    first, last = len(body.carry), len(body.carry) + len(body.steps)
+
+    def inner(i: int, arg: Expr) -> Plates:
+        return tuple(p for p in arg.plates if p is not over) if first <= i < last else arg.plates
+
+    if all(
+        old.attrs["place"] == i
+        and (old.shape, old.plates, old.kind) == (arg.shape, inner(i, arg), arg.kind)
+        for i, (old, arg) in enumerate(zip(body.places, args, strict=True))
+    ) and all(
+        (new.shape, new.plates, new.kind) == (old.shape, old.plates, old.kind)
+        for new, old in zip(body.new, body.carry, strict=True)
+    ):
+        return args, body
+    for i, arg in enumerate(args):
+        if (over in arg.plates) != (first <= i < last):
+            what = "is on" if over in arg.plates else "is not on"
+            raise DeclarationError(
+                f"scan over {over.name!r}: {describe(arg)} {what} this plate; per-step inputs are, "
+                "first carries and constants are not"
+            )
+    order = topological(body.results)
+    args = tuple(args)
+    while True:
+        places = tuple(place(arg.graph, arg, inner(i, arg), number=i) for i, arg in enumerate(args))
+        env = dict(zip(body.places, places, strict=True))
+        rewrite(order, env)
+        now = body.mapped(env)
+        wide = tuple(
+            ordered((*new.plates, *old.plates)) for new, old in zip(now.new, now.carry, strict=True)
+        )
+        for i, (new, old) in enumerate(zip(now.new, now.carry, strict=True)):
+            if (new.shape, new.kind) != (old.shape, old.kind):
+                raise DeclarationError(
+                    f"scan over {over.name!r}: carry {i} begins as {old.kind}s of shape "
+                    f"{old.shape}, but a step returns {new.kind}s of shape {new.shape}; give it a "
+                    "first value of that shape and kind"
+                )
+            if over in new.plates:
+                raise DeclarationError(
+                    f"scan over {over.name!r}: carry {i} would be on the plate of the steps"
+                )
+        if all(plates == old.plates for plates, old in zip(wide, now.carry, strict=True)):
+            break
+        args = (
+            *(expand(a, p, a.shape) for a, p in zip(args[:first], wide, strict=True)),
+            *args[first:],
+        )
+    new = tuple(expand(n, c.plates, c.shape) for n, c in zip(now.new, now.carry, strict=True))
+    return args, replace(now, new=new)
