@@ -1,11 +1,11 @@
 """Sphinx configuration: MyST pages, numpydoc docstrings, nothing fetched from elsewhere."""
 
-from importlib.metadata import version as installed_version
+import scg
 
 project = "scg"
 author = "scg authors"
 project_copyright = "2026, scg authors"
-release = version = installed_version("scg")
+release = version = scg.__version__
 
 extensions = [
     "myst_parser",

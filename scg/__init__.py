@@ -4,6 +4,8 @@ Declare a model as a graph in NumPy notation, choose a gradient estimator for ea
 node, compile, and check the gradient against exact truth.
 """
 
+__version__ = "0.1.0"
+
 from scg import ops
 from scg.cite import cite
 from scg.compile import compile

@@ -1,5 +1,9 @@
 """The error table: what is wrong, and the exact message. Messages name the node and what to do."""
 
+import configparser
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -948,3 +952,13 @@ def test_names_never_reach_generated_source():
 def test_messages_are_one_line():
     for row in (*DECLARE.values(), *COMPILE.values(), *CALL.values()):
         assert "\n" not in row[2]
+
+
+def test_what_messages_ask_to_install_is_this_distribution():
+    """`scg` on the package index is an unrelated tool."""
+    texts = [p.read_text() for p in Path(scg.__file__).parent.rglob("*.py")]
+    found = re.findall(r"pip install '(\w+)\[(\w+)\]'", "".join(texts))
+    config = configparser.ConfigParser()
+    config.read(Path(scg.__file__).parents[1] / "setup.cfg")
+    assert {name for name, _ in found} == {config["metadata"]["name"]} == {"scgrad"}
+    assert {extra for _, extra in found} <= config["options.extras_require"].keys()

@@ -62,7 +62,7 @@ def _matplotlib() -> Any:
         import matplotlib.figure
         import matplotlib.image
     except ImportError as error:
-        raise ScgError("the report needs matplotlib: pip install 'scg[draw]'") from error
+        raise ScgError("the report needs matplotlib: pip install 'scgrad[draw]'") from error
     return matplotlib
 
 

@@ -76,7 +76,7 @@ _seed = click.option("--seed", type=int, default=0, show_default=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="scg")
+@click.version_option(scg.__version__)
 def commands() -> None:
     """Stochastic computation graphs: train, draw, explain and check gradient estimators.
 

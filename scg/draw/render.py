@@ -83,7 +83,7 @@ def _in_process(source: str, format: str) -> bytes:
     except ImportError:
         raise ScgError(
             "to draw a picture, install Graphviz (its program dot) or the wheel that brings it: "
-            "pip install 'scg[draw]'. The DOT text needs neither: "
+            "pip install 'scgrad[draw]'. The DOT text needs neither: "
             'g.draw("graph.dot"), or g.draw().source'
         ) from None
     with warnings.catch_warnings(), _without_remarks():

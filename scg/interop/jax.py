@@ -1,6 +1,6 @@
 """A compiled step inside JAX: a function with a gradient of its own.
 
-Requires JAX: ``pip install 'scg[jax]'``.
+Requires JAX: ``pip install 'scgrad[jax]'``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A compiled step inside PyTorch: a module whose output is the cost.
 
-Requires PyTorch: ``pip install 'scg[torch]'``.
+Requires PyTorch: ``pip install 'scgrad[torch]'``.
 """
 
 from __future__ import annotations

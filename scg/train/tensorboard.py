@@ -31,7 +31,7 @@ class TensorBoard(Writer):
             from tensorboardX import SummaryWriter
         except ImportError as error:
             raise UnsupportedError(
-                "TensorBoard needs tensorboardX: pip install 'scg[train]'"
+                "TensorBoard needs tensorboardX: pip install 'scgrad[train]'"
             ) from error
         self.writer: Any = SummaryWriter(str(folder))
 

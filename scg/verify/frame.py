@@ -14,6 +14,6 @@ def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
         import pandas
     except ImportError:
         raise ScgError(
-            "a data frame needs pandas: pip install 'scg[frame]'; .rows() needs nothing"
+            "a data frame needs pandas: pip install 'scgrad[frame]'; .rows() needs nothing"
         ) from None
     return pandas.DataFrame.from_records(list(rows))

@@ -29,7 +29,7 @@ def canvas(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
     except ImportError:
         raise ScgError(
-            "a plot needs matplotlib: pip install 'scg[draw]'; printing the result needs nothing"
+            "a plot needs matplotlib: pip install 'scgrad[draw]'; printing the result needs nothing"
         ) from None
     return Figure(figsize=(width, height), layout="constrained")
 

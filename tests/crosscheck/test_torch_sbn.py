@@ -11,7 +11,7 @@ import pytest
 
 import scg
 
-torch = pytest.importorskip("torch", reason="pip install 'scg[bench]' brings PyTorch")
+torch = pytest.importorskip("torch", reason="pip install 'scgrad[bench]' brings PyTorch")
 
 PIXELS, HIDDEN, BATCH, SAMPLES = 784, 200, 7, 3  # all different, so that axes tell themselves apart
 SHAPES = {

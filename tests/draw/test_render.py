@@ -49,7 +49,7 @@ def test_an_unknown_suffix(tmp_path):
 def test_without_anything_that_draws_it_is_said_what_to_install(monkeypatch):
     no_dot(monkeypatch)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    with pytest.raises(scg.ScgError, match=r"pip install 'scg\[draw\]'"):
+    with pytest.raises(scg.ScgError, match=r"pip install 'scgrad\[draw\]'"):
         PICTURE.render()
     assert PICTURE._repr_svg_() is None
 

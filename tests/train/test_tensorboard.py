@@ -57,5 +57,5 @@ def test_the_cost_of_each_update_on_request(board):
 
 def test_without_tensorboardx_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(scg.UnsupportedError, match=r"pip install 'scg\[train\]'"):
+    with pytest.raises(scg.UnsupportedError, match=r"pip install 'scgrad\[train\]'"):
         TensorBoard(tmp_path)

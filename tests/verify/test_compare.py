@@ -283,7 +283,7 @@ def test_a_plot_shows_any_name(tmp_path):
 
 def test_a_plot_without_matplotlib(table, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(scg.ScgError, match=r"pip install 'scg\[draw\]'"):
+    with pytest.raises(scg.ScgError, match=r"pip install 'scgrad\[draw\]'"):
         table.plot(tmp_path / "v.svg")
 
 

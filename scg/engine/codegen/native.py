@@ -19,6 +19,7 @@ import llvmlite.binding as llvm
 
 from scg.engine.codegen import cache, symbols
 from scg.engine.codegen.settings import settings
+from scg.errors import ScgError
 from scg.lazy import building
 
 #: Folders with the functions that kernels may call; object code depends on their text.
@@ -155,8 +156,15 @@ def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
     therefore call different functions by one name, and the function that is loaded first would
     serve both.
     """
-    import numba
     import numpy as np
+
+    try:
+        import numba
+    except ImportError as error:
+        raise ScgError(
+            f"numba cannot be imported ({error}); install a numba that fits NumPy "
+            f"{np.__version__}, or use backend='numpy' (environment variable SCG_BACKEND)"
+        ) from error
 
     from scg.engine.codegen.jit import jit, kernel, object_code
 
