@@ -22,7 +22,7 @@ from scg.ir.op import OPS
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 MADE = "<!-- made by docs/tables.py; do not edit -->"
-LEAVES = {"const", "parameter", "data", "noise", "state", "plate_size", "sample"}
+LEAVES = {"const", "parameter", "data", "noise", "state", "plate_size", "position", "sample"}
 #: What the functions return that are ops themselves, and so have no docstring of their own.
 PRIMITIVES = {
     "continuous": "`x`; declares that the path through it is continuous, and makes no check.",

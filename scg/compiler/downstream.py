@@ -8,13 +8,14 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from scg.compiler.analyse import Cost
+from scg.compiler.alone import AloneReplay
+from scg.compiler.analyse import Cost, Reach
 from scg.compiler.differentiate import gradients, through
 from scg.compiler.first_run import FirstRun
 from scg.compiler.leave_out import LeaveOut
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.objective import contribution, reduction, total
-from scg.compiler.rerun import Rerun, blanket, central, conditional, expectation, rerun
+from scg.compiler.rerun import Rerun, central, conditional, expectation, rerun
 from scg.compiler.routes import NodeRoute, own_route, routes
 from scg.distributions.base import Distribution
 from scg.ir.expr import Expr, StochasticNode
@@ -116,6 +117,14 @@ class NodeDownstream:
         run = rerun(self.first, {self.node: point}, below, temperature=temperature)
         return NodeReplay(self, point, run)
 
+    def alone(self, value: Expr, below: str = "same") -> AloneReplay:
+        """The replays with one element of the node's plates at a time at `value`."""
+
+        def costs(reach: Reach, run: Rerun, samples: Plates) -> Expr:
+            return self.costs(Seen(run.env, samples, run.weights), reach.sep, reach.members)
+
+        return AloneReplay(self.first, self.node, value, below, costs)
+
     def without(self, plate: Plate, impute: str = "geometric") -> Expr:
         """The cost with each reduction over `plate` leaving out the element's own part."""
         left = LeaveOut(self.first, self.node, plate, impute)
@@ -188,12 +197,8 @@ class NodeReplay:
 
     @cached_property
     def seen(self) -> Seen:
-        """The run on the sample plates of the first run, of the point, and of kept samples.
-
-        A kept sample below another parent is one for each of the parent's samples, and so is its
-        likelihood: costs must not be averaged over these before they are weighted with it.
-        """
-        lived = (self.down.draw.value, self.point, *self.run.logp.values())
+        """The run on the sample plates of the first run and of the point."""
+        lived = (self.down.draw.value, self.point)
         samples = dict.fromkeys(p for x in lived for p in x.plates if not p.owned_by_user)
         return Seen(self.run.env, tuple(samples), self.run.weights)
 
@@ -215,11 +220,6 @@ class NodeReplay:
         """The derivative of the influenced costs, each counted once, in the point."""
         (slope,) = gradients(total(self.down.parts(self.seen) or [self.cost]), [self.point])
         return slope
-
-    @cached_property
-    def logp(self) -> Expr:
-        """The log-probability of the kept samples given their new parents."""
-        return blanket(self.down.first, self.down.node, self.run)
 
 
 @dataclass(frozen=True)

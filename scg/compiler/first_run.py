@@ -114,7 +114,7 @@ class FirstRun:
     def twin(self, plate: Plate) -> Plate:
         """A plate of the same length for the element of `plate` that is left out."""
         if plate not in self._twins:
-            self._twins[plate] = Plate.internal(f"left out of {plate.name}", plate.length, rank=1)
+            self._twins[plate] = plate.twin()
         return self._twins[plate]
 
     # --- sums -------------------------------------------------------------------------------------

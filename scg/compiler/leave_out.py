@@ -8,9 +8,9 @@ from scg.compiler.first_run import FirstRun
 from scg.compiler.rerun import Rerun, rerun
 from scg.errors import EstimatorError
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.op import OPS, constant
-from scg.ir.plate import Plate, ordered
-from scg.ops.elementwise import where
+from scg.ir.op import OPS, plate_size, same_element
+from scg.ir.plate import Plate
+from scg.ops.elementwise import greater, log, maximum, where
 from scg.ops.reductions import REDUCTIONS, plate_logsumexp, plate_sum
 
 IMPUTE = ("geometric", "arithmetic")
@@ -22,7 +22,8 @@ class LeaveOut:
 
     The element that is left out lies on a twin of the plate. The other elements impute its own
     contribution to a reduction: by their mean, which in log Σ exp(x) is the geometric mean of
-    exp(x), or there by the arithmetic mean of exp(x) ("arithmetic").
+    exp(x), or there by the arithmetic mean of exp(x) ("arithmetic"). If a call has no others, 0
+    stands in.
     """
 
     def __init__(self, first: FirstRun, node: StochasticNode, plate: Plate, impute: str):
@@ -35,17 +36,16 @@ class LeaveOut:
                 f"node {node.name!r} does not live on plate {plate.name!r} (its plates: {have}); "
                 f"declare it there: g.sample({node.name!r}, ..., plates=plate)"
             )
-        if plate.length is None or plate.length < 2:
+        if plate.length is not None and plate.length < 2:
             raise EstimatorError(
-                f"plate {plate.name!r} needs a fixed length of at least 2 to leave an element "
-                f"out: scg.Plate({plate.name!r}, length=5)"
+                f"plate {plate.name!r} needs at least 2 elements to leave one out: "
+                f"scg.Plate({plate.name!r}, length=5)"
             )
         self.first, self.node, self.plate, self.impute = first, node, plate, impute
-        self.length = plate.length
+        self.length = plate_size(first.graph, plate)
+        self.others = maximum(self.length - 1.0, 1.0)
         self.twin = first.twin(plate)
-        self.own = constant(
-            first.graph, np.eye(plate.length, dtype=bool), ordered((plate, self.twin))
-        )
+        self.own = same_element(first.graph, plate, self.twin)
         self.below: set[Expr] = {node}
         for expr in first.influence.order:
             if any(arg in self.below for arg in expr.args):
@@ -83,8 +83,8 @@ class LeaveOut:
         return expr.op.build(expr.graph, (where(self.own, fill, x),), expr.attrs)
 
     def _mean(self, x: Expr) -> Expr:
-        return plate_sum(where(self.own, 0.0, x), self.plate) / (self.length - 1.0)
+        return plate_sum(where(self.own, 0.0, x), self.plate) / self.others
 
     def _log_mean_exp(self, x: Expr) -> Expr:
         others = plate_logsumexp(where(self.own, -np.inf, x), self.plate)
-        return others - float(np.log(self.length - 1.0))
+        return where(greater(self.length, 1.0), others - log(self.others), 0.0)

@@ -13,7 +13,7 @@ from scg.ir.op import constant
 from scg.ir.plate import Plate
 from scg.ir.walk import rewrite
 from scg.ops.gradient import stop
-from scg.ops.reductions import expand, sum_mixed
+from scg.ops.reductions import expand
 
 #: What may happen to the stochastic nodes below the replaced one.
 BELOW = ("mean", "mode", "same", "kept", "expected", "relax")
@@ -145,13 +145,3 @@ def expectation(first: FirstRun) -> Rerun:
         else:
             rewrite((expr,), run.env)
     return run
-
-
-def blanket(first: FirstRun, node: StochasticNode, run: Rerun) -> Expr:
-    """Sum of the log-probabilities of the kept samples below `node`, on the node's plates."""
-    total = constant(first.graph, 0.0)
-    for child, logp in run.logp.items():
-        for reach in first.influence.ancestors[child]:
-            if node in reach.members:
-                total = total + sum_mixed(logp, reach.sep)
-    return total

@@ -17,7 +17,7 @@ from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.plate import ordered
-from scg.ops.elementwise import exp
+from scg.ops.elementwise import exp, where
 from scg.ops.reductions import expand, sum
 from scg.ops.statistics import prod
 
@@ -225,6 +225,11 @@ class Distribution:
     weak_derivatives = unsupported("measure-valued derivative", "no decomposition is published")
     #: Names of the parameters that have a weak derivative.
     weak_parameters: tuple[str, ...] = ()
+
+    def moved(self, x: Any, here: Any, part: Any) -> Any:
+        """The sample `x` with one coordinate, `here`, at a part of its weak derivative."""
+        return where(here, part, x)
+
     #: All values of one coordinate, stacked on a leading axis; the coordinates are independent.
     coordinate_values = unsupported(
         "independent coordinates with finitely many values", "infinitely many values"

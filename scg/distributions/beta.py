@@ -10,6 +10,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, Joint, closed_form
 from scg.distributions.gamma import shape_remainder
 from scg.distributions.protocols import Noise
+from scg.distributions.shape_parts import beta_parts
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_exp, open_sigmoid, open_unit
 from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, where
@@ -47,6 +48,7 @@ class Beta(Distribution):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("concentration1", "concentration0")
     support = sets.unit_interval
     constraints = sets.of(concentration1=sets.positive, concentration0=sets.positive)
 
@@ -63,6 +65,16 @@ class Beta(Distribution):
     def quantile(self, u: Any) -> Any:
         """I⁻¹(u; α, β), by its log-odds, with an implicit derivative in both shapes."""
         return open_sigmoid(logit_betaincinv(self.concentration1, self.concentration0, u))
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In α by inversion; in β the same for 1 − x."""
+        a, b = self.full(self.concentration1), self.full(self.concentration0)
+        first, up, down = beta_parts(a, b, noise.uniform(self.shape, "shape1"))
+        second, low, high = beta_parts(b, a, noise.uniform(self.shape, "shape0"))
+        return [
+            (a, first, open_sigmoid(up), open_sigmoid(down)),
+            (b, second, open_sigmoid(-low), open_sigmoid(-high)),
+        ]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """(α − 1) log(x/p) + (β − 1) log((1 − x)/q) + Stirling's remainder, p = α/(α+β) = 1−q."""
@@ -141,6 +153,7 @@ class Dirichlet(Joint):
 
     reparameterized = True
     extends_to_mean = True
+    weak_parameters = ("concentration",)
     support = sets.simplex
     constraints = sets.of(concentration=sets.positive)
 
@@ -160,6 +173,18 @@ class Dirichlet(Joint):
     def coupling(self, u: Any) -> Any:
         """Softmax of the logarithms of gamma values."""
         return open_unit(open_exp(log_softmax(log_gammaincinv(self.concentration, u))))
+
+    def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
+        """In α_k: the parts of x_k, which is Beta(α_k, Σ_j≠k α_j) beside independent shares."""
+        a, others = self.full(self.concentration), 1.0 - np.eye(self.shape[-1])
+        factor, plus, minus = beta_parts(a, a @ others, noise.uniform(self.shape, "shape"))
+        return [(a, factor, open_sigmoid(plus), open_sigmoid(minus))]
+
+    def moved(self, x: Any, here: Any, part: Any) -> Any:
+        """Move one proportion, the others keeping their shares of the rest."""
+        rest = sum(where(here, 0.0, x), -1, keepdims=True)
+        share = (1.0 - sum(where(here, part, 0.0), -1, keepdims=True)) / rest
+        return where(here, part, x * share)
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ (α − 1) log(x / p) + Stirling's remainder with p = α / Σ α; one value a vector."""

@@ -9,6 +9,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
+from scg.distributions.shape_parts import weibull_parts
 from scg.ops.elementary import open_exp, open_positive
 from scg.ops.elementwise import exp, greater, greater_equal, log, log1p, maximum, square, where
 from scg.ops.proportions import absorb, log_ratio
@@ -95,7 +96,7 @@ class Weibull(Distribution):
 
     reparameterized = True
     extends_to_mean = True
-    weak_parameters = ("scale",)
+    weak_parameters = ("scale", "concentration")
     constraints = sets.of(scale=sets.positive, concentration=sets.positive)
     support = sets.nonnegative
 
@@ -108,10 +109,12 @@ class Weibull(Distribution):
         return open_exp(log(self.scale) + log(-log1p(-u)) / self.concentration)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In λ: z^k is exponential; the sum of two against the sample (Mohamed et al. 2020)."""
-        k, more = self.concentration, -log(noise.uniform(self.shape, "more"))
-        both = exp(k * log(x / self.scale)) + more
-        return [(self.full(self.scale), k / self.scale, self.scale * exp(log(both) / k), x)]
+        """In λ: z^k is exponential; two against one (Mohamed et al. 2020). In k by inversion."""
+        scale, k = self.full(self.scale), self.full(self.concentration)
+        both = exp(k * log(x / scale)) - log(noise.uniform(self.shape, "more"))
+        factor, *logs = weibull_parts(noise.uniform(self.shape, "shape"))
+        further, plus, minus = (scale * open_exp(y / k) for y in (log(both), *logs))
+        return [(scale, k / scale, further, x), (k, factor / k, plus, minus)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log k − log λ + (k − 1) log z − z^k."""

@@ -9,6 +9,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
+from scg.distributions.shape_parts import gamma_parts
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import greater, log, maximum, square, where
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
@@ -43,7 +44,7 @@ class Gamma(Distribution):
 
     reparameterized = True
     extends_to_mean = True
-    weak_parameters = ("rate",)
+    weak_parameters = ("concentration", "rate")
     constraints = sets.of(concentration=sets.positive, rate=sets.positive)
     support = sets.nonnegative
 
@@ -56,9 +57,12 @@ class Gamma(Distribution):
         return open_exp(log_gammaincinv(self.concentration, u) - log(self.rate))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In β: the sample against one of shape α + 1 (Mohamed et al. 2020, table 1)."""
-        more = -log(noise.uniform(self.shape, "more")) / self.rate
-        return [(self.full(self.rate), self.concentration / self.rate, x, x + more)]
+        """In α by inversion; in β: the sample against one of shape α + 1 (Mohamed et al. 2020)."""
+        a, b = self.full(self.concentration), self.full(self.rate)
+        factor, *logs = gamma_parts(a, noise.uniform(self.shape, "shape"))
+        plus, minus = (open_exp(y - log(b)) for y in logs)
+        more = -log(noise.uniform(self.shape, "more")) / b
+        return [(a, factor, plus, minus), (b, a / b, x, x + more)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """α log β + (α − 1) log x − β x − log Γ(α), arranged around the mean."""
@@ -114,7 +118,7 @@ class InverseGamma(Distribution):
     """
 
     reparameterized = True
-    weak_parameters = ("rate",)
+    weak_parameters = ("concentration", "rate")
     extends_to_mean = True
     support = sets.positive
     constraints = sets.of(concentration=sets.positive, rate=sets.positive)

@@ -12,7 +12,7 @@ from scg.engine.program import Program
 from scg.engine.walk.executable import Executable
 from scg.errors import CallError
 from scg.ir.expr import Expr
-from scg.ir.op import PLATE_SIZE
+from scg.ir.op import SIZED
 from scg.schedule.entries import Gemm, Loop
 from scg.schedule.listing import Line, name_of
 from scg.schedule.schedule import Schedule
@@ -60,7 +60,7 @@ def _sketch(executable: Executable) -> graphviz.Digraph:
             if base in writer:
                 if writer[base] != box_of[i]:
                     arrows.setdefault((writer[base], box_of[i]), {})[names[base]] = None
-            elif singly and base.value is None and base.op is not PLATE_SIZE:
+            elif singly and base.value is None and base.op not in SIZED:
                 leaf = f"l{schedule.slots[base]}"
                 style = {"shape": "ellipse"} if base in schedule.noise else {"shape": "plaintext"}
                 dot.node(leaf, plain([names[base]]), **style)

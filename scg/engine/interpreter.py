@@ -14,7 +14,7 @@ import numpy as np
 
 from scg.errors import CallError
 from scg.ir.expr import Expr, describe
-from scg.ir.op import PLATE_SIZE
+from scg.ir.op import PLATE_SIZE, SIZED
 from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import together, topological
 from scg.ops.elementwise import broadcast
@@ -69,8 +69,8 @@ class Interpreter:
         """Compute the outputs from an array for each leaf, and the sizes of plates."""
         values: dict[Expr, Any] = dict(self.constants)
         for leaf in self.leaves:
-            is_size = leaf.op is PLATE_SIZE
-            values[leaf] = self.dtype.type(sizes[leaf.attrs["plate"]]) if is_size else leaves[leaf]
+            known = leaf.op in SIZED
+            values[leaf] = sized(leaf, sizes, self.dtype) if known else leaves[leaf]
         now = None
         try:
             with np.errstate(all="ignore"):
@@ -141,14 +141,15 @@ def _aligned(expr: Expr, args: tuple[Expr, ...], pad: bool) -> list[Callable[[An
     return [aligner(arg, expr.plates, expr.ndim if pad else arg.ndim) for arg in args]
 
 
-def elements(plate: Plate, sizes: Sizes) -> int:
-    """Number of elements of a plate."""
-    return plate.length if plate.length is not None else sizes[plate]
+def sized(leaf: Expr, sizes: Sizes, real: np.dtype) -> np.ndarray:
+    """Value of a leaf that follows from the size of its plate."""
+    n = leaf.attrs["plate"].elements(sizes)
+    return np.asarray(n if leaf.op is PLATE_SIZE else np.arange(n), type_of(leaf, real))
 
 
 def full(expr: Expr, sizes: Sizes) -> tuple[int, ...]:
     """Shape of the array of an expression."""
-    return (*(elements(plate, sizes) for plate in expr.plates), *expr.shape)
+    return (*(plate.elements(sizes) for plate in expr.plates), *expr.shape)
 
 
 # --- kernels ----------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ def _concatenate(expr: Expr) -> Rule:
     moves, axis = _aligned(expr, expr.args, False), expr.attrs["axis"]
 
     def kernel(sizes: Sizes, *xs: Any) -> Any:
-        lead = tuple(elements(plate, sizes) for plate in expr.plates)
+        lead = tuple(plate.elements(sizes) for plate in expr.plates)
         parts = [
             np.broadcast_to(move(x) if move else x, lead + arg.shape)
             for arg, move, x in zip(expr.args, moves, xs, strict=True)

@@ -16,7 +16,7 @@ from scg.engine.profile import Profile
 from scg.engine.sampler import MomentSampler
 from scg.errors import CompilerError
 from scg.ir.expr import Expr
-from scg.ir.op import NOISE, PLATE_SIZE
+from scg.ir.op import NOISE, SIZED
 from scg.ir.plate import Plate
 from scg.ir.tables import folded
 from scg.ir.walk import topological
@@ -79,9 +79,9 @@ class Program:
 
     @cached_property
     def leaves(self) -> list[Expr]:
-        """All leaves but constants and plate sizes."""
+        """All leaves but constants and those that follow from sizes of plates."""
         every = topological(self.outputs.values())
-        found = [e for e in sources(every, self.dtype)[0] if e.op is not PLATE_SIZE]
+        found = [e for e in sources(every, self.dtype)[0] if e.op not in SIZED]
         names: dict[Any, Expr] = {}
         for leaf in found:
             other = names.setdefault((leaf.op is NOISE, leaf.attrs["name"]), leaf)
@@ -283,5 +283,5 @@ def _by_name(
     return {
         leaf: (noise if leaf.op is NOISE else values)[leaf.attrs["name"]]
         for leaf in engine.leaves
-        if leaf.op is not PLATE_SIZE
+        if leaf.op not in SIZED
     }

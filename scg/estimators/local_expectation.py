@@ -29,7 +29,7 @@ class LocalExpectation(Estimator):
     """
 
     evaluations = "n |values| + 1"
-    requires = ("coordinates", "surviving plates", "densities below")
+    requires = ("coordinates", "densities below")
     credit = "along"
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) qᵢ(v)/pᵢ(v) ∇θ pᵢ(v; θ)"
     cites = ("titsias2015",)
@@ -37,7 +37,7 @@ class LocalExpectation(Estimator):
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the reweighted costs of all alternatives along their probabilities."""
         every = alternatives(dist, draw.value, downstream)
-        replay = downstream.at(every.value, below="kept")
+        replay = downstream.alone(every.value, below="kept")
         logp, probs = every.arranged(replay.logp), every.probs
         top = max(where(greater(probs, 0.0), logp, -np.inf), axis=-1, keepdims=True)
         ratio = exp(minimum(logp - top, _MOST))

@@ -29,7 +29,7 @@ class MeasureValued(Estimator):
     """
 
     evaluations = "2 n |parameters| + 1"
-    requires = ("weak derivatives", "surviving plates")
+    requires = ("weak derivatives",)
     credit = "along"
     formula = "Σᵢ cᵢ (f(x⁺ᵢ) − f(x⁻ᵢ)) ∇θ θᵢ"
     cites = ("pflug1989", "mohamed2020")
@@ -52,7 +52,7 @@ class MeasureValued(Estimator):
         counts_of_trials = dist.support.kind == "integer" and "probs" in dist.parameters
 
         def cost(part: Expr, theta: Expr) -> Expr:
-            replay = downstream.at(where(here, stop(part), x), below="same")
+            replay = downstream.alone(dist.moved(x, here, stop(part)))
             cost = plate_sum(where(here, replay.cost, 0.0), plate)
             # where theta is 0 or 1, one part is impossible and its cost need not be finite
             return possible(cost, theta * (1.0 - theta)) if counts_of_trials else cost

@@ -69,14 +69,26 @@ class Replay(Protocol):
     costs : dict
         The costs by route, each on the plates that survive and differentiable in the point alone,
         for control variates that are differentiated.
-    logp : Expr
-        With below="kept": the log-probability of the kept samples under their new parents.
     """
 
     point: Expr
     cost: Expr
     slope: Expr
     costs: Mapping[Route, Expr]
+
+
+class Alone(Protocol):
+    """Replays in which one element of the node's plates moves, and the others stay as sampled.
+
+    Attributes
+    ----------
+    cost : Expr
+        The influenced costs, as contributions to the objective, on the plates of the value.
+    logp : Expr
+        With below="kept": the log-probability of the kept samples under their new parents.
+    """
+
+    cost: Expr
     logp: Expr
 
 
@@ -137,8 +149,16 @@ class Downstream(Protocol):
         """Replay with the node at `value`, which may carry further plates.
 
         The nodes below are at their "mean" or "mode", sampled by their own estimators on the
-        "same" noise, "kept" as they were sampled, averaged over exactly ("expected"), or relaxed
-        at a temperature on the same noise ("relax").
+        "same" noise, averaged over exactly ("expected"), or relaxed at a temperature on the same
+        noise ("relax"). All elements of the node's plates move together.
+        """
+        ...
+
+    def alone(self, value: Expr, below: str = "same") -> Alone:
+        """Replays with one element of the node's plates at a time at `value`.
+
+        The other elements stay as sampled, where a cost mixes them. The nodes below are sampled
+        again on the "same" noise, or "kept". The value may carry further plates.
         """
         ...
 

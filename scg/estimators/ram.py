@@ -25,7 +25,7 @@ class RAM(Estimator):
     """
 
     evaluations = "n |values| + 1"
-    requires = ("coordinates", "surviving plates")
+    requires = ("coordinates",)
     credit = "along"
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ pᵢ(v; θ)"
     cites = ("tokui2017",)

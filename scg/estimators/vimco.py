@@ -20,8 +20,9 @@ class VIMCO(Estimator):
     Parameters
     ----------
     plate : Plate
-        Your plate of K ≥ 2 particles, of fixed length, over which the cost reduces: for example
-        ``g.cost("bound", scg.iwae(log_w, plate))``.
+        Your plate of K particles, over which the cost reduces: for example
+        ``g.cost("bound", scg.iwae(log_w, plate))``. The data of a call may determine K; a single
+        particle has a constant baseline.
     impute : {"geometric", "arithmetic"}
         Whether w_j is replaced by the geometric or the arithmetic mean of the other weights.
 

@@ -11,7 +11,7 @@ from scg.arguments import MASKED, masked
 from scg.errors import DeclarationError
 from scg.ir.expr import KINDS, Expr, Owner, StochasticNode, describe
 from scg.ir.operation import OPS, Operation
-from scg.ir.plate import Plates
+from scg.ir.plate import Plate, Plates
 
 #: Axes of a NumPy array.
 MOST_AXES = 64
@@ -124,7 +124,8 @@ def leaf(name: str) -> Op:
 
 
 CONST, PARAMETER, DATA, NOISE, STATE = map(leaf, ("const", "parameter", "data", "noise", "state"))
-PLATE_SIZE = leaf("plate_size")
+#: Leaves whose values follow from the sizes of plates: a number, and 0, 1, ... along a plate.
+SIZED = PLATE_SIZE, POSITION = leaf("plate_size"), leaf("position")
 
 
 def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
@@ -157,3 +158,11 @@ def plate_size(graph: Any, plate: Any) -> Expr:
     if plate.length is not None:
         return constant(graph, float(plate.length))
     return intern(graph, PLATE_SIZE, (), {"plate": plate}, ((), (), "float"))
+
+
+def same_element(graph: Any, plate: Plate, twin: Plate) -> Expr:
+    """Whether an element of a plate and one of its twin have the same position."""
+    here, there = (
+        intern(graph, POSITION, (), {"plate": p}, ((), (p,), "int")) for p in (plate, twin)
+    )
+    return OPS["equal"](here, there)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scg.arguments import checked, kind
@@ -61,6 +61,17 @@ class Plate:
             2  # order of axes: runs and other lifted axes (0), an estimator's (1), a user's (2)
         )
         self.serial = next(_serial)
+        self._like: Plate | None = None
+
+    def elements(self, sizes: Mapping[Plate, int]) -> int:
+        """Number of elements, given those of the plates whose length is not fixed."""
+        return sizes[self._like or self] if self.length is None else self.length
+
+    def twin(self) -> Plate:
+        """Plate of the compiler of the same size, for pairs of elements."""
+        twin = Plate.internal(f"left out of {self.name}", self.length, rank=1)
+        twin._like = self._like or self
+        return twin
 
     @classmethod
     def internal(cls, name: str, length: int | None, rank: int) -> Plate:

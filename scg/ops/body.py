@@ -9,7 +9,7 @@ from typing import Any
 
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, describe
-from scg.ir.op import PLATE_SIZE, intern, leaf
+from scg.ir.op import SIZED, intern, leaf
 from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import rewrite, topological
 from scg.ops.base import broadcast
@@ -135,7 +135,7 @@ def check_closed(body: Body) -> None:
     """Raise if a body reads anything but its placeholders and constants."""
     own = {*body.places}
     for expr in topological(body.results):
-        if not expr.args and expr.value is None and expr.op is not PLATE_SIZE and expr not in own:
+        if not expr.args and expr.value is None and expr.op not in SIZED and expr not in own:
             raise DeclarationError(
                 f"the body of a scan reads {describe(expr)}, which is none of its placeholders; "
                 "hand it over as a constant"
@@ -161,7 +161,7 @@ class Border:
         self.roots = roots
         order = topological(roots)
         self.late = {*late}
-        known = {expr for expr in order if expr.value is not None or expr.op is PLATE_SIZE}
+        known = {expr for expr in order if expr.value is not None or expr.op in SIZED}
         for expr in order:
             if any(arg in self.late for arg in expr.args):
                 self.late.add(expr)

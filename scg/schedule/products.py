@@ -58,6 +58,4 @@ def elements_of(
     label: Label, sizes: Mapping[Plate, int], lengths: Mapping[int, int] | Sequence[int]
 ) -> int:
     """Length of the axis that a label names."""
-    if not isinstance(label, Plate):
-        return lengths[label]
-    return label.length if label.length is not None else sizes[label]
+    return label.elements(sizes) if isinstance(label, Plate) else lengths[label]

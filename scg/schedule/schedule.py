@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ir.op import NOISE, PLATE_SIZE
+from scg.ir.op import NOISE, SIZED
 from scg.ir.walk import everywhere, topological
 from scg.schedule.entries import Entry, Fallback, Loop, uses
 from scg.schedule.fuse import fuse
@@ -79,7 +79,7 @@ class Schedule:
         every = list(everywhere(self.outputs.values()))
         self.plates = sorted(
             {plate for expr in every for plate in expr.plates}
-            | {expr.attrs["plate"] for expr in every if expr.op is PLATE_SIZE}
+            | {expr.attrs["plate"] for expr in every if expr.op in SIZED}
             | {expr.attrs["over"] for expr in every if expr.op.loop is not None},
             key=lambda plate: plate.serial,
         )

@@ -35,7 +35,7 @@ def advice(graph, estimator):
 
 def test_who_asks_for_the_exact_sum_is_told_what_is_exact():
     tried, text = advice(single(lambda t: scg.Bernoulli(logits=t)), scg.Enumeration())
-    assert tried[:2] == ["RAM", "LocalExpectation"]  # which sum over one element at a time
+    assert {"RAM", "LocalExpectation"} <= {*tried}  # which sum over one element at a time
     assert text.endswith("; without a step, scg.exact(g, params) sums over up to 2^20 outcomes of "
                          "the whole graph")  # fmt: skip
     assert advice(single(scg.Normal), scg.Enumeration())[1].endswith("; none of them is exact")

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.special as sp
+from scipy import stats
 
 import scg
-from scg.distributions import DISTRIBUTIONS
+from scg.distributions import DISTRIBUTIONS, shape_parts
 
 GRID = (np.arange(600) + 0.5) / 600
 # family, parameters; more than one row where a law changes its shape
@@ -18,10 +20,13 @@ ROWS = {
     "LogNormal": (scg.LogNormal, dict(loc=0.3, scale=0.6)),
     "HalfNormal": (scg.HalfNormal, dict(scale=1.3)),
     "Exponential": (scg.Exponential, dict(rate=1.7)),
-    "Gamma": (lambda rate: scg.Gamma(2.3, rate), dict(rate=1.7)),
-    "Gamma below one": (lambda rate: scg.Gamma(0.4, rate), dict(rate=1.7)),
-    "InverseGamma": (lambda rate: scg.InverseGamma(2.3, rate), dict(rate=1.7)),
-    "Weibull": (lambda scale: scg.Weibull(scale, 1.6), dict(scale=1.3)),
+    "Gamma": (scg.Gamma, dict(concentration=2.3, rate=1.7)),
+    "Gamma below one": (scg.Gamma, dict(concentration=0.4, rate=1.7)),
+    "InverseGamma": (scg.InverseGamma, dict(concentration=2.3, rate=1.7)),
+    "Weibull": (scg.Weibull, dict(scale=1.3, concentration=1.6)),
+    "Weibull below one": (scg.Weibull, dict(scale=1.3, concentration=0.7)),
+    "Beta": (scg.Beta, dict(concentration1=2.3, concentration0=0.8)),
+    "Beta below one": (scg.Beta, dict(concentration1=0.4, concentration0=0.6)),
     "Uniform": (scg.Uniform, dict(low=-0.4, high=1.9)),
     "Pareto": (scg.Pareto, dict(scale=0.8, concentration=2.2)),
     "RelaxedBernoulli": (scg.RelaxedBernoulli, dict(temperature=0.7, logits=0.4)),
@@ -40,8 +45,11 @@ COUNTS = np.arange(60.0)
 class Same:
     """All noise is one axis of midpoints."""
 
+    def __init__(self, grid=GRID):
+        self.grid = grid
+
     def uniform(self, shape, tag="u"):
-        return GRID
+        return self.grid
 
     def normal(self, shape, tag="n"):
         raise AssertionError("parts are made of uniforms")
@@ -87,7 +95,7 @@ def test_the_parts_give_the_derivative(name):
         for k, value in enumerate(each):
 
             def theta(k=k, **given):
-                parts = make(**given).weak_derivatives(x[:1, None], Same())
+                parts = make(**given).weak_derivatives(x[:1, None], Same(GRID[:1]))
                 return float(np.ravel(parts[k][0])[0])
 
             found += value * slope(theta, key)
@@ -95,7 +103,7 @@ def test_the_parts_give_the_derivative(name):
 
 
 def test_every_family_with_weak_derivatives_has_a_row():
-    rows = {type(make(**parameters)) for make, parameters in ROWS.values()}
+    rows = {type(make(**parameters)) for make, parameters in ROWS.values()} | {scg.Dirichlet}
     assert rows == {family for family in DISTRIBUTIONS if family.supports("weak_derivatives")}
 
 
@@ -120,3 +128,99 @@ def test_in_a_graph(make, parameters, expected, seed):
     for name, value in expected.items():
         assert abs(out.grads[name] - value) < 5.8 * out.stderr[name] + 1e-12, name
         assert 5.8 * out.stderr[name] < 0.5 * abs(value) + 0.1  # the power of the test
+
+
+# --- shapes, by inversion -------------------------------------------------------------------------
+FINE = np.concatenate([[2.0**-53, 1e-9, 1e-4], GRID[::40], [1 - 1e-6, 1 - 2.0**-53]])
+
+
+@pytest.mark.parametrize("a", [0.05, 0.5, 2.3, 40.0])
+def test_parts_of_a_gamma_value_have_the_distribution_functions_of_its_derivative(a, h=1e-4):
+    mass, plus, minus = shape_parts.gamma_parts(np.full_like(FINE, a), FINE)
+
+    def g(y):
+        return -(stats.gamma.cdf(np.exp(y), a + h) - stats.gamma.cdf(np.exp(y), a - h)) / (2 * h)
+
+    np.testing.assert_allclose(1 - g(plus) / mass, FINE, atol=4e-6)
+    np.testing.assert_allclose(g(minus) / mass, FINE, atol=4e-6)
+    assert np.all(minus <= sp.digamma(a) + 1e-6) and np.all(plus >= sp.digamma(a) - 1e-6)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.2, 0.3), (2.0, 3.0), (0.1, 4.0), (30.0, 7.0)])
+def test_parts_of_a_proportion_have_the_distribution_functions_of_its_derivative(a, b, h=1e-4):
+    shapes = np.full_like(FINE, a), np.full_like(FINE, b)
+    mass, plus, minus = shape_parts.beta_parts(*shapes, FINE)
+
+    def g(s):
+        x = sp.expit(s)
+        return -(stats.beta.cdf(x, a + h, b) - stats.beta.cdf(x, a - h, b)) / (2 * h)
+
+    np.testing.assert_allclose(1 - g(plus) / mass, FINE, atol=4e-6)
+    np.testing.assert_allclose(g(minus) / mass, FINE, atol=4e-6)
+
+
+def test_parts_of_a_weibull_value_lie_around_the_extrema_of_its_derivative():
+    """∂F/∂k turns twice, at t = .25925 and 2.23999, with t = (x/λ)^k."""
+    _, plus, minus = shape_parts.weibull_parts(FINE)
+    for t in (0.25925, 2.23999):
+        assert abs(1 / np.log(t) + 1 - t) < 2e-4
+    assert np.all((np.exp(plus) > 0.25924) & (np.exp(plus) < 2.24))
+    assert np.all((np.exp(minus) < 0.25926) | (np.exp(minus) > 2.2399))
+
+
+def test_a_common_uniform_beats_an_antithetic_pair():
+    """Gamma(2.3) and cost x², by quadrature over the uniform u; its ends are smoothed."""
+    t, w = np.polynomial.legendre.leggauss(200)
+    t = (t + 1) / 2
+    u, w = t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3), w * 70 * (t * (1 - t)) ** 3
+    mass, plus, minus = shape_parts.gamma_parts(np.full_like(u, 2.3), u)
+    mirrored = shape_parts.gamma_parts(np.full_like(u, 2.3), 1 - u)[2]
+    for part, variance in ((minus, 22.57969), (mirrored, 25.51263)):
+        each = mass * (np.exp(2 * plus) - np.exp(2 * part))
+        assert w @ each == pytest.approx(5.6, abs=1e-9)  # ∂ (α² + α) / ∂α
+        assert w @ each**2 - 5.6**2 == pytest.approx(variance, abs=1e-4)
+
+
+def test_dirichlet():
+    """One proportion moves; the others keep their shares, whose moments are known."""
+    alpha = np.array([0.6, 1.7, 2.4])
+    u = (np.arange(400) + 0.5) / 400
+
+    def moment(a, powers):
+        total = sp.gammaln(a.sum()) - sp.gammaln(a.sum() + powers.sum())
+        return np.exp(total + np.sum(sp.gammaln(a + powers) - sp.gammaln(a)))
+
+    parts = scg.Dirichlet(alpha).weak_derivatives(np.full(3, 1 / 3), Columns(u))
+    ((theta, mass, *both),) = parts
+    np.testing.assert_array_equal(theta, alpha)
+    for powers in np.array([[1, 2, 0], [0, 1, 1], [3, 0, 0], [1, 1, 1]]):
+        for i, h in enumerate(np.eye(3) * 1e-5):
+            others = np.arange(3) != i
+            rest = moment(alpha[others], powers[others])
+            plus, minus = (
+                np.mean(p[:, i] ** powers[i] * (1 - p[:, i]) ** powers[others].sum()) for p in both
+            )
+            truth = (moment(alpha + h, powers) - moment(alpha - h, powers)) / 2e-5
+            assert np.ravel(mass)[i] * rest * (plus - minus) == pytest.approx(truth, abs=5e-5)
+    x, here = np.array([0.2, 0.3, 0.5]), np.array([False, True, False])
+    moved = scg.Dirichlet(alpha).moved(x, here, np.array([0.0, 0.6, 0.0]))
+    np.testing.assert_allclose(moved, [0.4 * 2 / 7, 0.6, 0.4 * 5 / 7], atol=1e-15)
+
+
+class Columns(Same):
+    """The same midpoints for each element of an event."""
+
+    def uniform(self, shape, tag="u"):
+        return np.repeat(self.grid[:, None], shape[0], axis=1)
+
+
+@pytest.mark.statistical
+def test_dirichlet_in_a_graph(seed):
+    """Two z-tests at 1e-8 each; ∂ α₁/(α₁ + α₂), which is 0.1875 and −0.0625."""
+    g = scg.Graph()
+    x = g.sample("x", scg.Dirichlet(g.parameter("alpha", [1.0, 3.0])))
+    g.cost("c", x[0])
+    out = scg.compile(g, scg.MeasureValued())({"alpha": np.array([1.0, 3.0])}, seed=seed, runs=400)
+    error = 5.8 * out.stderr["alpha"]
+    assert np.all(np.abs(out.grads["alpha"] - [0.1875, -0.0625]) < error)
+    assert np.all(error < 0.1)

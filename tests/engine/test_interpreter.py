@@ -8,7 +8,7 @@ import pytest
 import scg
 from scg.compiler.differentiate import gradients
 from scg.engine import program as programs
-from scg.engine.interpreter import Interpreter, elements, full
+from scg.engine.interpreter import Interpreter, full
 from scg.engine.program import Program
 from scg.ir.walk import topological
 from scg.run.finish import finish
@@ -48,7 +48,7 @@ def test_plates_come_first_in_the_order_in_which_they_were_made():
     out = Program({"y": y}).run(values, None, sizes)["y"][0]
     expected = np.einsum("prb,qab->pqrab", values["late"], values["early"])
     np.testing.assert_allclose(out, expected, rtol=1e-15)
-    assert full(y, sizes) == out.shape and elements(scg.Plate("f", length=7), sizes) == 7
+    assert full(y, sizes) == out.shape and scg.Plate("f", length=7).elements(sizes) == 7
 
 
 def test_an_output_without_plates_is_not_repeated():

@@ -173,7 +173,25 @@ def test_requirements_name_what_is_wrong():
     b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.0)), plates=plate)
     g.cost("bound", scg.iwae(2.0 * b, plate))
     with pytest.raises(scg.EstimatorError, match="mixes the elements of plate 'particles'"):
-        scg.compile(g, scg.RAM())
+        scg.compile(g, scg.Enumeration())
+
+
+@pytest.mark.parametrize("make", [*BOTH, scg.MeasureValued])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_cost_that_mixes_a_plate_moves_one_element_at_a_time(make, backend):
+    """A second moment of a batch, whose size the data determine, beside a cost of each element."""
+    g = scg.Graph("mixed")
+    batch = scg.Plate("batch", reduce="mean")
+    x = g.data("x", plates=batch)
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("w", 0.7) * x - 0.2))
+    k = g.sample("k", scg.Bernoulli(logits=1.3 * b - x))
+    g.cost("spread", (scg.plate_mean(b * x + k, batch) - 0.4) ** 3)
+    g.cost("each", np.exp(b - 0.5 * k))
+    data = {"x": np.array([0.9, -1.4, 0.3])}
+    step = scg.compile(g, {"b": make(), "k": scg.ScoreFunction()}, backend=backend)
+    m = scg.moments(step, params_of(g), data=data)
+    truth = scg.exact(g, params_of(g), data=data)
+    np.testing.assert_allclose(m.mean["w"], truth.grads["w"], atol=1e-12)
 
 
 def test_an_impossible_class_is_no_trouble():

@@ -10,7 +10,7 @@ import numpy as np
 
 from scg.engine.codegen import native
 from scg.engine.codegen.kernels import Word, generate
-from scg.engine.interpreter import Sizes, elements
+from scg.engine.interpreter import Sizes
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch
 from scg.engine.table.parts import joins_of
@@ -84,7 +84,7 @@ class Executable:
         """Table for these plate sizes."""
         schedule = self.schedule
         threads = self.threads()
-        key = (threads, *(elements(plate, sizes) for plate in schedule.plates))
+        key = (threads, *(plate.elements(sizes) for plate in schedule.plates))
         found = self._plans.get(key)
         if found is None:
             for old in list(self._plans)[: 1 - PLANS]:  # other threads may do the same

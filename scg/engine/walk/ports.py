@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.engine.interpreter import Sizes, full
+from scg.engine.interpreter import Sizes, full, sized
 from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of
 from scg.ir.expr import Expr
-from scg.ir.op import PLATE_SIZE
+from scg.ir.op import SIZED
 from scg.schedule.schedule import Schedule
 from scg.schedule.sources import type_of
 
@@ -44,8 +44,8 @@ class Ports:
         self.inputs: list[Input] = []
         for leaf, slot in schedule.leaves.items():
             dtype = type_of(leaf, real)
-            if leaf.op is PLATE_SIZE:
-                self.fixed[slot] = np.array(sizes[leaf.attrs["plate"]], dtype)
+            if leaf.op in SIZED:
+                self.fixed[slot] = sized(leaf, sizes, real)
             else:
                 shape = full(leaf, sizes)
                 self.inputs.append(Input(leaf, slot, dtype, shape, leaf in schedule.noise))

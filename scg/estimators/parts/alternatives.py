@@ -42,7 +42,7 @@ class Alternatives:
 def marginalized(dist: Distribution, value: Expr, downstream: Downstream) -> Expr:
     """The term that injects the costs of all alternatives along their probabilities."""
     every = alternatives(dist, value, downstream)
-    cost = every.arranged(downstream.at(every.value, below="same").cost)
+    cost = every.arranged(downstream.alone(every.value).cost)
     return along(possible(cost, every.probs), every.probs)
 
 
