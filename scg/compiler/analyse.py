@@ -68,12 +68,18 @@ def continuous_in(expr: Expr, index: int) -> bool:
 class Influence:
     """Which stochastic node of a graph influences which cost; ``print`` it."""
 
-    def __init__(self, graph: CoreGraph, data: Sequence[str] = ()):
+    def __init__(
+        self,
+        graph: CoreGraph,
+        data: Sequence[str] = (),
+        costs: Mapping[str, Expr] | None = None,
+    ):
+        """Analyse `costs`, by default those that the graph declares."""
         self.graph = graph
         #: The leaves in which the objective is differentiated, by name: parameters, then data.
         self.learned = {name: parameter.node for name, parameter in graph.parameters.items()}
         self.learned |= {name: graph.data_nodes[name] for name in data}
-        self.costs = Universe(Cost(name, node) for name, node in graph.costs.items())
+        self.costs = Universe(Cost(*cost) for cost in (costs or graph.costs).items())
         #: All expressions that a cost depends on, arguments first.
         self.order = topological(node for _, node in self.costs)
         #: The stochastic nodes among them.

@@ -57,6 +57,8 @@ class Surrogate:
         The contribution of each cost to the objective.
     terms : dict
         The sample and the terms t_{n,r} of each node, by route.
+    added : list
+        The nodes' terms as summands of the objective, each with its node.
     memory : dict
         The estimators' own parameters and state, by node.
     loss : Expr or None
@@ -69,6 +71,7 @@ class Surrogate:
     objective: Expr = field(init=False)
     costs: dict[str, Expr] = field(init=False)
     terms: dict[StochasticNode, Term] = field(init=False)
+    added: list[tuple[StochasticNode, Expr]] = field(init=False)
     memory: dict[str, NodeMemory] = field(init=False)
     loss: Expr | None = field(init=False)
     first: FirstRun = field(init=False)
@@ -82,7 +85,7 @@ class Surrogate:
 
         parts = [self.boxed(node) for _, node in self.influence.costs]
         self.costs = {name: total([p]) for name, p in zip(self.graph.costs, parts, strict=True)}
-        self.terms, self.memory, summands = {}, {}, list(self.costs.values())
+        self.terms, self.added, self.memory = {}, [], {}
         losses: list[Expr] = []
         for node in self.influence.nodes:
             self.graph.origin = node.origin
@@ -102,12 +105,12 @@ class Surrogate:
                 self._check_term(node, route, part)
                 upstream = first.score(route.above)
                 boxed = part if upstream is None else box(upstream) * part
-                summands.append(total([first.collapse(boxed)]))
-        if not summands:
+                self.added.append((node, total([first.collapse(boxed)])))
+        if not self.costs:
             raise DeclarationError(
                 f'graph {self.graph.name!r} declares no cost; write g.cost("loss", ...)'
             )
-        self.objective = reduce(add, summands)
+        self.objective = reduce(add, [*self.costs.values(), *(part for _, part in self.added)])
         self.loss = reduce(add, losses) if losses else None
 
     # --- in words ---------------------------------------------------------------------------------

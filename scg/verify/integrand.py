@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.engine.interpreter import Sizes
 from scg.errors import EnumerationError
-from scg.run.step import Step
+from scg.run.runner import Runner
 from scg.verify.levels import levels
 from scg.verify.quadrature import Integral
 
@@ -28,11 +28,11 @@ class Integrand:
     """
 
     def __init__(
-        self, step: Step, values: Mapping[str, Any], sizes: Sizes, squares: bool, limit: int
+        self, step: Runner, values: Mapping[str, Any], sizes: Sizes, squares: bool, limit: int
     ):
         self.step, self.values, self.sizes = step, values, sizes
         self.squares, self.limit, self.count = squares, limit, 0
-        self.levels = levels(step, sizes)
+        self.levels = levels(step, sizes, self.rank)
         self.leaves = {level.leaf.attrs["name"]: level.leaf for level in self.levels}
         integrals = [k for k, level in enumerate(self.levels) if level.element is not None]
         self.lines, self.first = len(integrals), min(integrals, default=0)
@@ -64,7 +64,16 @@ class Integrand:
                 real.update(level.coupled.noise(level.leaf, points))
         return real
 
+    def rank(self, name: str) -> int:
+        """The rank of a leaf, by its name: noise of a lower rank is walked first."""
+        return 0
+
+    def extended(self, out: dict[Any, np.ndarray]) -> dict[Any, np.ndarray]:
+        """The outputs of runs, with what else is to be integrated."""
+        return out
+
     def _flat(self, out: dict[Any, np.ndarray]) -> np.ndarray:
+        out = self.extended(out)
         if not self.keys:
             for key, value in out.items():
                 shape = value.shape[1:]

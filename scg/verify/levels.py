@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.ir.expr import Expr
-from scg.run.step import Step
+from scg.run.runner import Runner
 from scg.verify.boxes import Coupled, stand_in
 from scg.verify.cells import LeafUse, Thresholds, uses
 from scg.verify.kinks import Kinks
@@ -34,8 +34,11 @@ class Level:
     ladder: tuple[dict[str, Any], ...] = ()
 
 
-def levels(step: Step, sizes: Sizes) -> list[Level]:
-    """Order the noise of a step: leaves as cells where possible, else elements as integrals."""
+def levels(step: Runner, sizes: Sizes, rank: Callable[[str], int] = lambda name: 0) -> list[Level]:
+    """Order the noise of a step: leaves as cells where possible, else elements as integrals.
+
+    Leaves of a lower `rank`, given their names, come first.
+    """
     outputs = step.program.outputs
     draws = [term.draw for term in step.surrogate.terms.values()]
     couplings = [(*d.coupling, d.plate) for d in draws if d.coupling and d.plate]
@@ -47,7 +50,10 @@ def levels(step: Step, sizes: Sizes) -> list[Level]:
     order: list[Level] = []
     known: set[Expr] = set()
     while len(known) < len(found):
-        leaf, split = _next(found, known)
+        waiting = [leaf for leaf in found if leaf not in known]
+        ranks = {leaf: rank(leaf.attrs["name"]) for leaf in waiting}
+        first = min(ranks.values())
+        leaf, split = _next({e: found[e] for e in waiting if ranks[e] == first}, known)
         known.add(leaf)
         pairs = [(p.moving, p.fixed) for p in found[leaf].comparisons if p.needs <= known]
         thresholds = Thresholds(leaf, pairs)
@@ -71,11 +77,10 @@ def _found(outputs: Mapping[Any, Expr]) -> dict[Expr, LeafUse]:
     return {e: uses(e, exprs) for e in Program(dict(enumerate(exprs))).noise.values()}
 
 
-def _next(found: Mapping[Expr, LeafUse], known: set[Expr]) -> tuple[Expr, bool]:
+def _next(waiting: Mapping[Expr, LeafUse], known: set[Expr]) -> tuple[Expr, bool]:
     """The next leaf, and whether it is split into cells."""
-    waiting = [leaf for leaf in found if leaf not in known]
     for smooth in (False, True):
-        for leaf in waiting:
-            if found[leaf].smooth == smooth and found[leaf].needs <= known | {leaf}:
+        for leaf, use in waiting.items():
+            if use.smooth == smooth and use.needs <= known | {leaf}:
                 return leaf, not smooth
-    return next((leaf for leaf in waiting if found[leaf].smooth), waiting[0]), False
+    return next((leaf for leaf, use in waiting.items() if use.smooth), next(iter(waiting))), False

@@ -8,27 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from scg.arguments import checked
-from scg.engine.interpreter import Sizes
 from scg.engine.program import Program
 from scg.errors import EnumerationError
 from scg.ir.tables import grid
+from scg.lazy import cached_property
 from scg.run.curvature import assemble
 from scg.run.finish import finish
 from scg.run.result import nest
+from scg.run.runner import spread
 from scg.run.step import Step
-from scg.verify.kinks import ADVICE
-from scg.verify.quadrature import Integral
+from scg.verify.joint import attributed, covariance
+from scg.verify.plot import distributions
 from scg.verify.text import aligned, outcome_table, short
-from scg.verify.walk import Branches, Walk
+from scg.verify.walk import LIMIT, Walk, converged
 
-LIMIT = 1 << 20
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _HEAD = ["", "mean", "variance"]
-CONVERGED = 1e-6  # relative to the mean absolute value of an output
+
+
+class Outcomes(NamedTuple):
+    """The joint outcomes of a step's noise; arrays have one entry for each.
+
+    Attributes
+    ----------
+    outcome : dict
+        The samples by node; nodes of which nothing is left in the gradient are missing.
+    probability : array
+        Probabilities, which add up to 1.
+    cost : array
+        Estimates of the cost.
+    estimate : dict
+        Gradient estimates, by parameter.
+    """
+
+    outcome: dict[str, np.ndarray]
+    probability: np.ndarray
+    cost: np.ndarray
+    estimate: dict[str, np.ndarray]
 
 
 @dataclass
@@ -65,7 +89,7 @@ class Moments:
     outcomes: int
     error: float
     variance_error: float
-    _rows: list[tuple[float, dict[str, Any]]] = field(repr=False, default_factory=list)
+    _walk: Walk = field(repr=False)
 
     def __str__(self) -> str:
         return f"{aligned([_HEAD, *self._cells])}\n{self._how}"
@@ -80,9 +104,36 @@ class Moments:
 
     @property
     def _how(self) -> str:
-        if self._rows:
-            return f"exact: {self.outcomes} outcomes"
-        return f"quadrature: {self.outcomes} points, means to {self.error:.1g}"
+        if self._walk.lines:
+            return f"quadrature: {self.outcomes} points, means to {self.error:.1g}"
+        return f"exact: {self.outcomes} outcomes"
+
+    @cached_property
+    def covariance(self) -> dict[str, dict[str, np.ndarray]]:
+        """Covariances ``covariance["a"]["b"]`` of shape a.shape + b.shape, once asked for.
+
+        The whole matrix is computed at once: it has the squared number of all parameters.
+        """
+        return covariance(self._walk, self.mean)
+
+    def by_node(self) -> dict[str, float]:
+        """The variance, summed over all parameters, by the node whose noise causes it.
+
+        The shares follow the law of total variance along the graph's order, and add up to the
+        variance. :func:`scg.attribute` also splits them by term, and samples large graphs.
+        """
+        walk = self._walk
+        return attributed(walk.step, walk.values, walk.sizes, walk.limit).by_node
+
+    def rows(self) -> Outcomes:
+        """All outcomes of the noise as arrays: samples, probability, cost, gradient estimates.
+
+        Raises
+        ------
+        EnumerationError
+            If noise was integrated: it has no separate outcomes.
+        """
+        return self._rows(np.arange(self._separate))
 
     def table(self, rows: int = 32) -> str:
         """Text of the enumerated outcomes: probability, samples, cost, gradients.
@@ -97,12 +148,72 @@ class Moments:
         EnumerationError
             If noise was integrated: it has no separate outcomes.
         """
-        if not self._rows:
+        count = self._separate
+        shown = np.argsort(-self._walk.branches.weight, kind="stable")[:rows]
+        return outcome_table(*self._rows(np.sort(shown)), count - len(shown))
+
+    @checked('moments.plot("outcomes.svg")')
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw the distribution of the estimate: a bar for each value, its mean and deviation.
+
+        There is a panel for each of the first six components of the gradient.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture, too.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture, which notebooks show.
+
+        Raises
+        ------
+        EnumerationError
+            If noise was integrated: it has no separate outcomes.
+        ScgError
+            If matplotlib is not installed.
+        """
+        rows = self.rows()
+        panels = []
+        for name, values in rows.estimate.items():
+            for k, index in enumerate(np.ndindex(values.shape[1:])):
+                place = "".join(f"[{i}]" for i in index)
+                spread = np.sqrt(max(np.ravel(self.variance[name])[k], 0.0))
+                mean = np.ravel(self.mean[name])[k]
+                column = values.reshape(len(values), -1)[:, k]
+                panels.append((f"∂/∂{name}{place}", column, float(mean), float(spread)))
+        return distributions(rows.probability, panels[:6], path)
+
+    @property
+    def _separate(self) -> int:
+        """The number of separate outcomes."""
+        if self._walk.lines:
             raise EnumerationError(
                 "the noise has no separate outcomes to list: the moments were integrated over "
                 f"{self.outcomes} points; step.noise(seed=0, runs=10) gives some runs"
             )
-        return outcome_table(self._rows, rows)
+        return len(self._walk.branches.weight)
+
+    def _rows(self, shown: np.ndarray) -> Outcomes:
+        """Some of the outcomes, by their numbers."""
+        walk, step = self._walk, self._walk.step
+        noise = {name: array[shown] for name, array in walk.branches.noise.items()}
+        drawn = finish({node.name: term.draw.value for node, term in step.surrogate.terms.items()})
+        # A draw of which nothing is left in the program has no branches, and no column.
+        kept = {
+            k: e for k, e in drawn.outputs.items() if noise.keys() >= Program({k: e}).noise.keys()
+        }
+        program = Program(kept)
+        draws = program.run(walk.values, {name: noise[name] for name in program.noise}, walk.sizes)
+        out = step.outcomes(walk.values, noise, walk.sizes, len(shown))
+        return Outcomes(
+            spread(draws, len(shown)),
+            walk.branches.weight[shown],
+            out["cost",],
+            {name: out["grads", name] for name in step.graph.parameters},
+        )
 
 
 @checked("scg.moments(step, params)")
@@ -174,45 +285,9 @@ def moments(
         outcomes=walk.count,
         error=_largest(wrong.values()),
         variance_error=_largest(doubt.values()),
-        _rows=[] if walk.lines else _draws(step, values, sizes, walk.branches),
+        _walk=walk,
     )
 
 
 def _largest(arrays: Iterable[np.ndarray]) -> float:
     return max((float(np.max(array, initial=0.0)) for array in arrays), default=0.0)
-
-
-def converged(walk: Walk) -> Integral:
-    """Integrate, or raise where the error is not small."""
-    found = walk()
-    if not walk.lines:  # exact, and not finite where the estimate is not
-        return found
-    doubt = found.error[0] / walk.scale(found.size[0])
-    if not np.all(doubt <= CONVERGED):
-        worst = int(np.argmax(np.where(np.isnan(doubt), np.inf, doubt)))
-        what = "the square of " if worst >= len(doubt) // (1 + walk.squares) else ""
-        raise EnumerationError(
-            f"the mean of {what}{walk.name(worst)} was found to {doubt[worst]:.1g} of its size "
-            f"only: it may be infinite, or hard to integrate. {ADVICE}"
-        )
-    return found
-
-
-def _draws(
-    step: Step, values: Mapping[str, Any], sizes: Sizes, branches: Branches
-) -> list[tuple[float, dict[str, Any]]]:
-    """The most probable outcomes with samples, cost and gradients, for the table."""
-    shown = np.sort(np.argsort(-branches.weight, kind="stable")[:256])
-    noise = {name: array[shown] for name, array in branches.noise.items()}
-    drawn = finish({node.name: term.draw.value for node, term in step.surrogate.terms.items()})
-    # A draw of which nothing is left in the program has no branches, and no column.
-    kept = {k: e for k, e in drawn.outputs.items() if noise.keys() >= Program({k: e}).noise.keys()}
-    draws = Program(kept).run(values, {name: noise[name] for name in Program(kept).noise}, sizes)
-    out = step.outcomes(values, noise, sizes, len(shown))
-    rows = []
-    for i, k in enumerate(shown):
-        cells = {name: value[i if len(value) > 1 else 0] for name, value in draws.items()}
-        cells["cost"] = out[("cost",)][i]
-        cells |= {f"∂/∂{name}": out["grads", name][i] for name in step.graph.parameters}
-        rows.append((float(branches.weight[k]), cells))
-    return rows

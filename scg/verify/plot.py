@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,3 +96,23 @@ def panel(
     if truth is None and np.all(every > 0) and np.max(every) > _WIDE * np.min(every):
         axes.set_yscale("log")
     axes.grid(alpha=0.25)
+
+
+def distributions(
+    probability: np.ndarray,
+    panels: Sequence[tuple[str, np.ndarray, float, float]],
+    path: str | PathLike[str] | None,
+) -> Figure:
+    """Draw for each name the probabilities of its values, their mean and standard deviation."""
+    figure = canvas(0.6 + 3.4 * max(len(panels), 1), 3.0)
+    parts = figure.subplots(1, max(len(panels), 1), squeeze=False, sharey=True)[0]
+    for axes, (name, values, mean, spread) in zip(parts, panels, strict=False):
+        found, where = np.unique(np.round(values, 12), return_inverse=True)
+        axes.vlines(found, 0.0, np.bincount(where.ravel(), probability), COLOURS[0], linewidth=3.0)
+        axes.axvspan(mean - spread, mean + spread, color=COLOURS[4], alpha=0.2)
+        axes.axvline(mean, color=COLOURS[1], label=f"mean {mean:.4g} ± {spread:.3g}")
+        axes.set_title(plain(name))
+        axes.set_ylim(bottom=0.0)
+        axes.legend(loc="best", fontsize="small")
+    parts[0].set_ylabel("probability")
+    return saved(figure, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,15 @@ def aligned(lines: Sequence[Sequence[str]], left: int = 0) -> str:
     )
 
 
-def outcome_table(rows: list[tuple[float, dict[str, Any]]], limit: int) -> str:
-    """The most probable outcomes, each a probability and its values by name, in their order."""
-    most = sorted(range(len(rows)), key=lambda i: -rows[i][0])[:limit]
-    lines = [["probability", *(rows[0][1] if rows else ())]]
-    for i in sorted(most):
-        probability, values = rows[i]
-        lines.append([f"{probability:.6f}", *map(short, values.values())])
-    rest = f"\n... and {len(rows) - limit} less probable outcomes" if len(rows) > limit else ""
-    return aligned(lines) + rest
+def outcome_table(
+    outcome: Mapping[str, Any], probability: Any, cost: Any, estimate: Mapping[str, Any], left: int
+) -> str:
+    """Outcomes, a line each; `left` less probable ones are left out."""
+    columns = {**outcome, "cost": cost, **{f"∂/∂{name}": v for name, v in estimate.items()}}
+    lines = [["probability", *columns]]
+    for i, p in enumerate(probability):
+        lines.append([f"{p:.6f}", *(short(values[i]) for values in columns.values())])
+    return aligned(lines) + (f"\n... and {left} less probable outcomes" if left else "")
 
 
 def short(value: Any) -> str:

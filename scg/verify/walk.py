@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from scg.engine.interpreter import Sizes, full
-from scg.run.step import Step
+from scg.errors import EnumerationError
+from scg.run.runner import Runner
 from scg.verify.cells import cells
 from scg.verify.integrand import Integrand
+from scg.verify.kinks import ADVICE
 from scg.verify.levels import Level
 from scg.verify.line import ElementIntegral
 from scg.verify.quadrature import Integral
@@ -32,14 +34,21 @@ class Branches:
     noise: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+LIMIT = 1 << 20  # joint outcomes, or points
+CONVERGED = 1e-6  # relative to the mean absolute value of an output
+
+
 class Walk(Integrand):
     """Integrates the outputs of a step over its noise.
 
-    If the noise is split into cells alone, `branches` are its outcomes afterwards.
+    If the noise is split into cells alone, `branches` are its outcomes afterwards. At a level
+    among `stops` an integral begins anew.
     """
 
+    stops: frozenset[int] = frozenset()
+
     def __init__(
-        self, step: Step, values: Mapping[str, Any], sizes: Sizes, squares: bool, limit: int
+        self, step: Runner, values: Mapping[str, Any], sizes: Sizes, squares: bool, limit: int
     ):
         super().__init__(step, values, sizes, squares, limit)
         self.branches = Branches(np.ones(1))
@@ -52,26 +61,30 @@ class Walk(Integrand):
     def integral(self, k: int, noise: dict[str, np.ndarray], weight: np.ndarray) -> Integral:
         """Integrate the levels from k on, on branches of the levels before, (branches, outputs)."""
         branches, origin = Branches(np.ones(len(weight)), noise), np.arange(len(weight))
-        while k < len(self.levels) and self.levels[k].element is None:
+        last, start = len(self.levels), k
+        while k < last and self.levels[k].element is None and (k == start or k not in self.stops):
             branches, origin = self._split(self.levels[k], branches, origin)
             k += 1
-        if not self.lines:
+        again = k != start and k in self.stops
+        if not self.lines and k == last:
             self.branches = Branches(branches.weight, self.real(branches.noise))
         total: list[np.ndarray] | None = None
         length = self.block()
-        for start in range(0, len(origin), length):
-            rows = slice(start, start + length)
+        for first in range(0, len(origin), length):
+            rows = slice(first, first + length)
             below = {name: array[rows] for name, array in branches.noise.items()}
             own, share = origin[rows], branches.weight[rows]
-            if k == len(self.levels):
+            if k == last:
                 found = self.run(below, len(own))
+            elif again:
+                found = self.integral(k, below, weight[own] * share)
             else:
                 found = ElementIntegral(self, k, below, weight[own] * share, self.integral)()
             if total is None:
                 total = [np.zeros((len(weight), part.shape[1])) for part in found]
-            first = np.flatnonzero(np.diff(own, prepend=-1))
+            turns = np.flatnonzero(np.diff(own, prepend=-1))
             for part, add in zip(total, found, strict=True):
-                part[own[first]] += np.add.reduceat(add * share[:, None], first, axis=0)
+                part[own[turns]] += np.add.reduceat(add * share[:, None], turns, axis=0)
         assert total is not None
         return Integral(*total)
 
@@ -106,3 +119,19 @@ class Walk(Integrand):
         noise = {name: array[parent] for name, array in joint.noise.items()}
         noise[leaf.attrs["name"]] = column.reshape(len(weight), *shape)
         return Branches(weight, noise), origin[parent]
+
+
+def converged(walk: Walk) -> Integral:
+    """Integrate, or raise where the error is not small."""
+    found = walk()
+    if not walk.lines:  # exact, and not finite where the estimate is not
+        return found
+    doubt = found.error[0] / walk.scale(found.size[0])
+    if not np.all(doubt <= CONVERGED):
+        worst = int(np.argmax(np.where(np.isnan(doubt), np.inf, doubt)))
+        what = "the square of " if worst >= len(doubt) // (1 + walk.squares) else ""
+        raise EnumerationError(
+            f"the mean of {what}{walk.name(worst)} was found to {doubt[worst]:.1g} of its size "
+            f"only: it may be infinite, or hard to integrate. {ADVICE}"
+        )
+    return found

@@ -43,6 +43,58 @@ def test_the_table_lists_draws_probabilities_and_gradients():
     assert {tuple(line.split()[1:3]) for line in (first, second)} == {("1", "2"), ("0", "0")}
 
 
+@pytest.fixture(scope="module")
+def pair():
+    g = scg.Graph("pair")
+    t = g.parameter("t", [0.4, -0.3])
+    w = g.parameter("w", 0.7)
+    b = g.sample("b", scg.Bernoulli(logits=t))
+    g.cost("cost", np.sum((b - 0.3) ** 2) * w + b[0] * b[1])
+    return moments(g, scg.LeaveOneOut(samples=2))
+
+
+def test_rows_are_arrays_of_all_outcomes(pair):
+    rows = pair.rows()
+    assert rows.outcome["b"].shape == (16, 2, 2) and rows.estimate["t"].shape == (16, 2)
+    assert rows.probability.sum() == pytest.approx(1.0, abs=1e-15)
+    assert rows.probability @ rows.cost == pytest.approx(pair.cost, abs=1e-14)
+    for name, values in rows.estimate.items():
+        mean = np.tensordot(rows.probability, values, 1)
+        np.testing.assert_allclose(mean, pair.mean[name], atol=1e-14)
+        square = np.tensordot(rows.probability, values**2, 1) - mean**2
+        np.testing.assert_allclose(square, pair.variance[name], atol=1e-14)
+
+
+def test_covariances_are_those_of_the_outcomes(pair):
+    rows, covariance = pair.rows(), pair.covariance
+    flat = np.concatenate([rows.estimate["t"], rows.estimate["w"][:, None]], axis=1)
+    expected = np.cov(flat.T, aweights=rows.probability, ddof=0)
+    np.testing.assert_allclose(covariance["t"]["t"], expected[:2, :2], atol=1e-13)
+    np.testing.assert_allclose(covariance["t"]["w"], expected[:2, 2], atol=1e-13)
+    np.testing.assert_allclose(covariance["w"]["t"], expected[2, :2], atol=1e-13)
+    assert covariance["w"]["w"] == pytest.approx(pair.variance["w"], abs=1e-13)
+
+
+def test_covariances_of_integrated_noise():
+    """x = μ + σ ε, cost x²: the pathwise gradient is (2x, 2xε), of covariance 4 μ σ."""
+    g = scg.Graph("normal")
+    x = g.sample("x", scg.Normal(g.parameter("mu", 0.3), g.parameter("sigma", 1.2)))
+    g.cost("cost", x**2)
+    m = moments(g, scg.Reparameterization())
+    assert m.covariance["mu"]["sigma"] == pytest.approx(4 * 0.3 * 1.2, abs=1e-7)
+    assert m.covariance["sigma"]["sigma"] == pytest.approx(m.variance["sigma"], abs=1e-7)
+    with pytest.raises(scg.EnumerationError, match="no separate outcomes"):
+        m.rows()
+
+
+def test_the_plot_shows_the_distribution_of_each_component(pair, tmp_path):
+    figure = pair.plot(tmp_path / "outcomes.png")
+    assert [axes.get_title() for axes in figure.axes] == ["∂/∂t[0]", "∂/∂t[1]", "∂/∂w"]
+    bars = figure.axes[2].collections[0].get_segments()
+    assert sum(bar[1][1] for bar in bars) == pytest.approx(1.0, abs=1e-12)
+    assert (tmp_path / "outcomes.png").stat().st_size > 1000
+
+
 def test_pathwise_and_score_function_of_a_square():
     """x ~ N(μ, 1), f = x²: pathwise 2x has variance 4; the score's is E[x⁴ε²] − (2μ)²."""
     mu = 0.3
