@@ -1,6 +1,10 @@
 """Sphinx configuration: MyST pages, numpydoc docstrings, nothing fetched from elsewhere."""
 
+import sys
+
 import scg
+
+sys.path.insert(0, __file__.rpartition("/")[0])
 
 project = "scg"
 author = "scg authors"
@@ -13,10 +17,12 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "numpydoc",
+    "bibliography",
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"  # numpydoc shows the types of parameters
+autodoc_mock_imports = ["jax", "torch"]
 numpydoc_show_class_members = False
 exclude_patterns = ["_build"]
 
@@ -33,3 +39,19 @@ html_show_sourcelink = False
 # Examples are copied without prompts and without what they print.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+
+def escape_bars(app, what, name, obj, options, lines):
+    """Let |x| in docstrings be an absolute value, where reStructuredText would substitute x."""
+    in_example = False
+    for i, line in enumerate(lines):
+        in_example = bool(line.strip()) and (in_example or line.lstrip().startswith(">>>"))
+        if not in_example:
+            parts = line.split("``")
+            parts[::2] = [part.replace("|", "\\|") for part in parts[::2]]
+            lines[i] = "``".join(parts)
+
+
+def setup(app):
+    """Escape after numpydoc, which runs at the default priority of 500."""
+    app.connect("autodoc-process-docstring", escape_bars, priority=600)

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import bibliography
 from formulas import notation
 
 import scg
-from scg import errors
 from scg.distributions import DISTRIBUTIONS, Distribution
-from scg.estimators import ESTIMATORS
+from scg.estimators import ESTIMATORS, Estimator
 from scg.graph.declaration.notation import functions
 from scg.ir.dispatch import FUNCTIONS, UFUNCS, numpy_name
 from scg.ir.op import OPS
@@ -23,26 +23,6 @@ from scg.ir.op import OPS
 REFERENCE = Path(__file__).resolve().parent / "reference"
 MADE = "<!-- made by docs/tables.py; do not edit -->"
 LEAVES = {"const", "parameter", "data", "noise", "state", "plate_size", "position", "sample"}
-#: What the functions return that are ops themselves, and so have no docstring of their own.
-PRIMITIVES = {
-    "continuous": "`x`; declares that the path through it is continuous, and makes no check.",
-    "digamma": "ψ(x), the derivative of log Γ(x).",
-    "erf": "The error function.",
-    "erfc": "1 − erf(x), accurate for large x.",
-    "erfinv": "The inverse of the error function.",
-    "gammainc": "The regularized lower incomplete gamma function P(a, x).",
-    "gammaincinv": "The inverse of `gammainc` in its second argument.",
-    "gammaln": "log |Γ(x)|.",
-    "i0e": "exp(−|x|) I₀(x), with I₀ the modified Bessel function of order 0.",
-    "i1e": "exp(−|x|) I₁(x), with I₁ the modified Bessel function of order 1.",
-    "log_ndtr": "log Φ(x), with Φ the standard normal CDF.",
-    "ndtr": "Φ(x), the standard normal CDF.",
-    "ndtri": "Φ⁻¹(p), the standard normal quantile.",
-    "relu": "max(x, 0).",
-    "sigmoid": "σ(x) = 1 / (1 + exp(−x)).",
-    "softplus": "log(1 + exp(x)).",
-    "where": "The second argument where the first is true, and the third elsewhere.",
-}
 #: Columns of the distributions: a capability, and the method that provides it.
 CAPABILITIES = {
     "mean": "mean",
@@ -98,8 +78,7 @@ def ops() -> Iterator[str]:
     }
     yield from table("function", "returns")
     for name, function in sorted(own.items()):
-        what = line(function) if inspect.isfunction(function) else PRIMITIVES[name]
-        yield row(f"`scg.{name}`", what)
+        yield row(f"`scg.{name}`", line(function))
     yield "\n## Primitives\n"
     yield (
         "The compiler works with these ops, which include internal ones. *Continuous* and *smooth* "
@@ -164,30 +143,73 @@ def distributions() -> Iterator[str]:
     yield "\nReasons:\n"
     for reason, number in reasons.items():
         yield f"{number}. {reason}"
+    yield "\n## Signatures\n"
+    yield "```{eval-rst}\n.. autoclass:: scg.Distribution\n   :members:\n"
+    for family in DISTRIBUTIONS:
+        yield f".. autoclass:: scg.{family.__name__}\n"
+    yield "```\n"
+    yield "A node's distribution is that of each element. Its methods return nodes:\n"
+    yield "```python"
+    yield ">>> import scg"
+    yield '>>> g = scg.Graph("toy")'
+    yield '>>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.0)))'
+    yield '>>> g.cost("loss", b.dist.entropy() - b.dist.mean() + 0.0 * b)'
+    yield ">>> isinstance(b.dist, scg.Distribution), round(scg.exact(g, {'theta': 0.0}).cost, 4)"
+    yield "(True, 0.1931)\n\n```"
+
+
+def default(cls: type[Estimator]) -> Estimator:
+    """An estimator with its default options."""
+    needs_plate = "plate" in inspect.signature(cls).parameters
+    return cls(scg.Plate("particles", length=2)) if needs_plate else cls()
+
+
+def evaluations(cls: type[Estimator]) -> object:
+    """Evaluations of the costs in one run, as text in K if options determine the number."""
+    stated = vars(cls).get("evaluations", "")
+    return stated if isinstance(stated, str) and stated else default(cls).evaluations
+
+
+def sources() -> Iterator[str]:
+    """Yield the page of the sources."""
+    cited_by: dict[str, list[str]] = {}
+    for cls in ESTIMATORS:
+        for key in default(cls).cites:
+            link = f"[{cls.__name__}](estimators/{page_of(cls).name})"
+            cited_by.setdefault(key, []).append(link)
+    for name in scg.baselines.__all__:
+        for key in getattr(scg.baselines, name).cites:
+            cited_by.setdefault(key, []).append(f"[{name}](baselines.md)")
+    yield from bibliography.page(cited_by)
 
 
 def estimators() -> Iterator[str]:
     """Yield the page of the estimators."""
+    optional = [cls.__name__ for cls in ESTIMATORS if not isinstance(cls.unbiased, bool)]
     yield "# Estimators\n"
     yield (
         "[How to choose](../howto/choose_an_estimator.md) compares them. *Unbiased*: whether the "
-        'mean of the estimate is the true gradient; "depends" means that an option decides. A '
-        "biased estimator raises a warning unless you pass `allow_biased=True`. *Order*: the "
-        "highest derivative that stays unbiased. *Evaluations*: how often one run evaluates the "
-        "costs; K is the number of samples, C that of classes, n that of coordinates. *Source*: "
-        "keys of `scg/references.bib`; `scg.cite(step)` prints the entries.\n"
+        "mean of the estimate is the true gradient; a biased estimator raises a warning unless you "
+        "pass `allow_biased=True`. *Order*: the highest derivative that stays unbiased. "
+        "*Evaluations*: how often one run evaluates the costs; K is the number of samples, C that "
+        "of classes, n that of coordinates. The table is about default options; "
+        f"{', '.join(optional[:-1])} and {optional[-1]} have an option that makes them biased. "
+        "*Source*: `scg.cite(step)` prints the entries.\n"
     )
     yield from table("estimator", "what it is", "unbiased", "order", "evaluations", "source")
     for cls in ESTIMATORS:
         page = page_of(cls)
         name = f"`{cls.__name__}`"
         shown = f"[{name}](estimators/{page.name})" if page.exists() else name
-        unbiased = "no" if cls.unbiased is False else "yes" if cls.unbiased is True else "depends"
-        known = isinstance(cls.orders, int | float)
-        orders = ("any" if cls.orders > 2 else cls.orders) if known else "depends"
-        evaluations = cls.evaluations if isinstance(cls.evaluations, str) else "depends"
-        sources = ", ".join(cls.cites) if isinstance(cls.cites, tuple) else "depends"
-        yield row(shown, line(cls), unbiased, orders, evaluations, sources)
+        chosen = default(cls)
+        unbiased = "yes" if chosen.unbiased else "no"
+        orders = "any" if chosen.orders > 2 else chosen.orders
+        sources = bibliography.cited(chosen.cites)
+        yield row(shown, line(cls), unbiased, orders, evaluations(cls), sources)
+    yield "\n```{toctree}\n:hidden:\n"
+    known = [page_of(cls).stem for cls in ESTIMATORS]
+    others = sorted({path.stem for path in (REFERENCE / "estimators").glob("*.md")} - {*known})
+    yield "\n".join(f"estimators/{name}" for name in [*known, *others]) + "\n```"
 
     yield "\n## Notation\n"
     yield (
@@ -228,32 +250,17 @@ def new_page(cls: type) -> str:
         "θ, compared with the score function and leave-one-out]"
         f"(variance/{page_of(cls).stem}.svg)",
         "Example": "…",
+        "Signature": f"```{{eval-rst}}\n.. autoclass:: scg.{cls.__name__}\n```",
         "Reference": f"{', '.join(cls.cites)}.",
     }
     return f"# {cls.__name__}\n" + "".join(f"\n## {h}\n\n{text}\n" for h, text in parts.items())
-
-
-def failures() -> Iterator[str]:
-    """Yield the page of the errors and warnings."""
-    yield "# Errors\n"
-    yield (
-        "Catch `scg.ScgError` to catch all errors that scg raises on purpose. Their messages name "
-        "the node, say what is wrong, and show what to write instead. As is usual in Python, "
-        "`if node`, `list(node)`, `np.asarray(node)` and unsupported NumPy functions of nodes "
-        "raise a `TypeError`.\n"
-    )
-    yield from table("error or warning", "also a", "when")
-    for cls in vars(errors).values():
-        if inspect.isclass(cls) and cls.__module__ == errors.__name__:
-            also = ", ".join(f"`{base.__name__}`" for base in cls.__bases__)
-            yield row(f"`scg.{cls.__name__}`", also, line(cls))
 
 
 PAGES = {
     "ops": ops,
     "distributions": distributions,
     "estimators": estimators,
-    "errors": failures,
+    "bibliography": sources,
 }
 
 

@@ -26,7 +26,7 @@ def all_plates(args: tuple[Any, ...], attrs: dict[str, Any]) -> Plates:
 OPS: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Operation:
     """Data of an op. :class:`scg.ir.op.Op`, the one subclass, builds expressions.
 
@@ -87,6 +87,8 @@ class Operation:
     loop : object, optional
         For an op that repeats a body of expressions: see :class:`scg.ops.loops.LoopOp`. Several
         expressions may then be results of one loop.
+    doc : str
+        What ``help`` and the reference show of an op that users call.
     """
 
     name: str
@@ -111,11 +113,17 @@ class Operation:
     kernels: Mapping[str, str] = field(default_factory=dict)
     row: Any = None
     loop: Any = None
+    doc: str = ""
 
     def __post_init__(self) -> None:
         if self.name in OPS:
             raise ValueError(f"two ops of the name {self.name!r}")
         OPS[self.name] = self
+        if self.doc:
+            object.__setattr__(self, "__doc__", self.doc)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
 
     def vjp(self, index: int) -> Vjp | None:
         """VJP of one argument, or None where the derivative is zero or undefined."""

@@ -40,7 +40,8 @@ def warn(message: str, category: type[Warning]) -> None:
     """Warn at the line outside of scg that is being executed."""
     frame = _user_frame()
     registry = frame.f_globals.setdefault("__warningregistry__", {})
-    place = (frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"))
+    module = frame.f_globals.get("__name__", "")  # of None Python would drop the warning
+    place = (frame.f_code.co_filename, frame.f_lineno, module)
     warnings.warn_explicit(message, category, *place, registry)
 
 

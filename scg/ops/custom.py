@@ -17,7 +17,14 @@ from scg.ops.base import integers
 _serial = itertools.count()
 
 #: The identity; the user promises that what it wraps is continuous.
-continuous = Op("continuous", lambda x: x, lambda x: x, (lambda g, y, x: g,), kind="same")
+continuous = Op(
+    "continuous",
+    lambda x: x,
+    lambda x: x,
+    (lambda g, y, x: g,),
+    kind="same",
+    doc="`x`; declares that the path through it is continuous, and makes no check.",
+)
 
 
 @checked("scg.op(function, vjp=None)", DeclarationError)

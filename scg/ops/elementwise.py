@@ -111,6 +111,7 @@ sigmoid = elementwise(
     kernel="sigmoid_{code}({0})",
     turns=SATURATING,
     range=UNIT,
+    doc="σ(x) = 1 / (1 + exp(−x)).",
 )
 softplus = elementwise(
     "softplus",
@@ -119,6 +120,7 @@ softplus = elementwise(
     kernel="softplus_{code}({0})",
     turns=SATURATING,
     range=POSITIVE,
+    doc="log(1 + exp(x)).",
 )
 #: log σ(a) at x = 1 and log σ(−a) at x = 0, linear in x between them: x a − softplus(a), which is 0
 #: for a certain x, where `a` is infinite.
@@ -161,6 +163,7 @@ relu = elementwise(
     smooth=False,
     kernel="({0} if ({0} > {zero} or {0} != {0}) else {zero})",
     turns=SIGN,
+    doc="max(x, 0).",
 )
 
 # --- comparisons and selection --------------------------------------------------------------
@@ -203,6 +206,7 @@ where = elementwise(
     lambda g, y, c, a, b: where(c, 0.0, g),
     kind="same",
     kernel="({1} if {0} else {2})",
+    doc="The second argument where the first is true, and the third elsewhere.",
 )
 
 

@@ -45,9 +45,12 @@ def _next(order: int) -> int:
     return _of_order(order, 1, 2, 3)
 
 
-gammaln = special("gammaln", lambda g, y, a: g * digamma(a))
+gammaln = special("gammaln", lambda g, y, a: g * digamma(a), doc="log |Γ(x)|.")
 digamma = special(
-    "digamma", lambda g, y, a: g * polygamma(a, order=1), kernel="{code}(psi(f8({0})))"
+    "digamma",
+    lambda g, y, a: g * polygamma(a, order=1),
+    kernel="{code}(psi(f8({0})))",
+    doc="ψ(x), the derivative of log Γ(x).",
 )
 _polygamma = special(
     "polygamma",
@@ -89,12 +92,14 @@ gammainc = special(
     "gammainc",
     lambda g, y, a, x: g * gammainc_da(a, x, order=1),
     lambda g, y, a, x: g * gamma_density(a, x),
+    doc="The regularized lower incomplete gamma function P(a, x).",
 )
 #: Quantile of the standard gamma distribution, with its implicit VJP (Figurnov et al. 2018, eq. 5).
 gammaincinv = special(
     "gammaincinv",
     lambda g, y, a, u: -(g * gammainc_da(a, y, order=1)) / gamma_density(a, y),
     lambda g, y, a, u: g / gamma_density(a, y),
+    doc="The inverse of `gammainc` in its second argument.",
 )
 
 
@@ -150,12 +155,32 @@ def betaln(a: Any, b: Any) -> Any:
 
 
 # --- the error function and the normal CDF ----------------------------------------------------
-erf = special("erf", lambda g, y, a: g * (_ERF * exp(-square(a))), turns=SATURATING)
-erfc = special("erfc", lambda g, y, a: -(g * (_ERF * exp(-square(a)))), turns=SATURATING)
-erfinv = special("erfinv", lambda g, y, u: g * (exp(square(y)) / _ERF), kernel="erfinv_{code}({0})")
-ndtr = special("ndtr", lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI), turns=SATURATING)
+erf = special(
+    "erf", lambda g, y, a: g * (_ERF * exp(-square(a))), turns=SATURATING, doc="The error function."
+)
+erfc = special(
+    "erfc",
+    lambda g, y, a: -(g * (_ERF * exp(-square(a)))),
+    turns=SATURATING,
+    doc="1 − erf(x), accurate for large x.",
+)
+erfinv = special(
+    "erfinv",
+    lambda g, y, u: g * (exp(square(y)) / _ERF),
+    kernel="erfinv_{code}({0})",
+    doc="The inverse of the error function.",
+)
+ndtr = special(
+    "ndtr",
+    lambda g, y, a: g * exp(-0.5 * square(a) - HALF_LOG_2PI),
+    turns=SATURATING,
+    doc="Φ(x), the standard normal CDF.",
+)
 ndtri = special(
-    "ndtri", lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI), kernel="ndtri_{code}({0})"
+    "ndtri",
+    lambda g, y, u: g * exp(0.5 * square(y) + HALF_LOG_2PI),
+    kernel="ndtri_{code}({0})",
+    doc="Φ⁻¹(p), the standard normal quantile.",
 )
 
 
@@ -173,7 +198,12 @@ _normal_hazard = special(
     numpy=_hazard,
     kernel=f"{{code}}({math.sqrt(2.0 / math.pi)} / erfcx(-f8({{0}}) / {math.sqrt(2.0)}))",
 )
-log_ndtr = special("log_ndtr", lambda g, y, a: g * _normal_hazard(a), turns=SATURATING)
+log_ndtr = special(
+    "log_ndtr",
+    lambda g, y, a: g * _normal_hazard(a),
+    turns=SATURATING,
+    doc="log Φ(x), with Φ the standard normal CDF.",
+)
 
 # --- Bessel functions, times exp(−|x|) --------------------------------------------------------
 #: Derivative of some order of log(exp(−κ) I₀(κ)): a cumulant of cos t − 1 for a von Mises t.
@@ -193,12 +223,16 @@ def _half(x: Any, y: Any) -> Any:
 
 # For x > 0, I₁ − I₀ = I₀ (log exp(−x) I₀)': no terms cancel.
 i0e = special(
-    "i0e", lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1)), smooth=False
+    "i0e",
+    lambda g, y, x: g * (sign(x) * y * log_i0e(absolute(x), order=1)),
+    smooth=False,
+    doc="exp(−|x|) I₀(x), with I₀ the modified Bessel function of order 0.",
 )
 i1e = special(
     "i1e",
     lambda g, y, x: -(g * (i0e(x) * log_i0e(absolute(x), order=1) + _half(x, y))),
     smooth=False,
+    doc="exp(−|x|) I₁(x), with I₁ the modified Bessel function of order 1.",
 )
 
 #: Derivative of some order in κ of the von Mises CDF, and its inverse with the implicit VJP.

@@ -1,4 +1,4 @@
-"""Each published estimator has one file, one page with the eight headings, a test and a source.
+"""Each published estimator has one file, one page with these headings, a test and a source.
 
 Its formula is on the page (see test_tables) and has an exact picture of its variance.
 """
@@ -24,6 +24,7 @@ HEADINGS = [
     "In the protocol",
     "Cost and variance",
     "Example",
+    "Signature",
     "Reference",
 ]
 FACTS = ["Taylor point", "Coupling", "Stopped", "Noise", "Orders"]
