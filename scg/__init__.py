@@ -107,7 +107,7 @@ from scg.estimators import (
 from scg.face import Graph
 from scg.graph import init
 from scg.graph.bounds import dreg, elbo, iwae, reweighted_wake_sleep
-from scg.ir.plate import Plate
+from scg.ir.plate import Plate, Time
 from scg.layers import nn
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
 from scg.ops import *  # noqa: F403 - its __all__ lists what users call
@@ -133,11 +133,11 @@ __all__ = [
     "OrderedLogistic", "Pareto", "PathsWarning", "Plate", "Poisson", "RaoGumbel", "ReinMax",
     "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization", "ScgError",
     "ScoreFunction", "StopWarning", "StraightThrough", "Stratified", "StudentT", "SumAndSample",
-    "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "attribute", "baselines",
-    "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad",
-    "init", "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim", "ordered_vector",
-    "positive", "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex",
-    "stochastic_times_smooth", "sweep", "unit_interval",
+    "Time", "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "attribute",
+    "baselines", "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate", "exact",
+    "fit", "grad", "init", "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim",
+    "ordered_vector", "positive", "positive_exp", "reweighted_wake_sleep", "set_threads",
+    "simplex", "stochastic_times_smooth", "sweep", "unit_interval",
 ]
 # fmt: on
 __all__ += ops.__all__

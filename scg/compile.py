@@ -16,6 +16,7 @@ from scg.compiler.invariants import check
 from scg.compiler.objective import check_reductions
 from scg.compiler.plan import check_orders, make_plan
 from scg.compiler.surrogate import Surrogate
+from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.backends import chosen_backend
 from scg.errors import DeclarationError, did_you_mean
 from scg.estimators.protocol import Estimator
@@ -23,8 +24,10 @@ from scg.graph.core import CoreGraph
 from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.ir.origin import Origin
+from scg.ir.plate import Plate
 from scg.run.curvature import directional, hessian
 from scg.run.finish import finish
+from scg.run.recurrent import RecurrentStep
 from scg.run.step import Step
 
 DTYPES = ("float64", "float32")
@@ -99,6 +102,26 @@ def compile(
     """
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order, data_grads)
+    options = (estimator, backend, dtype, order, data_grads, check_finite)
+    if not graph.scans:
+        return _compiled(graph, *options)
+
+    def of_length(lengths: Mapping[Plate, int]) -> Step:
+        return _compiled(Unrolled(graph, lengths).graph, *options)
+
+    return RecurrentStep(graph, of_length)
+
+
+def _compiled(
+    graph: CoreGraph,
+    estimator: Estimator | Mapping[str, Estimator] | None,
+    backend: str,
+    dtype: str,
+    order: int,
+    data_grads: Sequence[str],
+    check_finite: bool,
+) -> Step:
+    """The step of a graph without scans."""
     influence = Influence(graph, data_grads)
     check("analyse", influence)
     check_reductions(influence)
@@ -116,7 +139,7 @@ def compile(
     check("differentiate", {learned[name]: grad for name, grad in all_grads.items()})
 
     outputs: dict[Any, Expr] = {("cost",): surrogate.objective}
-    outputs |= {("costs", name): value for name, value in surrogate.costs.items()}
+    outputs |= {("costs", name): value for name, value in by_node(graph, surrogate.costs).items()}
     outputs |= {("grads", name): value for name, value in grads.items()}
     outputs |= {("data_grads", name): all_grads[name] for name in data_grads}
     for memory in surrogate.memory.values():

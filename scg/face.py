@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from scg.arguments import checked, kind
+from scg.compiler.unroll import unroll
 from scg.draw.dot import draw_graph
 from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
@@ -39,6 +40,7 @@ class Graph(CoreGraph):
 
     simulate = simulate
     sampler = sampler
+    unroll = unroll
 
     def to_json(self) -> str:
         """The declaration as JSON text; see :mod:`scg.graph.declaration`.

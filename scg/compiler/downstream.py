@@ -21,7 +21,7 @@ from scg.distributions.base import Distribution
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, plate_size
 from scg.ir.plate import Plate, Plates
-from scg.ir.walk import named_below, rewrite
+from scg.ir.walk import named_below, rewrite, topological
 from scg.lazy import cached_property
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum, sum_mixed
@@ -91,9 +91,13 @@ class NodeDownstream:
     @cached_property
     def inputs(self) -> tuple[Expr, ...]:
         """The data and the samples on which each element of the node directly depends."""
+        env, given = self.first.env, self.first.graph.inputs.get(self.node.name or "")
+        if given is not None:  # the same for each step of a scan
+            rewrite(topological(given, known=env), env)
+            return tuple(env[expr] for expr in given)
         turn, plates = self.shared.inputs, {*self.node.plates}
         found = [e for e in named_below(self.node, turn) if e.size and {*e.plates} <= plates]
-        return tuple(self.first.env[expr] for expr in sorted(found, key=turn.__getitem__))
+        return tuple(env[expr] for expr in sorted(found, key=turn.__getitem__))
 
     @cached_property
     def own(self) -> NodeRoute:

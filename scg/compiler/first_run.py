@@ -38,6 +38,9 @@ class FirstRun:
         self.draws: dict[StochasticNode, Draw] = {}
         self.dists: dict[StochasticNode, Distribution] = {}
         self.noises: dict[StochasticNode, NodeNoise] = {}
+        #: The memory of the estimators, by node; the steps of a scan share one.
+        self.memories: dict[str, NodeMemory] = {}
+        self._names: dict[str, dict[str, Any]] = {}
         #: The weight of each sample on a sample plate, and the nodes whose samples lie on it.
         self.weights: dict[Plate, Expr] = {}
         self.owners: dict[Plate, Members[StochasticNode]] = {}
@@ -63,9 +66,8 @@ class FirstRun:
         dist, estimator, name = node.given(args), self.plan.estimators[node], node.name or ""
         if node not in self.noises:
             plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
-            memory = NodeMemory(self.graph, name)
-            self.noises[node] = NodeNoise(
-                self.graph, name, plates, lambda n: self._plate(node, n), memory
+            self.noises[node] = NodeNoise.of(
+                node, plates, lambda n: self._plate(node, n), self.memories, self._names
             )
             self.dists[node] = dist
         noise: Any = self.noises[node]  # a Sampler

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,16 @@ class NodeMemory:
     initial: dict[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)
     #: What own parameters learn on: the "loss", the "variance" or the "objective".
     parameters: dict[str, str] = field(default_factory=dict)
-    #: New values of states, and auxiliary losses.
-    updates: dict[str, Expr] = field(default_factory=dict)
+    #: New values of states, one for each step of an unrolled scan, and auxiliary losses.
+    changes: dict[str, list[Expr]] = field(default_factory=dict)
     losses: list[Expr] = field(default_factory=list)
+
+    @property
+    def updates(self) -> dict[str, Expr]:
+        """New values of states: the means over the steps."""
+        return {
+            k: x[0] if len(x) == 1 else reduce(add, x) / len(x) for k, x in self.changes.items()
+        }
 
     def parameter(
         self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
@@ -42,7 +51,8 @@ class NodeMemory:
 
     def update(self, name: str, value: Expr | float) -> None:
         """Set the value of a state after this call."""
-        self.updates[name] = value if isinstance(value, Expr) else constant(self.graph, value)
+        new = value if isinstance(value, Expr) else constant(self.graph, value)
+        self.changes.setdefault(name, []).append(new)
 
     def loss(self, value: Expr) -> None:
         """Add an auxiliary loss."""

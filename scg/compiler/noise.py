@@ -13,11 +13,15 @@ from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, constant, intern
 from scg.ir.plate import Plate, Plates, ordered
+from scg.ops.steps import at_step
 
 
 @dataclass(frozen=True)
 class NodeNoise:
     """The noise of one node: leaves on all plates of its sample, by tag.
+
+    Where the node is one step of an unrolled graph, the leaves are those of the declared node, on
+    the plates of its scans, and the step reads its slice.
 
     A sample may also depend on the `memory` of the estimator. `names` holds the leaves that have
     a name already, so that two leaves never share one.
@@ -29,6 +33,22 @@ class NodeNoise:
     plate_factory: Callable[[int], Plate] | None  #: Makes the sample plate; None without one.
     memory: NodeMemory
     names: dict[str, Any] = field(default_factory=dict)
+    at: tuple[tuple[Plate, int], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        node: Expr,
+        plates: Plates,
+        factory: Callable[[int], Plate] | None,
+        memories: dict[str, NodeMemory],
+        names: dict[str, dict[str, Any]],
+    ) -> NodeNoise:
+        """The noise of a node; all steps of a declared node share `memories` and `names`."""
+        graph: Any = node.graph
+        name, at = graph.steps.get(node.name, (node.name or "", ()))
+        memory = memories.setdefault(name, NodeMemory(graph, name))
+        return cls(graph, name, plates, factory, memory, names.setdefault(name, {}), at)
 
     def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Expr:
         """A uniform leaf."""
@@ -39,12 +59,15 @@ class NodeNoise:
         return self._leaf("normal", shape, tag)
 
     def _leaf(self, law: str, shape: tuple[int, ...], tag: str) -> Expr:
-        leaf, name = (law, tuple(shape), self.plates), self._name(tag)
+        plates = ordered((*self.plates, *(plate for plate, _ in self.at)))
+        leaf, name = (law, tuple(shape), plates), self._name(tag)
         if self.names.setdefault(name, leaf) != leaf:
             name += f"[{', '.join([*(plate.name for plate in self.plates), *map(str, shape)])}]"
-        return intern(
-            self.graph, NOISE, (), {"name": name, "law": law}, (leaf[1], self.plates, "float")
-        )
+        attrs, signature = {"name": name, "law": law}, (leaf[1], plates, "float")
+        value = intern(self.graph, NOISE, (), attrs, signature)
+        for plate, k in self.at:
+            value = at_step(value, plate=plate, index=k)
+        return value
 
     def _name(self, tag: str) -> str:
         """Join node and tag; a tag with a slash must not look like another node's name."""

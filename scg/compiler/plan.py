@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from scg.compiler.advice import advice, warn_of
@@ -91,19 +91,28 @@ def _given(
             "estimator: expected an estimator such as scg.MuProp(), a dict from node names to "
             f"estimators, or None, got {estimator!r}"
         )
+    declared = [graph.steps[n].node if n in graph.steps else n for n in graph.stochastic]
     for name, value in estimator.items():
-        if name not in graph.stochastic:
-            known = ", ".join(map(repr, graph.stochastic)) or "none"
+        if name not in graph.stochastic and name not in declared:
+            known = ", ".join(map(repr, dict.fromkeys(declared))) or "none"
             raise EstimatorError(
                 f"estimator for {name!r}: graph {graph.name!r} has no such stochastic node"
-                f"{did_you_mean(name, graph.stochastic)} (its stochastic nodes: {known})"
+                f"{did_you_mean(name, declared)} (its stochastic nodes: {known})"
             )
         if not isinstance(value, Estimator):
             raise EstimatorError(
                 f"estimator for node {name!r}: expected an instance such as scg.MuProp(), "
                 f"got {value!r}"
             )
-    return {node: estimator[node.name or ""] for node in influence.nodes if node.name in estimator}
+    named = ((node, _known_as(graph, node, estimator)) for node in influence.nodes)
+    return {node: estimator[name] for node, name in named if name is not None}
+
+
+def _known_as(graph: CoreGraph, node: StochasticNode, names: Container[str]) -> str | None:
+    """The name among some by which a node goes: its own, or that of which it is a step."""
+    step = graph.steps.get(node.name or "")
+    every = (node.name or "", *([step.node] if step else []))
+    return next((name for name in every if name in names), None)
 
 
 def check_orders(plan: Plan, order: int) -> None:
@@ -133,7 +142,8 @@ def _choose(
     continuity(influence, credit)
     rest = [node for node in influence.nodes if node not in chosen]
     view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
-    countable = [node for node in rest if complaint(node, SUMMED, view) is None]
+    steps = influence.graph.steps  # whose number of paths is exponential in the length
+    countable = [n for n in rest if n.name not in steps and complaint(n, SUMMED, view) is None]
     fitting = {n: e for n, e in chosen.items() if countable and complaint(n, e, view) is None}
     paths = Paths.of(influence, fitting)  # others are refused later, by name
     for node in sorted(countable, key=lambda node: node.declared.cardinality()):

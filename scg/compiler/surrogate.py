@@ -100,12 +100,13 @@ class Surrogate:
             self.terms[node] = Term(node, draw, dict(parts))
             if memory.leaves:
                 self.memory[memory.node] = memory
-            losses += memory.losses
             for route, part in parts.items():
                 self._check_term(node, route, part)
                 upstream = first.score(route.above)
                 boxed = part if upstream is None else box(upstream) * part
                 self.added.append((node, total([first.collapse(boxed)])))
+        for memory in self.memory.values():
+            losses += memory.losses
         if not self.costs:
             raise DeclarationError(
                 f'graph {self.graph.name!r} declares no cost; write g.cost("loss", ...)'

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scg.compiler.plan import Plan
 from scg.draw.boxes import Box, boxes
-from scg.draw.flow import Edge, edges
+from scg.draw.flow import Edge, edges, recurrences
 from scg.draw.render import Picture
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate
@@ -121,6 +121,9 @@ def _sketch(graph: CoreGraph, plan: Plan | None) -> graphviz.Digraph:
     _place(dot, shown, ids, plan, ())
     for (tail, head), edge in joined.items():
         dot.edge(ids[tail], ids[head], **_edge_style(edge))
+    for tail, head, plate in recurrences(graph):
+        label = plain([f"next {plate}"])
+        dot.edge(ids[owner[tail]], ids[owner[head]], label=label, style="dashed", color=_NEUTRAL)
     return dot
 
 

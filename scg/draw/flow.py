@@ -12,7 +12,7 @@ from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER
-from scg.ir.walk import topological
+from scg.ir.walk import named_below, topological
 from scg.ops.gradient import stop
 
 _KIND = {"pathwise": "derivative", "score": "score", "weight": "weight", "along": "along"}
@@ -59,6 +59,22 @@ def edges(
     for name, node in others.items():
         into = {node: Edge(kinds[node])} if node in kinds else _into(node, turn, kinds)
         found |= {(names[source], name): edge for source, edge in into.items()}
+    return found
+
+
+def recurrences(graph: CoreGraph) -> set[tuple[str, str, str]]:
+    """The named nodes that a carry leads from, to those that it leads to; and the plate's name."""
+    names = {node: name for name, (node, role) in graph.roles.items() if role != "cost"}
+    found: set[tuple[str, str, str]] = set()
+    for scan in graph.scans.values():
+        for leaf, new in scan.before.items():
+            known = {**names, leaf: ""}
+            heads = [
+                name for name, (e, _) in graph.roles.items() if leaf in {*named_below(e, known)}
+            ]
+            tails = [new] if new in names else [e for e in named_below(new, names)]
+            kept = [names[e] for e in tails if e.op not in (PARAMETER, DATA)]
+            found |= {(tail, head, scan.plate.name) for tail in kept for head in heads}
     return found
 
 

@@ -22,6 +22,7 @@ from scg.ops.gather import gather, scatter, take_along
 from scg.ops.linalg import contract, contract_arrays
 from scg.ops.reductions import REDUCTIONS, shift
 from scg.ops.shape import concatenate, reshape
+from scg.ops.steps import at_step, join_steps, only_step
 from scg.schedule.sources import sources, type_of
 from scg.schedule.steps import Steps
 
@@ -220,6 +221,37 @@ def _indexed(expr: Expr) -> Rule:
     return lambda sizes, x, k: rule(x[(*indices[0], ...)], k[(*indices[1], ...)], **attrs)
 
 
+def _at_step(expr: Expr) -> Rule:
+    (arg,), index = expr.args, expr.attrs["index"]
+    place = (slice(None),) * arg.plates.index(expr.attrs["plate"])
+    return lambda sizes, x: x[(*place, index)]
+
+
+def _only_step(expr: Expr) -> Rule:
+    index = expr.attrs["index"]
+    place = (slice(None),) * expr.plates.index(expr.attrs["plate"])
+
+    def kernel(sizes: Sizes, x: Any) -> Any:
+        out = np.zeros(full(expr, sizes), np.asarray(x).dtype)
+        out[(*place, index)] = x
+        return out
+
+    return kernel
+
+
+def _joined(expr: Expr) -> Rule:
+    axis = expr.plates.index(expr.attrs["plate"])
+    plates = tuple(plate for plate in expr.plates if plate is not expr.attrs["plate"])
+    moves = [aligner(arg, plates, arg.ndim) for arg in expr.args]
+
+    def kernel(sizes: Sizes, *xs: Any) -> Any:
+        shape = (*(plate.elements(sizes) for plate in plates), *expr.shape)
+        aligned = [move(x) if move else x for move, x in zip(moves, xs, strict=True)]
+        return np.stack([np.broadcast_to(x, shape) for x in aligned], axis=axis)
+
+    return kernel
+
+
 _KERNELS: dict[Any, Callable[[Expr], Rule]] = {
     **dict.fromkeys((*REDUCTIONS, shift), _reduction),
     broadcast: _expand,
@@ -228,6 +260,9 @@ _KERNELS: dict[Any, Callable[[Expr], Rule]] = {
     concatenate: _concatenate,
     gather: _indexed,
     scatter: _indexed,
+    at_step: _at_step,
+    only_step: _only_step,
+    join_steps: _joined,
 }
 
 

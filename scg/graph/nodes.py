@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scg.arguments import checked
 from scg.errors import CallError, DeclarationError, did_you_mean
 from scg.graph.costs import Observation
 from scg.graph.parameters import Parameter
+from scg.graph.scan import Loop, Scan, check_homes
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.origin import Origin, caller
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     import networkx as nx
 
 _RESERVED = "/@#"
+
+
+class NodeStep(NamedTuple):
+    """What a node of an unrolled graph is: a node of the declared one, at steps of plates."""
+
+    node: str
+    at: tuple[tuple[Plate, int], ...]
 
 
 class NamedNodes:
@@ -40,6 +48,19 @@ class NamedNodes:
         What the next expression is built for.
     path : tuple of str
         The scopes in which the next node is declared.
+    scans : dict
+        The scans by name.
+    loops : tuple of Loop
+        The scans in whose cells the next node is declared, outermost first.
+    homes : dict
+        The names of the scans in whose cells an expression lives.
+    steps : dict
+        In an unrolled graph, what each node of a step is in the declared one.
+    apart : bool
+        Whether the steps of a cost count as costs of their own.
+    inputs : dict
+        In an unrolled graph, the data, samples and carries on which the sample of a step directly
+        depends.
     """
 
     @checked('scg.Graph("toy")', DeclarationError)
@@ -57,6 +78,12 @@ class NamedNodes:
         self.roles: dict[str, tuple[Expr, str]] = {}
         self._plates: dict[str, Plate] = {}
         self.path: tuple[str, ...] = ()
+        self.scans: dict[str, Scan] = {}
+        self.loops: tuple[Loop, ...] = ()
+        self.homes: dict[Expr, frozenset[str]] = {}
+        self.steps: dict[str, NodeStep] = {}
+        self.apart = True
+        self.inputs: dict[str, tuple[Expr, ...]] = {}
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -128,6 +155,7 @@ class NamedNodes:
 
     def _enter(self, full: str, node: Expr, role: str) -> None:
         """Store a new node; unnamed nodes built since the last one get it as their origin."""
+        check_homes(self, f"node {full!r}", node)
         self.roles[full] = node, role
         if self.origin.name is None:
             self.origin.name, self.origin.line = full, caller()

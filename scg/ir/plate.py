@@ -89,6 +89,45 @@ class Plate:
         return f"Plate({self.name!r})"
 
 
+@kind('an ordered plate such as scg.Time("t")')
+class Time(Plate):
+    """A plate whose elements follow each other: the steps of a sequence, along which scans recur.
+
+    Use it where a step depends on the step before; see :meth:`scg.Graph.scan`. Otherwise it is a
+    plate as any other, and a node on it is repeated independently. Costs are summed over it by
+    default.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    length : int, optional
+        Fixed number of steps. By default the data of each call determine it.
+    reduce : {"sum", "mean"}
+        How costs on the plate enter the objective.
+
+    Examples
+    --------
+    >>> import scg
+    >>> steps = scg.Time("t", length=3)
+    >>> g = scg.Graph("walk")
+    >>> def cell(x):
+    ...     y = g.sample("y", scg.Normal(x, 1.0))
+    ...     g.cost("size", y**2)
+    ...     return y
+    >>> last = g.scan(cell, init=g.parameter("start", 2.0), over=steps)
+    >>> round(scg.compile(g)(g.init(seed=0), seed=0, runs=1000).cost, 0)  # 3 · 2² + 1 + 2 + 3
+    18.0
+    """
+
+    @checked('scg.Time("t")', DeclarationError)
+    def __init__(self, name: str, *, length: int | None = None, reduce: str = "sum"):
+        super().__init__(name, length=length, reduce=reduce)
+
+    def __repr__(self) -> str:
+        return f"Time({self.name!r})"
+
+
 Plates = tuple[Plate, ...]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from scg.ir.dispatch import implements
 from scg.ir.op import Op
+from scg.ir.operation import OPS
 from scg.ops.attributes import text
 from scg.ops.base import broadcast_shapes
 
@@ -40,13 +41,25 @@ graft = Op(
     kernel="{0}",
 )
 
+#: The first argument, and its derivative where the second is true: a step that is padded has a
+#: value, but learns nothing.
+gate = Op(
+    "gate",
+    lambda x, there: np.broadcast_arrays(x, there)[0],
+    broadcast_shapes,
+    (lambda g, y, x, there: OPS["where"](there, g, 0.0), None),
+    kind="same",
+    elementwise=True,
+    kernel="{0}",
+)
+
 #: The identity; it marks a cost that is the −log p of an observation.
 observed = Op("observed", lambda x: x, lambda x: x, (lambda g, y, x: g,))
 
 implements("stop")(stop)
 
 #: Ops that the compiler replaces by their first argument after the last differentiation.
-IDENTITIES = (stop, mark, graft, observed)
+IDENTITIES = (stop, mark, graft, gate, observed)
 
 
 def stop_gradient(x: Any) -> Any:

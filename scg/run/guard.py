@@ -77,7 +77,8 @@ class Guard:
         kind, name = key
         if kind == "costs":
             declared = {value: node for node, value in self.env.items()}
-            root, what = self.env[self.graph.costs[name]], f"cost {name!r}"
+            what, single = f"cost {name!r}", self.graph.costs.get(name)
+            root = self.whole.outputs[key] if single is None else self.env[single]
         else:
             declared = {}
             root, what = self.whole.outputs[key], f"{_DERIVATIVES[kind]} {name!r}"

@@ -57,6 +57,10 @@ class Runner:
         """Checks the calls of a step that was compiled with ``check_finite=True``."""
         return Guard(self.graph, self.surrogate.first.env, self.program)
 
+    def at(self, sizes: Sizes) -> Any:
+        """The step that runs plates of these sizes: itself, unless it is compiled for lengths."""
+        return self
+
     # --- arguments --------------------------------------------------------------------------------
     @cached_property
     def _binder(self) -> Binder:

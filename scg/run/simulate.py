@@ -10,6 +10,7 @@ import numpy as np
 from scg.arguments import checked
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
+from scg.compiler.unroll import Unrolled
 from scg.engine.backends import chosen_backend
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
@@ -145,30 +146,52 @@ def _prepared(
     """The program of the wanted nodes, the values of its leaves, and sizes of plates."""
     do = do or {}
     held = {name: _intervened(graph, name) for name in do}
-    program = Program(_forward(graph, _wanted(graph, nodes), held), backend=backend)
+    wanted = _wanted(graph, nodes)
+    if graph.scans:
+        _, sizes = Binder(graph, np.float64).bind({}, data, needed=set())
+        _check_sizes([leaf for scan in graph.scans.values() for leaf in scan.carries], sizes)
+        outputs = _unrolled(Unrolled(graph, sizes), wanted, held)
+    else:
+        outputs = _forward(wanted, {node: _leaf(graph, k, node) for k, node in held.items()})
+    program = Program(outputs, backend=backend)
     needed = {leaf.attrs["name"] for leaf in program.leaves if leaf.op in (PARAMETER, DATA)}
     values, sizes = Binder(graph, program.dtype).bind(params, data, needed)
-    _check_sizes(program, sizes)
+    _check_sizes(topological(program.outputs.values()), sizes)
     for name, node in held.items():
         values[f"do@{name}"] = _value(name, node, do[name], sizes)
     return program, values, sizes
 
 
-def _forward(
-    graph: CoreGraph, wanted: dict[str, Expr], held: Mapping[str, Expr]
+def _leaf(graph: CoreGraph, name: str, node: Expr) -> Expr:
+    """The value of an intervention."""
+    signature = (node.shape, node.plates, node.kind)
+    return intern(graph, DATA, (), {"name": f"do@{name}"}, signature)
+
+
+def _unrolled(
+    unrolled: Unrolled, wanted: Mapping[str, Expr], held: Mapping[str, Expr]
 ) -> dict[Any, Expr]:
-    """The wanted nodes as expressions of leaves: a sample takes the place of each distribution."""
+    """The wanted nodes on the plates of scans, each step with its interventions."""
     env: dict[Expr, Expr] = {}
     for name, node in held.items():
-        signature = (node.shape, node.plates, node.kind)
-        env[node] = intern(graph, DATA, (), {"name": f"do@{name}"}, signature)
+        leaf = _leaf(unrolled.graph, name, node)
+        env |= {step: unrolled.slice(leaf, at) for at, step in unrolled.steps_of(node)}
+    return _forward({name: unrolled.whole(node) for name, node in wanted.items()}, env)
+
+
+def _forward(wanted: Mapping[str, Expr], env: dict[Expr, Expr]) -> dict[Any, Expr]:
+    """The wanted nodes as expressions of leaves: a sample takes the place of each distribution.
+
+    `env` holds what takes the place of other nodes.
+    """
+    memories: dict[str, NodeMemory] = {}
+    names: dict[str, dict[str, Any]] = {}
     for expr in topological(wanted.values()):
         if expr in env:
             continue
         if isinstance(expr, StochasticNode):
             dist = expr.given(tuple(env[arg] for arg in expr.args))
-            name = expr.name or ""
-            noise = NodeNoise(graph, name, expr.plates, None, NodeMemory(graph, name))
+            noise = NodeNoise.of(expr, expr.plates, None, memories, names)
             env[expr] = expand(dist.sample(noise), expr.plates, expr.shape)
         elif expr.op in IDENTITIES:
             env[expr] = env[expr.args[0]]
@@ -208,8 +231,8 @@ def _intervened(graph: CoreGraph, name: str) -> Expr:
     return node
 
 
-def _check_sizes(program: Program, sizes: Sizes) -> None:
-    for expr in topological(program.outputs.values()):
+def _check_sizes(order: Iterable[Expr], sizes: Sizes) -> None:
+    for expr in order:
         for plate in expr.plates:
             if plate not in sizes:
                 raise CallError(

@@ -95,15 +95,16 @@ class Step(Runner):
         if by_name:
             data = self.with_keywords(data, by_name, ("seed", "runs", "data", "state", "noise"))
         values, sizes, memory = self.checked(params, data, state)
+        step = self.at(sizes)
         if seed is not None and noise is None:
-            runs, program = as_runs(runs), self.program
+            runs, program = as_runs(runs), step.program
             if not self.check_finite and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
             else:
-                found = BoundStep(self, values, sizes, memory, runs, self.layout).moments(seed)
+                found = BoundStep(step, values, sizes, memory, runs, self.layout).moments(seed)
             result = Result(found, runs, memory, self.layout)
             if math.isnan(result.cost):
-                self.name_invalid(values, sizes, seed, runs)
+                step.name_invalid(values, sizes, seed, runs)
             return result
         if noise is None or seed is not None:
             raise CallError(
@@ -111,9 +112,8 @@ class Step(Runner):
                 if noise is None
                 else "give either seed= or noise=, not both"
             )
-        out = self.on_noise(
-            values, bind_noise(noise, self.program.noise, sizes, self.program.dtype), sizes, 1
-        )
+        given = bind_noise(noise, step.program.noise, sizes, step.program.dtype)
+        out = step.on_noise(values, given, sizes, 1)
         return Result(moments(out), len(out["cost",]), memory, self.layout)
 
     @checked("step.bind(params, data={...})")
@@ -162,7 +162,8 @@ class Step(Runner):
             raise CallError("step.bind takes no seed: fast = step.bind(params), then fast(seed)")
         if by_name:
             data = self.with_keywords(data, by_name, ("runs", "data", "state"))
-        return BoundStep(self, *self.checked(params, data, state), as_runs(runs), self.layout)
+        values, sizes, memory = self.checked(params, data, state)
+        return BoundStep(self.at(sizes), values, sizes, memory, as_runs(runs), self.layout)
 
     @checked("step.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> Nested:
@@ -180,7 +181,7 @@ class Step(Runner):
         """
         _, sizes = Binder(self.graph, self.program.dtype).bind({}, data, needed=set())
         check_noise_sizes(self.program.noise, sizes)
-        return self.program.draw_noise(seed, range(as_runs(runs)), sizes)
+        return self.at(sizes).program.draw_noise(seed, range(as_runs(runs)), sizes)
 
     @checked("step.hvp(params, vector, seed=1)")
     def hvp(
@@ -235,9 +236,10 @@ class Step(Runner):
         names = [*self.layout.second, *(name for name, _ in self.layout.data_grads)]
         shapes = {name: np.shape(values[name]) for name in names}
         values |= as_direction(shapes, vector, self.program.dtype)
-        found = self.products(self.curvature, values, sizes, seed, as_runs(runs))
+        step = self.at(sizes)
+        found = step.products(step.curvature, values, sizes, seed, as_runs(runs))
         if self.check_finite:
-            self.name_invalid(values, sizes, seed, runs)
+            step.name_invalid(values, sizes, seed, runs)
             for name in names:
                 if not np.isfinite(found[name]).all():
                     raise CallError(f"the product of the Hessian is not finite in {name!r}")
@@ -321,4 +323,4 @@ class Step(Runner):
         if self.program.backend == "numpy":
             raise CallError('only a compiled step has a profile: scg.compile(g, backend="numba")')
         values, sizes, _ = self.checked(params, data, state)
-        return self.program.profile(values, seed, sizes, rounds)
+        return self.at(sizes).program.profile(values, seed, sizes, rounds)

@@ -13,6 +13,7 @@ from scg.errors import CallError, EnumerationError
 from scg.run.step import Step
 from scg.seeds.noise import check_seed
 from scg.verify.attribution import Attribution
+from scg.verify.by_step import by_step
 from scg.verify.joint import Parts, attributed
 from scg.verify.walk import LIMIT
 
@@ -77,6 +78,7 @@ def attribute(
     """
     check_seed(seed)
     values, sizes, _ = step.checked(params, data, state)
+    step = by_step(step.at(sizes))
     try:
         return attributed(step, values, sizes, limit)
     except EnumerationError as error:

@@ -17,6 +17,7 @@ from scg.arguments import checked
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import gradients
 from scg.compiler.objective import check_reductions, contribution
+from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.program import Program
 from scg.errors import CallError, EnumerationError
 from scg.graph.core import CoreGraph
@@ -112,12 +113,12 @@ def exact(
     >>> scg.exact(g, g.init(seed=0)).grads["theta"].item()
     0.125
     """
-    enumeration = Enumerated(graph)
     values, sizes = Binder(graph, np.float64).bind(params, data)
+    enumeration = Enumerated(Unrolled(graph, sizes).graph if graph.scans else graph)
     total = enumeration.total(enumeration.program, values, sizes)
     return Exact(
-        cost=float(sum(total["costs", name] for name in graph.costs)),
-        costs={name: float(total["costs", name]) for name in graph.costs},
+        cost=float(sum(total["costs", name] for name in enumeration.costs)),
+        costs={name: float(total["costs", name]) for name in enumeration.costs},
         grads={name: total["grads", name] for name in graph.parameters},
         outcomes=enumeration.count(sizes),
         _enumeration=enumeration,
@@ -166,7 +167,9 @@ class Enumerated:
                 self.probs[expr] = _product(dist.prob(env[expr]), self.joint[expr])
             else:
                 rewrite((expr,), env)
-        costs = {name: self._expected(cost, env[cost]) for name, cost in self.influence.costs}
+        steps = {name: self._expected(cost, env[cost]) for name, cost in self.influence.costs}
+        costs = by_node(graph, steps)
+        self.costs = tuple(costs)
         objective = constant(graph, 0.0)
         for value in costs.values():
             objective = objective + value

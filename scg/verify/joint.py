@@ -12,6 +12,7 @@ from scg.engine.interpreter import Sizes
 from scg.run.finish import finish
 from scg.run.runner import Runner
 from scg.verify.attribution import Attribution
+from scg.verify.by_step import by_step
 from scg.verify.quadrature import Integral
 from scg.verify.walk import Walk, converged
 
@@ -64,7 +65,7 @@ class Parts:
             for name, slope in own.items()
         }
         program = finish(outputs, str(step.program.dtype))
-        self.runner = Runner(step.graph, surrogate.plan, surrogate, program)
+        self.runner = by_step(Runner(step.graph, surrogate.plan, surrogate, program))
         self.size, self._places = 0, {}
         for name, parameter in step.graph.parameters.items():
             self._places[name] = np.s_[self.size : self.size + parameter.node.size]

@@ -23,6 +23,7 @@ from scg.run.finish import finish
 from scg.run.result import nest
 from scg.run.runner import spread
 from scg.run.step import Step
+from scg.verify.by_step import by_step
 from scg.verify.joint import attributed, covariance
 from scg.verify.plot import distributions
 from scg.verify.text import aligned, outcome_table, short
@@ -265,6 +266,7 @@ def moments(
     (0.125, 0.0244140625)
     """
     values, sizes, memory = step.checked(params, data, state)
+    layout, step = step.layout, by_step(step.at(sizes))
     walk = Walk(step, values, sizes, squares=variance, limit=limit)
     found = converged(walk)
     (mean, square), (size, _), (wrong, wrong_square) = (walk.named(part[0]) for part in found)
@@ -278,7 +280,7 @@ def moments(
         cost=float(mean[("cost",)]),
         mean={name: mean["grads", name] for name in spread},
         variance=spread,
-        hessian=assemble(step.layout.second, mean),
+        hessian=assemble(layout.second, mean),
         state=nest(memory, mean, "state"),
         estimator_grads=nest({}, mean, "own"),
         sizes={name: size["grads", name] for name in spread},

@@ -69,7 +69,7 @@ class Sample:
 
     def blocks(self, runs: int) -> Iterator[dict[Any, np.ndarray]]:
         """Outputs of the step in blocks of runs."""
-        return self.step.each_block(self.values, self.sizes, self.seed, runs)
+        return self.step.at(self.sizes).each_block(self.values, self.sizes, self.seed, runs)
 
     def time(self) -> float:
         """Seconds for one run, measured over a share of the runs."""

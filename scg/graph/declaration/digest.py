@@ -7,14 +7,14 @@ import functools
 import hashlib
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
-from scg.ir.plate import Plate
+from scg.ir.plate import Plate, Time
 from scg.ir.walk import topological
 
 
@@ -23,8 +23,17 @@ def digests(graph: CoreGraph) -> dict[str, str]:
 
     Initial values of parameters do not count. A user's own op counts with its code.
     """
+    news = {leaf: new for scan in graph.scans.values() for leaf, new in scan.before.items()}
+    roots = [*(node for node, _ in graph.roles.values()), *news.values()]
+    found = _contents(roots, {})
+    if news:  # a carry is also what it is one step later
+        found = _contents(roots, {leaf: found[new] for leaf, new in news.items()})
+    return {name: digest((role, found[node])) for name, (node, role) in graph.roles.items()}
+
+
+def _contents(roots: Iterable[Expr], later: Mapping[Expr, str]) -> dict[Expr, str]:
     found: dict[Expr, str] = {}
-    for expr in topological(node for node, _ in graph.roles.values()):
+    for expr in topological(roots):
         op = expr.op
         what = (
             f"op:{op.label}" if op.label else op.name,
@@ -32,8 +41,9 @@ def digests(graph: CoreGraph) -> dict[str, str]:
             expr.attrs,
             (expr.shape, expr.plates, expr.kind, expr.value),
         )
-        found[expr] = digest((what, tuple(found[arg] for arg in expr.args)))
-    return {name: digest((role, found[node])) for name, (node, role) in graph.roles.items()}
+        also = (later[expr],) if expr in later else ()
+        found[expr] = digest((what, tuple(found[arg] for arg in expr.args), *also))
+    return found
 
 
 def digest(value: Any) -> str:
@@ -59,6 +69,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[bytes]:
             yield np.ascontiguousarray(value).tobytes()
         case Plate():
             inside = (value.name, value.length, value.size, value.reduce)
+            inside += ("ordered",) if isinstance(value, Time) else ()
         case dict():
             inside = [part for item in value.items() for part in item]
         case tuple() | list():

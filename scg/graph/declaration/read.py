@@ -29,9 +29,10 @@ from scg.graph.declaration.parts import (
     without_words,
 )
 from scg.graph.init import INITIALIZERS
+from scg.graph.scan import Scan, join
 from scg.ir.expr import Expr
 from scg.ir.op import OPS, constant, plate_size
-from scg.ir.plate import Plate
+from scg.ir.plate import Plate, Time
 
 #: Further words that an entry may hold, by the word of its role.
 ENTRIES = {
@@ -64,7 +65,7 @@ def read(
     """
     if isinstance(declaration, str):
         declaration = parse(declaration, what)
-    top = mapping(what, declaration, {"schema", "name", "plates", "nodes"})
+    top = mapping(what, declaration, {"schema", "name", "plates", "scans", "nodes"})
     if top.get("schema", SCHEMA) != SCHEMA:
         raise DeclarationError(
             f"{what}: schema {top['schema']!r}; this version of scg reads schema {SCHEMA}"
@@ -105,6 +106,8 @@ class _Reader:
         }
         for name in _in_order(what, uses):
             self.values[name] = self._guarded(f"node {name!r}", self._declare, name, entries[name])
+        for name, entry in mapping(f"{what}: scans", top.get("scans", {})).items():
+            self._guarded(f"scan {name!r}", self._scan, name, entry)
 
     def _guarded(self, where: str, declare: Any, *args: Any) -> Any:
         """Call `declare`; the declaration is to blame for anything that this raises."""
@@ -154,7 +157,14 @@ class _Reader:
 
     # --- named nodes ------------------------------------------------------------------------------
     def _plate(self, name: str, options: Any) -> Plate:
-        return Plate(name, **mapping("options", options, {"length", "size", "reduce"}))
+        options = mapping("options", options, {"length", "size", "reduce", "ordered"})
+        return (Time if options.pop("ordered", False) else Plate)(name, **options)
+
+    def _scan(self, name: str, given: Any) -> None:
+        given = mapping("scan", given, {"over", "reverse", "carries", "news"})
+        ends = (self._args(strings(side, given.get(side))) for side in ("carries", "news"))
+        plate = known("plate", given.get("over"), self.plates)
+        join(self.graph, Scan(name, plate, given.get("reverse", False), *ends))
 
     def _parameter(self, name: str, given: Any, entry: Any) -> Expr:
         options = mapping("parameter", given, {"value", "shape", "init", "constraint"})

@@ -16,10 +16,11 @@ from scg.graph.core import CoreGraph
 from scg.graph.declaration.parts import CONSTRAINTS, SCHEMA
 from scg.graph.init import INITIALIZERS
 from scg.graph.parameters import ImageOfZeros, Parameter
+from scg.graph.scan import Scan
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import PARAMETER, PLATE_SIZE
 from scg.ir.operation import Operation
-from scg.ir.plate import Plate, as_plates
+from scg.ir.plate import Plate, Time, as_plates
 from scg.ir.walk import topological
 
 
@@ -35,6 +36,8 @@ def write(graph: CoreGraph) -> str:
     nodes = list(tokens.nodes())
     plates = as_plates(plate for expr in tokens.known for plate in expr.plates)
     head = {"schema": SCHEMA, "name": graph.name, "plates": {p.name: _plate(p) for p in plates}}
+    if graph.scans:
+        head["scans"] = {name: tokens.scan(scan) for name, scan in graph.scans.items()}
     lines = [f"{_text(key)}: {_text(value)}" for key, value in head.items()]
     body = ",\n  ".join(f"{_text(token)}: {_text(record)}" for token, record in nodes)
     return "{" + ",\n ".join([*lines, f'"nodes": {{\n  {body}}}']) + "}"
@@ -46,6 +49,8 @@ def _text(value: Any) -> str:
 
 def _plate(plate: Plate) -> dict[str, Any]:
     options = {"length": plate.length, "size": plate.size, "reduce": plate.reduce}
+    if isinstance(plate, Time):
+        options["ordered"] = True
     return {key: value for key, value in options.items() if value is not None}
 
 
@@ -74,6 +79,20 @@ class _Tokens:
                 yield name, _data(node) if role == "data" else self._sample(node, name)
             else:
                 yield name, {role: {"node": self.known[node]}}
+
+        for scan in self.graph.scans.values():
+            for expr in topological(scan.news, known=self.known):
+                self.known[expr] = token = f"#{len(self.known)}"
+                yield token, self._expression(expr, scan.name)
+
+    def scan(self, scan: Scan) -> dict[str, Any]:
+        """A scan: its plate, and what each carry is before and after a step."""
+        return {
+            "over": scan.plate.name,
+            "reverse": scan.reverse,
+            "carries": [self.known[expr] for expr in scan.carries],
+            "news": [self.known[expr] for expr in scan.news],
+        }
 
     def _parameter(self, name: str, parameter: Parameter) -> dict[str, Any]:
         start = parameter.init
