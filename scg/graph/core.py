@@ -20,7 +20,7 @@ from scg.graph.parameters import (
     start,
     unconstrained,
 )
-from scg.graph.scan import discounted, gated, homes_of, on_loops, present_in, scan
+from scg.graph.scan import discounted, gated, homes_of, on_cells, present_in, scan
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER, Op, intern
 from scg.ir.plate import Plate, Plates, as_plates
@@ -168,16 +168,16 @@ class CoreGraph(NamedNodes):
         full = self._register(name)
         check_distribution(full, dist)
         args = tuple(gated(self, self.as_node(v, full)) for v in dist.parameters.values())
-        own = (*self._on(full, plates), *(loop.plate for loop in self.loops))
+        own = (*self._on(full, plates), *(cell.plate for cell in self.cells))
         every = as_plates([*(plate for arg in args for plate in arg.plates), *own])
         self._check_plates(full, every)
         attrs = {"name": full, "family": type(dist), "static": dist.static}
         signature = (dist.shape, every, dist.kind)
         node = intern(self, SAMPLE, args, attrs, signature)
         assert isinstance(node, StochasticNode)
-        if self.loops:
+        if self.cells:
             homes_of(self, args)
-            inside = frozenset(loop.name for loop in self.loops)
+            inside = frozenset(cell.name for cell in self.cells)
             self.homes[node] = inside.union(*(self.homes[arg] for arg in args))
         self._enter(full, node, "stochastic")
         self.stochastic[full] = node
@@ -212,7 +212,7 @@ class CoreGraph(NamedNodes):
         full = self._register(name)
         present = present_in(self, None if mask is None else self.as_node(mask, full))
         node = discounted(self, self.as_node(value, full))
-        cost = cost_of(full, on_loops(self, node), present)
+        cost = cost_of(full, on_cells(self, node), present)
         self._check_plates(full, cost.plates)
         self.costs[full] = cost
         self._enter(full, cost, "cost")
@@ -246,7 +246,7 @@ class CoreGraph(NamedNodes):
         full = self._register(name)
         check_distribution(full, dist)
         present = present_in(self, None if mask is None else self.as_node(mask, full))
-        seen = Observation(dist, on_loops(self, self.as_node(value, full)), present)
+        seen = Observation(dist, on_cells(self, self.as_node(value, full)), present)
         cost = discounted(self, cost_of_observation(full, seen))
         self._check_plates(full, cost.plates)
         self.observations[full] = seen

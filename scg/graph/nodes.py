@@ -11,7 +11,7 @@ from scg.arguments import checked
 from scg.errors import CallError, DeclarationError, did_you_mean
 from scg.graph.costs import Observation
 from scg.graph.parameters import Parameter
-from scg.graph.scan import Loop, Scan, check_homes
+from scg.graph.scan import Cell, Scan, check_homes
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.origin import Origin, caller
@@ -50,7 +50,7 @@ class NamedNodes:
         The scopes in which the next node is declared.
     scans : dict
         The scans by name.
-    loops : tuple of Loop
+    cells : tuple of Cell
         The scans in whose cells the next node is declared, outermost first.
     homes : dict
         The names of the scans in whose cells an expression lives.
@@ -79,7 +79,7 @@ class NamedNodes:
         self._plates: dict[str, Plate] = {}
         self.path: tuple[str, ...] = ()
         self.scans: dict[str, Scan] = {}
-        self.loops: tuple[Loop, ...] = ()
+        self.cells: tuple[Cell, ...] = ()
         self.homes: dict[Expr, frozenset[str]] = {}
         self.steps: dict[str, NodeStep] = {}
         self.apart = True

@@ -84,7 +84,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Loop:
+class Cell:
     """A scan whose cell is being declared: where its nodes live."""
 
     name: str
@@ -193,11 +193,11 @@ def scan(
     weight = None if discount is None else leaves[-1]
     declared = set(self.roles)
     before = set(self.scans)
-    self.loops = (*self.loops, Loop(full, over, present, weight))
+    self.cells = (*self.cells, Cell(full, over, present, weight))
     try:
         returned = cell(tree.refilled(init, leaves[:count]), *inputs)
     finally:
-        self.loops = self.loops[:-1]
+        self.cells = self.cells[:-1]
     carry, outputs = _parted(full, init, returned)
     news = [self.as_node(value, full) for value in tree.leaves(carry)]
     if weight is not None:
@@ -319,33 +319,33 @@ def backwards(graph: Any, roots: Iterable[Expr]) -> list[Expr]:
 
 
 # --- what a cell declares -------------------------------------------------------------------------
-def on_loops(graph: Any, node: Expr) -> Expr:
+def on_cells(graph: Any, node: Expr) -> Expr:
     """A node of a cell on the plates of its scans."""
-    plates = (*node.plates, *(loop.plate for loop in graph.loops))
+    plates = (*node.plates, *(cell.plate for cell in graph.cells))
     return expand(node, plates, node.shape)
 
 
 def present_in(graph: Any, mask: Expr | None) -> Expr | None:
     """A mask of a node in a cell, false at padded steps."""
-    for loop in graph.loops:
-        if loop.mask is not None:
-            mask = loop.mask if mask is None else logical_and(loop.mask, mask)
+    for cell in graph.cells:
+        if cell.mask is not None:
+            mask = cell.mask if mask is None else logical_and(cell.mask, mask)
     return mask
 
 
 def discounted(graph: Any, cost: Expr) -> Expr:
     """A cost that a cell declares, with the discount of its scans; an observation stays one."""
     inner = cost.args[0] if cost.op is observed else cost
-    for loop in graph.loops:
-        inner = inner if loop.weight is None else loop.weight * inner
+    for cell in graph.cells:
+        inner = inner if cell.weight is None else cell.weight * inner
     return observed(inner) if cost.op is observed else inner
 
 
 def gated(graph: Any, arg: Expr) -> Expr:
     """An argument of a distribution in a cell, without credit at padded steps."""
-    for loop in graph.loops:
-        if loop.mask is not None and arg.value is None and arg.kind == "float":
-            arg = gate(arg, loop.mask)
+    for cell in graph.cells:
+        if cell.mask is not None and arg.value is None and arg.kind == "float":
+            arg = gate(arg, cell.mask)
     return arg
 
 
@@ -371,15 +371,15 @@ def homes_of(graph: Any, nodes: Any) -> None:
 
 def _plate_of(graph: Any, name: str) -> Plate:
     """The plate of a scan, declared or being declared."""
-    return next(s.plate for s in (*graph.scans.values(), *graph.loops) if s.name == name)
+    return next(s.plate for s in (*graph.scans.values(), *graph.cells) if s.name == name)
 
 
 def check_homes(graph: Any, what: str, node: Expr) -> None:
     """Raise unless a node may use what it does: cells keep what they do not return."""
-    if not graph.scans and not graph.loops:
+    if not graph.scans and not graph.cells:
         return
     homes_of(graph, [node])
-    for name in sorted(graph.homes[node] - {loop.name for loop in graph.loops}):
+    for name in sorted(graph.homes[node] - {cell.name for cell in graph.cells}):
         named = {e: n for n, (e, _) in graph.roles.items() if name in graph.homes.get(e, ())}
         used = next((named[e] for e in named_below(node, named)), named.get(node, "the carry"))
         raise DeclarationError(
