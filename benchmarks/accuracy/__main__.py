@@ -41,7 +41,8 @@ def table(what, rows):
     yield "|---|" + "---:|" * len(COLUMNS) + "---|"
     for name, found in rows:
         numbers = " | ".join(number(found[column].error) for column in COLUMNS)
-        yield f"| {name} | {numbers} | {found['value', 'float64'].where} |"
+        where = " ".join(found["value", "float64"].where.split())
+        yield f"| {name} | {numbers} | {where} |"
 
 
 def number(error):

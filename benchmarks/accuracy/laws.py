@@ -41,6 +41,33 @@ def three(fn):
     return lambda *theta: fn(np.stack(theta))
 
 
+PATH = ((0.0, 1.0), (0.0, 1.0), (1.0, 0.0))
+PAIR = [(0.3, -0.8), (-30.0, 60.0), (800.0, 2.0)]
+
+
+def pair(a, b):
+    """Scores of pairs of two classes."""
+    return np.stack([np.stack([0.0, b]), np.stack([a, b])])
+
+
+def chain_scores(s, a, b):
+    """Scores of all sequences of three classes."""
+    pairs = ((mp.mpf(0), b), (a, b))
+    for path in itertools.product((0, 1), repeat=3):
+        yield (s if path[0] == 0 else mp.mpf(0)) + pairs[path[0]][path[1]] + pairs[path[1]][path[2]]
+
+
+def hidden_markov(x, m, a, b):
+    """Likelihood of two observations, over all pairs of states."""
+    pairs = ((mp.mpf(0), b), (a, b))
+    loc = (m, mp.mpf(0.3))
+    scores = (
+        normal(x[0], loc[i], 1) + normal(x[1], loc[j], 1) + pairs[i][j] - lse(*pairs[i]) - mp.log(2)
+        for i, j in itertools.product((0, 1), repeat=2)
+    )
+    return lse(*scores)
+
+
 def row(make, log_density, points, kind="float"):
     return make, log_density, points, kind
 
@@ -246,6 +273,35 @@ ROWS = {
         lambda w, b: scg.Autoregressive(scg.Bernoulli, w * np.tri(2, k=-1), np.stack([b, b])),
         lambda x, w, b: x[0] * b - softplus(b) + x[1] * (b + w * x[0]) - softplus(b + w * x[0]),
         [((1.0, k), w, b) for k in (0.0, 1.0) for w in (-30.0, 0.4) for b in LOGITS],
+    ),
+    "Subset": row(
+        three(lambda t: scg.Subset(t, 2)),
+        lambda x, *t: t[0] + t[2] - lse(t[0] + t[1], t[0] + t[2], t[1] + t[2]),
+        [((1.0, 0.0, 1.0), *t) for t in THREE],
+    ),
+    "PlackettLuce": row(
+        three(lambda t: scg.PlackettLuce(t, 2)),
+        lambda x, *t: t[2] - lse(*t) + t[0] - lse(t[0], t[1]),
+        [(((0.0, 0.0, 1.0), (1.0, 0.0, 0.0)), *t) for t in THREE],
+    ),
+    "MarkovChain": row(
+        lambda s, a, b: scg.MarkovChain(3, np.stack([s, 0.0]), pair(a, b)),
+        lambda x, s, a, b: -lse(s, mp.mpf(0)) + b - lse(a, b) + a - lse(a, b),
+        [(PATH, s, *ab) for s in LOGITS for ab in PAIR],
+    ),
+    "HiddenMarkov": row(
+        lambda m, a, b: scg.HiddenMarkov(
+            2, np.zeros(2), pair(a, b), scg.Normal(np.stack([m, 0.3]), 1.0)
+        ),
+        hidden_markov,
+        [((1.1, -0.4), m, *ab) for m in REALS for ab in PAIR],
+    ),
+    "LinearChain": row(
+        lambda s, a, b: scg.LinearChain(
+            np.stack([np.stack([s, 0.0]), np.zeros(2), np.zeros(2)]), pair(a, b)
+        ),
+        lambda x, s, a, b: b + a - lse(*chain_scores(s, a, b)),
+        [(PATH, s, *ab) for s in LOGITS for ab in PAIR],
     ),
     "Independent": row(
         lambda m, s: scg.Independent(scg.Normal(np.stack([m, m]), s)),

@@ -239,6 +239,7 @@ REQUIREMENTS: dict[str, Rule] = {
     "finite support": _finite_support,
     "surviving plates": _surviving_plates,
     "relaxation": _supporting("relax", "has no relaxation"),
+    "latent of each element": _supporting("separate", "has no latent for each of its elements"),
     "latent density": _of_family(
         lambda family: family.reparameterized or family.supports("latent"),
         "has neither a reparameterization nor a latent that has one",

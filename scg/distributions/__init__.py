@@ -6,10 +6,12 @@ from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.beta import Beta, Dirichlet
 from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import Categorical, OneHotCategorical
+from scg.distributions.chains import LinearChain, MarkovChain
 from scg.distributions.delta import Delta
 from scg.distributions.exponential import Exponential, Pareto, Weibull
 from scg.distributions.gamma import Gamma, InverseGamma
 from scg.distributions.gumbel import Gumbel
+from scg.distributions.hidden_markov import HiddenMarkov
 from scg.distributions.independent import Independent
 from scg.distributions.laplace import Laplace
 from scg.distributions.logistic import Logistic
@@ -19,9 +21,11 @@ from scg.distributions.multivariate_normal import MultivariateNormal
 from scg.distributions.negative_binomial import Geometric, NegativeBinomial
 from scg.distributions.normal import HalfNormal, LogNormal, Normal
 from scg.distributions.ordered_logistic import OrderedLogistic
+from scg.distributions.plackett_luce import PlackettLuce
 from scg.distributions.poisson import Poisson
 from scg.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
 from scg.distributions.student_t import Cauchy, StudentT
+from scg.distributions.subset import Subset
 from scg.distributions.uniform import Uniform
 from scg.distributions.von_mises import VonMises
 
@@ -58,6 +62,11 @@ DISTRIBUTIONS = (
     RelaxedOneHotCategorical,
     Mixture,
     Autoregressive,
+    Subset,
+    PlackettLuce,
+    MarkovChain,
+    HiddenMarkov,
+    LinearChain,
     Independent,
     Delta,
 )

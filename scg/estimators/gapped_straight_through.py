@@ -35,7 +35,7 @@ class GappedStraightThrough(Estimator):
 
     unbiased = False
     orders = 0
-    requires = ("relaxation", "differentiable costs")
+    requires = ("latent of each element", "differentiable costs")
     credit = "pathwise"
     formula = "f′(x)ᵀ ∇θ softmax((log p(θ) + m(x))/τ)"
     cites = ("fan2022",)

@@ -34,7 +34,7 @@ class ReinMax(Estimator):
 
     unbiased = False
     orders = 0
-    requires = ("relaxation", "differentiable costs")
+    requires = ("latent of each element", "differentiable costs")
     credit = "pathwise"
     formula = "f′(x)ᵀ (2 J(ρ) − 1/2 J(π))ᵀ ∇θ log p(θ), π = p(θ), ρ = (x + softmax(log p(θ)/τ))/2"
     cites = ("liu2023",)

@@ -23,6 +23,7 @@ MU = np.array([0.3, -1.2, 0.8])
 L = np.array([[1.3, 0.0, 0.0], [0.4, 0.9, 0.0], [-0.6, 0.2, 1.1]])
 F, D = np.array([[0.5], [-0.8], [0.3]]), np.array([0.9, 0.4, 1.2])
 W, B = np.random.default_rng(3).normal(size=(3, 3)), np.array([0.3, -0.5, 0.1])
+TRANSITIONS = np.array([[0.8, -0.1], [-0.6, 0.5]])
 PARTS = [(0.6, stats.norm(-1.0, 0.6)), (0.4, stats.norm(1.5, 1.1))]
 
 
@@ -93,6 +94,12 @@ def laws():
         scg.Multinomial(4, logits=LOGITS),
         scg.Multinomial(3, probs=[0.0, 0.4, 0.6, 0.0]),
         scg.Autoregressive(scg.Bernoulli, W, B),
+        scg.Subset(np.array([0.3, -0.8, 1.2, 0.1]), 2),
+        scg.PlackettLuce(LOGITS),
+        scg.PlackettLuce(np.append(LOGITS, 0.4), 2),
+        scg.MarkovChain(3, [0.3, -0.4], TRANSITIONS),
+        scg.LinearChain(W[:, :2], TRANSITIONS),
+        scg.HiddenMarkov(3, [0.3, -0.4], TRANSITIONS, scg.Bernoulli(probs=[0.2, 0.7])),
         scg.Independent(scg.OrderedLogistic([0.6, -0.4], [-1.1, 0.2, 1.7])),
         scg.Mixture([scg.Binomial(3, probs=0.2), scg.Binomial(3, probs=0.9)], probs=[0.3, 0.7]),
     ):

@@ -22,6 +22,13 @@ LAWS = {
     "OrderedLogistic": lambda: scg.OrderedLogistic([0.3, 1.0], [-1.0, 0.0, 2.0]),
     "OrderedLogistic of two": lambda: scg.OrderedLogistic(0.3, [1.0]),
     "Autoregressive": lambda: scg.Autoregressive(scg.Bernoulli, W, [0.1, 0.2, -0.3]),
+    "Subset": lambda: scg.Subset([0.3, -0.4, 1.1], 1),
+    "PlackettLuce": lambda: scg.PlackettLuce([0.3, -0.4, 1.1], 2),
+    "MarkovChain": lambda: scg.MarkovChain(3, [0.0, -np.inf], W[:2, :2]),
+    "LinearChain": lambda: scg.LinearChain(W[:, :2], [[0.0, -np.inf], [0.4, 0.2]]),
+    "HiddenMarkov": lambda: scg.HiddenMarkov(
+        2, [0.0, 0.4], W[:2, :2], scg.Categorical(logits=[[0.1, 0.4, -np.inf], [0.2, 0.3, 0.7]])
+    ),
     "Independent": lambda: scg.Independent(scg.Bernoulli(probs=[0.3, 0.9])),
     "Mixture": lambda: scg.Mixture(
         [scg.Bernoulli(probs=[0.2, 0.0]), scg.Bernoulli(logits=[0.2, 0.3])], probs=[0.4, 0.6]

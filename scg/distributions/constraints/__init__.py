@@ -24,7 +24,15 @@ from scg.distributions.constraints.numbers import (
     Union,
     UnitInterval,
 )
-from scg.distributions.constraints.vectors import Counts, LowerCholesky, OneHot, Ordered, Simplex
+from scg.distributions.constraints.vectors import (
+    Counts,
+    LowerCholesky,
+    OneHot,
+    OneHotRows,
+    Ordered,
+    Simplex,
+    Subsets,
+)
 from scg.errors import DeclarationError
 
 real = Real()
@@ -38,6 +46,7 @@ boolean = Integers(0, 1, "0 or 1")
 natural = Integers(0, np.inf, "a non-negative integer")
 simplex = Simplex()
 one_hot_vector = OneHot()
+one_hot_rows = OneHotRows()
 ordered_vector = Ordered()
 lower_cholesky = LowerCholesky()
 angle = Angles(-np.pi, np.pi, name="between −π and π")
@@ -52,11 +61,13 @@ __all__ = [
     "Logits",
     "LowerCholesky",
     "OneHot",
+    "OneHotRows",
     "Ordered",
     "Point",
     "Positive",
     "Real",
     "Simplex",
+    "Subsets",
     "Union",
     "UnitInterval",
 ]

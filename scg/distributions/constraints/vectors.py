@@ -9,7 +9,7 @@ import numpy as np
 from scg.distributions.constraints.numbers import Constraint, Positive, known
 from scg.ops.arrange import diagonal, diagonal_matrix, tril
 from scg.ops.elementwise import absolute, log, minimum, softplus, subtract
-from scg.ops.reductions import softmax, sum
+from scg.ops.reductions import max, softmax, sum
 from scg.ops.shape import concatenate, cumsum, take_slice
 from scg.ops.statistics import min
 
@@ -63,6 +63,28 @@ class OneHot(Constraint):
         return None if known(x, -0.5, 1.5) else (_margin(x, 1.0, 0.5), 0.0, np.inf, True)
 
 
+class OneHotRows(OneHot):
+    """Matrices whose rows are one-hot; with `distinct` no two rows are equal."""
+
+    axes = 2
+
+    def __init__(self, distinct: bool = False):
+        self.distinct = distinct
+        self.name = "a matrix of one-hot rows" + (", no two of them equal" if distinct else "")
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Whether all rows are one-hot, and no column has two ones if they must differ."""
+        rows = super().contains(x).all(axis=-1)
+        return np.asarray(rows & ((x.sum(axis=-2) <= 1).all(axis=-1) | (not self.distinct)))
+
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Pass matrices that round to such ones, and means of them."""
+        margin = min(_margin(x, 1.0, 0.5), -1)
+        if self.distinct:
+            margin = minimum(margin, 1.5 - max(sum(x, -2), -1))
+        return margin, 0.0, np.inf, True
+
+
 class Counts(Constraint):
     """Vectors of non-negative integers with a given sum."""
 
@@ -82,6 +104,22 @@ class Counts(Constraint):
         if known(x, -0.5, self.total + 0.5):
             return None
         return _margin(x, float(self.total), 0.5), 0.0, np.inf, True
+
+
+class Subsets(Counts):
+    """Vectors of zeros and ones with a given sum."""
+
+    def __init__(self, total: int):
+        super().__init__(total)
+        self.name, self.high = f"a vector of zeros and {total} ones", 1.0
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Whether numbers are zeros and ones with the given sum."""
+        return super().contains(x) & (x <= 1).all(axis=-1)
+
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Pass vectors that round to such vectors, and means of them."""
+        return minimum(_margin(x, float(self.total), 0.5), 1.5 - max(x, -1)), 0.0, np.inf, True
 
 
 class Ordered(Constraint):

@@ -29,6 +29,13 @@ LAWS = {
     "Autoregressive": lambda t: scg.Autoregressive(
         scg.Bernoulli, t * np.tri(3, k=-1), t * np.ones(3)
     ),
+    "Subset": lambda t: scg.Subset(t * np.arange(3.0), 2),
+    "PlackettLuce": lambda t: scg.PlackettLuce(t * np.arange(3.0), 2),
+    "MarkovChain": lambda t: scg.MarkovChain(3, t * np.arange(2.0), t * np.eye(2)),
+    "LinearChain": lambda t: scg.LinearChain(t * np.tri(3, 2), np.eye(2)),
+    "HiddenMarkov": lambda t: scg.HiddenMarkov(
+        3, t * np.arange(2.0), np.eye(2), scg.Normal(t * np.arange(2.0), 0.7)
+    ),
     "Independent": lambda t: scg.Independent(scg.Normal(t * np.ones((2, 3)), 1.0), 1),
     "Delta": lambda t: scg.Delta(t),
 }

@@ -1,0 +1,165 @@
+"""Subsets of a given size: independent bits, given their sum."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import closed_form, numeric
+from scg.distributions.categorical import OneHotCategorical
+from scg.distributions.sequential import Automaton, stacked
+from scg.errors import DeclarationError
+from scg.lazy import cached_property
+from scg.ops.elementwise import equal, where
+from scg.ops.gather import one_hot
+from scg.ops.reductions import logsumexp, sum
+from scg.ops.select import argsort
+from scg.ops.shape import concatenate, cumsum, getitem
+
+#: The logarithm of an impossible sum; its multiple by 0 is 0.
+_NEVER = -1e30
+
+
+class Subset(Automaton):
+    """Subset of k among n items: independent Bernoulli variables, given that k of them are 1.
+
+    Use it to choose a fixed number of items, such as features. :class:`PlackettLuce` draws items in
+    turn without replacement, which is another distribution of subsets, and Gumbel top-k sampling
+    draws from that one.
+
+    Parameters
+    ----------
+    logits : array_like or node
+        Logits θ of the items, shape (n,): the event shape. Adding a constant changes nothing.
+    k : int
+        Size of the subset, from 1 to n.
+
+    Raises
+    ------
+    DeclarationError
+        If the logits are no vector, or `k` does not fit.
+
+    Notes
+    -----
+    log p(x) = θ·x − log e_k(exp θ) (Chen et al. 1994, conditional Bernoulli), with e_k the
+    elementary symmetric polynomial, summed item by item in n k operations. The probability of
+    taking an item depends on how many are still to be taken; samples, marginals (`mean`), entropy
+    and KL follow from a chain of these numbers.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> scg.Subset(np.log([1.0, 2.0, 3.0]), 2).mean().round(12)
+    array([0.45454545, 0.72727273, 0.81818182])
+    """
+
+    constraints = sets.of(logits=sets.real)
+
+    def __init__(self, logits: Any, k: int):
+        self.parameters = {"logits": numeric(logits)}
+        self.shape, self.k = np.shape(logits), k
+        if len(self.shape) != 1 or not self.shape[0]:
+            raise DeclarationError(
+                f"Subset: logits must be a vector, got shape {self.shape}; what repeats is a plate"
+            )
+        if k > self.shape[0]:
+            raise DeclarationError(f"Subset: k must be from 1 to {self.shape[0]}, got {k!r}")
+        self.check_numbers()
+        self.steps, self.options = self.shape[0], 2
+
+    @property
+    def static(self) -> tuple[Any, ...]:
+        """The size."""
+        return (self.k,)
+
+    @classmethod
+    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
+        """Distribution with other parameter values."""
+        return cls(*values, *static)
+
+    @property
+    def support(self) -> sets.Constraint:
+        """Zeros and k ones."""
+        return sets.Subsets(self.k)
+
+    @property
+    def logits(self) -> Any:
+        """θ."""
+        return self.parameters["logits"]
+
+    @cached_property
+    def _pairs(self) -> Any:
+        """For each item and each number r still to take: the log-weights of leaving and taking it.
+
+        They are log e_r and θ_i + log e_{r−1} of the items that follow, shape (n, k + 1, 2).
+        """
+        rest: Any = np.where(np.arange(self.k + 1) == 0, 0.0, _NEVER)
+        found = []
+        for i in reversed(range(self.steps)):
+            taken = concatenate(np.full(1, _NEVER), getitem(rest, slice(0, self.k)), axis=-1)
+            pair = stacked([rest, getitem(self.logits, i) + taken])
+            rest = logsumexp(pair, -2)
+            found.append(np.swapaxes(pair, -1, -2)[None])
+        return concatenate(*found[::-1], axis=-3)
+
+    @cached_property
+    def table(self) -> OneHotCategorical:  # type: ignore[override]
+        """Distribution of leaving and taking each item."""
+        return OneHotCategorical(logits=self._pairs)
+
+    @property
+    def log_normalizer(self) -> Any:
+        """log e_k(exp θ)."""
+        return logsumexp(getitem(self._pairs, (0, self.k)), -1)
+
+    # --- as a sequence of choices: leave or take each item; the state is how many are still to take
+    def start(self) -> np.ndarray:
+        """All k."""
+        return np.eye(self.k + 1)[self.k]
+
+    def arrive(self, joint: Any) -> Any:
+        """One less if the item is taken."""
+        left, taken = getitem(joint, (Ellipsis, 0)), getitem(joint, (slice(1, None), 1))
+        return left + concatenate(taken, np.zeros(1), axis=-1)
+
+    def states(self, x: Any) -> Any:
+        """How many are to be taken after those before."""
+        to_take = (self.k - cumsum(x) + x)[..., None]
+        return where(equal(to_take, np.arange(self.k + 1.0)), 1.0, 0.0)
+
+    choices = closed_form("1 − x and x", lambda d, x: np.stack([1.0 - x, x], axis=-1))
+    value = closed_form("Which items are taken", lambda d, choices: choices[..., 1])
+
+    # --- as a distribution
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """θ·x − log e_k, one value for the vector."""
+        return sum(self.logits * x, -1) - self.log_normalizer
+
+    def entropy_elementwise(self) -> Any:
+        """−log p at the mean, because log p is linear."""
+        return -self.log_prob_elementwise(self.mean())
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """log p − log q at the mean."""
+        mean = self.mean()
+        return self.log_prob_elementwise(mean) - other.log_prob_elementwise(mean)
+
+    def mode(self) -> Any:
+        """The k items of the largest logits, of equals the first."""
+        largest = getitem(argsort(-self.logits), slice(0, self.k))
+        return sum(one_hot(largest, self.steps), -2)
+
+    cardinality = closed_form("n over k", lambda d: math.comb(d.steps, d.k))
+
+    def enumerate_support(self) -> np.ndarray:
+        """All subsets, shape (cardinality, n)."""
+        rows = np.zeros((self.cardinality(), self.steps))
+        for row, chosen in zip(
+            rows, itertools.combinations(range(self.steps), self.k), strict=True
+        ):
+            row[list(chosen)] = 1.0
+        return rows
