@@ -164,6 +164,23 @@ ANY = FINITE | {
         lambda a, b, c: scg.Autoregressive(scg.Bernoulli, np.tril(M, -1), triple(a, b, c)),
         lambda x: x @ W,
     ),
+    "Subset": (lambda a, b, c: scg.Subset(triple(a, b, c), 2), lambda x: x @ W),
+    "PlackettLuce": (
+        lambda a, b, c: scg.PlackettLuce(triple(a, b, c), 2),
+        lambda x: np.sum(x @ W),
+    ),
+    "MarkovChain": (
+        lambda a, b, c: scg.MarkovChain(2, triple(a, b, c), M),
+        lambda x: np.sum(x @ W),
+    ),
+    "LinearChain": (
+        lambda a, b, c: scg.LinearChain(np.stack([triple(a, b, c), triple(c, a, b)]), M),
+        lambda x: np.sum(x @ W),
+    ),
+    "HiddenMarkov": (
+        lambda a, b, c: scg.HiddenMarkov(2, triple(a, b, c), M, scg.Normal(triple(c, a, b), 1.0)),
+        lambda x: np.sum(np.tanh(x)),
+    ),
     "Independent": (
         lambda a, b, c: scg.Independent(scg.Normal(triple(a, b, c), 1.0)),
         lambda x: np.tanh(x @ W),
