@@ -117,6 +117,7 @@ from scg.layers import nn
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
 from scg.ops import *  # noqa: F403 - its __all__ lists what users call
 from scg.train import evaluate, fit, optim
+from scg.verify.advise import advise
 from scg.verify.attribute import attribute
 from scg.verify.check import check
 from scg.verify.compare import compare
@@ -139,11 +140,11 @@ __all__ = [
     "Plate", "Poisson", "RaoGumbel", "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical",
     "Reparameterization", "ScgError", "ScoreFunction", "StopWarning", "StraightThrough",
     "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Uniform", "UnorderedSet",
-    "UnsupportedError", "VonMises", "Weibull", "attribute", "baselines", "check", "cite", "compare",
-    "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad", "init", "iwae", "lower_cholesky",
-    "moments", "nn", "noisy_rectifier", "optim", "ordered_vector", "positive", "positive_exp",
-    "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth", "sweep",
-    "unit_interval",
+    "UnsupportedError", "VonMises", "Weibull", "advise", "attribute", "baselines", "check", "cite",
+    "compare", "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad", "init", "iwae",
+    "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim", "ordered_vector", "positive",
+    "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth",
+    "sweep", "unit_interval",
 ]
 # fmt: on
 __all__ += ops.__all__

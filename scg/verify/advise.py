@@ -1,0 +1,200 @@
+"""Advise: estimators ranked node by node by variance × price on a pilot."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scg.arguments import checked
+from scg.compile import compile
+from scg.errors import BiasWarning, CallError, EstimatorError, PathsWarning, StopWarning
+from scg.estimators import ESTIMATORS, Estimator
+from scg.graph.core import CoreGraph
+from scg.ir.walk import topological
+from scg.run.step import Step
+from scg.verify.advice import Advice, Candidate
+from scg.verify.sampling import Sample, seconds
+
+SAMPLES = (2, 4, 8)  #: K of the candidates that take a number of samples.
+_ROUNDING = 1e-14  # of the gradient: deviations below are none
+_ROUNDS = 2  # over all nodes
+
+
+@checked("scg.advise(g, params)")
+def advise(
+    graph: CoreGraph,
+    params: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
+    *,
+    candidates: Sequence[Estimator] | None = None,
+    allow_biased: bool = False,
+    price: str = "work",
+    runs: int = 1000,
+    seed: int | tuple[int, ...] = 0,
+    **options: Any,
+) -> Advice:
+    """Rank estimators for each node of a graph by variance × price.
+
+    Use it to choose estimators for a model. :func:`scg.compare` measures estimators that you name,
+    more precisely; :func:`scg.attribute` says which node is worth the effort.
+
+    Parameters
+    ----------
+    graph : Graph
+        The declared graph.
+    params, data : mapping
+        As for a call of a step: the point at which variances are taken.
+    candidates : sequence of Estimator, optional
+        What is tried at each node. By default all estimators that fit, with 2, 4 and 8 samples
+        where they take a number of samples, but none that keeps state or parameters of its own,
+        which a pilot would have to train.
+    allow_biased : bool
+        Whether biased estimators are tried; their squared bias counts as variance.
+    price : {"work", "time"}
+        Count operations, or evaluations of the costs where these call ops of the user's own,
+        whose operations cannot be counted; or measure the time of a run.
+    runs, seed
+        Runs of the pilot, and their seed: all candidates get common random numbers.
+    **options
+        Further options of ``scg.compile``.
+
+    Raises
+    ------
+    CallError
+        If no candidate fits a node, or the graph has no stochastic node.
+
+    Returns
+    -------
+    Advice
+        A mapping from node names to estimators, which ``scg.compile`` takes.
+
+    Notes
+    -----
+    The search starts from the compiler's own plan and goes through the nodes in order, twice: at
+    each node it tries all candidates and keeps the best. Nodes with one candidate share its
+    instance, and are sampled jointly if it samples whole paths.
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("toy")
+    >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+    >>> g.cost("loss", (b - 0.499) ** 2)
+    >>> advice = scg.advise(g, g.init(seed=0))
+    >>> advice["b"], scg.compile(g, advice).plan.unbiased
+    (Enumeration(), True)
+    """
+    if price not in ("work", "time"):
+        raise CallError(f'advise: price must be "work" or "time", got {price!r}')
+    if not graph.stochastic:
+        raise CallError(f"advise: graph {graph.name!r} has no stochastic node")
+    if price == "work":
+        options = {"backend": "numpy"} | options
+    pilot = _Pilot(graph, params, data, price, runs, seed, options)
+    tried = list(candidates) if candidates is not None else list(_defaults(allow_biased))
+    start = pilot.compiled(None)
+    plan = {node.name or "": own for node, own in start.plan.estimators.items()}
+    pilot.compare_with(start)
+    ranking: dict[str, tuple[Candidate, ...]] = {}
+    refused: dict[str, dict[str, str]] = {}
+    for _ in range(_ROUNDS if len(plan) > 1 else 1):
+        before = dict(plan)
+        for node in plan:
+            steps, refused[node] = {}, {}
+            for estimator in tried:
+                try:
+                    if not (allow_biased or estimator.unbiased):
+                        raise EstimatorError("it is biased; allow_biased=True tries it")
+                    step = pilot.compiled({**plan, node: estimator})
+                    if candidates is None and node in step.surrogate.memory:
+                        raise EstimatorError("it keeps state or parameters that need training")
+                    steps[estimator] = step
+                except EstimatorError as error:
+                    refused[node][repr(estimator)] = str(error)
+            if not steps:
+                reasons = "; ".join(dict.fromkeys(refused[node].values()))
+                raise CallError(f"advise: no candidate fits node {node!r}: {reasons}")
+            ranking[node] = pilot.ranked(steps)
+            plan[node] = ranking[node][0].estimator
+        if plan == before:
+            break
+    return Advice(ranking, refused, pilot.priced)
+
+
+class _Pilot:
+    """Measures steps with common random numbers."""
+
+    def __init__(
+        self,
+        graph: CoreGraph,
+        params: Any,
+        data: Any,
+        price: str,
+        runs: int,
+        seed: Any,
+        options: dict[str, Any],
+    ):
+        self.graph, self.params, self.data = graph, params, data
+        self.runs, self.seed, self.options = runs, seed, options
+        order = topological(graph.costs.values())
+        own = any(expr.op.name.startswith("op:") for expr in order)
+        self.priced = "evaluations" if price == "work" and own else price
+
+    def compiled(self, estimators: Any) -> Step:
+        """A step, without warnings."""
+        with warnings.catch_warnings():
+            for kind in (BiasWarning, PathsWarning, StopWarning):
+                warnings.simplefilter("ignore", kind)
+            return compile(self.graph, estimators, **self.options)
+
+    def compare_with(self, step: Step) -> None:
+        """Measure the bias of others against an unbiased step."""
+        self.reference = self._sample(step)
+
+    def ranked(self, steps: Mapping[Estimator, Step]) -> tuple[Candidate, ...]:
+        """The candidates, best first.
+
+        Of those without variance the first in their order is the best, unless its price is more
+        than twice the lowest one.
+        """
+        samples = [self._sample(step) for step in steps.values()]
+        times = seconds(samples) if self.priced == "time" else [math.nan] * len(samples)
+        found = []
+        for (estimator, step), sample, time in zip(steps.items(), samples, times, strict=True):
+            about = step.explain()
+            price = {"work": about.work, "evaluations": about.evaluations, "time": time}
+            error = self._error(sample) if math.isfinite(sample.variance) else math.inf
+            found.append(Candidate(estimator, error, price[self.priced], about.evaluations))
+        least = min((each.price for each in found if not each.error), default=math.inf)
+        return tuple(sorted(found, key=lambda each: (each.product, each.price > 2.0 * least)))
+
+    def _sample(self, step: Step) -> Sample:
+        bound = step.checked(self.params, self.data, None)
+        return Sample(step, bound, self.seed, self.runs)
+
+    def _error(self, sample: Sample) -> float:
+        """The variance, 0 within rounding, and the square of the bias that was found."""
+        scale = float(np.sum(sample.mean**2))
+        error = sample.variance if sample.variance > _ROUNDING**2 * scale else 0.0
+        if sample.step.plan.unbiased:
+            return error
+        other = self.reference
+        noise = np.sum(sample.stderr**2) + np.sum(other.stderr**2)
+        return error + max(float(np.sum((sample.mean - other.mean) ** 2) - noise), 0.0)
+
+
+def _defaults(allow_biased: bool) -> Iterator[Estimator]:
+    """All estimators whose options have defaults, with several numbers of samples."""
+    for cls in ESTIMATORS:
+        if cls.suggested:
+            sampled = "samples" in inspect.signature(cls).parameters
+            choices: list[dict[str, Any]] = [{"samples": k} for k in SAMPLES] if sampled else [{}]
+            for options in choices:
+                estimator = cls(**options)
+                if estimator.unbiased or allow_biased:
+                    yield estimator
