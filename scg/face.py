@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from scg.arguments import checked, kind
 from scg.compiler.unroll import unroll
-from scg.draw.dot import draw_graph
+from scg.draw.options import Options
+from scg.draw.picture import draw_graph
+from scg.draw.render import Picture
 from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
 from scg.graph.declaration import read, write
@@ -85,9 +87,70 @@ class Graph(CoreGraph):
         return read(declaration, cls, custom=custom)
 
     @checked('g.draw("graph.svg")')
-    def draw(self, path: str | PathLike[str] | None = None) -> Any:
-        """Draw the graph; see :func:`scg.draw.dot.draw_graph`."""
-        return draw_graph(self, path)
+    def draw(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        direction: str | None = None,
+        labels: str = "names",
+        hide: str | Sequence[str] = (),
+        fold: bool | str | Sequence[str] | None = None,
+        notes: bool | Mapping[str, str] = True,
+        size: float | tuple[float, float] | None = None,
+        style: str = "screen",
+        heat: Mapping[str, float] | None = None,
+    ) -> Picture:
+        """Draw the declared graph; :meth:`Step.draw` adds estimators and the flow of credit.
+
+        Circles are stochastic, squares deterministic, diamonds costs, grey circles observed; inputs
+        have no border (Schulman et al. 2015). Boxes are plates.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            A file to write: .svg, .png, .pdf, .tex (TikZ), or .dot for Graphviz' text.
+        direction : {None, "down", "right"}
+            Where arrows point. By default down; repetitions in time then run to the right.
+        labels : {"names", "shapes", "formulas"}
+            Names and distributions; also shapes; or also what nodes compute.
+        hide : str or sequence of str
+            Names, patterns such as ``"decoder*"``, or roles such as "parameter" to leave out.
+        fold : None, bool, str or sequence of str
+            Patterns of scopes to draw as one box, or True for all. By default parameters share the
+            box of their scope and long repetitions fold; with False nothing does.
+        notes : bool or mapping
+            Whether a legend and, for a step, estimators are shown; or texts by name of a node.
+        size : float or (float, float), optional
+            Largest width, or width and height, in inches.
+        style : {"screen", "paper"}
+            For screens an SVG has dark colours, too; for paper the letters have serifs.
+        heat : mapping, optional
+            Numbers by name of a node, shown as warm colours.
+
+        Returns
+        -------
+        Picture
+            It is shown by notebooks, and has ``source``, ``render(format)`` and ``save(path)``.
+
+        Raises
+        ------
+        CallError
+            If an option is unknown.
+        ScgError
+            If the suffix is unknown, or no program that draws is installed.
+
+        Examples
+        --------
+        >>> import scg
+        >>> g = scg.Graph("toy")
+        >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+        >>> g.cost("loss", b)
+        >>> print(g.draw().source)  # doctest: +ELLIPSIS
+        digraph {
+        ...
+        """
+        options = Options(direction, labels, hide, fold, notes, size, style, heat)
+        return draw_graph(self, options, path)
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()

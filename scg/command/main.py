@@ -138,10 +138,10 @@ def training(setting: setup.Setting, out: Path, as_json: bool, **given: Any) -> 
 
 @commands.command()
 @_declared
-@click.option("--estimator", help="Draw the surrogate with this estimator.")
-@click.option("--out", type=Place(), help="A .svg, .png, .pdf or .dot file.")
+@click.option("--estimator", help="Draw the plan with this estimator.")
+@click.option("--out", type=Place(), help="A .svg, .png, .pdf, .tex or .dot file.")
 def draw(model: str, data: str, options: Any, estimator: Any, out: Any) -> None:
-    """Draw MODEL or its surrogate. Without --out print DOT text."""
+    """Draw MODEL or its plan. Without --out print DOT text."""
     graph, _ = setup.declare(model, data, options)
     drawn = scg.compile(graph, parse_estimator(estimator)) if estimator else graph
     picture = drawn.draw(out)

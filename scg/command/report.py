@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.command.charts import bars, curves, image_grid
-from scg.draw.dot import identifiers
+from scg.draw.graph import identifiers
 from scg.errors import ScgError
 from scg.explain.page import STYLE, inline_svg, terms
 from scg.ir.tables import grid

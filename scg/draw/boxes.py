@@ -1,107 +1,187 @@
-"""Boxes: the text that a drawing shows for each named node, and its clusters."""
+"""Boxes: the nodes of a declared graph as a picture shows them, and the plates around them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import inspect
+import textwrap
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import NamedTuple
 
-from scg.compiler.paths import Estimators
+from scg.compiler.members import Members, names
+from scg.compiler.plan import Plan
+from scg.draw.formula import formula, infix
+from scg.draw.letters import pretty, printable, short
+from scg.draw.options import Options
+from scg.draw.scene import Mark, Text
+from scg.draw.theme import heat
 from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.plate import Plate
 
-SCOPES_FROM, COLLAPSE_FROM = 40, 160  # named nodes
-
-
-@dataclass
-class Box:
-    """The box of a named node, or of a scope of a large graph."""
-
-    role: str
-    lines: list[str]
-    groups: tuple[Any, ...] = ()  # its clusters, outermost first
-    node: Expr | None = None
-    counts: dict[str, int] = field(default_factory=dict)
+#: Sample plates that are drawn as boxes; more are noted at their nodes.
+_DRAWN_PLATES = 3
+_WIDE = 48  #: Letters of a line of a formula.
+_LISTED = 3  #: Costs that a note lists.
 
 
-def boxes(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
-    """The boxes by key, and for each named node the key of its box."""
-    scopes = any("/" in name for name in graph.roles)
-    if len(graph.roles) >= COLLAPSE_FROM and scopes:
-        return _collapsed(graph, estimators)
-    by_scope = len(graph.roles) >= SCOPES_FROM and scopes
-    homes = {} if by_scope else _homes(graph)
-    shown = {}
-    for name, (node, role) in graph.roles.items():
-        *outer, last = name.split("/")
-        box = Box(role, [last if by_scope else name, *_details(node, role)], node=node)
-        if by_scope:
-            box.groups = tuple("/".join(outer[: i + 1]) for i in range(len(outer)))
-            elsewhere = node.plates
-        else:
-            box.groups = homes[name]
-            elsewhere = tuple(plate for plate in node.plates if plate not in box.groups)
-        if elsewhere:
-            box.lines.append(f"on {', '.join(plate.name for plate in elsewhere)}")
-        shown[name] = box
-    return shown, {name: name for name in shown}
+class Group(NamedTuple):
+    """A plate that is drawn as a box: of the user, or of the samples of an estimator."""
+
+    key: Hashable
+    label: str
+    members: frozenset[str]
+    samples: bool = False
 
 
-def _collapsed(graph: CoreGraph, estimators: Estimators) -> tuple[dict[str, Box], dict[str, str]]:
-    """One box for each outermost scope of a very large graph."""
-    shown: dict[str, Box] = {}
-    owner = {}
-    for name, (node, role) in graph.roles.items():
-        scope, inside, _ = name.partition("/")
-        owner[name] = scope + inside
-        if inside:
-            box = shown.setdefault(scope + inside, Box("scope", [scope + inside]))
-            what = role
-            if isinstance(node, StochasticNode) and node in estimators:
-                what = f"{role}: {_short(estimators[node])}"
-            box.counts[what] = box.counts.get(what, 0) + 1
-        else:
-            shown[name] = Box(role, [name, *_details(node, role)], node=node)
-    for box in shown.values():
-        box.lines += [f"{count} × {what}" for what, count in box.counts.items()]
-    return shown, owner
+class Boxes:
+    """The boxes of some nodes of a graph, by name, and the plates around them."""
+
+    def __init__(
+        self, graph: CoreGraph, plan: Plan | None, options: Options, shown: Mapping[str, str]
+    ):
+        self.graph, self.plan, self.options = graph, plan, options
+        self.nodes = {name: graph.roles[name][0] for name in shown}
+        self.lengths = plan.lengths() if plan else {}
+        self.plates = [*self._plates(), *self._sample_plates()]
+        self.homes = self._homes()
+        self.heats = _heats(options.heat)
+        self.marks = {name: self._mark(name, role) for name, role in shown.items()}
+        self.groups = {
+            group.key: (group.label, "dashed" if group.samples else "rounded")
+            for group in self.plates
+        }
+
+    def _mark(self, name: str, role: str) -> Mark:
+        home = self.homes[name]
+        lines = [Text(title(name), "title"), *self._details(name, role)]
+        own = [group for group in self.plates if name in group.members]
+        if outside := [group.label for group in own if group.key not in home]:
+            lines.append(Text(f"on {', '.join(outside)}"))
+        fill = ""
+        if name in self.heats:
+            share, value = self.heats[name]
+            fill = heat(share)
+            lines.append(Text(f"{value:.3g}", "note"))
+        lines += self._notes(name)
+        kind = "observed" if name in self.graph.observations else role
+        return Mark(kind, lines, (name,), home, fill=fill)
+
+    def _details(self, name: str, role: str) -> list[Text]:
+        """The distribution, the shape, the observed value and the formula of a node."""
+        node, seen, words = self.nodes[name], self.graph.observations.get(name), []
+        if seen is not None:
+            words.append(type(seen.dist).__name__)
+        elif role == "stochastic":
+            words.append(node.attrs["family"].__name__)
+        shape = seen.dist.shape if seen else node.shape
+        if self.options.labels != "names" and shape:
+            words.append(str(shape))
+        lines = [Text(" ".join(words))] if words else []
+        if seen is not None and seen.value.name not in (None, name):
+            lines.append(Text(f"= {title(seen.value.name or '')}"))
+        if self.options.labels == "formulas" and not seen and role in ("deterministic", "cost"):
+            lines.append(Text(f"= {short(infix(node), 60)}"))
+        return lines
+
+    def _notes(self, name: str) -> list[Text]:
+        """The user's note, or the estimator, its samples and the costs that give credit."""
+        notes, node, plan = self.options.notes, self.nodes[name], self.plan
+        if isinstance(notes, Mapping):
+            return [Text(short(printable(notes[name]), 90), "note")] if name in notes else []
+        if plan is None or not notes or not isinstance(node, StochasticNode):
+            return []
+        estimator = plan.estimators.get(node)
+        if estimator is None:
+            return [Text("no cost depends on it", "note")]
+        lines = [Text(named(estimator), "note")]
+        if not estimator.unbiased:
+            lines.append(Text("BIASED", "warning"))
+        if self.options.labels == "formulas":
+            lines += [Text(text, "note") for text in textwrap.wrap(formula(estimator), _WIDE)]
+        credited = plan.influence.credited(node).names
+        lines.append(Text(f"credit: {_ends(credited) or 'none'}", "note"))
+        length = self.lengths[node].get(plan.plate_key(node), 1)
+        if length > 1 and not any(group.samples for group in self.plates):
+            lines.append(Text(f"K = {length} samples", "note"))
+        return lines
+
+    # --- plates -----------------------------------------------------------------------------------
+    def _plates(self) -> Iterator[Group]:
+        for plate in self.graph.plates:
+            label = short(printable(plate.name))
+            label = label if plate.length is None else f"{label}: {plate.length}"
+            yield Group(plate, label, self._on(lambda e, p=plate: p in e.plates))
+
+    def _sample_plates(self) -> Iterator[Group]:
+        """The sample plates of the plan, if they are few."""
+        plan, of = self.plan, dict[object, list[StochasticNode]]()
+        for node in plan.estimators if plan else ():
+            of.setdefault(plan.plate_key(node) if plan else None, []).append(node)
+        nodes = self.nodes.values()
+        keys = {k: n for expr in nodes for k, n in self.lengths.get(expr, {}).items()}
+        for i, (key, length) in enumerate(keys.items() if len(keys) <= _DRAWN_PLATES else ()):
+            exact = plan and any(plan.estimators[n].credit == "weight" for n in of[key])
+            label = f"{length} values of" if exact else f"K = {length} samples of"
+            owners = short(names([title(node.name or "") for node in of[key]]))
+            members = self._on(lambda e, k=key: k in self.lengths.get(e, {}))
+            yield Group(f"samples {i}", f"{label} {owners}", members, samples=True)
+
+    def _on(self, holds: Callable[[Expr], bool]) -> frozenset[str]:
+        return frozenset(name for name, node in self.nodes.items() if holds(node))
+
+    def _homes(self) -> dict[str, tuple[Hashable, ...]]:
+        """The nested boxes in which each named node is drawn, outermost first.
+
+        A plate is nested in the smallest one that contains all its nodes. A node on crossing plates
+        is drawn in the last one of the user's.
+        """
+        turn = {group.key: i for i, group in enumerate(self.plates)}
+        chains: dict[Hashable, tuple[Hashable, ...]] = {}
+        for group in sorted(self.plates, key=lambda g: (-len(g.members), turn[g.key])):
+            around = [
+                other
+                for other in self.plates
+                if other.key in chains and group.members <= other.members
+            ]
+            inner = max(around, key=lambda g: len(chains[g.key]), default=None)
+            chains[group.key] = (*(chains[inner.key] if inner else ()), group.key)
+
+        def home(name: str) -> tuple[Hashable, ...]:
+            own = [group for group in self.plates if name in group.members]
+            rank = {g.key: (not g.samples, len(chains[g.key]), turn[g.key]) for g in own}
+            inside = [g for g in own if all(k in rank for k in chains[g.key])]
+            users = [g for g in inside if not g.samples]
+            best = max(users, key=lambda g: rank[g.key], default=None)
+            nested = [g for g in inside if best is None or best.key in chains[g.key]]
+            return chains[max(nested, key=lambda g: rank[g.key][1:]).key] if nested else ()
+
+        return {name: home(name) for name in self.nodes}
 
 
-def _homes(graph: CoreGraph) -> dict[str, tuple[Plate, ...]]:
-    """The nested plates in which each named node is drawn, outermost first.
-
-    A plate is nested in the smallest one that contains all its nodes. A node on crossing plates is
-    drawn in the one declared last.
-    """
-    members = {
-        plate: {name for name, (node, _) in graph.roles.items() if plate in node.plates}
-        for plate in graph.plates
-    }
-    outer: dict[Plate, Plate | None] = {}
-    for i, plate in enumerate(graph.plates):
-        around = [
-            other
-            for j, other in enumerate(graph.plates)
-            if members[plate] < members[other] or (members[plate] == members[other] and j < i)
-        ]
-        outer[plate] = min(around, key=lambda p: (len(members[p]), -p.serial), default=None)
-
-    def chain(plate: Plate | None) -> tuple[Plate, ...]:
-        return () if plate is None else (*chain(outer[plate]), plate)
-
-    return {
-        name: max((chain(p) for p in node.plates), key=lambda c: (len(c), c[-1].serial), default=())
-        for name, (node, _) in graph.roles.items()
-    }
+def title(name: str) -> str:
+    """A name as the title of a box."""
+    return pretty(short(printable(name)))
 
 
-def _details(node: Expr, role: str) -> list[str]:
-    family = node.attrs["family"].__name__ if role == "stochastic" else ""
-    shape = str(node.shape) if node.shape else ""
-    line = f"{family} {shape}".strip()
-    return [line] if line else []
+def named(estimator: Estimator) -> str:
+    """An estimator with the options that are not the default ones."""
+    given = []
+    for parameter in inspect.signature(type(estimator)).parameters.values():
+        value = getattr(estimator, parameter.name, parameter.default)
+        if parameter.name != "allow_biased" and repr(value) != repr(parameter.default):
+            given.append(f"{parameter.name}={value!r}")
+    return short(type(estimator).__name__ + (f"({', '.join(given)})" if given else ""), 60)
 
 
-def _short(estimator: Estimator) -> str:
-    return type(estimator).__name__ + ("" if estimator.unbiased else " (BIASED)")
+def _ends(members: Members[str]) -> str:
+    """Names in a list; of many the ends."""
+    if len(members) <= _LISTED:
+        return ", ".join(map(title, members))
+    return f"{title(members.first)}, …, {title(members.last)}"
+
+
+def _heats(given: Mapping[str, float] | None) -> dict[str, tuple[float, float]]:
+    """The share of the largest number, and the number, by name."""
+    numbers = {name: float(value) for name, value in (given or {}).items()}
+    most = max(map(abs, numbers.values()), default=0.0) or 1.0
+    return {name: (abs(value) / most, value) for name, value in numbers.items()}

@@ -1,214 +1,159 @@
-"""DOT: a declared graph, or the plan of a compiled one, as Graphviz text.
-
-The shapes are those of Schulman et al. (2015): circles for stochastic nodes, squares for
-deterministic ones, diamonds for costs; parameters have no frame, data are filled.
-"""
+"""DOT: a scene as Graphviz text, in which users' names are nothing but text."""
 
 from __future__ import annotations
 
 import html
-import textwrap
-from collections.abc import Iterable, Mapping
-from os import PathLike
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
-from scg.compiler.plan import Plan
-from scg.draw.boxes import Box, boxes
-from scg.draw.flow import Edge, edges, recurrences
-from scg.draw.render import Picture
-from scg.graph.core import CoreGraph
-from scg.ir.plate import Plate
+from scg.draw.letters import printable, short
+from scg.draw.options import Options
+from scg.draw.scene import Link, Mark, Scene, Text
+from scg.draw.theme import FONTS, USES, WAYS, color
 
 if TYPE_CHECKING:
     import graphviz
 
-FONT = "DejaVu Sans,Verdana,sans-serif"
+_BARE = {"shape": "plaintext", "margin": "0.04,0.02", "height": "0.25", "width": "0.2"}
+_ROUND = {"shape": "ellipse", "margin": "0.02,0.02", "height": "0.55", "width": "0.55"}
 _SHAPES = {
-    "parameter": {"shape": "plaintext"},
-    "data": {"shape": "box", "style": "filled", "fillcolor": "#e8e8e8"},
+    **dict.fromkeys(("parameter", "data", "sample", "output"), _BARE),
     "deterministic": {"shape": "box"},
-    "stochastic": {"shape": "ellipse"},
-    "cost": {"shape": "diamond"},
+    **dict.fromkeys(("stochastic", "observed"), _ROUND),
+    "cost": {"shape": "diamond", "margin": "0.0,0.0"},
+    "scope": {"shape": "folder"},
 }
-_COLORS = {
-    "derivative": ("#1f6fb4", "a derivative flows back"),
-    "score": ("#d95f02", "credit by the score"),
-    "weight": ("#7b5fb0", "credit by weights"),
-    "along": ("#2a8a4a", "credit by an injected estimate"),
-    "open": ("#333333", ""),
-}
-_BLOCKED, _NEUTRAL, _BIASED = "#a00000", "#b0b0b0", "#c00000"
+_POINTS = {"title": 13, "detail": 10, "note": 9, "warning": 9}
+#: Ends a line of a label that is aligned on the left.
+LEFT = '<br align="left"/>'
+_INKS = {"title": "ink", "detail": "ink", "note": "muted", "warning": "blocked"}
 
 
-def draw_graph(graph: CoreGraph, path: str | PathLike[str] | None = None) -> Picture:
-    """Draw a declared graph; ``step.draw()`` adds the estimators.
-
-    Parameters
-    ----------
-    graph : Graph
-        The graph.
-    path : str or path, optional
-        A file to write: .svg, .png, .pdf, or .dot for the text.
-
-    Returns
-    -------
-    Picture
-        Its ``source`` is the DOT text.
-
-    Raises
-    ------
-    ScgError
-        If the suffix is unknown, or no program that draws is installed.
-
-    Examples
-    --------
-    >>> import scg
-    >>> g = scg.Graph("toy")
-    >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
-    >>> g.cost("loss", b)
-    >>> print(g.draw().source)  # doctest: +ELLIPSIS
-    digraph {
-    ...
-    """
-    return finished(_sketch(graph, None), path)
-
-
-def draw_plan(plan: Plan, path: str | PathLike[str] | None = None) -> Picture:
-    """Draw the declared graph with the estimator of each node and the flow of credit.
-
-    The arguments, the picture and the errors are those of :func:`draw_graph`.
-    """
-    return finished(_sketch(plan.influence.graph, plan), path)
-
-
-def identifiers(graph: CoreGraph) -> dict[str, str]:
-    """The identifier of each named node's box in drawings."""
-    shown, owner = boxes(graph, {})
-    ids = _numbered(shown)
-    return {name: ids[key] for name, key in owner.items()}
-
-
-def _numbered(shown: Mapping[str, Box]) -> dict[str, str]:
-    return {key: f"n{i}" for i, key in enumerate(shown)}
-
-
-def finished(dot: graphviz.Digraph, path: str | PathLike[str] | None) -> Picture:
-    """A drawing as a picture, saved if a path is given."""
-    picture = Picture(dot.source)
-    if path is not None:
-        picture.save(path)
-    return picture
-
-
-def _sketch(graph: CoreGraph, plan: Plan | None) -> graphviz.Digraph:
+def written(scene: Scene, options: Options) -> str:
+    """The DOT text of a scene."""
     import graphviz
 
-    estimators = plan.estimators if plan else None
-    flow = edges(graph, estimators)
-    shown, owner = boxes(graph, estimators or {})
-    ids = _numbered(shown)
-    joined: dict[tuple[str, str], Edge] = {}
-    for (tail, head), edge in flow.items():
-        ends = owner[tail], owner[head]
-        if ends[0] != ends[1]:
-            joined[ends] = joined[ends] | edge if ends in joined else edge
-
+    font, across = FONTS[options.style], options.direction == "right"
     dot = graphviz.Digraph()
-    dot.attr(fontname=FONT, fontsize="11", labeljust="l", nodesep="0.35", ranksep="0.45")
-    dot.attr("node", fontname=FONT, fontsize="12", margin="0.08,0.04", height="0.4")
-    dot.attr("edge", fontname=FONT, fontsize="10", arrowsize="0.7")
-    dot.attr(label=_legend(graph, joined.values() if plan else ()), labelloc="b")
-    _place(dot, shown, ids, plan, ())
-    for (tail, head), edge in joined.items():
-        dot.edge(ids[tail], ids[head], **_edge_style(edge))
-    for tail, head, plate in recurrences(graph):
-        label = plain([f"next {plate}"])
-        dot.edge(ids[owner[tail]], ids[owner[head]], label=label, style="dashed", color=_NEUTRAL)
-    return dot
+    dot.attr(fontname=font, fontsize="10", labeljust="l", labelloc="b", nodesep="0.25")
+    dot.attr(ranksep="0.5" if across else "0.4", bgcolor=color("background"), newrank="true")
+    dot.attr(rankdir="LR" if across else "TB", nslimit="4", nslimit1="4", mclimit="0.5")
+    if options.inches:
+        dot.attr(size=options.inches)
+    dot.attr("node", fontname=font, fontsize="13", color=color("ink"), margin="0.08,0.05")
+    dot.attr("edge", fontname=font, fontsize="9", arrowsize="0.65", fontcolor=color("muted"))
+    if caption := _caption(scene):
+        dot.attr(label=caption)
+    _place(dot, scene, ())
+    ids = scene.ids
+    for row in scene.rows:
+        beside = graphviz.Digraph(graph_attr={"rank": "same"})
+        for key in row:
+            beside.node(ids[key])
+        dot.subgraph(beside)
+    below, stepped = _below(scene), {key for row in scene.rows for key in row}
+    for (tail, head), link in scene.links.items():
+        look = _link_look(link) | {"id": f"{ids[tail]}_{ids[head]}"}
+        if tail in stepped and head not in stepped:
+            look["weight"] = "8"
+        if tail in below:  # written from the head to the tail, drawn from the tail to the head
+            ends = {"dir": "back", "arrowtail": look.pop("arrowhead", "normal")}
+            dot.edge(ids[head], ids[tail], **look | ends)
+        else:
+            dot.edge(ids[tail], ids[head], **look)
+    return dot.source
 
 
-def _place(
-    dot: graphviz.Digraph,
-    shown: Mapping[str, Box],
-    ids: Mapping[str, str],
-    plan: Plan | None,
-    inside: tuple[Any, ...],
-) -> None:
-    """Add the boxes of one cluster, then the clusters in it."""
+def _below(scene: Scene) -> set[str]:
+    """Inputs that are drawn below their many users, because nothing else is there."""
+    heads: dict[str, list[str]] = {}
+    for tail, head in scene.links:
+        heads.setdefault(tail, []).append(head)
+    return {
+        tail
+        for tail, users in heads.items()
+        if scene.rows and scene.marks[tail].kind == "parameter" and len(users) > 2
+        if not any(user in heads for user in users)
+    }
+
+
+def _place(dot: graphviz.Digraph, scene: Scene, inside: tuple[Hashable, ...]) -> None:
+    """Add the nodes of one box, then the boxes in it."""
     import graphviz
 
-    depth = len(inside)
-    inner: dict[Any, None] = {}
-    for name, box in shown.items():
-        if box.groups == inside:
-            style = _SHAPES.get(box.role, {"shape": "folder"})
-            dot.node(ids[name], plain(box.lines), id=ids[name], **style)
-            if plan is not None and box.role == "stochastic":
-                _note(dot, ids[name], box.node, plan)
-        elif box.groups[:depth] == inside:
-            inner[box.groups[depth]] = None
+    ids, depth = scene.ids, len(inside)
+    columns = _columns(scene)
+    inner: dict[Hashable, None] = {}
+    for key, mark in scene.marks.items():
+        if mark.groups == inside:
+            look = _look(mark) | columns.get(key, {})
+            dot.node(ids[key], _label(mark.lines), id=ids[key], **look)
+        elif mark.groups[:depth] == inside:
+            inner[mark.groups[depth]] = None
     for group in inner:
-        number = next(i for i, box in enumerate(shown.values()) if group in box.groups)
-        plate = isinstance(group, Plate)
-        label = _plate_label(group) if plate else f"{group}/"
-        cluster = graphviz.Digraph(f"cluster_{depth}_{number}")
-        cluster.attr(label=plain([label]), labelloc="t", color="#888888")
-        cluster.attr(style="rounded" if plate else "dashed")
-        _place(cluster, shown, ids, plan, (*inside, group))
-        dot.subgraph(cluster)
+        number = list(scene.groups).index(group)
+        box = graphviz.Digraph(f"cluster_{depth}_{number}")
+        label, style = scene.groups[group]
+        box.attr(label=_label([Text(label)]), labelloc="b", labeljust="r", style=style)
+        box.attr(color=color("plate"), fontcolor=color("ink"), margin="10")
+        _place(box, scene, (*inside, group))
+        dot.subgraph(box)
 
 
-def _note(dot: graphviz.Digraph, id: str, node: Any, plan: Plan) -> None:
-    """Put the estimator of a node and its formula under the node."""
-    estimator = plan.estimators.get(node)
-    if estimator is None:
-        lines, color = ["no cost depends on it"], _NEUTRAL
+def _columns(scene: Scene) -> dict[str, dict[str, str]]:
+    """The columns of time: the nodes of a row, and those below each of them."""
+    column = {key: i for row in scene.rows for i, key in enumerate(row)}
+    for tail, head in scene.links:
+        if tail in column:
+            column.setdefault(head, column[tail])
+    return {key: {"group": f"t{i}"} for key, i in column.items()}
+
+
+# --- looks ----------------------------------------------------------------------------------------
+def _look(mark: Mark) -> dict[str, str]:
+    look = dict(_SHAPES.get(mark.kind, {"shape": "box"}))
+    fill = mark.fill or (mark.kind if mark.kind in USES else "")
+    words = [mark.kind, *(["folded"] if mark.folded else [])]
+    if fill:
+        look |= {"style": "filled", "fillcolor": color(fill)}
+        words.append(fill)
+    if mark.folded and look["shape"] != "plaintext":
+        look["peripheries"] = "2"
+    return look | {"class": " ".join(dict.fromkeys(words))}
+
+
+def _link_look(link: Link) -> dict[str, str]:
+    look = {"class": " ".join(sorted(link.kinds)) or ("blocked" if link.blocked else "neutral")}
+    if link.density:
+        look |= {"dir": "both", "arrowtail": "odot"}
+        look["class"] += " density"
+    if link.kinds:
+        look["color"] = ":".join(way.light for kind, way in WAYS.items() if kind in link.kinds)
+    elif link.blocked:
+        look |= {"color": color("blocked"), "style": "dashed", "arrowhead": "tee"}
+        look |= {"fontcolor": color("blocked")}
     else:
-        lines = [*textwrap.wrap(repr(estimator), 60), *textwrap.wrap(estimator.formula, 60)]
-        color = "#555555"
-        if not estimator.unbiased:
-            lines, color = ["BIASED", *lines], _BIASED
-    dot.node(
-        f"{id}t", plain(lines), id=f"{id}t", shape="plaintext", fontsize="9.5", fontcolor=color
-    )
-    dot.edge(id, f"{id}t", style="dotted", arrowhead="none", color=color, weight="20")
+        look["color"] = color("neutral")
+    if link.later:
+        look |= {"style": "dashed", "constraint": "false"}
+    label = link.label or ", ".join(link.blocked)
+    return look | ({"label": _label([Text(short(label, 40), "note")])} if label else {})
 
 
-# --- words and looks ------------------------------------------------------------------------------
-def _plate_label(plate: Plate) -> str:
-    return plate.name if plate.length is None else f"{plate.name}: {plate.length}"
+def _label(lines: list[Text]) -> str:
+    """Lines as markup in which all that users wrote is text."""
+    return f"<{'<br/>'.join(_line(text, _INKS[look], _POINTS[look]) for text, look in lines)}>"
 
 
-def _edge_style(edge: Edge) -> dict[str, str]:
-    if edge.kinds:
-        colors = [color for kind, (color, _) in _COLORS.items() if kind in edge.kinds]
-        return {"color": ":".join(colors)}
-    if edge.blocked:
-        label = ", ".join(edge.blocked)
-        return {"color": _BLOCKED, "style": "dashed", "arrowhead": "tee", "label": plain([label])}
-    return {"color": _NEUTRAL}
+def _line(text: str, use: str, points: int) -> str:
+    shown = html.escape(printable(text)) or " "
+    return f'<font point-size="{points}" color="{color(use)}">{shown}</font>'
 
 
-def _legend(graph: CoreGraph, drawn: Iterable[Edge]) -> str:
-    """The name of the graph, and the colours in use."""
-    drawn = list(drawn)
-    name = _printable(graph.name).strip()
-    words = [f"<b>{html.escape(name)}</b>"] if name else []
-    for kind, (color, text) in _COLORS.items():
-        if any(kind in edge.kinds for edge in drawn):
-            words.append(f'<font color="{color}">━ {text}</font>')
-    if any(edge.blocked and not edge.kinds for edge in drawn):
-        words.append(f'<font color="{_BLOCKED}">┅ no credit</font>')
-    return f"<{'   '.join(words)}>" if words else ""
-
-
-def plain(lines: Iterable[str]) -> str:
-    """A label of plain lines, in which markup, escapes and entities are text."""
-    from graphviz import escape, nohtml
-
-    escaped = (escape(_printable(line).replace("&", "&amp;")) for line in lines)
-    return nohtml("\\n".join(escaped))
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
+def _caption(scene: Scene) -> str:
+    """The title, and the lines below the picture."""
+    name = short(printable(scene.title).strip(), 80)
+    lines = [_line(text, use, 9) for use, text in scene.caption]
+    if name:
+        lines.insert(0, f"<b>{_line(name, 'ink', 11)}</b>")
+    return f"<{''.join(line + LEFT for line in lines)}>" if lines else ""

@@ -1,13 +1,21 @@
-"""Flow: the credit that flows back along the edges between named nodes."""
+"""Flow: the credit that flows back along the edges between named nodes.
+
+Credit is of several kinds. An edge has a kind if credit of this kind comes from a cost, passes the
+edge backwards, and ends at a parameter. Two sweeps over the expressions find them: what each one
+could hand back (`_offered`, from the parameters down), and what reaches it (`_wanted`, from the
+costs up).
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from scg.compiler.analyse import continuous_in
+from scg.compiler.plan import Plan
+from scg.draw.scene import Link
+from scg.draw.theme import WAYS
 from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
@@ -15,135 +23,176 @@ from scg.ir.op import DATA, PARAMETER
 from scg.ir.walk import named_below, topological
 from scg.ops.gradient import stop
 
-_KIND = {"pathwise": "derivative", "score": "score", "weight": "weight", "along": "along"}
-_NONE: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Edge:
-    """An edge between two named nodes, with unnamed operations contracted."""
-
-    #: How credit flows back: by "derivative", by "score", by "weight", or "along" an estimate that
-    #: a term injects; "open" in a graph without estimators.
-    kinds: frozenset[str]
-    blocked: tuple[str, ...] = ()  #: The ops on its paths that cut credit off.
-
-    def __or__(self, other: Edge) -> Edge:
-        blocked = dict.fromkeys((*self.blocked, *other.blocked))
-        return Edge(self.kinds | other.kinds, tuple(blocked))
+Kinds = frozenset[str]
+_NONE: Kinds = frozenset()
+_ALL: Kinds = frozenset(WAYS)
+#: The kinds that need differentiable paths.
+_SMOOTH: Kinds = frozenset({"derivative", "field", "relaxed"})
+#: The second pass that an estimator differentiates, by what it requires.
+_PASSES = {"mean field": "field", "smooth relaxations": "relaxed"}
 
 
 def edges(
-    graph: CoreGraph, estimators: Mapping[StochasticNode, Estimator] | None = None
-) -> dict[tuple[str, str], Edge]:
-    """The edges of the declared graph by the names of their ends, as in ``g.to_networkx()``.
+    graph: CoreGraph, plan: Plan | None = None, hidden: Collection[str] = ()
+) -> dict[tuple[str, str], Link]:
+    """The edges of the declared graph by the names of their ends.
 
-    With estimators, an edge has a kind of credit: from a parameter or a pathwise sample by a
-    derivative, from other samples by their score, weight or term, and from a deterministic node by
-    the kinds that flow into it.
+    They are those of ``g.to_networkx()``, but for one thing: if a cost or a deterministic node uses
+    a sample's distribution (its log-density, entropy or a divergence), its edge comes from the
+    sample and is marked ``density``, not from the parents of the sample. `hidden` deterministic
+    nodes are contracted like unnamed ones.
     """
-    names: dict[Expr, str] = {}
-    others = dict(graph.costs)  # costs, and names of nodes that have one already
-    for name, (node, role) in graph.roles.items():
-        if role != "cost" and names.setdefault(node, name) != name:
-            others[name] = node
-    order = topological(node for node, _ in graph.roles.values())
-    turn = {expr: i for i, expr in enumerate(order)}
-    kinds: dict[Expr, frozenset[str]] = {}
-    found: dict[tuple[str, str], Edge] = {}
-    for expr in order:
-        if expr in names:
-            into = _into(expr, turn, kinds)
-            found |= {(names[source], names[expr]): edge for source, edge in into.items()}
-            kinds[expr] = _started(expr, into.values(), estimators)
-    for name, node in others.items():
-        into = {node: Edge(kinds[node])} if node in kinds else _into(node, turn, kinds)
-        found |= {(names[source], name): edge for source, edge in into.items()}
-    return found
+    return _Flow(graph, plan, hidden).edges()
 
 
-def recurrences(graph: CoreGraph) -> set[tuple[str, str, str]]:
-    """The named nodes that a carry leads from, to those that it leads to; and the plate's name."""
+def kinds_of(estimator: Estimator) -> Kinds:
+    """The ways in which a node of this estimator hands credit back from its costs."""
+    own = "derivative" if estimator.credit == "pathwise" else estimator.credit
+    return frozenset({own, *(_PASSES[r] for r in estimator.requires if r in _PASSES)})
+
+
+def recurrences(graph: CoreGraph) -> dict[tuple[str, str], Link]:
+    """The edges of carries: from a named node to those that its value reaches one element later."""
     names = {node: name for name, (node, role) in graph.roles.items() if role != "cost"}
-    found: set[tuple[str, str, str]] = set()
+    found: dict[tuple[str, str], Link] = {}
     for scan in graph.scans.values():
+        later = Link(label=f"next {scan.plate.name}", later=True)
         for leaf, new in scan.before.items():
             known = {**names, leaf: ""}
-            heads = [
-                name for name, (e, _) in graph.roles.items() if leaf in {*named_below(e, known)}
-            ]
-            tails = [new] if new in names else [e for e in named_below(new, names)]
+            heads = [n for n, (e, _) in graph.roles.items() if leaf in {*named_below(e, known)}]
+            tails = [new] if new in names else named_below(new, names)
             kept = [names[e] for e in tails if e.op not in (PARAMETER, DATA)]
-            found |= {(tail, head, scan.plate.name) for tail in kept for head in heads}
+            found |= {(tail, head): later for tail in kept for head in heads}
     return found
 
 
-class _Way(NamedTuple):
-    """The credit that passes on some path from an expression to a named node."""
+class _Path(NamedTuple):
+    """The kinds of credit that pass on some path, and the ops that cut off others."""
 
-    derivative: bool = True  #: Whether a derivative passes.
-    other: bool = True  #: Whether other credit passes.
-    blocks: tuple[str, ...] = ()  #: The ops nearest to the expression that cut derivatives off.
-    stops: tuple[str, ...] = ()  #: Those that cut other credit off.
+    kinds: Kinds
+    blocks: tuple[str, ...] = ()
 
-    def before(self, expr: Expr, index: int) -> _Way:
-        """The paths that begin in an argument of the expression."""
-        op = (expr.op.name,)
-        if expr.op is stop:
-            return _Way(False, False, op, op)
-        if not isinstance(expr, StochasticNode) and not continuous_in(expr, index):
-            return self._replace(derivative=False, blocks=op)
-        return self
-
-    def __or__(self, way: _Way) -> _Way:
-        blocks, stops = dict.fromkeys(self.blocks + way.blocks), self.stops + way.stops
-        derivative, other = self.derivative or way.derivative, self.other or way.other
-        return _Way(derivative, other, tuple(blocks), tuple(dict.fromkeys(stops)))
-
-    def edge(self, kinds: frozenset[str]) -> Edge:
-        """The edge on which credit of these kinds starts."""
-        passed = {
-            kind for kind in kinds if (self.derivative if kind == "derivative" else self.other)
-        }
-        blocked = self.blocks if kinds == {"derivative"} else self.stops if kinds else ()
-        return Edge(frozenset(passed), blocked)
+    def __or__(self, path: _Path) -> _Path:
+        return _Path(self.kinds | path.kinds, tuple(dict.fromkeys(self.blocks + path.blocks)))
 
 
-def _into(
-    goal: Expr, turn: Mapping[Expr, int], kinds: Mapping[Expr, frozenset[str]]
-) -> dict[Expr, Edge]:
-    """The edges to a node from the named ones on which it depends through unnamed ones."""
-    found: dict[Expr, Edge] = {}
-    ways = {turn[goal]: (goal, _Way())}
-    latest = [-turn[goal]]  # users of an expression come before it
-    while latest:
-        expr, way = ways.pop(-heapq.heappop(latest))
-        if expr in kinds and expr is not goal:
-            found[expr] = way.edge(kinds[expr])
-            continue
-        for i, arg in enumerate(expr.args):
-            own, number = way.before(expr, i), turn[arg]
-            if number in ways:
-                own = ways[number][1] | own
+class _Flow:
+    def __init__(self, graph: CoreGraph, plan: Plan | None, hidden: Collection[str]):
+        self.plan, self.names = plan, {}
+        self.others = dict(graph.costs)  # costs, and names of nodes that have one already
+        for name, (node, role) in graph.roles.items():
+            if role == "deterministic" and name in hidden:
+                continue
+            if role != "cost" and self.names.setdefault(node, name) != name:
+                self.others[name] = node
+        self.order = topological(node for node, _ in graph.roles.values())
+        self.turn = {expr: i for i, expr in enumerate(self.order)}
+        self.costs, self.cost_names = set(graph.costs.values()), set(graph.costs)
+        self.learned = set(plan.influence.learned.values()) if plan else set()
+        self.hands = {n: kinds_of(e) for n, e in plan.estimators.items()} if plan else {}
+        self.offered = self._offered()
+        self.wanted = self._wanted()
+        self.samples = self._arguments()
+
+    def edges(self) -> dict[tuple[str, str], Link]:
+        found: dict[tuple[str, str], Link] = {}
+        for expr in self.order:
+            if expr in self.names:
+                found |= self._named(expr, self.names[expr], self._entering(expr))
+        for name, node in self.others.items():
+            wanted = _ALL if name in self.cost_names or not self.plan else _NONE
+            if node in self.names:
+                found[self.names[node], name] = Link(self.offered[node] & wanted)
             else:
-                heapq.heappush(latest, -number)
-            ways[number] = (arg, own)
-    return found
+                found |= self._named(node, name, wanted)
+        return found
 
+    # --- the two sweeps ---------------------------------------------------------------------------
+    def _through(self, user: Expr, index: int, kinds: Kinds) -> Kinds:
+        """The kinds among some that pass an op that is no sample, from or to an argument."""
+        if user.op is stop:
+            return _NONE
+        return kinds if continuous_in(user, index) else kinds - _SMOOTH
 
-def _started(
-    expr: Expr,
-    into: Iterable[Edge],
-    estimators: Mapping[StochasticNode, Estimator] | None,
-) -> frozenset[str]:
-    """The kinds of credit that flow back into a named node."""
-    leaf = expr.op in (PARAMETER, DATA) or isinstance(expr, StochasticNode)
-    if not leaf:
-        return _NONE.union(*(edge.kinds for edge in into))
-    if estimators is None:
-        return frozenset({"open"})
-    if expr.op is PARAMETER:
-        return frozenset({"derivative"})
-    if isinstance(expr, StochasticNode) and expr in estimators:
-        return frozenset({_KIND[estimators[expr].credit]})
-    return _NONE
+    def _offered(self) -> dict[Expr, Kinds]:
+        found: dict[Expr, Kinds] = {}
+        for expr in self.order:
+            below = [found[arg] for arg in expr.args]
+            if expr.op in (PARAMETER, DATA):
+                learned = frozenset({"derivative"}) if expr in self.learned else _NONE
+                found[expr] = learned if self.plan else frozenset({"open"})
+            elif isinstance(expr, StochasticNode):
+                every = _NONE.union(*below)
+                own = self.hands.get(expr, _NONE) if "derivative" in every else _NONE
+                found[expr] = own | (every - {"derivative"})
+                found[expr] |= _NONE if self.plan else {"open"}
+            else:
+                passed = (self._through(expr, k, kinds) for k, kinds in enumerate(below))
+                found[expr] = _NONE.union(*passed)
+        return found
+
+    def _wanted(self) -> dict[Expr, Kinds]:
+        everywhere = frozenset() if self.plan else frozenset({"open"})
+        found = {expr: _ALL if expr in self.costs else everywhere for expr in self.order}
+        for expr in reversed(self.order):
+            entering = self._entering(expr, found)
+            for k, arg in enumerate(expr.args):
+                sample = isinstance(expr, StochasticNode)
+                found[arg] |= entering if sample else self._through(expr, k, entering)
+        return found
+
+    def _entering(self, expr: Expr, wanted: Mapping[Expr, Kinds] | None = None) -> Kinds:
+        """The kinds that reach the arguments of a node, if its op itself cuts nothing off."""
+        kinds = (self.wanted if wanted is None else wanted)[expr]
+        if not isinstance(expr, StochasticNode) or not self.plan:
+            return kinds
+        live = kinds & self.hands.get(expr, _NONE)  # its own credit becomes a derivative
+        return kinds - {"derivative"} | (frozenset({"derivative"}) if live else _NONE)
+
+    # --- the edges --------------------------------------------------------------------------------
+    def _arguments(self) -> dict[Expr, StochasticNode]:
+        """The samples whose distributions, and no other, have unnamed arguments."""
+        found: dict[Expr, StochasticNode | None] = {}
+        for expr in (e for e in self.order if isinstance(e, StochasticNode)):
+            for arg in expr.args:
+                if arg.args and arg not in self.names:
+                    found[arg] = None if found.get(arg, expr) is not expr else expr
+        return {arg: node for arg, node in found.items() if node is not None}
+
+    def _named(self, goal: Expr, name: str, wanted: Kinds) -> dict[tuple[str, str], Link]:
+        """The edges to a node from the named ones on which it depends through unnamed ones."""
+        found: dict[tuple[str, str], Link] = {}
+        paths = {self.turn[goal]: (goal, _Path(wanted))}
+        latest = [-self.turn[goal]]  # users of an expression come before it
+
+        def add(tail: Expr, path: _Path, offered: Kinds, density: bool = False) -> None:
+            cut = bool(offered & wanted) and not offered & path.kinds
+            link = Link(offered & path.kinds, path.blocks if cut else (), density)
+            ends = self.names[tail], name
+            found[ends] = found[ends] | link if ends in found else link
+
+        while latest:
+            expr, path = paths.pop(-heapq.heappop(latest))
+            if expr is not goal and expr in self.names:
+                add(expr, path, self.offered[expr])
+                continue
+            node = self.samples.get(expr)
+            if node is not None and node is not goal and self._uses(goal, node):
+                add(node, path, self.offered[expr], density=True)
+                continue
+            for i, arg in enumerate(expr.args):
+                own, number = path, self.turn[arg]
+                if not isinstance(expr, StochasticNode):
+                    own = _Path(self._through(expr, i, path.kinds), path.blocks)
+                    if self._through(expr, i, _ALL) != _ALL and path.blocks != ("stop",):
+                        own = own._replace(blocks=(expr.op.name,))
+                if number in paths:
+                    own = paths[number][1] | own
+                else:
+                    heapq.heappush(latest, -number)
+                paths[number] = (arg, own)
+        return found
+
+    def _uses(self, goal: Expr, node: StochasticNode) -> bool:
+        """Whether a node may be drawn below a sample whose distribution it uses."""
+        return not isinstance(goal, StochasticNode) and self.turn[node] < self.turn[goal]

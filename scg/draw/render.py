@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scg.draw.scene import Scene
+from scg.draw.svg import dressed
+from scg.draw.tikz import tikz
 from scg.errors import ScgError
 from scg.files import write_atomically
 
-FORMATS = ("svg", "png", "pdf")
+FORMATS = ("svg", "png", "pdf", "tikz")
+_SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".tex": "tikz", ".tikz": "tikz"}
 _TEXT = (".dot", ".gv")
 _DPI = 144  # of a PNG
 _FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
@@ -30,12 +34,22 @@ class Picture:
     ----------
     source : str
         The DOT text, which needs no program that draws.
+    scene : Scene
+        What the picture shows: nodes, arrows, boxes.
+    style : {"screen", "paper"}
+        With "screen", an SVG has dark colours for dark screens.
     """
 
     source: str
+    scene: Scene
+    style: str = "screen"
 
     def render(self, format: str = "svg") -> bytes:
-        """Content of a file of a format: "svg", "png" or "pdf".
+        """Content of a file of a format: "svg", "png", "pdf", or "tikz" for LaTeX.
+
+        In an SVG each node is a group with the attribute ``data-node``, its declared names, one a
+        line, and an id; each arrow is one with ``data-from`` and ``data-to``, the ids of its ends.
+        The classes are the roles and the kinds of credit. TikZ needs the package ``tikz`` alone.
 
         Raises
         ------
@@ -47,18 +61,27 @@ class Picture:
         source = self.source
         if format == "png":
             source = source.replace("{", f"{{ graph [dpi={_DPI}]", 1)
+        drawn = {"tikz": "json"}.get(format, format)
         with _fonts():
-            return _with_dot(source, format) if shutil.which("dot") else _in_process(source, format)
+            content = (
+                _with_dot(source, drawn) if shutil.which("dot") else _in_process(source, drawn)
+            )
+        if format == "svg":
+            return dressed(content.decode(), self.scene, self.style == "screen").encode()
+        return tikz(content).encode() if format == "tikz" else content
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture in the format of the suffix: .svg, .png, .pdf, or .dot for the text."""
+        """Write the picture in the format of the suffix.
+
+        It is .svg, .png, .pdf, .tex for TikZ, or .dot for the text that Graphviz reads.
+        """
         file = Path(path)
         if file.suffix in _TEXT:
             write_atomically(file, self.source.encode())
-        elif file.suffix[1:] in FORMATS:
-            write_atomically(file, self.render(file.suffix[1:]))
+        elif file.suffix in _SUFFIXES:
+            write_atomically(file, self.render(_SUFFIXES[file.suffix]))
         else:
-            known = ", ".join([*(f".{name}" for name in FORMATS), *_TEXT])
+            known = ", ".join([*_SUFFIXES, *_TEXT])
             raise ScgError(f"cannot draw to {str(path)!r}: the suffix must be one of {known}")
 
     def _repr_svg_(self) -> str | None:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from scg.compiler.plan import Plan
-from scg.draw.dot import draw_plan, identifiers
+from scg.draw.graph import identifiers
+from scg.draw.picture import draw_plan
 from scg.draw.render import Picture
 from scg.explain.node import NodeExplanation
 
@@ -76,8 +77,7 @@ function choose(id, scroll) {{
   if (scroll && about) about.scrollIntoView({{ behavior: "smooth", block: "nearest" }});
 }}
 for (const id of Object.keys(credited)) {{
-  for (const e of [document.getElementById(id), document.getElementById(id + "t")])
-    if (e) e.addEventListener("click", () => choose(id, true));
+  document.getElementById(id)?.addEventListener("click", () => choose(id, true));
   for (const e of document.getElementsByClassName("about-" + id))
     e.addEventListener("click", () => choose(id, false));
 }}

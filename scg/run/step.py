@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scg.arguments import checked, kind
-from scg.draw.dot import draw_plan
+from scg.draw.options import Options
+from scg.draw.picture import draw_step
+from scg.draw.render import Picture
 from scg.engine.blocks import moments
 from scg.errors import CallError
 from scg.explain.explanation import Explanation, explain
@@ -249,24 +251,43 @@ class Step(Runner):
         """Explanation of the estimator and the term of each node; ``print`` it."""
         return explain(self.surrogate, self.program)
 
-    @checked('step.draw("surrogate.svg")')
-    def draw(self, path: str | PathLike[str] | None = None, *, level: str = "surrogate") -> Any:
-        """Picture of the model with its estimators, or of the table of a compiled step.
+    @checked('step.draw("plan.svg")')
+    def draw(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        level: str = "plan",
+        direction: str | None = None,
+        labels: str = "names",
+        hide: str | Sequence[str] = (),
+        fold: bool | str | Sequence[str] | None = None,
+        notes: bool | Mapping[str, str] = True,
+        size: float | tuple[float, float] | None = None,
+        style: str = "screen",
+        heat: Mapping[str, float] | Profile | None = None,
+    ) -> Picture:
+        """Draw a product of the step; the options are those of :meth:`Graph.draw`.
 
         Parameters
         ----------
         path : str or path, optional
-            A file to write: .svg, .png, .pdf, or .dot for the text.
-        level : {"surrogate", "schedule"}
-            The model, or the entries that the engine runs.
-        """
-        if level == "surrogate":
-            return draw_plan(self.plan, path)
-        if level != "schedule":
-            raise CallError(f'draw: level must be "surrogate" or "schedule", got {level!r}')
-        from scg.draw.schedule import draw_schedule  # it loads the engine
+            A file to write: .svg, .png, .pdf, .tex (TikZ), or .dot for Graphviz' text.
+        level : {"plan", "graph", "influence", "surrogate", "program", "schedule"}
+            The plan is the model with its estimators and the flow of credit; the surrogate is the
+            graph of log-probabilities ℓ under magic boxes ⊠ times costs; the schedule is what the
+            engine runs.
+        heat : mapping or Profile, optional
+            Numbers by name of a node, or for a schedule ``step.profile(...)``: warm colours.
 
-        return draw_schedule(self.program, path)
+        Raises
+        ------
+        CallError
+            If an option is unknown, or if a step with ``backend="numpy"`` is to draw its schedule.
+        ScgError
+            If the suffix is unknown, or no program that draws is installed.
+        """
+        options = Options(direction, labels, hide, fold, notes, size, style, heat)
+        return draw_step(level, self.surrogate, self.program, options, path)
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()

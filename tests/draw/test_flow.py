@@ -1,10 +1,16 @@
-"""The flow of credit along edges, and that the edges are those of the declared graph."""
+"""The flow of credit: which arrows are coloured, on models for which this is known."""
 
 import numpy as np
 import pytest
 
 import scg
-from scg.draw.flow import edges
+from scg.models.sbn import sbn
+from scg.models.vae import bernoulli_vae, gaussian_vae
+from tests.draw.pictures import coloured, looks
+
+
+def drawn(g, estimator=None, **options):
+    return scg.compile(g, estimator, backend="numpy").draw(fold=False, **options)
 
 
 def model():
@@ -22,26 +28,17 @@ def model():
     return g
 
 
-def kinds(flow):
-    return {ends: "+".join(sorted(edge.kinds)) for ends, edge in flow.items()}
-
-
 def test_the_edges_are_those_of_the_declared_graph():
     g = model()
-    assert set(edges(g)) == set(g.to_networkx().edges)
-
-
-def test_without_estimators_only_a_stop_blocks():
-    blocked = {ends: e.blocked for ends, e in edges(model()).items() if not e.kinds}
-    assert blocked == {("z", "loss"): ("stop",)}
+    assert set(g.draw(fold=False).scene.links) == set(g.to_networkx().edges)
+    assert {e: b for e, b in looks(g.draw(fold=False)).items() if b != "open"} == {
+        ("z", "loss"): "stop"
+    }
 
 
 @pytest.mark.filterwarnings("ignore::scg.StopWarning")
 def test_credit_by_score_by_derivative_both_or_none():
-    g = model()
-    step = scg.compile(g, {"inner/a": scg.ScoreFunction(), "z": scg.ScoreFunction()})
-    flow = edges(g, step.plan.estimators)
-    assert kinds(flow) == {
+    assert looks(drawn(model(), scg.ScoreFunction())) == {
         ("t", "inner/a"): "derivative",
         ("x", "inner/a"): "",
         ("inner/a", "z"): "score",
@@ -49,34 +46,175 @@ def test_credit_by_score_by_derivative_both_or_none():
         ("inner/a", "h"): "score",
         ("s", "h"): "derivative",
         ("z", "jump"): "score",
-        ("h", "unused"): "derivative+score",
+        ("h", "unused"): "",  # it leads to no cost
         ("h", "loss"): "derivative+score",
-        ("z", "loss"): "",
+        ("z", "loss"): "stop",
         ("x", "loss"): "",
         ("t", "loss"): "derivative",
         ("jump", "jumps"): "score",
         ("h", "jumps"): "derivative+score",
     }
-    assert flow["z", "loss"].blocked == ("stop",)
-    assert flow["x", "loss"].blocked == ()  # nothing was there to block
 
 
-def test_a_derivative_ends_at_a_jump_and_weights_are_credit():
+def test_of_a_vae_the_arrows_that_lead_to_no_cost_are_grey():
+    picture = scg.compile(gaussian_vae(np.full(4, 0.5)), backend="numpy").draw()
+    encoder, decoder = (
+        "encoder1/{W, b}\nloc/{W, b}\nlog_scale/{W, b}",
+        "decoder1/{W, b}\nto_x/{W, b}",
+    )
+    links = picture.scene.links
+    assert coloured(picture) == {
+        (encoder, "h"): "derivative",
+        ("h", "loss"): "derivative",
+        (decoder, "loss"): "derivative",
+    }
+    grey = {("x", "h"), ("x", "loss"), ("x", "log_weight"), ("h", "pixels"), ("h", "log_weight")}
+    assert set(links) - set(coloured(picture)) == grey | {
+        (decoder, "pixels"),
+        (decoder, "log_weight"),
+    }
+    assert {e for e, x in links.items() if x.density} == {("h", "loss"), ("h", "log_weight")}
+    assert picture.scene.marks["h"].fill == "guide"
+
+
+def test_muprop_colours_its_mean_field_pass_beside_the_score():
+    g = sbn(np.full(4, 0.5), (3, 2))
+    found = coloured(scg.compile(g, scg.MuProp(), backend="numpy").draw())
+    assert found["h1", "h2"] == "field+score"
+    assert found["h2", "log_weight"] == "derivative+field+score"  # the derivative is log q's
+    assert found["log_weight", "loss"] == "derivative+field+score"
+    assert found["encoder2/{W, b}", "h2"] == "derivative"
+    assert ("h1", "pixels") not in found and ("x", "h1") not in found
+    score = coloured(scg.compile(g, scg.ScoreFunction(), backend="numpy").draw())
+    assert score["h1", "h2"] == "score"
+
+
+def test_a_relaxed_replay_is_a_pass_of_its_own():
+    g = scg.Graph()
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.2)))
+    g.cost("loss", (b - 0.4) ** 2)
+    assert coloured(drawn(g, scg.REBAR()))["b", "loss"] == "relaxed+score"
+
+
+def test_constrained_parameters_are_learned():
+    g = scg.Graph()
+    sigma = g.parameter("sigma", 1.5, constraint=scg.positive)
+    z = g.sample("z", scg.Normal(0.0, sigma))
+    g.cost("loss", z**2 + sigma)
+    assert scg.compile(g)({"sigma": 1.5}, seed=0).grads["sigma"] != 0
+    assert coloured(drawn(g)) == dict.fromkeys(
+        [("sigma", "z"), ("sigma", "loss"), ("z", "loss")], "derivative"
+    )
+
+
+def test_a_sample_without_learned_parents_has_no_credit_of_its_own():
+    g = scg.Graph()
+    a = g.sample("a", scg.Bernoulli(probs=0.5))
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.1) * a))
+    g.cost("loss", a + b)
+    assert looks(drawn(g, scg.ScoreFunction())) == {
+        ("a", "b"): "",
+        ("t", "b"): "derivative",
+        ("a", "loss"): "",
+        ("b", "loss"): "score",
+    }
+
+
+def test_credit_passes_through_samples_that_are_not_learned():
+    g = scg.Graph()
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.1)))
+    c = g.sample("c", scg.Bernoulli(probs=0.2 + 0.5 * a))
+    g.cost("loss", c * 1.0)
+    assert coloured(drawn(g, scg.ScoreFunction())) == {
+        ("t", "a"): "derivative",
+        ("a", "c"): "score",
+        ("c", "loss"): "score",
+    }
+
+
+def test_a_derivative_that_a_jump_cuts_off_is_coloured_nowhere_above_it():
     g = scg.Graph()
     t = g.parameter("t", 0.2)
-    a = g.sample("a", scg.Bernoulli(logits=t))
-    g.cost("loss", a * np.where(t > 0.0, 1.0, 2.0))
-    flow = edges(g, scg.compile(g, scg.Enumeration()).plan.estimators)
-    assert flow["t", "loss"].blocked == ("greater",)
-    assert kinds(flow)["a", "loss"] == "weight"
+    h = g.deterministic("h", t * 2.0)
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("s", 0.1)))
+    g.cost("loss", a * np.where(h > 0.0, 1.0, 2.0))
+    assert looks(drawn(g, scg.Enumeration())) == {
+        ("t", "h"): "",
+        ("s", "a"): "derivative",
+        ("a", "loss"): "weight",
+        ("h", "loss"): "greater",
+    }
 
 
-def test_an_open_path_beside_a_blocked_one_is_open():
+def test_a_stop_beside_an_open_path():
     g = scg.Graph()
     z = g.sample("z", scg.Normal(g.parameter("t", 0.2), 1.0))
-    g.cost("loss", z * np.where(z > 0.0, 1.0, 2.0))
-    step = scg.compile(g, scg.ScoreFunction())
-    assert kinds(edges(g, step.plan.estimators))["z", "loss"] == "score"
+    g.cost("loss", z * scg.stop_gradient(z))
+    g.cost("other", scg.stop_gradient(z))
+    with pytest.warns(scg.StopWarning):
+        found = looks(drawn(g, scg.ScoreFunction()))
+    assert found["z", "loss"] == "score" and found["z", "other"] == "stop"
+
+
+def test_a_hidden_markov_model():
+    g = scg.Graph()
+    A, B = g.parameter("A", shape=(2, 2)), g.parameter("B", shape=(2, 2))
+    z = None
+    for t in range(3):
+        logits = np.zeros(2) if z is None else z @ A
+        z = g.sample(f"z[{t}]", scg.OneHotCategorical(logits=logits))
+        g.observe(f"x[{t}]", scg.Categorical(logits=z @ B), g.data(f"y[{t}]", kind="int"))
+    picture = scg.compile(g, scg.ScoreFunction(), backend="numpy").draw()
+    assert coloured(picture) == {
+        **{(f"z[{t}]", f"x[{t}]"): "score" for t in (1, 2)},
+        **{("B", f"x[{t}]"): "derivative" for t in range(3)},
+        **{("A", f"z[{t}]"): "derivative" for t in (1, 2)},
+        ("z[1]", "z[2]"): "score",
+    }  # z[0] has a fixed distribution
+    assert picture.scene.rows == [["z[0]", "z[1]", "z[2]"]]
+    assert picture.scene.marks["x[1]"].kind == "observed" and "y[1]" not in picture.scene.marks
+
+
+def test_mixed_plates_change_no_colour():
+    g = scg.Graph()
+    p = scg.Plate("batch", length=3)
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.1)), plates=p)
+    g.cost("mixed", scg.plate_mean(b, p) ** 2)
+    assert coloured(drawn(g, scg.LeaveOneOut(samples=2))) == {
+        ("t", "b"): "derivative",
+        ("b", "mixed"): "score",
+    }
+
+
+def test_data_are_coloured_only_where_they_are_learned():
+    g = scg.Graph()
+    x = g.data("x")
+    g.cost("loss", x**2 * g.parameter("t", 1.0))
+    assert coloured(drawn(g)) == {("t", "loss"): "derivative"}
+
+
+def test_a_divergence_comes_from_the_sample_whose_distribution_it_is():
+    g = bernoulli_vae(np.full(4, 0.5), hidden=2)
+    links = g.draw().scene.links
+    assert ("to_h/{W, b}", "loss") not in links and links["h", "loss"].density
+
+
+def test_a_shared_argument_belongs_to_no_sample():
+    g = scg.Graph()
+    eta = 2.0 * g.parameter("t", 0.1)
+    a = g.sample("a", scg.Bernoulli(logits=eta))
+    b = g.sample("b", scg.Bernoulli(logits=eta))
+    g.cost("loss", a + b + eta)
+    assert ("t", "loss") in g.draw().scene.links
+
+
+def test_what_a_sample_depends_on_is_not_drawn_below_it():
+    g = scg.Graph()
+    loc = 2.0 * g.parameter("t", 0.1)
+    s = g.deterministic("s", np.exp(loc))
+    z = g.sample("z", scg.Normal(loc, s))
+    g.cost("loss", z**2)
+    assert set(g.draw().scene.links) == {("t", "s"), ("t", "z"), ("s", "z"), ("z", "loss")}
 
 
 def test_two_names_of_one_node():
@@ -84,5 +222,5 @@ def test_two_names_of_one_node():
     t = g.parameter("t", 0.2)
     g.deterministic("alias", t)
     g.cost("loss", t**2)
-    assert set(edges(g)) == set(g.to_networkx().edges) == {("t", "alias"), ("t", "loss")}
-    assert kinds(edges(g, {})) == {("t", "alias"): "derivative", ("t", "loss"): "derivative"}
+    assert set(g.draw().scene.links) == {("t", "alias"), ("t", "loss")}
+    assert coloured(drawn(g)) == {("t", "loss"): "derivative"}

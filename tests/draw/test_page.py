@@ -75,7 +75,7 @@ def test_pressing_a_node_finds_its_term_and_its_costs(text):
     page = Reader(text)
     # identifiers are positions: t, a, b, both, second
     assert credited(text) == {"n1": ["n3", "n4"], "n2": ["n3", "n4"]}
-    assert {"n0", "n1", "n2", "n3", "n4", "n1t", "n2t"} <= set(page.ids)
+    assert {"n0", "n1", "n2", "n3", "n4"} <= set(page.ids)
     assert text.count('class="about-n1"') == text.count('class="about-n2"') == 1
 
 

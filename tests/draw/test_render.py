@@ -11,8 +11,9 @@ import pytest
 
 import scg
 from scg.draw.render import Picture, _without_remarks
+from scg.draw.scene import Scene
 
-PICTURE = Picture('digraph { node [fontname="DejaVu Sans"] a -> b }')
+PICTURE = Picture('digraph { node [fontname="DejaVu Sans"] a -> b }', Scene("two"))
 
 
 def no_dot(monkeypatch):
@@ -20,7 +21,8 @@ def no_dot(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
+    ("suffix", "start"),
+    [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("tex", b"\\begin{tikz")],
 )
 def test_the_suffix_says_the_format(tmp_path, monkeypatch, suffix, start):
     no_dot(monkeypatch)
@@ -42,7 +44,7 @@ def test_text_needs_nothing_that_draws(tmp_path, monkeypatch, suffix):
 def test_an_unknown_suffix(tmp_path):
     with pytest.raises(scg.ScgError, match=r"p.jpg': the suffix must be one of .svg, .png"):
         PICTURE.save(tmp_path / "p.jpg")
-    with pytest.raises(scg.ScgError, match="format must be one of svg, png, pdf, got 'gif'"):
+    with pytest.raises(scg.ScgError, match="format must be one of svg, png, pdf, tikz, got 'gif'"):
         PICTURE.render("gif")
 
 
@@ -112,7 +114,7 @@ def test_text_is_legible_without_system_fonts(tmp_path, helped):
         shutil.which = lambda name: None
         def draw(word):
             text = 'digraph { node [fontname="DejaVu Sans" width=3] n [label="%s"] }'
-            return render.Picture(text % word).render("png")
+            return render.Picture(text % word, render.Scene("")).render("png")
         print(draw("legible") != draw("boxesxx"))
     """)
     empty = tmp_path / "fonts.conf"

@@ -1,13 +1,12 @@
 """What is said of the table: for which nodes an entry was made, and its picture."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import scg
-from scg.draw import schedule
+from scg.draw import operations
 
 pytest.importorskip("numba")
 
@@ -68,38 +67,39 @@ def test_a_profile_names_node_scope_and_line_of_every_entry(step):
 
 
 def test_the_schedule_shows_entries_leaves_and_outputs(step, tmp_path):
-    source = step.draw(level="schedule").source
-    entries = step.program.engine().schedule.entries
-    assert len(re.findall(r"^\te\d+ \[label", source, re.M)) == len(entries)
-    for text in ("layer/w[3, 2]", "layer/h/u[batch, 2]", "∂/∂layer/w", "objective", "cost loss"):
-        assert f'"{text}"' in source or f"={text} " in source, text
-    assert "gemm [batch, 2]" in source and f"for {PLACES['loss']}" in source
-    step.draw(str(tmp_path / "schedule.dot"), level="schedule")
-    assert (tmp_path / "schedule.dot").read_text(encoding="utf-8") == source
+    picture = step.draw(level="schedule", fold=False)
+    entries, marks = step.program.engine().schedule.entries, picture.scene.marks
+    assert len([key for key in marks if key.startswith("#")]) == len(entries)
+    assert {"layer/w", "layer/h/u", "-> ∂/∂ layer/w", "-> objective ", "-> cost loss"} <= set(marks)
+    shown = [line.text for mark in marks.values() for line in mark.lines]
+    assert any("gemm [batch, 2]" in text for text in shown)
+    assert any(f"for {PLACES['layer/h']}" in text for text in shown)
+    step.draw(str(tmp_path / "schedule.dot"), level="schedule", fold=False)
+    assert (tmp_path / "schedule.dot").read_text(encoding="utf-8") == picture.source
 
 
 def test_every_array_that_an_entry_reads_comes_from_somewhere(step):
-    source = step.draw(level="schedule").source
-    edges = re.findall(r"^\t(\w+) -> (\w+)", source, re.M)
-    engine = step.program.engine()
-    alone = [all(base.value is not None for base in use.read) for use in engine.schedule.order]
-    reading = {f"e{i}" for i, constant in enumerate(alone) if not constant}
-    heads = {head for _, head in edges}
-    order = enumerate(engine.schedule.order)
-    assert {f"e{i}" for i, use in order if i and len(use.read) > 2} <= heads
-    assert heads - {f"o{k}" for k in range(9)} <= reading
-    nodes = set(re.findall(r"^\t(\w+) \[label", source, re.M))
-    assert {end for edge in edges for end in edge} <= nodes
+    scene = step.draw(level="schedule", fold=False).scene
+    heads = {head for _, head in scene.links}
+    for i, use in enumerate(step.program.engine().schedule.order):
+        if any(base.value is None for base in use.read):
+            assert f"#{i}" in heads
+    assert {end for ends in scene.links for end in ends} <= set(scene.marks)
 
 
-def test_many_entries_share_a_box_for_each_kernel(step, monkeypatch):
-    monkeypatch.setattr(schedule, "SINGLY", 1)
-    source = step.draw(level="schedule").source
-    boxes = re.findall(r"^\tg\d+ \[label=\"(?:kernel \d+|gemm): (\d+) entries", source, re.M)
-    profile = {row.kernel for _, _, row in profiled(step)}
-    assert len(boxes) == len(profile)
-    assert sum(map(int, boxes)) == len(step.program.engine().schedule.entries)
-    assert "layer/w[3, 2]" not in source
+def test_many_entries_share_the_box_of_their_node(step, monkeypatch):
+    monkeypatch.setattr(operations, "READABLE", 1)
+    marks = step.draw(level="schedule").scene.marks
+    assert any(key.startswith("for ") and "layer/h" in key for key in marks)
+    assert not any(key.startswith("#") for key in marks)
+
+
+def test_a_profile_warms_the_schedule(step):
+    profile = step.profile(step.graph.init(seed=0), data={"x": np.ones((1, 3))}, rounds=1)
+    marks = step.draw(level="schedule", heat=profile).scene.marks.values()
+    assert "heat3" in {mark.fill for mark in marks}
+    with pytest.raises(scg.CallError, match="heat of a schedule is a profile of this step"):
+        step.draw(level="schedule", heat={"loss": 1.0})
 
 
 def profiled(step):
@@ -107,7 +107,7 @@ def profiled(step):
 
 
 def test_wrong_levels_and_backends(step):
-    with pytest.raises(scg.CallError, match='level must be "surrogate" or "schedule"'):
+    with pytest.raises(scg.CallError, match="level must be one of"):
         step.draw(level="x")
     interpreted = scg.compile(declared(), scg.ScoreFunction(), backend="numpy")
     with pytest.raises(scg.CallError, match="only a compiled step has a schedule"):

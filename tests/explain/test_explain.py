@@ -91,7 +91,7 @@ def test_sums_written_in_a_loop_are_drawn_in_time():
     g.cost("loss", total)
     started = time.process_time()
     assert len(g.to_networkx().edges) == 6000
-    assert g.draw().source.count("->") == 6000
+    assert g.draw().source.count("->") == 8  # the middle is folded
     assert time.process_time() - started < 10
 
 

@@ -1,0 +1,44 @@
+"""The influence as a picture: which stochastic node is credited with which cost."""
+
+from __future__ import annotations
+
+from scg.compiler.analyse import Influence
+from scg.compiler.members import names
+from scg.draw.boxes import title
+from scg.draw.fold import folded
+from scg.draw.options import Options
+from scg.draw.scene import Link, Mark, Scene, Text
+from scg.ir.plate import ordered
+
+
+def influence_scene(influence: Influence, options: Options) -> Scene:
+    """The scene of an influence: an arrow says over which plates elements keep their own costs."""
+    scene = Scene(influence.graph.name)
+    kinds = {n.name or "": "stochastic" for n in influence.nodes}
+    kinds |= {cost.name: "cost" for cost in influence.costs}
+    for name, kind in kinds.items():
+        if not options.hides(name, kind):
+            scene.marks[name] = Mark(kind, [Text(title(name), "title")], (name,))
+    scene = folded(scene, options)
+    costs = {cost.name: cost for cost in influence.costs}
+    below = {
+        key: influence.costs.union(
+            influence.costs.only(costs[name]) for name in mark.members if name in costs
+        )
+        for key, mark in scene.marks.items()
+    }
+    for tail, mark in scene.marks.items():
+        nodes = [influence.graph.stochastic[n] for n in mark.members if n not in costs]
+        for reach in (reach for node in nodes for reach in influence.downstream[node]):
+            plates = names([plate.name for plate in ordered(reach.sep)])
+            new = Link(label=f"own {plates}" if plates else "")
+            if not reach.open:
+                new = Link(blocked=("stop",))
+            for head, members in below.items():
+                if members & reach.members and head != tail:
+                    ends = tail, head
+                    scene.links[ends] = scene.links[ends] | new if ends in scene.links else new
+    if options.notes:
+        text = "an arrow: the cost gives the node credit; “own batch”: each element its own"
+        scene.caption = [("muted", text), *scene.caption]
+    return scene

@@ -1,0 +1,100 @@
+"""Options of pictures, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from scg.errors import CallError
+
+_CHOICES = {
+    "direction": (None, "down", "right"),
+    "labels": ("names", "shapes", "formulas"),
+    "style": ("screen", "paper"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a picture is drawn.
+
+    Attributes
+    ----------
+    direction : {None, "down", "right"}
+        Where arrows point. By default down, and time, if there is any, runs to the right.
+    labels : {"names", "shapes", "formulas"}
+        Names and distributions; with shapes; or with what nodes compute and estimators estimate.
+    hide : str or sequence of str
+        Names, patterns such as ``"decoder*"``, or roles ("parameter", "data", ...) to leave out.
+        Arrows through hidden deterministic nodes remain.
+    fold : None, bool, str or sequence of str
+        Patterns of scopes that become one box each, or True for all outermost scopes. By default
+        parameters are folded by scope, and large graphs further; with False nothing is.
+    notes : bool or mapping
+        Whether nodes show their estimators and a legend is drawn; or other notes by name.
+    size : None, float, or (width, height)
+        Size in inches that the picture does not exceed.
+    style : {"screen", "paper"}
+        For screens, light or dark as the reader's system is; or for print.
+    heat : mapping or None
+        Numbers by name of a node, shown as warm colours; for a schedule, a profile of the step.
+    """
+
+    direction: str | None = None
+    labels: str = "names"
+    hide: str | Sequence[str] = ()
+    fold: bool | str | Sequence[str] | None = None
+    notes: bool | Mapping[str, str] = True
+    size: float | tuple[float, float] | None = None
+    style: str = "screen"
+    heat: Any = None
+
+    def __post_init__(self) -> None:
+        for name, known in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                expected = ", ".join(f'"{k}"' for k in known if k)
+                raise CallError(f"draw: {name} must be one of {expected}, got {value!r}")
+        for name in ("hide", "fold"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, (value,))
+            elif name == "hide" or not (isinstance(value, bool) or value is None):
+                several = value if isinstance(value, (tuple, list, set, frozenset)) else (value,)
+                if wrong := [item for item in several if not isinstance(item, str)]:
+                    raise CallError(f"draw: {name} takes names or patterns, got {wrong[0]!r}")
+        sizes = self.size if isinstance(self.size, (tuple, list)) else (self.size,)
+        numbers = all(isinstance(n, (int, float)) and 0 < n < 1e4 for n in sizes)
+        if self.size is not None and not (numbers and len(sizes) <= 2):
+            raise CallError(
+                f"draw: size is a width in inches or (width, height), got {self.size!r}"
+            )
+        if not isinstance(self.notes, (bool, Mapping)):
+            raise CallError(
+                f"draw: notes are True, False or texts by name of a node, got {self.notes!r}"
+            )
+
+    def hides(self, name: str, role: str) -> bool:
+        """Whether a node is left out."""
+        return any(matches(name, pattern) or pattern == role for pattern in self.hide)
+
+    def folds(self, scope: str) -> bool:
+        """Whether a scope is one box by the user's wish."""
+        if self.fold is None or isinstance(self.fold, bool):
+            return self.fold is True and "/" not in scope
+        return any(matches(scope, pattern.rstrip("/")) for pattern in self.fold)
+
+    @property
+    def inches(self) -> str:
+        """The size as DOT writes it."""
+        if self.size is None:
+            return ""
+        pair = self.size if isinstance(self.size, (tuple, list)) else (self.size, 1e3)
+        return ",".join(f"{n:g}" for n in pair)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name is a pattern, or fits it; brackets in a name are no pattern."""
+    return name == pattern or fnmatchcase(name, pattern.replace("[", "[[]"))

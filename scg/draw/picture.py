@@ -1,0 +1,60 @@
+"""Pictures of the products of the pipeline, by level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import Any
+
+from scg.compiler.surrogate import Surrogate
+from scg.draw.dot import written
+from scg.draw.graph import graph_scene
+from scg.draw.influence import influence_scene
+from scg.draw.operations import program_scene, schedule_scene
+from scg.draw.options import Options
+from scg.draw.render import Picture
+from scg.draw.scene import Scene
+from scg.draw.surrogate import surrogate_scene
+from scg.engine.program import Program
+from scg.errors import CallError
+from scg.graph.core import CoreGraph
+
+Path = str | PathLike[str] | None
+
+#: The scene of each product of a step.
+LEVELS: Mapping[str, Callable[[Surrogate, Program, Options], Scene]] = {
+    "graph": lambda s, p, options: graph_scene(s.graph, None, options),
+    "influence": lambda s, p, options: influence_scene(s.influence, options),
+    "plan": lambda s, p, options: graph_scene(s.graph, s.plan, options),
+    "surrogate": lambda s, p, options: surrogate_scene(s, options),
+    "program": lambda s, p, options: program_scene(p, options),
+    "schedule": lambda s, p, options: schedule_scene(p, options),
+}
+
+
+def draw_graph(graph: CoreGraph, options: Options, path: Path = None) -> Picture:
+    """Draw a declared graph."""
+    return _finished(graph_scene(graph, None, options), options, path)
+
+
+def draw_step(
+    level: str, surrogate: Surrogate, program: Program, options: Options, path: Path = None
+) -> Picture:
+    """Draw a product of a step."""
+    if level not in LEVELS:
+        raise CallError(f"draw: level must be one of {', '.join(LEVELS)}, got {level!r}")
+    return _finished(LEVELS[level](surrogate, program, options), options, path)
+
+
+def _finished(scene: Scene, options: Options, path: Path) -> Picture:
+    """A scene as a picture, saved if a path is given."""
+    picture = Picture(written(scene, options), scene, options.style)
+    if path is not None:
+        picture.save(path)
+    return picture
+
+
+def draw_plan(plan: Any, options: Options | None = None) -> Picture:
+    """Draw the declared graph with the estimator of each node and the flow of credit."""
+    options = options or Options()
+    return _finished(graph_scene(plan.influence.graph, plan, options), options, None)

@@ -1,0 +1,125 @@
+"""Pictures of the other products: surrogate, influence, program and schedule."""
+
+import numpy as np
+import pytest
+
+import scg
+from scg.models.vae import gaussian_vae
+from tests.draw.pictures import coloured, groups, texts
+from tests.draw.test_fold import chain
+
+
+def compiled(g, estimator=None):
+    return scg.compile(g, estimator, backend="numpy")
+
+
+def surrogate(g, estimator=None):
+    return compiled(g, estimator).draw(level="surrogate")
+
+
+def test_the_surrogate_of_a_score_is_the_log_probability_times_its_cost():
+    g = scg.Graph()
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.2)))
+    g.cost("loss", (b - 0.4) ** 2)
+    picture = surrogate(g, scg.ScoreFunction())
+    assert coloured(picture) == dict.fromkeys(
+        [("t", "ℓ(b)"), ("ℓ(b)", "⊠ loss"), ("⊠ loss", "S")], "derivative"
+    )
+    plain = set(picture.scene.links) - set(coloured(picture))
+    assert plain == {("b", "ℓ(b)"), ("b", "loss"), ("loss", "⊠ loss")}
+    assert "⊠(ℓ(b)) · loss" in texts(picture)
+    kinds = {key: mark.kind for key, mark in picture.scene.marks.items()}
+    assert (kinds["b"], kinds["ℓ(b)"], kinds["S"]) == ("sample", "deterministic", "cost")
+    assert {group.get("data-node") for group in groups(picture, "node")} >= {"b", "t", "loss"}
+
+
+def test_costs_are_multiplied_by_what_influences_them_alone():
+    g = scg.Graph()
+    t = g.parameter("t", 0.2)
+    a = g.sample("a", scg.Bernoulli(logits=t))
+    b = g.sample("b", scg.Bernoulli(logits=t * a))
+    g.cost("first", a * 1.0)
+    g.cost("second", b * t)
+    found = coloured(surrogate(g, scg.ScoreFunction()))
+    assert {tail for tail, head in found if head == "⊠ first"} == {"ℓ(a)"}
+    assert {tail for tail, head in found if head == "⊠ second"} == {"ℓ(a)", "ℓ(b)", "second"}
+    assert ("t", "second") in found
+
+
+def test_a_pathwise_sample_is_a_function_and_its_cost_the_surrogate():
+    g = scg.Graph()
+    z = g.sample("z", scg.Normal(g.parameter("m", 0.2), 1.0))
+    g.cost("loss", z**2)
+    picture = surrogate(g)
+    assert set(coloured(picture)) == {("m", "z"), ("z", "loss"), ("loss", "S")}
+    assert picture.scene.marks["z"].kind == "deterministic"
+
+
+def test_terms_of_control_variates_and_of_weights():
+    g = scg.Graph()
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.2)))
+    g.cost("loss", (b - 0.4) ** 2)
+    found = surrogate(g, scg.MuProp()).scene.links
+    assert ("ℓ(b)", "t(b)") in found and found["t", "t(b)"].kinds  # the mean's correction
+    assert not found["loss", "t(b)"].kinds
+    loo = surrogate(g, scg.LeaveOneOut(samples=3)).scene.links
+    assert ("ℓ(b)", "t(b)") in loo and ("t", "t(b)") not in loo
+    exact = coloured(surrogate(g, scg.Enumeration()))
+    assert set(exact) == {("t", "w(b)"), ("w(b)", "⊠ loss"), ("⊠ loss", "S")}
+    along = coloured(surrogate(g, scg.RAM()))
+    assert set(along) == {("t", "t(b)"), ("t(b)", "S")} | ({("loss", "S")} & set(along))
+
+
+def test_the_surrogate_folds():
+    marks = surrogate(chain(60), scg.ScoreFunction()).scene.marks
+    assert {"ℓ(h[2..58])", "⊠ c[2..58]", "c[2..58]", "h[2..58]"} <= set(marks)
+    assert len(marks) < 25
+
+
+def test_influence():
+    g = scg.Graph()
+    p = scg.Plate("batch", length=2)
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.2)), plates=p)
+    g.cost("own", a * 1.0)
+    b = g.sample("b", scg.Bernoulli(logits=a))
+    g.cost("late", b + scg.stop_gradient(a))
+    with pytest.warns(scg.StopWarning):
+        links = compiled(g, scg.ScoreFunction()).draw(level="influence").scene.links
+    assert {ends: link.label for ends, link in links.items()} == {
+        ("a", "own"): "own batch",
+        ("a", "late"): "own batch",
+        ("b", "late"): "own batch",
+    }
+    long = compiled(chain(60), scg.ScoreFunction()).draw(level="influence").scene.links
+    assert ("h[2..58]", "c[59]") in long and ("h[59]", "c[2..58]") not in long
+
+
+def test_an_influence_that_is_stopped():
+    g = scg.Graph()
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.2)))
+    g.cost("loss", scg.stop_gradient(a) * 1.0)
+    links = compiled(g, scg.ScoreFunction()).draw(level="influence").scene.links
+    assert links["a", "loss"].blocked == ("stop",)
+
+
+def test_a_program_has_every_operation_or_folds_by_node():
+    g = scg.Graph()
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.2)))
+    g.cost("loss", b * 2.0)
+    step = compiled(g, scg.ScoreFunction())
+    marks = step.draw(level="program").scene.marks
+    assert len([m for m in marks.values() if m.kind == "loop"]) == len(step.program)
+    assert {"t", "b/u"} <= set(marks)
+    step = compiled(gaussian_vae(np.full(4, 0.5)))
+    picture = step.draw(level="program")
+    assert len(picture.scene.marks) <= 30
+    assert f"{len(step.program)} operations in" in " ".join(texts(picture))
+
+
+def test_levels_and_backends():
+    step = compiled(chain(3), scg.ScoreFunction())
+    with pytest.raises(scg.CallError, match="level must be one of graph, influence, plan"):
+        step.draw(level="x")
+    with pytest.raises(scg.CallError, match="only a compiled step has a schedule"):
+        step.draw(level="schedule")
+    assert step.draw(level="graph").source == step.graph.draw().source
