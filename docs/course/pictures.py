@@ -1,0 +1,150 @@
+"""Draw the pictures of the lessons from curves.json.
+
+    python docs/course/pictures.py [PICTURE ...]     all, or some
+
+Lines differ in colour (blue, vermilion and green of Okabe and Ito's palette, and a purple, for all
+kinds of colour vision) and in dashes. The pictures follow the reader's light or dark screen.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from course import curves, toys
+
+mpl.use("Agg")
+mpl.rcParams |= {
+    "svg.hashsalt": "scg", "svg.fonttype": "none", "font.size": 10, "font.family": "sans-serif",
+    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
+    "legend.fontsize": 9,
+}  # fmt: skip
+import matplotlib.pyplot as plt  # noqa: E402 - after the choice of its backend
+
+FOLDER = Path(__file__).parent / "pictures"
+INK, PAPER = "#222222", "#ffffff"
+STYLES = [("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#aa3377", ":")]
+#: On a dark screen: paper and ink change places, and dark colours are lightened.
+DARK = {INK: "#e4e4e4", PAPER: "#131416", "#0072b2": "#56b4e9", "#aa3377": "#e590c0"}
+for name in ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"):
+    mpl.rcParams[name] = INK
+LOG = {"score", "grid", "target", "credit", "tau"}
+#: Values of x that a line marks, with a label.
+P = 1 / (1 + np.exp(-toys.THETA))
+MARKS = {
+    "parabola": [
+        ((1 - P) * (1 - toys.TARGET) ** 2 + P * toys.TARGET**2, "best"),
+        (P * (1 - toys.TARGET) ** 2 + (1 - P) * toys.TARGET**2, "E[f]"),
+    ]
+}
+
+
+def draw(name: str, panels: list[dict[str, Any]]) -> Any:
+    """Figure with the panels of a picture, three in a row at most."""
+    rows = -(-len(panels) // 3)
+    columns = -(-len(panels) // rows)
+    size = (5.4 if columns == 1 else 3.7 * columns, 3.1 * rows)
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    for i, (axes, panel) in enumerate(zip(grid.flat, panels, strict=True)):
+        for (color, dashes), (label, values) in zip(STYLES, panel["curves"].items(), strict=False):
+            axes.plot(panel["x"], values, dashes, color=color, lw=1.8, label=label)
+        if name in LOG:
+            axes.set_yscale("log")
+        if (min(panel["x"]) > 0 and max(panel["x"]) / min(panel["x"]) > 50) or name == "tau":
+            axes.set_xscale("log")
+        for x, label in MARKS.get(name, []) if i == 0 else []:
+            axes.axvline(x, color=INK, lw=0.8)
+            right = label != "best"
+            axes.annotate(label, (x, 0.97), xycoords=("data", "axes fraction"), va="top",
+                          ha="left" if right else "right", xytext=(3 if right else -3, 0),
+                          textcoords="offset points")  # fmt: skip
+        axes.set_xlabel(panel["label"])
+        axes.set_ylabel(panel.get("ylabel", "variance"))
+        if all(isinstance(x, int) for x in panel["x"]) and len(panel["x"]) < 10:
+            axes.set_xticks(panel["x"])
+        top = max(max(values) for values in panel["curves"].values())
+        if name in LOG:
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], 1e-6 * top))
+        if len(panel["curves"]) > 1 and rows == 1:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=-(-2 // columns))
+    if rows > 1:
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+    return figure
+
+
+def tangent() -> Any:
+    """The cost of the coin as a function of a real x, its tangent at the mean, its residuals."""
+    figure, axes = plt.subplots(figsize=(5.4, 3.1), layout="constrained")
+    x = np.linspace(-0.1, 1.1, 61)
+    cost = lambda x: (x - toys.TARGET) ** 2  # noqa: E731
+    line = lambda x: cost(P) + 2 * (P - toys.TARGET) * (x - P)  # noqa: E731
+    axes.plot(x, cost(x), STYLES[0][1], color=STYLES[0][0], lw=1.8, label="cost f(x)")
+    axes.plot(x, line(x), STYLES[1][1], color=STYLES[1][0], lw=1.8, label="tangent at p")
+    for b in (0, 1):
+        axes.plot([b, b], [line(b), cost(b)], STYLES[2][1], color=STYLES[2][0], lw=2.4,
+                  label=None if b else "residual f(b) − tangent")  # fmt: skip
+        axes.plot([b], [cost(b)], "o", color=INK, ms=5)
+    axes.plot([P], [cost(P)], "s", color=INK, ms=5)
+    axes.set_xlabel("x; the coin takes 0 and 1, the square marks its mean p = 0.599")
+    axes.set_ylabel("cost")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    return figure
+
+
+def simplex() -> Any:
+    """Relaxed samples of three classes at three temperatures, on the same noise."""
+    figure, grid = plt.subplots(1, 3, figsize=(9.3, 3.1), layout="constrained")
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
+    noise = -np.log(-np.log(np.random.default_rng(0).random((250, 3))))
+    logits = np.log([0.5, 0.3, 0.2])
+    for axes, tau in zip(grid, (2.0, 0.5, 0.1), strict=True):
+        z = (logits + noise) / tau
+        weights = np.exp(z - z.max(axis=1, keepdims=True))
+        points = weights / weights.sum(axis=1, keepdims=True) @ corners
+        axes.plot(*corners[[0, 1, 2, 0]].T, color=INK, lw=1)
+        axes.plot(*points.T, "o", color=STYLES[0][0], ms=2.5)
+        for corner, label, down in zip(corners, "123", (True, True, False), strict=True):
+            axes.annotate(label, corner, ha="center", va="top" if down else "bottom",
+                          xytext=(0, -5 if down else 5), textcoords="offset points")  # fmt: skip
+        axes.set_title(f"τ = {tau:g}", fontsize=10, pad=14)
+        axes.set_aspect("equal")
+        axes.axis("off")
+    return figure
+
+
+OWN: dict[str, Callable[[], Any]] = {"tangent": tangent, "simplex": simplex}
+
+
+def screen(svg: str) -> str:
+    """Follow the colour scheme of the reader's screen."""
+    rules = "".join(
+        f'[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
+        for light, dark in DARK.items()
+        for kind in ("fill", "stroke")
+    )
+    style = (
+        f"svg{{background:{PAPER}}}text{{fill:{INK}}}@media(prefers-color-scheme:dark){{"
+        f"svg{{background:{DARK[PAPER]}}}text{{fill:{DARK[INK]}!important}}{rules}}}"
+    )
+    head, rest = svg.split("<defs>", 1)
+    return f"{head}<style>{style}</style>\n<defs>{rest}"
+
+
+def main() -> None:
+    """Draw to svg files."""
+    FOLDER.mkdir(exist_ok=True)
+    known = json.loads(curves.FILE.read_text(encoding="utf-8"))
+    for name in sys.argv[1:] or [*known, *OWN]:
+        figure = OWN[name]() if name in OWN else draw(name, known[name])
+        path = FOLDER / f"{name}.svg"
+        figure.savefig(path, metadata={"Date": None}, transparent=True)
+        plt.close(figure)
+        path.write_text(screen(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

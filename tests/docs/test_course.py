@@ -1,0 +1,154 @@
+"""The course: surrogates of five graphs, sampled variances, pictures and the parts of lessons."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from course import curves, toys
+from scipy import stats
+from scipy.special import expit, logit
+
+import scg
+
+FOLDER = Path(curves.__file__).parent
+LESSONS = sorted(FOLDER.glob("[01]*.md"))
+KNOWN = json.loads(curves.FILE.read_text(encoding="utf-8"))
+T, THETAS = toys.TARGET, curves.THETAS
+
+
+# --- a million draws ------------------------------------------------------------------------------
+#: Points of curves with the estimators that they are of: picture, curve, panel, position.
+DRAWN = {
+    ("score", "variance", 0, 20): (toys.coin, scg.ScoreFunction(), {"theta": THETAS[20]}),
+    ("parabola", "leave-one-out, K = 2", 1, 8): (
+        toys.coin, scg.LeaveOneOut(2), {"theta": THETAS[8]},
+    ),
+    ("depth", "MuProp, single pass", 1, 6): (lambda: toys.chain(7), scg.MuProp(), curves.HERE),
+    ("depth", "MuProp, rollout", 1, 2): (
+        lambda: toys.chain(3), scg.MuProp(mean_field="rollout"), curves.HERE,
+    ),
+    ("credit", "cost to go", 0, 3): (
+        lambda: toys.chain(4, "each"), scg.ScoreFunction(), curves.HERE,
+    ),
+    ("sharing", "local expectation", 1, 25): (
+        lambda: toys.match(True), scg.RAM(), {"theta": THETAS[25]},
+    ),
+    ("antithetic", "ARMS, K = 4", 0, 10): (
+        toys.coin, scg.ARMS(4), {"theta": logit(curves.PROBS[10])},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("point", DRAWN, ids=lambda p: f"{p[0]}-{p[1]}")
+def test_a_million_draws(point):
+    """Variances of 20 batches: their mean against the exact one, by a t-test at 1e-8 each."""
+    picture, name, panel, position = point
+    graph, estimator, params = DRAWN[point]
+    step = scg.compile(graph(), estimator)
+    outs = [step(params, seed=(7, batch), runs=50_000) for batch in range(20)]
+    found = np.array([out.stderr["theta"] ** 2 * out.runs for out in outs])
+    exact = KNOWN[picture][panel]["curves"][name][position]
+    t = (found.mean() - exact) / (found.std(ddof=1) / np.sqrt(20))
+    assert abs(t) < stats.t.isf(0.5e-8, 19)
+    assert found.std(ddof=1) / np.sqrt(20) < 0.01 * found.mean()  # it would see 10 %
+
+
+# --- Schulman's graphs ----------------------------------------------------------------------------
+def one():
+    g = scg.Graph("1")
+    y = g.sample("y", scg.Bernoulli(logits=np.tanh(g.parameter("theta", 0.4))))
+    g.cost("f", (y - T) ** 2)
+    return g
+
+
+def two():
+    g = scg.Graph("2")
+    x = g.sample("x", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+    g.cost("f", (2.0 * x - 0.3 - T) ** 2)
+    return g
+
+
+def three():
+    g = scg.Graph("3")
+    x = g.sample("x", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
+    y = g.sample("y", scg.Bernoulli(logits=2.0 * x - 1.0))
+    g.cost("f", (y - T) ** 2)
+    return g
+
+
+def four():
+    g = scg.Graph("4")
+    theta = g.parameter("theta", 0.4)
+    g.cost("f", (g.sample("x", scg.Bernoulli(logits=theta)) - np.tanh(theta)) ** 2)
+    return g
+
+
+def five():
+    g = scg.Graph("5")
+    theta = g.parameter("theta", 0.4)
+    x1 = g.sample("x1", scg.Bernoulli(logits=theta))
+    x2 = g.sample("x2", scg.Bernoulli(logits=theta + 2.0 * (x1 - 0.5)))
+    g.cost("f1", (x1 - T) ** 2)
+    g.cost("f2", (x2 - T) ** 2)
+    return g
+
+
+def first(b, h=0.4):
+    """Score of a coin with the logit h."""
+    return b - expit(h)
+
+
+SLOPE = 1 - np.tanh(0.4) ** 2
+FORMULAS = {
+    one: lambda y: SLOPE * first(y, np.tanh(0.4)) * (y - T) ** 2,
+    two: lambda x: first(x) * (2 * x - 0.3 - T) ** 2,
+    three: lambda x, y: first(x) * (y - T) ** 2,
+    four: lambda x: first(x) * (x - np.tanh(0.4)) ** 2 - 2 * (x - np.tanh(0.4)) * SLOPE,
+    five: lambda x1, x2: (
+        first(x1) * ((x1 - T) ** 2 + (x2 - T) ** 2)
+        + first(x2, 0.4 + 2.0 * (x1 - 0.5)) * (x2 - T) ** 2
+    ),
+}
+
+
+@pytest.mark.parametrize("graph", FORMULAS, ids=lambda f: f.__name__)
+def test_surrogates_are_schulmans_formulas(graph):
+    """Outcome by outcome: a coin is 1 where its uniform lies below p."""
+    step, formula = scg.compile(graph(), scg.ScoreFunction()), FORMULAS[graph]
+    leaves = step.noise(seed=0, runs=1)
+    for b in itertools.product((0, 1), repeat=len(leaves)):
+        ends = [1e-9 if x else 1 - 1e-9 for x in b]
+        pairs = zip(leaves.items(), ends, strict=True)
+        noise = {name: np.full_like(leaf, end) for (name, leaf), end in pairs}
+        coins = dict(zip((name.partition("/")[0] for name in leaves), b, strict=True))
+        found = step({"theta": 0.4}, noise=noise).grads["theta"]
+        np.testing.assert_allclose(found, formula(**coins), rtol=1e-12)
+
+
+def test_each_picture_is_shown_and_described():
+    images = re.compile(r"!\[(.*?)\]\(pictures/(\w+)\.svg\)")
+    found = [pair for lesson in LESSONS for pair in images.findall(lesson.read_text("utf-8"))]
+    shown = {name: text for text, name in found}
+    files = {path.stem for path in (FOLDER / "pictures").glob("*.svg")}
+    assert set(shown) == files == {*curves.PICTURES, "tangent", "simplex"} == {*KNOWN} | {
+        "tangent", "simplex",
+    }  # fmt: skip
+    assert all(len(text) > 80 and re.search(r"\d", text) for text in shown.values())
+    for name in files:
+        svg = (FOLDER / "pictures" / f"{name}.svg").read_text("utf-8")
+        assert "prefers-color-scheme:dark" in svg
+        assert "<image" not in svg
+
+
+def test_each_lesson_has_its_parts():
+    assert len(LESSONS) == 10
+    for lesson in LESSONS:
+        text = lesson.read_text("utf-8")
+        parts = re.findall(r"^## (.*)$", text, re.M)
+        assert parts == ["Derivation", "Curves", "A classic mistake", "Exercise", "Read on"], lesson
+        assert text.count("<summary>Solution</summary>") == 1
+        assert re.search(r"^not yet: ", text, re.M)
+        assert re.search(r"^right: ", text, re.M)
