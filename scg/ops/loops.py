@@ -8,9 +8,9 @@ from typing import Any
 from scg.ir.expr import Expr
 from scg.ir.operation import Operation
 from scg.ir.plate import Plate, ordered
-from scg.ir.walk import topological
+from scg.ir.walk import rewrite, topological
 from scg.ops.base import broadcast
-from scg.ops.body import Body, Border, Exprs, below, fitted, outside, weighty
+from scg.ops.body import Body, Border, Exprs, below, fitted, outside, place, weighty
 from scg.ops.reductions import expand
 
 
@@ -25,6 +25,7 @@ def scanned(
 ) -> tuple[Exprs, Exprs]:
     """Last carries and stacked outputs of a body that runs over a plate."""
     args, body = fitted((*init, *xs, *constants), body, over)
+    body, args = _narrowed(body, args, over)
     looped, own, inner = _lean(body, args, over)
     attrs: dict[str, Any] = {"body": replace(inner, outputs=()), "over": over, "reverse": reverse}
     graph = body.results[0].graph
@@ -50,24 +51,37 @@ def on(expr: Expr, over: Plate) -> Expr:
     return expand(expr, ordered((*expr.plates, over)), expr.shape)
 
 
+def _narrowed(body: Body, args: Exprs, over: Plate) -> tuple[Body, Exprs]:
+    """A body that repeats arguments where they are used, and holds constants."""
+    cut = len(body.carry)
+    env: dict[Expr, Expr] = {x: x for x in body.places}
+    steps, constants = {}, {}
+    for x, arg in zip(body.places[cut:], args[cut:], strict=True):
+        inner = arg.args[0] if arg.op is broadcast else arg
+        if inner is not arg and over in inner.plates:  # a step's slices differ
+            inner = arg
+        if inner.value is None:
+            here = x if inner is arg else place(x.graph, inner)
+            (steps if over in inner.plates else constants)[here] = inner
+            inner = here
+        env[x] = expand(inner, x.plates, x.shape)
+    rewrite(topological(body.results, known=env), env)
+    new, outputs = (tuple(env[e] for e in group) for group in (body.new, body.outputs))
+    args = (*args[:cut], *steps.values(), *constants.values())
+    return Body(body.carry, tuple(steps), tuple(constants), new, outputs), args
+
+
 def _lean(body: Body, args: Exprs, over: Plate) -> tuple[set[Expr], Exprs, Body]:
     """The results that depend on a carry, and a loop of them that repeats no work of others."""
     order = topological(body.results)
     looped = below(order, body.carry)
-    arg_of = dict(zip(body.places, args, strict=True))
-    alike = set()  # steps whose slices are all equal
-    for step in body.steps:
-        arg = arg_of[step]
-        if arg.op is broadcast and over not in arg.args[0].plates:
-            alike.add(step)
-            arg_of[step] = expand(arg.args[0], step.plates, step.shape)
-    stepwise = below(order, (step for step in body.steps if step not in alike))
+    stepwise = below(order, body.steps)
     heavy = weighty(order, {*body.places})
     roots = (*body.new, *(expr for expr in body.outputs if expr in looped))
     border = Border(roots, body.carry, lambda e: e in heavy or e not in stepwise)
     outer: dict[bool, dict[Expr, Expr]] = {False: {}, True: {}}
     for expr, here in border.places.items():
-        outer[expr in stepwise][here] = outside(expr, arg_of, arg_of.values())
+        outer[expr in stepwise][here] = outside(expr, body.places, args)
     every = border.rewritten(body.carry)
     cut = len(body.new)
     steps, constants = tuple(outer[True]), tuple(outer[False])

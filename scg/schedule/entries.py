@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scg.ir.expr import Expr
 from scg.ir.plate import Plates
 from scg.schedule.products import Product
+from scg.schedule.steps import Steps
 from scg.schedule.views import View
 
 
@@ -77,6 +78,21 @@ class Gemm:
 
 
 @dataclass(eq=False)
+class Repeat:
+    """A loop over the elements of a plate, in which the entries of a body run."""
+
+    exprs: tuple[Expr, ...]  # results
+    steps: Steps
+    operands: dict[Expr, Expr]  # the arrays that its arguments are whole views of, by placeholder
+    schedule: Any = None  # of the body, whose outputs have arrays of their own
+
+    @property
+    def expr(self) -> Expr:
+        """The first result."""
+        return self.exprs[0]
+
+
+@dataclass(eq=False)
 class Fallback:
     """A user's op, or a loop with one, which Python computes."""
 
@@ -88,7 +104,7 @@ class Fallback:
         return self.exprs[0]
 
 
-Entry = Loop | Gemm | Fallback
+Entry = Loop | Gemm | Repeat | Fallback
 
 
 class Uses(NamedTuple):
@@ -103,5 +119,7 @@ def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
     if isinstance(entry, Loop):
         written = dict.fromkeys(item.to.base for item in entry.stored)
         return Uses(tuple(dict.fromkeys(entry.loaded())), tuple(written))
+    if isinstance(entry, Repeat):
+        return Uses(tuple(dict.fromkeys(entry.operands.values())), entry.exprs)
     read = dict.fromkeys(views[arg].base for expr in entry.exprs for arg in expr.args)
     return Uses(tuple(read), entry.exprs)

@@ -19,8 +19,19 @@ from scg.ir.walk import together, topological
 from scg.ops.linalg import contract
 from scg.ops.reductions import REDUCTIONS
 from scg.ops.shape import concatenate
-from scg.schedule.entries import Axes, Entry, Fallback, Gemm, Item, Loop, Space, uses
+from scg.schedule.entries import (
+    Axes,
+    Entry,
+    Fallback,
+    Gemm,
+    Item,
+    Loop,
+    Repeat,
+    Space,
+    uses,
+)
 from scg.schedule.products import matrix_product
+from scg.schedule.steps import Steps
 from scg.schedule.views import View, contiguous, row_operands
 
 #: Statements of one loop nest; compile time grows faster than linearly with them.
@@ -109,7 +120,8 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
             after = 1 + max((level.get(views[arg].base, -1) for arg in expr.args), default=-1)
             results = results_of[expr]
             level |= dict.fromkeys(results, after)
-            others.append((after, i, _product(expr, views) or Fallback(results)))
+            made_by = _repeat(results, views) or _product(expr, views) or Fallback(results)
+            others.append((after, i, made_by))
         if items is None:
             continue
         made[expr] = items
@@ -136,6 +148,15 @@ def _product(expr: Expr, views: Mapping[Expr, View]) -> Gemm | None:
     lengths |= dict(zip(expr.attrs["right"], b.shape, strict=True))
     operands = (views[a].base, views[b].base)
     return None if product is None else Gemm(expr, product, lengths, operands)
+
+
+def _repeat(results: tuple[Expr, ...], views: Mapping[Expr, View]) -> Repeat | None:
+    """The loop of some results, whose arguments `lower` made contiguous."""
+    if results[0].op.loop is None:
+        return None
+    steps = Steps(results)
+    args = {**steps.begin, **steps.sliced, **steps.constants}
+    return Repeat(results, steps, {x: views[arg].base for x, arg in args.items()})
 
 
 def _place(item: Item, made: Mapping[Expr, list[Item]], level: Mapping[Expr, int]) -> None:

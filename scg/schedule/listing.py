@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any
 
 from scg.ir.expr import Expr
-from scg.schedule.entries import Entry, Gemm, Loop, Uses
+from scg.schedule.entries import Entry, Fallback, Gemm, Loop, Repeat, Uses
+
+_KERNELS = {Gemm: "gemm", Repeat: "loop", Fallback: "NumPy"}
+_NONE: Mapping[Any, None] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -21,37 +24,52 @@ class Line:
     reads: str
     writes: str
     origins: tuple[str, ...]
+    inner: tuple[Line, ...] = ()  # of a loop: the entries of a step
 
     def __str__(self) -> str:
         lines = (f"{self.reads} -> {self.writes}", f"for {', '.join(self.origins)}")
-        return "".join(
-            [f"{self.kernel:<9} {self.space:<24} {self.ops}", *(f"\n{'':>16}{x}" for x in lines)]
-        )
+        own = [f"{self.kernel:<9} {self.space:<24} {self.ops}", *(f"{'':>16}{x}" for x in lines)]
+        inside = [f"{'':>10}{x}" for line in self.inner for x in str(line).splitlines()]
+        return "\n".join([*own, *inside])
 
 
 def listing(
-    entries: Sequence[Entry], order: Sequence[Uses], sources: Sequence[str | None] = ()
+    entries: Sequence[Entry], order: Sequence[Uses], sources: Mapping[Entry, str | None] = _NONE
 ) -> list[Line]:
-    """Lines of the entries in order; loops that share a kernel show its number."""
-    number: dict[Any, int] = {}
-    names: dict[Expr, str] = {}
+    """Lines of the entries in order; loops of one source show the number of their kernel."""
+    return _listing(entries, order, sources, {}, {})
+
+
+def _listing(
+    entries: Sequence[Entry],
+    order: Sequence[Uses],
+    sources: Mapping[Entry, str | None],
+    number: dict[Any, int],
+    names: dict[Expr, str],
+) -> list[Line]:
     out = []
-    for entry, use, source in zip_longest(entries, order, sources):
+    for entry, use in zip(entries, order, strict=True):
+        inner: tuple[Line, ...] = ()
         if isinstance(entry, Loop):
-            kernel = f"kernel {number.setdefault(source or entry, len(number))}"
+            kernel = f"kernel {number.setdefault(sources.get(entry) or entry, len(number))}"
             ops = " ".join(item.expr.op.name for item in entry.items)
             where = [p.name for p in entry.space.plates] + [str(n) for n in entry.space.lengths]
             space = f"[{', '.join(where)}]"
             built = [item.expr for item in entry.items]
         else:
-            kernel = "gemm" if isinstance(entry, Gemm) else "NumPy"
+            kernel = _KERNELS[type(entry)]
             space = _shape(entry.expr)
             ops = entry.expr.op.name
             built = [entry.expr]
         reads = ", ".join(name_of(base, names) for base in use.read)
         writes = ", ".join(name_of(base, names) for base in use.written)
+        if isinstance(entry, Repeat):
+            steps, body = entry.steps, entry.schedule
+            space = f"[{steps.over.name}{' in reverse' if steps.reverse else ''}]"
+            own: dict[Expr, str] = {}
+            inner = tuple(_listing(body.entries, body.order, sources, number, own))
         origins = dict.fromkeys(str(expr.origin) for expr in built if expr.origin.name)
-        out.append(Line(kernel, space, ops, reads, writes, tuple(origins)))
+        out.append(Line(kernel, space, ops, reads, writes, tuple(origins), inner))
     return out
 
 
@@ -65,7 +83,8 @@ def name_of(base: Expr, names: dict[Expr, str]) -> str:
         if base.value is not None and base.value.size == 1:
             names[base] = str(base.value.item())
         else:
-            plate = base.attrs.get("plate")
+            plate, place = base.attrs.get("plate"), base.attrs.get("place")
+            own = None if place is None else f"argument {place}"
             size = f"size of {plate.name}" if plate is not None else None
-            names[base] = (base.name or size or f"%{len(names)}") + _shape(base)
+            names[base] = (base.name or size or own or f"%{len(names)}") + _shape(base)
     return names[base]

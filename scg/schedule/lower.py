@@ -30,6 +30,7 @@ from scg.ops.elementwise import (
 from scg.ops.linalg import contract
 from scg.ops.powers import _power, times_power
 from scg.ops.reductions import REDUCTIONS, keep, log_of_sum, shift
+from scg.ops.scan import scan_op
 from scg.ops.shape import reshape, transpose
 from scg.schedule.products import matrix_product
 from scg.schedule.rewritten import RULES, expanded
@@ -184,7 +185,24 @@ def _by_elements(e: Expr, views: dict[Expr, View]) -> Expr:
     return _sum(product, axes=axes, over=over) if axes or over else product
 
 
+def _lower_scan(e: Expr, views: dict[Expr, View]) -> Expr:
+    args = tuple(x if is_whole(views[x], x) else copy(x) for x in e.args)
+    return e.op.build(e.graph, args, e.attrs)
+
+
+def owned(outputs: Mapping[Any, Expr], views: dict[Expr, View]) -> dict[Any, Expr]:
+    """Lowered outputs that each have an array of their own, which some entry writes."""
+    found: dict[Expr, Any] = {}
+    for key, expr in outputs.items():
+        while expr in found or not expr.args or views[expr].base is not expr:
+            expr = copy(expr)
+            _look(expr, views)
+        found[expr] = key
+    return {key: expr for expr, key in found.items()}
+
+
 _RULES: dict[Any, Any] = RULES | {
+    scan_op: _lower_scan,
     _power: _lower_power,
     times_power: _lower_times_power,
     _sum: _lower_sum,

@@ -10,10 +10,10 @@ import numpy as np
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, SIZED
 from scg.ir.walk import everywhere, topological
-from scg.schedule.entries import Entry, Fallback, Loop, uses
+from scg.schedule.entries import Entry, Fallback, Loop, Repeat, uses
 from scg.schedule.fuse import fuse
 from scg.schedule.listing import listing
-from scg.schedule.lower import lower
+from scg.schedule.lower import lower, owned
 from scg.schedule.order import order
 from scg.schedule.sources import sources
 from scg.schedule.stack import stack
@@ -22,7 +22,8 @@ from scg.schedule.stack import stack
 class Schedule:
     """A lowered program: entries in the order in which they run; ``print`` it.
 
-    Without `products`, because the engine has no matrix products, contractions are loops.
+    Without `products`, because the engine has no matrix products, contractions are loops. If
+    `apart`, each output has an array of its own.
 
     Attributes
     ----------
@@ -38,11 +39,20 @@ class Schedule:
         Names of the users' ops, which Python computes.
     """
 
-    def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64, products: bool = True):
+    def __init__(
+        self,
+        outputs: Mapping[Any, Expr],
+        dtype: Any = np.float64,
+        products: bool = True,
+        apart: bool = False,
+    ):
         self.dtype = np.dtype(dtype)
         self.declared = dict(outputs)
         self.outputs, self.views = lower(outputs, products=products)
-        entries = stack(fuse(self.outputs, self.views), self.outputs, self.views)
+        if apart:
+            self.outputs = owned(self.outputs, self.views)
+        fused = [self._nested(entry, products) for entry in fuse(self.outputs, self.views)]
+        entries = stack(fused, self.outputs, self.views)
         kept = {self.views[expr].base for expr in self.outputs.values()}
         used = [uses(entry, self.views) for entry in entries]
         turns = order(used, kept)
@@ -52,6 +62,13 @@ class Schedule:
         self._give_slots()
         self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op is NOISE}
         self.noise_slots = np.array(list(self.noise.values()), np.intp)
+
+    def _nested(self, entry: Entry, products: bool) -> Entry:
+        """The entry; a loop gets the schedule of its body, unless Python computes a part of it."""
+        if not isinstance(entry, Repeat):
+            return entry
+        entry.schedule = Schedule(entry.steps.outputs, self.dtype, products, apart=True)
+        return Fallback(entry.exprs) if entry.schedule.fallbacks else entry
 
     def _give_slots(self) -> None:
         below = topological(self.outputs.values())
@@ -86,7 +103,9 @@ class Schedule:
 
     def _may_fail(self) -> bool:
         loops = [entry for entry in self.entries if isinstance(entry, Loop)]
-        return bool(self.fallbacks) or any(i.kind == "row" for loop in loops for i in loop.items)
+        inner = [entry.schedule for entry in self.entries if isinstance(entry, Repeat)]
+        rows = any(i.kind == "row" for loop in loops for i in loop.items)
+        return bool(self.fallbacks) or rows or any(schedule._may_fail() for schedule in inner)
 
     def __str__(self) -> str:
         lines = [f"{i:>4}  {line}" for i, line in enumerate(listing(self.entries, self.order))]

@@ -26,8 +26,9 @@ class Steps:
     last, stacked : dict
         The carry whose last value a result is, and the axis of the steps in a stacked result, each
         by the number of the result.
-    sliced, constants : dict
-        The arguments of the placeholders that are needed: per-step inputs, and what all steps read.
+    begin, sliced, constants : dict
+        The arguments of the placeholders that are needed: first values of carries, per-step inputs,
+        and what all steps read.
     """
 
     def __init__(self, results: tuple[Expr, ...]):
@@ -49,7 +50,7 @@ class Steps:
             more = {i for i, x in enumerate(self.body.carry) if x in needed} - carried
         self.carried = sorted(carried)
         self.outputs = own | {("carry", i): self.body.new[i] for i in self.carried}
-        self.init = {i: first.args[i] for i in self.carried}
+        self.begin = {self.body.carry[i]: first.args[i] for i in self.carried}
         arg_of = dict(zip(self.body.places, first.args, strict=True))
         self.sliced = {x: arg_of[x] for x in self.body.steps if x in needed}
         self.constants = {x: arg_of[x] for x in self.body.constants if x in needed}

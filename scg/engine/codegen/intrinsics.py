@@ -131,6 +131,15 @@ def prefetch(builder, address):
     builder.call(function, [builder.inttoptr(address, pointer), reading, all_caches, data])
 
 
+@instruction(types.void, _u8, _u8, _u8)
+def copy_bytes(builder, to, source, count):
+    """Copy bytes to where they do not overlap."""
+    pointer = _BYTE.as_pointer()
+    ends = [builder.inttoptr(address, pointer) for address in (to, source)]
+    copied = builder.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, _WORD])
+    builder.call(copied, [*ends, count, ir.IntType(1)(0)])
+
+
 @of_floats(2)
 def plus(builder, total, x):
     """Sum whose terms may be added in any order, as vector instructions need."""

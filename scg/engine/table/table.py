@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scg.engine.codegen import native
 from scg.engine.codegen.kernels import Word
+from scg.engine.codegen.layout import positions
 from scg.engine.codegen.nests import Axis
 from scg.engine.interpreter import Sizes, full
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch, products
 from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of, place
 from scg.engine.table.parts import At, Call, Cut, loop_parts
-from scg.engine.walk.ports import Ports
-from scg.engine.walk.team import Stage, walk
+from scg.engine.table.repeat import Places, Turns, fixed_arrays, slices, turns
+from scg.engine.walk.team import Rows, Stage, walk
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.schedule.entries import Axes, Fallback, Loop, Uses
+from scg.schedule.entries import Axes, Fallback, Loop, Repeat, Uses
 from scg.schedule.products import elements_of
 from scg.schedule.sources import type_of
 from scg.schedule.stack import groups
 
 #: Runs stages of the table, or names an op that Python computes.
 Caller = Callable[[], int] | Fallback
+
+
+class Compiled(NamedTuple):
+    """An entry with its kernel's source, address and words, and the entries of its body.
+
+    An op that Python computes has no kernel; `rows` may be known already.
+    """
+
+    entry: Any
+    source: str | None = None
+    function: int | None = None
+    words: tuple[Word, ...] = ()
+    inner: tuple[Compiled, ...] = ()
+    rows: tuple[Call, ...] = ()
+
+
+class Nested(NamedTuple):
+    """The table of a body, and the number of the row that walks it."""
+
+    row: int
+    table: Table
 
 
 class Frame(NamedTuple):
@@ -48,30 +70,35 @@ class Table:
 
     Parameters
     ----------
-    steps : list of (entry, address of its kernel or None, words of its kernel)
-        What runs, in order; None marks an op that Python computes.
+    steps : list of Compiled
+        What runs, in order.
     order : list of Uses
         The uses of each step, and last those of the caller.
+    slots : mapping
+        Numbers of the arrays that do not lie in the frame.
     noise : mapping
         The kernel that fills each noise leaf.
     leaf_keys : ndarray
         See :func:`scg.engine.noise.keys.leaf_keys`.
     threads : int
         Threads that matrix products are cut for.
+    ports : Ports, optional
+        What opens the arrays of a call; the table of a body has none.
     """
 
     def __init__(
         self,
-        steps: list[tuple[Any, int | None, tuple[Word, ...]]],
+        steps: Sequence[Compiled],
         order: list[Uses],
-        ports: Ports,
+        slots: Mapping[Expr, int],
         noise: Mapping[Expr, int],
         leaf_keys: np.ndarray,
         sizes: Sizes,
         real: np.dtype,
         threads: int,
+        ports: Any = None,
     ):
-        self.sizes, self.real, self.ports = sizes, real, ports
+        self.sizes, self.real, self.slots, self.ports = sizes, real, slots, ports
         self._steps, self._leaf_keys = steps, leaf_keys
         drawn = streams.first_readers(order, noise)
         order = [
@@ -80,20 +107,25 @@ class Table:
         ]
         bases = dict.fromkeys(b for use in order for b in (*use.read, *use.written))
         lengths = {base: bytes_of(base, sizes, real) for base in bases}
-        together = groups([entry for entry, _, _ in steps])
-        outside = ports.slots.keys() - noise.keys()
+        together = groups([step.entry for step in steps])
+        outside = slots.keys() - noise.keys()
         self.offsets, self._bytes = place(order, outside, lengths, together)
         self._rows: list[Call] = []
+        self._nested: list[Nested] = []
+        self._owned: list[Any] = [leaf_keys]
         self.stages: list[Stage] = []
         self._begin(noise)
         ahead = prefetch.foresee(order, lengths, self.offsets)
-        for number, (entry, function, words) in enumerate(steps):
+        for number, step in enumerate(steps):
+            entry, _, function, words, _, rows = step
             for base in ahead.get(number, ()):
                 self._add(Cut([prefetch.row(base, lengths[base])]), None)
             for leaf in drawn[number]:
                 self._draw(leaf, noise[leaf])
-            if function is None:
-                self._add(Cut([]), number)
+            if isinstance(entry, Repeat):
+                self._repeat(step, number)
+            elif function is None:
+                self._add(Cut([*rows]), number)
             elif isinstance(entry, Loop):
                 call = self._loop(function, words, entry)
                 stride, room = self._stride, self._room
@@ -122,7 +154,7 @@ class Table:
 
     def _begin(self, noise: Collection[Expr]) -> None:
         """Begin with the keys of noise leaves; a leaf that is never read has no array."""
-        self._noise_slots = [self.ports.slots[leaf] for leaf in noise]
+        self._noise_slots = [self.slots[leaf] for leaf in noise]
         self._shapes = [full(leaf, self.sizes) for leaf in noise]
         self._noise_at = [self.offsets.get(leaf, 0) for leaf in noise]
         self._seed, self._keys, self._first = map(self._room, (16, 8 * len(noise), 8))
@@ -169,6 +201,29 @@ class Table:
             values.append(value)
         return Call(function, values)
 
+    def _repeat(self, step: Compiled, number: int) -> None:
+        entry, sizes, real = step.entry, self.sizes, self.real
+        places, schedule = Places(entry, sizes, real, self._room), entry.schedule
+        inward, outward = slices(entry)
+        before, after = (
+            [Compiled(one, rows=(places.copied(one),)) for one in part]
+            for part in (inward, outward)
+        )
+        order = [*(one.uses for one in inward), *schedule.order, *(one.uses for one in outward)]
+        fixed = fixed_arrays(schedule, sizes)
+        slots = {base: i for i, base in enumerate((*places.cursors, *fixed))}
+        steps, none = [*before, *step.inner, *after], np.empty(0, np.uint64)
+        table = Table(steps, [*order, Uses((), ())], slots, {}, none, sizes, real, 1)
+        bases, outside = list(slots), []
+        for position, slot, offset in zip(*(x.tolist() for x in table._outer), strict=True):
+            if slot < len(places.cursors):
+                outside.append((position, bases[slot], offset))
+            else:
+                table._words[position] = fixed[bases[slot]].ctypes.data + offset
+        self._nested.append(Nested(len(self._rows) + len(places.before), table))
+        self._add(Cut([*places.before, turns(places, outside)]), number)
+        self._owned.append(fixed)
+
     # --- tables ---------------------------------------------------------------------------------
     def _flatten(self) -> None:
         rows = self._rows
@@ -180,8 +235,8 @@ class Table:
                 continue
             values.append(0)
             base, offset = word
-            if base is not None and base in self.ports.slots:
-                outer.append((position, self.ports.slots[base], offset))
+            if base is not None and base in self.slots:
+                outer.append((position, self.slots[base], offset))
             else:
                 inner.append((position, offset if base is None else self.offsets[base] + offset))
         self._words = np.array(values, np.int64)
@@ -194,30 +249,40 @@ class Table:
             return self.frames.pop()
         except IndexError:
             pass
-        memory = np.empty(self._bytes + ALIGNMENT, np.uint8)
-        start = -memory.ctypes.data % ALIGNMENT
-        arena = memory[start : start + self._bytes]
-        at = arena.ctypes.data
-        words = self._words.copy()
-        words[self._inner[:, 0]] = self._inner[:, 1] + at
-        code = np.empty((len(self._rows), 2), np.int64)
-        code[:, 0] = [row.function for row in self._rows]
-        code[:, 1] = words.ctypes.data + 8 * self._starts[:-1]
-        owned = [arena, words, code, self._leaf_keys]
+        arena, words, code, owned = self._memory()
         drawing = self._walks(self.stages, code, owned)
         reading = self._walks([s for s in self.stages if not s.draws], code, owned)
         seed = arena[self._seed : self._seed + 16].data.cast("Q")
         first_run = arena[self._first : self._first + 8].view(np.int64)
         first_run[...] = 0
-        noise_at = at + np.array(self._noise_at, np.int64)
+        noise_at = arena.ctypes.data + np.array(self._noise_at, np.int64)
         return Frame(arena, words, code, drawing, reading, seed, first_run, noise_at, owned)
+
+    def _memory(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Any]]:
+        """An arena, the words and the rows of a frame, and all memory that these look at."""
+        memory = np.empty(self._bytes + ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % ALIGNMENT
+        arena = memory[start : start + self._bytes]
+        words = self._words.copy()
+        words[self._inner[:, 0]] = self._inner[:, 1] + arena.ctypes.data
+        code = np.empty((len(self._rows), 2), np.int64)
+        code[:, 0] = [row.function for row in self._rows]
+        code[:, 1] = words.ctypes.data + 8 * self._starts[:-1]
+        owned: list[Any] = [arena, words, code, *self._owned]
+        for row, table in self._nested:
+            _, inner, rows, held = table._memory()
+            walk = np.array(Rows(len(rows), rows.ctypes.data), np.int64)
+            start, at = self._starts[row], positions(Turns)
+            words[[start + at.walk, start + at.words]] = walk.ctypes.data, inner.ctypes.data
+            owned += [walk, *held]
+        return arena, words, code, owned
 
     def _walks(self, stages: list[Stage], code: np.ndarray, owned: list[Any]) -> list[Caller]:
         """Functions that run the stages, and the ops between them that Python computes."""
         walks: list[Caller] = []
         waiting: list[Stage] = []
         for stage in stages:
-            entry = None if stage.number is None else self._steps[stage.number][0]
+            entry = None if stage.number is None else self._steps[stage.number].entry
             if not isinstance(entry, Fallback):
                 waiting.append(stage)
                 continue

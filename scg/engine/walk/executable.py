@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from scg.engine.codegen import native
-from scg.engine.codegen.kernels import Word, generate
+from scg.engine.codegen.kernels import generate
 from scg.engine.interpreter import Sizes
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch
 from scg.engine.table.parts import joins_of
-from scg.engine.table.table import Table
+from scg.engine.table.repeat import MOVE, TURNS
+from scg.engine.table.table import Compiled, Table
 from scg.engine.walk import blas, stretches, team
 from scg.engine.walk.connection import Connection
 from scg.engine.walk.ports import Ports
 from scg.ir import collector
 from scg.ir.expr import Expr
-from scg.schedule.entries import Gemm, Loop, Uses
+from scg.schedule.entries import Entry, Gemm, Loop, Repeat, Uses
 from scg.schedule.listing import Line, listing
 from scg.schedule.schedule import Schedule
 
@@ -41,19 +42,15 @@ class Executable:
         self.dtype, self.leaves, self.merges = schedule.dtype, schedule.leaves, schedule.merges
         self.code = "f4" if self.dtype == np.float32 else "f8"
         self._products = any(isinstance(entry, Gemm) for entry in schedule.entries)
-        self.sources: list[str | None] = []
-        self._steps: list[tuple[Any, int | None, tuple[Word, ...]]] = []
-        for entry in schedule.entries:
-            source, words = self._source(entry)
-            self.sources.append(source)
-            self._steps.append((entry, native.address(source) if source else None, words))
+        self._steps = [_compiled(entry, self.code) for entry in schedule.entries]
+        self.sources = [step.source for step in self._steps]
         self.leaf_keys = keys.leaf_keys([leaf.attrs["name"] for leaf in schedule.noise])
         self._fill = {
             leaf: native.address(streams.source_of(leaf, self.code)) for leaf in schedule.noise
         }
         # Everything that any plate sizes need is compiled now.
         if any(plate.length is None for plate in schedule.plates):
-            loops = [entry for entry in schedule.entries if isinstance(entry, Loop)]
+            loops = [s.entry for s in _every(self._steps) if isinstance(s.entry, Loop)]
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
             merges = stretches.sources(self.code) if schedule.merges else ()
             ahead = (prefetch.SOURCE,) if len(schedule.entries) >= prefetch.FEWEST else ()
@@ -62,18 +59,10 @@ class Executable:
                 native.address(source)
         self._plans: dict[tuple[int, ...], Table] = {}
 
-    def _source(self, entry: Any) -> tuple[str | None, tuple[Word, ...]]:
-        if isinstance(entry, Loop):
-            kernel = generate(entry, self.code)
-            return kernel.source, kernel.words
-        if isinstance(entry, Gemm):
-            return blas.source(self.code), ()
-        return None, ()
-
     @property
     def source(self) -> str:
         """Text of all distinct kernels."""
-        return "\n\n".join(dict.fromkeys(text for text in self.sources if text))
+        return "\n\n".join(dict.fromkeys(s.source for s in _every(self._steps) if s.source))
 
     # --- running --------------------------------------------------------------------------------
     def threads(self) -> int:
@@ -94,7 +83,8 @@ class Executable:
             kept = Uses(tuple(schedule.noise) if schedule.noise_is_read else (), ())
             used = [*schedule.order, kept]
             steps, fill, leaf_keys = self._steps, self._fill, self.leaf_keys
-            made = Table(steps, used, ports, fill, leaf_keys, own, self.dtype, threads)
+            slots, real = schedule.slots, self.dtype
+            made = Table(steps, used, slots, fill, leaf_keys, own, real, threads, ports)
             found = self._plans.setdefault(key, made)
         return found
 
@@ -127,10 +117,34 @@ class Executable:
 
     def listing(self) -> list[Line]:
         """Lines of the entries, with the numbers of their kernels."""
-        return listing(self.schedule.entries, self.schedule.order, self.sources)
+        sources = {step.entry: step.source for step in _every(self._steps)}
+        return listing(self.schedule.entries, self.schedule.order, sources)
 
     def __str__(self) -> str:
         lines = [f"{i:>4}  {line}" for i, line in enumerate(self.listing())]
-        distinct, fallbacks = len(set(filter(None, self.sources))), len(self.schedule.fallbacks)
+        sources = {step.source for step in _every(self._steps)}
+        distinct, fallbacks = len(sources - {None}), len(self.schedule.fallbacks)
         count = f"{len(lines)} entries, {distinct} kernels, {fallbacks} in NumPy"
         return "\n".join([count, *lines])
+
+
+def _compiled(entry: Entry, code: str) -> Compiled:
+    """An entry with its kernel, and with those of its body."""
+    if isinstance(entry, Loop):
+        kernel = generate(entry, code)
+        return Compiled(entry, kernel.source, native.address(kernel.source), kernel.words)
+    if isinstance(entry, Gemm):
+        source = blas.source(code)
+        return Compiled(entry, source, native.address(source))
+    if isinstance(entry, Repeat):
+        native.address(MOVE)
+        inner = tuple(_compiled(one, code) for one in entry.schedule.entries)
+        return Compiled(entry, TURNS, native.address(TURNS), inner=inner)
+    return Compiled(entry)
+
+
+def _every(steps: Iterable[Compiled]) -> Iterator[Compiled]:
+    """Entries, and those of their bodies."""
+    for step in steps:
+        yield step
+        yield from _every(step.inner)
