@@ -92,6 +92,8 @@ def ops() -> Iterator[str]:
             continue
         slopes = "any" if callable(op.vjps) else f"{sum(v is not None for v in op.vjps)}"
         continuous, smooth = tick(op.continuous), tick(op.continuous and op.smooth)
+        if op.loop is not None:
+            continuous = smooth = "as its body"
         yield row(f"`{name}`", slopes, continuous, smooth, tick(op.elementwise))
 
 

@@ -62,6 +62,9 @@ def reached(universe: Universe[T], reaches: Iterable[Reach], opened: bool) -> Me
 def continuous_in(expr: Expr, index: int) -> bool:
     """Whether an op is continuous in one argument (and differentiable almost everywhere)."""
     arg = expr.args[index]
+    if expr.op.loop is not None:
+        edges = expr.op.loop.between(expr, index)
+        return arg.kind == "float" and all(continuous_in(*edge) for edge in edges)
     return expr.op.continuous and arg.kind == "float" and expr.op.vjp(index) is not None
 
 

@@ -19,7 +19,7 @@ from scg.compiler.surrogate import Surrogate
 from scg.errors import CompilerError
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import NOISE
-from scg.ir.walk import topological
+from scg.ir.walk import everywhere, topological
 from scg.ops.gradient import IDENTITIES, box, stop
 
 #: The node that breaks a rule, in words, and how it does so.
@@ -155,7 +155,7 @@ def _shaped(grads: Mapping[Expr, Expr]) -> Iterator[Broken]:
 
 @rule("simplify", says="stops, marks and boxes are erased")
 def _erased(outputs: Outputs) -> Iterator[Broken]:
-    for expr in topological(outputs.values()):
+    for expr in everywhere(outputs.values()):
         if expr.op in IDENTITIES or expr.op is box or isinstance(expr, StochasticNode):
             yield describe(expr), "is left"
 
@@ -172,7 +172,7 @@ def _named_apart(outputs: Outputs) -> Iterator[Broken]:
 
 @rule("simplify", says="shapes, plates and kinds are those that the ops infer")
 def _inferred(outputs: Outputs) -> Iterator[Broken]:
-    for expr in topological(outputs.values()):
+    for expr in everywhere(outputs.values()):
         if expr.args:
             again = expr.op.build(expr.graph, expr.args, expr.attrs)
             if again is not expr:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
+from scg.ir.walk import together, topological
 from scg.ops.base import broadcast
 from scg.ops.gradient import IDENTITIES
 from scg.ops.linalg import contract
@@ -21,7 +22,15 @@ def work(order: Iterable[Expr]) -> int:
     A plate without a length counts as one element; ops that only rename or repeat numbers do not
     count.
     """
-    return sum(_operations(expr) for expr in order if expr.args and expr.op not in _FREE)
+    total = 0
+    for expr, *more in together(order):
+        loop = expr.op.loop
+        if loop is not None:
+            inside = topological(part for one in (expr, *more) for part in loop.inside(one))
+            total += work(inside) * (expr.attrs["along"].length or 1)
+        elif expr.args and expr.op not in _FREE:
+            total += _operations(expr)
+    return total
 
 
 def _operations(expr: Expr) -> int:

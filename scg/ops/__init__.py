@@ -6,7 +6,7 @@ an elementwise op whose NumPy rule is a ufunc is what that ufunc builds.
 """
 
 from scg.ir.dispatch import PUBLIC
-from scg.ops import determinant, einsum, select  # noqa: F401  (they register NumPy functions)
+from scg.ops import determinant, einsum, scan, select  # noqa: F401  (they register themselves)
 from scg.ops.activations import elu, gelu, leaky_relu, log_sigmoid, logit, silu
 from scg.ops.convolution import avg_pool, conv2d, conv_transpose, max_pool
 from scg.ops.custom import continuous, op

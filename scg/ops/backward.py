@@ -14,7 +14,8 @@ from scg.ir.expr import Expr
 from scg.ir.plate import Plate, ordered
 from scg.ir.walk import topological
 from scg.ops.base import is_constant
-from scg.ops.body import Body, Border, below, outside, place, weighty
+from scg.ops.body import Body
+from scg.ops.border import Border, below, outside, place, weighty
 from scg.ops.elementwise import add
 from scg.ops.gather import scatter
 from scg.ops.linalg import contract
@@ -40,7 +41,7 @@ def pull(reached: Mapping[Expr, Expr], wanted: Sequence[bool]) -> list[Expr | No
     """Cotangents of the arguments of a loop; see :class:`scg.ops.body.LoopOp`."""
     first = next(iter(reached))
     body: Body = first.attrs["body"]
-    over, args, op = first.attrs["over"], first.args, first.op
+    over, args, op = first.attrs["along"], first.args, first.op
     active = _active(body, [p for p, w in zip(body.places, wanted, strict=True) if w])
     ends = {r.attrs["last"]: g for r, g in reached.items() if r.attrs["last"] >= 0}
     stacks = {r.attrs["body"].outputs[0]: g for r, g in reached.items() if r.attrs["last"] < 0}

@@ -10,7 +10,8 @@ from scg.ir.operation import Operation
 from scg.ir.plate import Plate, ordered
 from scg.ir.walk import rewrite, topological
 from scg.ops.base import broadcast
-from scg.ops.body import Body, Border, Exprs, below, fitted, outside, place, weighty
+from scg.ops.body import Body, fitted
+from scg.ops.border import Border, Exprs, below, outside, place, weighty
 from scg.ops.reductions import expand
 
 
@@ -27,7 +28,7 @@ def scanned(
     args, body = fitted((*init, *xs, *constants), body, over)
     body, args = _narrowed(body, args, over)
     looped, own, inner = _lean(body, args, over)
-    attrs: dict[str, Any] = {"body": replace(inner, outputs=()), "over": over, "reverse": reverse}
+    attrs: dict[str, Any] = {"body": replace(inner, outputs=()), "along": over, "reverse": reverse}
     graph = body.results[0].graph
     last = [op.build(graph, own, {**attrs, "last": i}) for i in range(len(body.carry))]
     outputs = iter(inner.outputs)

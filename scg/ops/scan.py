@@ -14,7 +14,8 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op, intern
 from scg.ir.plate import Plate, ordered
 from scg.ops.backward import pull
-from scg.ops.body import Body, Exprs, LoopOp, check_closed, closed, fitted, place
+from scg.ops.body import Body, LoopOp, check_closed, closed, fitted
+from scg.ops.border import Exprs, place
 from scg.ops.loops import scanned
 from scg.ops.reductions import zeros
 
@@ -26,14 +27,14 @@ class _Scan(Op):
 
     def build(self, graph: Any, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         """One result of a scan; the body gets the arguments' shapes and plates."""
-        args, body = fitted(args, attrs["body"], attrs["over"])
+        args, body = fitted(args, attrs["body"], attrs["along"])
         attrs = {**attrs, "body": body}
         if attrs["last"] >= 0:
             of = body.carry[attrs["last"]]
             plates = of.plates
         else:
             (of,) = body.outputs
-            plates = ordered((*of.plates, attrs["over"]))
+            plates = ordered((*of.plates, attrs["along"]))
         return intern(graph, self, args, attrs, (of.shape, plates, of.kind))
 
 

@@ -97,7 +97,7 @@ class Schedule:
         self.plates = sorted(
             {plate for expr in every for plate in expr.plates}
             | {expr.attrs["plate"] for expr in every if expr.op in SIZED}
-            | {expr.attrs["over"] for expr in every if expr.op.loop is not None},
+            | {expr.attrs["along"] for expr in every if expr.op.loop is not None},
             key=lambda plate: plate.serial,
         )
 

@@ -35,7 +35,7 @@ class Steps:
         first = results[0]
         self.results = results
         self.body: Body = first.attrs["body"]
-        self.over: Plate = first.attrs["over"]
+        self.over: Plate = first.attrs["along"]
         self.reverse: bool = first.attrs["reverse"]
         self.last = {k: r.attrs["last"] for k, r in enumerate(results) if r.attrs["last"] >= 0}
         self.stacked = {k: self.axis(r) for k, r in enumerate(results) if k not in self.last}

@@ -123,6 +123,11 @@ def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]
             f"{leaf.attrs['name']!r} reaches the user's own op {op.label!r}, whose "
             f"jumps and kinks cannot be located. {ADVICE}"
         )
+    if op.loop is not None:
+        raise EnumerationError(
+            f"{leaf.attrs['name']!r} reaches a scan, in whose steps jumps and kinks cannot be "
+            f"located; unroll the graph. {ADVICE}"
+        )
     turn, position = op.turns
     if turn == "difference":
         return [("sign", subtract(*args))]

@@ -6,11 +6,12 @@ import numpy as np
 
 import scg
 from scg.compiler.differentiate import gradients
+from scg.engine.interpreter import Interpreter
 from scg.ir.plate import Plate, ordered
 from scg.ops.reductions import expand, plate_mean, plate_sum
 from scg.ops.scan import closed, place, scan
 
-STEPS, BATCH, GROUP = Plate("t"), Plate("batch"), Plate("group")
+STEPS, BATCH, GROUP, LATE = (Plate(name) for name in ("t", "batch", "group", "late"))
 SHAPES = ((), (3,), (2, 3))
 SIZES = {BATCH: 2, GROUP: 3}
 
@@ -23,6 +24,7 @@ class Example:
     unrolled: dict
     values: dict
     sizes: dict
+    over: Plate
 
 
 def cell(rng, graph):
@@ -61,9 +63,10 @@ def cell(rng, graph):
     return step
 
 
-def example(seed, length, reverse=False, order=1):
+def example(seed, length, order=1):
     """A random loop of some steps, as a scan and unrolled."""
     rng = np.random.default_rng(seed)
+    reverse, steps = bool(seed % 2), LATE if seed % 4 > 1 else STEPS
     g = scg.Graph("loops")
     step = cell(rng, g)
     shapes = [SHAPES[i] for i in rng.integers(0, 3, size=1 + seed % 3)]
@@ -71,12 +74,12 @@ def example(seed, length, reverse=False, order=1):
     every = ordered((*over[0], *over[1]))
     init = [g.data(f"init{i}", shape=s, plates=every if i else ()) for i, s in enumerate(shapes)]
     kinds = [((3,), over[1]), ((), ()), ((2, 3), over[0])]
-    xs = [g.data(f"x{i}", shape=s, plates=ordered((STEPS, *p))) for i, (s, p) in enumerate(kinds)]
+    xs = [g.data(f"x{i}", shape=s, plates=ordered((steps, *p))) for i, (s, p) in enumerate(kinds)]
     each = [
         [g.data(f"x{i} {t}", shape=s, plates=p) for i, (s, p) in enumerate(kinds)]
         for t in range(length)
     ]
-    sizes = {**SIZES, STEPS: length}
+    sizes = {**SIZES, steps: length}
 
     def drawn(node):
         return rng.normal(size=(*(sizes[p] for p in node.plates), *node.shape))
@@ -84,17 +87,17 @@ def example(seed, length, reverse=False, order=1):
     values = {node.name: drawn(node) for node in (*init, *xs)}
     values |= g.init(seed=0)
     for i, x in enumerate(xs):
-        at = x.plates.index(STEPS)
+        at = x.plates.index(steps)
         for t in range(length):
             values[f"x{i} {t}"] = np.take(values[x.name], t, axis=at)
 
     every_slice = [x for row in each for x in row]
     # the scan; its placeholders get plates by themselves
     carry = [place(g, h) for h in init]
-    slices = [place(g, x, tuple(p for p in x.plates if p is not STEPS)) for x in xs]
+    slices = [place(g, x, tuple(p for p in x.plates if p is not steps)) for x in xs]
     new, outputs = step(carry, slices)
     body, constants = closed(tuple(carry), tuple(slices), tuple(new), tuple(outputs))
-    last, stacked = scan(body, tuple(init), tuple(xs), constants, STEPS, reverse)
+    last, stacked = scan(body, tuple(init), tuple(xs), constants, steps, reverse)
     # the same by hand
     state, rows = [expand(h, every, h.shape) for h in init], {}
     for t in range(length)[:: -1 if reverse else 1]:
@@ -125,24 +128,23 @@ def example(seed, length, reverse=False, order=1):
     names = [x.name for x in leaves]
     scanned |= dict(zip([*names, *(x.name for x in xs)], slopes[0], strict=True))
     unrolled |= dict(zip([*names, *(x.name for x in every_slice)], slopes[1], strict=True))
-    return Example(scanned, unrolled, values, sizes)
+    return Example(scanned, unrolled, values, sizes, steps)
 
 
 def compared(engine, example):
-    """Pairs of equal results of both loops, by name."""
-    found, expected = (
-        _run(engine, outputs, example) for outputs in (example.scanned, example.unrolled)
-    )
+    """Names, results of the scan by an engine, and of the unrolled loop by the interpreter."""
+    found = run(engine(example.scanned), example)
+    expected = run(Interpreter(example.unrolled), example)
     for key, value in found.items():
         if key in expected:
             yield key, value, expected[key]
         else:
-            at = example.scanned[key].plates.index(STEPS)
-            for t in range(example.sizes[STEPS]):
+            at = example.scanned[key].plates.index(example.over)
+            for t in range(example.sizes[example.over]):
                 yield f"{key} {t}", np.take(value, t, axis=at), expected[f"{key} {t}"]
 
 
-def _run(engine, outputs, example):
-    made = engine(outputs)
-    named = {x: example.values[x.attrs["name"]] for x in made.leaves if "name" in x.attrs}
-    return made.run(named, example.sizes)
+def run(engine, example):
+    """Results of an engine on the values of an example."""
+    named = {x: example.values[x.attrs["name"]] for x in engine.leaves if "name" in x.attrs}
+    return engine.run(named, example.sizes)

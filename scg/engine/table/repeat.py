@@ -14,12 +14,12 @@ import numpy as np
 
 from scg.engine.codegen import native
 from scg.engine.codegen.layout import kernel
-from scg.engine.interpreter import full
+from scg.engine.interpreter import full, sized
 from scg.engine.table.buffers import bytes_of
 from scg.engine.table.parts import At, Call
 from scg.engine.walk.team import SERIAL
 from scg.ir.expr import Expr
-from scg.ir.op import PLATE_SIZE
+from scg.ir.op import SIZED
 from scg.ir.plate import Plate
 from scg.schedule.entries import Repeat, Uses
 from scg.schedule.sources import type_of
@@ -121,15 +121,15 @@ def slices(entry: Repeat) -> tuple[list[Slice], list[Slice]]:
 
 
 def fixed_arrays(schedule: Any, sizes: Mapping[Plate, int]) -> dict[Expr, np.ndarray]:
-    """Arrays of a body's constants and of the plate sizes that it reads."""
+    """Arrays of a body's constants and of what the sizes of plates determine."""
     found = {
         expr: schedule.constants[slot]
         for expr, slot in schedule.slots.items()
         if slot in schedule.constants
     }
     for leaf in schedule.leaves:
-        if leaf.op is PLATE_SIZE:
-            found[leaf] = np.array(sizes[leaf.attrs["plate"]], schedule.dtype)
+        if leaf.op in SIZED:
+            found[leaf] = sized(leaf, sizes, schedule.dtype)
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate, Time
-from scg.ir.walk import topological
+from scg.ir.walk import everywhere
 
 
 def digests(graph: CoreGraph) -> dict[str, str]:
@@ -33,12 +33,13 @@ def digests(graph: CoreGraph) -> dict[str, str]:
 
 def _contents(roots: Iterable[Expr], later: Mapping[Expr, str]) -> dict[Expr, str]:
     found: dict[Expr, str] = {}
-    for expr in topological(roots):
+    for expr in everywhere(roots):
         op = expr.op
+        inside = () if op.loop is None else tuple(found[one] for one in op.loop.inside(expr))
         what = (
             f"op:{op.label}" if op.label else op.name,
             (op.numpy, op.vjps) if op.label else None,
-            expr.attrs,
+            {**expr.attrs, "body": inside} if inside else expr.attrs,
             (expr.shape, expr.plates, expr.kind, expr.value),
         )
         also = (later[expr],) if expr in later else ()
