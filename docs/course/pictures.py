@@ -16,6 +16,8 @@ import matplotlib as mpl
 import numpy as np
 from course import curves, toys
 
+import scg
+
 mpl.use("Agg")
 mpl.rcParams |= {
     "svg.hashsalt": "scg", "svg.fonttype": "none", "font.size": 10, "font.family": "sans-serif",
@@ -117,6 +119,8 @@ def simplex() -> Any:
 
 
 OWN: dict[str, Callable[[], Any]] = {"tangent": tangent, "simplex": simplex}
+#: Graphs, drawn by scg: the file's name, the number of coins and the level of the drawing.
+GRAPHS = {"chain": (3, "graph"), "surrogate": (2, "surrogate")}
 
 
 def screen(svg: str) -> str:
@@ -138,9 +142,14 @@ def main() -> None:
     """Draw to svg files."""
     FOLDER.mkdir(exist_ok=True)
     known = json.loads(curves.FILE.read_text(encoding="utf-8"))
-    for name in sys.argv[1:] or [*known, *OWN]:
-        figure = OWN[name]() if name in OWN else draw(name, known[name])
+    for name in sys.argv[1:] or [*known, *OWN, *GRAPHS]:
         path = FOLDER / f"{name}.svg"
+        if name in GRAPHS:
+            coins, level = GRAPHS[name]
+            step = scg.compile(toys.chain(coins, "each"), scg.ScoreFunction())
+            step.draw(path, level=level)
+            continue
+        figure = OWN[name]() if name in OWN else draw(name, known[name])
         figure.savefig(path, metadata={"Date": None}, transparent=True)
         plt.close(figure)
         path.write_text(screen(path.read_text(encoding="utf-8")), encoding="utf-8")
