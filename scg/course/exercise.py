@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ class Exercise:
         given = []
         for case in self.cases:
             try:
-                given.append(np.asarray(answer(**case), dtype=float))
+                given.append(np.asarray(answer(**deepcopy(case)), dtype=float))
             except Exception as error:
                 return Verdict(
                     False, f"a function of ({takes}) is called here; it raised {error!r}"
@@ -91,4 +92,4 @@ def _same(value: np.ndarray, wanted: Any) -> bool:
 
 
 def _short(value: np.ndarray) -> str:
-    return np.array2string(value, precision=6, separator=", ")
+    return np.array2string(value, precision=10, separator=", ")
