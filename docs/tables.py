@@ -36,6 +36,7 @@ CAPABILITIES = {
     "relax": "relax",
     "condition": "condition",
     "weak derivative": "weak_derivatives",
+    "next value": "upward",
 }
 
 
@@ -130,7 +131,8 @@ def distributions() -> Iterator[str]:
         "`LocalExpectation`);\n"
         "- *relax* and *condition*: there is a continuous relaxation, and a conditional one "
         "(`REBAR`, `RELAX`);\n"
-        "- *weak derivative*: the parameters for which `MeasureValued` has a decomposition.\n\n"
+        "- *weak derivative*: the parameters for which `MeasureValued` has a decomposition;\n"
+        "- *next value*: the values are ordered (`GO`, `StochasticTriple`).\n\n"
         "All distributions also have a support, checked constraints of their parameters, and a "
         "`coupling`: samples as a function of uniforms, which for univariate distributions is the "
         "quantile. `Mixture` has a mean, a variance and a finite support if all its components "

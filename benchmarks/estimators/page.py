@@ -55,6 +55,7 @@ NEEDS = {
     "differentiable costs": "the costs have a derivative in the value of the node.",
     "densities below": "the nodes below are single samples from their own distributions.",
     "weak derivatives": "the parameters have a measure-valued derivative.",
+    "next value": "the values are ordered, and the parameters move a sample to the next one.",
     "fixed support": "the set of possible values does not move with learned parameters.",
     "relaxation": "the distribution has a relaxation (`Bernoulli` and `OneHotCategorical`).",
     "smooth relaxations": "so do the nodes below, unless they are reparameterized.",

@@ -77,10 +77,25 @@ def _weak_derivatives(node: StochasticNode, view: Assignment) -> str | None:
         if family.supports("coordinate_values"):
             return _coordinates(node, view)
         return f"{family_of(node)} has no measure-valued derivative here"
+    return _not_in(node, view, "measure-valued derivative")
+
+
+def _next_value(node: StochasticNode, view: Assignment) -> str | None:
+    family = node.attrs["family"]
+    if not family.supports("upward"):
+        return f"{family_of(node)} has no next value: {family.lacks('upward')}"
+    if family.supports("coordinate_values"):
+        return _coordinates(node, view)
+    return _not_in(node, view, "rate of moves")
+
+
+def _not_in(node: StochasticNode, view: Assignment, what: str) -> str | None:
+    """Complaint about a learned parameter in which there is no measure-valued derivative."""
+    family = node.attrs["family"]
     for name, value in zip(node.declared.parameters, node.args, strict=True):
         if name not in family.weak_parameters and view.learned[value]:
             return (
-                f"{family_of(node)} has a measure-valued derivative in "
+                f"{family_of(node)} has a {what} in "
                 f"{' and '.join(map(repr, family.weak_parameters))}, not in {name!r} "
                 "(stop its gradient if it is not to be learned)"
             )
@@ -247,6 +262,7 @@ REQUIREMENTS: dict[str, Rule] = {
     "smooth relaxations": _smooth_relaxations,
     "coordinates": _coordinates,
     "weak derivatives": _weak_derivatives,
+    "next value": _next_value,
     "fixed support": _fixed_support,
     "densities below": _of_nodes(_strictly_below, _no_density),
     "enumerable below": _of_nodes(_itself_and_below, _not_summed),

@@ -12,6 +12,7 @@ import numpy as np
 from scg.arguments import constructor
 from scg.distributions.constraints import Constraint, check
 from scg.distributions.protocols import Noise
+from scg.distributions.upward import Upward, among
 from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
@@ -223,6 +224,8 @@ class Distribution:
     #: ``weak_derivatives(x, noise)``: for each of `weak_parameters`, given a sample x, its signed
     #: parts (parameter, factor, positive sample, negative sample).
     weak_derivatives = unsupported("measure-valued derivative", "no decomposition is published")
+    #: ``upward(x)``: the move of each coordinate to its next value, an :class:`Upward`.
+    upward = unsupported("next value", "its values have no order, or no next one")
     #: Names of the parameters that have a weak derivative.
     weak_parameters: tuple[str, ...] = ()
 
@@ -271,6 +274,10 @@ class Finite(Distribution):
     def coordinate_probs(self) -> Any:
         """Probabilities of these values, on a last axis."""
         raise NotImplementedError
+
+    def upward(self, x: Any) -> Upward:
+        """The move of each coordinate to its next value."""
+        return among(self.coordinate_values(), self.coordinate_probs(), x)
 
     def _coordinates(self) -> tuple[np.ndarray, int]:
         """Values of a coordinate, and the number of coordinates."""

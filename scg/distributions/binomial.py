@@ -14,6 +14,7 @@ from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import search
 from scg.distributions.counts import POINTS, Trials, check_same_total, settled, spread
 from scg.distributions.protocols import Noise
+from scg.distributions.upward import Upward, count
 from scg.ops.elementary import clip, floor
 from scg.ops.elementwise import cast, exp, greater, less, less_equal, sqrt, where
 from scg.ops.proportions import beta_log_density, binomial_probability
@@ -117,6 +118,11 @@ class Binomial(Trials, Finite):
         n = float(self.total_count)
         rest = x - where(less(noise.uniform(self.shape, "which") * n, x), 1.0, 0.0)
         return [(self.probs, n, rest + 1.0, rest)]
+
+    def upward(self, x: Any) -> Upward:
+        """In p, by a trial that failed."""
+        p, failed = self.full(self.probs), self.total_count - x
+        return count(x, failed * p, p, failed / (1.0 - p))
 
     mean = closed_form("n p", lambda d: d.total_count * d.probs)
     variance = closed_form("n p (1 − p)", lambda d: d.total_count * d.trial.variance())

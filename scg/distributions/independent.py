@@ -13,7 +13,7 @@ from scg.ops.reductions import sum
 _TRAITS = ("kind", "whole", "reparameterized", "extends_to_mean", "constraints", "weak_parameters")
 _OPTIONAL = (
     *("mean", "variance", "mode", "quantile", "enumerate_support", "cardinality"),
-    *("weak_derivatives", "moved", "coordinate_values", "coordinate_probs"),
+    *("weak_derivatives", "moved", "upward", "coordinate_values", "coordinate_probs"),
     *("location", "perturbation", "condition", "relax", "separate", "latent"),
 )
 

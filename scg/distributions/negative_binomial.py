@@ -9,6 +9,7 @@ from scg.distributions.base import Distribution, closed_form, one_of
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.counts import log_gamma_gap, settled
 from scg.distributions.protocols import Noise
+from scg.distributions.upward import Upward, count
 from scg.ops.elementary import ceil, floor
 from scg.ops.elementwise import exp, greater, log, log1p, maximum, square, where
 from scg.ops.proportions import beta_log_density
@@ -68,6 +69,11 @@ class Geometric(Distribution):
         """In p: the sample against itself plus one and a second sample."""
         more = 1.0 + self.quantile(noise.uniform(self.shape, "more"))
         return [(self.trial.probs, 1.0 / self.trial.probs, x, x + more)]
+
+    def upward(self, x: Any) -> Upward:
+        """In p, at a negative rate: a larger p makes counts smaller."""
+        p = self.full(self.trial.probs)
+        return count(x, (x + 1.0) * (1.0 - p), p, -(x + 1.0) / p)
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """k log(1 − p) + log p."""
@@ -147,6 +153,11 @@ class NegativeBinomial(Distribution):
         more = 1.0 + successes.quantile(noise.uniform(self.shape, "more"))
         rate = self.total_count * (1.0 + self._odds)
         return [(self.full(self.trial.probs), rate, x + more, x)]
+
+    def upward(self, x: Any) -> Upward:
+        """In p: F(x) = I_(1 − p)(r, x + 1)."""
+        p, n = self.full(self.trial.probs), x + self.total_count
+        return count(x, n * p, p, n / (1.0 - p))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """In p, the log-density of a beta value of shapes k + 1 and r, times (1 − p) / (k + r)."""

@@ -7,6 +7,7 @@ from typing import Any
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, closed_form
 from scg.distributions.counts import spread
+from scg.distributions.upward import Upward, count
 from scg.ops.elementary import floor
 from scg.ops.elementwise import exp, sqrt
 from scg.ops.proportions import gamma_log_density, relative_entropy
@@ -57,6 +58,10 @@ class Poisson(Distribution):
     def weak_derivatives(self, x: Any, noise: Any) -> list[tuple[Any, Any, Any, Any]]:
         """In λ: x + 1 against x."""
         return [(self.rate, 1.0, x + 1.0, x)]
+
+    def upward(self, x: Any) -> Upward:
+        """In λ, at the rate 1."""
+        return count(x, self.full(self.rate), self.full(self.rate), 1.0)
 
     mean = closed_form("λ", lambda d: d.rate)
     variance = closed_form("λ", lambda d: d.rate)

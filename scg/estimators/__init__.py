@@ -7,6 +7,7 @@ function of x, f′ its derivative, K the number of samples, and σ the logistic
 from scg.estimators.arm import ARM
 from scg.estimators.arms import ARMS
 from scg.estimators.arsm import ARSM
+from scg.estimators.bit_flip import BitFlip
 from scg.estimators.carms import CARMS
 from scg.estimators.categorical_disarm import CategoricalDisARM
 from scg.estimators.darn import DARN
@@ -14,6 +15,7 @@ from scg.estimators.disarm import DisARM
 from scg.estimators.double_cv import DoubleCV
 from scg.estimators.enumeration import Enumeration
 from scg.estimators.gapped_straight_through import GappedStraightThrough
+from scg.estimators.go import GO
 from scg.estimators.gradient_predictor import GradientPredictor
 from scg.estimators.gumbel_softmax import GumbelSoftmax
 from scg.estimators.lax import LAX
@@ -30,9 +32,11 @@ from scg.estimators.relax import RELAX
 from scg.estimators.reparameterization import Reparameterization
 from scg.estimators.rodeo import RODEO
 from scg.estimators.score_function import ScoreFunction
+from scg.estimators.stochastic_triple import StochasticTriple
 from scg.estimators.straight_through import StraightThrough
 from scg.estimators.stratified import Stratified
 from scg.estimators.sum_and_sample import SumAndSample
+from scg.estimators.ugc import UGC
 from scg.estimators.unordered_set import UnorderedSet
 from scg.estimators.vimco import VIMCO
 
@@ -53,6 +57,10 @@ ESTIMATORS = (
     RAM,
     LocalExpectation,
     MeasureValued,
+    GO,
+    StochasticTriple,
+    UGC,
+    BitFlip,
     UnorderedSet,
     SumAndSample,
     Stratified,

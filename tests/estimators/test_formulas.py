@@ -328,6 +328,53 @@ def ram(noise, _):
     return {**values, "f": cost, "p": bit}, over
 
 
+def with_bit(values, upward=True):
+    """The sample with one bit at 1 or 0."""
+    x = values["x"]
+
+    def at(*index):
+        *k, i, _ = index  # and θ, on which it does not depend
+        other = (x[k[0]] if k else x).copy()
+        other[i] = float(upward)
+        return other
+
+    return at
+
+
+def go(noise, _):
+    values, over = drawn_bits(noise, _)
+    # F(1) = 1, with no derivative; the move from 1 is nowhere
+    cdf = lambda i, v, t=LOGITS: bit(i, 0, t) if v == 0 else 1.0 + 0.0 * t[i]  # noqa: E731
+    return {**values, "x⁺": with_bit(values), "p": bit, "F": cdf}, over
+
+
+def triple(noise, _):
+    values, over = go(noise, _)
+    size = sigmoid(LOGITS) * (values["x"] == 0)
+    i = int(np.searchsorted(np.cumsum(size), noise["x/jump"][0] * np.sum(size))) % 3
+    return {**values, "i": i, "r": np.where(size > 0, size / max(np.sum(size), 1e-9), 1.0)}, over
+
+
+def flipped(noise, _):
+    values, over = drawn_bits({"x/u": noise["x/u"]}, _)
+    at = {"x⁺": with_bit(values), "x⁻": with_bit(values, False)}
+    chosen = int(3 * noise["x/flip"][0])
+    probs = lambda i, t: sigmoid(t)[i]  # noqa: E731
+    return {**values, **at, "i": chosen, "j": chosen, "n": 3.0, "p": probs}, over
+
+
+def ugc(noise, _):
+    values, _ = antithetic(noise, _)
+    pair = {"x": np.array([values["b"], values["b̃"]])}
+    at = {"x⁺": with_bit(pair), "x⁻": with_bit(pair, False), "m": np.minimum(*both(LOGITS))}
+    own = {"α": lambda i, t: t[i], "p": sigmoid(LOGITS), "j": int(3 * noise["x/flip"][0])}
+    return {**values, **at, **own, "n": 3.0}, {"i": range(3), "k": range(2)}
+
+
+def both(theta):
+    return sigmoid(theta), sigmoid(-theta)
+
+
 def parts(noise, _):
     x = LOC + SCALE * noise["x/n"]
     weibull = np.sqrt(-2 * np.log(noise["x/side"]))  # how far the two parts are from the mean
@@ -450,6 +497,10 @@ ROWS = [
     Row("ram", scg.RAM(), pair, ram),
     Row("local", scg.LocalExpectation(), pair, local),
     Row("measure", scg.MeasureValued(), reals, parts),
+    Row("go", scg.GO(), bits, go),
+    Row("triple", scg.StochasticTriple(), bits, triple),
+    Row("flip", scg.BitFlip(), bits, flipped),
+    Row("ugc", scg.UGC(0.2), bits, ugc),
     Row("set", scg.UnorderedSet(3), five, unordered),
     Row("set without baseline", scg.UnorderedSet(3, baseline=False), five, unordered),
     Row("sum and sample", scg.SumAndSample(3), five, sum_and_sample),

@@ -90,6 +90,8 @@ TABLE: dict[str, tuple[Any, dict[str, Any]] | Callable[[scg.Graph], Any]] = {
     "ram": (scg.RAM, {}),
     "measure": (scg.MeasureValued, {}),
     "local": (scg.LocalExpectation, {}),
+    "ugc-wide": (scg.UGC, {"threshold": 0.45}),
+    "ugc": (scg.UGC, {}),
     "double2": (scg.DoubleCV, {"samples": 2}),
     "double3": (scg.DoubleCV, {"samples": 3}),
     "double2-fixed": (scg.DoubleCV, {"samples": 2, "scale": -1.0}),
