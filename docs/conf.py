@@ -18,6 +18,7 @@ extensions = [
     "sphinx_copybutton",
     "numpydoc",
     "bibliography",
+    "drawings",
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple
@@ -97,7 +98,9 @@ class Boxes:
         if not estimator.unbiased:
             lines.append(Text("BIASED", "warning"))
         if self.options.labels == "formulas":
-            lines += [Text(text, "note") for text in textwrap.wrap(formula(estimator), _WIDE)]
+            whole = re.sub(r"(?<=;) (?=θ)|(?<=∇θ) | (?=p\()", "\u00a0", formula(estimator))
+            wrapped = textwrap.wrap(whole, _WIDE)
+            lines += [Text(text.replace("\u00a0", " "), "note") for text in wrapped]
         credited = plan.influence.credited(node).names
         lines.append(Text(f"credit: {_ends(credited) or 'none'}", "note"))
         length = self.lengths[node].get(plan.plate_key(node), 1)

@@ -117,6 +117,8 @@ def _look(mark: Mark) -> dict[str, str]:
     if fill:
         look |= {"style": "filled", "fillcolor": color(fill)}
         words.append(fill)
+    if mark.kind == "cost" and len(mark.lines) > 1:
+        look["margin"] = "0.02,0.04"
     if mark.folded and look["shape"] != "plaintext":
         look["peripheries"] = "2"
     return look | {"class": " ".join(dict.fromkeys(words))}

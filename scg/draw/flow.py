@@ -151,13 +151,22 @@ class _Flow:
 
     # --- the edges --------------------------------------------------------------------------------
     def _arguments(self) -> dict[Expr, StochasticNode]:
-        """The samples whose distributions, and no other, have unnamed arguments."""
+        """The samples by the unnamed arguments of their distribution alone, and by their density.
+
+        The density is built again, and found because equal expressions are one object.
+        """
         found: dict[Expr, StochasticNode | None] = {}
+        plain = (expr for expr in self.order if not isinstance(expr, StochasticNode))
+        used = {arg for expr in plain for arg in expr.args}
         for expr in (e for e in self.order if isinstance(e, StochasticNode)):
             for arg in expr.args:
                 if arg.args and arg not in self.names:
                     found[arg] = None if found.get(arg, expr) is not expr else expr
-        return {arg: node for arg, node in found.items() if node is not None}
+            named = [arg for arg in expr.args if arg in self.names]
+            if named and used.issuperset(named):
+                density = (expr.log_prob(elementwise=each) for each in (True, False))
+                found |= {e: expr for e in density if e in self.turn}
+        return {e: node for e, node in found.items() if node is not None}
 
     def _named(self, goal: Expr, name: str, wanted: Kinds) -> dict[tuple[str, str], Link]:
         """The edges to a node from the named ones on which it depends through unnamed ones."""

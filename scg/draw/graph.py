@@ -84,8 +84,7 @@ def _legend(scene: Scene) -> list[tuple[str, str]]:
     if colored and any(not link.kinds and not link.blocked for link in links):
         lines.append(("neutral", "━ a value, no credit"))
     if any(link.density for link in links):
-        text = "green: guide, whose density a cost contains (arrows with a ring)"
-        lines.append(("muted", text))
+        lines.append(("muted", "green: guide; ring: the head uses its density"))
     if any(mark.folded for mark in scene.marks.values()):
         lines.append(("muted", "double border: a repetition"))
     return lines

@@ -39,6 +39,8 @@ def influence_scene(influence: Influence, options: Options) -> Scene:
                     ends = tail, head
                     scene.links[ends] = scene.links[ends] | new if ends in scene.links else new
     if options.notes:
-        text = "an arrow: the cost gives the node credit; “own batch”: each element its own"
-        scene.caption = [("muted", text), *scene.caption]
+        lines = ["an arrow: the cost gives credit"]
+        if any(link.label for link in scene.links.values()):
+            lines.append("own: to each element by its own cost")
+        scene.caption = [*(("muted", line) for line in lines), *scene.caption]
     return scene

@@ -21,6 +21,7 @@ from scg.schedule.entries import Gemm, Loop
 from scg.schedule.listing import name_of
 
 _WORDS, _ARRAYS = 4, 3  # that are named in a line of a box, and on an arrow
+_SINGLY = 20  # operations or entries that have a box each
 _BEFORE = {"cost": "objective", "costs": "cost", "grads": "∂/∂", "own": "∂/∂"}
 _COLORS = {Loop: "loop", Gemm: "product"}
 
@@ -84,11 +85,15 @@ def _seconds(profile: Any, lines: Sequence[Any]) -> list[float]:
 
 def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: Options) -> Scene:
     """Units and the arrays between them; many units share the box of their node."""
-    singly = len(units) <= READABLE or (options.fold is False and len(units) <= 5 * READABLE)
-    together: dict[str, list[Unit]] = {}
+    singly = len(units) <= _SINGLY or (options.fold is False and len(units) <= 5 * READABLE)
+    labelled = singly and options.labels != "names"
+    grouped: dict[Any, list[Unit]] = {}
     for i, unit in enumerate(units):
-        shared = f"for {short(', '.join(map(title, unit.origins)) or 'no node', 60)}"
-        together.setdefault(f"#{i}" if singly else shared, []).append(unit)
+        grouped.setdefault(i if singly else unit.origins, []).append(unit)
+    together: dict[str, list[Unit]] = {}
+    for key, group in grouped.items():
+        words = "" if singly else ", ".join(map(title, key)) or "no node"
+        together.setdefault(f"#{key}" if singly else f"for {short(words, 60)}", []).extend(group)
     most = max((sum(u.seconds for u in group) for group in together.values()), default=0.0)
     scene = Scene(name)
     writer: dict[Expr, str] = {}
@@ -99,8 +104,8 @@ def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: O
     between: dict[tuple[str, str], dict[str, None]] = {}
     for key, group in together.items():
         for base in (base for unit in group for base in unit.read):
-            label = name_of(base, labels)
-            tail = writer.get(base) or _leaf(scene, base, label)
+            label = name_of(base, labels) if labelled else ""
+            tail = writer.get(base) or _leaf(scene, base)
             if tail is not None and tail != key:
                 between.setdefault((tail, key), {})[label] = None
     results: dict[tuple[str, str], list[str]] = {}
@@ -117,7 +122,7 @@ def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: O
     for ends, arrays in between.items():
         several = len(arrays) > _ARRAYS
         label = f"{len(arrays)} arrays" if several else ", ".join(arrays)
-        scene.links[ends] = Link(label=label if ends[0] in together and singly else "")
+        scene.links[ends] = Link(label=label if ends[0] in together else "")
     if options.notes:
         scene.caption = _legend(name, units, len(together))
     return parameters_folded(scene) if singly else folded(scene, options)
@@ -129,7 +134,8 @@ def _mark(key: str, group: list[Unit], singly: bool, most: float) -> Mark:
     words = [f"{op} ×{n}" if n > 1 else op for op, n in ops.most_common(_WORDS)]
     rest = sum(ops.values()) - sum(n for _, n in ops.most_common(_WORDS))
     lines = [Text(group[0].title if singly else key, "title")]
-    lines.append(Text(", ".join(words) + (f" and {rest} more" if rest else "")))
+    if ops != Counter([lines[0].text]):
+        lines.append(Text(", ".join(words) + (f" and {rest} more" if rest else "")))
     if singly and group[0].detail:
         lines.append(Text(group[0].detail, "note"))
     if most:
@@ -140,13 +146,13 @@ def _mark(key: str, group: list[Unit], singly: bool, most: float) -> Mark:
     return Mark(kind, lines, members, fill=heat(seconds / most) if most else "")
 
 
-def _leaf(scene: Scene, base: Expr, label: str) -> str | None:
+def _leaf(scene: Scene, base: Expr) -> str | None:
     """The node of a leaf; constants and sizes of plates have none."""
     if base.value is not None or base.op in SIZED or base.args:
         return None
     kind = "stochastic" if base.op is NOISE else "parameter"
-    name = base.attrs.get("name", label)
-    scene.marks.setdefault(name, Mark(kind, [Text(title(name))], (name,)))
+    name = base.attrs.get("name", base.op.name)
+    scene.marks.setdefault(name, Mark(kind, [Text(title(name), "title")], (name,)))
     return name
 
 

@@ -48,6 +48,7 @@ class _Builder:
                 self._edge(tail, head, link)
         self._summands()
         scene = folded(observed(self.graph, self.out), self.options)
+        scene.links |= self._influenced(scene)
         if self.options.notes:
             scene.caption = [*_LEGEND, *scene.caption]
         return scene
@@ -69,7 +70,7 @@ class _Builder:
                     Text(f"{square[0]}({title(name)})", "title"),
                     Text(f"= {text}({title(name)})"),
                 ]
-                self.out.marks[square] = Mark("deterministic", lines, (name,), mark.groups)
+                self.out.marks[square] = Mark("score", lines, (name,), mark.groups)
                 self.out.links[name, square] = _VALUE
 
     def _square(self, name: str) -> str:
@@ -95,48 +96,68 @@ class _Builder:
     def _summands(self) -> None:
         """Each cost under its box, then each term, and their sum."""
         texts, out = list(self.surrogate.summands), self.out
+        derived: dict[str, list[str]] = {}
+        for (tail, head), link in out.links.items():
+            if link.kinds:
+                derived.setdefault(head, []).append(tail)
         out.marks["S"] = Mark("cost", [Text("S", "title")])
-        for name, node in self.influence.costs:
-            text = texts.pop(0)
-            above = reached(self.influence.nodes, self.influence.ancestors[node], opened=True)
-            carriers = [self._square(n.name or "") for n in above if self.credit[n] in _CARRIED]
+        for name, _ in self.influence.costs:
+            text, last = texts.pop(0), name
             if name not in out.marks:
                 continue
-            last = name
-            if carriers or text != name:
+            if text != name:
                 last = f"⊠ {name}"
-                out.marks[last] = _summand(text, name, out.marks[name].groups)
-                learns = any(h == name and x.kinds for (_, h), x in out.links.items())
-                out.links[name, last] = _DERIVATIVE if learns else _VALUE
-                out.links |= {(c, last): _DERIVATIVE for c in carriers if c in out.marks}
+                out.marks[last] = _summand("summand", text, name, out.marks[name].groups)
+                out.links[name, last] = _DERIVATIVE if name in derived else _VALUE
             out.links[last, "S"] = _DERIVATIVE
         for node, term in self.surrogate.terms.items():
-            name = node.name or ""
+            name, key = node.name or "", f"t({node.name})"
             own = [texts.pop(0) for _ in term.parts]
             if not own or name not in out.marks:
                 continue
-            key = f"t({name})"
-            out.marks[key] = _summand(own[0], name, out.marks[name].groups)
+            out.marks[key] = _summand("term", own[0], name, out.marks[name].groups)
             if self.credit[node] == "score":
                 out.links[f"ℓ({name})", key] = _DERIVATIVE
             if kinds_of(self.surrogate.plan.estimators[node]) & {"field", "relaxed"}:
-                above = [t for (t, h), x in out.links.items() if h == f"ℓ({name})" and x.kinds]
+                above = derived.get(f"ℓ({name})", ())
                 out.links |= {(tail, key): _DERIVATIVE for tail in above}  # of the correction
-            costs = [cost.name for cost in self.influence.credited(node)]
-            out.links |= {(c, key): _VALUE for c in costs if c in out.marks}
             out.links[key, "S"] = _DERIVATIVE
         known = out.marks.keys()
         out.links = {ends: link for ends, link in out.links.items() if {*ends} <= known}
 
+    def _influenced(self, scene: Scene) -> dict[tuple[str, str], Link]:
+        """The arrows between sets: from log-probabilities to products, from costs to terms.
 
-_CARRIED = ("score", "weight")
+        They are many in a long chain, so that they are made when its middle is folded.
+        """
+        influence, nodes, costs = self.influence, self.influence.nodes, self.influence.costs
+        at = {cost.name: cost for cost in costs}
+        squares, products, terms, values = {}, {}, {}, {}
+        for key, mark in scene.marks.items():
+            if mark.kind in ("score", "term"):
+                own = [self.graph.stochastic[name] for name in mark.members]
+                if mark.kind == "score":
+                    squares[key] = nodes.union(map(nodes.only, own))
+                else:
+                    terms[key] = costs.union(map(influence.credited, own))
+            found = [at[name] for name in mark.members if name in at]
+            if found and mark.kind == "summand":
+                above = (influence.ancestors[cost.node] for cost in found)
+                products[key] = nodes.union(reached(nodes, a, opened=True) for a in above)
+            elif found:
+                values[key] = costs.union(map(costs.only, found))
+        links = {(s, p): _DERIVATIVE for s in squares for p in products if squares[s] & products[p]}
+        return links | {(v, t): _VALUE for v in values for t in terms if values[v] & terms[t]}
+
+
 _LEGEND = [
-    ("muted", "no border: input   □ deterministic   ◇ cost   ⊠ has the value 1, derivative ∇ℓ"),
+    ("muted", "no border: input   □ deterministic   ◇ cost"),
+    ("muted", "⊠(ℓ): its value is 1, its derivative ∇ℓ"),
     ("derivative", "━ derivative"),
     ("neutral", "━ a value, no derivative"),
 ]
 
 
-def _summand(text: str, name: str, groups: tuple) -> Mark:
+def _summand(kind: str, text: str, name: str, groups: tuple) -> Mark:
     lines = textwrap.wrap(text, _WIDE)
-    return Mark("deterministic", [Text(line, "title") for line in lines], (name,), groups)
+    return Mark(kind, [Text(line, "title") for line in lines], (name,), groups)

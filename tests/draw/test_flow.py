@@ -224,3 +224,26 @@ def test_two_names_of_one_node():
     g.cost("loss", t**2)
     assert set(g.draw().scene.links) == {("t", "alias"), ("t", "loss")}
     assert coloured(drawn(g)) == {("t", "loss"): "derivative"}
+
+
+def test_a_density_comes_from_its_sample_also_where_parameters_are_its_arguments():
+    g = scg.Graph()
+    mu, sigma = g.parameter("mu", 0.0), g.parameter("sigma", 1.0, constraint=scg.positive)
+    z = g.sample("z", scg.Normal(mu, sigma))
+    g.cost("loss", z.log_prob() - z**2)
+    picture = drawn(g)
+    assert coloured(picture) == dict.fromkeys(
+        [("mu", "z"), ("sigma", "z"), ("z", "loss")], "derivative"
+    )
+    assert picture.scene.links["z", "loss"].density
+    g.cost("own", mu * 2.0)  # another use of a parameter has its own arrow
+    assert ("mu", "own") in drawn(g).scene.links
+
+
+def test_a_named_density_is_that_of_its_sample():
+    g = scg.Graph()
+    z = g.sample("z", scg.Bernoulli(logits=g.parameter("t", 0.1)))
+    g.cost("loss", g.deterministic("log_q", z.log_prob()) + z)
+    links = g.draw().scene.links
+    assert set(links) == {("t", "z"), ("z", "log_q"), ("log_q", "loss"), ("z", "loss")}
+    assert links["z", "log_q"].density and not links["z", "loss"].density

@@ -29,7 +29,7 @@ def test_the_surrogate_of_a_score_is_the_log_probability_times_its_cost():
     assert plain == {("b", "ℓ(b)"), ("b", "loss"), ("loss", "⊠ loss")}
     assert "⊠(ℓ(b)) · loss" in texts(picture)
     kinds = {key: mark.kind for key, mark in picture.scene.marks.items()}
-    assert (kinds["b"], kinds["ℓ(b)"], kinds["S"]) == ("sample", "deterministic", "cost")
+    assert (kinds["b"], kinds["ℓ(b)"], kinds["S"]) == ("sample", "score", "cost")
     assert {group.get("data-node") for group in groups(picture, "node")} >= {"b", "t", "loss"}
 
 

@@ -1,0 +1,37 @@
+"""The gallery: it shows the pictures that its build draws, and the one that is kept is of today."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def drawings():
+    spec = importlib.util.spec_from_file_location("drawings", DOCS / "drawings.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_gallery_shows_each_picture_and_says_what_is_seen():
+    page = (DOCS / "gallery" / "index.md").read_text(encoding="utf-8")
+    figures = re.findall(r"\{figure\} pictures/(\w+)\.svg\n:figclass: picture\n:alt: (.+)", page)
+    assert sorted(name for name, _ in figures) == sorted(drawings().PICTURES)
+
+
+def test_the_kept_picture_has_the_nodes_and_arrows_of_today():
+    module = drawings()
+    estimators = {"h1": module.scg.MuProp(), "h2": module.scg.LeaveOneOut(samples=4)}
+    scene = module.compiled(module.network(), estimators).draw().scene
+    kept = module.KEPT.read_text(encoding="utf-8")
+    ids, seen = (
+        scene.ids,
+        re.findall(r'class="edge ([^"]*)" data-from="(\w+)" data-to="(\w+)"', kept),
+    )
+    drawn = {(ids[a], ids[b]): link for (a, b), link in scene.links.items()}
+    assert {(a, b) for _, a, b in seen} == drawn.keys()
+    assert all(drawn[a, b].kinds <= set(look.split()) for look, a, b in seen)
+    assert len(re.findall(r"data-node=", kept)) == len(scene.marks)
