@@ -49,7 +49,8 @@ class Border:
         self.roots = roots
         order = topological(roots)
         self.late = {*late}
-        known = {expr for expr in order if expr.value is not None or expr.op in SIZED}
+        fixed = (e for e in order if e.value is not None or e.op in SIZED)
+        known = {expr for expr in fixed if not expr.plates}
         for expr in order:
             if any(arg in self.late for arg in expr.args):
                 self.late.add(expr)

@@ -1,0 +1,42 @@
+"""Along an ordered plate: running sums, and what stood one step before."""
+
+from __future__ import annotations
+
+from scg.errors import DeclarationError
+from scg.ir.expr import Expr, describe
+from scg.ir.plate import Plate
+from scg.ops.body import Body
+from scg.ops.border import place
+from scg.ops.reductions import expand, zeros
+from scg.ops.scan import scan
+
+
+def running_sum(x: Expr, over: Plate, reverse: bool = False) -> Expr:
+    """Sums of the elements up to each one along a plate or, in reverse, from each one on.
+
+    Of the costs of steps, the sums from each one on are the costs-to-go.
+    """
+    total, term = _places(x, over)
+    body = Body((total,), (term,), (), (total + term,), (total + term,))
+    _, (sums,) = scan(body, (zeros(total),), (x,), (), over, reverse)
+    return sums
+
+
+def shifted(x: Expr, over: Plate, first: Expr | None = None, reverse: bool = False) -> Expr:
+    """The element before each one along a plate or, in reverse, after each one.
+
+    `first`, by default zero, stands where there is none.
+    """
+    before, now = _places(x, over)
+    start = zeros(before) if first is None else expand(first, before.plates, before.shape)
+    body = Body((before,), (now,), (), (now,), (before,))
+    _, (moved,) = scan(body, (start,), (x,), (), over, reverse)
+    return moved
+
+
+def _places(x: Expr, over: Plate) -> tuple[Expr, Expr]:
+    """Two placeholders of an element along a plate."""
+    if over not in x.plates:
+        raise DeclarationError(f"{describe(x)} is not on plate {over.name!r}")
+    plates = tuple(plate for plate in x.plates if plate is not over)
+    return place(x.graph, x, plates), place(x.graph, x, plates)
