@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import operator
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,11 +15,12 @@ from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
 from scg.compiler.invariants import check
 from scg.compiler.objective import check_reductions
-from scg.compiler.plan import check_orders, make_plan
+from scg.compiler.plan import Plan, check_orders, make_plan, of_all_steps
+from scg.compiler.recur import NeedsSteps
 from scg.compiler.surrogate import Surrogate
 from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.backends import chosen_backend
-from scg.errors import DeclarationError, did_you_mean
+from scg.errors import BiasWarning, DeclarationError, PathsWarning, StopWarning, did_you_mean
 from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir import collector
@@ -31,6 +33,9 @@ from scg.run.recurrent import RecurrentStep
 from scg.run.step import Step
 
 DTYPES = ("float64", "float32")
+#: The length of a sequence on which estimators are chosen and checked: a path begins at a step,
+#: crosses another and ends at a third; longer ones repeat the second.
+SHORT = 3
 
 
 @checked("scg.compile(g, estimator=scg.MuProp())")
@@ -102,33 +107,57 @@ def compile(
     """
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order, data_grads)
-    options = (estimator, backend, dtype, order, data_grads, check_finite)
+    options = _Options(backend, dtype, order, tuple(data_grads), check_finite)
     if not graph.scans:
-        return _compiled(graph, *options)
+        return _finished(_planned(graph, estimator, options), options)
+    whole = Influence(graph, data_grads)
+    check("analyse", whole)
+    check_reductions(whole)
+    short: dict[Plate, int] = {
+        scan.plate: scan.plate.length or SHORT for scan in graph.scans.values()
+    }
+    plan = of_all_steps(whole, _planned(Unrolled(graph, short).graph, estimator, options))
+    chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
-        return _compiled(Unrolled(graph, lengths).graph, *options)
+        with warnings.catch_warnings():  # the user was warned
+            for category in (BiasWarning, PathsWarning, StopWarning):
+                warnings.simplefilter("ignore", category)
+            return _finished(_planned(Unrolled(graph, lengths).graph, chosen, options), options)
 
-    return RecurrentStep(graph, of_length)
+    try:
+        return RecurrentStep(graph, of_length, _finished(plan, options) if order == 1 else None)
+    except NeedsSteps:
+        return RecurrentStep(graph, of_length, None)
 
 
-def _compiled(
-    graph: CoreGraph,
-    estimator: Estimator | Mapping[str, Estimator] | None,
-    backend: str,
-    dtype: str,
-    order: int,
-    data_grads: Sequence[str],
-    check_finite: bool,
-) -> Step:
-    """The step of a graph without scans."""
-    influence = Influence(graph, data_grads)
+class _Options(NamedTuple):
+    backend: str
+    dtype: str
+    order: int
+    data_grads: tuple[str, ...]
+    check_finite: bool
+
+
+def _planned(
+    graph: CoreGraph, estimator: Estimator | Mapping[str, Estimator] | None, options: _Options
+) -> Plan:
+    """The plan of a graph without scans."""
+    influence = Influence(graph, options.data_grads)
     check("analyse", influence)
     check_reductions(influence)
     plan = make_plan(influence, estimator)
     check("plan", plan)
-    if order > 1:  # the first is a matter of bias, of which the plan warns
-        check_orders(plan, order)
+    if options.order > 1:  # the first is a matter of bias, of which the plan warns
+        check_orders(plan, options.order)
+    return plan
+
+
+def _finished(plan: Plan, options: _Options) -> Step:
+    """The step of a planned graph."""
+    backend, dtype, order, data_grads, check_finite = options
+    influence = plan.influence
+    graph = influence.graph
     surrogate = Surrogate(plan)
     check("surrogate", surrogate)
     learned = influence.learned

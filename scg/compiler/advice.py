@@ -36,24 +36,29 @@ def advice(node: StochasticNode, estimator: Estimator, view: Assignment, order: 
 
 def warn_of(influence: Influence, estimators: Mapping[StochasticNode, Estimator]) -> None:
     """Warn of biased estimators, and of nodes that reach a cost with a stop and without one."""
+    graph, warned = influence.graph, set[str]()
     for node, estimator in estimators.items():
-        name = type(estimator).__name__
+        name, own = type(estimator).__name__, graph.declared_name(node.name or "")
+        if own in warned:  # at an earlier step
+            continue
+        warned.add(own)
         if not estimator.unbiased and not estimator.allow_biased:
             warn(
-                f"node {node.name!r}: {name} is a biased estimator: its mean is not the gradient. "
+                f"node {own!r}: {name} is a biased estimator: its mean is not the gradient. "
                 f"To use it without this warning, write {name}(..., allow_biased=True)",
                 BiasWarning,
             )
         for reach in influence.downstream[node]:
             if reach.open and reach.stopped:
-                names = ", ".join(repr(cost.name) for cost in reach.members)
+                costs = dict.fromkeys(graph.declared_name(cost.name) for cost in reach.members)
+                names = ", ".join(map(repr, costs))
                 consequence = (
                     "a pathwise node differentiates the open paths alone"
                     if estimator.credit == "pathwise"
                     else "it gets full credit for all paths, also the stopped ones"
                 )
                 warn(
-                    f"node {node.name!r} reaches cost {names} both through stop_gradient and "
+                    f"node {own!r} reaches cost {names} both through stop_gradient and "
                     f"without it: {consequence}, and the two differ. Stop all paths or none to "
                     "make them agree",
                     StopWarning,

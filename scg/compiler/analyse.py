@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from scg.compiler.members import Members, T, Universe, names
 from scg.graph.core import CoreGraph
+from scg.graph.scan import Scan, backwards
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.plate import Plate, ordered
-from scg.ir.walk import topological
+from scg.ir.plate import Plates, one_step, ordered, same, survivors
 from scg.lazy import cached_property
 from scg.ops.gradient import stop
 
@@ -26,12 +26,14 @@ class Cost(NamedTuple):
 class Reach:
     """Properties of *all* paths between an expression and each member of a set."""
 
-    sep: frozenset[Plate]  #: The plates that survive on every path: no op on it reduces them.
+    #: The plates that survive on every path: no op on it reduces them. Of an ordered plate along
+    #: which paths lead to other steps, the direction survives.
+    sep: frozenset[Any]
     open: bool  #: Whether some path has no ``stop_gradient``.
     stopped: bool  #: Whether some path has one.
     members: Members[Any]  #: Stochastic nodes above the expression, or costs below it.
 
-    def onward(self, sep: frozenset[Plate], expr: Expr) -> Reach:
+    def onward(self, sep: frozenset[Any], expr: Expr) -> Reach:
         """The reach of the paths that go on through an expression, where `sep` survives."""
         cut = expr.op is stop
         return Reach(sep, self.open and not cut, self.stopped or cut, self.members)
@@ -39,7 +41,7 @@ class Reach:
 
 def merge(reaches: Iterable[Reach]) -> tuple[Reach, ...]:
     """Join the reaches of several paths into disjoint ones: each member is in exactly one."""
-    found: dict[tuple[frozenset[Plate], bool, bool], Members[Any]] = {}
+    found: dict[tuple[frozenset[Any], bool, bool], Members[Any]] = {}
     for new in reaches:
         rest, joined = new.members, []
         for (sep, opened, stopped), members in tuple(found.items()):
@@ -84,7 +86,12 @@ class Influence:
         self.learned |= {name: graph.data_nodes[name] for name in data}
         self.costs = Universe(Cost(*cost) for cost in (costs or graph.costs).items())
         #: All expressions that a cost depends on, arguments first.
-        self.order = topological(node for _, node in self.costs)
+        self.order = backwards(graph, [node for _, node in self.costs])
+        #: What a carry is one step later, by the carry, and the scan.
+        self.later: dict[Expr, tuple[Expr, Scan]] = {}
+        for scan in graph.scans.values():
+            self.later |= {leaf: (new, scan) for leaf, new in scan.before.items()}
+        self._survivors: dict[Plates, frozenset[Any]] = {}
         #: The stochastic nodes among them.
         self.nodes = Universe(expr for expr in self.order if isinstance(expr, StochasticNode))
 
@@ -103,30 +110,63 @@ class Influence:
     def ancestors(self) -> dict[Expr, tuple[Reach, ...]]:
         """The stochastic ancestors of each expression, with the properties of all paths."""
         found: dict[Expr, tuple[Reach, ...]] = {}
-        for expr in self.order:
-            paths: list[Reach] = []
-            for arg in dict.fromkeys(expr.args):
-                below = found[arg]
-                if isinstance(arg, StochasticNode):
-                    own = Reach(frozenset(arg.plates), True, False, self.nodes.only(arg))
-                    below = (*below, own)
-                paths += (r.onward(r.sep.intersection(expr.plates), expr) for r in below)
-            found[expr] = merge(paths)
+        news = {new for new, _ in self.later.values()}
+        changed = True
+        while changed:  # once more where carries bring what lies a step back
+            changed = False
+            for expr in self.order:
+                kept, paths = self.survivors(expr), list[Reach]()
+                for arg in dict.fromkeys(expr.args):
+                    paths += (r.onward(r.sep & kept, expr) for r in self._with(arg, found))
+                if expr in self.later:
+                    new, scan = self.later[expr]
+                    paths += (
+                        r.onward(one_step(r.sep & kept, scan.plate, not scan.reverse), expr)
+                        for r in self._with(new, found)
+                    )
+                now = merge(paths)
+                changed |= expr in news and {*now} != {*found.get(expr, ())}
+                found[expr] = now
         return found
+
+    def survivors(self, expr: Expr) -> frozenset[Any]:
+        """What may survive on a path to an expression."""
+        known = self._survivors
+        if expr.plates not in known:
+            known[expr.plates] = survivors(expr.plates)
+        return known[expr.plates]
+
+    def _with(self, expr: Expr, found: Mapping[Expr, tuple[Reach, ...]]) -> tuple[Reach, ...]:
+        """The ancestors of an expression, and itself if it is stochastic."""
+        above = found.get(expr, ())
+        if not isinstance(expr, StochasticNode):
+            return above
+        return (*above, Reach(same(expr.plates), True, False, self.nodes.only(expr)))
 
     @cached_property
     def downstream(self) -> dict[Expr, tuple[Reach, ...]]:
         """The costs that each expression influences, with the properties of all paths."""
-        paths: dict[Expr, list[Reach]] = {expr: [] for expr in self.order}
-        for cost in self.costs:
-            own = Reach(frozenset(cost.node.plates), True, False, self.costs.only(cost))
-            paths[cost.node].append(own)
         found: dict[Expr, tuple[Reach, ...]] = {}
-        for expr in reversed(self.order):
-            found[expr] = merge(paths[expr])
-            for arg in dict.fromkeys(expr.args):
-                onto = (r.onward(r.sep.intersection(arg.plates), expr) for r in found[expr])
-                paths[arg] += onto
+        changed = True
+        while changed:
+            changed = False
+            paths: dict[Expr, list[Reach]] = {expr: [] for expr in self.order}
+            for cost in self.costs:
+                own = Reach(same(cost.node.plates), True, False, self.costs.only(cost))
+                paths[cost.node].append(own)
+            for leaf, (new, scan) in self.later.items():
+                if new in paths:
+                    paths[new] += (
+                        r.onward(one_step(r.sep, scan.plate, not scan.reverse), leaf)
+                        for r in found.get(leaf, ())
+                    )
+            for expr in reversed(self.order):
+                now = merge(paths[expr])
+                changed |= expr in self.later and {*now} != {*found.get(expr, ())}
+                found[expr] = now
+                for arg in dict.fromkeys(expr.args):
+                    kept = self.survivors(arg)
+                    paths[arg] += (r.onward(r.sep & kept, expr) for r in now)
         return found
 
     def credited(self, node: Expr) -> Members[Cost]:
@@ -144,10 +184,16 @@ class Influence:
         `passes` says whether paths lead from an argument, given by its index, to an expression.
         """
         found = {expr: start.get(expr, none) for expr in self.order}
-        for expr in reversed(self.order):
-            for k, arg in enumerate(expr.args):
-                if found[expr] and passes(expr, k):
-                    found[arg] = found[arg] | found[expr]
+        changed = True
+        while changed:
+            changed = False
+            for expr in reversed(self.order):
+                for k, arg in enumerate(expr.args):
+                    if found[expr] and passes(expr, k):
+                        found[arg] = found[arg] | found[expr]
+            for leaf, (new, _) in self.later.items():
+                if new in found and found[leaf] - found[new]:
+                    found[new], changed = found[new] | found[leaf], True
         return found
 
     @cached_property

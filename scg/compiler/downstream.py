@@ -10,21 +10,24 @@ from typing import Any
 
 from scg.compiler.alone import AloneReplay
 from scg.compiler.analyse import Cost, Reach
+from scg.compiler.credit import signals
 from scg.compiler.differentiate import gradients, through
 from scg.compiler.first_run import FirstRun
 from scg.compiler.leave_out import LeaveOut
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.objective import contribution, reduction, total
+from scg.compiler.recur import run
 from scg.compiler.rerun import Rerun, central, conditional, expectation, rerun
 from scg.compiler.routes import NodeRoute, own_route, routes
 from scg.distributions.base import Distribution
+from scg.graph.scan import CARRY
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, plate_size
 from scg.ir.plate import Plate, Plates
 from scg.ir.walk import named_below, rewrite, topological
 from scg.lazy import cached_property
 from scg.ops.gradient import mark
-from scg.ops.reductions import expand, plate_sum, sum_mixed
+from scg.ops.reductions import expand, plate_sum, zeros
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class SharedRuns:
     def inputs(self) -> dict[Expr, int]:
         """All data and stochastic nodes, with their positions."""
         order = enumerate(self.first.influence.order)
-        return {e: i for i, e in order if isinstance(e, StochasticNode) or e.op is DATA}
+        return {e: i for i, e in order if e.op.stochastic or e.op in (DATA, CARRY)}
 
     @cached_property
     def mean_field(self) -> MeanField:
@@ -81,7 +84,8 @@ class NodeDownstream:
     def unit(self) -> Expr:
         """Factor that turns a contribution into the user's units of a cost."""
         unit = constant(self.first.graph, 1.0)
-        for plate in self.plates:
+        step = self.first.graph.steps.get(self.node.name or "")
+        for plate in (*self.plates, *(plate for plate, _ in (step.at if step else ()))):
             if reduction(plate) == "mean":
                 unit = unit * plate_size(self.first.graph, plate)
             elif plate.size is not None:
@@ -178,13 +182,13 @@ class NodeDownstream:
         reaches = self.first.influence.downstream[self.node]
         return [self.costs(seen, reach.sep, reach.members) for reach in reaches if reach.open]
 
-    def costs(self, seen: Seen, sep: frozenset[Plate], members: Members[Cost]) -> Expr:
+    def costs(self, seen: Seen, sep: frozenset[Any], members: Members[Cost]) -> Expr:
         """Sum a set of costs of a run over the user's plates outside `sep`."""
 
         def value(cost: Cost) -> Expr:
             own = contribution(cost.node, seen.env[cost.node])
             own, frozen = self.first.counted(own, seen.weights), self.first.frozen(cost.node)
-            return sum_mixed(self.first.collapse(own, seen.samples, frozen, seen.weights), sep)
+            return signals(self.first.collapse(own, seen.samples, frozen, seen.weights), sep)
 
         sums = self.shared.suffixes if seen.shared else {}
         key = seen.shared, sep, seen.samples
@@ -243,15 +247,18 @@ class MeanField:
         influence = first.influence
         self.env: dict[Expr, Expr] = {}
         self.points: dict[Expr, Expr] = {}
-        for expr in influence.order:
-            if isinstance(expr, StochasticNode):
-                point = mark(central(first, expr, self.env, "mean"), label=f"{expr.name}:field")
-                self.points[expr] = self.env[expr] = point
-            else:
-                rewrite((expr,), self.env)
+        #: Zeros that are added to each point, so that its slope holds also where it recurs.
+        self.shifts: dict[Expr, Expr] = {}
+        run(influence.order, self.env, self._point)
         objective = total(contribution(cost, self.env[cost]) for _, cost in influence.costs)
-        slopes = gradients(objective, list(self.points.values()))
-        self.slopes = dict(zip(self.points, slopes, strict=True))
+        slopes = gradients(objective, list(self.shifts.values()))
+        self.slopes = dict(zip(self.shifts, slopes, strict=True))
+
+    def _point(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
+        point = self.points[node] = central(self.first, node, env, "mean")
+        if node not in self.shifts:
+            self.shifts[node] = mark(zeros(self.points[node]), label=f"{node.name}:field")
+        return point + self.shifts[node]
 
     def replay(self, down: NodeDownstream) -> FieldReplay:
         """The pass as one node sees it: its point, its influenced costs, their slope."""

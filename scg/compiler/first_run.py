@@ -11,20 +11,22 @@ from operator import add
 from typing import Any
 
 from scg.compiler.analyse import Reach, reached
+from scg.compiler.credit import scores
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
 from scg.compiler.plan import Plan
+from scg.compiler.recur import NeedsSteps, run
+from scg.compiler.requirements import draws_of
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.estimators.protocol import Draw
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered
-from scg.ir.walk import rewrite
 from scg.ops.elementwise import possible
 from scg.ops.gradient import stop
-from scg.ops.reductions import expand, plate_sum, sum_mixed
+from scg.ops.reductions import expand, plate_sum
 
 
 class FirstRun:
@@ -44,16 +46,13 @@ class FirstRun:
         #: The weight of each sample on a sample plate, and the nodes whose samples lie on it.
         self.weights: dict[Plate, Expr] = {}
         self.owners: dict[Plate, Members[StochasticNode]] = {}
+        #: The noise leaves of nodes in loops at the first step.
+        self._begin: dict[StochasticNode, dict[str, Any]] = {}
         self._plates: dict[object, Plate] = {}
         self._values: dict[StochasticNode, Plate] = {}
         self._twins: dict[Plate, Plate] = {}
         self._sums: dict[Any, Expr | None] = {}
-        for expr in self.influence.order:
-            self.graph.origin = expr.origin
-            if isinstance(expr, StochasticNode):
-                self._draw(expr)
-            else:
-                rewrite((expr,), self.env)
+        run(self.influence.order, self.env, self._draw, self._ahead)
 
     # --- draws ------------------------------------------------------------------------------------
     def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:
@@ -82,21 +81,43 @@ class FirstRun:
         plates = (*draw.value.plates, *node.plates)
         return draw._replace(value=expand(draw.value, plates, node.shape))
 
-    def _draw(self, node: StochasticNode) -> None:
-        draw = self.draw_of(node, self.env)
+    def _ahead(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
+        """The sample of a node in a loop, of which the plates may still grow."""
+        name = node.name or ""
+        begin = self._begin.setdefault(node, dict(self._names.pop(name, {})))
+        value = self.draw_of(node, env).value
+        del self.noises[node]  # it is sampled once more, outside of the loop
+        if not begin:
+            begin |= self._names[name]
+        if begin != self._names[name]:
+            raise NeedsSteps
+        return value
+
+    def _draw(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
+        self.graph.origin = node.origin
+        draw = self.draw_of(node, env)
         if draw.plate is not None:
+            if node in self._begin and not self._as_one(node, draw):
+                raise NeedsSteps
             plate = draw.plate
             assert plate.length is not None
             uniform = constant(self.graph, 1.0 / plate.length)
             self.weights[plate] = uniform if draw.weight is None else draw.weight
             nodes = self.influence.nodes
             self.owners[plate] = self.owners.get(plate, nodes.none) | nodes.only(node)
-        self.draws[node], self.env[node] = draw, draw.value
+        self.draws[node] = draw
+        return draw.value
+
+    def _as_one(self, node: StochasticNode, draw: Draw) -> bool:
+        """Whether all steps of a node share a sample plate of equal weights."""
+        return self.plan.estimators[node].joint is True and draw.weight is None
 
     def _plate(self, node: StochasticNode, length: int) -> Plate:
-        key = self.plan.plate_key(node)
+        key, name = self.plan.plate_key(node), node.name or ""
+        if draws_of(self.plan.estimators[node], node.declared) == 1 and name in self.graph.steps:
+            key = name = self.graph.steps[name].node  # it does not leave the draw: steps may share
         if key not in self._plates:
-            self._plates[key] = Plate.internal(f"samples of {node.name}", length, rank=1)
+            self._plates[key] = Plate.internal(f"samples of {name}", length, rank=1)
         return self._plates[key]
 
     def value_plate(self, node: StochasticNode) -> Plate:
@@ -129,10 +150,10 @@ class FirstRun:
         ]
         return reduce(add, parts) if parts else None
 
-    def _prefix(self, sep: frozenset[Plate], members: Members[StochasticNode]) -> Expr | None:
+    def _prefix(self, sep: frozenset[Any], members: Members[StochasticNode]) -> Expr | None:
         def score(node: StochasticNode) -> Expr | None:
             logp = self.draws[node].logp
-            return None if logp is None else sum_mixed(logp, sep)
+            return None if logp is None else scores(logp, sep)
 
         return shared_sum(self._sums, sep, members, lambda some: some.last, score)
 

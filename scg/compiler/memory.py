@@ -30,6 +30,7 @@ class NodeMemory:
     #: New values of states, one for each step of an unrolled scan, and auxiliary losses.
     changes: dict[str, list[Expr]] = field(default_factory=dict)
     losses: list[Expr] = field(default_factory=list)
+    nodes: int = 0  #: How many nodes share the memory: the steps of an unrolled scan.
 
     @property
     def updates(self) -> dict[str, Expr]:
@@ -37,6 +38,11 @@ class NodeMemory:
         return {
             k: x[0] if len(x) == 1 else reduce(add, x) / len(x) for k, x in self.changes.items()
         }
+
+    @property
+    def mean_loss(self) -> list[Expr]:
+        """The losses, as means over the nodes that share the memory."""
+        return [x if self.nodes == 1 else x / self.nodes for x in self.losses]
 
     def parameter(
         self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"

@@ -79,6 +79,25 @@ def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimato
     return Plan(influence, estimators, {node: reasons[node] for node in influence.nodes})
 
 
+def of_all_steps(whole: Influence, unrolled: Plan) -> Plan:
+    """The plan of a graph with scans, from that of a few steps: a node has one estimator.
+
+    Where a choice differs from step to step, that of a node that is credited by its score holds.
+    """
+    found: dict[str, list[tuple[Estimator, str]]] = {}
+    steps = unrolled.influence.graph.steps
+    for node, estimator in unrolled.estimators.items():
+        name = steps[node.name or ""].node if node.name in steps else node.name or ""
+        found.setdefault(name, []).append((estimator, unrolled.reasons[node]))
+    chosen = {
+        node: min(found[node.name or ""], key=lambda own: own[0].credit != "score")
+        for node in whole.nodes
+        if node.name in found
+    }
+    estimators = {node: own for node, (own, _) in chosen.items()}
+    return Plan(whole, estimators, {node: reason for node, (_, reason) in chosen.items()})
+
+
 def _given(
     graph: CoreGraph, influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None
 ) -> dict[StochasticNode, Estimator]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scg.compiler.first_run import FirstRun
+from scg.compiler.recur import NeedsSteps
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.ir.expr import Expr, StochasticNode
@@ -50,6 +51,8 @@ def rerun(
     if below not in BELOW:
         known = ", ".join(f'"{word}"' for word in BELOW)
         raise CompilerError(f"downstream.at(...): below must be one of {known}, got {below!r}")
+    if first.graph.scans:
+        raise NeedsSteps
     run = Rerun(env, dict(first.weights))
     for expr in first.influence.order:
         if expr in env:
@@ -138,6 +141,8 @@ def enumerated(
 
 def expectation(first: FirstRun) -> Rerun:
     """Run the graph with each stochastic node on a plate of all its values."""
+    if first.graph.scans:
+        raise NeedsSteps
     run = Rerun({}, dict(first.weights))
     for expr in first.influence.order:
         if isinstance(expr, StochasticNode):

@@ -91,6 +91,7 @@ class Surrogate:
             self.graph.origin = node.origin
             draw, estimator = first.draws[node], self.plan.estimators[node]
             memory = first.noises[node].memory
+            memory.nodes += 1
             down: Any = NodeDownstream(first, node, shared)
             parts: Any = None
             if node.size:  # an empty event has nothing to estimate
@@ -106,7 +107,7 @@ class Surrogate:
                 boxed = part if upstream is None else box(upstream) * part
                 self.added.append((node, total([first.collapse(boxed)])))
         for memory in self.memory.values():
-            losses += memory.losses
+            losses += memory.mean_loss
         if not self.costs:
             raise DeclarationError(
                 f'graph {self.graph.name!r} declares no cost; write g.cost("loss", ...)'

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scg.compiler.objective import reduction
-from scg.errors import CallError, DeclarationError
+from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
 from scg.graph.nodes import NodeStep
 from scg.graph.parameters import Parameter
@@ -43,19 +43,14 @@ class Unrolled:
         self.declared = graph
         plates = ordered(scan.plate for scan in graph.scans.values())
         self.lengths = {plate: lengths[plate] for plate in plates}
-        for plate, length in self.lengths.items():
-            if length < 1:
-                raise CallError(
-                    f"plate {plate.name!r} has no elements, but a scan needs at least one step. "
-                    "Leave the call out"
-                )
         self.plates = {p: _of_length(p, n) if fixed else p for p, n in self.lengths.items()}
         self.graph: Any = type(graph)(graph.name)
         self.graph.apart = fixed
         self.before = {k: (s, v) for s in graph.scans.values() for k, v in s.before.items()}
         self.series = self._series()
         #: What a step is given: data, samples and carries.
-        given = (e for e in self.series if e.op in (DATA, CARRY) or e.op.stochastic)
+        order = (*backwards(graph, graph.costs.values()), *self.series)
+        given = dict.fromkeys(e for e in order if e.op in (DATA, CARRY) or e.op.stochastic)
         self._given = {expr: i for i, expr in enumerate(given)}
         self._made: dict[Key, Expr] = {}
         for name, (node, role) in graph.roles.items():
@@ -285,8 +280,7 @@ def by_node(graph: CoreGraph, values: Mapping[str, Expr]) -> dict[str, Expr]:
     """
     found: dict[str, Expr] = {}
     for full, value in values.items():
-        step = graph.steps.get(full)
-        name = full if step is None or graph.apart else step.node
+        name = graph.declared_name(full)
         found[name] = found[name] + value if name in found else value
     return found
 

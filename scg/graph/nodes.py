@@ -110,6 +110,11 @@ class NamedNodes:
             raise CallError(f"graph {self.name!r} has no node {name!r}{hint}")
         return found[0]
 
+    def declared_name(self, name: str) -> str:
+        """The name that a user gave a node, which may be a step of an unrolled scan."""
+        step = self.steps.get(name)
+        return name if step is None or self.apart else step.node
+
     @property
     def plates(self) -> tuple[Plate, ...]:
         """All plates of the declared nodes."""

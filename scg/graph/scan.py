@@ -213,8 +213,7 @@ def scan(
     env = _grown(self, declared, before)
     made = self.scans[full]
     homes_of(self, [*made.news, *(env(out) for out in outs)])
-    end = 0 if reverse else -1
-    last = [step_of(_left(new, full), over, end) for new in made.news[:count]]
+    last = [end_of(made, i) for i in range(count)]
     stacked = [_left(expand(env(out), (*out.plates, over), out.shape), full) for out in outs]
     found = None if outputs is None else tree.refilled(outputs, stacked)
     return tree.refilled(init, last), found
@@ -316,6 +315,12 @@ def backwards(graph: Any, roots: Iterable[Expr]) -> list[Expr]:
             return order
         found = len(order)
         every += [before[expr] for expr in order if expr in before]
+
+
+def end_of(made: Scan, number: int) -> Expr:
+    """A carry after the last step."""
+    new = _left(made.news[number], made.name)
+    return step_of(new, made.plate, 0 if made.reverse else -1)
 
 
 # --- what a cell declares -------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from scg.arguments import checked, kind
 from scg.errors import DeclarationError
@@ -126,6 +126,48 @@ class Time(Plate):
 
     def __repr__(self) -> str:
         return f"Time({self.name!r})"
+
+
+class Direction(NamedTuple):
+    """That paths along an ordered plate never lead to earlier steps, or never to later ones."""
+
+    plate: Plate
+    onward: bool
+
+    @property
+    def name(self) -> str:
+        """The plate, and where paths lead."""
+        return f"{'≥' if self.onward else '≤'} {self.plate.name}"
+
+
+class Apart(NamedTuple):
+    """That no path along an ordered plate ends at the step where it begins."""
+
+    plate: Plate
+
+    @property
+    def name(self) -> str:
+        """The plate, and where paths do not lead."""
+        return f"≠ {self.plate.name}"
+
+
+def same(plates: Iterable[Plate]) -> frozenset[Any]:
+    """What holds of a path that stays where it is: plates, and no steps to either side."""
+    own = tuple(plates)
+    times = (plate for plate in own if isinstance(plate, Time))
+    return frozenset((*own, *(Direction(p, onward) for p in times for onward in (False, True))))
+
+
+def survivors(plates: Iterable[Plate]) -> frozenset[Any]:
+    """What may hold of a path to an expression on these plates."""
+    own = tuple(plates)
+    return same(own).union(Apart(plate) for plate in own if isinstance(plate, Time))
+
+
+def one_step(sep: frozenset[Any], plate: Plate, onward: bool) -> frozenset[Any]:
+    """What holds of a path that also leads to the next step, or to the one before."""
+    left = sep - {plate, Direction(plate, not onward), Apart(plate)}
+    return left | {Apart(plate)} if Direction(plate, onward) in left else left
 
 
 Plates = tuple[Plate, ...]

@@ -1,49 +1,67 @@
-"""Recurrent steps: a graph with scans, compiled for each length that a call brings."""
+"""Recurrent steps: a graph with scans, run as loops, or compiled for each length of a call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate, ordered
 from scg.run.runner import Sizes
 from scg.run.step import Step
 
-#: The length of the sequence for which a graph is compiled to be checked and explained: a path
-#: begins at a step, crosses another and ends at a third, and longer ones repeat the second.
-PROBE = 3
+#: The length of the sequence for which an unrolled step is shown.
+SHOWN = 3
 #: Lengths that are kept.
 LENGTHS = 64
 
 
 class RecurrentStep(Step):
-    """The step of a graph with scans, unrolled for each length.
+    """The step of a graph with scans: `rolled` runs them as loops, for any length.
 
-    The plan, the surrogate and the program that it shows are those of a sequence of three steps.
+    Where that is None, because estimators look at steps one by one, the graph is unrolled for each
+    length. The plan, the surrogate and the program that the step shows are then those of three
+    steps.
     """
 
-    def __init__(self, graph: CoreGraph, of_length: Callable[[Mapping[Plate, int]], Step]):
+    def __init__(
+        self,
+        graph: CoreGraph,
+        of_length: Callable[[Mapping[Plate, int]], Step],
+        rolled: Step | None,
+    ):
         self.plates = ordered(scan.plate for scan in graph.scans.values())
-        self.of_length = of_length
-        self.steps: dict[tuple[int, ...], Step] = {}
-        probe = self._step(tuple(plate.length or PROBE for plate in self.plates))
+        self.rolled = rolled
+        self._of_length = of_length
+        self._steps: dict[tuple[int, ...], Step] = {}
+        shown = rolled or self._unrolled(tuple(plate.length or SHOWN for plate in self.plates))
         super().__init__(
             graph,
-            probe.plan,
-            probe.surrogate,
-            probe.program,
-            probe.curvature,
-            probe.check_finite,
+            shown.plan,
+            shown.surrogate,
+            shown.program,
+            shown.curvature,
+            shown.check_finite,
         )
 
     def at(self, sizes: Sizes) -> Step:
-        """The step for sequences of one length, which is compiled when it is first needed."""
-        return self._step(tuple(sizes[plate] for plate in self.plates))
+        """The step that runs sequences of a length, compiled when it is first needed."""
+        for plate in self.plates:
+            if sizes[plate] < 1:
+                raise CallError(
+                    f"plate {plate.name!r} has no elements, but a scan needs at least one step. "
+                    "Leave the call out"
+                )
+        return self.rolled or self.unrolled(sizes)
 
-    def _step(self, lengths: tuple[int, ...]) -> Step:
-        if lengths not in self.steps:
-            for old in list(self.steps)[: 1 - LENGTHS]:
-                self.steps.pop(old, None)
-            made = self.of_length(dict(zip(self.plates, lengths, strict=True)))
-            self.steps.setdefault(lengths, made)
-        return self.steps[lengths]
+    def unrolled(self, sizes: Sizes) -> Step:
+        """The step of the unrolled graph."""
+        return self._unrolled(tuple(sizes[plate] for plate in self.plates))
+
+    def _unrolled(self, lengths: tuple[int, ...]) -> Step:
+        if lengths not in self._steps:
+            for old in list(self._steps)[: 1 - LENGTHS]:
+                self._steps.pop(old, None)
+            made = self._of_length(dict(zip(self.plates, lengths, strict=True)))
+            self._steps.setdefault(lengths, made)
+        return self._steps[lengths]

@@ -61,6 +61,10 @@ class Runner:
         """The step that runs plates of these sizes: itself, unless it is compiled for lengths."""
         return self
 
+    def unrolled(self, sizes: Sizes) -> Any:
+        """The step of the same graph without scans."""
+        return self
+
     # --- arguments --------------------------------------------------------------------------------
     @cached_property
     def _binder(self) -> Binder:

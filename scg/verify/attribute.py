@@ -78,7 +78,7 @@ def attribute(
     """
     check_seed(seed)
     values, sizes, _ = step.checked(params, data, state)
-    step = by_step(step.at(sizes))
+    step = by_step(step.unrolled(sizes))
     try:
         return attributed(step, values, sizes, limit)
     except EnumerationError as error:

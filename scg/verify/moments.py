@@ -266,7 +266,7 @@ def moments(
     (0.125, 0.0244140625)
     """
     values, sizes, memory = step.checked(params, data, state)
-    layout, step = step.layout, by_step(step.at(sizes))
+    layout, step = step.layout, by_step(step.unrolled(sizes))
     walk = Walk(step, values, sizes, squares=variance, limit=limit)
     found = converged(walk)
     (mean, square), (size, _), (wrong, wrong_square) = (walk.named(part[0]) for part in found)

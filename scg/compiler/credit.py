@@ -1,0 +1,49 @@
+"""Credit: sums over the plates that do not survive between a node and a cost, or a node and a node.
+
+Along an ordered plate on which paths lead to later steps alone, a score counts for its own step and
+all later ones, and a node sees the costs of its own step and all later ones: cumulative sums in
+place of sums over all steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+from scg.ir.expr import Expr
+from scg.ir.plate import Apart, Direction, Plate
+from scg.ops.body import Body, place
+from scg.ops.reductions import plate_sum, zeros
+from scg.ops.scan import scan
+
+
+def scores(logp: Expr, sep: Container[Any]) -> Expr:
+    """Log-probabilities of a node, summed for each element of what it leads to."""
+    return _summed(logp, sep, to_later=True)
+
+
+def signals(cost: Expr, sep: Container[Any]) -> Expr:
+    """Costs, summed for each element of a node that leads to them."""
+    return _summed(cost, sep, to_later=False)
+
+
+def _summed(x: Expr, sep: Container[Any], to_later: bool) -> Expr:
+    lost = [plate for plate in x.plates if plate.owned_by_user and plate not in sep]
+    for onward in (True, False):
+        for plate in lost:
+            if Direction(plate, onward) in sep:
+                x = cumulative(x, plate, onward is not to_later, apart=Apart(plate) in sep)
+    return plate_sum(x, tuple(p for p in lost if not _ordered(p, sep)))
+
+
+def _ordered(plate: Plate, sep: Container[Any]) -> bool:
+    return Direction(plate, True) in sep or Direction(plate, False) in sep
+
+
+def cumulative(x: Expr, plate: Plate, reverse: bool, apart: bool) -> Expr:
+    """Sums over the steps up to each one or, in reverse, from each one on; `apart` without it."""
+    inner = tuple(p for p in x.plates if p is not plate)
+    total, now = (place(x.graph, x, inner) for _ in range(2))
+    body = Body((total,), (now,), (), (total + now,), (total if apart else total + now,))
+    _, (sums,) = scan(body, (zeros(total),), (x,), (), plate, reverse)
+    return sums

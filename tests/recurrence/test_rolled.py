@@ -1,0 +1,59 @@
+"""Loops and unrolled graphs estimate the same: each estimator on three of the random graphs.
+
+``benchmarks/recurrence/rolled.py`` compares all forty, on both backends and four lengths.
+"""
+
+import numpy as np
+import pytest
+
+import scg
+
+from .recurrent import GRAPHS, ROLLED, ROWS, Recurrent, gaps
+
+
+def fitting(row, count=3):
+    """The first graphs, from one that depends on the row, on which a row fits a node."""
+    start = list(ROWS).index(row)
+    for seed in range(start, start + GRAPHS):
+        case = Recurrent(seed % GRAPHS)
+        if count and case.estimators(row) is not None:
+            count -= 1
+            yield case
+
+
+@pytest.mark.parametrize("row", ROLLED)
+def test_loops_estimate_what_the_unrolled_graph_estimates(row):
+    for i, case in enumerate(fitting(row)):
+        step, *found = gaps(case, row, (1, 2, 17) if i == 0 else (3,))
+        assert step.rolled is not None, case.seed
+        assert found and max(found) < 1e-12, case.seed
+
+
+@pytest.mark.parametrize("row", ["REBAR", "DisARM", "RAM", "enumeration", "MuProp, rollout"])
+def test_estimators_that_look_at_steps_run_unrolled(row):
+    case = next(fitting(row, 1))
+    step, *found = gaps(case, row, (2,))
+    assert step.rolled is None and max(found) < 1e-12
+
+
+def test_compiled_loops():
+    step, *found = gaps(Recurrent(2), "mixed", (1, 3), backend="numba")
+    assert step.rolled is not None and max(found) < 1e-12
+    kernels = step.source
+    assert len(found) == 2 and kernels == step.source
+
+
+def test_beyond_the_limit_of_paths_one_error_says_what_fits():
+    g, t = scg.Graph("long"), scg.Time("t")
+    x = g.data("x", plates=t)
+
+    def cell(h, x):
+        z = g.sample("z", scg.Bernoulli(logits=h + x))
+        g.cost("c", z * h)
+        return h + z
+
+    g.scan(cell, init=g.parameter("a", 0.0), xs=x, over=t)
+    step = scg.compile(g, scg.Enumeration())
+    assert step({"a": 0.0}, seed=0, x=np.zeros(5)).cost > 0
+    with pytest.raises(scg.EstimatorError, match=r"more than 1024\. (Draw|Enumerate fewer|Give)"):
+        step({"a": 0.0}, seed=0, x=np.zeros(30))
