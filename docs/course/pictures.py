@@ -45,12 +45,12 @@ MARKS = {
 
 
 def draw(name: str, panels: list[dict[str, Any]]) -> Any:
-    """Figure with the panels of a picture, three in a row at most."""
-    rows = -(-len(panels) // 3)
-    columns = -(-len(panels) // rows)
+    """Figure with the panels of a picture, in one or two columns from top to bottom."""
+    columns = min(len(panels), 2)
+    rows = len(panels) // columns
     size = (5.4 if columns == 1 else 3.7 * columns, 3.1 * rows)
     figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    for i, (axes, panel) in enumerate(zip(grid.flat, panels, strict=True)):
+    for i, (axes, panel) in enumerate(zip(grid.T.flat, panels, strict=True)):
         for (color, dashes), (label, values) in zip(STYLES, panel["curves"].items(), strict=False):
             axes.plot(panel["x"], values, dashes, color=color, lw=1.8, label=label)
         if name in LOG:
@@ -74,7 +74,7 @@ def draw(name: str, panels: list[dict[str, Any]]) -> Any:
             axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=-(-2 // columns))
     if rows > 1:
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+        figure.legend(handles, labels, loc="outside upper left", ncols=columns)
     return figure
 
 
@@ -118,9 +118,23 @@ def simplex() -> Any:
     return figure
 
 
+def surrogate(graph: scg.Graph, path: Path) -> None:
+    """Draw the surrogate of the score function."""
+    scg.compile(graph, scg.ScoreFunction()).draw(path, level="surrogate")
+
+
+def across(graph: scg.Graph, path: Path) -> None:
+    """Draw a graph from left to right, for a table."""
+    graph.draw(path, direction="right", notes=False)
+
+
 OWN: dict[str, Callable[[], Any]] = {"tangent": tangent, "simplex": simplex}
-#: Graphs, drawn by scg: the file's name, the number of coins and the level of the drawing.
-GRAPHS = {"chain": (3, "graph"), "surrogate": (2, "surrogate")}
+#: Drawings by scg of its products.
+DRAWN: dict[str, Callable[[Path], Any]] = {
+    "chain": toys.chain(3, "each").draw,
+    "surrogate": lambda path: surrogate(toys.schulman(5), path),
+    **{f"graph{n}": lambda path, n=n: across(toys.schulman(n), path) for n in range(1, 6)},
+}
 
 
 def screen(svg: str) -> str:
@@ -142,12 +156,10 @@ def main() -> None:
     """Draw to svg files."""
     FOLDER.mkdir(exist_ok=True)
     known = json.loads(curves.FILE.read_text(encoding="utf-8"))
-    for name in sys.argv[1:] or [*known, *OWN, *GRAPHS]:
+    for name in sys.argv[1:] or [*known, *OWN, *DRAWN]:
         path = FOLDER / f"{name}.svg"
-        if name in GRAPHS:
-            coins, level = GRAPHS[name]
-            step = scg.compile(toys.chain(coins, "each"), scg.ScoreFunction())
-            step.draw(path, level=level)
+        if name in DRAWN:
+            DRAWN[name](path)
             continue
         figure = OWN[name]() if name in OWN else draw(name, known[name])
         figure.savefig(path, metadata={"Date": None}, transparent=True)

@@ -79,6 +79,30 @@ def die() -> scg.Graph:
     return g
 
 
+def schulman(number: int) -> scg.Graph:
+    """The simple graphs of Schulman et al. (2015), 1 to 5, with coins and the squared distance."""
+    g = scg.Graph(f"graph {number}")
+    theta = g.parameter("theta", THETA)
+    if number == 1:
+        x = g.deterministic("x", np.tanh(theta))
+        g.cost("f", (g.sample("y", scg.Bernoulli(logits=x)) - TARGET) ** 2)
+    if number == 2:
+        x = g.sample("x", scg.Bernoulli(logits=theta))
+        g.cost("f", (g.deterministic("y", 2.0 * x - 0.3) - TARGET) ** 2)
+    if number == 3:
+        x = g.sample("x", scg.Bernoulli(logits=theta))
+        g.cost("f", (g.sample("y", scg.Bernoulli(logits=2.0 * x - 1.0)) - TARGET) ** 2)
+    if number == 4:
+        x = g.sample("x", scg.Bernoulli(logits=theta))
+        g.cost("f", (x - g.deterministic("y", np.tanh(theta))) ** 2)
+    if number == 5:
+        x1 = g.sample("x1", scg.Bernoulli(logits=theta))
+        x2 = g.sample("x2", scg.Bernoulli(logits=theta + 2.0 * (x1 - 0.5)))
+        g.cost("f1", (x1 - TARGET) ** 2)
+        g.cost("f2", (x2 - TARGET) ** 2)
+    return g
+
+
 class MeanPass(scg.Estimator):
     """MuProp as it is often written: one backward pass through the means as the correction."""
 
