@@ -2,6 +2,8 @@
 
 import sys
 
+from docutils import nodes
+
 import scg
 
 sys.path.insert(0, __file__.rpartition("/")[0])
@@ -19,6 +21,8 @@ extensions = [
     "numpydoc",
     "bibliography",
     "drawings",
+    "notebooks",
+    "pictures",
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -32,6 +36,7 @@ mathjax_path = "mathjax/tex-svg-full.js"
 mathjax3_config = {"options": {"enableMenu": False}}
 
 html_theme = "furo"
+pygments_style, pygments_dark_style = "tango", "github-dark"
 html_title = "scg"
 html_static_path = ["_static"]
 html_css_files = ["scg.css"]
@@ -53,6 +58,14 @@ def escape_bars(app, what, name, obj, options, lines):
             lines[i] = "``".join(parts)
 
 
+def strip_blocks(app, doctree):
+    """Drop the empty line with which a block of examples ends."""
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        block.rawsource, block.children = text, [nodes.Text(text)]
+
+
 def setup(app):
     """Escape after numpydoc, which runs at the default priority of 500."""
     app.connect("autodoc-process-docstring", escape_bars, priority=600)
+    app.connect("doctree-read", strip_blocks)

@@ -9,8 +9,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bibliography
+import variances
 from formulas import notation
 
 import scg
@@ -284,27 +286,49 @@ def rooms() -> dict[str, set[str]]:
     return found
 
 
-def with_imports(text: str) -> str:
-    """Text of the design page with the current map of imports."""
-    begin, end = "<!-- imports: made by docs/tables.py -->\n", "<!-- end of imports -->"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    lines = [*table("room", "imports")]
-    lines += [
-        row(f"`{room}`", ", ".join(f"`{name}`" for name in sorted(uses)) or "nothing")
-        for room, uses in sorted(rooms().items(), key=lambda item: (len(item[1]), item[0]))
-    ]
-    return before + begin + "\n".join(lines) + "\n" + end + after
+def map_of_imports() -> Iterator[str]:
+    """Yield the table of the imports of each room."""
+    yield from table("room", "imports")
+    for room, uses in sorted(rooms().items(), key=lambda item: (len(item[1]), item[0])):
+        yield row(f"`{room}`", ", ".join(f"`{name}`" for name in sorted(uses)) or "nothing")
+
+
+def summary(known: dict[str, Any]) -> Iterator[str]:
+    """Yield the table of the front page: errors at one point of the three toys."""
+    yield from table("estimator", *(title for _, title, *_ in variances.TOYS.values()), "unbiased")
+    plain = {toy: {"score function": known[""][toy]["score function"]} for toy in variances.TOYS}
+    for cls in ESTIMATORS:
+        page = page_of(cls)
+        curves = plain if cls is scg.ScoreFunction else known[page.stem]
+        name, _ = next(item for toy in variances.TOYS for item in curves[toy].items())
+        same = name.lower().replace(" ", "") == cls.__name__.lower()
+        option = "" if same else f", {name}"
+        cells = [variances.number(curves[toy].get(name)) for toy in variances.TOYS]
+        link = f"[{cls.__name__}](reference/estimators/{page.name}){option}"
+        yield row(link, *cells, "yes" if default(cls).unbiased else "no")
+
+
+def between(path: Path, what: str, lines: Iterator[str]) -> str:
+    """Text of a page with the current lines between two marks."""
+    begin, end = f"<!-- {what}: made by docs/tables.py -->\n", f"<!-- end of {what} -->"
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    return before + begin + "\n".join(lines) + "\n" + end + rest.partition(end)[2]
 
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of each generated page."""
     for name, lines in PAGES.items():
         yield REFERENCE / f"{name}.md", f"{MADE}\n\n" + "\n".join(lines()).rstrip() + "\n"
+    known = variances.load()
     for cls in ESTIMATORS:
-        yield page_of(cls), with_formula(cls)
+        yield page_of(cls), variances.described(with_formula(cls), page_of(cls).stem, known)
+    others = REFERENCE / "estimators" / "optimal_baselines.md"
+    text = others.read_text(encoding="utf-8")
+    yield others, variances.described(text, others.stem, known)
+    front = REFERENCE.parent / "index.md"
+    yield front, between(front, "estimators", summary(known))
     design = REFERENCE.parent / "design.md"
-    yield design, with_imports(design.read_text(encoding="utf-8"))
+    yield design, between(design, "imports", map_of_imports())
 
 
 def main() -> int:

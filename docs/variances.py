@@ -1,246 +1,313 @@
-"""Plot the exact variance of each estimator beside those of the score function and leave-one-out.
+"""Plot the error of each estimator on the same three toys, beside two others.
 
     python docs/variances.py [PAGE ...]     all, or some of docs/reference/estimators/*.md
 
-Variances are exact moments (``scg.moments``; for ARSM sums over a grid of its noise), summed over
-the components of the gradient, as functions of one logit or mean θ. The score function is averaged
-over as many samples as the estimator evaluates costs. Leave-one-out draws as many samples, but at
-least two and at most four. The numbers are in docs/results/variances.json.
+The toys are two binary units, a variable of three classes and a normal variable. A curve is the
+mean squared error, summed over the components of the gradient, of the mean of as many runs as
+BUDGET evaluations of the cost allow: bias² + variance · e / BUDGET for e evaluations a run. Without
+bias it is a variance. Moments are exact (``scg.moments``) unless they are integrals over more
+noise than quadrature can take; these are sampled, as the pictures say. The score function and
+leave-one-out are the same on all pages. The numbers are in docs/results/variances.json.
 """
 
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+from panels import Line, Panel, figure
 
 import scg
 from scg.estimators import ESTIMATORS
 
-mpl.use("Agg")
-mpl.rcParams |= {"svg.hashsalt": "scg", "svg.fonttype": "none", "font.size": 9}
-import matplotlib.pyplot as plt  # noqa: E402 - after the choice of its backend
-
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "reference" / "estimators" / "variance"
 FILE = DOCS / "results" / "variances.json"
-THETAS = [round(float(x), 2) for x in np.linspace(-4, 4, 25)]
-HERE = 0.67  # where own parameters are learned, and where a test computes the variances again
-GRID = 300
-UPDATES, RATE = 60, 0.1
-MOST = {"real": 2, "relaxed": 2}  # draws of leave-one-out, where moments are integrals
-QUIET = {"allow_biased": True}
+THETAS = [float(x) for x in np.linspace(-4, 4, 17)]
+HERE = 0.5  # where own parameters are learned, and where a test computes the curves again
+BUDGET = 12  # evaluations of the cost
+RUNS = 40_000  # where moments are sampled
+UPDATES, RATE = 200, 0.05
+QUIET: dict[str, Any] = {"allow_biased": True}
 FILES = {cls.__module__.rpartition(".")[2]: cls for cls in ESTIMATORS}
-
-
-# --- graphs ---------------------------------------------------------------------------------------
-def bits() -> scg.Graph:
-    """Two units and one cost, with an interaction and without symmetry."""
-    g = scg.Graph("f(b) = exp(b₁ − 0.6 b₂), logits (θ, −0.7)")
-    theta, other = g.parameter("theta", HERE), g.parameter("other", -0.7)
-    b = g.sample("x", scg.Bernoulli(logits=np.stack([theta, other])))
-    g.cost("loss", np.exp(b[0] - 0.6 * b[1]))
-    return g
-
-
-def bit() -> scg.Graph:
-    """One unit, whose latent can be integrated over."""
-    g = scg.Graph("f(b) = (b − 0.45)², logit θ")
-    b = g.sample("x", scg.Bernoulli(logits=g.parameter("theta", HERE)))
-    g.cost("loss", (b - 0.45) ** 2)
-    return g
-
-
-def classes() -> scg.Graph:
-    """One variable of three classes."""
-    g = scg.Graph("f(x) = exp(x₂ / 2 + x₃), logits (θ, −0.7, 0.4)")
-    theta, others = g.parameter("theta", HERE), g.parameter("others", [-0.7, 0.4])
-    logits = np.stack([theta, others[0], others[1]])
-    x = g.sample("x", scg.OneHotCategorical(logits=logits))
-    g.cost("loss", np.exp(0.5 * x[1] + x[2]))
-    return g
-
-
-def real() -> scg.Graph:
-    """One normal variable."""
-    g = scg.Graph("f(x) = (x − 0.45)² + sin 2x, x ~ N(θ, 1)")
-    x = g.sample("x", scg.Normal(g.parameter("theta", HERE), 1.0))
-    g.cost("loss", (x - 0.45) ** 2 + np.sin(2.0 * x))
-    return g
-
-
 PARTICLES = scg.Plate("particles", length=3)
 
 
-def particles() -> scg.Graph:
-    """A bound with three particles."""
-    g = scg.Graph("f(b) = −log 1/3 Σⱼ exp(1.5 bⱼ − 0.3), logit θ")
-    b = g.sample("x", scg.Bernoulli(logits=g.parameter("theta", HERE)), plates=PARTICLES)
-    g.cost("loss", scg.iwae(1.5 * b - 0.3, PARTICLES))
+# --- toys -----------------------------------------------------------------------------------------
+def finish(g: scg.Graph, cost: Any, particles: bool) -> scg.Graph:
+    """The graph with its cost; with particles the cost is a bound on −log E[exp(−cost)]."""
+    g.cost("loss", scg.iwae(-cost, PARTICLES) if particles else cost)
     return g
 
 
-GRAPHS: dict[str, Callable[[], scg.Graph]] = {
-    "bits": bits, "relaxed": bit, "classes": classes, "real": real, "particles": particles,
-}  # fmt: skip
-#: For pages with options or other names the graph, and the estimators that are plotted.
-NAMED: dict[str, tuple[str, dict[str, Any]]] = {
-    "arms": ("bits", {f"ARMS, K={k}": scg.ARMS(k) for k in (2, 4)}),
-    "carms": ("classes", {f"CARMS, K={k}": scg.CARMS(k) for k in (2, 3)}),
-    "categorical_disarm": ("classes", {
+def bits(particles: bool = False) -> scg.Graph:
+    """Two units, with an interaction and without symmetry."""
+    g = scg.Graph("bits")
+    logits = np.stack([g.parameter("theta", HERE), g.parameter("other", -0.7)])
+    b = g.sample("x", scg.Bernoulli(logits=logits), plates=PARTICLES if particles else ())
+    return finish(g, np.exp(b[0] - 0.6 * b[1]), particles)
+
+
+def classes(particles: bool = False) -> scg.Graph:
+    """One variable of three classes."""
+    g = scg.Graph("classes")
+    theta, others = g.parameter("theta", HERE), g.parameter("others", [-0.7, 0.4])
+    dist = scg.OneHotCategorical(logits=np.stack([theta, others[0], others[1]]))
+    x = g.sample("x", dist, plates=PARTICLES if particles else ())
+    return finish(g, np.exp(0.5 * x[1] + x[2]), particles)
+
+
+def normal(particles: bool = False) -> scg.Graph:
+    """One normal variable."""
+    g = scg.Graph("normal")
+    dist = scg.Normal(g.parameter("theta", HERE), 1.0)
+    x = g.sample("x", dist, plates=PARTICLES if particles else ())
+    return finish(g, (x - 0.45) ** 2 + np.sin(2.0 * x), particles)
+
+
+#: By toy: how to build it, its title, its formula, and the decades of its axis.
+TOYS: dict[str, tuple[Callable[..., scg.Graph], str, str, tuple[int, int]]] = {
+    "bits": (bits, "two binary units", "exp(b₁ − 0.6 b₂), logits θ, −0.7", (-5, 1)),
+    "classes": (classes, "three classes", "exp(x₂/2 + x₃), logits θ, −0.7, 0.4", (-5, 1)),
+    "normal": (normal, "a normal variable", "(x − 0.45)² + sin 2x, x ~ N(θ, 1)", (-3, 3)),
+}
+#: For pages with options or other names the estimators that are plotted.
+NAMED: dict[str, dict[str, Any]] = {
+    "arms": {f"K = {k}": scg.ARMS(k) for k in (2, 4)},
+    "carms": {f"K = {k}": scg.CARMS(k) for k in (2, 3)},
+    "categorical_disarm": {
         "DisARM-SB": scg.CategoricalDisARM("stick"), "DisARM-Tree": scg.CategoricalDisARM("tree"),
-    }),
-    "darn": ("bits", {"1/2 (biased)": scg.DARN(**QUIET)}),
-    "double_cv": ("bits", {"double CV, K=2": scg.DoubleCV(2)}),
-    "enumeration": ("bits", {"enumeration": scg.Enumeration()}),
-    "gapped_straight_through": ("classes", {
-        "gapped (biased)": scg.GappedStraightThrough(**QUIET),
-    }),
-    "gradient_predictor": ("bits", {"predictor (biased)": scg.GradientPredictor(**QUIET)}),
-    "gumbel_softmax": ("relaxed", {
-        "τ = 0.5 (biased)": scg.GumbelSoftmax(0.5, **QUIET),
-        "τ = 0.5, hard (biased)": scg.GumbelSoftmax(0.5, hard=True, **QUIET),
-    }),
-    "lax": ("real", {"LAX": scg.LAX(hidden=(4,))}),
-    "leave_one_out": ("bits", {f"leave-one-out, K={k}": scg.LeaveOneOut(k) for k in (3, 4)}),
-    "local_expectation": ("bits", {"local expectation": scg.LocalExpectation()}),
-    "measure_valued": ("real", {"measure-valued": scg.MeasureValued()}),
-    "optimal_baselines": ("bits", {
+    },
+    "darn": {"1/2": scg.DARN(**QUIET)},
+    "double_cv": {"K = 2": scg.DoubleCV(2)},
+    "gapped_straight_through": {"gapped": scg.GappedStraightThrough(**QUIET)},
+    "gumbel_softmax": {
+        "τ = 0.5": scg.GumbelSoftmax(0.5, **QUIET),
+        "τ = 0.5, hard": scg.GumbelSoftmax(0.5, hard=True, **QUIET),
+    },
+    "lax": {"learned at θ = 0.5": scg.LAX(hidden=(4,))},
+    "leave_one_out": {f"K = {k}": scg.LeaveOneOut(k) for k in (3, 4)},
+    "optimal_baselines": {
         "best constant": scg.ScoreFunction(scg.baselines.OptimalConstant()),
-    }),
-    "rao_gumbel": ("relaxed", {"K = 1 (biased)": scg.RaoGumbel(0.5, 1, **QUIET)}),
-    "rebar": ("relaxed", {
-        "η = 1, τ = 0.5": scg.REBAR(learn=False), "learned at the dot": scg.REBAR(),
-    }),
-    "reinmax": ("classes", {"ReinMax (biased)": scg.ReinMax(**QUIET)}),
-    "relax": ("relaxed", {"RELAX, learned at the dot": scg.RELAX(hidden=(4,), coupled=True)}),
-    "reparameterization": ("real", {"reparameterization": scg.Reparameterization()}),
-    "rodeo": ("bits", {"RODEO, K=2": scg.RODEO(2, hidden=4)}),
-    "score_function": ("bits", {
-        "baseline 1.2": scg.ScoreFunction(scg.baselines.Constant(1.2)),
-    }),
-    "straight_through": ("bits", {
-        f"{through} (biased)": scg.StraightThrough(through, **QUIET)
+    },
+    "rao_gumbel": {"K = 1": scg.RaoGumbel(0.5, 1, **QUIET)},
+    "rebar": {
+        "η = 1, τ = 0.5": scg.REBAR(learn=False), "learned at θ = 0.5": scg.REBAR(),
+    },
+    "relax": {"learned at θ = 0.5": scg.RELAX(hidden=(4,), coupled=True)},
+    "rodeo": {"K = 2, learned at θ = 0.5": scg.RODEO(2, hidden=4)},
+    "score_function": {"baseline 1.2": scg.ScoreFunction(scg.baselines.Constant(1.2))},
+    "straight_through": {
+        f"through the {through}": scg.StraightThrough(through, **QUIET)
         for through in ("mean", "logits")
-    }),
-    "stratified": ("bits", {f"stratified, K={k}": scg.Stratified(k) for k in (2, 4)}),
-    "sum_and_sample": ("bits", {f"sum and sample, K={k}": scg.SumAndSample(k) for k in (2, 3)}),
-    "unordered_set": ("bits", {f"unordered set, K={k}": scg.UnorderedSet(k) for k in (2, 3)}),
-    "vimco": ("particles", {
-        impute: scg.VIMCO(PARTICLES, impute) for impute in ("geometric", "arithmetic")
-    }),
+    },
+    "stratified": {f"K = {k}": scg.Stratified(k) for k in (2, 4)},
+    "sum_and_sample": {f"K = {k}": scg.SumAndSample(k) for k in (2, 3)},
+    "unordered_set": {f"K = {k}": scg.UnorderedSet(k) for k in (2, 3)},
+    "vimco": {how: scg.VIMCO(PARTICLES, how) for how in ("geometric", "arithmetic")},
 }  # fmt: skip
-
-
-def by_default(cls: type[scg.Estimator]) -> tuple[str, dict[str, Any]]:
-    """The first graph that the compiler accepts an estimator on, and the estimator."""
-    estimator = cls() if cls.unbiased else cls(**QUIET)
-    for name, graph in GRAPHS.items():
-        try:
-            scg.compile(graph(), estimator)
-        except scg.EstimatorError:
-            continue
-        return name, {cls.__name__ + ("" if cls.unbiased else " (biased)"): estimator}
-    raise SystemExit(f"no graph of {', '.join(GRAPHS)} takes {estimator!r}: write a row of NAMED")
-
-
-PAGES = {page: by_default(cls) for page, cls in FILES.items() if page not in NAMED} | NAMED
+OTHERS = {"score function": scg.ScoreFunction(), "leave-one-out, K = 2": scg.LeaveOneOut(2)}
+PAGES: dict[str, dict[str, Any]] = {
+    page: {cls.__name__: cls() if cls.unbiased else cls(**QUIET)}
+    for page, cls in FILES.items()
+    if page not in NAMED
+} | NAMED
+#: What is sampled: too many continuous noises for quadrature.
+SAMPLED = {
+    *(("bits", page) for page in ("lax", "rao_gumbel", "relax")),
+    *(
+        ("classes", page)
+        for page in ("arsm", "gumbel_softmax", "lax", "rao_gumbel", "rebar", "relax")
+    ),
+    *(("normal", page) for page in ("leave_one_out", "vimco")),
+}
 
 
 # --- numbers --------------------------------------------------------------------------------------
-def variances(page: str, thetas: list[float] = THETAS) -> dict[str, list[float]]:
-    """The curves of a page by name; the last two are the curves for comparison."""
-    graph, estimators = PAGES[page]
-    curves, most = {}, 1
-    for name, estimator in estimators.items():
-        step = scg.compile(GRAPHS[graph](), estimator)
-        state = learned(step)
-        curves[name] = [variance(step, theta, state) for theta in thetas]
-        most = max(most, step.explain().evaluations)
-    score, draws = scg.compile(GRAPHS[graph](), scg.ScoreFunction()), max(most, 2)
-    several = "" if most == 1 else f", mean of {most}"
-    curves[f"score function{several}"] = [variance(score, theta) / most for theta in thetas]
-    if graph != "particles":
-        draws = min(draws, MOST.get(graph, 4))
-        step = scg.compile(GRAPHS[graph](), scg.LeaveOneOut(draws))
-        curves[f"leave-one-out, K={draws}"] = [variance(step, theta) for theta in thetas]
-    return curves
+def curve(page: str, toy: str, estimator: Any, thetas: list[float] = THETAS) -> dict[str, Any]:
+    """Variance and squared bias of one run along θ, its evaluations, and how they were found."""
+    graph = TOYS[toy][0](particles=page == "vimco")
+    step = scg.compile(graph, estimator, backend="numpy")
+    state = learned(step)
+    variance, bias2, sampled = [], [], (toy, page) in SAMPLED
+    for theta in thetas:
+        params = {**graph.init(seed=0), "theta": np.array(theta)}
+        mean, square = moments(step, params, state, sampled)
+        variance.append(square)
+        if sampled and step.plan.unbiased:
+            bias2.append(0.0)
+        else:  # sampling adds the variance of a mean to a squared deviation
+            off = float(np.sum((mean - truth(graph, params, toy)) ** 2))
+            bias2.append(max(off - sampled * square / RUNS, 0.0))
+    return {
+        "variance": rounded(variance), "bias2": rounded(bias2), "sampled": sampled,
+        "evaluations": step.explain().evaluations, "unbiased": step.plan.unbiased,
+    }  # fmt: skip
 
 
-def variance(step: Any, theta: float, state: Any = None) -> float:
-    """The exact variance of one run, summed over the components of the gradient."""
-    params = {**step.graph.init(seed=0), "theta": np.array(theta)}
-    try:
-        found = scg.moments(step, params, state=state).variance
-    except scg.EnumerationError:
-        found = on_a_grid(step, params)
-    return max(sum(float(np.sum(v)) for v in found.values()), 0.0)
+def moments(step: Any, params: Any, state: Any, sampled: bool) -> tuple[np.ndarray, float]:
+    """Mean gradient and the variance of one run, summed over the components."""
+    if sampled:
+        out = step(params, seed=0, runs=RUNS, state=state)
+        mean, spread = out.grads, {k: e**2 * out.runs for k, e in out.stderr.items()}
+    else:
+        found = scg.moments(step, params, state=state)
+        mean, spread = found.mean, found.variance
+    joined = np.concatenate([np.ravel(mean[name]) for name in sorted(mean)])
+    return joined, max(sum(float(np.sum(v)) for v in spread.values()), 0.0)
 
 
-def on_a_grid(step: Any, params: Any) -> dict[str, np.ndarray]:
-    """Variances over midpoints of all noise, for ARSM, which `scg.moments` refuses."""
-    leaves = {name: leaf.shape for name, leaf in step.noise(seed=0).items()}
-    points = (np.arange(GRID) + 0.5) / GRID
-    axes = np.meshgrid(*(points for _ in leaves), indexing="ij")
-    noise = {
-        name: axis.reshape(-1, *shape[1:])
-        for (name, shape), axis in zip(leaves.items(), axes, strict=True)
-    }
-    out = step(params, noise=noise)
-    return {name: error**2 * out.runs for name, error in out.stderr.items()}
+def truth(graph: scg.Graph, params: Any, toy: str) -> np.ndarray:
+    """The true gradient."""
+    if toy == "normal":
+        return moments(scg.compile(graph, scg.Reparameterization()), params, None, False)[0]
+    found = scg.exact(graph, params).grads
+    return np.concatenate([np.ravel(found[name]) for name in sorted(found)])
+
+
+def rounded(values: list[float]) -> list[float]:
+    """Values to six digits; errors of rounding and of quadrature are zero."""
+    return [0.0 if value < 1e-9 else float(f"{value:.6g}") for value in values]
 
 
 def learned(step: Any) -> Any:
-    """The state of an estimator after exact gradient steps on its variance (or loss) at the dot."""
+    """The state of an estimator after gradient steps on its variance (or loss) at θ = HERE."""
     state, slots, rule = step.init(seed=0), None, scg.optim.Adam(RATE)
     params = step.graph.init(seed=0)
-    for _ in range(UPDATES if any(state.values()) else 0):
-        grads = scg.moments(step, params, state=state).estimator_grads
+    for i in range(UPDATES if any(state.values()) else 0):
+        out = step(params, seed=(1, i), runs=500, state=state)
+        state, grads = out.state, out.estimator_grads
         flat: dict[Any, Any] = {(n, k): v for n, own in state.items() for k, v in own.items()}
         moved: dict[Any, Any] = {(n, k): v for n, own in grads.items() for k, v in own.items()}
-        flat, slots = rule.apply(flat, moved, slots)
+        if moved:
+            flat, slots = rule.apply(flat, moved, slots)
         state = {n: {k: flat[n, k] for k in own} for n, own in state.items()}
     return state
 
 
+def measured(page: str) -> dict[str, Any]:
+    """By toy, the curves of a page by name; none for a toy that the estimators do not fit."""
+    found: dict[str, Any] = {}
+    chosen = PAGES[page] if page else OTHERS
+    if page == "vimco":  # whose cost is a bound, on which others are measured anew
+        chosen = {**chosen, "score function": scg.ScoreFunction()}
+    for toy in TOYS:
+        curves = {}
+        for name, estimator in chosen.items():
+            try:
+                curves[name] = curve(page, toy, estimator)
+            except scg.EstimatorError:
+                continue
+        found[toy] = curves
+    return found
+
+
 # --- pictures -------------------------------------------------------------------------------------
-def draw(page: str, curves: dict[str, list[float]]) -> None:
-    """Write the plot of a page."""
-    figure, axes = plt.subplots(figsize=(5.2, 2.9), layout="constrained")
-    styles = ["-", "--"]
-    for name, values in curves.items():
-        mine = name in PAGES[page][1]
-        style = styles.pop(0) if mine else "--" if name.startswith("score") else ":"
-        color = "#1f5fa8" if mine else "#888888"
-        axes.plot(THETAS, values, style, color=color, lw=2 if mine else 1.3, label=name)
-        if mine:
-            axes.plot([HERE], [values[THETAS.index(HERE)]], "o", color=color, ms=4)
-    positive = [v for values in curves.values() for v in values if v > 1e-12]
-    if max(positive) > 100 * min(positive):
-        axes.set_yscale("symlog" if min(map(min, curves.values())) < 1e-12 else "log")
-    axes.set_xlabel("θ")
-    axes.set_ylabel("variance")
-    axes.set_title(GRAPHS[PAGES[page][0]]().name, fontsize=9)
-    axes.legend(frameon=False, fontsize=8)
-    figure.savefig(PICTURES / f"{page}.svg", metadata={"Date": None})
-    plt.close(figure)
+def errors(found: dict[str, Any], part: str = "both") -> list[float]:
+    """Mean squared errors of BUDGET evaluations, or the squared bias in them."""
+    share = found["evaluations"] / BUDGET if part == "both" else 0.0
+    pairs = zip(found["variance"], found["bias2"], strict=True)
+    return [bias2 + variance * share for variance, bias2 in pairs]
+
+
+def shown(page: str, toy: str, known: dict[str, Any]) -> dict[str, Any]:
+    """The curves of a panel by name: those of the page, then the score function and another."""
+    own = known[page][toy]
+    return {**own, **{k: v for k, v in known[""][toy].items() if page != "vimco" and k not in own}}
+
+
+def lines(page: str, toy: str, known: dict[str, Any]) -> list[Line]:
+    """The lines of a panel."""
+    found = []
+    names = list(dict.fromkeys(n for t in TOYS for n in known[page][t] if n in PAGES[page]))
+    for name, curve in shown(page, toy, known).items():
+        if name in names:
+            colour = names.index(name)
+            found.append(Line(name, errors(curve), colour, "" if colour == 0 else "7 3"))
+            if not curve["unbiased"]:
+                found.append(
+                    Line("squared bias (in its colour)", errors(curve, "bias"), colour, "1 3")
+                )
+        else:
+            dash = "4 3" if name.startswith("score") else "1 2"
+            found.append(Line(name, errors(curve), 4, dash, 1.6))
+    return found
+
+
+def picture(page: str, known: dict[str, Any]) -> str:
+    """The SVG of a page."""
+    panels = []
+    for toy, (_, title, formula, (low, high)) in TOYS.items():
+        own = known[page][toy]
+        note = "" if own else "does not apply:\nthe compiler refuses it"
+        drawn = lines(page, toy, known) if own else []
+        sampled = any(curve["sampled"] for curve in own.values())
+        name = f"{title} (sampled)" if sampled else title
+        panels.append(Panel(name, formula, THETAS, drawn, low, high, note))
+    unbiased = all(curve["unbiased"] for toy in TOYS for curve in known[page][toy].values())
+    what = "variance" if unbiased else "mean squared error"
+    return figure(
+        panels, f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost"
+    )
+
+
+def words(page: str, known: dict[str, Any]) -> str:
+    """What is seen in a picture: a sentence a panel, with numbers at θ = HERE."""
+    at, told = THETAS.index(HERE), []
+    for toy, (_, title, *_) in TOYS.items():
+        own = known[page][toy]
+        if not own:
+            told.append(f"{title}: does not apply.")
+            continue
+        values = {k: errors(v)[at] for k, v in shown(page, toy, known).items()}
+        told.append(f"{title}: " + ", ".join(f"{k} {short(v)}" for k, v in values.items()) + ".")
+    unbiased = all(curve["unbiased"] for toy in TOYS for curve in known[page][toy].values())
+    what = "Variance" if unbiased else "Mean squared error"
+    return (
+        f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost, over θ from −4 "
+        f"to 4, on three toys. At θ = {HERE:g}, " + " ".join(told)
+    )
+
+
+def short(value: float) -> str:
+    """A number of two digits."""
+    return "0" if value < 1e-12 else f"{value:.2g}"
+
+
+def number(curve: dict[str, Any] | None) -> str:
+    """The error at θ = HERE, marked if it was sampled; empty without a curve."""
+    if curve is None:
+        return ""
+    value = short(errors(curve)[THETAS.index(HERE)])
+    return f"≈ {value}" if curve["sampled"] else value
+
+
+def load() -> dict[str, Any]:
+    """The numbers of all pages."""
+    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+
+
+def described(text: str, page: str, known: dict[str, Any]) -> str:
+    """The text of a page with the current description of its picture."""
+    image = re.compile(rf"!\[[^\]]*\]\(variance/{page}\.svg\)")
+    return image.sub(lambda _: f"![{words(page, known)}](variance/{page}.svg)", text)
 
 
 def main() -> None:
     """Compute and plot."""
     warnings.simplefilter("ignore")
-    PICTURES.mkdir(exist_ok=True)
-    known = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    for page in sys.argv[1:] or PAGES:
-        known[page] = variances(page)
-        draw(page, known[page])
-        text = json.dumps(dict(sorted(known.items())), indent=1, ensure_ascii=False)
-        FILE.write_text(text + "\n", encoding="utf-8")
-        sys.stdout.write(f"{page}\n")
+    known = load()
+    for page in sys.argv[1:] or ["", *PAGES]:
+        known[page] = measured(page)
+        if page:
+            (PICTURES / f"{page}.svg").write_text(picture(page, known), encoding="utf-8")
+        text = json.dumps(dict(sorted(known.items())), ensure_ascii=False)
+        FILE.write_text(text.replace('}}}, "', '}}},\n"') + "\n", encoding="utf-8")
+        sys.stdout.write(f"{page or 'others'}\n")
 
 
 if __name__ == "__main__":

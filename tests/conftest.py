@@ -22,6 +22,7 @@ hypothesis.settings.load_profile("scg-ci" if os.environ.get("CI") else "local")
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "site: looks at the built documentation.")
     config.addinivalue_line(
         "markers",
         "statistical: fails by chance at a stated rate; runs a second time with another seed.",
