@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ir.op import Op, constant, intern
+from scg.ir.op import POSITION, Op, constant, intern, plate_size
 from scg.ir.plate import Plates, ordered
 from scg.ir.walk import rewrite, topological
-from scg.ops import decompositions, gather, select, statistics
+from scg.ops import decompositions, gather, select, statistics, steps
 from scg.ops.arrange import diagonal
 from scg.ops.determinant import cofactors, cofactors_of, det, slope, slope_of_cofactors
 from scg.ops.elementwise import (
@@ -27,6 +27,7 @@ from scg.ops.elementwise import (
     less,
     log,
     logical_and,
+    not_equal,
     sqrt,
     where,
 )
@@ -40,13 +41,13 @@ _sum, _max, _ = REDUCTIONS
 Shape = tuple[int, ...]
 
 
-def _of_kernels(name: str, row: RowOp) -> Op:
-    """Op that only kernels compute."""
+def _of_kernels(name: str, row: RowOp, shape: Any = None) -> Op:
+    """Op that only kernels compute; without a shape rule its arguments must be lowered."""
 
     def unknown(*_: Any, **__: Any) -> Any:
         raise TypeError(f"{name!r} runs in kernels only")
 
-    return Op(name, unknown, unknown, row=row)
+    return Op(name, unknown, shape or unknown, row=row)
 
 
 _take = _of_kernels(
@@ -64,7 +65,9 @@ _sign_of_lu = _of_kernels(
 _lu_solve = _of_kernels(
     "lu_solve", RowOp("lu_solve", lambda e: (MATRIX,) * 3, lambda e: e.shape[-2:])
 )
-_diagonalize = _of_kernels("diagonalize", matrices("diagonalize"))
+_diagonalize = _of_kernels(
+    "diagonalize", matrices("diagonalize"), lambda a: (*a[:-2], 3 * a[-1], a[-1])
+)
 
 
 def _built(op: Op, args: tuple[Expr, ...], shape: Shape, plates: Plates | None = None) -> Expr:
@@ -127,6 +130,25 @@ def _one_hot(e: Expr, views: Any) -> Expr:
     (k,) = e.args
     places = constant(e.graph, np.arange(e.attrs["depth"]))
     return cast(equal(reshape(k, shape=(*k.shape, 1)), places))
+
+
+# --- steps ----------------------------------------------------------------------------------------
+def _here(e: Expr) -> Expr:
+    """Whether an element of a plate is the one that an op of steps names."""
+    plate, index = e.attrs["plate"], e.attrs["index"]
+    place = intern(e.graph, POSITION, (), {"plate": plate}, ((), (plate,), "int"))
+    return equal(place, index if index >= 0 else plate_size(e.graph, plate) + float(index))
+
+
+def _at_step(e: Expr, views: Any) -> Expr:
+    (x,) = e.args
+    if x.kind == "bool":
+        return not_equal(_at_step(e.op.build(e.graph, (where(x, 1, 0),), e.attrs), views), 0)
+    return _sum(where(_here(e), x, zeros(x)), axes=(), over=(e.attrs["plate"],))
+
+
+def _only_step(e: Expr, views: Any) -> Expr:
+    return where(_here(e), e.args[0], zeros(e))
 
 
 # --- reductions -----------------------------------------------------------------------------------
@@ -224,6 +246,8 @@ def expanded(outputs: Mapping[Any, Expr]) -> dict[Any, Expr]:
 
 #: From (expression, views) to an equal expression.
 RULES = {
+    steps.at_step: _at_step,
+    steps.only_step: _only_step,
     gather.gather: _gather,
     gather.scatter: _scatter,
     gather.take_along: _take_along,

@@ -1,5 +1,7 @@
 """Scans in the compiled engine against the same loops unrolled in the interpreter."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,12 @@ from scg.compiler.simplify import simplify
 from scg.engine.codegen import native
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
+from scg.ir.plate import Plate
 from scg.ops.body import closed
 from scg.ops.border import place
 from scg.ops.reductions import plate_sum
 from scg.ops.scan import scan
+from scg.ops.steps import at_step, only_step
 from tests.ops.loops import compared, example
 from tests.ops.test_scan import B, T, inner_loop
 
@@ -122,3 +126,22 @@ def test_a_users_op_in_a_step_runs_in_python():
     values = {"start": np.array(0.5), "x": np.array([0.1, -0.2, 0.3])}
     named = {leaf: values[leaf.name] for leaf in engine.leaves}
     agree(engine.run(named, {T: 3}), Interpreter(outputs).run(named, {T: 3}))
+
+
+def test_elements_along_a_plate_are_taken_and_put_in_kernels():
+    fixed, g, outputs, values = Plate("fixed", length=3), scg.Graph("steps"), {}, {}
+    for name, kind, plate in (("x", "float", T), ("k", "int", T), ("f", "float", fixed)):
+        leaf = g.data(name, shape=(2,), plates=(plate, B), kind=kind)
+        shape = (*({T: 4, B: 3, fixed: 3}[p] for p in leaf.plates), 2)
+        values[name] = np.random.default_rng(0).integers(-9, 9, size=shape)
+        for x, index in itertools.product((leaf, leaf > 0), (0, 1, -1, -2)):
+            one = outputs[name, x.kind, index] = at_step(x, plate=plate, index=index)
+            outputs[name, x.kind, index, 1] = only_step(one, plate=plate, index=-1 - index)
+    engine, oracle = Executable(outputs), Interpreter(outputs)
+    assert engine.schedule.fallbacks == []
+    found, expected = (
+        e.run({x: values[x.name] for x in e.leaves if "name" in x.attrs}, {T: 4, B: 3})
+        for e in (engine, oracle)
+    )
+    for key, value in expected.items():
+        assert np.array_equal(found[key], value), key
