@@ -40,6 +40,10 @@ class ARMS(Estimator):
         "1/K Σᵢ (f(bᵢ) − 1/(K−1) Σⱼ≠ᵢ f(bⱼ)) (w (bᵢ − μ))ᵀ ∇θ α(θ),"
         " w = (μ (1 − μ))/(m − C(m, m)), m = min(μ, 1 − μ)"
     )
+    symbols = {  # noqa: RUF012
+        "b": "the sample",
+        "C": "the joint CDF of two of the coupled uniforms",
+    }
     cites = ("dimitriev2021arms",)
 
     def __init__(self, samples: int = 4, copula: str = "dirichlet"):

@@ -33,6 +33,15 @@ class ARSM(Estimator):
     requires = ("classes",)
     credit = "along"
     formula = "Σ_c Σⱼ (f(z(c, j)) − 1/C Σₘ f(z(m, j))) (1/C − πⱼ) ∇θ φ_c(θ)"
+    symbols = {  # noqa: RUF012
+        "c": "a class",
+        "j": "another class",
+        "m": "a class",
+        "C": "the number of classes",
+        "π": "a uniform Dirichlet vector",
+        "φ": "the logits",
+        "z": "the sample after two entries of π were exchanged",
+    }
     cites = ("yin2019arsm",)
 
     def draws(self, dist: Classes) -> int:

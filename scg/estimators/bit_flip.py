@@ -26,6 +26,12 @@ class BitFlip(Estimator):
     requires = ("binary values",)
     credit = "along"
     formula = "n (f(x⁺ᵢ) − f(x⁻ᵢ)) ∇θ pᵢ(θ)"
+    symbols = {  # noqa: RUF012
+        "n": "the number of bits",
+        "x⁺": "the sample with bit i at 1",
+        "x⁻": "the sample with bit i at 0",
+        "p": "the probability of 1",
+    }
     cites = ("kunes2023",)
 
     def draw(self, dist: Binary, noise: Sampler) -> Draw:

@@ -58,6 +58,9 @@ class CARMS(Estimator):
     formula = (
         "1/(K (K−1)) Σᵢ<ⱼ (p(xᵢ) p(xⱼ))/P(xᵢ, xⱼ) (f(xᵢ) − f(xⱼ)) ∇θ (log p(xᵢ; θ) − log p(xⱼ; θ))"
     )
+    symbols = {  # noqa: RUF012
+        "P": "the joint probability of two of the coupled samples",
+    }
     cites = ("dimitriev2021carms",)
 
     def __init__(

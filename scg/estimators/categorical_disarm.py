@@ -52,6 +52,15 @@ class CategoricalDisARM(Estimator):
         "1/2 (f(z) − f(z̃)) Σₙ (aₙ ãₙ (bₙ − b̃ₙ) σ(|φₙ|) + aₙ (1 − ãₙ) (bₙ − σ(φₙ))"
         " − ãₙ (1 − aₙ) (b̃ₙ − σ(φₙ))) ∇θ φₙ(θ)"
     )
+    symbols = {  # noqa: RUF012
+        "z": "the sample",
+        "z̃": "the other sample of the pair",
+        "φ": "the logits of the binary choices",
+        "b": "the choices in the first sample",
+        "b̃": "those in the second",
+        "a": "1 where a choice is on the way to the first sample",
+        "ã": "the same for the second",
+    }
     cites = ("dong2021",)
 
     def __init__(self, construction: str = "stick"):

@@ -34,6 +34,9 @@ class DARN(Estimator):
     requires = ("coordinates", "differentiable costs")
     credit = "pathwise"
     formula = "Σᵢ gᵢ (xᵢ − x̄ᵢ) ∇θ log pᵢ(xᵢ; θ), g = f′(x)"
+    symbols = {  # noqa: RUF012
+        "x̄": "1/2 for binary values, 1/C for C classes",
+    }
     cites = ("gregor2014",)
 
     def __init__(self, *, allow_biased: bool = False):

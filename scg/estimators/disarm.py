@@ -30,6 +30,10 @@ class DisARM(Estimator):
     joint = "layer"
     samples = 2
     formula = "1/2 (f(b) − f(b̃)) ((−1)^b̃ 1[b ≠ b̃] σ(|α|))ᵀ ∇θ α(θ)"
+    symbols = {  # noqa: RUF012
+        "b": "the sample",
+        "b̃": "its antithetic twin",
+    }
     cites = ("dong2020", "yin2020")
 
     def draw(self, dist: Binary, noise: Sampler) -> Draw:

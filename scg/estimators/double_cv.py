@@ -44,6 +44,9 @@ class DoubleCV(Estimator):
         "1/K Σₖ ((f(xₖ) + α bₖ − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α bⱼ)) ∇θ log p(xₖ; θ)"
         " − α ḡₖᵀ ∇θ μ(θ)), bₖ = ḡₖᵀ(xₖ − μ), ḡₖ = 1/(K−1) Σⱼ≠ₖ f′(xⱼ)"
     )
+    symbols = {  # noqa: RUF012
+        "α": "the scale, which is learned unless it is given",
+    }
     cites = ("titsias2022",)
 
     def __init__(self, samples: int = 2, scale: float | None = None):

@@ -38,6 +38,9 @@ class GappedStraightThrough(Estimator):
     requires = ("latent of each element", "differentiable costs")
     credit = "pathwise"
     formula = "f′(x)ᵀ ∇θ softmax((log p(θ) + m(x))/τ)"
+    symbols = {  # noqa: RUF012
+        "m": "logits that raise the sample's class by a gap, held fixed",
+    }
     cites = ("fan2022",)
 
     def __init__(

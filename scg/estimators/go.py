@@ -27,6 +27,10 @@ class GO(Estimator):
     requires = ("next value",)
     credit = "along"
     formula = "−Σᵢ (f(x⁺ᵢ) − f(x))/pᵢ(xᵢ) ∇θ Fᵢ(xᵢ; θ)"
+    symbols = {  # noqa: RUF012
+        "x⁺": "the sample with coordinate i at its next value",
+        "F": "the CDF of a coordinate",
+    }
     cites = ("cong2019",)
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:

@@ -41,6 +41,9 @@ class GradientPredictor(Estimator):
     requires = ("binary values", "mean field", "differentiable costs")
     credit = "along"
     formula = "Σᵢ (wᵢ₀ + wᵢ₁ gᵢ μᵢ (1 − μᵢ) + wᵢ₂ xᵢ) ∇θ αᵢ(θ), g = f′(x)"
+    symbols = {  # noqa: RUF012
+        "w": "weights that are learned by least squares",
+    }
     cites = ("bengio2013",)
 
     def __init__(self, decay: Fraction = 0.9, *, allow_biased: bool = False):

@@ -40,6 +40,10 @@ class GumbelSoftmax(Estimator):
     requires = ("relaxation", "differentiable costs")
     credit = "pathwise"
     formula = "f′(h)ᵀ ∇θ y(θ, ε), y(θ, ε) = softmax((log p(θ) + ε)/τ)"
+    symbols = {  # noqa: RUF012
+        "ε": "Gumbel noise",
+        "h": "what the costs are computed from",
+    }
     cites = ("jang2017", "maddison2017")
 
     def __init__(

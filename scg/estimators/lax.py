@@ -36,6 +36,9 @@ class LAX(Estimator):
     orders = ANY_ORDER
     requires = ("latent density", "fixed support")
     formula = "(f(x) − c(x)) ∇θ log p(x; θ) + ∇θ c(T(θ, ε)), x = T(θ, ε)"
+    symbols = {  # noqa: RUF012
+        "c": "a learned network",
+    }
     cites = ("grathwohl2018",)
 
     def __init__(self, hidden: tuple[int, ...] = (10,)):

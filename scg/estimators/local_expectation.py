@@ -32,6 +32,10 @@ class LocalExpectation(Estimator):
     requires = ("coordinates", "densities below")
     credit = "along"
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) qᵢ(v)/pᵢ(v) ∇θ pᵢ(v; θ)"
+    symbols = {  # noqa: RUF012
+        "v": "a value of the coordinate",
+        "q": "the probability of a coordinate's value given its Markov blanket",
+    }
     cites = ("titsias2015",)
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:

@@ -32,6 +32,11 @@ class MeasureValued(Estimator):
     requires = ("weak derivatives",)
     credit = "along"
     formula = "Σᵢ cᵢ (f(x⁺ᵢ) − f(x⁻ᵢ)) ∇θ θᵢ"
+    symbols = {  # noqa: RUF012
+        "c": "the constant of the weak derivative, ∇p = c (p⁺ − p⁻)",
+        "x⁺": "the sample with coordinate i drawn from p⁺",
+        "x⁻": "the sample with coordinate i drawn from p⁻",
+    }
     cites = ("pflug1989", "mohamed2020")
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

@@ -47,6 +47,9 @@ class MuProp(Estimator):
     orders = ANY_ORDER
     evaluations = "2"
     formula = "(f(x) − a (f(x̄) + f′(x̄)ᵀ(x − x̄)) − b) ∇θ log p(x; θ) + a f′(x̄)ᵀ ∇θ μ(θ)"
+    symbols = {  # noqa: RUF012
+        "x̄": "the point of the expansion, by default the node's mean in the mean-field pass",
+    }
     cites = ("gu2016",)
 
     def __init__(

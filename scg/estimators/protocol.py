@@ -238,6 +238,8 @@ class Estimator(Checked):
     formula : str
         The gradient estimate, in the notation of Mohamed et al. (2020). ``explain`` prints it, the
         page of the estimator typesets it, and tests evaluate it.
+    symbols : mapping
+        What symbols of the formula mean, where :data:`scg.explain.formulas.COMMON` does not say it.
     cites : tuple of str
         Keys of ``references.bib``.
     suggested : bool
@@ -251,6 +253,7 @@ class Estimator(Checked):
     credit: str = "score"
     joint: bool | str = False
     formula: str = ""
+    symbols: Mapping[str, str] = {}
     cites: tuple[str, ...] = ()
     samples: int = 1
     allow_biased: bool = False

@@ -28,6 +28,9 @@ class RAM(Estimator):
     requires = ("coordinates",)
     credit = "along"
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ pᵢ(v; θ)"
+    symbols = {  # noqa: RUF012
+        "v": "a value of the coordinate",
+    }
     cites = ("tokui2017",)
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:

@@ -37,6 +37,9 @@ class RaoGumbel(Estimator):
     requires = ("relaxation", "differentiable costs")
     credit = "pathwise"
     formula = "f′(x)ᵀ 1/K Σₖ ∇θ softmax((log p(θ) + εₖ)/τ), εₖ ~ p(ε | x)"
+    symbols = {  # noqa: RUF012
+        "ε": "Gumbel noise",
+    }
     cites = ("paulus2021",)
 
     def __init__(

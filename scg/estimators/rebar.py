@@ -47,6 +47,11 @@ class REBAR(Estimator):
     formula = (
         "(f(x) − η f(y(z̃))) ∇θ log p(x; θ) + η ∇θ (f(y(z(θ))) − f(y(z̃(θ)))), y(z) = softmax(z/τ)"
     )
+    symbols = {  # noqa: RUF012
+        "η": "the scale, which is learned unless learn=False",
+        "z": "the latent, of which x is the class or the sign",
+        "z̃": "the latent sampled given x",
+    }
     cites = ("tucker2017",)
 
     def __init__(

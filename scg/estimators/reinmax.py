@@ -37,6 +37,9 @@ class ReinMax(Estimator):
     requires = ("latent of each element", "differentiable costs")
     credit = "pathwise"
     formula = "f′(x)ᵀ (2 J(ρ) − 1/2 J(π))ᵀ ∇θ log p(θ), π = p(θ), ρ = (x + softmax(log p(θ)/τ))/2"
+    symbols = {  # noqa: RUF012
+        "J": "the derivative of a softmax with the given value",
+    }
     cites = ("liu2023",)
 
     def __init__(self, temperature: Temperature = 1.0, *, allow_biased: bool = False):

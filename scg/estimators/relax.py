@@ -45,6 +45,11 @@ class RELAX(Estimator):
 
     orders = ANY_ORDER
     formula = "(f(x) − c(z̃)) ∇θ log p(x; θ) + ∇θ (c(z(θ)) − c(z̃(θ)))"
+    symbols = {  # noqa: RUF012
+        "c": "the learned control variate",
+        "z": "the latent, of which x is the class or the sign",
+        "z̃": "the latent sampled given x",
+    }
     cites = ("grathwohl2018",)
 
     def __init__(

@@ -44,6 +44,12 @@ class RODEO(Estimator):
     requires = ("binary values", "mean field", "differentiable costs")
     joint = True
     formula = "1/K Σₖ ((f(xₖ) − 1/(K−1) Σⱼ≠ₖ (f(xⱼ) + α uⱼ)) ∇θ log p(xₖ; θ) + β ũₖ)"
+    symbols = {  # noqa: RUF012
+        "α": "a learned scale",
+        "β": "a learned scale",
+        "u": "the Stein control variate of a sample's cost, of mean 0",
+        "ũ": "the Stein control variate of the estimate, of mean 0",
+    }
     cites = ("shi2022",)
 
     def __init__(self, samples: int = 2, hidden: int = 100):

@@ -27,6 +27,11 @@ class StochasticTriple(Estimator):
     requires = ("next value",)
     credit = "along"
     formula = "−(f(x⁺ᵢ) − f(x))/(rᵢ pᵢ(xᵢ)) ∇θ Fᵢ(xᵢ; θ)"
+    symbols = {  # noqa: RUF012
+        "x⁺": "the sample with coordinate i at its next value",
+        "F": "the CDF of a coordinate",
+        "r": "the probability that coordinate i is chosen",
+    }
     cites = ("arya2022",)
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:

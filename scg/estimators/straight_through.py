@@ -34,6 +34,9 @@ class StraightThrough(Estimator):
     orders = 0
     credit = "pathwise"
     formula = "f′(x)ᵀ ∇θ m(θ)"
+    symbols = {  # noqa: RUF012
+        "m": "the mean or the logits",
+    }
     cites = ("bengio2013",)
 
     def __init__(self, through: str = "mean", *, allow_biased: bool = False):

@@ -46,6 +46,10 @@ class Stratified(Estimator):
     orders = ANY_ORDER
     evaluations = "K"
     formula = "1/K Σᵢ (f(xᵢ) − b) ∇θ log p(xᵢ; θ), xᵢ = F⁻¹((i + uᵢ)/K)"
+    symbols = {  # noqa: RUF012
+        "F": "the CDF",
+        "i": "the number of the slice, from 0",
+    }
     cites = ("owen2013",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):

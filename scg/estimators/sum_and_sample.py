@@ -40,6 +40,11 @@ class SumAndSample(Estimator):
     evaluations = "K"
     credit = "weight"
     formula = "Σ_{z∈T} (f(z) − b) ∇θ p(z; θ) + (1 − Σ_{z∈T} p(z)) (f(v) − b) ∇θ log p(v; θ)"
+    symbols = {  # noqa: RUF012
+        "T": "the most probable values",
+        "z": "a value in T",
+        "v": "a sample of the other values",
+    }
     cites = ("liu2019",)
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):

@@ -43,6 +43,17 @@ class UGC(Estimator):
         "dᵢ = 1/2 (f(b) − f(b̃)) (−1)^b̃ᵢ 1[bᵢ ≠ b̃ᵢ] σ(|αᵢ|), "
         "sᵢ = n 1[i = j] pᵢ (1 − pᵢ) 1/2 Σₖ (f(x⁺ₖᵢ) − f(x⁻ₖᵢ))"
     )
+    symbols = {  # noqa: RUF012
+        "b": "the sample",
+        "b̃": "its antithetic twin",
+        "m": "the probability of the rarer value",
+        "n": "the number of bits",
+        "j": "the bit that is flipped",
+        "i": "a bit",
+        "x⁺": "a sample of the pair with bit i at 1",
+        "x⁻": "the same with bit i at 0",
+        "p": "the probability of 1",
+    }
     cites = ("kunes2023", "dong2020")
 
     def __init__(self, threshold: float | None = None):

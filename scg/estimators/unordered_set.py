@@ -48,6 +48,11 @@ class UnorderedSet(Estimator):
     requires = ("finite support", "enough values", "surviving plates")
     credit = "weight"
     formula = "Σ_{s∈S} R(S, s) (f(s) − b(s)) ∇θ p(s; θ)"
+    symbols = {  # noqa: RUF012
+        "S": "the set of sampled values",
+        "s": "a value in S",
+        "R": "the leave-one-out ratio of probabilities of the set",
+    }
     cites = ("kool2020",)
 
     def __init__(self, samples: int = 2, baseline: bool = True):

@@ -35,6 +35,10 @@ class VIMCO(Estimator):
     evaluations = "K"
     suggested = False
     formula = "Σⱼ (f(x) − f̂₋ⱼ(x₋ⱼ)) ∇θ log p(xⱼ; θ)"
+    symbols = {  # noqa: RUF012
+        "x": "the samples of the particles",
+        "f̂": "the cost with one particle's part imputed from the others",
+    }
     cites = ("mnih2016",)
 
     def __init__(self, plate: Plate, impute: str = "geometric"):

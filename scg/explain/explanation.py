@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from os import PathLike
@@ -15,11 +16,16 @@ from scg.compiler.paths import most_paths
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program
+from scg.explain.derivation import Derivation
+from scg.explain.formulas import meanings, of_term, renamed, replacements, specialised
+from scg.explain.matrix import CreditMatrix, credit_matrix
 from scg.explain.node import Credit, NodeExplanation
 from scg.explain.page import fragment, page
+from scg.explain.texts import derivation_text, document, markdown
 from scg.explain.work import work
 from scg.files import write_atomically
 from scg.ir.expr import StochasticNode
+from scg.lazy import cached_property
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,16 @@ class Explanation:
     work: float
     surrogate: tuple[str, ...]
     plan: Plan = field(repr=False, compare=False)
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """The steps from the objective to the estimator."""
+        return Derivation(self.plan, self.nodes)
+
+    @cached_property
+    def matrix(self) -> CreditMatrix:
+        """Which cost credits which node, and on which plates."""
+        return credit_matrix(self.nodes, self.plan.influence.costs.named)
 
     @property
     def unbiased(self) -> bool:
@@ -94,6 +110,8 @@ class Explanation:
             "costs": [cost.name for cost in self.plan.influence.costs],
             "nodes": [_plain(node) for node in self.nodes],
             "surrogate": list(self.surrogate),
+            "derivation": [_plain(line) for line in self.derivation.lines],
+            "credit": self.matrix.rows(),
         }
 
     @checked('step.explain().to_html("why.html")')
@@ -114,7 +132,17 @@ class Explanation:
         lines = ["surrogate S =", f"      {first}", *(f"    + {summand}" for summand in others)]
         lines += [self.note] if self.note else []
         head = f"{self.graph!r}: {self.head}"
-        return "\n\n".join([head, *map(str, self.nodes), "\n".join(lines)])
+        steps = f"derivation\n{derivation_text(self.derivation.lines)}"
+        credit = f"credit\n{textwrap.indent(str(self.matrix), '  ')}"
+        return "\n\n".join([head, *map(str, self.nodes), "\n".join(lines), steps, credit])
+
+    def to_markdown(self) -> str:
+        """The derivation and the credit in Markdown, with LaTeX between dollars."""
+        return markdown(self.graph, self.head, self.derivation.lines, self.matrix)
+
+    def to_latex(self) -> str:
+        """The derivation and the credit in LaTeX, for a document with the package amsmath."""
+        return document(self.graph, self.head, self.derivation.lines, self.matrix)
 
     def _repr_html_(self) -> str:
         return fragment(self.graph, *self._parts(), self.plan)
@@ -137,8 +165,9 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
     <BLANKLINE>
     b ~ Bernoulli(logits)
       estimator  LeaveOneOut(samples=4): unbiased; chosen by the user
-      estimate   1/K Σᵢ (f(xᵢ) − 1/(K−1) Σⱼ≠ᵢ f(xⱼ)) ∇θ log p(xᵢ; θ)
-      where      f = loss, K = 4
+      estimate   1/K Σᵢ (f(bᵢ) − 1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)
+      term       ∇θ t(b) = 1/K Σᵢ (−1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)
+      where      K = 4; f = loss; p = the probability or density given parents; θ = the parameters
       credit     by its score: ℓ(b) = log p(b)
       cost       loss
       samples    4
@@ -147,12 +176,31 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
           mean over 4 samples of b [ ⊠(ℓ(b)) · loss ]
         + mean over 4 samples of b [ t(b) ]
     where t(n), of value 0, is the term that the estimator of node n adds
+    <BLANKLINE>
+    derivation
+      1  J(θ) = E[loss] = Σ_{b} p(b; θ) (loss)
+             the objective: the mean of the costs over all samples
+      2  ∇θ Σ_{b} p(b; θ) f(b) = Σ_{b} f(b) ∇θ p(b; θ) = E[f(b) ∇θ log p(b; θ)]
+             the derivative passes a finite sum; ∇p = p ∇ log p; f = loss along b → loss
+      3  ∇θ J = E[loss ∇θ log p(b; θ)]
+             the product rule: a summand for each place where parameters enter
+      4  1/K Σᵢ (f(bᵢ) − 1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)
+             b by LeaveOneOut(samples=4): its mean is the summand of this node
+      5  ∇θ t(b) = 1/K Σᵢ (−1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)
+             t(b) has the value 0, and joins the surrogate for this derivative, whose mean is 0
+      6  ∇θ J = E[∇θ S]
+             the step differentiates the surrogate S, which is printed above
+    <BLANKLINE>
+    credit
+         loss
+      b  score
     """
     plan = surrogate.plan
     paths, mixers = most_paths(plan.influence, plan.estimators), Mixers(plan.influence)
+    new = replacements(surrogate.graph.roles)
     return Explanation(
         graph=surrogate.graph.name,
-        nodes=tuple(_node(surrogate, node, mixers) for node in plan.influence.nodes),
+        nodes=tuple(_node(surrogate, node, mixers, new) for node in plan.influence.nodes),
         paths=paths,
         evaluations=paths + surrogate.replays,
         work=work(program.operations) / max(work(plan.influence.order), 1),
@@ -162,10 +210,19 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
 
 
 # --- nodes ----------------------------------------------------------------------------------------
-def _node(surrogate: Surrogate, node: StochasticNode, mixers: Mixers) -> NodeExplanation:
+def _node(
+    surrogate: Surrogate, node: StochasticNode, mixers: Mixers, new: dict[str, str]
+) -> NodeExplanation:
     influence, estimator = surrogate.influence, surrogate.plan.estimators[node]
     draw, memory = surrogate.first.draws[node], surrogate.memory.get(node.name or "")
     own = set(memory.parameters) if memory else set()
+    formula = specialised(estimator, node.name or "")
+    part = of_term(estimator, formula) if surrogate.terms[node].parts else ""
+    where = {
+        "f": added(influence.credited(node), "costs") or "0",
+        **{symbol: str(what) for symbol, what in estimator.where().items()},
+    }
+    symbols = {renamed(k, new): v for k, v in meanings(estimator, formula, where).items()}
     stopped = reached(influence.costs, influence.downstream[node], opened=False)
     together = surrogate.first.owners[draw.plate] if draw.plate else influence.nodes.none
     return NodeExplanation(
@@ -175,11 +232,10 @@ def _node(surrogate: Surrogate, node: StochasticNode, mixers: Mixers) -> NodeExp
         plates=tuple(plate.name for plate in node.plates),
         estimator=repr(estimator),
         reason=surrogate.plan.reasons[node],
-        formula=estimator.formula,
-        where={
-            "f": added(influence.credited(node), "costs") or "0",
-            **{symbol: str(what) for symbol, what in estimator.where().items()},
-        },
+        formula=renamed(formula, new),
+        part=renamed(part, new),
+        where=where,
+        symbols=symbols,
         unbiased=estimator.unbiased,
         credit=estimator.credit,
         credited=_credits(influence, node, mixers),

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 
 from scg.compiler.members import Members, names
+from scg.explain.notation import plain
 
 _CREDIT = {
     "score": "by its score: ℓ({name}) = log p({name})",
@@ -37,9 +38,14 @@ class NodeExplanation:
     shape, plates : tuple
         Event shape and names of the user's plates.
     estimator, reason, formula : str
-        The estimator, why it was chosen, and the gradient estimate.
+        The estimator, why it was chosen, and the gradient estimate, with users' names in angle
+        quotes.
+    part : str
+        What the term adds to the gradient estimate; empty without a term.
     where : dict
         Symbols of the formula and their values: f the costs, and those that options decide.
+    symbols : dict
+        The meaning of each symbol of the formula.
     unbiased : bool
         Whether the expected gradient is the true one.
     credit : {"score", "pathwise", "weight", "along"}
@@ -65,7 +71,9 @@ class NodeExplanation:
     estimator: str
     reason: str
     formula: str
+    part: str
     where: dict[str, str]
+    symbols: dict[str, str]
     unbiased: bool
     credit: str
     credited: tuple[Credit, ...]
@@ -88,8 +96,9 @@ class NodeExplanation:
         bias = "unbiased" if self.unbiased else "BIASED"
         rows = [
             ("estimator", f"{self.estimator}: {bias}; {self.reason}"),
-            ("estimate", self.formula),
-            ("where", ", ".join(f"{symbol} = {what}" for symbol, what in self.where.items())),
+            ("estimate", plain(self.formula)),
+            *([("term", f"∇θ t({self.name}) = {self._part}")] if self.part else []),
+            ("where", "; ".join(f"{plain(s)} = {what}" for s, what in self.symbols.items())),
             ("credit", _CREDIT[self.credit].format(name=self.name)),
             *(("cost", text) for text in self._costs()),
         ]
@@ -103,6 +112,10 @@ class NodeExplanation:
         if self.parameters:
             rows.append(("learns", f"its own parameters {names(self.parameters)}"))
         return rows
+
+    @property
+    def _part(self) -> str:
+        return "the estimate" if self.part == self.formula else plain(self.part)
 
     def __str__(self) -> str:
         return "\n".join([self.head, *(_row(*row) for row in self.rows())])

@@ -14,7 +14,11 @@ import pytest
 from formulas.notation import read
 
 import scg
+from scg.compiler.entries import entries
 from scg.estimators import ESTIMATORS
+from scg.explain.formulas import renamed, replacements, sample_letter
+from scg.explain.notation import plain
+from scg.run.finish import finish
 
 from .relaxed_models import (
     class_given,
@@ -524,14 +528,25 @@ ROWS = [
 ]  # fmt: skip
 
 
+def letters_again(text, step, node):
+    """A displayed formula with the letter of the sample in the place of the node's name."""
+    letter = sample_letter(step.plan.estimators[step.graph.stochastic[node]])
+    new = {new: old for old, new in replacements(step.graph.roles).items()}
+    text = text.replace(f"Σ_{{‹{node}›}}", "Σₓ")
+    return renamed(text, new).replace(f"‹{node}›", letter)
+
+
 def printed(step, node):
-    """The formula of a node and what options decide, both as they are printed."""
+    """The formula of a node, that of its term, and what options decide, as they are printed."""
     explained = next(n for n in step.explain().nodes if n.name == node)
     text = " ".join(str(step.explain()).split())
-    assert explained.formula in text
-    assert ", ".join(f"{symbol} = {what}" for symbol, what in explained.where.items()) in text
+    for formula in (explained.formula, explained.part):
+        assert plain(formula) in text
+    for symbol, what in explained.symbols.items():
+        assert f"{plain(symbol)} = {what}" in text and what
     where = [f"{s} = {what}" for s, what in explained.where.items() if s != "f"]
-    return ", ".join([explained.formula, *where])
+    formulas = (explained.formula, explained.part)
+    return [", ".join([letters_again(f, step, node), *where]) if f else "" for f in formulas]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -542,13 +557,35 @@ def test_the_printed_formula_on_the_noise_is_the_gradient(row):
     state, noise = step.init(seed=0), step.noise(seed=7, runs=RUNS)
     state = row.state(state) if row.state else state
     out = step(g.init(seed=0), noise=noise, state=state)
-    formula, total = read(printed(step, "x")), 0.0
+    formula, total = read(printed(step, "x")[0]), 0.0
     for run in range(RUNS):
         one = {name: values[run] for name, values in noise.items()}
         values, over = row.symbols(one, state.get("x"))
         total = total + formula.value({**GENERAL, **values}, over)
     np.testing.assert_allclose(out.grads["theta"], total / RUNS, atol=1e-10)
     assert np.max(np.abs(total)) > 1e-3
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_the_printed_term_on_the_noise_is_the_derivative_of_the_term(row):
+    g = row.model()
+    other = {node: scg.ScoreFunction() for node in g.stochastic if node != "x"}
+    step = scg.compile(g, {"x": row.estimator, **other})
+    state, noise = step.init(seed=0), step.noise(seed=7, runs=RUNS)
+    state = row.state(state) if row.state else state
+    values, sizes, _ = step.checked(g.init(seed=0), None, state)
+    parts, _ = entries(step.surrogate)
+    own = {part: e["theta"] for part, e in parts.items() if part.node == "x" and "theta" in e}
+    program = finish({part: e for part, e in own.items() if part.term and part.summand == "x"})
+    found = program.run(values, {name: noise[name] for name in program.noise}, sizes)
+    text = printed(step, "x")[1]
+    assert bool(text) == bool(step.surrogate.terms[g.stochastic["x"]].parts)
+    for run in range(RUNS if text else 0):
+        one = {name: values[run] for name, values in noise.items()}
+        values_, over = row.symbols(one, state.get("x"))
+        term = read(text).value({**GENERAL, **values_}, over)
+        compiled = sum(v[run if len(v) > 1 else 0] for v in found.values())
+        np.testing.assert_allclose(term, compiled, atol=1e-10)
 
 
 def test_every_estimator_has_a_row():

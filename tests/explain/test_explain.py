@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import scg
+from scg.explain.notation import plain
 
 Score = scg.ScoreFunction
 
@@ -219,7 +220,7 @@ def test_bias_is_marked():
     e = scg.compile(chain(), {"a": scg.StraightThrough(allow_biased=True), "b": Score()}).explain()
     assert not e.unbiased
     assert [n.unbiased for n in e.nodes] == [False, True]
-    assert str(e).count("BIASED") == 2  # in the first line and at the node
+    assert str(e).count("BIASED") == 4  # in the first line, at the node and twice in its derivation
 
 
 def test_reasons_of_the_automatic_choice():
@@ -249,8 +250,9 @@ def test_symbols_that_options_decide_are_printed():
     choice = {"a": scg.MuProp(scale=0.5), "b": Score(scg.baselines.Constant(2.0)), "c": Score()}
     e = scg.compile(layers(), choice).explain()
     assert node(e, "a").where == {"f": "each + all", "a": "0.5", "b": "0"}
-    assert "where      f = each + all, b = Constant(constant=2.0)" in str(e)
-    assert node(e, "c").where["b"] == "0"
+    assert node(e, "b").symbols["κ"] == "Constant(constant=2.0)"  # b is a node
+    assert "(f(b) − κ) ∇θ log p(b; θ)" in str(e) and "κ = Constant(constant=2.0)" in str(e)
+    assert node(e, "c").where["b"] == "0" and "f(c) ∇θ log p(c; θ)" in str(e)
 
 
 LAWS = {
@@ -277,6 +279,8 @@ def test_every_estimator_is_explained_and_drawn(cls):
             continue
         fitting.append(law)
         (explained,) = step.explain().nodes
-        assert explained.formula and explained.formula in " ".join(str(step.explain()).split())
+        assert explained.formula
+        assert plain(explained.formula) in " ".join(str(step.explain()).split())
+        assert all(explained.symbols.values()), explained.symbols
         assert cls.__name__ in step.draw().source
     assert fitting

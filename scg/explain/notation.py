@@ -1,0 +1,182 @@
+"""Notation: one text of a formula, and the same as LaTeX and as MathML.
+
+Formulas are written as estimators state theirs: ``(f(xᵢ) − b) ∇θ log p(xᵢ; θ)``. Users' names
+stand in angle quotes, ``‹loss›``, so that no name can be taken for a symbol.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+#: A formula among words.
+FORMULA = re.compile("⟦([^⟧]*)⟧")
+
+_INSIDE = str.maketrans("‹›⟦⟧", "<>[]")
+_SUBSCRIPTS = dict(zip("ᵢⱼₖₘₙₛᵥₓ₀₁₂₋₍₌₎", "ijkmnsvx012−(=)", strict=True))
+_SUPERSCRIPTS = dict(zip("′ᵀ⁺⁻¹²", ["′", "⊤", "+", "−", "1", "2"], strict=True))
+_ACCENTS = {"\u0302": ("hat", "^"), "\u0303": ("tilde", "~"), "\u0304": ("bar", "¯")}
+_LOW = "".join(_SUBSCRIPTS)
+_TOKENS = re.compile(
+    r"‹(?P<node>[^›]*)›(?P<bar>[\u0302-\u0304]?)|(?P<number>\d+(?:\.\d+)?)|(?P<space>\s+)"
+    r"|(?P<word>[A-Za-zℓα-ω]+)(?P<accent>[\u0302-\u0304]?)|(?P<sign>\S)"
+)
+_HIGH = rf"[{''.join(_SUPERSCRIPTS)}]*"
+_AFTER = re.compile(
+    rf"(?P<high>{_HIGH})(?:_\{{(?P<braced>[^}}]*)\}}|_(?P<one>\w)"
+    rf"|(?P<low>[{_LOW}]+(?:[<≠][{_LOW}]+)?))?(?P<higher>{_HIGH})(?:\^(?P<power>\w[\u0302-\u0304]?))?"
+)
+_GREEK = dict(
+    zip(
+        "αβγδεζηθκλμνξπρστφχψωℓ",
+        "alpha beta gamma delta varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau "
+        "varphi chi psi omega ell".split(),
+        strict=True,
+    )
+)
+_SIGNS = {
+    "Σ": r"\sum", "Π": r"\prod", "∫": r"\int", "∇": r"\nabla", "−": "-", "<": r"\lt ", ">": r"\gt ",
+    "·": r"\cdot ", "≠": r"\ne ",
+    "≈": r"\approx ", "∈": r"\in ", "→": r"\to ", "⊠": r"\boxtimes ", "∂": r"\partial ",
+    "…": r"\dots ", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#",
+    "~": r"\sim ", "_": r"\_", "$": r"\$", "^": r"\,\hat{}\,", "\\": r"\backslash ", "¬": r"\neg ",
+    "⊤": r"\top", "′": r"\prime",
+}  # fmt: skip
+
+
+class Token(NamedTuple):
+    """A part of a formula with its indices."""
+
+    kind: str  #: "node", "number", "space", "word" or "sign".
+    text: str
+    accent: str
+    above: str
+    below: str
+
+
+def tokens(formula: str) -> Iterator[Token]:
+    """The parts of a formula, in order."""
+    text, place = unicodedata.normalize("NFD", formula).replace("=\u0338", "≠"), 0
+    while place < len(text):
+        found = _TOKENS.match(text, place)
+        assert found is not None
+        kind = next(k for k in ("node", "word", "number", "space", "sign") if found[k] is not None)
+        place = found.end()
+        above = below = ""
+        if found[kind] == "∇" and text[place : place + 1] in _GREEK:
+            below, place = text[place], place + 1
+        elif kind != "space":
+            after = _AFTER.match(text, place)
+            assert after is not None
+            place = after.end()
+            above = "".join(_SUPERSCRIPTS[c] for c in after["high"] + after["higher"])
+            above += after["power"] or ""
+            low = "".join(_SUBSCRIPTS.get(c, c) for c in after["low"] or "")
+            below = after["braced"] or after["one"] or low
+        yield Token(kind, found[kind], found["accent"] or found["bar"] or "", above, below)
+
+
+def plain(formula: str) -> str:
+    """Formulas or words as text: names lose their quotes where they read like one symbol."""
+    text = FORMULA.sub(r"\1", formula)
+    return re.sub(r"‹([^›]*)›", lambda name: _bare(name[1]), text)
+
+
+def _bare(name: str) -> str:
+    return name if re.fullmatch(r"[\w/.'-]+", name) else f"“{name}”"
+
+
+def quoted(name: str) -> str:
+    """A user's name as formulas have it."""
+    return f"‹{name.translate(_INSIDE)}›"
+
+
+def latex(formula: str) -> str:
+    r"""LaTeX of a formula, for mathematical mode.
+
+    Examples
+    --------
+    >>> print(latex("(‹loss› − b̄ᵢ) ∇θ log p(xᵢ; θ)"))
+    (\mathrm{loss} - \bar{b}_{i})\, \nabla_{\theta}\, \log p(x_{i}; \theta)
+    """
+    parts = []
+    for token in tokens(formula):
+        if token.kind == "space":
+            parts.append(" ")
+            continue
+        base = _tex(token)
+        if token.accent:
+            base = rf"\{_ACCENTS[token.accent][0]}{{{base}}}"
+        if token.above:
+            base += f"^{{{latex(token.above)}}}"
+        if token.below:
+            base += f"_{{{latex(token.below)}}}"
+        parts.append(base)
+    text = "".join(parts)
+    return re.sub(
+        r"([)}\]]) (?=[A-Za-z\\(])(?!\\(?:cdot|approx|in|to|mid|sim|ne)\b)", r"\1\\, ", text
+    )
+
+
+def _tex(token: Token) -> str:
+    if token.kind == "node":
+        letters = (_GREEK.get(c) for c in token.text)
+        signs = (_SIGNS.get(c, "") if not c.isascii() or c in "<>" else "" for c in token.text)
+        parts = zip(token.text, letters, signs, strict=True)
+        name = "".join(rf"\{a} " if a else b or escaped(c) for c, a, b in parts)
+        return rf"\mathrm{{{name.strip()}}}"
+    if token.kind == "word":
+        word = token.text
+        if word in _GREEK:
+            return rf"\{_GREEK[word]}"
+        if word == "log":
+            return r"\log"
+        return word if len(word) == 1 else rf"\operatorname{{{''.join(map(_letter, word))}}}"
+    return token.text if token.kind == "number" else _SIGNS.get(token.text, token.text)
+
+
+def _letter(character: str) -> str:
+    return rf"\{_GREEK[character]} " if character in _GREEK else character
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX sets as it is."""
+    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    marked = "".join(special.get(c, rf"\{c}" if c in "#$%&_{}" else c) for c in text)
+    return marked.replace(" ", r"\ ")
+
+
+def mathml(formula: str, look: Callable[[str], str] = lambda name: "") -> str:
+    """MathML of a formula; `look` gives the attributes of a user's name."""
+    body = "".join(map(lambda token: _element(token, look), tokens(formula)))
+    return f"<math>{body}</math>"
+
+
+def _element(token: Token, look: Callable[[str], str]) -> str:
+    if token.kind == "space":
+        return '<mspace width="0.22em"></mspace>'
+    tag = {"node": "mi", "word": "mi", "number": "mn", "sign": "mo"}[token.kind]
+    attributes = look(token.text) if token.kind == "node" else ""
+    if tag == "mi":
+        attributes += (
+            ' mathvariant="normal"' if len(token.text) == 1 and token.kind == "node" else ""
+        )
+    if tag == "mo":
+        attributes += ' stretchy="false"'
+    base = f"<{tag}{attributes}>{html.escape(token.text)}</{tag}>"
+    if token.accent:
+        base = f"<mover>{base}<mo>{_ACCENTS[token.accent][1]}</mo></mover>"
+    below = f"<mrow>{_row(token.below)}</mrow>"
+    above = f"<mrow>{_row(token.above)}</mrow>"
+    if token.above and token.below:
+        return f"<msubsup>{base}{below}{above}</msubsup>"
+    if token.above:
+        return f"<msup>{base}{above}</msup>"
+    return f"<msub>{base}{below}</msub>" if token.below else base
+
+
+def _row(formula: str) -> str:
+    return "".join(_element(token, lambda name: "") for token in tokens(formula))
