@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from scg.compiler.analyse import continuous_in
 from scg.compiler.plan import Plan
+from scg.compiler.simplify import simplify
 from scg.draw.scene import Link
 from scg.draw.theme import WAYS
 from scg.estimators.protocol import Estimator
@@ -42,7 +43,11 @@ def edges(
     sample and is marked ``density``, not from the parents of the sample. `hidden` deterministic
     nodes are contracted like unnamed ones.
     """
-    return _Flow(graph, plan, hidden).edges()
+    origin = graph.origin  # of the declaration that is under way
+    try:
+        return _Flow(graph, plan, hidden).edges()
+    finally:
+        graph.origin = origin
 
 
 def kinds_of(estimator: Estimator) -> Kinds:
@@ -89,7 +94,16 @@ class _Flow:
         self.turn = {expr: i for i, expr in enumerate(self.order)}
         self.costs, self.cost_names = set(graph.costs.values()), set(graph.costs)
         self.learned = set(plan.influence.learned.values()) if plan else set()
-        self.hands = {n: kinds_of(e) for n, e in plan.estimators.items()} if plan else {}
+        estimators = plan.estimators if plan else {}
+        self.hands = {node: kinds_of(estimator) for node, estimator in estimators.items()}
+        #: What passes some samples through their means alone: a straight-through derivative, too.
+        self.through_mean = {
+            node: frozenset({"field", "derivative"})
+            for node, estimator in estimators.items()
+            if estimator.credit == "pathwise" and "mean" in estimator.requires
+        }
+        self.means: dict[StochasticNode, list[bool]] = {}
+        self.simple: dict[Expr, Expr] = {node: node for node in graph.stochastic.values()}
         self.offered = self._offered()
         self.wanted = self._wanted()
         self.samples = self._arguments()
@@ -109,10 +123,22 @@ class _Flow:
 
     # --- the two sweeps ---------------------------------------------------------------------------
     def _through(self, user: Expr, index: int, kinds: Kinds) -> Kinds:
-        """The kinds among some that pass an op that is no sample, from or to an argument."""
+        """The kinds among some that pass a node, from or to one of its arguments."""
+        if isinstance(user, StochasticNode):
+            along_mean = kinds & self.through_mean.get(user, frozenset({"field"}))
+            return kinds if not along_mean or self._in_mean(user)[index] else kinds - along_mean
         if user.op is stop:
             return _NONE
         return kinds if continuous_in(user, index) else kinds - _SMOOTH
+
+    def _in_mean(self, node: StochasticNode) -> list[bool]:
+        """Whether the mean of a sample depends on each of its arguments."""
+        if node not in self.means:
+            mean = node.declared.mean() if node.declared.supports("mean") else None
+            args = simplify([*node.args, *([mean] if isinstance(mean, Expr) else [])], self.simple)
+            below = set(topological(args[len(node.args) :]))
+            self.means[node] = [arg in below for arg in args[: len(node.args)]]
+        return self.means[node]
 
     def _offered(self) -> dict[Expr, Kinds]:
         found: dict[Expr, Kinds] = {}
@@ -122,7 +148,8 @@ class _Flow:
                 learned = frozenset({"derivative"}) if expr in self.learned else _NONE
                 found[expr] = learned if self.plan else frozenset({"open"})
             elif isinstance(expr, StochasticNode):
-                every = _NONE.union(*below)
+                passed = (self._through(expr, k, kinds) for k, kinds in enumerate(below))
+                every = _NONE.union(*passed)
                 own = self.hands.get(expr, _NONE) if "derivative" in every else _NONE
                 found[expr] = own | (every - {"derivative"})
                 found[expr] |= _NONE if self.plan else {"open"}
@@ -137,8 +164,7 @@ class _Flow:
         for expr in reversed(self.order):
             entering = self._entering(expr, found)
             for k, arg in enumerate(expr.args):
-                sample = isinstance(expr, StochasticNode)
-                found[arg] |= entering if sample else self._through(expr, k, entering)
+                found[arg] |= self._through(expr, k, entering)
         return found
 
     def _entering(self, expr: Expr, wanted: Mapping[Expr, Kinds] | None = None) -> Kinds:
@@ -190,11 +216,11 @@ class _Flow:
                 add(node, path, self.offered[expr], density=True)
                 continue
             for i, arg in enumerate(expr.args):
-                own, number = path, self.turn[arg]
-                if not isinstance(expr, StochasticNode):
-                    own = _Path(self._through(expr, i, path.kinds), path.blocks)
-                    if self._through(expr, i, _ALL) != _ALL and path.blocks != ("stop",):
-                        own = own._replace(blocks=(expr.op.name,))
+                number = self.turn[arg]
+                own = _Path(self._through(expr, i, path.kinds), path.blocks)
+                cuts = not isinstance(expr, StochasticNode) and self._through(expr, i, _ALL) != _ALL
+                if cuts and path.blocks != ("stop",):
+                    own = own._replace(blocks=(expr.op.name,))
                 if number in paths:
                     own = paths[number][1] | own
                 else:

@@ -247,3 +247,29 @@ def test_a_named_density_is_that_of_its_sample():
     links = g.draw().scene.links
     assert set(links) == {("t", "z"), ("z", "log_q"), ("log_q", "loss"), ("z", "loss")}
     assert links["z", "log_q"].density and not links["z", "loss"].density
+
+
+def test_a_picture_in_the_middle_of_a_declaration_changes_nothing_after_it():
+    def declared(draws):
+        g = scg.Graph()
+        z = g.sample("z", scg.Normal(g.parameter("mu", 0.0), g.parameter("sigma", 1.0)))
+        half = z * 0.5
+        if draws:
+            g.draw()
+        g.cost("loss", half + z.log_prob())
+        return [
+            (e.op.name, e.origin.name) for e in scg.compile(g, backend="numpy").program.operations
+        ]
+
+    assert declared(True) == declared(False)
+
+
+def test_a_mean_field_pass_goes_through_means_alone():
+    g = scg.Graph()
+    a = g.sample("a", scg.Bernoulli(logits=g.parameter("t", 0.1)))
+    z = g.sample("z", scg.Normal(0.5 * a, 1.0 + a))
+    y = g.sample("y", scg.Normal(0.0, 1.0 + a))
+    g.cost("loss", z**2 + y**2)
+    step = scg.compile(g, {"a": scg.MuProp(), "z": scg.ScoreFunction(), "y": scg.ScoreFunction()})
+    found = coloured(step.draw())
+    assert found["a", "z"] == "field+score" and found["a", "y"] == "score"

@@ -1,0 +1,51 @@
+"""A law of colours, on the small graphs of the laws and on random ones.
+
+A parameter has a coloured arrow if and only if its gradient is not the constant 0, and each
+coloured arrow lies on a coloured path from a learned parameter to a cost.
+"""
+
+
+import pytest
+
+import scg
+from scg.ops.base import is_constant
+from tests.draw.pictures import coloured
+from tests.laws.graphs import ROWS
+from tests.laws.random_graphs import random_row
+
+ESTIMATORS = {
+    "automatic": lambda: None,
+    "score": scg.ScoreFunction,
+    "muprop": scg.MuProp,
+    "straight": lambda: scg.StraightThrough(allow_biased=True),
+}
+GRAPHS = {**ROWS, **{f"random {i}": random_row(i) for i in range(6)}}
+
+
+def complaints(step):
+    """What is wrong in the picture of a plan."""
+    graph, arrows = step.graph, coloured(step.draw(fold=False))
+    tails, heads = {tail for tail, _ in arrows}, {head for _, head in arrows}
+    for name in graph.parameters:
+        gradient = step.program.outputs["grads", name]
+        if (name in tails) is is_constant(gradient, 0):
+            yield f"{name}: coloured {name in tails}, gradient {gradient!r}"
+    for tail, head in arrows:
+        if tail not in graph.parameters and tail not in heads:
+            yield f"{tail} -> {head}: no credit goes further up"
+        if head not in graph.costs and head not in tails:
+            yield f"{tail} -> {head}: no credit comes from below"
+
+
+@pytest.mark.filterwarnings("ignore::scg.StopWarning", "ignore::scg.PathsWarning")
+@pytest.mark.parametrize("name", GRAPHS)
+def test_colours_tell_the_truth(name):
+    wrong, drawn = [], 0
+    for estimator, make in ESTIMATORS.items():
+        try:
+            step = scg.compile(GRAPHS[name].build(), make(), backend="numpy")
+        except scg.EstimatorError:
+            continue
+        drawn += 1
+        wrong += [f"{estimator}: {text}" for text in complaints(step)]
+    assert drawn and not wrong, "\n".join(wrong)
