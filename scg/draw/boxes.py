@@ -6,7 +6,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scg.compiler.members import Members, names
 from scg.compiler.plan import Plan
@@ -183,8 +183,8 @@ def _ends(members: Members[str]) -> str:
     return f"{title(members.first)}, …, {title(members.last)}"
 
 
-def _heats(given: Mapping[str, float] | None) -> dict[str, tuple[float, float]]:
+def _heats(given: Any) -> dict[str, tuple[float, float]]:
     """The share of the largest number, and the number, by name."""
-    numbers = {name: float(value) for name, value in (given or {}).items()}
+    numbers = {name: float(value) for name, value in dict(given or {}).items()}
     most = max(map(abs, numbers.values()), default=0.0) or 1.0
     return {name: (abs(value) / most, value) for name, value in numbers.items()}

@@ -123,6 +123,8 @@ def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: O
         several = len(arrays) > _ARRAYS
         label = f"{len(arrays)} arrays" if several else ", ".join(arrays)
         scene.links[ends] = Link(label=label if ends[0] in together else "")
+    scene.marks = {k: m for k, m in scene.marks.items() if not options.hides(m.title, m.kind)}
+    scene.links = {e: link for e, link in scene.links.items() if {*e} <= scene.marks.keys()}
     if options.notes:
         scene.caption = _legend(name, units, len(together))
     return parameters_folded(scene) if singly else folded(scene, options)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
-from scg.errors import CallError
+import numpy as np
+
+from scg.engine.profile import Profile
+from scg.errors import CallError, did_you_mean
 
 _CHOICES = {
     "direction": (None, "down", "right"),
     "labels": ("names", "shapes", "formulas"),
     "style": ("screen", "paper"),
 }
+
+
+_ROLES = ("parameter", "data", "deterministic", "stochastic", "cost")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Options:
     notes: bool | Mapping[str, str] = True
     size: float | tuple[float, float] | None = None
     style: str = "screen"
-    heat: Any = None
+    heat: Mapping[str, float] | Profile | None = None
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -71,6 +76,12 @@ class Options:
             raise CallError(
                 f"draw: size is a width in inches or (width, height), got {self.size!r}"
             )
+        if self.heat is not None and not isinstance(self.heat, (Mapping, Profile)):
+            raise CallError(f"draw: heat is a number by name of a node, got {self.heat!r}")
+        if isinstance(self.heat, Mapping):
+            for name, value in self.heat.items():
+                if not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+                    raise CallError(f"draw: the heat of {name!r} must be a number, got {value!r}")
         if not isinstance(self.notes, (bool, Mapping)):
             raise CallError(
                 f"draw: notes are True, False or texts by name of a node, got {self.notes!r}"
@@ -79,6 +90,17 @@ class Options:
     def hides(self, name: str, role: str) -> bool:
         """Whether a node is left out."""
         return any(matches(name, pattern) or pattern == role for pattern in self.hide)
+
+    def check_names(self, roles: Mapping[str, str]) -> None:
+        """Raise if an option names what a graph does not have; `roles` are those of its nodes."""
+        if isinstance(self.heat, Profile):
+            raise CallError('draw: a profile is the heat of a schedule: level="schedule"')
+        given = {"hide": self.hide, "notes": self.notes, "heat": self.heat or ()}
+        for option, names in given.items():
+            for name in names if not isinstance(names, bool) else ():
+                if name not in _ROLES and not any(matches(n, name) for n in roles):
+                    near = did_you_mean(name, roles)
+                    raise CallError(f"draw: {option} names {name!r}, which is no node{near}")
 
     def folds(self, scope: str) -> bool:
         """Whether a scope is one box by the user's wish."""

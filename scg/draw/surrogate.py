@@ -15,6 +15,7 @@ from scg.draw.flow import edges, kinds_of
 from scg.draw.fold import folded
 from scg.draw.graph import observed
 from scg.draw.options import Options
+from scg.draw.rows import rows
 from scg.draw.scene import Link, Mark, Scene, Text
 from scg.ir.expr import StochasticNode
 
@@ -37,6 +38,7 @@ class _Builder:
 
     def scene(self) -> Scene:
         roles = {n: role for n, (_, role) in self.graph.roles.items()}
+        self.options.check_names(roles)
         below = {n for n, (e, _) in self.graph.roles.items() if e in self.influence.downstream}
         shown = {n: r for n, r in roles.items() if n in below and not self.options.hides(n, r)}
         boxes = Boxes(self.graph, None, self.options, shown)
@@ -49,6 +51,7 @@ class _Builder:
         self._summands()
         scene = folded(observed(self.graph, self.out), self.options)
         scene.links |= self._influenced(scene)
+        scene.rows = rows(scene) if self.options.direction is None else []
         if self.options.notes:
             scene.caption = [*_LEGEND, *scene.caption]
         return scene

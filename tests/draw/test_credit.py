@@ -4,7 +4,6 @@ A parameter has a coloured arrow if and only if its gradient is not the constant
 coloured arrow lies on a coloured path from a learned parameter to a cost.
 """
 
-
 import pytest
 
 import scg

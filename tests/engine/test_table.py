@@ -88,7 +88,7 @@ def test_every_array_that_an_entry_reads_comes_from_somewhere(step):
 
 
 def test_many_entries_share_the_box_of_their_node(step, monkeypatch):
-    monkeypatch.setattr(operations, "READABLE", 1)
+    monkeypatch.setattr(operations, "_SINGLY", 1)
     marks = step.draw(level="schedule").scene.marks
     assert any(key.startswith("for ") and "layer/h" in key for key in marks)
     assert not any(key.startswith("#") for key in marks)
