@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 import warnings
@@ -17,6 +18,7 @@ from scg.compiler.invariants import check
 from scg.compiler.objective import check_reductions
 from scg.compiler.plan import Plan, check_orders, make_plan, of_all_steps
 from scg.compiler.recur import NeedsSteps
+from scg.compiler.same_credit import same_credit
 from scg.compiler.surrogate import Surrogate
 from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.backends import chosen_backend
@@ -116,7 +118,8 @@ def compile(
     short: dict[Plate, int] = {
         scan.plate: scan.plate.length or SHORT for scan in graph.scans.values()
     }
-    plan = of_all_steps(whole, _planned(Unrolled(graph, short).graph, estimator, options))
+    unrolled = _planned(Unrolled(graph, short).graph, estimator, options)
+    plan = of_all_steps(whole, unrolled)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
@@ -125,10 +128,12 @@ def compile(
                 warnings.simplefilter("ignore", category)
             return _finished(_planned(Unrolled(graph, lengths).graph, chosen, options), options)
 
-    try:
-        return RecurrentStep(graph, of_length, _finished(plan, options) if order == 1 else None)
-    except NeedsSteps:
-        return RecurrentStep(graph, of_length, None)
+    sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
+    rolled = None
+    if same_credit(whole, unrolled.influence, sampled):
+        with contextlib.suppress(NeedsSteps):
+            rolled = _finished(plan, options)
+    return RecurrentStep(graph, of_length, rolled)
 
 
 class _Options(NamedTuple):

@@ -10,7 +10,7 @@ from scg.compiler.members import Members, T, Universe, names
 from scg.graph.core import CoreGraph
 from scg.graph.scan import Scan, backwards
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.plate import Plates, one_step, ordered, same, survivors
+from scg.ir.plate import Plates, one_step, same, sign, survivors
 from scg.lazy import cached_property
 from scg.ops.gradient import stop
 
@@ -70,6 +70,14 @@ def continuous_in(expr: Expr, index: int) -> bool:
     return expr.op.continuous and arg.kind == "float" and expr.op.vjp(index) is not None
 
 
+def _in_words(node: Expr, sep: frozenset[Any]) -> str:
+    """The plates that survive to a cost, and where paths lead along others."""
+    kept = [plate for plate in node.plates if plate in sep]
+    parts = [f"on {names(kept)}"] if kept else []
+    parts += [f"steps {word} {plate.name}" for plate in node.plates if (word := sign(sep, plate))]
+    return ", ".join(parts)
+
+
 class Influence:
     """Which stochastic node of a graph influences which cost; ``print`` it."""
 
@@ -100,7 +108,7 @@ class Influence:
         for node in self.nodes:
             seps = {cost: r.sep for r in self.downstream[node] for cost in r.members}
             costs = [
-                f"{cost.name} (on {names(ordered(seps[cost]))})" if seps[cost] else cost.name
+                f"{cost.name} ({said})" if (said := _in_words(node, seps[cost])) else cost.name
                 for cost in self.costs.union(r.members for r in self.downstream[node])
             ]
             lines.append(f"{node.name} influences {', '.join(costs)}")

@@ -12,9 +12,8 @@ from typing import Any
 
 from scg.ir.expr import Expr
 from scg.ir.plate import Apart, Direction, Plate
-from scg.ops.body import Body, place
-from scg.ops.reductions import plate_sum, zeros
-from scg.ops.scan import scan
+from scg.ops.along import running_sum, shifted
+from scg.ops.reductions import plate_sum
 
 
 def scores(logp: Expr, sep: Container[Any]) -> Expr:
@@ -32,18 +31,11 @@ def _summed(x: Expr, sep: Container[Any], to_later: bool) -> Expr:
     for onward in (True, False):
         for plate in lost:
             if Direction(plate, onward) in sep:
-                x = cumulative(x, plate, onward is not to_later, apart=Apart(plate) in sep)
+                reverse = onward is not to_later
+                x = running_sum(x, plate, reverse)
+                x = shifted(x, plate, reverse=reverse) if Apart(plate) in sep else x
     return plate_sum(x, tuple(p for p in lost if not _ordered(p, sep)))
 
 
 def _ordered(plate: Plate, sep: Container[Any]) -> bool:
     return Direction(plate, True) in sep or Direction(plate, False) in sep
-
-
-def cumulative(x: Expr, plate: Plate, reverse: bool, apart: bool) -> Expr:
-    """Sums over the steps up to each one or, in reverse, from each one on; `apart` without it."""
-    inner = tuple(p for p in x.plates if p is not plate)
-    total, now = (place(x.graph, x, inner) for _ in range(2))
-    body = Body((total,), (now,), (), (total + now,), (total if apart else total + now,))
-    _, (sums,) = scan(body, (zeros(total),), (x,), (), plate, reverse)
-    return sums

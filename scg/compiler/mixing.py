@@ -11,6 +11,9 @@ from scg.ir.plate import Plate
 Lost = dict[str, Members[Cost]]
 
 
+_BOTH_WAYS = "a scan in one direction and one in the other"
+
+
 class Mixers:
     """The ops that mix plates; the first question about a plate costs one pass over the graph.
 
@@ -30,7 +33,9 @@ class Mixers:
         """Split costs to which some plates of a node do not survive, by the op of each plate."""
         groups: dict[tuple[str, ...], Members[Cost]] = {(): costs}
         for plate in plates:
-            lost = self.lost(plate)[node]
+            lost = dict(self.lost(plate)[node])
+            if rest := costs - self._influence.costs.union(lost.values()):
+                lost[_BOTH_WAYS] = rest
             groups = {
                 (*ops, op): both
                 for ops, group in groups.items()

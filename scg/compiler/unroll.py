@@ -18,12 +18,12 @@ from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
 from scg.graph.nodes import NodeStep
 from scg.graph.parameters import Parameter
-from scg.graph.scan import CARRY, backwards
+from scg.graph.scan import CARRY, backwards, is_output
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import DATA, PLATE_SIZE, intern, plate_size
 from scg.ir.plate import Plate, ordered
 from scg.ir.walk import named_below
-from scg.ops.gradient import mark, observed
+from scg.ops.gradient import observed
 from scg.ops.reductions import expand
 from scg.ops.steps import at_step, join_steps
 
@@ -219,7 +219,7 @@ class Unrolled:
             return args[0]
         if isinstance(expr, StochasticNode):
             return self._sample(expr, at, tuple(args))
-        if expr.op is mark and expr.attrs["label"].startswith("out of "):
+        if is_output(expr):
             return args[0]
         if expr.op is PLATE_SIZE:
             return plate_size(self.graph, self.plates.get(expr.attrs["plate"], expr.attrs["plate"]))

@@ -11,7 +11,7 @@ from scg.compiler.members import added, names
 from scg.compiler.objective import reduction
 from scg.compiler.routes import NodeRoute
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.plate import Plate
+from scg.ir.plate import Plate, sign
 from scg.ir.walk import topological
 from scg.ops.base import is_constant
 from scg.ops.gradient import mark
@@ -32,6 +32,10 @@ def summands(
             several = costs and len(parts) > 1
             value = f"t({node.name}, {costs})" if several else f"t({node.name})"
             yield words.summand(route.above, part, outer, value)
+
+
+#: The steps of nodes that lead to a step, by where they lead.
+_UP_TO = {">": "< ", "≥": "≤ ", "<": "> ", "≤": "≥ ", "": ""}
 
 
 class _Words:
@@ -67,7 +71,8 @@ class _Words:
 
     def _score_of(self, node: StochasticNode, ancestors: tuple[Reach, ...]) -> str:
         sep = next(reach.sep for reach in ancestors if reach.open and node in reach.members)
-        mixed = [plate.name for plate in node.plates if plate not in sep]
+        lost = (plate for plate in node.plates if plate not in sep)
+        mixed = [f"{_UP_TO[sign(sep, plate)]}{plate.name}" for plate in lost]
         over = f"Σ[{', '.join(mixed)}] " if mixed else ""
         return f"{over}ℓ({node.name})"
 

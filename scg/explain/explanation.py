@@ -25,6 +25,7 @@ from scg.explain.texts import derivation_text, document, markdown
 from scg.explain.work import work
 from scg.files import write_atomically
 from scg.ir.expr import StochasticNode
+from scg.ir.plate import sign
 from scg.lazy import cached_property
 
 
@@ -254,10 +255,12 @@ def _credits(influence: Influence, node: StochasticNode, mixers: Mixers) -> tupl
     for reach in influence.downstream[node]:
         if reach.open:
             kept = tuple(plate.name for plate in node.plates if plate in reach.sep)
-            mixed = [plate for plate in node.plates if plate not in reach.sep]
+            signs = {plate: sign(reach.sep, plate) for plate in node.plates}
+            onward = {plate.name: word for plate, word in signs.items() if word}
+            mixed = [p for p in node.plates if p not in reach.sep and not signs[p]]
             for ops, costs in mixers.groups(node, reach.members, mixed).items():
                 summed = {plate.name: op for plate, op in zip(mixed, ops, strict=True)}
-                found[costs.first] = Credit(costs.names, kept, summed)
+                found[costs.first] = Credit(costs.names, kept, summed, onward)
     return tuple(found[first] for first in sorted(found, key=influence.costs.position.__getitem__))
 
 

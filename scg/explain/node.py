@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scg.compiler.members import Members, names
 from scg.explain.notation import plain
@@ -25,6 +25,8 @@ class Credit:
     kept: tuple[str, ...]
     #: Plates of the node over which its score is summed, and the op that mixes their elements.
     summed: dict[str, str]
+    #: Ordered plates on which each step gets the credit of later (or earlier) ones, and the sign.
+    onward: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,15 @@ class NodeExplanation:
         for credit in self.credited:
             words = [f"each element of {names(credit.kept)} with its own"] if credit.kept else []
             words += [
+                f"each step of {plate} with the costs of steps {sign} {plate}"
+                for plate, sign in credit.onward.items()
+            ]
+            words += [
                 f"score summed over {plate}, whose elements {op} mixes"
                 for plate, op in credit.summed.items()
             ]
-            text = "; ".join(words) if self.credit == "score" else ""
+            told = self.credit == "score" or credit.onward
+            text = "; ".join(words) if told else ""
             groups[text] = groups[text] | credit.costs if text in groups else credit.costs
         costs = [f"{names(group)}{': ' if text else ''}{text}" for text, group in groups.items()]
         return costs or ["none: no gradient reaches its parameters through it"]

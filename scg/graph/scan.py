@@ -55,6 +55,9 @@ CARRY = Op(
 )
 
 
+_OUT = "out of "
+
+
 @dataclass(frozen=True)
 class Scan:
     """A declared scan.
@@ -275,7 +278,12 @@ def _same(full: str, init: Any, number: int, leaf: Expr, new: Expr) -> None:
 
 def _left(node: Expr, scan: str) -> Expr:
     """An expression as it leaves the cell of a scan."""
-    return mark(node, label=f"out of {scan}")
+    return mark(node, label=f"{_OUT}{scan}")
+
+
+def is_output(expr: Expr) -> bool:
+    """Whether an expression is what it is made of, outside of a cell."""
+    return expr.op is mark and expr.attrs["label"].startswith(_OUT)
 
 
 def join(graph: Any, made: Scan) -> None:
@@ -362,8 +370,8 @@ def homes_of(graph: Any, nodes: Any) -> None:
         found = frozenset().union(*(homes[arg] for arg in expr.args))
         if expr.op is CARRY:
             found |= {expr.attrs["scan"]}
-        if expr.op is mark and expr.attrs["label"].startswith("out of "):
-            found -= {expr.attrs["label"].removeprefix("out of ")}
+        if is_output(expr):
+            found -= {expr.attrs["label"].removeprefix(_OUT)}
         for name in found:
             plate = _plate_of(graph, name)
             if plate not in expr.plates:

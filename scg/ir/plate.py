@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from scg.arguments import checked, kind
@@ -168,6 +168,14 @@ def one_step(sep: frozenset[Any], plate: Plate, onward: bool) -> frozenset[Any]:
     """What holds of a path that also leads to the next step, or to the one before."""
     left = sep - {plate, Direction(plate, not onward), Apart(plate)}
     return left | {Apart(plate)} if Direction(plate, onward) in left else left
+
+
+def sign(sep: Container[Any], plate: Plate) -> str:
+    """Where paths lead along a plate that does not survive: ">", "≥", "<" or "≤"; else empty."""
+    for onward, signs in ((True, ">≥"), (False, "<≤")):
+        if plate not in sep and Direction(plate, onward) in sep:
+            return signs[Apart(plate) not in sep]
+    return ""
 
 
 Plates = tuple[Plate, ...]

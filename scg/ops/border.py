@@ -11,6 +11,7 @@ from scg.ir.op import SIZED, intern, leaf
 from scg.ir.plate import Plates
 from scg.ir.walk import rewrite, topological
 from scg.ops.base import broadcast
+from scg.ops.gradient import mark
 from scg.ops.shape import reshape, transpose
 
 Exprs = tuple[Expr, ...]
@@ -54,7 +55,7 @@ class Border:
         for expr in order:
             if any(arg in self.late for arg in expr.args):
                 self.late.add(expr)
-            elif expr.args and all(arg in known for arg in expr.args):
+            elif expr.args and expr.op is not mark and all(arg in known for arg in expr.args):
                 known.add(expr)
         self.places: dict[Expr, Expr] = {}
         stack = [expr for expr in roots if expr not in self.late]

@@ -13,7 +13,7 @@ from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.run.checks import check_empty, check_given, checks_of
+from scg.run.checks import check_empty, check_given, check_steps, checks_of
 
 #: Most runs of one seed.
 MOST_RUNS = 2**32
@@ -64,6 +64,7 @@ class Binder:
             for name, node in found.items():
                 values[name] = array = _array("data", name, given[name], node, dtype)
                 _measure(name, node, array, sizes, origin)
+        check_steps(self.graph, sizes)
         if needed is None:
             for plate in self._plates:
                 if plate not in sizes:

@@ -128,6 +128,16 @@ def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:
             check(x, None if check.mask is None else values.get(check.mask.attrs["name"]))
 
 
+def check_steps(graph: CoreGraph, sizes: Mapping[Plate, int]) -> None:
+    """Raise if a scan has no steps."""
+    for scan in graph.scans.values():
+        if sizes.get(scan.plate) == 0:
+            raise CallError(
+                f"plate {scan.plate.name!r} has no elements, but scan {scan.name!r} needs at least "
+                "one step. Leave the call out"
+            )
+
+
 # --- plates without elements --------------------------------------------------------------------
 def check_empty(graph: CoreGraph, sizes: Mapping[Plate, int]) -> None:
     """Raise if the costs need a mean or a maximum over a plate without elements; a sum is zero."""

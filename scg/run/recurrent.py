@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate, ordered
 from scg.run.runner import Sizes
@@ -46,12 +45,6 @@ class RecurrentStep(Step):
 
     def at(self, sizes: Sizes) -> Step:
         """The step that runs sequences of a length, compiled when it is first needed."""
-        for plate in self.plates:
-            if sizes[plate] < 1:
-                raise CallError(
-                    f"plate {plate.name!r} has no elements, but a scan needs at least one step. "
-                    "Leave the call out"
-                )
         return self.rolled or self.unrolled(sizes)
 
     def unrolled(self, sizes: Sizes) -> Step:

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from scg.arguments import checked
+from scg.compiler.differentiate import erase
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
-from scg.compiler.unroll import Unrolled
+from scg.compiler.recur import run
 from scg.engine.backends import chosen_backend
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
+from scg.graph.scan import backwards
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER, intern
-from scg.ir.walk import rewrite, topological
-from scg.ops.gradient import IDENTITIES
+from scg.ir.walk import topological
 from scg.ops.reductions import expand
 from scg.run.binding import Binder
 from scg.seeds.noise import check_seed
@@ -146,13 +147,7 @@ def _prepared(
     """The program of the wanted nodes, the values of its leaves, and sizes of plates."""
     do = do or {}
     held = {name: _intervened(graph, name) for name in do}
-    wanted = _wanted(graph, nodes)
-    if graph.scans:
-        _, sizes = Binder(graph, np.float64).bind({}, data, needed=set())
-        _check_sizes([leaf for scan in graph.scans.values() for leaf in scan.carries], sizes)
-        outputs = _unrolled(Unrolled(graph, sizes), wanted, held)
-    else:
-        outputs = _forward(wanted, {node: _leaf(graph, k, node) for k, node in held.items()})
+    outputs = _forward(graph, _wanted(graph, nodes), held)
     program = Program(outputs, backend=backend)
     needed = {leaf.attrs["name"] for leaf in program.leaves if leaf.op in (PARAMETER, DATA)}
     values, sizes = Binder(graph, program.dtype).bind(params, data, needed)
@@ -168,36 +163,22 @@ def _leaf(graph: CoreGraph, name: str, node: Expr) -> Expr:
     return intern(graph, DATA, (), {"name": f"do@{name}"}, signature)
 
 
-def _unrolled(
-    unrolled: Unrolled, wanted: Mapping[str, Expr], held: Mapping[str, Expr]
+def _forward(
+    graph: CoreGraph, wanted: Mapping[str, Expr], held: Mapping[str, Expr]
 ) -> dict[Any, Expr]:
-    """The wanted nodes on the plates of scans, each step with its interventions."""
-    env: dict[Expr, Expr] = {}
-    for name, node in held.items():
-        leaf = _leaf(unrolled.graph, name, node)
-        env |= {step: unrolled.slice(leaf, at) for at, step in unrolled.steps_of(node)}
-    return _forward({name: unrolled.whole(node) for name, node in wanted.items()}, env)
-
-
-def _forward(wanted: Mapping[str, Expr], env: dict[Expr, Expr]) -> dict[Any, Expr]:
-    """The wanted nodes as expressions of leaves: a sample takes the place of each distribution.
-
-    `env` holds what takes the place of other nodes.
-    """
+    """The wanted nodes as expressions of leaves: a sample takes the place of each distribution."""
     memories: dict[str, NodeMemory] = {}
     names: dict[str, dict[str, Any]] = {}
-    for expr in topological(wanted.values()):
-        if expr in env:
-            continue
-        if isinstance(expr, StochasticNode):
-            dist = expr.given(tuple(env[arg] for arg in expr.args))
-            noise = NodeNoise.of(expr, expr.plates, None, memories, names)
-            env[expr] = expand(dist.sample(noise), expr.plates, expr.shape)
-        elif expr.op in IDENTITIES:
-            env[expr] = env[expr.args[0]]
-        else:
-            rewrite((expr,), env)
-    return {name: env[node] for name, node in wanted.items()}
+
+    def sample(node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
+        noise = NodeNoise.of(node, node.plates, None, memories, names)
+        value = node.given(tuple(env[arg] for arg in node.args)).sample(noise)
+        return expand(value, node.plates, node.shape)
+
+    env = {node: _leaf(graph, name, node) for name, node in held.items()}
+    run(backwards(graph, wanted.values()), env, sample)
+    plain = erase(env[node] for node in wanted.values())
+    return {name: plain[env[node]] for name, node in wanted.items()}
 
 
 # --- checks ---------------------------------------------------------------------------------------
@@ -233,7 +214,8 @@ def _intervened(graph: CoreGraph, name: str) -> Expr:
 
 def _check_sizes(order: Iterable[Expr], sizes: Sizes) -> None:
     for expr in order:
-        for plate in expr.plates:
+        steps = [expr.attrs["over"]] if "body" in expr.attrs else []
+        for plate in (*expr.plates, *steps):
             if plate not in sizes:
                 raise CallError(
                     f"plate {plate.name!r} has no size, because no data that lie on it were "

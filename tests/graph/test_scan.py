@@ -346,7 +346,9 @@ def test_lengths_of_calls():
     step = scg.compile(g, backend="numpy")
     with pytest.raises(scg.CallError, match=r"data 'y' has 3 elements on plate 't', but data 'x'"):
         step({"a": 0.0}, seed=0, x=np.ones(2), y=np.ones(3))
-    with pytest.raises(scg.CallError, match=r"plate 't' has no elements.*at least one step"):
+    with pytest.raises(
+        scg.CallError, match=r"plate 't' has no elements, but scan .* needs at least one step"
+    ):
         step({"a": 0.0}, seed=0, x=np.ones(0), y=np.ones(0))
     with pytest.raises(scg.DeclarationError, match=r"give the number of steps: g.unroll\(t=7\)"):
         g.unroll()

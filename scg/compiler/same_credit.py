@@ -1,0 +1,64 @@
+"""Same credit: whether loops credit nodes with the same costs as the unrolled graph.
+
+Along the plate of a scan, loops know three signs: a cost may lie at an earlier, the same or a later
+step. Other credit - a carry that forgets, a lag of two steps, a scan in a scan - they would round
+up to all steps of a sign. That is unbiased, too, but it is another estimate.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+from scg.compiler.analyse import Cost, Influence, Reach
+from scg.ir.expr import StochasticNode
+from scg.ir.plate import Apart, Direction, Plate
+
+At = tuple[tuple[Plate, int], ...]
+
+
+def same_credit(whole: Influence, short: Influence, nodes: Iterable[StochasticNode]) -> bool:
+    """Whether some nodes of a graph have the credit that they have in the graph of a few steps."""
+    names = {node.name or "" for node in nodes}
+    seen: dict[tuple[str, At], set[tuple[str, At]]] = {}
+    for node in short.nodes:
+        name, at = _declared(short, node.name or "")
+        if name in names:
+            credited = short.credited(node)
+            seen[name, at] = {_declared(short, cost.name) for cost in credited}
+    steps: dict[str, list[At]] = {}
+    for cost in short.costs:
+        name, at = _declared(short, cost.name)
+        steps.setdefault(name, []).append(at)
+    by_name = {node.name: whole.downstream[node] for node in whole.nodes}
+    return all(found == _allowed(by_name[name], at, steps) for (name, at), found in seen.items())
+
+
+def _declared(short: Influence, name: str) -> tuple[str, At]:
+    step = short.graph.steps.get(name)
+    return (name, ()) if step is None else (step.node, step.at)
+
+
+def _allowed(reaches: tuple[Reach, ...], at: At, steps: dict[str, list[At]]) -> set[tuple[str, At]]:
+    """The steps of costs that loops count for a node at its steps."""
+    pairs: Iterable[tuple[Reach, Cost]] = itertools.chain.from_iterable(
+        ((reach, cost) for cost in reach.members) for reach in reaches if reach.open
+    )
+    return {
+        (cost.name, other)
+        for reach, cost in pairs
+        for other in steps[cost.name]
+        if all(_leads(reach.sep, plate, k, dict(other)) for plate, k in at)
+    }
+
+
+def _leads(sep: frozenset[Any], plate: Plate, start: int, end: dict[Plate, int]) -> bool:
+    if plate not in end:
+        return True
+    step = end[plate] - start
+    if plate in sep:
+        return step == 0
+    if step == 0:
+        return Apart(plate) not in sep
+    return Direction(plate, step < 0) not in sep
