@@ -214,7 +214,7 @@ def _intervened(graph: CoreGraph, name: str) -> Expr:
 
 def _check_sizes(order: Iterable[Expr], sizes: Sizes) -> None:
     for expr in order:
-        steps = [expr.attrs["over"]] if "body" in expr.attrs else []
+        steps = [expr.attrs["along"]] if "body" in expr.attrs else []
         for plate in (*expr.plates, *steps):
             if plate not in sizes:
                 raise CallError(
