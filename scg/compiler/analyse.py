@@ -144,6 +144,10 @@ class Influence:
             known[expr.plates] = survivors(expr.plates)
         return known[expr.plates]
 
+    def made_of(self, expr: Expr) -> tuple[Expr, ...]:
+        """The arguments of an expression; of a carry also what it is one step later."""
+        return (*expr.args, self.later[expr][0]) if expr in self.later else expr.args
+
     def _with(self, expr: Expr, found: Mapping[Expr, tuple[Reach, ...]]) -> tuple[Reach, ...]:
         """The ancestors of an expression, and itself if it is stochastic."""
         above = found.get(expr, ())
@@ -233,12 +237,12 @@ class Influence:
         """A path of expressions from `start` to `goal`, both included."""
         parent: dict[Expr, Expr] = {}
         below = {start}
-        for expr in self.order:
-            for arg in expr.args:
-                if arg in below:
+        while goal not in below:  # once more where a carry brings it
+            for expr in self.order:
+                arg = next((arg for arg in self.made_of(expr) if arg in below), None)
+                if arg is not None and expr not in below:
                     below.add(expr)
-                    parent.setdefault(expr, arg)
-                    break
+                    parent[expr] = arg
         walk = [goal]
         while walk[-1] is not start:
             walk.append(parent[walk[-1]])

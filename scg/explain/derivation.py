@@ -188,6 +188,13 @@ class Derivation:
                 formula = f"E[({added(credit.costs)})_i ({score})_j] = 0, i ≠ j"
                 words = f"an element of {listed(credit.kept)} is credited with its own costs alone"
                 yield DerivationLine("drop", formula, words, (name,), costs)
+            for plate, sign in credit.onward.items():
+                formula = f"E[({added(credit.costs)})_s ({score})_t] = 0 unless s {sign} t"
+                words = (
+                    f"a step t of {quoted(plate)} is credited with the costs of steps s {sign} t, "
+                    "to which paths lead"
+                )
+                yield DerivationLine("drop", formula, words, (name,), costs)
             for plate, op in credit.summed.items():
                 words = (
                     f"{op} mixes the elements of {quoted(plate)} on the way to "

@@ -65,16 +65,18 @@ class Lineage:
         reached: set[Expr] = {node}
         nodes: list[StochasticNode] = []
         none, here = self.influence.costs.none, self.influence.at_costs
-        costs = here.get(node, none)
-        for expr in self.influence.order:
-            if expr.op is stop or reached.isdisjoint(expr.args):
-                continue
-            if isinstance(expr, StochasticNode) and not self.pathwise(expr):
-                if self.influence.credited(expr):
-                    nodes.append(expr)
-            else:
-                reached.add(expr)
-                costs = costs | here.get(expr, none)
+        costs, before = here.get(node, none), 0
+        while before < len(reached):  # once more for what carries bring
+            before = len(reached)
+            for expr in self.influence.order:
+                if expr.op is stop or reached.isdisjoint(self.influence.made_of(expr)):
+                    continue
+                if isinstance(expr, StochasticNode) and not self.pathwise(expr):
+                    if expr not in {*nodes} and self.influence.credited(expr):
+                        nodes.append(expr)
+                else:
+                    reached.add(expr)
+                    costs = costs | here.get(expr, none)
         return Onward(costs, tuple(nodes))
 
     def pathwise(self, node: StochasticNode) -> bool:

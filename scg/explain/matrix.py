@@ -83,6 +83,7 @@ def _among(costs: Iterable[str], few: tuple[str, ...]) -> list[str]:
 def _text(node: NodeExplanation, credit: Credit) -> str:
     """How credit arrives, and on which plates."""
     words = [_HOW[node.credit]]
+    words += [f"steps {sign} {plate}" for plate, sign in credit.onward.items()]
     if node.credit != "pathwise":
         words += [f"each {plate}" for plate in credit.kept]
         words += [f"Σ {plate}" for plate in credit.summed]
