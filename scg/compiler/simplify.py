@@ -148,6 +148,8 @@ def _reshape(e: Expr) -> Expr | None:
         return x
     if x.op is reshape:  # reshape(reshape(x)) -> reshape(x)
         return e.op(x.args[0], shape=e.shape)
+    if x.op is broadcast and not x.args[0].shape:  # reshape(expand(scalar)) -> expand(scalar)
+        return expand(x.args[0], e.plates, e.shape)
     return None
 
 
@@ -189,7 +191,7 @@ RULES: dict[Operation, Rule] = {
 
 def _step(e: Expr) -> Expr | None:
     if e.op.loop is not None:
-        return refilled(e, simplify)
+        return e.op.loop.narrowed(refilled(e, simplify))
     if e.op.elementwise and any(arg.op is broadcast for arg in e.args):
         # op(expand(a), b) -> op(a, b) where broadcasting gives the same
         bare = tuple(a.args[0] if a.op is broadcast else a for a in e.args)

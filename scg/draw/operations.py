@@ -17,13 +17,13 @@ from scg.engine.program import Program
 from scg.errors import CallError
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, SIZED
-from scg.schedule.entries import Gemm, Loop
+from scg.schedule.entries import Gemm, Loop, Repeat
 from scg.schedule.listing import name_of
 
 _WORDS, _ARRAYS = 4, 3  # that are named in a line of a box, and on an arrow
 _SINGLY = 20  # operations or entries that have a box each
 _BEFORE = {"cost": "objective", "costs": "cost", "grads": "∂/∂", "own": "∂/∂"}
-_COLORS = {Loop: "loop", Gemm: "product"}
+_COLORS = {Loop: "loop", Repeat: "loop", Gemm: "product"}
 
 
 class Unit(NamedTuple):

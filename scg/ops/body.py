@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from scg.ir.expr import Expr, describe
 from scg.ir.op import SIZED
 from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import rewrite, topological
+from scg.ops.base import broadcast
 from scg.ops.border import Border, Exprs, below, place
 from scg.ops.reductions import expand
 
@@ -126,6 +128,13 @@ class LoopOp:
             if arg in ahead
         ]
 
+    def narrowed(self, expr: Expr) -> Expr:
+        """The result of a loop that repeats arguments where they are used, and holds constants."""
+        body, args = narrowed(expr.attrs["body"], expr.args, expr.attrs["along"])
+        if len(args) == len(expr.args) and all(map(operator.is_, args, expr.args)):
+            return expr
+        return expr.op.build(expr.graph, args, {**expr.attrs, "body": body})
+
     def refilled(self, expr: Expr, passed: Callable[[Sequence[Expr]], Sequence[Expr]]) -> Expr:
         """The result of a loop whose body's expressions a pass rewrote."""
         body: Body = expr.attrs["body"]
@@ -135,6 +144,26 @@ class LoopOp:
         cut = len(body.new)
         body = replace(body, new=now[:cut], outputs=now[cut:])
         return expr.op.build(expr.graph, expr.args, {**expr.attrs, "body": body})
+
+
+def narrowed(body: Body, args: Exprs, over: Plate) -> tuple[Body, Exprs]:
+    """A body that repeats arguments where they are used, and holds constants."""
+    cut = len(body.carry)
+    env: dict[Expr, Expr] = {x: x for x in body.places}
+    steps, constants = {}, {}
+    for x, arg in zip(body.places[cut:], args[cut:], strict=True):
+        inner = arg.args[0] if arg.op is broadcast else arg
+        if inner is not arg and over in inner.plates:  # a step's slices differ
+            inner = arg
+        if inner.value is None:
+            here = x if inner is arg else place(x.graph, inner)
+            (steps if over in inner.plates else constants)[here] = inner
+            inner = here
+        env[x] = expand(inner, x.plates, x.shape)
+    rewrite(topological(body.results, known=env), env)
+    new, outputs = (tuple(env[e] for e in group) for group in (body.new, body.outputs))
+    args = (*args[:cut], *steps.values(), *constants.values())
+    return Body(body.carry, tuple(steps), tuple(constants), new, outputs), args
 
 
 def closed(carry: Exprs, steps: Exprs, new: Exprs, outputs: Exprs = ()) -> tuple[Body, Exprs]:

@@ -8,10 +8,9 @@ from typing import Any
 from scg.ir.expr import Expr
 from scg.ir.operation import Operation
 from scg.ir.plate import Plate, ordered
-from scg.ir.walk import rewrite, topological
-from scg.ops.base import broadcast
-from scg.ops.body import Body, fitted
-from scg.ops.border import Border, Exprs, below, outside, place, weighty
+from scg.ir.walk import topological
+from scg.ops.body import Body, fitted, narrowed
+from scg.ops.border import Border, Exprs, below, outside, weighty
 from scg.ops.reductions import expand
 
 
@@ -26,7 +25,7 @@ def scanned(
 ) -> tuple[Exprs, Exprs]:
     """Last carries and stacked outputs of a body that runs over a plate."""
     args, body = fitted((*init, *xs, *constants), body, over)
-    body, args = _narrowed(body, args, over)
+    body, args = narrowed(body, args, over)
     looped, own, inner = _lean(body, args, over)
     attrs: dict[str, Any] = {"body": replace(inner, outputs=()), "along": over, "reverse": reverse}
     graph = body.results[0].graph
@@ -50,26 +49,6 @@ def stacked_result(op: Operation, args: Exprs, attrs: dict[str, Any], expr: Expr
 def on(expr: Expr, over: Plate) -> Expr:
     """An expression repeated on a plate, if it is not there."""
     return expand(expr, ordered((*expr.plates, over)), expr.shape)
-
-
-def _narrowed(body: Body, args: Exprs, over: Plate) -> tuple[Body, Exprs]:
-    """A body that repeats arguments where they are used, and holds constants."""
-    cut = len(body.carry)
-    env: dict[Expr, Expr] = {x: x for x in body.places}
-    steps, constants = {}, {}
-    for x, arg in zip(body.places[cut:], args[cut:], strict=True):
-        inner = arg.args[0] if arg.op is broadcast else arg
-        if inner is not arg and over in inner.plates:  # a step's slices differ
-            inner = arg
-        if inner.value is None:
-            here = x if inner is arg else place(x.graph, inner)
-            (steps if over in inner.plates else constants)[here] = inner
-            inner = here
-        env[x] = expand(inner, x.plates, x.shape)
-    rewrite(topological(body.results, known=env), env)
-    new, outputs = (tuple(env[e] for e in group) for group in (body.new, body.outputs))
-    args = (*args[:cut], *steps.values(), *constants.values())
-    return Body(body.carry, tuple(steps), tuple(constants), new, outputs), args
 
 
 def _lean(body: Body, args: Exprs, over: Plate) -> tuple[set[Expr], Exprs, Body]:

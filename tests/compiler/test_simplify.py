@@ -12,7 +12,7 @@ from scg.engine.program import Program
 from scg.ir.op import constant, plate_size
 from scg.ir.walk import topological
 from scg.ops.elementwise import cast, divide, multiply, negative, square, where
-from scg.ops.gradient import box, graft, mark, observed, stop
+from scg.ops.gradient import box, gate, graft, mark, observed, stop
 from scg.ops.powers import _power, times_power
 from scg.ops.reductions import expand, plate_sum, zeros
 from scg.ops.shape import reshape, take_slice
@@ -96,6 +96,10 @@ RULES = {
         lambda: expand(S, (P, Q), (3,)),
     ),
     "reshape to what it is": (lambda: reshape(B, shape=(2, 3)), lambda: B),
+    "reshape(expand(scalar))": (
+        lambda: reshape(expand(S, (P, Q), (3,)), shape=(3, 1)),
+        lambda: expand(S, (P, Q), (3, 1)),
+    ),
     "reshape twice": (lambda: B.reshape(6).reshape(3, 2), lambda: B.reshape(3, 2)),
     "where(c, a, a)": (lambda: where(C, B, B), lambda: expand(B, (P,), (2, 3))),
     "where(true, a, b)": (lambda: where(wide(True), A, B), lambda: expand(A, (P,), (2, 3))),
@@ -124,6 +128,7 @@ RULES = {
     "stop of integers": (lambda: stop(K), lambda: K),
     "mark": (lambda: mark(A, label=1), lambda: A),
     "observed": (lambda: observed(S), lambda: S),
+    "gate": (lambda: gate(B, C), lambda: _wide_b()),
     "graft": (lambda: graft(B, np.exp(A)), lambda: _wide_b()),
     "box": (lambda: box(A) * A, lambda: A),
     "box under a stop": (lambda: stop(box(A)) - 1.0, lambda: zeros(A)),
