@@ -21,6 +21,7 @@ from scg.command import lists, setup, train, verify
 from scg.command.estimators import parse_estimator
 from scg.command.process import INTERRUPTED, Commands, Place, fail, run
 from scg.command.report import summary
+from scg.draw.picture import LEVELS
 from scg.files import json_text
 
 
@@ -139,12 +140,16 @@ def training(setting: setup.Setting, out: Path, as_json: bool, **given: Any) -> 
 @commands.command()
 @_declared
 @click.option("--estimator", help="Draw the plan with this estimator.")
+@click.option("--level", type=click.Choice([*LEVELS]), help="The product to draw, of a step.")
 @click.option("--out", type=Place(), help="A .svg, .png, .pdf, .tex or .dot file.")
-def draw(model: str, data: str, options: Any, estimator: Any, out: Any) -> None:
-    """Draw MODEL or its plan. Without --out print DOT text."""
+def draw(model: str, data: str, options: Any, estimator: Any, level: Any, out: Any) -> None:
+    """Draw MODEL, its plan or another product. Without --out print DOT text."""
     graph, _ = setup.declare(model, data, options)
-    drawn = scg.compile(graph, parse_estimator(estimator)) if estimator else graph
-    picture = drawn.draw(out)
+    if estimator or level:
+        chosen = parse_estimator(estimator) if estimator else None
+        picture = scg.compile(graph, chosen).draw(out, level=level or "plan")
+    else:
+        picture = graph.draw(out)
     if out is None:
         print(picture.source)
 

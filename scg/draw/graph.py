@@ -24,7 +24,6 @@ _SIGNS = {
     "observed": "● observed",
     "deterministic": "□ deterministic",
     "cost": "◇ cost",
-    "parameter": "no border: parameter",
 }
 
 
@@ -74,7 +73,9 @@ def _legend(scene: Scene) -> list[tuple[str, str]]:
     """The shapes, fills and colours in use."""
     kinds = {mark.kind for mark in scene.marks.values()}
     links = scene.links.values()
+    inputs = " or ".join(kind for kind in ("parameter", "data") if kind in kinds)
     shapes = [sign for kind, sign in _SIGNS.items() if kind in kinds]
+    shapes += [f"no border: {inputs}"] if inputs else []
     lines = [("muted", "   ".join(shapes))] if shapes else []
     for kind, way in WAYS.items():
         if way.text and any(kind in link.kinds for link in links):
@@ -86,6 +87,9 @@ def _legend(scene: Scene) -> list[tuple[str, str]]:
         lines.append(("neutral", "━ a value, no credit"))
     if any(link.density for link in links):
         lines.append(("muted", "green: guide; ring: the head uses its density"))
+    drawn = {key for mark in scene.marks.values() for key in mark.groups}
+    if any(style == "dashed" for key, (_, style) in scene.groups.items() if key in drawn):
+        lines.append(("muted", "dashed box: evaluated once for each sample"))
     if any(mark.folded for mark in scene.marks.values()):
         lines.append(("muted", "double border: a repetition"))
     return lines

@@ -6,39 +6,20 @@ LuaLaTeX or XeLaTeX and a font that has them.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-_LETTERS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma "
-    "sigma tau upsilon phi chi psi omega"
-).split()
-_CAPITALS = dict(
-    zip(
-        "ΓΔΘΛΞΠΣΥΦΨΩ",
-        "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
-        strict=True,
-    )
-)
 _BOXED = r"{\setlength{\fboxsep}{.6pt}\fbox{%s}}"
-_MATH = {chr(0x3B1 + i): f"\\{name}" if name != "o" else "o" for i, name in enumerate(_LETTERS)}
-_MATH |= {letter: f"\\{name}" for letter, name in zip("ΓΔΘΛΞΠΣΥΦΨΩ", _CAPITALS, strict=True)}
-_MATH |= {
+_MATH = {
     **{"−": "-", "·": r"\cdot", "×": r"\times", "∂": r"\partial", "∇": r"\nabla", "ℓ": r"\ell"},
-    **{"→": r"\to", "≠": r"\neq", "≺": r"\prec", "²": "^2", "⁻": "^-", "¹": "^1", "′": "'"},
-    **{
-        "ᵀ": r"^{\top}",
-        "ᵢ": "_i",
-        "ⱼ": "_j",
-        "ₖ": "_k",
-        "√": r"\surd",
-        "µ": r"\mu",
-        "∞": r"\infty",
-    },
+    **{"→": r"\to", "≠": r"\neq", "≺": r"\prec", "′": "'", "µ": r"\mu", "∞": r"\infty"},
     **{"○": r"\circ", "●": r"\bullet", "◇": r"\diamond", "∈": r"\in", "≤": r"\leq", "≥": r"\geq"},
-    **{str(chr(0x2080 + i)): f"_{i}" for i in range(10)},
+    **{"ς": r"\varsigma", "λ": r"\lambda", "Λ": r"\Lambda", "ο": "o", "√": r"\surd"},
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)),
 }
 _TEXT = {
     **{"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"},
@@ -49,8 +30,10 @@ _TEXT = {
     "⊠": _BOXED % r"\ensuremath{\times}",
     "□": _BOXED % r"\phantom{x}",
 }
-_TEXT |= {letter: f"\\ensuremath{{{math}}}" for letter, math in _MATH.items()}
-_OVER = re.compile("(.)\u0304", re.S)
+_GREEK = re.compile("GREEK (SMALL|CAPITAL) LETTER ([A-Z]+)$")
+_SCRIPTS = {"<sub>": "_", "<super>": "^"}
+_ACCENTS = {"\u0304": r"\bar", "\u0303": r"\tilde"}
+_OVER = re.compile(f"(.)([{''.join(_ACCENTS)}])", re.S)
 
 
 def tikz(layout: bytes) -> str:
@@ -69,12 +52,25 @@ def escaped(text: str) -> str:
     """A text as LaTeX that prints it."""
     parts, last = [], 0
     for found in _OVER.finditer(text):
-        parts += [_TEXT.get(c, c) for c in text[last : found.start()]]
-        parts.append(
-            f"\\ensuremath{{\\bar{{{_MATH.get(found[1], _TEXT.get(found[1], found[1]))}}}}}"
-        )
+        parts += map(_letter, text[last : found.start()])
+        parts.append(f"\\ensuremath{{{_ACCENTS[found[2]]}{{{_letter(found[1])}}}}}")
         last = found.end()
-    return "".join([*parts, *(_TEXT.get(c, c) for c in text[last:])])
+    return "".join([*parts, *map(_letter, text[last:])])
+
+
+@functools.cache
+def _letter(letter: str) -> str:
+    """A letter: Greek ones and those above or below the line are mathematics."""
+    if letter in _TEXT or letter.isascii():
+        return _TEXT.get(letter, letter)
+    math, greek = _MATH.get(letter), _GREEK.match(unicodedata.name(letter, ""))
+    if math is None and greek is not None:
+        size, name = greek.groups()
+        math = "\\" + (name.lower() if size == "SMALL" else name.capitalize())
+    script, _, code = unicodedata.decomposition(letter).partition(" ")
+    if math is None and script in _SCRIPTS:
+        math = f"{_SCRIPTS[script]}{{{_letter(chr(int(code, 16)))}}}"
+    return letter if math is None else f"\\ensuremath{{{math}}}"
 
 
 class _Pen:

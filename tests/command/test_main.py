@@ -199,6 +199,7 @@ def test_draw_prints_dot_or_writes_it(run, tmp_path):
     assert "h2" in out
     code, surrogate, _ = run("draw", "sbn2", "--estimator", "MuProp")
     assert "MuProp" in surrogate
+    assert "⊠" in run("draw", "sbn2", "--level", "surrogate")[1]
     assert run("draw", "sbn2", "--out", "g.dot") == (0, "", "")
     assert (tmp_path / "g.dot").read_text().strip() == out.strip()
 

@@ -101,6 +101,10 @@ def test_text_is_escaped_for_latex(name):
 
 def test_escaped_text():
     assert escaped("a_b^2 50% {x}") == r"a\_b\textasciicircum{}2 50\% \{x\}"
+    assert escaped("Σᵢ Λ λ x̃ v₊") == (
+        r"\ensuremath{\Sigma}\ensuremath{_{i}} \ensuremath{\Lambda} \ensuremath{\lambda} "
+        r"\ensuremath{\tilde{x}} v\ensuremath{_{+}}"
+    )
     assert escaped("f(x̄) − θ") == (r"f(\ensuremath{\bar{x}}) \ensuremath{-} \ensuremath{\theta}")
 
 
