@@ -2,11 +2,11 @@
 
     python docs/course/pictures.py [PICTURE ...]     all, or some
 
-Lines differ in colour (blue, vermilion and green of Okabe and Ito's palette, and a purple, for all
-kinds of colour vision) and in dashes. The pictures follow the reader's light or dark screen.
+Lines differ in colour and in dashes, in the palette of the site's other plots.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from course import curves, toys
+from panels import COLOURS
 
 import scg
 
@@ -27,10 +28,8 @@ mpl.rcParams |= {
 import matplotlib.pyplot as plt  # noqa: E402 - after the choice of its backend
 
 FOLDER = Path(__file__).parent / "pictures"
-INK, PAPER = "#222222", "#ffffff"
-STYLES = [("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#aa3377", ":")]
-#: On a dark screen: paper and ink change places, and dark colours are lightened.
-DARK = {INK: "#e4e4e4", PAPER: "#131416", "#0072b2": "#56b4e9", "#aa3377": "#e590c0"}
+INK = "#222222"  # in the file the colour of the text around the picture
+STYLES = list(zip(COLOURS, ("-", "--", "-.", ":"), strict=False))
 for name in ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"):
     mpl.rcParams[name] = INK
 LOG = {"score", "grid", "target", "credit", "tau"}
@@ -99,7 +98,7 @@ def tangent() -> Any:
 
 def simplex() -> Any:
     """Relaxed samples of three classes at three temperatures, on the same noise."""
-    figure, grid = plt.subplots(1, 3, figsize=(9.3, 3.1), layout="constrained")
+    figure, grid = plt.subplots(1, 3, figsize=(7.4, 2.6), layout="constrained")
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
     noise = -np.log(-np.log(np.random.default_rng(0).random((250, 3))))
     logits = np.log([0.5, 0.3, 0.2])
@@ -138,18 +137,15 @@ DRAWN: dict[str, Callable[[Path], Any]] = {
 
 
 def screen(svg: str) -> str:
-    """Follow the colour scheme of the reader's screen."""
-    rules = "".join(
-        f'[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
-        for light, dark in DARK.items()
-        for kind in ("fill", "stroke")
+    """Take the colours of the page; a picture that stands alone takes those of the screen."""
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.S)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg).replace(INK, "currentColor")
+    root = 'fill="currentColor" stroke-linejoin="round" stroke-linecap="butt"'
+    alone = (
+        "<style>svg:root{color:#222;background:#fff}@media(prefers-color-scheme:dark)"
+        "{svg:root{color:#e4e4e4;background:#131416}}</style>"
     )
-    style = (
-        f"svg{{background:{PAPER}}}text{{fill:{INK}}}@media(prefers-color-scheme:dark){{"
-        f"svg{{background:{DARK[PAPER]}}}text{{fill:{DARK[INK]}!important}}{rules}}}"
-    )
-    head, rest = svg.split("<defs>", 1)
-    return f"{head}<style>{style}</style>\n<defs>{rest}"
+    return re.sub(r"(<svg [^>]*)>", rf"\1 {root}>\n{alone}", svg, count=1)
 
 
 def main() -> None:

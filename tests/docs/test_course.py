@@ -100,6 +100,9 @@ def test_each_picture_is_shown_and_described():
     for name in files:
         svg = (FOLDER / "pictures" / f"{name}.svg").read_text("utf-8")
         assert re.search("prefers-color-scheme: ?dark", svg)
+        assert ("currentColor" in svg) == (name not in pictures.DRAWN)
+        (rules,) = re.findall("<style[^>]*>(.*?)</style>", svg, re.S)  # for itself alone
+        assert rules.startswith(".scg-picture" if name in pictures.DRAWN else "svg:root")
         assert "<image" not in svg
 
 
