@@ -97,15 +97,17 @@ def pattern() -> re.Pattern[str]:
     first = "|".join(sorted({re.escape(w.surnames[0]) for w in works().values()}))
     person = r"(?:van )?[A-Z][\w’'-]+"
     others = rf"((?:(?:, | and |, and ){person})*)( et al\.)?"
-    return re.compile(rf"\b({first}){others},? \(?(\d{{4}})[ab]?\)?")
+    return re.compile(rf"\b({first}){others},? \(?(\d{{4}})([a-f]?)\)?")
 
 
 def work_of(match: re.Match[str], place: str) -> Work | None:
     """The work that a text names on a page or in a module, or None if there is no such entry."""
-    first, others, _, year = match.groups()
+    first, others, _, year, letter = match.groups()
     named = re.findall(r"[A-Z][\w’'-]+", others)
     fit = [w for w in works().values() if w.surnames[0] == first and w.year == year]
-    if named:
+    if letter:
+        fit = [w for w in fit if w.named.endswith(f"{year}{letter})")]
+    elif named:
         fit = [w for w in fit if w.surnames[1].split()[-1] == named[0]]
     elif len({w.surnames for w in fit}) > 1:
         fit = [w for w in fit if len(w.surnames) > 2] or fit

@@ -116,6 +116,8 @@ def test_works_have_names_of_their_own():
         ("Kool, van Hoof and Welling (2019)", "", "kool2019"),
         ("Dimitriev and Zhou (2021)", "reference/estimators/arms", "dimitriev2021arms"),
         ("Dimitriev and Zhou (2021)", "reference/estimators/carms", "dimitriev2021carms"),
+        ("Dimitriev and Zhou (2021a)", "", "dimitriev2021arms"),
+        ("(Dimitriev and Zhou 2021b)", "", "dimitriev2021carms"),
         ("Yin and Zhou (2019)", "", "yin2019"),
         ("Yin, Yue and Zhou (2019)", "", "yin2019arsm"),
         ("Clevert et al. (2016)", "", None),
