@@ -17,6 +17,7 @@ import click
 
 import scg
 from scg.command import demo as demonstration
+from scg.command import lab as laboratory
 from scg.command import lists, setup, train, verify
 from scg.command.estimators import parse_estimator
 from scg.command.process import INTERRUPTED, Commands, Place, fail, run
@@ -195,6 +196,17 @@ def compare(setting: setup.Setting, as_json: bool, **given: Any) -> None:
     """Compare estimators: bias, variance, time."""
     table = verify.compare(setting, **given)
     _print(table.to_dict() if as_json else str(table), as_json)
+
+
+@commands.command()
+@click.argument("model", default="coin")
+@click.option("--out", type=Place(), default="lab.html", show_default=True)
+@_json
+def lab(model: str, out: Path, as_json: bool) -> None:
+    """Write a page to play with estimators: coin, die, normal, or file.py:function."""
+    held = laboratory.lab(model, out)
+    result = {"page": str(out), "estimators": [*held["estimators"]]}
+    print(json_text(result) if as_json else f"open {out} in a browser")
 
 
 @commands.command()
