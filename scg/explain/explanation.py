@@ -20,7 +20,7 @@ from scg.explain.derivation import Derivation
 from scg.explain.formulas import meanings, of_term, renamed, replacements, specialised
 from scg.explain.matrix import CreditMatrix, credit_matrix
 from scg.explain.node import Credit, NodeExplanation
-from scg.explain.page import fragment, page
+from scg.explain.page import Contents, fragment, page
 from scg.explain.texts import derivation_text, document, markdown
 from scg.explain.work import work
 from scg.files import write_atomically
@@ -117,16 +117,17 @@ class Explanation:
 
     @checked('step.explain().to_html("why.html")')
     def to_html(self, path: str | PathLike[str]) -> None:
-        """Write one file that shows the drawn graph beside the terms.
+        """Write one file that shows the drawn graph beside the derivation, and loads no other file.
 
-        Press a node to see its term and the costs that give it credit.
+        Press a node to light its steps and the costs that credit it, a step to light its nodes;
+        Tab, Enter and Escape do the same.
 
         Raises
         ------
         ScgError
             If no program that draws is installed.
         """
-        write_atomically(path, page(self.graph, *self._parts(), self.plan).encode())
+        write_atomically(path, page(self._contents()).encode())
 
     def __str__(self) -> str:
         first, *others = self.surrogate
@@ -146,10 +147,12 @@ class Explanation:
         return document(self.graph, self.head, self.derivation.lines, self.matrix)
 
     def _repr_html_(self) -> str:
-        return fragment(self.graph, *self._parts(), self.plan)
+        return fragment(self._contents())
 
-    def _parts(self) -> tuple[str, tuple[NodeExplanation, ...], tuple[str, ...], str]:
-        return self.head, self.nodes, self.surrogate, self.note
+    def _contents(self) -> Contents:
+        lines, nodes = self.derivation.lines, self.nodes
+        shown = nodes, lines, self.matrix, self.surrogate
+        return Contents(self.graph, self.head, *shown, self.note, self.plan)
 
 
 def explain(surrogate: Surrogate, program: Program) -> Explanation:

@@ -1,122 +1,85 @@
-"""Page: an explanation as one HTML file, with the drawn graph beside the terms."""
+"""Page: an explanation as one HTML file, with the drawn graph beside the derivation."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 from scg.compiler.plan import Plan
 from scg.draw.graph import identifiers
 from scg.draw.picture import draw_plan
 from scg.draw.render import Picture
+from scg.explain.derivation import DerivationLine
+from scg.explain.matrix import CreditMatrix
 from scg.explain.node import NodeExplanation
+from scg.explain.notation import mathml
+from scg.explain.template import PAGE, PAGE_STYLE, SCRIPT, STYLE
 
 Explained = Iterable[NodeExplanation]
 
-#: The style of the terms, also in other pages.
-STYLE = """\
-section { border-left: 4px solid #ddd; padding: .1rem .8rem; margin: .8rem 0; }
-section h4, .surrogate h4 { font-size: 1rem; margin: .2rem 0; }
-section.biased h4 { color: #c00000; }
-dl { display: grid; grid-template-columns: 5.5rem 1fr; gap: .1rem .5rem; margin: .3rem 0; }
-dt { color: #666; }
-dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-"""
-
 #: A drawing that is wider, in points, stands above the terms; beside them it would be too small.
-_BESIDE = 560
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ margin: 1rem; font: 15px/1.45 system-ui, sans-serif; color: #222; }}
-main {{ display: flex; gap: 1.5rem; align-items: flex-start; }}
-figure {{ margin: 0; flex: 1 1 55%; overflow: auto; max-height: 95vh; position: sticky; top: 0; }}
-figure svg {{ max-width: 100%; height: auto; }}
-article {{ flex: 1 1 45%; min-width: 0; overflow-wrap: anywhere; }}
-main.wide {{ display: block; }}
-.wide figure {{ position: static; max-height: none; }}
-{style}
-section {{ cursor: pointer; }}
-section.chosen {{ border-color: #1f6fb4; background: #f1f6fb; }}
-g.node {{ cursor: pointer; }}
-g.chosen > :is(ellipse, polygon, path) {{ stroke: #1f6fb4; stroke-width: 3; fill: #dcebf8; }}
-g.credited > :is(ellipse, polygon, path) {{ stroke: #d95f02; stroke-width: 3; fill: #fde8d7; }}
-@media (max-width: 800px) {{
-  main {{ display: block; }}
-  figure {{ position: static; max-height: none; }}
-  figure svg {{ max-width: none; }}
-}}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{head}. Press a node: its term and, in orange, the costs that it is credited with.</p>
-<main class="{layout}">
-<figure>{svg}</figure>
-<article>
-{terms}
-</article>
-</main>
-<script>
-const credited = {credited};
-function choose(id, scroll) {{
-  for (const e of document.querySelectorAll(".chosen, .credited"))
-    e.classList.remove("chosen", "credited");
-  for (const e of [document.getElementById(id), ...document.getElementsByClassName("about-" + id)])
-    e.classList.add("chosen");
-  for (const cost of credited[id])
-    document.getElementById(cost).classList.add("credited");
-  const about = document.getElementsByClassName("about-" + id)[0];
-  if (scroll && about) about.scrollIntoView({{ behavior: "smooth", block: "nearest" }});
-}}
-for (const id of Object.keys(credited)) {{
-  document.getElementById(id)?.addEventListener("click", () => choose(id, true));
-  for (const e of document.getElementsByClassName("about-" + id))
-    e.addEventListener("click", () => choose(id, false));
-}}
-</script>
-</body>
-</html>
-"""
+_BESIDE = 620
+_SHORTEST = (12, 12, 24, 36)  # pieces between which a line may end, by depth in brackets
 
 
-def page(
-    title: str, head: str, nodes: Explained, surrogate: Iterable[str], note: str, plan: Plan
-) -> str:
+class Contents(NamedTuple):
+    """What a page shows; for the parts see :class:`scg.explain.explanation.Explanation`."""
+
+    title: str
+    head: str
+    nodes: tuple[NodeExplanation, ...]
+    lines: tuple[DerivationLine, ...]
+    matrix: CreditMatrix
+    surrogate: tuple[str, ...]
+    note: str
+    plan: Plan
+
+
+def page(shown: Contents) -> str:
     """The page as text, which loads no other file."""
-    ids = identifiers(plan.influence.graph)
-    svg, width = inline_svg(draw_plan(plan))
-    credited: dict[str, dict[str, None]] = {}  # ordered sets
-    for node in nodes:
-        costs = credited.setdefault(ids[node.name], {})
+    graph = shown.plan.influence.graph
+    ids = identifiers(graph)
+    svg, width = inline_svg(draw_plan(shown.plan))
+    nodes: dict[str, dict[str, None]] = {}  # ordered sets
+    for node in shown.nodes:
+        costs = nodes.setdefault(ids[node.name], {})
         costs |= dict.fromkeys(ids[cost] for credit in node.credited for cost in credit.costs)
-    return _PAGE.format(
-        title=html.escape(title),
-        head=html.escape(head),
-        style=STYLE,
+    names: dict[str, list[str]] = {}
+    for name in [*(node.name for node in shown.nodes), *graph.costs]:
+        names.setdefault(ids[name], []).append(name)
+    credit = {
+        "nodes": {id: list(costs) for id, costs in nodes.items()},
+        "names": {id: ", ".join(own[:3]) for id, own in names.items()},
+    }
+    boxes = _Boxes(ids, set(graph.costs))
+    return PAGE.format(
+        title=html.escape(shown.title),
+        head=html.escape(shown.head),
+        style=STYLE + PAGE_STYLE,
         layout="wide" if width > _BESIDE else "beside",
         svg=svg,
-        terms=terms(nodes, surrogate, note, ids),
-        credited=json.dumps({id: list(costs) for id, costs in credited.items()}),
+        derivation=boxes.steps(shown.lines),
+        matrix=boxes.table(shown.matrix),
+        terms=terms(shown.nodes, shown.surrogate, shown.note, ids),
+        credit=json.dumps(credit).replace("<", r"\u003c"),
+        script=SCRIPT,
     )
 
 
-def fragment(
-    title: str, head: str, nodes: Explained, surrogate: Iterable[str], note: str, plan: Plan
-) -> str:
-    """The terms as a part of a notebook, whose style they do not change."""
-    shown = terms(nodes, surrogate, note, identifiers(plan.influence.graph))
+def fragment(shown: Contents) -> str:
+    """The terms and the derivation as a part of a notebook, whose style they do not change."""
+    graph = shown.plan.influence.graph
+    ids = identifiers(graph)
+    text = terms(shown.nodes, shown.surrogate, shown.note, ids)
+    steps = _Boxes({}, set()).steps(shown.lines)
     return (
         f'<div class="scg-terms"><style>.scg-terms {{ {STYLE} }}</style>'
-        f"<p><b>{html.escape(title)}</b>: {html.escape(head)}</p>"
-        f"{shown}</div>"
+        f"<p><b>{html.escape(shown.title)}</b>: {html.escape(shown.head)}</p>"
+        f"{text}<details><summary>derivation</summary>{steps}</details></div>"
     )
 
 
@@ -148,3 +111,91 @@ def _section(node: NodeExplanation, id: str) -> str:
     )
     look = f"about-{id}" + ("" if node.unbiased else " biased")
     return f'<section class="{look}"><h4>{html.escape(node.head)}</h4><dl>{rows}</dl></section>'
+
+
+class _Boxes:
+    """Derivation and credit as HTML in which names point to boxes of the drawing.
+
+    Without identifiers they point nowhere, and nothing can be pressed.
+    """
+
+    def __init__(self, ids: Mapping[str, str], costs: set[str]):
+        self.ids, self.costs = ids, costs
+
+    def steps(self, lines: Sequence[DerivationLine]) -> str:
+        """The steps as a numbered list, in which steps can be pressed."""
+        items = []
+        for number, line in enumerate(lines, start=1):
+            parts = " ".join(map(self._math, _pieces(line.formula)))
+            formula = f"<p>{parts}</p>" if line.formula else ""
+            data = self._data("nodes", line.nodes) + self._data("costs", line.costs)
+            label = f"step {number}, {line.kind}: light its nodes and costs"
+            button = self._button(str(number), f"line line{number}", label)
+            words = f"<p>{self._words(line.words)}</p>"
+            items.append(f'<li id="line{number}"{data}>{button}<div>{formula}{words}</div></li>')
+        return f"<ol>{''.join(items)}</ol>"
+
+    def table(self, matrix: CreditMatrix) -> str:
+        """The credit as a table, in which names can be pressed."""
+        head, *rows = matrix.table()
+        first = "".join(f'<th scope="col">{self._name(name)}</th>' for name in head)
+        body = "".join(
+            f'<tr><th scope="row">{self._name(row[0])}</th>'
+            + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+            + "</tr>"
+            for row in rows
+        )
+        caption = "<caption>how each cost credits each node, and on which plates</caption>"
+        return f"<table>{caption}<thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _name(self, name: str) -> str:
+        if name not in self.ids:
+            return html.escape(name)
+        kind = "cost" if name in self.costs else "node"
+        return self._button(name, f"{kind} {self.ids[name]}", f"{kind} {name}")
+
+    def _button(self, text: str, press: str, label: str) -> str:
+        if not self.ids:
+            return html.escape(text)
+        return (
+            f'<button type="button" data-press="{press}" aria-pressed="false" '
+            f'aria-label="{html.escape(label)}">{html.escape(text)}</button>'
+        )
+
+    def _data(self, key: str, names: Iterable[str]) -> str:
+        found = dict.fromkeys(self.ids[name] for name in names if name in self.ids)
+        return f' data-{key}="{" ".join(found)}"' if found else ""
+
+    def _look(self, name: str) -> str:
+        if name not in self.ids:
+            return ""
+        look = "name cost" if name in self.costs else "name"
+        return f' class="{look}" data-box="{self.ids[name]}"'
+
+    def _math(self, formula: str) -> str:
+        return mathml(formula, self._look)
+
+    def _words(self, words: str) -> str:
+        """Words, in which names and formulas are marked."""
+        found, place = [], 0
+        for part in re.finditer(r"⟦(?P<formula>[^⟧]*)⟧|‹(?P<name>[^›]*)›", words):
+            found.append(html.escape(words[place : part.start()]))
+            name, formula = part["name"], part["formula"]
+            found.append(
+                f"<b{self._look(name)}>{html.escape(name)}</b>"
+                if formula is None
+                else self._math(formula)
+            )
+            place = part.end()
+        return "".join([*found, html.escape(words[place:])])
+
+
+def _pieces(formula: str) -> list[str]:
+    """A formula cut at spaces that are not deep in brackets, so that lines may end there."""
+    cuts, depth, name = [0], 0, False
+    for place, sign in enumerate(formula):
+        name = sign == "‹" or (name and sign != "›")
+        depth += 0 if name else (sign in "([{") - (sign in ")]}")
+        if sign == " " and not name and depth < 4 and place - cuts[-1] >= _SHORTEST[depth]:
+            cuts.append(place + 1)
+    return [formula[a:b].strip() for a, b in pairwise([*cuts, len(formula)])]

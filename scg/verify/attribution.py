@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from scg.compiler.entries import Part
 from scg.compiler.members import LONGEST
 from scg.compiler.plan import Plan
+from scg.draw.options import Options
+from scg.draw.picture import draw_plan
+from scg.draw.render import Picture
 from scg.explain.parts import part_text
 from scg.ir.tables import grid
 from scg.verify.frame import frame
@@ -80,6 +84,16 @@ class Attribution:
         """Nodes' parts of the variance, between 0 and 1: ``step.draw(heat=found.heat)``."""
         total = self.total or 1.0
         return {name: min(max(v / total, 0.0), 1.0) for name, v in self.by_node.items()}
+
+    def draw(self, path: str | PathLike[str] | None = None) -> Picture:
+        """Draw the graph with its estimators, nodes the warmer the more variance they cause.
+
+        ``step.draw(heat=found.heat)`` takes further options.
+        """
+        picture = draw_plan(self.plan, Options(heat=self.heat))
+        if path is not None:
+            picture.save(path)
+        return picture
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each node and part, fit for a data frame."""

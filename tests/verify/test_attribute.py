@@ -1,5 +1,7 @@
 """Variance by node and term: against conditional means that are enumerated by hand, and sampled."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -157,6 +159,15 @@ def test_tables_and_frames():
     assert found.to_dict()["by_node"] == found.by_node
     assert "all terms" in str(found) and "<table" in found._repr_html_()
     assert sum(found.heat.values()) == pytest.approx(1.0)
+
+
+def test_the_picture_shows_the_shares(tmp_path):
+    step = scg.compile(chain(), scg.ScoreFunction())
+    found = scg.attribute(step, {"t": [0.3, -0.5]})
+    found.draw(tmp_path / "heat.svg")
+    assert found.draw().source == step.draw(heat=found.heat).source != step.draw().source
+    texts = re.findall(r">([\d.]+)</text>", (tmp_path / "heat.svg").read_text())
+    assert texts == [f"{share:.3g}" for share in found.heat.values()]
 
 
 def test_without_noise_nothing_varies():
