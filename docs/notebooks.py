@@ -32,11 +32,14 @@ def is_notebook(name: str, text: str) -> bool:
 
 def notebook(text: str, folder: Path) -> dict[str, Any]:
     """The notebook of a page, as its JSON; its pictures are relative to `folder`."""
-    cells, start = [], 0
+    cells, start, folded = [], 0, False
     for match in FENCE.finditer(text):
         if match["language"].strip() == "python":
-            cells += prose(text[start : match.start()], folder)
-            cells += list(code(match["code"]))
+            between = text[start : match.start()]
+            opened, closed = between.rfind("<details>"), between.rfind("</details>")
+            folded = opened > closed or (folded and closed < 0)
+            cells += prose(between, folder)
+            cells += [fold(made) if folded else made for made in code(match["code"])]
             start = match.end()
     cells += prose(text[start:], folder)
     title = next((i + 1 for i, cell in enumerate(cells) if cell["cell_type"] == "markdown"), 0)
@@ -56,6 +59,8 @@ def markdown(text: str) -> dict[str, Any]:
 def prose(text: str, folder: Path) -> list[dict[str, Any]]:
     """The cells of text between two blocks of code: none or one."""
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.S)
+    text = re.sub(r"</?details>\n*", "", text)
+    text = re.sub(r"<summary>(.*?)</summary>", r"**\1** (open the folded cells)", text)
     text = re.sub(r"^(`{3,}|:{3,})\{(?:toctree|eval-rst)\}.*?^\1$", "", text, flags=re.M | re.S)
     attached: dict[str, Any] = {}
 
@@ -70,6 +75,12 @@ def prose(text: str, folder: Path) -> list[dict[str, Any]]:
     if not text:
         return []
     return [markdown(text) | ({"attachments": attached} if attached else {})]
+
+
+def fold(made: dict[str, Any]) -> dict[str, Any]:
+    """A cell of a solution, which the reader opens."""
+    hidden = {"source_hidden": True, "outputs_hidden": True}
+    return made | {"metadata": made["metadata"] | {"jupyter": hidden}}
 
 
 def code(block: str) -> Iterator[dict[str, Any]]:

@@ -79,6 +79,18 @@ def test_a_notebook_runs(page, tmp_path, monkeypatch):
             assert doctest.OutputChecker().check_output(want, got, OPTIONS), cell["source"]
 
 
+def test_cells_of_solutions_are_folded(tmp_path):
+    one, two, four = (f"```python\n>>> {x}\n{x}\n```\n\n" for x in "124")
+    two = two.replace("```\n", ">>> 3\n3\n```\n")
+    solution = f"<details>\n<summary>Solution</summary>\n\nBecause\n\n{two}</details>\n\n"
+    text = f"# T\n\n{one}{solution}{four}"
+    cells = notebooks.notebook(text, tmp_path)["cells"]
+    assert not any("details" in cell["source"] for cell in cells)
+    assert "**Solution** (open the folded cells)\n\nBecause" in [cell["source"] for cell in cells]
+    folded = {cell["source"] for cell in cells if "jupyter" in cell["metadata"]}
+    assert folded == {"2", "3"}
+
+
 def test_pictures_are_attached_and_links_are_words(tmp_path):
     (tmp_path / "a.svg").write_text("<svg/>")
     text = "# T\n\nSee ![seen](a.svg) and [a page](other.md#x), [web](https://a.b).\n\n"
