@@ -300,7 +300,7 @@ def summary(known: dict[str, Any]) -> Iterator[str]:
     for cls in ESTIMATORS:
         page = page_of(cls)
         curves = plain if cls is scg.ScoreFunction else known[page.stem]
-        name, _ = next(item for toy in variances.TOYS for item in curves[toy].items())
+        name, _ = next(item for toy in variances.toys(page.stem) for item in curves[toy].items())
         same = name.lower().replace(" ", "") == cls.__name__.lower()
         option = "" if same else f", {name}"
         cells = [variances.number(curves[toy].get(name)) for toy in variances.TOYS]

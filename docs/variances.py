@@ -69,12 +69,23 @@ def normal(particles: bool = False) -> scg.Graph:
     return finish(g, (x - 0.45) ** 2 + np.sin(2.0 * x), particles)
 
 
+def gamma(particles: bool = False) -> scg.Graph:
+    """One gamma variable, for estimators that fit no other toy."""
+    g = scg.Graph("gamma")
+    dist = scg.Gamma(2.0 * np.exp(0.25 * g.parameter("theta", HERE)), 1.0)
+    x = g.sample("x", dist, plates=PARTICLES if particles else ())
+    return finish(g, x + np.sin(2.0 * x), particles)
+
+
 #: By toy: how to build it, its title, its formula, and the decades of its axis.
 TOYS: dict[str, tuple[Callable[..., scg.Graph], str, str, tuple[int, int]]] = {
     "bits": (bits, "two binary units", "exp(b₁ − 0.6 b₂), logits θ, −0.7", (-5, 1)),
     "classes": (classes, "three classes", "exp(x₂/2 + x₃), logits θ, −0.7, 0.4", (-5, 1)),
     "normal": (normal, "a normal variable", "(x − 0.45)² + sin 2x, x ~ N(θ, 1)", (-3, 3)),
 }
+#: The toy of pages whose estimators fit no other.
+GAMMA = (gamma, "a gamma variable", "x + sin 2x, x ~ Gamma(2 exp(θ/4), 1)", (-3, 3))
+ALL = TOYS | {"gamma": GAMMA}
 #: For pages with options or other names the estimators that are plotted.
 NAMED: dict[str, dict[str, Any]] = {
     "arms": {f"K = {k}": scg.ARMS(k) for k in (2, 4)},
@@ -100,6 +111,7 @@ NAMED: dict[str, dict[str, Any]] = {
     },
     "relax": {"learned at θ = 0.5": scg.RELAX(hidden=(4,), coupled=True)},
     "rodeo": {"K = 2, learned at θ = 0.5": scg.RODEO(2, hidden=4)},
+    "rsvi": {"RSVI, B = 0": scg.RSVI(0)},
     "score_function": {"baseline 1.2": scg.ScoreFunction(scg.baselines.Constant(1.2))},
     "straight_through": {
         f"through the {through}": scg.StraightThrough(through, **QUIET)
@@ -124,13 +136,19 @@ SAMPLED = {
         for page in ("arsm", "gumbel_softmax", "lax", "rao_gumbel", "rebar", "relax")
     ),
     *(("normal", page) for page in ("leave_one_out", "vimco")),
+    ("gamma", ""),
 }
+
+
+def toys(page: str) -> list[str]:
+    """The toys of a page: all for the estimators that are drawn on each."""
+    return list(ALL) if not page else ["gamma"] if page in ("rsvi", "grep") else list(TOYS)
 
 
 # --- numbers --------------------------------------------------------------------------------------
 def curve(page: str, toy: str, estimator: Any, thetas: list[float] = THETAS) -> dict[str, Any]:
     """Variance and squared bias of one run along θ, its evaluations, and how they were found."""
-    graph = TOYS[toy][0](particles=page == "vimco")
+    graph = ALL[toy][0](particles=page == "vimco")
     step = scg.compile(graph, estimator, backend="numpy")
     state = learned(step)
     variance, bias2, sampled = [], [], (toy, page) in SAMPLED
@@ -163,7 +181,7 @@ def moments(step: Any, params: Any, state: Any, sampled: bool) -> tuple[np.ndarr
 
 def truth(graph: scg.Graph, params: Any, toy: str) -> np.ndarray:
     """The true gradient."""
-    if toy == "normal":
+    if toy in ("normal", "gamma"):
         return moments(scg.compile(graph, scg.Reparameterization()), params, None, False)[0]
     found = scg.exact(graph, params).grads
     return np.concatenate([np.ravel(found[name]) for name in sorted(found)])
@@ -191,11 +209,11 @@ def learned(step: Any) -> Any:
 
 def measured(page: str) -> dict[str, Any]:
     """By toy, the curves of a page by name; none for a toy that the estimators do not fit."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {toy: {} for toy in TOYS}
     chosen = PAGES[page] if page else OTHERS
     if page == "vimco":  # whose cost is a bound, on which others are measured anew
         chosen = {**chosen, "score function": scg.ScoreFunction()}
-    for toy in TOYS:
+    for toy in toys(page):
         curves = {}
         for name, estimator in chosen.items():
             try:
@@ -223,7 +241,7 @@ def shown(page: str, toy: str, known: dict[str, Any]) -> dict[str, Any]:
 def lines(page: str, toy: str, known: dict[str, Any]) -> list[Line]:
     """The lines of a panel."""
     found = []
-    names = list(dict.fromkeys(n for t in TOYS for n in known[page][t] if n in PAGES[page]))
+    names = list(dict.fromkeys(n for t in toys(page) for n in known[page][t] if n in PAGES[page]))
     for name, curve in shown(page, toy, known).items():
         if name in names:
             colour = names.index(name)
@@ -241,14 +259,15 @@ def lines(page: str, toy: str, known: dict[str, Any]) -> list[Line]:
 def picture(page: str, known: dict[str, Any]) -> str:
     """The SVG of a page."""
     panels = []
-    for toy, (_, title, formula, (low, high)) in TOYS.items():
+    for toy in toys(page):
+        _, title, formula, (low, high) = ALL[toy]
         own = known[page][toy]
         note = "" if own else "does not apply:\nthe compiler refuses it"
         drawn = lines(page, toy, known) if own else []
         sampled = any(curve["sampled"] for curve in own.values())
         name = f"{title} (sampled)" if sampled else title
         panels.append(Panel(name, formula, THETAS, drawn, low, high, note))
-    unbiased = all(curve["unbiased"] for toy in TOYS for curve in known[page][toy].values())
+    unbiased = all(curve["unbiased"] for toy in toys(page) for curve in known[page][toy].values())
     what = "variance" if unbiased else "mean squared error"
     return figure(
         panels, f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost"
@@ -258,14 +277,14 @@ def picture(page: str, known: dict[str, Any]) -> str:
 def words(page: str, known: dict[str, Any]) -> str:
     """What is seen in a picture: a sentence a panel, with numbers at θ = HERE."""
     at, told = THETAS.index(HERE), []
-    for toy, (_, title, *_) in TOYS.items():
-        own = known[page][toy]
+    for toy in toys(page):
+        own, title = known[page][toy], ALL[toy][1]
         if not own:
             told.append(f"{title}: does not apply.")
             continue
         values = {k: errors(v)[at] for k, v in shown(page, toy, known).items()}
         told.append(f"{title}: " + ", ".join(f"{k} {short(v)}" for k, v in values.items()) + ".")
-    unbiased = all(curve["unbiased"] for toy in TOYS for curve in known[page][toy].values())
+    unbiased = all(curve["unbiased"] for toy in toys(page) for curve in known[page][toy].values())
     what = "Variance" if unbiased else "Mean squared error"
     return (
         f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost, over θ from −4 "

@@ -17,6 +17,7 @@ from scg.errors import CallError, EstimatorError, ScgError, did_you_mean
 Called = TypeVar("Called", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
 Fraction = float  #: Annotation of numbers in [0, 1).
+Count = int  #: Annotation of integers ≥ 0.
 
 
 class Checked:
@@ -134,6 +135,7 @@ _MAPPING: Kind = ("a mapping from names", _of(Mapping))
 KINDS: dict[str, Kind] = {
     "bool": ("True or False", _of(bool, np.bool_)),
     "int": ("a positive integer", _count),
+    "Count": ("an integer ≥ 0", lambda value: _number(value) and _count(value + 1)),
     "float": ("a number", _number),
     "Fraction": ("a number in [0, 1)", lambda value: _number(value) and 0 <= value < 1),
     "str": ("a string", _of(str)),

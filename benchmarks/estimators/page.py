@@ -43,6 +43,8 @@ TASKS = {
 #: What the estimators require, in the words of a user.
 NEEDS = {
     "reparameterized distribution": "samples are differentiable in the parameters.",
+    "acceptance": "a rejection sampler with a smooth proposal exists (gamma, beta and others).",
+    "standardization": "samples can be standardized smoothly (gamma, beta and others).",
     "continuous paths": "the costs are continuous in the sample, on each path to them.",
     "finite support": "the node has at most 1024 values, all its elements taken together.",
     "enough values": "it has at least K of them.",

@@ -54,7 +54,7 @@ def warn_of(influence: Influence, estimators: Mapping[StochasticNode, Estimator]
                 names = ", ".join(map(repr, costs))
                 consequence = (
                     "a pathwise node differentiates the open paths alone"
-                    if estimator.credit == "pathwise"
+                    if estimator.opens
                     else "it gets full credit for all paths, also the stopped ones"
                 )
                 warn(

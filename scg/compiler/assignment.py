@@ -30,7 +30,7 @@ class Assignment:
 
     def __init__(self, influence: Influence, estimators: Mapping[StochasticNode, Estimator]):
         self.influence, self.estimators = influence, estimators
-        self.continuous = continuity(influence, lambda node, _: estimators[node].credit)
+        self.continuous = continuity(influence, lambda node, _: estimators[node].opens)
         self.mixers = Mixers(influence)
         self._lacking: dict[Rule, Members[StochasticNode]] = {}
 
@@ -84,7 +84,7 @@ class Assignment:
         leaves = set(self.influence.learned.values())
         for expr in self.influence.order:
             if isinstance(expr, StochasticNode):
-                found[expr] = self.estimators[expr].credit == "pathwise"
+                found[expr] = self.estimators[expr].opens
             else:
                 above = expr.op is not stop and any(found[arg] for arg in expr.args)
                 found[expr] = above or expr in leaves
@@ -97,12 +97,12 @@ class Assignment:
 
 
 def continuity(
-    influence: Influence, credit: Callable[[StochasticNode, bool], str]
+    influence: Influence, opens: Callable[[StochasticNode, bool], bool]
 ) -> dict[Expr, bool]:
     """Whether every open path from each expression to the next credited sample is continuous.
 
-    `credit` is called at each stochastic node, costs first, with what holds for the node itself;
-    a path ends at a node whose credit is not "pathwise". What stands inside ``scg.continuous`` is
+    `opens` is called at each stochastic node, costs first, with what holds for the node itself: a
+    path ends at a node whose value is stopped. What stands inside ``scg.continuous`` is
     taken to be continuous.
     """
     found = dict.fromkeys(influence.order, True)
@@ -110,7 +110,7 @@ def continuity(
     bare |= {cost: True for _, cost in influence.costs}
     for expr in reversed(influence.order):
         if isinstance(expr, StochasticNode):
-            through = credit(expr, found[expr]) == "pathwise"
+            through = opens(expr, found[expr])
             for arg in expr.args:
                 found[arg] &= found[expr] or not through
                 bare[arg] |= bare[expr] or not through
@@ -131,7 +131,7 @@ def broken_path(node: StochasticNode, view: Assignment) -> list[Expr]:
             if expr.op is stop or index is None:
                 continue
             if isinstance(expr, StochasticNode):
-                if view.estimators[expr].credit == "pathwise" and not view.continuous[expr]:
+                if view.estimators[expr].opens and not view.continuous[expr]:
                     walk.append(expr)
                     break
             elif not continuous_in(expr, index):

@@ -152,13 +152,13 @@ def _choose(
     chosen: dict[StochasticNode, Estimator] = dict(given)
     reasons = dict.fromkeys(given, "chosen by the user")
 
-    def credit(node: StochasticNode, continuous: bool) -> str:
+    def opens(node: StochasticNode, continuous: bool) -> bool:
         if node not in chosen and continuous and node.attrs["family"].reparameterized:
             chosen[node] = PATHWISE
             reasons[node] = "automatic: every path to its costs is continuous"
-        return chosen[node].credit if node in chosen else "score"
+        return node in chosen and chosen[node].opens
 
-    continuity(influence, credit)
+    continuity(influence, opens)
     rest = [node for node in influence.nodes if node not in chosen]
     view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     steps = influence.graph.steps  # whose number of paths is exponential in the length

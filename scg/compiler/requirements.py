@@ -246,6 +246,8 @@ REQUIREMENTS: dict[str, Rule] = {
     "reparameterized distribution": _of_family(
         lambda family: family.reparameterized, "has no reparameterization"
     ),
+    "acceptance": _supporting("accepted", "has no rejection sampler with a smooth proposal"),
+    "standardization": _supporting("standardized", "has no standardization"),
     "continuous paths": _continuous_paths,
     "differentiable costs": _differentiable_costs,
     "mean": _supporting("mean", "has no mean"),

@@ -224,6 +224,11 @@ class Distribution:
     #: ``weak_derivatives(x, noise)``: for each of `weak_parameters`, given a sample x, its signed
     #: parts (parameter, factor, positive sample, negative sample).
     weak_derivatives = unsupported("measure-valued derivative", "no decomposition is published")
+    #: ``accepted(noise, augment)``: the sample as a function of the noise of an accepted proposal,
+    #: and the log-density of that noise.
+    accepted = unsupported("rejection sampler with a smooth proposal", "none is implemented")
+    #: ``standardized(noise)``: the same for noise of mean 0 and variance 1.
+    standardized = unsupported("standardization", "none is implemented")
     #: ``upward(x)``: the move of each coordinate to its next value, an :class:`Upward`.
     upward = unsupported("next value", "its values have no order, or no next one")
     #: Names of the parameters that have a weak derivative.

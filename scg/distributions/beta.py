@@ -11,6 +11,11 @@ from scg.distributions.base import Distribution, Joint, closed_form
 from scg.distributions.gamma import shape_remainder
 from scg.distributions.protocols import Noise
 from scg.distributions.shape_parts import beta_parts
+from scg.distributions.standardized import (
+    accepted_log_gamma,
+    standardized_log_gamma,
+    standardized_log_odds,
+)
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_exp, open_sigmoid, open_unit
 from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, where
@@ -75,6 +80,20 @@ class Beta(Distribution):
             (a, first, open_sigmoid(up), open_sigmoid(down)),
             (b, second, open_sigmoid(-low), open_sigmoid(-high)),
         ]
+
+    def accepted(self, noise: Noise, augment: int) -> tuple[Any, Any]:
+        """Through two gamma values."""
+        (a, up), (b, down) = (
+            accepted_log_gamma(self.full(shape), noise, augment, tag)
+            for shape, tag in ((self.concentration1, "a"), (self.concentration0, "b"))
+        )
+        return open_sigmoid(a - b), up + down
+
+    def standardized(self, noise: Noise) -> tuple[Any, Any]:
+        """Through the standardized log-odds."""
+        a, b = self.full(self.concentration1), self.full(self.concentration0)
+        s, logp = standardized_log_odds(a, b, noise)
+        return open_sigmoid(s), logp
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """(α − 1) log(x/p) + (β − 1) log((1 − x)/q) + Stirling's remainder, p = α/(α+β) = 1−q."""
@@ -185,6 +204,16 @@ class Dirichlet(Joint):
         rest = sum(where(here, 0.0, x), -1, keepdims=True)
         share = (1.0 - sum(where(here, part, 0.0), -1, keepdims=True)) / rest
         return where(here, part, x * share)
+
+    def accepted(self, noise: Noise, augment: int) -> tuple[Any, Any]:
+        """Through gamma values."""
+        y, logp = accepted_log_gamma(self.full(self.concentration), noise, augment)
+        return open_unit(open_exp(log_softmax(y))), logp
+
+    def standardized(self, noise: Noise) -> tuple[Any, Any]:
+        """Through gamma values."""
+        y, logp = standardized_log_gamma(self.full(self.concentration), noise)
+        return open_unit(open_exp(log_softmax(y))), logp
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ (α − 1) log(x / p) + Stirling's remainder with p = α / Σ α; one value a vector."""

@@ -10,6 +10,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
 from scg.distributions.shape_parts import gamma_parts
+from scg.distributions.standardized import accepted_log_gamma, standardized_log_gamma
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import greater, log, maximum, square, where
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
@@ -63,6 +64,16 @@ class Gamma(Distribution):
         plus, minus = (open_exp(y - log(b)) for y in logs)
         more = -log(noise.uniform(self.shape, "more")) / b
         return [(a, factor, plus, minus), (b, a / b, x, x + more)]
+
+    def accepted(self, noise: Noise, augment: int) -> tuple[Any, Any]:
+        """Through the proposal of Marsaglia and Tsang (2000)."""
+        y, logp = accepted_log_gamma(self.full(self.concentration), noise, augment)
+        return open_exp(y - log(self.rate)), logp
+
+    def standardized(self, noise: Noise) -> tuple[Any, Any]:
+        """Through the standardized logarithm."""
+        y, logp = standardized_log_gamma(self.full(self.concentration), noise)
+        return open_exp(y - log(self.rate)), logp
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """α log β + (α − 1) log x − β x − log Γ(α), arranged around the mean."""
@@ -144,6 +155,16 @@ class InverseGamma(Distribution):
         """Weak derivatives of 1 / x."""
         parts = self.reciprocal.weak_derivatives(1.0 / x, noise)
         return [(theta, c, 1.0 / plus, 1.0 / minus) for theta, c, plus, minus in parts]
+
+    def accepted(self, noise: Noise, augment: int) -> tuple[Any, Any]:
+        """That of 1 / x."""
+        value, logp = self.reciprocal.accepted(noise, augment)
+        return 1.0 / value, logp
+
+    def standardized(self, noise: Noise) -> tuple[Any, Any]:
+        """That of 1 / x."""
+        value, logp = self.reciprocal.standardized(noise)
+        return 1.0 / value, logp
 
     def mean(self) -> Any:
         """β / (α − 1) for α > 1, otherwise infinite."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, closed_form
+from scg.distributions.protocols import Noise
+from scg.distributions.standardized import accepted_angle
 from scg.ops.elementary import sin
 from scg.ops.elementwise import square
 from scg.ops.special import (
@@ -62,6 +64,11 @@ class VonMises(Distribution):
     def quantile(self, u: Any) -> Any:
         """μ + F⁻¹(u; κ)."""
         return self.loc + von_mises_quantile(self.concentration, u)
+
+    def accepted(self, noise: Noise, augment: int) -> tuple[Any, Any]:
+        """Through the wrapped Cauchy proposal, which nothing augments."""
+        x, logp = accepted_angle(self.full(self.concentration), noise.uniform(self.shape))
+        return self.loc + x, logp
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """κ (cos(x − μ) − 1) − log 2π exp(−κ) I₀(κ)."""

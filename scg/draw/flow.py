@@ -52,8 +52,9 @@ def edges(
 
 def kinds_of(estimator: Estimator) -> Kinds:
     """The ways in which a node of this estimator hands credit back from its costs."""
-    own = "derivative" if estimator.credit == "pathwise" else estimator.credit
-    return frozenset({own, *(_PASSES[r] for r in estimator.requires if r in _PASSES)})
+    own = {"derivative"} if estimator.opens else {estimator.credit}
+    own |= {"score"} if estimator.credit == "both" else set()
+    return frozenset({*own, *(_PASSES[r] for r in estimator.requires if r in _PASSES)})
 
 
 def recurrences(graph: CoreGraph) -> dict[tuple[str, str], Link]:

@@ -63,7 +63,7 @@ class _Builder:
             if not isinstance(node, StochasticNode) or shown[name] != "stochastic":
                 continue
             mark = self.out.marks[name]
-            pathwise = self.credit[node] == "pathwise"
+            pathwise = self.surrogate.plan.estimators[node].opens
             mark.kind = "deterministic" if pathwise else "sample"
             mark.lines = [mark.lines[0], Text("= T(parents, ε)" if pathwise else "sampled")]
             square = {"score": f"ℓ({name})", "weight": f"w({name})"}.get(self.credit[node])

@@ -17,6 +17,7 @@ from scg.estimators.enumeration import Enumeration
 from scg.estimators.gapped_straight_through import GappedStraightThrough
 from scg.estimators.go import GO
 from scg.estimators.gradient_predictor import GradientPredictor
+from scg.estimators.grep import GREP
 from scg.estimators.gumbel_softmax import GumbelSoftmax
 from scg.estimators.lax import LAX
 from scg.estimators.leave_one_out import LeaveOneOut
@@ -31,6 +32,7 @@ from scg.estimators.reinmax import ReinMax
 from scg.estimators.relax import RELAX
 from scg.estimators.reparameterization import Reparameterization
 from scg.estimators.rodeo import RODEO
+from scg.estimators.rsvi import RSVI
 from scg.estimators.score_function import ScoreFunction
 from scg.estimators.stochastic_triple import StochasticTriple
 from scg.estimators.straight_through import StraightThrough
@@ -69,6 +71,8 @@ ESTIMATORS = (
     REBAR,
     RELAX,
     LAX,
+    RSVI,
+    GREP,
     GradientPredictor,
     StraightThrough,
     GumbelSoftmax,

@@ -229,9 +229,10 @@ class Estimator(Checked):
     requires : tuple of str
         Requirements on the distribution and on the paths to the costs, by the names of
         :data:`scg.compiler.requirements.REQUIREMENTS`.
-    credit : {"score", "pathwise", "weight", "along"}
+    credit : {"score", "pathwise", "both", "weight", "along"}
         How credit reaches the node's parameters: by its log-probability, through its value,
-        through the weights of its plate, or by an estimate that its term injects.
+        through its value and by the density of its noise, through the weights of its plate, or by
+        an estimate that its term injects.
     joint : bool or "layer"
         Whether nodes that are given one instance share one sample plate. With "layer" only nodes
         do that do not depend on each other: coupled samples need one distribution on a plate.
@@ -258,6 +259,11 @@ class Estimator(Checked):
     samples: int = 1
     allow_biased: bool = False
     suggested: bool = True
+
+    @property
+    def opens(self) -> bool:
+        """Whether derivatives pass through the value of a sample, which is not stopped."""
+        return self.credit in ("pathwise", "both")
 
     def draws(self, dist: Distribution) -> int:
         """Number of samples on the sample plate of a node."""

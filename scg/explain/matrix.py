@@ -9,7 +9,13 @@ from typing import Any
 from scg.compiler.members import LONGEST
 from scg.explain.node import Credit, NodeExplanation
 
-_HOW = {"score": "score", "pathwise": "value", "weight": "weights", "along": "estimate"}
+_HOW = {
+    "score": "score",
+    "pathwise": "value",
+    "both": "value and score",
+    "weight": "weights",
+    "along": "estimate",
+}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from scg.explain.notation import plain
 _CREDIT = {
     "score": "by its score: ℓ({name}) = log p({name})",
     "pathwise": "through its value (pathwise): ℓ({name}) = 0",
+    "both": "through its value, and by the density r of its noise: ℓ({name}) = log r({name})",
     "weight": "through the weights of its sample plate: ℓ({name}) = 0",
     "along": "by an estimate that its term injects: ℓ({name}) = 0",
 }
@@ -50,7 +51,7 @@ class NodeExplanation:
         The meaning of each symbol of the formula.
     unbiased : bool
         Whether the expected gradient is the true one.
-    credit : {"score", "pathwise", "weight", "along"}
+    credit : {"score", "pathwise", "both", "weight", "along"}
         How credit reaches the node's parameters.
     credited : tuple of Credit
         The costs that give the node credit.

@@ -8,6 +8,7 @@ from scg.compiler.plan import Plan
 _WORDS = {
     "score": "{cost} · ∇log p({node})",
     "pathwise": "∂{cost}/∂{node} · ∇{node}",
+    "both": "∂{cost}/∂{node} · ∇{node} + {cost} · ∇log r({node})",
     "weight": "{cost} · ∇p({node})",
     "along": "{cost} through {node}",
 }

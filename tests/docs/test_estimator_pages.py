@@ -66,7 +66,7 @@ def test_the_picture_of_the_variance_is_current(page):
     assert f"](variance/{page}.svg)" in sections(page)["Cost and variance"]
     text = (FOLDER / "variance" / f"{page}.svg").read_text(encoding="utf-8")
     assert text == variances.picture(page, known)
-    toy = next(toy for toy in variances.TOYS if known[page][toy])
+    toy = next(toy for toy in variances.toys(page) if known[page][toy])
     name, estimator = next(iter(variances.PAGES[page].items()))
     drawn = known[page][toy][name]
     found = variances.curve(page, toy, estimator, [variances.HERE])
@@ -80,7 +80,7 @@ def test_the_picture_of_the_variance_is_current(page):
 
 def test_the_other_curves_are_current():
     known = variances.load()[""]
-    for toy in variances.TOYS:
+    for toy in variances.toys(""):
         for name, estimator in variances.OTHERS.items():
             found = variances.curve("", toy, estimator, [variances.HERE])["variance"][0]
             drawn = known[toy][name]["variance"][variances.THETAS.index(variances.HERE)]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special as sp
 from formulas.notation import read
 
 import scg
@@ -332,6 +333,53 @@ def ram(noise, _):
     return {**values, "f": cost, "p": bit}, over
 
 
+SHAPES = np.array([1.3, 2.4])
+
+
+def gammas():
+    g = scg.Graph("gammas")
+    x = g.sample("x", scg.Gamma(g.parameter("theta", SHAPES), 1.0))
+    g.cost("loss", real_cost(x))
+    return g
+
+
+def gamma_density(x, a):
+    return np.exp(np.sum((a - 1.0) * np.log(x) - x - sp.loggamma(a)))
+
+
+def accepted(noise, _):
+    def h(e, theta):
+        return (theta - 1 / 3) * (1 + e / np.sqrt(9 * theta - 3)) ** 3
+
+    def s(e, theta):
+        return np.prod(np.sqrt(theta - 1 / 3) * (1 + e / np.sqrt(9 * theta - 3)) ** 2)
+
+    x = sp.gammaincinv(SHAPES, noise["x/u"])
+    e = np.sqrt(9 * SHAPES - 3) * ((x / (SHAPES - 1 / 3)) ** (1 / 3) - 1)
+    own = {"h": h, "T": h, "s": s, "ε": e, "q": gamma_density}
+    return {"f": real_cost, "θ": SHAPES, **own}, {}
+
+
+def standardized(noise, _):
+    x = sp.gammaincinv(SHAPES, noise["x/u"])
+    e = (np.log(x) - sp.digamma(SHAPES)) / np.sqrt(sp.polygamma(1, SHAPES))
+
+    def moments_of(theta):  # to first order around the point, for complex steps
+        d = theta - SHAPES
+        mean = sp.digamma(SHAPES) + sp.polygamma(1, SHAPES) * d
+        return mean, np.sqrt(sp.polygamma(1, SHAPES) + sp.polygamma(2, SHAPES) * d)
+
+    def transform(e, theta):
+        mean, deviation = moments_of(theta)
+        return np.exp(mean + deviation * e)
+
+    def slope_of(e, theta):
+        return np.prod(moments_of(theta)[1] * transform(e, theta))
+
+    own = {"T": transform, "s": slope_of, "ε": e, "q": gamma_density}
+    return {"f": real_cost, "θ": SHAPES, **own}, {}
+
+
 def with_bit(values, upward=True):
     """The sample with one bit at 1 or 0."""
     x = values["x"]
@@ -505,6 +553,8 @@ ROWS = [
     Row("triple", scg.StochasticTriple(), bits, triple),
     Row("flip", scg.BitFlip(), bits, flipped),
     Row("ugc", scg.UGC(0.2), bits, ugc),
+    Row("rsvi", scg.RSVI(0), gammas, accepted),
+    Row("g-rep", scg.GREP(), gammas, standardized),
     Row("set", scg.UnorderedSet(3), five, unordered),
     Row("set without baseline", scg.UnorderedSet(3, baseline=False), five, unordered),
     Row("sum and sample", scg.SumAndSample(3), five, sum_and_sample),

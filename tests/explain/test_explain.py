@@ -259,6 +259,7 @@ LAWS = {
     "Bernoulli": lambda t: scg.Bernoulli(logits=t + np.zeros(2)),
     "Normal": lambda t: scg.Normal(t + np.zeros(2), 1.0),
     "OneHotCategorical": lambda t: scg.OneHotCategorical(logits=t * np.array([1.0, -1.0])),
+    "Gamma": lambda t: scg.Gamma(np.exp(t) + np.zeros(2), 1.0),
 }
 
 
