@@ -116,7 +116,7 @@ def compile(
     check("analyse", whole)
     check_reductions(whole)
     short: dict[Plate, int] = {
-        scan.plate: scan.plate.length or SHORT for scan in graph.scans.values()
+        scan.plate: min(scan.plate.length or SHORT, SHORT) for scan in graph.scans.values()
     }
     unrolled = _planned(Unrolled(graph, short).graph, estimator, options)
     plan = of_all_steps(whole, unrolled)

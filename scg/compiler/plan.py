@@ -112,7 +112,7 @@ def _given(
         )
     declared = [graph.steps[n].node if n in graph.steps else n for n in graph.stochastic]
     for name, value in estimator.items():
-        if name not in graph.stochastic and name not in declared:
+        if name not in declared and not (graph.apart and name in graph.stochastic):
             known = ", ".join(map(repr, dict.fromkeys(declared))) or "none"
             raise EstimatorError(
                 f"estimator for {name!r}: graph {graph.name!r} has no such stochastic node"

@@ -10,6 +10,7 @@ from scg.compiler.first_run import FirstRun
 from scg.compiler.members import added, names
 from scg.compiler.objective import reduction
 from scg.compiler.routes import NodeRoute
+from scg.graph.costs import CHECKED
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate, sign
 from scg.ir.walk import topological
@@ -94,7 +95,7 @@ def replays(objective: Expr) -> int:
     for expr in topological((objective,)):
         if expr.op is mark and expr.attrs["label"].endswith(":field"):
             single = 1
-        elif expr.op is mark:
+        elif expr.op is mark and expr.attrs["label"] != CHECKED:
             lengths = (plate.length or 1 for plate in expr.plates if not plate.owned_by_user)
             total += math.prod(lengths)
     return single + total

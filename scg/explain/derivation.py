@@ -191,8 +191,8 @@ class Derivation:
             for plate, sign in credit.onward.items():
                 formula = f"E[({added(credit.costs)})_s ({score})_t] = 0 unless s {sign} t"
                 words = (
-                    f"a step t of {quoted(plate)} is credited with the costs of steps s {sign} t, "
-                    "to which paths lead"
+                    f"paths along {quoted(plate)} lead from a step t to steps s {sign} t: "
+                    "it is credited with their costs alone"
                 )
                 yield DerivationLine("drop", formula, words, (name,), costs)
             for plate, op in credit.summed.items():

@@ -15,6 +15,10 @@ from scg.ops.elementwise import cast, where
 from scg.ops.gradient import mark, observed
 
 
+#: Marks the value of an observation, which each call checks.
+CHECKED = "checked"
+
+
 class Observation(NamedTuple):
     """What was observed: its distribution, its value, and where it was observed."""
 
@@ -72,7 +76,7 @@ def cost_of_observation(name: str, seen: Observation) -> Expr:
             "it needs no other plates"
         )
     # each call checks the value against a fixed support: log_prob need not look for infinite data
-    value = mark(node, label="checked") if dist.support.fixed else node
+    value = mark(node, label=CHECKED) if dist.support.fixed else node
     try:
         logp = dist.log_prob(value, mask=mask)
     except DeclarationError as error:

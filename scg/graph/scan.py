@@ -202,7 +202,7 @@ def scan(
     finally:
         self.cells = self.cells[:-1]
     carry, outputs = _parted(full, init, returned)
-    news = [self.as_node(value, full) for value in tree.leaves(carry)]
+    news = [self.as_node(value, full) for value in tree.leaves(tree.arranged(carry, init))]
     if weight is not None:
         news.append(weight * discount)
     outs = [self.as_node(value, full) for value in tree.leaves(outputs)]

@@ -16,12 +16,21 @@ def leaves(tree: Any) -> list[Any]:
 
 
 def form(tree: Any) -> Any:
-    """A tree without its leaves, to compare with another; keys of dicts have an order."""
+    """A tree without its leaves, to compare with another."""
     if isinstance(tree, dict):
-        return dict, tuple((key, form(part)) for key, part in tree.items())
+        return {key: form(part) for key, part in tree.items()}
     if isinstance(tree, (tuple, list)):
         return type(tree), tuple(map(form, tree))
     return None if tree is None else "node"
+
+
+def arranged(tree: Any, like: Any) -> Any:
+    """A tree with its dicts in the order of those of another, of the same form."""
+    if isinstance(tree, dict):
+        return {key: arranged(tree[key], part) for key, part in like.items()}
+    if isinstance(tree, (tuple, list)):
+        return [arranged(part, other) for part, other in zip(tree, like, strict=True)]
+    return tree
 
 
 def refilled(tree: Any, values: list[Any]) -> Any:

@@ -33,7 +33,7 @@ class RecurrentStep(Step):
         self.rolled = rolled
         self._of_length = of_length
         self._steps: dict[tuple[int, ...], Step] = {}
-        shown = rolled or self._unrolled(tuple(plate.length or SHOWN for plate in self.plates))
+        shown = rolled or self._unrolled(tuple(min(plate.length or SHOWN, SHOWN) for plate in self.plates))
         super().__init__(
             graph,
             shown.plan,
@@ -42,6 +42,11 @@ class RecurrentStep(Step):
             shown.curvature,
             shown.check_finite,
         )
+
+    @property
+    def any_length(self) -> bool:
+        """Whether the scans run as loops."""
+        return self.rolled is not None
 
     def at(self, sizes: Sizes) -> Step:
         """The step that runs sequences of a length, compiled when it is first needed."""

@@ -57,6 +57,11 @@ class Runner:
         """Checks the calls of a step that was compiled with ``check_finite=True``."""
         return Guard(self.graph, self.surrogate.first.env, self.program)
 
+    @property
+    def any_length(self) -> bool:
+        """Whether one program runs plates of all sizes."""
+        return True
+
     def at(self, sizes: Sizes) -> Any:
         """The step that runs plates of these sizes: itself, unless it is compiled for lengths."""
         return self

@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
-from scg.ir.plate import Plate
+from scg.ir.plate import Plate, Time
 from scg.seeds.noise import stream_key
 from scg.train.check import check_count
 
@@ -114,6 +114,8 @@ def _axes(graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None) -
     free: dict[str, Plate] = {
         p.name: p for node in nodes.values() for p in node.plates if p.length is None
     }
+    if plate is None:  # steps of a sequence are no examples
+        free = {n: p for n, p in free.items() if not isinstance(p, Time)} or free
     if plate is None and len(free) > 1:
         raise CallError(
             f"data lie on the plates {', '.join(map(repr, free))}; say which one is split into "
