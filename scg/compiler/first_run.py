@@ -10,20 +10,22 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from scg.compiler.analyse import Reach, reached
+from scg.compiler.analyse import Influence, Reach, reached
 from scg.compiler.credit import scores
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
+from scg.compiler.paths import sample_plates
 from scg.compiler.plan import Plan
 from scg.compiler.recur import NeedsSteps, run
 from scg.compiler.requirements import draws_of
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
-from scg.estimators.protocol import Draw
+from scg.estimators.protocol import Draw, Estimator
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered
+from scg.lazy import cached_property
 from scg.ops.elementwise import possible
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum
@@ -64,7 +66,9 @@ class FirstRun:
         args = tuple(env[arg] for arg in node.args)
         dist, estimator, name = node.given(args), self.plan.estimators[node], node.name or ""
         if node not in self.noises:
-            plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))
+            plates = ordered(
+                (*node.plates, *self._joint(node), *(p for arg in args for p in arg.plates))
+            )
             self.noises[node] = NodeNoise.of(
                 node, plates, lambda n: self._plate(node, n), self.memories, self._names
             )
@@ -107,6 +111,41 @@ class FirstRun:
             self.owners[plate] = self.owners.get(plate, nodes.none) | nodes.only(node)
         self.draws[node] = draw
         return draw.value
+
+    def _joint(self, node: StochasticNode) -> list[Plate]:
+        """The plates of whole sequences on which all steps of a node are sampled, also the first.
+
+        They are those of the declared graph, where samples of one step lead to the next.
+        """
+        graph, name = self.graph, node.name or ""
+        name, found = graph.declared_node(name), []
+        for key, length in self._sequences.get(name, {}).items():
+            if key not in self._plates:
+                self._plates[key] = Plate.internal(f"samples of {node.name}", length, rank=1)
+            found.append(self._plates[key])
+        return found
+
+    @cached_property
+    def _sequences(self) -> dict[str, dict[object, int]]:
+        """Of each node of a scan the sample plates of estimators that sample jointly."""
+        graph = self.graph
+        if not graph.scans and graph.declared is None:
+            return {}
+        whole = self.influence if graph.scans else Influence(graph.declared)
+        by_name = {graph.declared_node(n.name or ""): e for n, e in self.plan.estimators.items()}
+        of = {node: by_name[node.name or ""] for node in whole.nodes if node.name in by_name}
+        lengths = sample_plates(whole, of)
+        steps = {scan.plate for scan in whole.graph.scans.values()}
+        return {
+            node.name or "": {
+                key: n
+                for arg in node.args
+                for key, n in lengths[arg].items()
+                if isinstance(key, Estimator)
+            }
+            for node in whole.nodes
+            if not steps.isdisjoint(node.plates)
+        }
 
     def _as_one(self, node: StochasticNode, draw: Draw) -> bool:
         """Whether all steps of a node share a sample plate of equal weights."""

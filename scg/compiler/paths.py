@@ -57,17 +57,21 @@ def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, di
     """The sample plates of each expression, by key, and their lengths."""
     found: dict[Expr, dict[object, int]] = {}
     keys = plate_keys(influence, estimators)
-    for expr in influence.order:
-        below = [found[arg] for arg in expr.args if found[arg]]
-        joined = below[0] if below else {}
-        if any(other is not joined for other in below):
-            joined = {key: n for plates in below for key, n in plates.items()}
-        estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
-        if isinstance(expr, StochasticNode) and estimator is not None:
-            length = draws_of(estimator, expr.declared)
-            if length > 1 and keys[expr] not in joined:
-                joined = {**joined, keys[expr]: length}
-        found[expr] = joined
+    settled = False
+    while not settled:  # once more where carries bring plates of a step earlier
+        for expr in influence.order:
+            below = [found[arg] for arg in influence.made_of(expr) if found.get(arg)]
+            joined = below[0] if below else {}
+            if any(other is not joined for other in below):
+                joined = {key: n for plates in below for key, n in plates.items()}
+            estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
+            if isinstance(expr, StochasticNode) and estimator is not None:
+                length = draws_of(estimator, expr.declared)
+                if length > 1 and keys[expr] not in joined:
+                    joined = {**joined, keys[expr]: length}
+            found[expr] = joined
+        carried = ((leaf, new) for leaf, (new, _) in influence.later.items() if leaf in found)
+        settled = all(found[new].keys() <= found[leaf].keys() for leaf, new in carried)
     return found
 
 

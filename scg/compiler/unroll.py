@@ -45,7 +45,7 @@ class Unrolled:
         self.lengths = {plate: lengths[plate] for plate in plates}
         self.plates = {p: _of_length(p, n) if fixed else p for p, n in self.lengths.items()}
         self.graph: Any = type(graph)(graph.name)
-        self.graph.apart = fixed
+        self.graph.declared, self.graph.apart = graph, fixed
         self.before = {k: (s, v) for s in graph.scans.values() for k, v in s.before.items()}
         self.series = self._series()
         #: What a step is given: data, samples and carries.

@@ -14,7 +14,6 @@ from scg.ir.op import constant
 from scg.ops.elementwise import cast, where
 from scg.ops.gradient import mark, observed
 
-
 #: Marks the value of an observation, which each call checks.
 CHECKED = "checked"
 

@@ -56,6 +56,8 @@ class NamedNodes:
         The names of the scans in whose cells an expression lives.
     steps : dict
         In an unrolled graph, what each node of a step is in the declared one.
+    declared : Graph or None
+        Of an unrolled graph, the graph with scans.
     apart : bool
         Whether the steps of a cost count as costs of their own.
     inputs : dict
@@ -82,6 +84,7 @@ class NamedNodes:
         self.cells: tuple[Cell, ...] = ()
         self.homes: dict[Expr, frozenset[str]] = {}
         self.steps: dict[str, NodeStep] = {}
+        self.declared: NamedNodes | None = None
         self.apart = True
         self.inputs: dict[str, tuple[Expr, ...]] = {}
 
@@ -112,8 +115,11 @@ class NamedNodes:
 
     def declared_name(self, name: str) -> str:
         """The name that a user gave a node, which may be a step of an unrolled scan."""
-        step = self.steps.get(name)
-        return name if step is None or self.apart else step.node
+        return name if self.apart else self.declared_node(name)
+
+    def declared_node(self, name: str) -> str:
+        """The name of the node of which one is a step, or its own."""
+        return self.steps[name].node if name in self.steps else name
 
     @property
     def plates(self) -> tuple[Plate, ...]:

@@ -33,7 +33,9 @@ class RecurrentStep(Step):
         self.rolled = rolled
         self._of_length = of_length
         self._steps: dict[tuple[int, ...], Step] = {}
-        shown = rolled or self._unrolled(tuple(min(plate.length or SHOWN, SHOWN) for plate in self.plates))
+        shown = rolled or self._unrolled(
+            tuple(min(plate.length or SHOWN, SHOWN) for plate in self.plates)
+        )
         super().__init__(
             graph,
             shown.plan,

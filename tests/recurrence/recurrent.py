@@ -49,12 +49,13 @@ ROWS: dict[str, Any] = {
     "CARMS": lambda: scg.CARMS(samples=2),
     "categorical DisARM": scg.CategoricalDisARM,
     "mixed": None,
+    "sequences": None,
 }
 #: Rows that run as loops wherever they fit.
 ROLLED = (
     *("score", "score, constant", "score, moving average", "score, network", "leave-one-out"),
     *("MuProp", "reparameterization", "straight-through", "Gumbel-softmax", "Rao-Gumbel"),
-    *("ReinMax", "gapped straight-through", "DARN", "LAX", "mixed"),
+    *("ReinMax", "gapped straight-through", "DARN", "LAX", "mixed", "sequences"),
 )
 LENGTHS = (1, 2, 3, 17)
 GRAPHS = 40
@@ -139,6 +140,9 @@ class Recurrent:
         if row == "mixed":
             every = (scg.ScoreFunction(), scg.MuProp(), scg.StraightThrough())
             return {name: every[i % 3] for i, name in enumerate(names) if name != "y"}
+        if row == "sequences":  # one node samples whole sequences, whatever the others do
+            loo = scg.LeaveOneOut(samples=3)
+            return {name: loo if i % 2 else scg.ScoreFunction() for i, name in enumerate(names)}
         own, found = ROWS[row](), {}
         short = Influence(self.graph.unroll(t=2))
         for name in names:
