@@ -35,7 +35,7 @@ SHARED = scg.LeaveOneOut(samples=2)
         {"z": scg.ScoreFunction(), "y": SHARED},
         {"z": scg.MuProp(), "y": scg.Enumeration()},
         scg.MuProp(mean_field="rollout"),
-        scg.DisARM(),
+        {"z": scg.DisARM(), "y": scg.Enumeration()},
         scg.RAM(),
         scg.LocalExpectation(),
         scg.MeasureValued(),
