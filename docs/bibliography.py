@@ -96,8 +96,8 @@ def pattern() -> re.Pattern[str]:
     """A name of a work: the first surname, others, and the year."""
     first = "|".join(sorted({re.escape(w.surnames[0]) for w in works().values()}))
     person = r"(?:van )?[A-Z][\w’'-]+"
-    others = rf"((?:(?:, | and |, and ){person})*)( et al\.)?"
-    return re.compile(rf"\b({first}){others},? \(?(\d{{4}})([a-f]?)\)?")
+    others = rf"((?:(?:,\s|\sand\s|,\sand\s){person})*)(\set\sal\.)?"
+    return re.compile(rf"\b({first}){others},?\s\(?(\d{{4}})([a-f]?)\)?")
 
 
 def work_of(match: re.Match[str], place: str) -> Work | None:

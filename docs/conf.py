@@ -21,6 +21,7 @@ extensions = [
     "numpydoc",
     "bibliography",
     "drawings",
+    "labs",
     "notebooks",
     "pictures",
 ]

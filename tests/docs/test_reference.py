@@ -113,6 +113,8 @@ def test_works_have_names_of_their_own():
         ("see Gu et al. (2016), figure 1", "", "gu2016"),
         ("Gu, Levine, Sutskever and Mnih (2016)", "", "gu2016"),
         ("(Schulman et al. 2015)", "", "schulman2015"),
+        ("Schulman et al.\n(2015)", "", "schulman2015"),
+        ("Kingma and\nWelling (2014)", "", "kingma2014"),
         ("Kool, van Hoof and Welling (2019)", "", "kool2019"),
         ("Dimitriev and Zhou (2021)", "reference/estimators/arms", "dimitriev2021arms"),
         ("Dimitriev and Zhou (2021)", "reference/estimators/carms", "dimitriev2021carms"),
