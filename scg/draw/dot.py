@@ -51,11 +51,18 @@ def written(scene: Scene, options: Options) -> str:
         for key in row:
             beside.node(ids[key])
         dot.subgraph(beside)
-    below, stepped = _below(scene), {key for row in scene.rows for key in row}
+    below = _below(scene)
+    turn = {key: i for row in scene.rows for i, key in enumerate(row)}
+    under: dict[str, str] = {}  # what the rows lead to, and from which node first
+    for tail, head in scene.links:
+        if tail in turn and head not in turn:
+            under[head] = min(tail, under.get(head, tail), key=turn.__getitem__)
     for (tail, head), link in scene.links.items():
         look = _link_look(link) | {"id": f"{ids[tail]}_{ids[head]}"}
-        if tail in stepped and head not in stepped:
+        if under.get(head) == tail:
             look["weight"] = "8"
+        elif (tail in turn and head in under) or (tail in under and head in turn):
+            look["constraint"] = "false"  # for the order of the row, and below it
         if tail in below:  # written from the head to the tail, drawn from the tail to the head
             ends = {"dir": "back", "arrowtail": look.pop("arrowhead", "normal")}
             dot.edge(ids[head], ids[tail], **look | ends)

@@ -1,12 +1,15 @@
 """Folding: what shares a box, and that large graphs are drawn at once."""
 
 import time
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 import scg
 from scg.draw import fold
+from scg.models import policy
+from tests.draw.pictures import SVG
 
 
 def chain(length, costs=True):
@@ -147,3 +150,29 @@ def test_eighty_unfolded_nodes_with_a_shared_parameter_are_laid_out():
     assert len(g.draw(fold=False).scene.marks) == 77
     g.draw(fold=False).render("svg")
     assert time.process_time() - started < 2.0
+
+
+def markov(length):
+    g = scg.Graph()
+    A, B, z = g.parameter("A", shape=(2, 2)), g.parameter("B", shape=(2, 2)), None
+    batch = scg.Plate("batch", length=2)
+    for t in range(length):
+        logits = np.zeros(2) if z is None else z @ A
+        z = g.sample(f"z{t}", scg.OneHotCategorical(logits=logits), plates=batch)
+        g.observe(f"x{t}", scg.OneHotCategorical(logits=z @ B), np.array([0.0, 1.0]))
+    return g
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: chain(8), lambda: chain(6, costs=False), lambda: markov(5), policy, markov]
+)
+def test_time_runs_to_the_right(make):
+    picture = (make() if make is not markov else markov(50)).draw()
+    root = ElementTree.fromstring(picture.render("svg"))
+    middles = {}
+    for group in root.iter(f"{SVG}g"):
+        if group.get("data-node"):
+            middles[group.get("id")] = float(group.find(f"{SVG}text").get("x"))
+    (row,) = picture.scene.rows
+    places = [middles[picture.scene.ids[key]] for key in row]
+    assert len(row) >= 4 and places == sorted(places)
