@@ -8,6 +8,7 @@ import pytest
 
 import scg
 from scg.draw import fold
+from scg.draw.graph import identifiers
 from scg.models import policy
 from tests.draw.pictures import SVG
 
@@ -176,3 +177,11 @@ def test_time_runs_to_the_right(make):
     (row,) = picture.scene.rows
     places = [middles[picture.scene.ids[key]] for key in row]
     assert len(row) >= 4 and places == sorted(places)
+
+
+def test_each_name_has_the_identifier_of_its_box_in_each_picture():
+    g = chain(60)
+    ids, scene = identifiers(g), scg.compile(g, scg.ScoreFunction(), backend="numpy").draw().scene
+    assert set(ids) == set(g.roles)
+    assert ids == {n: scene.ids[key] for key, mark in scene.marks.items() for n in mark.members}
+    assert ids["h[2]"] == ids["h[58]"] != ids["h[59]"]

@@ -136,3 +136,13 @@ def test_of_the_error_stream_fontconfigs_remarks_alone_are_left_out(capfd):
         sys.stderr.write("spoken\n")
     os.write(2, b"after\n")
     assert sorted(capfd.readouterr().err.split()) == ["Fontconfigured", "after", "spoken"]
+
+
+def test_a_page_needs_something_that_draws(tmp_path, monkeypatch):
+    no_dot(monkeypatch)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    g = scg.Graph()
+    g.cost("loss", g.parameter("t", 0.2))
+    with pytest.raises(scg.ScgError, match="to draw a picture, install"):
+        scg.compile(g, backend="numpy").explain().to_html(tmp_path / "why.html")
+    assert not (tmp_path / "why.html").exists()
