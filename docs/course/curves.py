@@ -1,6 +1,6 @@
 """The curves of the lessons, as exact numbers in curves.json.
 
-    python docs/course/curves.py [PICTURE ...]     all, or some of PICTURES; then pictures.py
+    PYTHONPATH=docs python -m course.curves [PICTURE ...]     all, or some; then course.pictures
 
 Each picture is a list of panels: the label and the values of x, and curves by name. Variances are
 exact moments of one estimate, divided by the number of estimates that a curve's name states.

@@ -1,6 +1,6 @@
 """Draw the pictures of the lessons from curves.json.
 
-    python docs/course/pictures.py [PICTURE ...]     all, or some
+    PYTHONPATH=docs python -m course.pictures [PICTURE ...]     all, or some
 
 Lines differ in colour and in dashes, in the palette of the site's other plots.
 """
