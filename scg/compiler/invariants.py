@@ -33,6 +33,7 @@ class HasOrder(Protocol):
     order: Any  #: the arrays that each entry reads and writes
     outputs: Mapping[Any, Expr]
     views: Mapping[Expr, Any]
+    bodies: Any  #: the schedules of loops' bodies
 
 
 Rule = Callable[[Any], Iterator[Broken]]
@@ -197,3 +198,5 @@ def _written_first(schedule: HasOrder) -> Iterator[Broken]:
         base = schedule.views[expr].base
         if base.args and base not in written:
             yield f"output {key}", "is never written"
+    for body in schedule.bodies:
+        yield from _written_first(body)

@@ -136,11 +136,14 @@ def _in_a_step(
 
 def _terms(expr: Expr) -> list[Expr]:
     """Terms of a sum, which all have its shape and plates."""
-    if expr.op is not add:
-        return [expr]
-    if any((x.shape, x.plates) != (expr.shape, expr.plates) for x in expr.args):
-        return [expr]
-    return [term for x in expr.args for term in _terms(x)]
+    found, stack = [], [expr]
+    while stack:
+        one = stack.pop()
+        if one.op is add and all((x.shape, x.plates) == (one.shape, one.plates) for x in one.args):
+            stack += one.args[::-1]
+        else:
+            found.append(one)
+    return found
 
 
 def _root(expr: Expr) -> tuple[list[Expr], Expr]:

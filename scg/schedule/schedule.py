@@ -103,9 +103,13 @@ class Schedule:
 
     def _may_fail(self) -> bool:
         loops = [entry for entry in self.entries if isinstance(entry, Loop)]
-        inner = [entry.schedule for entry in self.entries if isinstance(entry, Repeat)]
         rows = any(i.kind == "row" for loop in loops for i in loop.items)
-        return bool(self.fallbacks) or rows or any(schedule._may_fail() for schedule in inner)
+        return bool(self.fallbacks) or rows or any(body._may_fail() for body in self.bodies)
+
+    @property
+    def bodies(self) -> list[Schedule]:
+        """The schedules of loops' bodies."""
+        return [entry.schedule for entry in self.entries if isinstance(entry, Repeat)]
 
     def __str__(self) -> str:
         lines = [f"{i:>4}  {line}" for i, line in enumerate(listing(self.entries, self.order))]

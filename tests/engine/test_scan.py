@@ -145,3 +145,19 @@ def test_elements_along_a_plate_are_taken_and_put_in_kernels():
     )
     for key, value in expected.items():
         assert np.array_equal(found[key], value), key
+
+
+def test_a_body_with_large_products_runs_apart_from_the_team():
+    g = scg.Graph("large")
+    start, matrix = g.parameter("start", np.ones(128)), g.parameter("matrix", np.eye(128) * 0.5)
+    x = g.data("x", shape=(128,), plates=(T, B))
+    h, s = place(g, start), place(g, x, (B,))
+    body, constants = closed((h,), (s,), (np.tanh(h @ matrix + s),), (h,))
+    _, (every,) = scan(body, (start,), (x,), constants, T)
+    cost = plate_sum(np.sum(every * every), (T, B))
+    outputs = dict(enumerate(simplify([cost, *gradients(cost, [matrix, start])])))
+    values = {**g.init(seed=0), "x": np.random.default_rng(1).normal(size=(2, 80, 128))}
+    engine, oracle = Executable(outputs), Interpreter(outputs)
+    named, sizes = {leaf: values[leaf.name] for leaf in engine.leaves}, {T: 2, B: 80}
+    assert [stage.apart for stage in engine.plan(sizes).stages].count(True) == 2
+    agree(engine.run(named, sizes), oracle.run(named, sizes))

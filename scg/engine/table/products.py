@@ -77,6 +77,12 @@ def _shape(
     return [flag[not tb], flag[not ta], n, m, k], ((1, lead_b), (0, lead_a), (2, m))
 
 
+def is_large(call: Call) -> bool:
+    """Whether a row is a product that is worth more than one thread."""
+    p = call.words
+    return isinstance(p, Products) and p.count * p.m * p.n * p.k >= LARGE
+
+
 def product_parts(call: Call, threads: int, item: int) -> Cut:
     """A row of products, in one part for each thread if it is large.
 

@@ -139,13 +139,14 @@ class Table:
         self.frames: list[Frame] = []
 
     # --- rows -----------------------------------------------------------------------------------
-    def _add(self, cut: Cut, number: int | None, draws: bool = False) -> None:
+    def _add(self, cut: Cut, number: int | None, draws: bool = False, apart: bool = False) -> None:
         """Append the rows of a step, or of its parts, as stages."""
         stages = [(cut.rows, cut.work), *([(cut.joins, 0)] if cut.joins else ())]
         for rows, work in stages:
             first = len(self._rows)
             self._rows += rows
-            self.stages.append(Stage(range(first, len(self._rows)), work, number, draws))
+            rows = range(first, len(self._rows))
+            self.stages.append(Stage(rows, work, number, draws, apart))
 
     def _room(self, length: int) -> int:
         start = self._bytes
@@ -221,7 +222,8 @@ class Table:
             else:
                 table._words[position] = fixed[bases[slot]].ctypes.data + offset
         self._nested.append(Nested(len(self._rows) + len(places.before), table))
-        self._add(Cut([*places.before, turns(places, outside)]), number)
+        large = any(products.is_large(row) for row in table._rows)
+        self._add(Cut([*places.before, turns(places, outside)]), number, apart=large)
         self._owned.append(fixed)
 
     # --- tables ---------------------------------------------------------------------------------
@@ -283,10 +285,11 @@ class Table:
         waiting: list[Stage] = []
         for stage in stages:
             entry = None if stage.number is None else self._steps[stage.number].entry
-            if not isinstance(entry, Fallback):
+            if not isinstance(entry, Fallback) and not stage.apart:
                 waiting.append(stage)
                 continue
-            walks += [walk(code, waiting, owned), entry]
+            alone = entry if isinstance(entry, Fallback) else walk(code, [stage], owned)
+            walks += [walk(code, waiting, owned), alone]
             waiting = []
         return [*walks, walk(code, waiting, owned)] if waiting else walks
 

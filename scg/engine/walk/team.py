@@ -64,6 +64,7 @@ class Stage(NamedTuple):
     work: int  # operations of rows that may run at once; 0 for rows that run in order
     number: int | None  # the step of the program that they belong to, if any
     draws: bool = False  # whether they fill noise leaves
+    apart: bool = False  # whether the products in it had better have all threads
 
 
 def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callable[[], int]:
