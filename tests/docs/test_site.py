@@ -83,6 +83,17 @@ def test_dark_mode_reaches_drawings(browser):
     text = page.evaluate(script.format("article p", "color"))
     assert page.evaluate(script.format(".drawing svg text", "fill")) == text
     assert page.evaluate("document.querySelector('.drawing svg').getAttribute('aria-label')")
+    page.load(SITE / "gallery" / "index.html")
+    for theme in ("light", "dark"):  # the page's own switch, on a dark system
+        page.evaluate(f"document.body.dataset.theme = '{theme}'")
+        assert page.evaluate(script.format("figure img", "colorScheme")) == theme
+    page.close()
+
+
+def test_the_lab_is_there(browser):
+    page = browser.open(SITE / "lab.html", width=400)
+    assert page.overflow == 0 and not page.errors
+    assert page.evaluate("document.querySelectorAll('#rows tr').length") == 3
     page.close()
 
 
