@@ -320,6 +320,9 @@ def pages() -> Iterator[tuple[Path, str]]:
     for name, lines in PAGES.items():
         yield REFERENCE / f"{name}.md", f"{MADE}\n\n" + "\n".join(lines()).rstrip() + "\n"
     known = variances.load()
+    missing = [page for page in variances.PAGES if page not in known]
+    if missing:
+        raise SystemExit(f"first run python docs/variances.py {' '.join(missing)}")
     for cls in ESTIMATORS:
         yield page_of(cls), variances.described(with_formula(cls), page_of(cls).stem, known)
     others = REFERENCE / "estimators" / "optimal_baselines.md"
