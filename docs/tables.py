@@ -4,14 +4,17 @@ python docs/tables.py            write docs/reference/*.md
 python docs/tables.py --check    exit with 1 if a page is out of date
 """
 
+import contextlib
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bibliography
+import numpy as np
 import variances
 from formulas import notation
 
@@ -202,7 +205,12 @@ def estimators() -> Iterator[str]:
         f"{', '.join(optional[:-1])} and {optional[-1]} have an option that makes them biased. "
         "*Source*: `scg.cite(step)` prints the entries.\n"
     )
-    yield from table("estimator", "what it is", "unbiased", "order", "evaluations", "source")
+    yield (
+        "*Over time*: whether a graph with scans runs as a loop, in time proportional to the "
+        "number of steps, or is unrolled.\n"
+    )
+    head = ("estimator", "what it is", "unbiased", "order", "evaluations", "over time", "source")
+    yield from table(*head)
     for cls in ESTIMATORS:
         page = page_of(cls)
         name = f"`{cls.__name__}`"
@@ -211,7 +219,8 @@ def estimators() -> Iterator[str]:
         unbiased = "yes" if chosen.unbiased else "no"
         orders = "any" if chosen.orders > 2 else chosen.orders
         sources = bibliography.cited(chosen.cites)
-        yield row(shown, line(cls), unbiased, orders, evaluations(cls), sources)
+        count = evaluations(cls)
+        yield row(shown, line(cls), unbiased, orders, count, over_time(chosen), sources)
     yield "\n```{toctree}\n:hidden:\n"
     known = [page_of(cls).stem for cls in ESTIMATORS]
     others = sorted({path.stem for path in (REFERENCE / "estimators").glob("*.md")} - {*known})
@@ -225,6 +234,36 @@ def estimators() -> Iterator[str]:
         "$\\varepsilon$ and $u$ noise, and $\\sigma$ the logistic function.\n"
     )
     yield inspect.cleandoc(notation.__doc__ or "").partition("\n\n")[2].partition("\n\n")[2]
+
+
+#: Nodes on which :func:`over_time` tries an estimator.
+KINDS = (
+    lambda x: scg.Bernoulli(logits=x),
+    lambda x: scg.OneHotCategorical(logits=x),
+    lambda x: scg.Categorical(logits=x),
+    lambda x: scg.Normal(x, 1.0),
+    lambda x: scg.Gamma(np.exp(x), 1.0),
+)
+
+
+def over_time(estimator: Estimator) -> str:
+    """How an estimator runs on graphs with scans: on the first kind of node that it fits."""
+    plate = getattr(estimator, "plate", None)
+    for make in KINDS:
+        g, t = scg.Graph("probe"), scg.Time("t")
+        x, w = g.data("x", shape=(3,), plates=t), g.parameter("w", np.ones(3))
+
+        def cell(h: Any, x: Any, g: Any = g, w: Any = w, make: Any = make) -> Any:
+            z = g.sample("z", make(w * h + x), plates=plate)
+            g.cost("c", np.sum((z - 0.3) ** 2))
+            return np.tanh(h + 0.1 * np.sum(z))
+
+        g.scan(cell, init=0.0, xs=x, over=t)
+        with warnings.catch_warnings(), contextlib.suppress(scg.EstimatorError):
+            warnings.simplefilter("ignore")
+            step = scg.compile(g, estimator, backend="numpy")
+            return "unrolled" if step.rolled is None else "loop"
+    return ""
 
 
 def page_of(cls: type) -> Path:

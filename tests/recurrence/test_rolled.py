@@ -36,6 +36,29 @@ def test_estimators_that_look_at_steps_run_unrolled(row):
     assert step.rolled is None and max(found) < 1e-12
 
 
+@pytest.mark.parametrize("estimator", [scg.RSVI(), scg.GREP(), None], ids=str)
+def test_rejection_samples_in_loops(estimator):
+    g, t = scg.Graph("gamma"), scg.Time("t")
+    x, a = g.data("x", plates=t), g.parameter("a", 0.3)
+
+    def cell(h, x):
+        z = g.sample("z", scg.Gamma(np.exp(a * h) + 1.2, 2.0))
+        k = g.sample("k", scg.Bernoulli(logits=z * x))
+        g.cost("c", (z - 0.3) ** 2 * x + h * z * k)
+        return 0.5 * h + np.tanh(z) + k
+
+    g.scan(cell, init=0.0, xs=x, over=t)
+    chosen = {"k": scg.LeaveOneOut(samples=3)} | ({"z": estimator} if estimator else {})
+    step = scg.compile(g, chosen)
+    assert step.rolled is not None
+    for length in (1, 3):
+        data = {"x": np.linspace(0.3, 1.0, length)}
+        noise = step.noise(seed=1, runs=2, data=data)
+        plain = scg.compile(g.unroll(t=length), chosen)({"a": 0.3}, noise=noise, data=data)
+        found = step({"a": 0.3}, noise=noise, data=data)
+        assert found.grads["a"] == pytest.approx(plain.grads["a"], rel=1e-12)
+
+
 def test_compiled_loops():
     step, *found = gaps(Recurrent(2), "mixed", (1, 3), backend="numba")
     assert step.rolled is not None and max(found) < 1e-12
