@@ -51,7 +51,7 @@ def test_rejection_samples_in_loops(estimator):
     chosen = {"k": scg.LeaveOneOut(samples=3)} | ({"z": estimator} if estimator else {})
     step = scg.compile(g, chosen)
     assert step.rolled is not None
-    for length in (1, 3):
+    for length in (2, 3):
         data = {"x": np.linspace(0.3, 1.0, length)}
         noise = step.noise(seed=1, runs=2, data=data)
         plain = scg.compile(g.unroll(t=length), chosen)({"a": 0.3}, noise=noise, data=data)
