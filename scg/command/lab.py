@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import scg
-from scg.command.models import find_model
+from scg.command.models import build, find_model
 from scg.errors import CallError, EnumerationError, EstimatorError, ScgError
 from scg.files import write_atomically
 
@@ -81,19 +82,20 @@ def lab(model: str, out: Path) -> dict[str, Any]:
         The page.
     """
     make = MODELS.get(model) or find_model(model)
-    graph = make()
+    graph = build(make, np.full(64, 0.5), {})
     shapes = {name: np.shape(value) for name, value in graph.init(seed=0).items()}
     if shapes != {"theta": ()} or not set(graph.data_nodes) <= {"target"}:
         raise CallError(
             f"the lab moves a scalar parameter 'theta' and a scalar datum 'target'; {model!r} has "
-            f"the parameters {', '.join(shapes) or 'none'} and the data "
-            f"{', '.join(graph.data_nodes) or 'none'}"
+            f"the parameters {', '.join(f'{k} {v}' for k, v in shapes.items()) or 'none'} and the "
+            f"data {', '.join(graph.data_nodes) or 'none'}"
         )
     held = tables(graph, (make.__doc__ or "").strip().partition("\n")[0])
     template = files("scg.command").joinpath("lab.html").read_text(encoding="utf-8")
-    text = template.replace("{{title}}", html.escape(graph.name)).replace("{{graph}}", drawn(graph))
     data = json.dumps(held, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-    write_atomically(out, text.replace("{{data}}", data).encode())
+    parts = {"title": html.escape(graph.name), "graph": drawn(graph), "data": data}
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+    write_atomically(out, page.encode())
     return held
 
 
@@ -117,10 +119,7 @@ def tables(graph: scg.Graph, about: str) -> dict[str, Any]:
             "evaluations": [step.explain().evaluations for step in steps],
             "cells": [cells(step, targets) for step in steps],
         }
-    unbiased = next((entry for entry in found.values() if entry["unbiased"]), None)
-    if unbiased is None:
-        raise CallError("no estimator of the lab fits the model")
-    truth = [[true_gradient(graph, unbiased, i, k) for i in range(len(THETAS))]
+    truth = [[true_gradient(graph, found, i, k) for i in range(len(THETAS))]
              for k in range(len(targets))]  # fmt: skip
     return {
         "about": about, "theta": THETAS.tolist(), "target": targets.tolist(), "options": OPTIONS,
@@ -128,13 +127,16 @@ def tables(graph: scg.Graph, about: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def true_gradient(graph: scg.Graph, unbiased: Mapping[str, Any], i: int, k: int) -> float:
+def true_gradient(graph: scg.Graph, found: Mapping[str, Any], i: int, k: int) -> float:
     """The enumerated gradient, or the exact mean of an unbiased estimator."""
     try:
         known = point(graph, THETAS[i], TARGETS[k])
         return digits(scg.exact(graph, *known).grads["theta"])
-    except EnumerationError:
-        return unbiased["cells"][0]["grid"][k][i]["mean"]
+    except EnumerationError as error:
+        for entry in found.values():
+            if entry["unbiased"] and entry["cells"][0]["exact"]:
+                return entry["cells"][0]["grid"][k][i]["mean"]
+        raise CallError(f"the lab cannot compute the true gradient: {error}") from error
 
 
 def point(graph: scg.Graph, theta: float, target: float) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -148,3 +148,32 @@ def test_a_model_of_ones_own_and_what_does_not_fit(small, tmp_path):
     assert not held["estimators"]["leave-one-out"]["cells"][1]["exact"]
     with pytest.raises(CallError, match=r"a scalar parameter 'theta'.*'policy'"):
         lab.lab("policy", tmp_path / "lab.html")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("g.cost('loss', g.sample('x', scg.Cauchy(theta, 1.0)) ** 2)", "the true gradient"),
+        ("g.cost('loss', theta + np.sum(g.parameter('w', [1.0, 2.0])))", r"theta \(\), w \(2,\)"),
+        ("g.cost('loss', theta * g.data('x'))", "the data x"),
+    ],
+)
+def test_models_that_the_lab_cannot_show(small, tmp_path, code, message):
+    path = tmp_path / "mine.py"
+    lines = ["g = scg.Graph('mine')", "theta = g.parameter('theta', 0.0)", code, "return g"]
+    path.write_text("import numpy as np, scg\ndef mine():\n    " + "\n    ".join(lines) + "\n")
+    with pytest.raises(CallError, match=message):
+        lab.lab(f"{path}:mine", tmp_path / "lab.html")
+    assert not (tmp_path / "lab.html").exists()
+
+
+def test_a_name_cannot_break_the_page(small, browser, tmp_path):
+    graph = scg.Graph("</script>{{graph}}'&\"")
+    b = graph.sample("b", scg.Bernoulli(logits=graph.parameter("theta", 0.0)))
+    graph.cost("<script>{{data}}", b * graph.data("target"))
+    small.setitem(lab.MODELS, "odd", lambda: graph)
+    lab.lab("odd", tmp_path / "lab.html")
+    page = browser.open(tmp_path / "lab.html")
+    assert not page.errors and page.evaluate("document.title") == "lab: </script>{{graph}}'&\""
+    assert page.evaluate("document.querySelectorAll('#rows tr').length") == 3
+    page.close()
