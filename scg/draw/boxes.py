@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from scg.compiler.members import Members, names
 from scg.compiler.plan import Plan
-from scg.draw.formula import formula, infix
+from scg.draw.formula import infix, stated
 from scg.draw.letters import pretty, printable, short
 from scg.draw.options import Options
 from scg.draw.scene import Mark, Text
@@ -98,7 +98,7 @@ class Boxes:
         if not estimator.unbiased:
             lines.append(Text("BIASED", "warning"))
         if self.options.labels == "formulas":
-            whole = re.sub(r"(?<=;) (?=θ)|(?<=∇θ) | (?=p\()", "\u00a0", formula(estimator))
+            whole = re.sub(r"(?<=;) (?=θ)|(?<=∇θ) | (?=p\()", "\u00a0", stated(estimator))
             wrapped = textwrap.wrap(whole, _WIDE)
             lines += [Text(text.replace("\u00a0", " "), "note") for text in wrapped]
         credited = plan.influence.credited(node).names

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from scg.draw.letters import pretty, printable, short
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
@@ -21,12 +23,14 @@ _PLAIN = ("broadcast", "expand", "cast", "mark", "observed", "continuous")
 _ATOM, _DEEPEST = 9, 6
 
 
-def formula(estimator: Estimator) -> str:
-    """The formula of an estimator, without a baseline that it does not have."""
-    text = estimator.formula
-    if estimator.where().get("b"):
-        return text
-    return text.replace("(f(x) − b)", "f(x)").replace(" − b", "")
+def stated(estimator: Estimator) -> str:
+    """The formula of an estimator, without a baseline that it does not have and a scale of 1."""
+    text, where = estimator.formula, estimator.where()
+    if "b" in where and not where["b"]:
+        text = text.replace(" − b)", ")")
+    if where.get("a") == 1.0:
+        text = re.sub(r"(?<![\wα-ω])a (?=[(f])", "", text)
+    return re.sub(r"(?<=[+ ])\((f\([^()]*\))\)", r"\1", f" {text}").strip()
 
 
 def infix(expr: Expr) -> str:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
+from scg.draw.formula import stated
 from scg.estimators import ESTIMATORS, Estimator
 from scg.explain.notation import FORMULA, quoted, tokens
 
@@ -35,13 +36,7 @@ def specialised(estimator: Estimator, name: str) -> str:
 
     It has no baseline that the estimator does not have, and no scale of 1.
     """
-    formula, where = estimator.formula, estimator.where()
-    if "b" in where and not where["b"]:
-        formula = formula.replace(" − b)", ")")
-    if where.get("a") == 1.0:
-        formula = re.sub(r"(?<![\wα-ω])a (?=[(f])", "", formula)
-    formula = re.sub(r"(?<=[+ ])\((f\([^()]*\))\)", r"\1", f" {formula}").strip()
-    own, letter = quoted(name), sample_letter(estimator)
+    formula, own, letter = stated(estimator), quoted(name), sample_letter(estimator)
     formula = unicodedata.normalize("NFD", formula.replace("Σₓ", f"Σ_{{{own}}}"))
     word = rf"(?<![A-Za-zα-ω‹]){letter}(?![A-Za-zα-ω])(?![^‹]*›)"
     return re.sub(word, lambda _: own, formula) if letter else formula
