@@ -102,6 +102,19 @@ def test_a_recurrence_is_rolled_and_the_rest_is_computed_at_once():
     np.testing.assert_allclose(out["last"], h, rtol=1e-13)
 
 
+def test_products_of_what_is_joined_to_a_carry_lie_outside():
+    (x, start, matrix), values = leaves(x=((2,), (T, B)), start=((3,), ()), matrix=((5, 3), ()))
+    h, s = place(x.graph, start), place(x.graph, x, (B,))
+    body, constants = closed((h,), (s,), (np.tanh(np.concatenate([s, h]) @ matrix),))
+    (last,), _ = scan(body, (start,), (x,), constants, T)
+    inside = last.attrs["body"]
+    assert [arg.shape for arg in (*inside.steps, *inside.constants)] == [(3,), (3, 3)]
+    h = np.broadcast_to(values["start"], (3, 3))
+    for row in values["x"]:
+        h = np.tanh(np.concatenate([row, h], axis=-1) @ values["matrix"])
+    np.testing.assert_allclose(computed({"last": last}, values)["last"], h, rtol=1e-12)
+
+
 def inner_loop(h, x, y):
     """h + Σ over b of a recurrence of x along b that begins with h, and that recurrence."""
     c, s = place(h.graph, h), place(y.graph, y, ())
