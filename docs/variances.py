@@ -83,9 +83,22 @@ TOYS: dict[str, tuple[Callable[..., scg.Graph], str, str, tuple[int, int]]] = {
     "classes": (classes, "three classes", "exp(x₂/2 + x₃), logits θ, −0.7, 0.4", (-5, 1)),
     "normal": (normal, "a normal variable", "(x − 0.45)² + sin 2x, x ~ N(θ, 1)", (-3, 3)),
 }
-#: The toy of pages whose estimators fit no other.
+
+
+def matching(particles: bool = False) -> scg.Graph:
+    """A matching of two rows to two columns."""
+    g = scg.Graph("matching")
+    scores = np.stack([np.stack([g.parameter("theta", HERE), 0.4]), np.zeros(2)])
+    x = g.sample("x", scg.Matching(scores), plates=PARTICLES if particles else ())
+    return finish(g, (x[0, 0] - 0.3) ** 3 + 0.5 * x[0, 1], particles)
+
+
+#: The toys of pages whose estimators fit no other.
 GAMMA = (gamma, "a gamma variable", "x + sin 2x, x ~ Gamma(2 exp(θ/4), 1)", (-3, 3))
-ALL = TOYS | {"gamma": GAMMA}
+MATCHING = (matching, "a matching", "(P₁₁ − 0.3)³ + P₁₂/2, scores (θ, 0.4), 0", (-5, 1))
+ALL = TOYS | {"gamma": GAMMA, "matching": MATCHING}
+#: The toy of each page that has one of its own.
+OWN = {"rsvi": "gamma", "grep": "gamma", "gumbel_sinkhorn": "matching"}
 #: For pages with options or other names the estimators that are plotted.
 NAMED: dict[str, dict[str, Any]] = {
     "arms": {f"K = {k}": scg.ARMS(k) for k in (2, 4)},
@@ -100,6 +113,8 @@ NAMED: dict[str, dict[str, Any]] = {
         "τ = 0.5": scg.GumbelSoftmax(0.5, **QUIET),
         "τ = 0.5, hard": scg.GumbelSoftmax(0.5, hard=True, **QUIET),
     },
+    "gumbel_sinkhorn": {"τ = 1": scg.GumbelSinkhorn(**QUIET)},
+    "implicit_mle": {"λ = 1": scg.ImplicitMLE(**QUIET)},
     "lax": {"learned at θ = 0.5": scg.LAX(hidden=(4,))},
     "leave_one_out": {f"K = {k}": scg.LeaveOneOut(k) for k in (3, 4)},
     "optimal_baselines": {
@@ -137,12 +152,14 @@ SAMPLED = {
     ),
     *(("normal", page) for page in ("leave_one_out", "vimco")),
     ("gamma", ""),
+    ("matching", "gumbel_sinkhorn"),
+    ("classes", "implicit_mle"),
 }
 
 
 def toys(page: str) -> list[str]:
     """The toys of a page: all for the estimators that are drawn on each."""
-    return list(ALL) if not page else ["gamma"] if page in ("rsvi", "grep") else list(TOYS)
+    return list(ALL) if not page else [OWN[page]] if page in OWN else list(TOYS)
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -269,9 +286,8 @@ def picture(page: str, known: dict[str, Any]) -> str:
         panels.append(Panel(name, formula, THETAS, drawn, low, high, note))
     unbiased = all(curve["unbiased"] for toy in toys(page) for curve in known[page][toy].values())
     what = "variance" if unbiased else "mean squared error"
-    return figure(
-        panels, f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost"
-    )
+    of = "with" if page in OWN else "of the gradient's estimate from"  # a panel is narrow
+    return figure(panels, f"{what} {of} {BUDGET} evaluations of the cost")
 
 
 def words(page: str, known: dict[str, Any]) -> str:
@@ -288,7 +304,7 @@ def words(page: str, known: dict[str, Any]) -> str:
     what = "Variance" if unbiased else "Mean squared error"
     return (
         f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost, over θ from −4 "
-        f"to 4, on three toys. At θ = {HERE:g}, " + " ".join(told)
+        f"to 4, on {'a toy' if page in OWN else 'three toys'}. At θ = {HERE:g}, " + " ".join(told)
     )
 
 

@@ -284,6 +284,11 @@ ROWS = {
         lambda x, *t: t[2] - lse(*t) + t[0] - lse(t[0], t[1]),
         [(((0.0, 0.0, 1.0), (1.0, 0.0, 0.0)), *t) for t in THREE],
     ),
+    "Matching": row(
+        lambda a, b: scg.Matching(pair(a, b)),
+        lambda x, a, b: b - lse(b, a + b),
+        [(((1.0, 0.0), (0.0, 1.0)), *ab) for ab in [*PAIR, (400.0, 400.0), (-1.0, 1.0)]],
+    ),
     "MarkovChain": row(
         lambda s, a, b: scg.MarkovChain(3, np.stack([s, 0.0]), pair(a, b)),
         lambda x, s, a, b: -lse(s, mp.mpf(0)) + b - lse(a, b) + a - lse(a, b),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _GREEK = {
-    "α": "alpha", "β": "beta", "ε": "varepsilon", "η": "eta", "θ": "theta", "μ": "mu",
-    "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi",
+    "α": "alpha", "β": "beta", "ε": "varepsilon", "η": "eta", "θ": "theta", "λ": "lambda",
+    "μ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi",
 }  # fmt: skip
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}
 _ABOVE = {"⁺": "+", "⁻": "-", "¹": "1"}

@@ -12,6 +12,7 @@ from typing import Any
 
 from scg.compiler.analyse import Influence, Reach, reached
 from scg.compiler.credit import scores
+from scg.compiler.elimination import averaged, conditions
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
@@ -28,7 +29,7 @@ from scg.ir.plate import Plate, Plates, ordered
 from scg.lazy import cached_property
 from scg.ops.elementwise import possible
 from scg.ops.gradient import stop
-from scg.ops.reductions import expand, plate_sum
+from scg.ops.reductions import expand
 
 
 class FirstRun:
@@ -215,32 +216,12 @@ class FirstRun:
         frozen: Members[StochasticNode] | None = None,
         weights: dict[Plate, Expr] | None = None,
     ) -> Expr:
-        """R: the weighted sum over sample plates other than `keep`, innermost first.
+        """R: the weighted sum over sample plates other than `keep`.
 
         A plate on which the weights of a kept plate depend is kept, too: given one value of the
         child, the values of its parent are no longer weighted by their prior.
         """
         weights = self.weights if weights is None else weights
-        keep = conditions(keep, weights)
-        while True:
-            plates = [p for p in value.plates if not p.owned_by_user and p not in keep]
-            if not plates:
-                return value
-            plate = plates[-1]
-            weight = weights[plate]
-            if frozen is not None and frozen & self.owners[plate]:
-                weight = stop(weight)
-            value = plate_sum(weight * value, plate)
-
-
-def conditions(plates: Plates, weights: dict[Plate, Expr]) -> Plates:
-    """Sample plates, and those on which their weights live, directly or through others."""
-    found = dict.fromkeys(plates)
-    pending = list(found)
-    while pending:
-        weight = weights.get(pending.pop())
-        for plate in () if weight is None else weight.plates:
-            if not plate.owned_by_user and plate not in found:
-                found[plate] = None
-                pending.append(plate)
-    return tuple(found)
+        if frozen is not None:
+            weights = {p: stop(w) if frozen & self.owners[p] else w for p, w in weights.items()}
+        return averaged(value, weights, conditions(keep, weights))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from scg.compiler.analyse import Cost, Influence
-from scg.compiler.members import Members
+from scg.compiler.elimination import tables
+from scg.compiler.members import LONGEST, Members
 from scg.compiler.requirements import PATH_LIMIT, count_text, draws_of
 from scg.errors import EstimatorError, PathsWarning
-from scg.estimators import SAMPLED, SUMMED, Estimator
+from scg.estimators import SAMPLED, SUMMED, Enumeration, Estimator
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.origin import warn
 
 Estimators = Mapping[StochasticNode, Estimator]
 
 MANY_PATHS = 64
+#: Entries of the largest table that summing a node out may take.
+TABLE_LIMIT = 1 << 16
 _DRAW_JOINTLY = (
     f"Give one instance of {type(SAMPLED).__name__} to all nodes: "
     f"scg.compile(g, estimator=scg.{SAMPLED!r}) samples whole paths jointly"
@@ -53,8 +57,14 @@ def plate_keys(influence: Influence, estimators: Estimators) -> dict[StochasticN
     return keys
 
 
-def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, dict[object, int]]:
-    """The sample plates of each expression, by key, and their lengths."""
+def sample_plates(
+    influence: Influence, estimators: Estimators, conditions: bool = True
+) -> dict[Expr, dict[object, int]]:
+    """The sample plates of each expression, by key, and their lengths.
+
+    The values of a node that is summed out lie on its own plate alone. With `conditions` the
+    plates on which their weights depend count, too.
+    """
     found: dict[Expr, dict[object, int]] = {}
     keys = plate_keys(influence, estimators)
     settled = False
@@ -67,6 +77,8 @@ def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, di
             estimator = estimators.get(expr) if isinstance(expr, StochasticNode) else None
             if isinstance(expr, StochasticNode) and estimator is not None:
                 length = draws_of(estimator, expr.declared)
+                if not conditions and isinstance(estimator, Enumeration):
+                    joined = {}
                 if length > 1 and keys[expr] not in joined:
                     joined = {**joined, keys[expr]: length}
             found[expr] = joined
@@ -77,7 +89,70 @@ def sample_plates(influence: Influence, estimators: Estimators) -> dict[Expr, di
 
 def most_paths(influence: Influence, estimators: Estimators) -> int:
     """The largest number of paths that any cost will be evaluated on."""
-    return math.prod(_most_nested(influence, estimators).values())
+    return max((math.prod(p.values()) for p in scopes(influence, estimators).values()), default=1)
+
+
+def scopes(influence: Influence, estimators: Estimators) -> dict[Cost, dict[object, int]]:
+    """The sample plates on which each cost is evaluated, with their lengths.
+
+    A node whose term looks at its costs keeps the plates on which its samples depend.
+    """
+    plates = sample_plates(influence, estimators, conditions=False)
+    if not any(isinstance(estimator, Enumeration) for estimator in estimators.values()):
+        return {cost: plates[cost.node] for cost in influence.costs}
+    every = sample_plates(influence, estimators)
+    looking = influence.nodes.none
+    for node, estimator in estimators.items():
+        if estimator.credit not in ("weight", "pathwise"):
+            looking |= influence.nodes.only(node)
+    found = {}
+    for cost in influence.costs:
+        own = dict(plates[cost.node])
+        for reach in influence.ancestors[cost.node]:
+            for node in reach.members & looking:
+                own |= every[node]
+        found[cost] = own
+    return found
+
+
+@dataclass(frozen=True)
+class SummedOut:
+    """A node that is summed out for a cost, and the nodes whose joint values that takes."""
+
+    node: StochasticNode
+    cost: str
+    lengths: dict[StochasticNode, int]
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return math.prod(self.lengths.values())
+
+
+def elimination(influence: Influence, estimators: Estimators) -> str:
+    """The order in which nodes are summed out before costs are evaluated, in words."""
+    every = list(_tables(influence, estimators))
+    if not every:
+        return ""
+    largest = max(every, key=lambda table: table.size)
+    order = influence.nodes.union(influence.nodes.only(table.node) for table in every)
+    return (
+        f"summed out one after the other: {_listed(order)}; the largest table has {largest.size} "
+        f"entries ({_listed(largest.lengths)}), for cost {largest.cost!r}"
+    )
+
+
+def _tables(influence: Influence, estimators: Estimators) -> Iterator[SummedOut]:
+    """The tables of the nodes that are summed out before costs are evaluated."""
+    plates = sample_plates(influence, estimators, conditions=False)
+    weights = {}
+    for node in influence.nodes:
+        if isinstance(estimators.get(node), Enumeration):
+            parents = (plates[arg] for arg in influence.made_of(node))
+            weights[node] = {p: n for own in (*parents, plates[node]) for p, n in own.items()}
+    for cost, scope in scopes(influence, estimators).items() if weights else ():
+        for node, lengths in tables(weights, scope):
+            yield SummedOut(node, cost.name, lengths)  # pyright: ignore[reportArgumentType]
 
 
 class Paths:
@@ -116,7 +191,16 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
         enumerated = most_paths(influence, summed) > many
         raise EstimatorError(
             f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
-            f"{PATH_LIMIT}. {_ENUMERATE_FEWER if enumerated else _DRAW_JOINTLY}"
+            f"{PATH_LIMIT}{_widest(influence, estimators) if enumerated else ''}. "
+            f"{_ENUMERATE_FEWER if enumerated else _DRAW_JOINTLY}"
+        )
+    for table in _tables(influence, estimators):
+        if table.size <= TABLE_LIMIT:
+            continue
+        raise EstimatorError(
+            f"node {table.node.name!r} is summed out for cost {table.cost!r} in a table of "
+            f"{count_text(table.size)} entries, more than {TABLE_LIMIT}: the joint values of "
+            f"{_listed(table.lengths)}. {_ENUMERATE_FEWER}"
         )
     if len(drawn) > 1 and many >= MANY_PATHS:
         lengths = " · ".join(map(str, drawn.values()))
@@ -127,8 +211,20 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
         )
 
 
+def _widest(influence: Influence, estimators: Estimators) -> str:
+    """The cost of the widest scope, and the nodes that are in it."""
+    cost, scope = max(
+        scopes(influence, estimators).items(), key=lambda item: math.prod(item[1].values())
+    )
+    return f": cost {cost.name!r} depends on the joint values of {_listed(scope)}"
+
+
+def _listed(keys: Iterable[object]) -> str:
+    nodes = [key.name or "" if isinstance(key, StochasticNode) else repr(key) for key in keys]
+    return ", ".join(nodes if len(nodes) <= LONGEST else [*nodes[:3], "...", nodes[-1]])
+
+
 def _most_nested(influence: Influence, estimators: Estimators) -> dict[object, int]:
     """The sample plates, with their lengths, of the cost that has the most paths."""
-    plates = sample_plates(influence, estimators)
-    nested = (plates[cost] for _, cost in influence.costs)
+    nested = scopes(influence, estimators).values()
     return max(nested, key=lambda lengths: math.prod(lengths.values()), default={})

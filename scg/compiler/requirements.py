@@ -8,7 +8,7 @@ from typing import Any
 
 from scg.compiler.assignment import Assignment, Rule, broken_path
 from scg.compiler.members import Members
-from scg.distributions import Bernoulli, Categorical, Distribution, OneHotCategorical
+from scg.distributions import Bernoulli, Categorical, Distribution, Matching, OneHotCategorical
 from scg.distributions.constraints.numbers import Angles, Constraint
 from scg.errors import EstimatorError, UnsupportedError
 from scg.estimators.protocol import Estimator
@@ -257,6 +257,10 @@ REQUIREMENTS: dict[str, Rule] = {
     "surviving plates": _surviving_plates,
     "relaxation": _supporting("relax", "has no relaxation"),
     "latent of each element": _supporting("separate", "has no latent for each of its elements"),
+    "scores": _supporting("scores", "has no scores that decide about a most probable value"),
+    "matchings": _of_family(
+        lambda family: issubclass(family, Matching), "is not a distribution of matchings"
+    ),
     "latent density": _of_family(
         lambda family: family.reparameterized or family.supports("latent"),
         "has neither a reparameterization nor a latent that has one",

@@ -15,6 +15,7 @@ from scg.distributions.hidden_markov import HiddenMarkov
 from scg.distributions.independent import Independent
 from scg.distributions.laplace import Laplace
 from scg.distributions.logistic import Logistic
+from scg.distributions.matching import Matching
 from scg.distributions.mixture import Mixture
 from scg.distributions.multinomial import Multinomial
 from scg.distributions.multivariate_normal import MultivariateNormal
@@ -64,6 +65,7 @@ DISTRIBUTIONS = (
     Autoregressive,
     Subset,
     PlackettLuce,
+    Matching,
     MarkovChain,
     HiddenMarkov,
     LinearChain,

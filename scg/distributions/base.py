@@ -260,6 +260,11 @@ class Distribution:
     #: ``latent()``: the distribution of the latent.
     latent = _NOT_RELAXED
 
+    #: Natural parameters θ: log p(x) is θ·x but for a constant. ``decide(scores)`` is the x of the
+    #: largest scores·x; scores with Gumbel noise decide about perturb-and-MAP samples.
+    scores: Any = unsupported("scores", "its log-probability is not a product with the value")
+    decide: Any = scores
+
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())
         return f"{type(self).__name__}({given})"

@@ -29,6 +29,7 @@ from scg.ops.gradient import stop
 from scg.ops.powers import xlogy
 from scg.ops.reductions import log_softmax, max, softmax, sum
 from scg.ops.shape import cumsum, getitem
+from scg.ops.statistics import argmax
 
 
 class _Classes(Finite):
@@ -196,6 +197,12 @@ class OneHotCategorical(_Classes):
     def relax(self, z: Any, temperature: Any) -> Any:
         """softmax(z / τ), 0 for an impossible class."""
         return softmax(where(greater(self.probs, 0.0), z / temperature, -np.inf))
+
+    scores = property(lambda self: self.location())
+
+    def decide(self, scores: Any) -> Any:
+        """Class of the largest score."""
+        return self.of_index(argmax(scores, -1))
 
     def separate(self, x: Any, gap: float | None) -> Any:
         """log p with x raised to the maximum and the rest kept `gap` below.

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form, numeric
-from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.sequential import Automaton, stacked
 from scg.errors import DeclarationError
 from scg.lazy import cached_property
 from scg.ops.elementwise import possible
-from scg.ops.gather import one_hot
-from scg.ops.reductions import log_softmax, logsumexp, max, sum
+from scg.ops.reductions import log_softmax, sum
 from scg.ops.shape import concatenate, getitem, reshape
-from scg.ops.statistics import argmax
-
-
-def ahead(unary: Any, pairs: Any, reduce: Callable[..., Any]) -> Any:
-    """For each class at each step, the sum or maximum over all that follows, shape (T, K)."""
-    steps, classes = np.shape(unary)
-    after: Any = np.zeros(classes)
-    rows = [after]
-    for t in reversed(range(steps - 1)):
-        pair = pairs if np.ndim(pairs) == 2 else getitem(pairs, t)
-        after = reduce(pair + (getitem(unary, t + 1) + after), -1)
-        rows.append(after)
-    return stacked(rows[::-1])
-
-
-def log_normalizer(unary: Any, pairs: Any) -> Any:
-    """log Σ exp of the scores of all sequences."""
-    after = getitem(ahead(unary, pairs, logsumexp), 0)
-    return logsumexp(getitem(unary, 0) + after, -1)
 
 
 class _Chain(Automaton):
@@ -59,7 +37,6 @@ class _Chain(Automaton):
                 f"{type(self).__name__}: transition_logits must have the shape {(classes,) * 2}, "
                 f"or {(steps - 1, classes, classes)} for each step its own, got {pairs}"
             )
-        self.check_numbers()
 
     @property
     def unary(self) -> Any:
@@ -71,29 +48,29 @@ class _Chain(Automaton):
         """V, shape (K, K) or (T − 1, K, K)."""
         return self.parameters["transition_logits"]
 
-    @cached_property
-    def _messages(self) -> Any:
-        return ahead(self.unary, self.pairs, logsumexp)
-
-    def _first_and_next(self, ahead: Any) -> tuple[Any, Any]:
-        """Scores of the first class, and of each class after each class, given the way ahead."""
-        score = self.unary + ahead
-        return getitem(score, 0), self.pairs + getitem(score, slice(1, None))[..., None, :]
-
-    @cached_property
-    def table(self) -> OneHotCategorical:  # type: ignore[override]
-        """Distribution of each class given the class before."""
-        first, rest = self._first_and_next(self._messages)
-        k = self.classes
-        first = reshape(first, shape=(1, 1, k)) + np.zeros((1, k, k))
-        return OneHotCategorical(
-            logits=concatenate(first, rest, axis=-3) if self.steps > 1 else first
-        )
-
     # --- as a sequence of choices
-    def start(self) -> np.ndarray:
-        """The first class."""
-        return np.eye(self.classes)[0]
+    first = 0
+
+    @property
+    def natural(self) -> Any:
+        """u."""
+        return self.unary
+
+    @property
+    def end(self) -> np.ndarray:
+        """All the same."""
+        return np.zeros(self.classes)
+
+    def weigh(self, step: int, scores: Any) -> Any:
+        """u, and V of the class before."""
+        own = getitem(scores, slice(step, step + 1))
+        if not step:
+            return own
+        return own + (self.pairs if np.ndim(self.pairs) == 2 else getitem(self.pairs, step - 1))
+
+    def lead(self, after: Any) -> Any:
+        """The choice is the next state."""
+        return after[..., None, :] + np.zeros((self.classes, 1))
 
     def arrive(self, joint: Any) -> Any:
         """The choice is the next state."""
@@ -113,26 +90,10 @@ class _Chain(Automaton):
         energy = sum(x * possible(self.unary, x), (-2, -1))
         return energy + sum(joint * possible(self.pairs, joint), (-3, -2, -1)) - self.log_normalizer
 
-    @property
-    def log_normalizer(self) -> Any:
-        """log Z."""
-        return log_normalizer(self.unary, self.pairs)
-
     def pair_marginals(self) -> Any:
         """Probability of each pair of successive classes, shape (T − 1, K, K)."""
         joint = self.visits()[..., None] * self.table.probs
         return getitem(joint, slice(1, None))
-
-    def mode(self) -> Any:
-        """Most probable sequence (Viterbi), of equals the one with the first class."""
-        first, rest = self._first_and_next(ahead(self.unary, self.pairs, max))
-        x = one_hot(argmax(first, -1), self.classes)
-        found = [x]
-        for t in range(self.steps - 1):
-            row = sum(x[..., None] * possible(getitem(rest, t), x[..., None]), -2)
-            x = one_hot(argmax(row, -1), self.classes)
-            found.append(x)
-        return stacked(found)
 
     cardinality = closed_form("K to the power T", lambda d: d.classes**d.steps)
 
@@ -187,6 +148,14 @@ class LinearChain(_Chain):
                 "repeats is a plate"
             )
         self._declare(*shape, logits=logits, transition_logits=transition_logits)
+        self.check_numbers()
+
+    @classmethod
+    def of(cls, scores: Any, pairs: Any) -> LinearChain:
+        """Field of scores that were computed from data, which are not checked."""
+        chain = cls.__new__(cls)
+        chain._declare(*np.shape(scores), logits=scores, transition_logits=pairs)
+        return chain
 
     @property
     def unary(self) -> Any:
@@ -238,6 +207,7 @@ class MarkovChain(_Chain):
         self._declare(
             length, *shape, initial_logits=initial_logits, transition_logits=transition_logits
         )
+        self.check_numbers()
 
     @property
     def static(self) -> tuple[Any, ...]:
@@ -265,9 +235,9 @@ class MarkovChain(_Chain):
         )
 
     @cached_property
-    def _messages(self) -> np.ndarray:  # type: ignore[override]
-        """Zeros: the chain is normalised."""
-        return np.zeros(self.shape)
+    def _messages(self) -> Any:  # type: ignore[override]
+        """The transitions: what follows sums to one."""
+        return stacked([self.weigh(t, self.unary) + self.lead(self.end) for t in range(self.steps)])
 
     @property
     def log_normalizer(self) -> float:

@@ -11,11 +11,12 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import ENTROPY, Distribution, Joint, closed_form, unsupported
-from scg.distributions.chains import LinearChain, MarkovChain, log_normalizer
+from scg.distributions.chains import LinearChain, MarkovChain
 from scg.distributions.mixture import Tagged
 from scg.distributions.protocols import Noise
 from scg.distributions.values import check_mask
 from scg.errors import DeclarationError
+from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, where
 from scg.ops.linalg import matmul
 from scg.ops.reductions import sum
@@ -119,9 +120,10 @@ class HiddenMarkov(Joint):
 
     def posterior(self, x: Any) -> LinearChain:
         """Distribution of the states given observations; its Z is their likelihood."""
-        return LinearChain(self._scores(x), self.states.pairs)
+        return LinearChain.of(self._scores(x), self.states.pairs)
 
     def _scores(self, x: Any, mask: Any = None) -> Any:
+        x = x if isinstance(x, Expr) else np.asarray(x)
         logs = self.emission.log_prob_on_support(x[:, None], mask)
         logs = sum(logs, tuple(range(2, np.ndim(logs)))) if np.ndim(logs) > 2 else logs
         return self.states.unary + logs
@@ -130,7 +132,7 @@ class HiddenMarkov(Joint):
         """log Z of the posterior, one value for the sequence."""
         if mask is not None:
             check_mask(self, mask)
-        value = log_normalizer(self._scores(x, mask), self.states.pairs)
+        value = LinearChain.of(self._scores(x, mask), self.states.pairs).log_normalizer
         return value if mask is None else where(mask, value, 0.0)
 
     def prob(self, x: Any) -> Any:

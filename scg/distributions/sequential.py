@@ -10,9 +10,15 @@ import numpy as np
 from scg.distributions.base import Joint, unsupported
 from scg.distributions.categorical import OneHotCategorical, search
 from scg.distributions.protocols import Noise
+from scg.lazy import cached_property
+from scg.ops.elementwise import possible
 from scg.ops.gather import one_hot
-from scg.ops.reductions import sum
+from scg.ops.reductions import logsumexp, max, sum
 from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.statistics import argmax
+
+#: The log-weight of what is impossible, whose multiple by 0 is 0.
+NEVER = -1e30
 
 
 class Sequential(Joint):
@@ -112,15 +118,36 @@ class Sequential(Joint):
 
 
 class Automaton(Sequential):
-    """Choices whose state is one of S: a distribution over states is what a relaxed state is.
+    """Choices with a weight for each state and option, normalised over all sequences of choices.
+
+    The state is one of S. Messages from the last choice to the first turn the weights into
+    probabilities of each choice given the state before it.
 
     Attributes
     ----------
-    table : OneHotCategorical
-        Distribution of the choice at each step and state, shape (T, S, C).
+    first : int
+        Number of the state before the first choice.
     """
 
-    table: OneHotCategorical
+    first: int
+
+    @property
+    def natural(self) -> Any:
+        """Natural parameters, of the event shape, which `decide` replaces."""
+        raise NotImplementedError
+
+    @property
+    def end(self) -> np.ndarray:
+        """Log-weights of the states after the last choice."""
+        raise NotImplementedError
+
+    def weigh(self, step: int, scores: Any) -> Any:
+        """Log-weights of options at a step, which broadcast to (S, C)."""
+        raise NotImplementedError
+
+    def lead(self, after: Any) -> Any:
+        """For each state and option what `after` holds for the state that they lead to, (S, C)."""
+        raise NotImplementedError
 
     def arrive(self, joint: Any) -> Any:
         """Distribution of the next state; `joint` is that of a state and a choice, (S, C)."""
@@ -129,6 +156,46 @@ class Automaton(Sequential):
     def states(self, x: Any) -> Any:
         """The state before each choice of a value, one-hot, shape (T, S)."""
         raise NotImplementedError
+
+    def _ahead(self, scores: Any, reduce: Callable[..., Any]) -> Any:
+        """Log-weights of each option with all that follows, summed or maximised, (T, S, C)."""
+        after: Any = self.end
+        found = []
+        for t in reversed(range(self.steps)):
+            found.append(self.weigh(t, scores) + self.lead(after))
+            after = reduce(found[-1], -1)
+        return stacked(found[::-1])
+
+    @cached_property
+    def _messages(self) -> Any:
+        return self._ahead(self.natural, logsumexp)
+
+    @property
+    def log_normalizer(self) -> Any:
+        """Logarithm of the sum over all sequences of choices."""
+        return logsumexp(getitem(self._messages, (0, self.first)), -1)
+
+    @cached_property
+    def table(self) -> OneHotCategorical:
+        """Distribution of the choice at each step in each state, shape (T, S, C)."""
+        return OneHotCategorical(logits=self._messages)
+
+    def decide(self, scores: Any) -> Any:
+        """Most probable value at other natural parameters, of equals the one of first options."""
+        messages, state, chosen = self._ahead(scores, max), self.start(), []
+        for t in range(self.steps):
+            row = sum(state[..., None] * possible(getitem(messages, t), state[..., None]), -2)
+            chosen.append(one_hot(argmax(row, -1), self.options))
+            state = self.move(state, chosen[-1])
+        return self.value(stacked(chosen))
+
+    def mode(self) -> Any:
+        """Most probable value, of equals the one of first options."""
+        return self.decide(self.natural)
+
+    def start(self) -> np.ndarray:
+        """The first state."""
+        return np.eye(len(self.end))[self.first]
 
     def offer(self, step: int, state: Any) -> Any:
         """Average of the table over the state."""
@@ -171,8 +238,9 @@ class Automaton(Sequential):
 
 
 def stacked(rows: Sequence[Any]) -> Any:
-    """Vectors, as the rows of a matrix."""
-    return concatenate(*(reshape(row, shape=(1, *np.shape(row))) for row in rows), axis=-2)
+    """Arrays of one shape on a new leading axis."""
+    rank = np.ndim(rows[0]) + 1
+    return concatenate(*(reshape(row, shape=(1, *np.shape(row))) for row in rows), axis=-rank)
 
 
 def weighted(weights: Any, rows: Any) -> Any:

@@ -10,18 +10,11 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form, numeric
-from scg.distributions.categorical import OneHotCategorical
-from scg.distributions.sequential import Automaton, stacked
+from scg.distributions.sequential import NEVER, Automaton
 from scg.errors import DeclarationError
-from scg.lazy import cached_property
 from scg.ops.elementwise import equal, where
-from scg.ops.gather import one_hot
-from scg.ops.reductions import logsumexp, sum
-from scg.ops.select import argsort
+from scg.ops.reductions import sum
 from scg.ops.shape import concatenate, cumsum, getitem
-
-#: The logarithm of an impossible sum; its multiple by 0 is 0.
-_NEVER = -1e30
 
 
 class Subset(Automaton):
@@ -86,40 +79,32 @@ class Subset(Automaton):
         """Zeros and k ones."""
         return sets.Subsets(self.k)
 
+    # --- as a sequence of choices: leave or take each item; the state is how many are still to take
     @property
-    def logits(self) -> Any:
+    def natural(self) -> Any:
         """θ."""
         return self.parameters["logits"]
 
-    @cached_property
-    def _pairs(self) -> Any:
-        """For each item and each number r still to take: the log-weights of leaving and taking it.
-
-        They are log e_r and θ_i + log e_{r−1} of the items that follow, shape (n, k + 1, 2).
-        """
-        rest: Any = np.where(np.arange(self.k + 1) == 0, 0.0, _NEVER)
-        found = []
-        for i in reversed(range(self.steps)):
-            taken = concatenate(np.full(1, _NEVER), getitem(rest, slice(0, self.k)), axis=-1)
-            pair = stacked([rest, getitem(self.logits, i) + taken])
-            rest = logsumexp(pair, -2)
-            found.append(np.swapaxes(pair, -1, -2)[None])
-        return concatenate(*found[::-1], axis=-3)
-
-    @cached_property
-    def table(self) -> OneHotCategorical:  # type: ignore[override]
-        """Distribution of leaving and taking each item."""
-        return OneHotCategorical(logits=self._pairs)
+    scores = natural
 
     @property
-    def log_normalizer(self) -> Any:
-        """log e_k(exp θ)."""
-        return logsumexp(getitem(self._pairs, (0, self.k)), -1)
+    def end(self) -> np.ndarray:
+        """None is left to take."""
+        return np.where(np.arange(self.k + 1) == 0, 0.0, NEVER)
 
-    # --- as a sequence of choices: leave or take each item; the state is how many are still to take
-    def start(self) -> np.ndarray:
+    @property
+    def first(self) -> int:  # type: ignore[override]
         """All k."""
-        return np.eye(self.k + 1)[self.k]
+        return self.k
+
+    def weigh(self, step: int, scores: Any) -> Any:
+        """0 and θ."""
+        return np.array([0.0, 1.0]) * getitem(scores, step)
+
+    def lead(self, after: Any) -> Any:
+        """One less if the item is taken, which is impossible if none is left to take."""
+        taken = concatenate(np.full(1, NEVER), getitem(after, slice(0, self.k)), axis=-1)
+        return concatenate(after[..., None], taken[..., None], axis=-1)
 
     def arrive(self, joint: Any) -> Any:
         """One less if the item is taken."""
@@ -137,7 +122,7 @@ class Subset(Automaton):
     # --- as a distribution
     def log_prob_elementwise(self, x: Any) -> Any:
         """θ·x − log e_k, one value for the vector."""
-        return sum(self.logits * x, -1) - self.log_normalizer
+        return sum(self.natural * x, -1) - self.log_normalizer
 
     def entropy_elementwise(self) -> Any:
         """−log p at the mean, because log p is linear."""
@@ -147,11 +132,6 @@ class Subset(Automaton):
         """log p − log q at the mean."""
         mean = self.mean()
         return self.log_prob_elementwise(mean) - other.log_prob_elementwise(mean)
-
-    def mode(self) -> Any:
-        """The k items of the largest logits, of equals the first."""
-        largest = getitem(argsort(-self.logits), slice(0, self.k))
-        return sum(one_hot(largest, self.steps), -2)
 
     cardinality = closed_form("n over k", lambda d: math.comb(d.steps, d.k))
 

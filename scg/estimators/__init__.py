@@ -18,7 +18,9 @@ from scg.estimators.gapped_straight_through import GappedStraightThrough
 from scg.estimators.go import GO
 from scg.estimators.gradient_predictor import GradientPredictor
 from scg.estimators.grep import GREP
+from scg.estimators.gumbel_sinkhorn import GumbelSinkhorn
 from scg.estimators.gumbel_softmax import GumbelSoftmax
+from scg.estimators.implicit_mle import ImplicitMLE
 from scg.estimators.lax import LAX
 from scg.estimators.leave_one_out import LeaveOneOut
 from scg.estimators.local_expectation import LocalExpectation
@@ -80,6 +82,8 @@ ESTIMATORS = (
     ReinMax,
     GappedStraightThrough,
     DARN,
+    ImplicitMLE,
+    GumbelSinkhorn,
 )
 
 #: The compiler's choice for a node: pathwise where each path is continuous; the sum over its values

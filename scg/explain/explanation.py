@@ -12,7 +12,7 @@ from scg.arguments import checked
 from scg.compiler.analyse import Cost, Influence, reached
 from scg.compiler.members import LONGEST, Members, added
 from scg.compiler.mixing import Mixers
-from scg.compiler.paths import most_paths
+from scg.compiler.paths import elimination, most_paths
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.program import Program
@@ -48,6 +48,9 @@ class Explanation:
         operations that evaluations share count once.
     surrogate : tuple of str
         The summands of the surrogate.
+    elimination : str
+        Order in which enumerated nodes are summed out before costs are evaluated, and the largest
+        table that it takes; empty if none is.
     plan : Plan
         The estimators of the graph.
     """
@@ -58,6 +61,7 @@ class Explanation:
     evaluations: int
     work: float
     surrogate: tuple[str, ...]
+    elimination: str
     plan: Plan = field(repr=False, compare=False)
 
     @cached_property
@@ -108,6 +112,7 @@ class Explanation:
             "paths": self.paths,
             "evaluations": self.evaluations,
             "work": self.work,
+            "elimination": self.elimination,
             "costs": [cost.name for cost in self.plan.influence.costs],
             "nodes": [_plain(node) for node in self.nodes],
             "surrogate": list(self.surrogate),
@@ -134,6 +139,7 @@ class Explanation:
         lines = ["surrogate S =", f"      {first}", *(f"    + {summand}" for summand in others)]
         lines += [self.note] if self.note else []
         head = f"{self.graph!r}: {self.head}"
+        head += f"\n{self.elimination}" if self.elimination else ""
         steps = f"derivation\n{derivation_text(self.derivation.lines)}"
         credit = f"credit\n{textwrap.indent(str(self.matrix), '  ')}"
         return "\n\n".join([head, *map(str, self.nodes), "\n".join(lines), steps, credit])
@@ -209,6 +215,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
         evaluations=paths + surrogate.replays,
         work=work(program.operations) / max(work(plan.influence.order), 1),
         surrogate=surrogate.summands,
+        elimination=elimination(plan.influence, plan.estimators),
         plan=plan,
     )
 

@@ -7,19 +7,21 @@ mixes the elements of a plate on the way to a cost, they are independent and enu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scg.arguments import checked
+from scg.compile import compile
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import gradients
 from scg.compiler.objective import check_reductions, contribution
 from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.program import Program
-from scg.errors import CallError, EnumerationError
+from scg.errors import CallError, EnumerationError, EstimatorError
+from scg.estimators import Enumeration
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, intern
@@ -60,18 +62,12 @@ class Exact:
     costs: dict[str, float]
     grads: dict[str, np.ndarray]
     outcomes: int
-    _enumeration: Enumerated
-    _values: dict[str, np.ndarray]
-    _sizes: dict[Plate, int]
+    _hessian: Callable[[], dict[str, dict[str, np.ndarray]]]
 
     @cached_property
     def hessian(self) -> dict[str, dict[str, np.ndarray]]:
         """Second derivatives."""
-        enumeration = self._enumeration
-        products = directional(enumeration.graph, enumeration.influence.learned, enumeration.grads)
-        program = finish(hessian(enumeration.graph, products))
-        rows = enumeration.total(program, self._values, self._sizes)
-        return assemble(shapes_of(enumeration.graph), rows)
+        return self._hessian()
 
     def __repr__(self) -> str:
         grads = ", ".join(f"{name}: {value}" for name, value in self.grads.items())
@@ -85,7 +81,8 @@ def exact(
     """Compute the true objective and gradient by enumeration.
 
     Use it as the truth for any estimator on a small graph; :func:`scg.moments` computes what one
-    estimator yields, on average.
+    estimator yields, on average. Beyond 2^20 joint outcomes it sums nodes out one after the other
+    (:class:`scg.Enumeration`), for costs that each depend on few of them, as in a chain or a tree.
 
     Parameters
     ----------
@@ -97,7 +94,8 @@ def exact(
     Raises
     ------
     EnumerationError
-        If a node cannot be enumerated, or there are more than 2^20 joint outcomes.
+        If a node cannot be enumerated, or there are more than 2^20 joint outcomes and a cost
+        depends on too many nodes.
 
     Returns
     -------
@@ -115,15 +113,46 @@ def exact(
     """
     values, sizes = Binder(graph, np.float64).bind(params, data)
     enumeration = Enumerated(Unrolled(graph, sizes).graph if graph.scans else graph)
+    if enumeration.count(sizes) > LIMIT:
+        return _eliminated(enumeration, graph, params, data, sizes)
     total = enumeration.total(enumeration.program, values, sizes)
     return Exact(
         cost=float(sum(total["costs", name] for name in enumeration.costs)),
         costs={name: float(total["costs", name]) for name in enumeration.costs},
         grads={name: total["grads", name] for name in graph.parameters},
         outcomes=enumeration.count(sizes),
-        _enumeration=enumeration,
-        _values=values,
-        _sizes=sizes,
+        _hessian=lambda: enumeration.curvature(values, sizes),
+    )
+
+
+def _eliminated(
+    enumeration: Enumerated,
+    graph: CoreGraph,
+    params: Mapping[str, Any],
+    data: Mapping[str, Any] | None,
+    sizes: Mapping[Plate, int],
+) -> Exact:
+    """The truth by sums over one node after the other."""
+    outcomes = enumeration.count(sizes)
+
+    def step(order: int) -> Any:
+        return compile(graph, Enumeration(), backend="numpy", order=order)
+
+    try:
+        out = step(1)(params, seed=0, data=data)
+    except EstimatorError as reason:
+        raise EnumerationError(
+            f"{outcomes if outcomes < 10**9 else 'far more than 10^9'} joint outcomes, more than "
+            f"{LIMIT}: too many to enumerate, and the nodes cannot be summed out one after the "
+            f"other: {str(reason).partition('. Enumerate')[0]}. Use a smaller graph or batch, or "
+            "scg.check(step, params, seed=0) with many runs"
+        ) from None
+    return Exact(
+        cost=float(out.cost),
+        costs={name: float(value) for name, value in out.costs.items()},
+        grads=dict(out.grads),
+        outcomes=outcomes,
+        _hessian=lambda: step(2)(params, seed=0, data=data).hessian,
     )
 
 
@@ -208,6 +237,14 @@ class Enumerated:
         value = expand(value, (OUTCOMES,), ())
         return plate_sum(value, value.plates)
 
+    def curvature(
+        self, values: Mapping[str, Any], sizes: Mapping[Plate, int]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Second derivatives."""
+        products = directional(self.graph, self.influence.learned, self.grads)
+        rows = self.total(finish(hessian(self.graph, products)), values, sizes)
+        return assemble(shapes_of(self.graph), rows)
+
     # --- numbers ----------------------------------------------------------------------------------
     def counts(self, sizes: Mapping[Plate, int]) -> dict[StochasticNode, int]:
         """Number of values of each node on its jointly enumerated plates."""
@@ -226,12 +263,6 @@ class Enumerated:
     def blocks(self, sizes: Mapping[Plate, int]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Yield all joint outcomes in blocks: their number, and values of the nodes' leaves."""
         total = self.count(sizes)
-        if total > LIMIT:
-            raise EnumerationError(
-                f"{total if total < 10**9 else 'far more than 10^9'} joint outcomes, more than "
-                f"{LIMIT}: too many to enumerate. Use a smaller graph or batch, or "
-                "scg.check(step, params, seed=0) with many runs"
-            )
         supports = {node: node.declared.enumerate_support() for node in self.influence.nodes}
         for start in range(0, total, _BLOCK):
             length = min(_BLOCK, total - start)

@@ -20,6 +20,14 @@ def chain(length):
     return g
 
 
+def added(length):
+    g = scg.Graph("added")
+    logits = g.parameter("t", 0.2) - 0.3
+    bits = [g.sample(f"h{i}", scg.Bernoulli(logits=logits)) for i in range(length)]
+    g.cost("loss", np.exp(sum(bits)))
+    return g
+
+
 def single(dist, cost=np.sum):
     g = scg.Graph("single")
     z = g.sample("z", dist(g.parameter("t", np.zeros(30))))
@@ -39,8 +47,9 @@ def test_who_asks_for_the_exact_sum_is_told_what_is_exact():
     assert text.endswith("; without a step, scg.exact(g, params) sums over up to 2^20 outcomes of "
                          "the whole graph")  # fmt: skip
     assert advice(single(scg.Normal), scg.Enumeration())[1].endswith("; none of them is exact")
-    _, text = advice(chain(12), scg.Enumeration())
-    assert "4096 paths, more than 1024. Enumerate fewer nodes: scg.compile(g, {" in text
+    _, text = advice(added(12), scg.Enumeration())
+    assert "4096 paths, more than 1024: cost 'loss' depends on the joint values of h0, h1" in text
+    assert ". Enumerate fewer nodes: scg.compile(g, {" in text
     assert "LeaveOneOut" not in text
 
 
@@ -112,7 +121,7 @@ def test_the_automatic_choice_counts_paths_once(monkeypatch):
     """Not once for every node; and what the user chose wrongly is refused by name."""
     calls = []
     real = paths.sample_plates
-    monkeypatch.setattr(paths, "sample_plates", lambda *args: calls.append(1) or real(*args))
+    monkeypatch.setattr(paths, "sample_plates", lambda *a, **k: calls.append(1) or real(*a, **k))
     g = scg.Graph("coins")
     t = g.parameter("t", 0.3)
     for i in range(40):

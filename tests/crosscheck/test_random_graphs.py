@@ -113,79 +113,88 @@ FINITE = {
     ),
     "Binomial": (lambda a, b, c: scg.Binomial(2, logits=c), lambda x: 0.5 * x),
 }
-ANY = FINITE | {
-    "Normal": (lambda a, b, c: scg.Normal(a, positive(b)), np.tanh),
-    "Gamma": (lambda a, b, c: scg.Gamma(positive(a), positive(b)), np.tanh),
-    "Beta": (lambda a, b, c: scg.Beta(positive(a), positive(b)), lambda x: x),
-    "Dirichlet": (lambda a, b, c: scg.Dirichlet(positive(triple(a, b, c))), lambda x: x @ W),
-    "Poisson": (lambda a, b, c: scg.Poisson(positive(a)), lambda x: np.tanh(0.3 * x)),
-    "Geometric": (lambda a, b, c: scg.Geometric(logits=a), lambda x: np.tanh(0.3 * x)),
-    "NegativeBinomial": (
-        lambda a, b, c: scg.NegativeBinomial(positive(a), logits=np.tanh(b)),
-        lambda x: np.tanh(0.3 * x),
-    ),
-    "Exponential": (lambda a, b, c: scg.Exponential(positive(a)), np.tanh),
-    "Laplace": (lambda a, b, c: scg.Laplace(a, positive(b)), np.tanh),
-    "Logistic": (lambda a, b, c: scg.Logistic(a, positive(b)), np.tanh),
-    "Gumbel": (lambda a, b, c: scg.Gumbel(a, positive(b)), np.tanh),
-    "LogNormal": (lambda a, b, c: scg.LogNormal(a, positive(b)), np.tanh),
-    "StudentT": (lambda a, b, c: scg.StudentT(positive(c), a, positive(b)), np.tanh),
-    "Cauchy": (lambda a, b, c: scg.Cauchy(a, positive(b)), np.tanh),
-    "HalfNormal": (lambda a, b, c: scg.HalfNormal(positive(a)), np.tanh),
-    "Weibull": (lambda a, b, c: scg.Weibull(positive(a), positive(b)), np.tanh),
-    "InverseGamma": (lambda a, b, c: scg.InverseGamma(positive(a), positive(b)), np.tanh),
-    "Pareto": (lambda a, b, c: scg.Pareto(0.6, positive(b)), np.tanh),  # what moves jumps
-    "VonMises": (lambda a, b, c: scg.VonMises(np.tanh(a), positive(b)), np.sin),
-    "MultivariateNormal": (
-        lambda a, b, c: scg.MultivariateNormal(triple(a, b, c), scale_tril=np.tril(M)),
-        lambda x: np.tanh(x @ W),
-    ),
-    "Multinomial": (
-        lambda a, b, c: scg.Multinomial(3, logits=triple(a, b, c)),
-        lambda x: x @ W / 3,
-    ),
-    "OrderedLogistic": (
-        lambda a, b, c: scg.OrderedLogistic(a, np.array([-0.5, 0.6])),
-        lambda x: 0.5 * x,
-    ),
-    "Mixture": (
-        lambda a, b, c: scg.Mixture(
-            [scg.Normal(a, 1.0), scg.Laplace(b, positive(c))], logits=np.stack([c, 0.2])
+ANY = (
+    FINITE
+    | {
+        "Normal": (lambda a, b, c: scg.Normal(a, positive(b)), np.tanh),
+        "Gamma": (lambda a, b, c: scg.Gamma(positive(a), positive(b)), np.tanh),
+        "Beta": (lambda a, b, c: scg.Beta(positive(a), positive(b)), lambda x: x),
+        "Dirichlet": (lambda a, b, c: scg.Dirichlet(positive(triple(a, b, c))), lambda x: x @ W),
+        "Poisson": (lambda a, b, c: scg.Poisson(positive(a)), lambda x: np.tanh(0.3 * x)),
+        "Geometric": (lambda a, b, c: scg.Geometric(logits=a), lambda x: np.tanh(0.3 * x)),
+        "NegativeBinomial": (
+            lambda a, b, c: scg.NegativeBinomial(positive(a), logits=np.tanh(b)),
+            lambda x: np.tanh(0.3 * x),
         ),
-        np.tanh,
-    ),
-    "Uniform": (lambda a, b, c: scg.Uniform(-1.5, 0.5), lambda x: x),  # what moves jumps
-    "RelaxedBernoulli": (lambda a, b, c: scg.RelaxedBernoulli(positive(b), logits=a), lambda x: x),
-    "RelaxedOneHotCategorical": (
-        lambda a, b, c: scg.RelaxedOneHotCategorical(0.8, logits=triple(a, b, c)),
-        lambda x: x @ W,
-    ),
-    "Autoregressive": (
-        lambda a, b, c: scg.Autoregressive(scg.Bernoulli, np.tril(M, -1), triple(a, b, c)),
-        lambda x: x @ W,
-    ),
-    "Subset": (lambda a, b, c: scg.Subset(triple(a, b, c), 2), lambda x: x @ W),
-    "PlackettLuce": (
-        lambda a, b, c: scg.PlackettLuce(triple(a, b, c), 2),
-        lambda x: np.sum(x @ W),
-    ),
-    "MarkovChain": (
-        lambda a, b, c: scg.MarkovChain(2, triple(a, b, c), M),
-        lambda x: np.sum(x @ W),
-    ),
-    "LinearChain": (
-        lambda a, b, c: scg.LinearChain(np.stack([triple(a, b, c), triple(c, a, b)]), M),
-        lambda x: np.sum(x @ W),
-    ),
-    "HiddenMarkov": (
-        lambda a, b, c: scg.HiddenMarkov(2, triple(a, b, c), M, scg.Normal(triple(c, a, b), 1.0)),
-        lambda x: np.sum(np.tanh(x)),
-    ),
-    "Independent": (
-        lambda a, b, c: scg.Independent(scg.Normal(triple(a, b, c), 1.0)),
-        lambda x: np.tanh(x @ W),
-    ),
-}
+        "Exponential": (lambda a, b, c: scg.Exponential(positive(a)), np.tanh),
+        "Laplace": (lambda a, b, c: scg.Laplace(a, positive(b)), np.tanh),
+        "Logistic": (lambda a, b, c: scg.Logistic(a, positive(b)), np.tanh),
+        "Gumbel": (lambda a, b, c: scg.Gumbel(a, positive(b)), np.tanh),
+        "LogNormal": (lambda a, b, c: scg.LogNormal(a, positive(b)), np.tanh),
+        "StudentT": (lambda a, b, c: scg.StudentT(positive(c), a, positive(b)), np.tanh),
+        "Cauchy": (lambda a, b, c: scg.Cauchy(a, positive(b)), np.tanh),
+        "HalfNormal": (lambda a, b, c: scg.HalfNormal(positive(a)), np.tanh),
+        "Weibull": (lambda a, b, c: scg.Weibull(positive(a), positive(b)), np.tanh),
+        "InverseGamma": (lambda a, b, c: scg.InverseGamma(positive(a), positive(b)), np.tanh),
+        "Pareto": (lambda a, b, c: scg.Pareto(0.6, positive(b)), np.tanh),  # what moves jumps
+        "VonMises": (lambda a, b, c: scg.VonMises(np.tanh(a), positive(b)), np.sin),
+        "MultivariateNormal": (
+            lambda a, b, c: scg.MultivariateNormal(triple(a, b, c), scale_tril=np.tril(M)),
+            lambda x: np.tanh(x @ W),
+        ),
+        "Multinomial": (
+            lambda a, b, c: scg.Multinomial(3, logits=triple(a, b, c)),
+            lambda x: x @ W / 3,
+        ),
+        "OrderedLogistic": (
+            lambda a, b, c: scg.OrderedLogistic(a, np.array([-0.5, 0.6])),
+            lambda x: 0.5 * x,
+        ),
+        "Mixture": (
+            lambda a, b, c: scg.Mixture(
+                [scg.Normal(a, 1.0), scg.Laplace(b, positive(c))], logits=np.stack([c, 0.2])
+            ),
+            np.tanh,
+        ),
+        "Uniform": (lambda a, b, c: scg.Uniform(-1.5, 0.5), lambda x: x),  # what moves jumps
+        "RelaxedBernoulli": (
+            lambda a, b, c: scg.RelaxedBernoulli(positive(b), logits=a),
+            lambda x: x,
+        ),
+        "RelaxedOneHotCategorical": (
+            lambda a, b, c: scg.RelaxedOneHotCategorical(0.8, logits=triple(a, b, c)),
+            lambda x: x @ W,
+        ),
+        "Autoregressive": (
+            lambda a, b, c: scg.Autoregressive(scg.Bernoulli, np.tril(M, -1), triple(a, b, c)),
+            lambda x: x @ W,
+        ),
+        "Subset": (lambda a, b, c: scg.Subset(triple(a, b, c), 2), lambda x: x @ W),
+        "PlackettLuce": (
+            lambda a, b, c: scg.PlackettLuce(triple(a, b, c), 2),
+            lambda x: np.sum(x @ W),
+        ),
+        "Matching": (lambda a, b, c: scg.Matching(a * M + b), lambda x: np.sum((x @ W)[:2])),
+        "MarkovChain": (
+            lambda a, b, c: scg.MarkovChain(2, triple(a, b, c), M),
+            lambda x: np.sum(x @ W),
+        ),
+        "LinearChain": (
+            lambda a, b, c: scg.LinearChain(np.stack([triple(a, b, c), triple(c, a, b)]), M),
+            lambda x: np.sum(x @ W),
+        ),
+        "HiddenMarkov": (
+            lambda a, b, c: scg.HiddenMarkov(
+                2, triple(a, b, c), M, scg.Normal(triple(c, a, b), 1.0)
+            ),
+            lambda x: np.sum(np.tanh(x)),
+        ),
+        "Independent": (
+            lambda a, b, c: scg.Independent(scg.Normal(triple(a, b, c), 1.0)),
+            lambda x: np.tanh(x @ W),
+        ),
+    }
+)
 FUNCTIONS = SMOOTH | KINKED
 
 # --- what mixes the elements of a plate: of nodes and the plate, and of the list of elements ------

@@ -97,6 +97,7 @@ def laws():
         scg.Subset(np.array([0.3, -0.8, 1.2, 0.1]), 2),
         scg.PlackettLuce(LOGITS),
         scg.PlackettLuce(np.append(LOGITS, 0.4), 2),
+        scg.Matching(np.stack([LOGITS, B, MU])),
         scg.MarkovChain(3, [0.3, -0.4], TRANSITIONS),
         scg.LinearChain(W[:, :2], TRANSITIONS),
         scg.HiddenMarkov(3, [0.3, -0.4], TRANSITIONS, scg.Bernoulli(probs=[0.2, 0.7])),

@@ -24,6 +24,7 @@ LAWS = {
     "Autoregressive": lambda: scg.Autoregressive(scg.Bernoulli, W, [0.1, 0.2, -0.3]),
     "Subset": lambda: scg.Subset([0.3, -0.4, 1.1], 1),
     "PlackettLuce": lambda: scg.PlackettLuce([0.3, -0.4, 1.1], 2),
+    "Matching": lambda: scg.Matching([[0.3, -0.4], [1.1, 0.2]]),
     "MarkovChain": lambda: scg.MarkovChain(3, [0.0, -np.inf], W[:2, :2]),
     "LinearChain": lambda: scg.LinearChain(W[:, :2], [[0.0, -np.inf], [0.4, 0.2]]),
     "HiddenMarkov": lambda: scg.HiddenMarkov(

@@ -26,6 +26,7 @@ ROWS = {
     "field": (scg.LinearChain, {"logits": U, "transition_logits": V}),
     "field of its own pairs": (scg.LinearChain, {"logits": U, "transition_logits": VS}),
     "single step": (scg.LinearChain, {"logits": U[:1], "transition_logits": V}),
+    "matching": (scg.Matching, {"logits": V}),
     "chain": (
         lambda **given: scg.MarkovChain(4, **given),
         {"initial_logits": U[0], "transition_logits": V},
@@ -45,6 +46,8 @@ def energy(name, params, x):
     """Log-weight of a value by the definition of its distribution, not normalised."""
     if name in ("subset", "all"):
         return params["logits"] @ x
+    if name == "matching":
+        return np.sum(params["logits"] * x)
     if "order" in name:
         left, total = list(range(x.shape[1])), 0.0
         for item in np.argmax(x, axis=1):
@@ -228,6 +231,8 @@ def test_hidden_markov_outside_the_support_and_under_a_mask():
         (lambda: scg.HiddenMarkov(3, U[0], V, scg.MultivariateNormal(U[0], V @ V.T)), "lower"),
         (lambda: scg.HiddenMarkov(3, U[0], V, 2.0), "emission must be a distribution"),
         (lambda: scg.HiddenMarkov(3, U[0], V, scg.Uniform(U[0], 9.0)), "one support"),
+        (lambda: scg.Matching(np.zeros((2, 3))), "square matrix"),
+        (lambda: scg.Matching(np.zeros((13, 13))), "at most 12 rows"),
         (lambda: scg.PlackettLuce(np.zeros(20)).mean(), "more than 4096 sets"),
     ],
 )
@@ -241,6 +246,7 @@ NODES = {
     "order": scg.PlackettLuce,
     "first of an order": lambda t: scg.PlackettLuce(t, 2),
     "field": lambda t: scg.LinearChain(np.stack([t, -t]).T, V[:2, :2] * t[0]),
+    "matching": lambda t: scg.Matching(np.outer(t, t - 0.5)),
     "chain": lambda t: scg.MarkovChain(3, t, np.outer(t, t)),
 }
 

@@ -275,6 +275,49 @@ def gumbel(noise, state):
     return {**values, "p": of_classes}, over
 
 
+def implicit(noise, _):
+    epsilon = -np.log(-np.log(noise["x/g"]))
+    values = {
+        "f": taste,
+        "θ": CLASSES,
+        "s": log_softmax,
+        "ε": epsilon,
+        "A": lambda z: 1.0 * (z == z.max()),
+    }
+    return values, {}
+
+
+SCORES = np.array([0.4, -0.7, 0.2, 0.9])
+
+
+def matchings():
+    g = scg.Graph("matchings")
+    x = g.sample("x", scg.Matching(np.reshape(g.parameter("theta", SCORES), (2, 2))))
+    g.cost("loss", match_cost(x))
+    return g
+
+
+def match_cost(x):
+    return np.exp(1.1 * x[0, 0] - 0.6 * x[1, 0]) + (x[0, 1] * x[1, 0] - 0.8 * x[1, 1]) ** 3
+
+
+def matched(noise, _):
+    def alternate(z):
+        for _ in range(3):
+            z = z - np.log(np.sum(np.exp(z), axis=-1, keepdims=True))
+            z = z - np.log(np.sum(np.exp(z), axis=-2, keepdims=True))
+        return np.exp(z)
+
+    epsilon = -np.log(-np.log(noise["x/g"]))
+    return {
+        "f": match_cost,
+        "θ": SCORES,
+        "X": lambda theta: np.reshape(theta, (2, 2)),
+        "ε": epsilon,
+        "S": alternate,
+    }, {}
+
+
 def relax(noise, state):
     values, over = latent(noise, state)
     return {**values, "r": network(state)}, over
@@ -574,6 +617,8 @@ ROWS = [
     Row("rao", scg.RaoGumbel(0.6, 3, **BIASED), classes, rao),
     Row("reinmax", scg.ReinMax(1.3, **BIASED), classes, reinmax),
     Row("gapped", scg.GappedStraightThrough(0.6, 0.8, **BIASED), classes, gapped),
+    Row("implicit", scg.ImplicitMLE(0.7, **BIASED), classes, implicit),
+    Row("sinkhorn", scg.GumbelSinkhorn(0.6, 3, **BIASED), matchings, matched),
     Row("darn", scg.DARN(**BIASED), bits, darn),
 ]  # fmt: skip
 

@@ -260,6 +260,7 @@ LAWS = {
     "Normal": lambda t: scg.Normal(t + np.zeros(2), 1.0),
     "OneHotCategorical": lambda t: scg.OneHotCategorical(logits=t * np.array([1.0, -1.0])),
     "Gamma": lambda t: scg.Gamma(np.exp(t) + np.zeros(2), 1.0),
+    "Matching": lambda t: scg.Matching(t * np.eye(2)),
 }
 
 

@@ -226,7 +226,56 @@ def normals_on_plate() -> Row:
     return Row("normals_on_plate", build, params, model, data={"x": x})
 
 
+def structured() -> Row:
+    """A matching of two rows above a subset of two among three items."""
+    params = arrays(X=[[0.5, -0.8], [0.2, 0.4]], w=[0.9, -1.1, 0.3], k=0.6)
+
+    def loss(k, x, s):
+        return bent(k, x[0, 0] + 0.4 * s[1], s[0]) + (s[2] - 0.3 * x[0, 1]) ** 3
+
+    def build():
+        g, t = graph_with("structured", params)
+        x = g.sample("x", scg.Matching(t["X"]))
+        s = g.sample("s", scg.Subset(t["w"] * (1.3 * x[0, 0] - 0.5), 2))
+        g.cost("loss", loss(t["k"], x, s))
+        g.cost("first", curve(t["k"], x[0, 0]))
+        return g
+
+    def gibbs(energy, atoms):
+        def probability(t, v, atom):
+            weights = [np.exp(energy(t, v, other)) for other in atoms]
+            return np.exp(energy(t, v, atom)) / sum(weights)
+
+        return probability
+
+    matchings = [np.eye(2), np.eye(2)[::-1]]
+    subsets = [np.array(s, float) for s in ((1, 1, 0), (1, 0, 1), (0, 1, 1))]
+    model = Model(
+        [
+            Conditional("x", matchings, gibbs(lambda t, v, x: np.sum(t["X"] * x), matchings)),
+            Conditional(
+                "s",
+                subsets,
+                gibbs(lambda t, v, s: np.sum(t["w"] * (1.3 * v["x"][0, 0] - 0.5) * s), subsets),
+            ),
+        ],
+        [
+            Cost(lambda t, v: loss(t["k"], v["x"], v["s"]), {"x", "s"}),
+            Cost(lambda t, v: curve(t["k"], v["x"][0, 0]), {"x"}),
+        ],
+    )
+    return Row("structured", build, params, model)
+
+
 FAMILIES = [
     make()
-    for make in (masked, empty_event, matrix_event, counts, gamma_then_classes, normals_on_plate)
+    for make in (
+        masked,
+        empty_event,
+        matrix_event,
+        counts,
+        gamma_then_classes,
+        normals_on_plate,
+        structured,
+    )
 ]

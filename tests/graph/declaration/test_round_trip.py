@@ -31,6 +31,7 @@ LAWS = {
     ),
     "Subset": lambda t: scg.Subset(t * np.arange(3.0), 2),
     "PlackettLuce": lambda t: scg.PlackettLuce(t * np.arange(3.0), 2),
+    "Matching": lambda t: scg.Matching(t * np.eye(2)),
     "MarkovChain": lambda t: scg.MarkovChain(3, t * np.arange(2.0), t * np.eye(2)),
     "LinearChain": lambda t: scg.LinearChain(t * np.tri(3, 2), np.eye(2)),
     "HiddenMarkov": lambda t: scg.HiddenMarkov(
