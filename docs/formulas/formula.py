@@ -161,14 +161,9 @@ class Prefix(Node):
         return (r"\log " if self.sign == "log" else "-") + self.of.tex()
 
 
-def _along_events(a: Any, b: Any) -> Any:
-    """Sum of a product over the event axes of the first factor."""
-    return np.dot(b, a) if np.ndim(a) < 2 else np.tensordot(b, a, np.ndim(a))
-
-
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add, "−": np.subtract, "·": np.multiply, "/": np.divide, "^": np.power,
-    "ᵀ": _along_events, "<": np.less, ">": np.greater, "=": np.equal,
+    "ᵀ": lambda a, b: np.dot(b, a), "<": np.less, ">": np.greater, "=": np.equal,
     NOT_EQUAL: np.not_equal,
 }  # fmt: skip
 
