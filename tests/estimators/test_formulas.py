@@ -306,16 +306,16 @@ def matched(noise, _):
         for _ in range(3):
             z = z - np.log(np.sum(np.exp(z), axis=-1, keepdims=True))
             z = z - np.log(np.sum(np.exp(z), axis=-2, keepdims=True))
-        return np.exp(z)
+        return np.exp(z).ravel()
+
+    def cost(y):
+        return match_cost(np.reshape(y, (2, 2)))
+
+    def scores(theta):
+        return np.reshape(theta, (2, 2))
 
     epsilon = -np.log(-np.log(noise["x/g"]))
-    return {
-        "f": match_cost,
-        "θ": SCORES,
-        "X": lambda theta: np.reshape(theta, (2, 2)),
-        "ε": epsilon,
-        "S": alternate,
-    }, {}
+    return {"f": cost, "θ": SCORES, "X": scores, "ε": epsilon, "S": alternate}, {}
 
 
 def relax(noise, state):
