@@ -32,6 +32,12 @@ def _of_family(holds: Callable[[Any], bool], lacking: str) -> Rule:
     return rule
 
 
+def _reparameterized(node: StochasticNode, view: Assignment) -> str | None:
+    family = node.attrs["family"]
+    why = f": {family.stopped}" if family.stopped else ""
+    return None if family.reparameterized else f"{family_of(node)} has no reparameterization{why}"
+
+
 def _supporting(method: str, lacking: str) -> Rule:
     return _of_family(lambda family: family.supports(method), lacking)
 
@@ -243,9 +249,7 @@ def _enumerable(node: StochasticNode, view: Assignment) -> str | None:
 
 
 REQUIREMENTS: dict[str, Rule] = {
-    "reparameterized distribution": _of_family(
-        lambda family: family.reparameterized, "has no reparameterization"
-    ),
+    "reparameterized distribution": _reparameterized,
     "acceptance": _supporting("accepted", "has no rejection sampler with a smooth proposal"),
     "standardization": _supporting("standardized", "has no standardization"),
     "continuous paths": _continuous_paths,

@@ -80,6 +80,8 @@ class Distribution:
 
     kind = "float"
     reparameterized = False
+    #: Why a mixture of families is not reparameterized.
+    stopped = ""
     extends_to_mean = False
     whole = False
     constraints: Mapping[str, Constraint]
@@ -212,6 +214,8 @@ class Distribution:
 
     #: The inverse of the distribution function, elementwise.
     quantile = unsupported("quantile function", "vectors are not ordered; see `coupling`")
+    #: ``cdf(x)``, elementwise and on the support, for paths through mixtures.
+    cdf = unsupported("distribution function", "none is implemented")
     mean = unsupported("mean")
     variance = unsupported("variance")
     mode = unsupported("mode")

@@ -11,7 +11,17 @@ from scg.distributions.base import Distribution, closed_form
 from scg.distributions.protocols import Noise
 from scg.distributions.shape_parts import weibull_parts
 from scg.ops.elementary import open_exp, open_positive
-from scg.ops.elementwise import exp, greater, greater_equal, log, log1p, maximum, square, where
+from scg.ops.elementwise import (
+    exp,
+    expm1,
+    greater,
+    greater_equal,
+    log,
+    log1p,
+    maximum,
+    square,
+    where,
+)
 from scg.ops.proportions import absorb, log_ratio
 from scg.ops.special import gammaln
 from scg.ops.within import within
@@ -49,6 +59,8 @@ class Exponential(Distribution):
         (self.rate,) = self.parameters.values()
 
     quantile = closed_form("−log(1 − u) / λ", lambda d, u: open_positive(-log1p(-u) / d.rate))
+
+    cdf = closed_form("1 − exp(−λ x)", lambda d, x: -expm1(-(d.rate * x)))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In λ: the sample against the sum of two (Mohamed et al. 2020, table 1)."""

@@ -14,7 +14,14 @@ from scg.distributions.standardized import accepted_log_gamma, standardized_log_
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import greater, log, maximum, square, where
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
-from scg.ops.special import HALF_LOG_2PI, digamma, log_gammainccinv, log_gammaincinv, stirling
+from scg.ops.special import (
+    HALF_LOG_2PI,
+    digamma,
+    gammainc,
+    log_gammainccinv,
+    log_gammaincinv,
+    stirling,
+)
 
 
 class Gamma(Distribution):
@@ -56,6 +63,8 @@ class Gamma(Distribution):
     def quantile(self, u: Any) -> Any:
         """P⁻¹(α, u) / β, by its logarithm, which does not underflow for small α."""
         return open_exp(log_gammaincinv(self.concentration, u) - log(self.rate))
+
+    cdf = closed_form("P(α, β x)", lambda d, x: gammainc(d.concentration, d.rate * x))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In α by inversion; in β: the sample against one of shape α + 1 (Mohamed et al. 2020)."""

@@ -43,6 +43,7 @@ class Gumbel(LocationScale):
     standard_entropy = 1.0 + np.euler_gamma
     weak_parameters = ("loc",)
 
+    cdf = closed_form("exp(−exp(−z))", lambda d, x: exp(-exp(-d.standardize(x))))
     standard_quantile = closed_form("−log(−log u)", lambda d, u: -log(-log(u)))
     standard_log_density = closed_form("−z − exp(−z)", lambda d, z: -z - exp(-z))
 

@@ -43,6 +43,12 @@ class Laplace(Symmetric):
         tail = log(2.0 * where(lower, u, 1.0 - u))
         return where(lower, tail, -tail)
 
+    def cdf(self, x: Any) -> Any:
+        """exp(z) / 2 below the median, and 1 less its mirror image above."""
+        z = self.standardize(x)
+        half, lower = 0.5 * exp(-absolute(z)), less(z, 0.0)
+        return where(lower, half, 1.0 - half)
+
     standard_log_density = closed_form("−|z| − log 2", lambda d, z: -absolute(z) - math.log(2.0))
 
     def outward(self, z: Any, log_v: Any) -> Any:

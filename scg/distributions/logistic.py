@@ -52,6 +52,7 @@ class Logistic(Symmetric):
     standard_variance = math.pi**2 / 3.0
     standard_entropy = 2.0
 
+    cdf = closed_form("1 / (1 + exp(−z))", lambda d, x: sigmoid(d.standardize(x)))
     standard_quantile = closed_form("log u − log(1 − u)", lambda d, u: log(u) - log1p(-u))
 
     def standard_log_density(self, z: Any) -> Any:

@@ -13,6 +13,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import ENTROPY, FAR, Distribution, Joint, one_of, unsupported
 from scg.distributions.categorical import Categorical
 from scg.distributions.independent import Independent
+from scg.distributions.mixture_path import closed, opened
 from scg.distributions.protocols import Noise
 from scg.distributions.values import check_mask, on_support
 from scg.errors import DeclarationError, UnsupportedError
@@ -54,8 +55,8 @@ class Mixture(Joint):
     """Mixture of K distributions, one of which is chosen for the whole event.
 
     Elements that choose independently are a scalar mixture on a plate. The choice is summed out of
-    `log_prob`; declare a :class:`Categorical` node to keep it. Samples jump between components and
-    have no pathwise derivative.
+    `log_prob`; declare a :class:`Categorical` node to keep it. Samples have implicit derivatives in
+    weights and components, by conditional CDFs, where components have these and one support.
 
     Parameters
     ----------
@@ -75,8 +76,7 @@ class Mixture(Joint):
     -----
     p(x) = Σ_k w_k p_k(x). Where one component has a point mass (a spike), densities of the others
     (the slab) count as zero. A mean or variance exists if all components have one; values can be
-    enumerated if the components are of one enumerable family. Each tuple of families has its own
-    subclass.
+    enumerated if the components are of one enumerable family.
 
     Examples
     --------
@@ -153,8 +153,9 @@ class Mixture(Joint):
     def sample(self, noise: Noise) -> Any:
         """Sample of the chosen component; all components are sampled on separate noise."""
         index = self.choice.sample(Tagged(noise, "choice/"))
-        draws = [law.sample(Tagged(noise, f"{k}/")) for k, law in enumerate(self.components)]
-        return _chosen(index, draws)
+        parts = enumerate(self.components)
+        x = _chosen(index, [law.sample(Tagged(noise, f"{k}/")) for k, law in parts])
+        return opened(self.components, self.choice.log_probs, x) if self.reparameterized else x
 
     @property
     def uniforms(self) -> tuple[int, ...]:
@@ -287,6 +288,8 @@ def _of(families: tuple[type[Distribution], ...]) -> type[Mixture]:
         "extends_to_mean": all(family.extends_to_mean for family in families),
         "kind": families[0].kind if families else "float",
     }
+    members["stopped"] = closed(families)
+    members["reparameterized"] = not members["stopped"]
     for name in ("mean", "variance", "cardinality", "enumerate_support"):
         lacking = next((family for family in families if not family.supports(name)), None)
         if lacking is not None:

@@ -11,7 +11,7 @@ from scg.distributions.location_scale import Symmetric
 from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp, open_positive
 from scg.ops.elementwise import exp, expm1, log, sqrt, square
-from scg.ops.special import HALF_LOG_2PI, erfinv, ndtri
+from scg.ops.special import HALF_LOG_2PI, erf, erfinv, ndtr, ndtri
 
 
 class Normal(Symmetric):
@@ -44,6 +44,7 @@ class Normal(Symmetric):
         return self.loc + self.scale * noise.normal(self.shape)
 
     standard_quantile = closed_form("Φ⁻¹(u)", lambda d, u: ndtri(u))
+    cdf = closed_form("Φ((x − μ) / σ)", lambda d, x: ndtr(d.standardize(x)))
 
     def standard_log_density(self, z: Any) -> Any:
         """−z² / 2 − ½ log 2π."""
@@ -104,6 +105,7 @@ class LogNormal(Distribution):
         return open_exp(self.logarithm.sample(noise))
 
     quantile = closed_form("exp(μ + σ Φ⁻¹(u))", lambda d, u: open_exp(d.loc + d.scale * ndtri(u)))
+    cdf = closed_form("That of log x", lambda d, x: d.logarithm.cdf(log(x)))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """Weak derivatives of log x."""
@@ -167,6 +169,8 @@ class HalfNormal(Distribution):
     def quantile(self, u: Any) -> Any:
         """σ √2 erf⁻¹(u)."""
         return open_positive(self.scale * (math.sqrt(2.0) * erfinv(u)))
+
+    cdf = closed_form("erf(x / σ√2)", lambda d, x: erf(x / (d.scale * math.sqrt(2.0))))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In σ: a Maxwell deviate against the sample, as for a normal distribution."""

@@ -16,14 +16,14 @@ class Reparameterization(Estimator):
 
     References
     ----------
-    Kingma and Welling (2014); Figurnov et al. (2018) where T is implicit.
+    Kingma and Welling (2014); where T is implicit, Figurnov et al. (2018) and Graves (2016).
     """
 
     orders = ANY_ORDER
     requires = ("reparameterized distribution", "continuous paths")
     credit = "pathwise"
     formula = "f′(x)ᵀ ∇θ T(θ, ε), x = T(θ, ε)"
-    cites = ("kingma2014", "figurnov2018")
+    cites = ("kingma2014", "figurnov2018", "graves2016")
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw an open path."""

@@ -1,0 +1,63 @@
+"""The path of a mixture's samples: their implicit derivatives, by conditional CDFs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from scg.distributions.base import Distribution
+from scg.distributions.constraints import Constraint
+from scg.ops.elementwise import exp
+from scg.ops.gradient import graft, stop
+from scg.ops.reductions import log_softmax
+from scg.ops.shape import concatenate, getitem, ravel, reshape
+
+_STEPS = 2  # of Newton's method, from the sample: derivatives are right up to order three
+
+
+def opened(laws: Sequence[Distribution], log_weights: Any, x: Any) -> Any:
+    """The sample `x` with its derivatives in the weights and in the components' parameters.
+
+    Coordinate after coordinate, x_d keeps F_d(x_d | x_1 ... x_d−1) = Σ_k w_k F_kd(x_d), with w_k
+    the weight of component k given the coordinates before: Graves (2016), section 3.
+    """
+    shape, flat, found = laws[0].shape, ravel(x), []
+    for d in range(math.prod(shape)):
+        parts = [_coordinate(law, d) for law in laws]
+        weights, start = exp(log_softmax(log_weights)), stop(getitem(flat, d))
+        level, y = stop(_sum(weights, [law.cdf(start) for law in parts])), start
+        for _ in range(_STEPS):
+            density = _sum(weights, [exp(law.log_prob_elementwise(y)) for law in parts])
+            y = y - (_sum(weights, [law.cdf(y) for law in parts]) - level) / density
+        y = graft(start, y)
+        log_weights = log_weights + _joined([law.log_prob_elementwise(y) for law in parts])
+        found.append(y)
+    return reshape(_joined(found), shape=shape)
+
+
+def _coordinate(law: Distribution, d: int) -> Any:
+    values = (getitem(ravel(law.full(value)), d) for value in law.parameters.values())
+    return type(law).rebuild(tuple(values), law.static)
+
+
+def _sum(weights: Any, values: list[Any]) -> Any:
+    total = getitem(weights, 0) * values[0]
+    for k, value in enumerate(values[1:], 1):
+        total = total + getitem(weights, k) * value
+    return total
+
+
+def _joined(values: list[Any]) -> Any:
+    return concatenate(*(reshape(value, shape=(1,)) for value in values), axis=-1)
+
+
+def closed(families: Sequence[type[Distribution]]) -> str:
+    """Why samples of a mixture of families have no path; empty if they have one."""
+    for family in families:
+        if not family.supports("cdf"):
+            return f"its component {family.__name__} has {family.lacks('cdf')}"
+    supports = [family.support for family in families]
+    if all(isinstance(s, Constraint) and s.same(supports[0]) for s in supports):
+        return ""
+    return "its components have different supports, between which samples jump"

@@ -1,0 +1,168 @@
+"""Pathwise gradients through mixtures: in weights, locations and scales, also of vectors."""
+
+import numpy as np
+import pytest
+import scipy.special as sp
+
+import scg
+
+WEIGHTS, LOC, LOG_SCALE = np.array([0.3, -0.5]), np.array([-1.0, 1.4]), np.array([0.1, -0.6])
+
+
+def normals(dims=1, family=scg.Normal):
+    g = scg.Graph("mixture")
+    w = g.parameter("w", WEIGHTS)
+    m = g.parameter("m", np.stack([LOC + 0.5 * d for d in range(dims)], axis=-1))
+    s = np.exp(g.parameter("s", np.stack([LOG_SCALE - 0.3 * d for d in range(dims)], axis=-1)))
+    parts = [family(m[k] if dims > 1 else m[k, 0], s[k] if dims > 1 else s[k, 0]) for k in (0, 1)]
+    return g, g.sample("x", scg.Mixture(parts, logits=w))
+
+
+def closed(w, m, s, powers):
+    """E Π x_d^k_d for normals, with powers up to 3."""
+    p = np.exp(w) / np.exp(w).sum()
+    s = np.exp(s)
+    each = [np.ones_like(m), m, m**2 + s**2, m**3 + 3 * m * s**2]
+    return p @ np.prod([each[k][:, d] for d, k in enumerate(powers)], axis=0)
+
+
+def slopes(function, params, h=1e-5):
+    found = {}
+    for name, value in params.items():
+        found[name] = np.zeros(value.shape)
+        for i in np.ndindex(value.shape):
+            up, down = (value.copy() for _ in range(2))
+            up[i] += h
+            down[i] -= h
+            args = [{**params, name: v} for v in (up, down)]
+            found[name][i] = (function(**args[0]) - function(**args[1])) / (2 * h)
+    return found
+
+
+NODES, SHARES = np.polynomial.legendre.leggauss(300)
+T = (NODES + 1) / 2
+GRID = T**4 * (35 - 84 * T + 70 * T**2 - 20 * T**3)  # uniforms, more of them near 0 and 1
+GRID = np.clip(GRID, 1e-15, 1 - 1e-15)
+SHARES = SHARES * 70 * (T * (1 - T)) ** 3
+
+
+def expected(step, params, *keys):
+    """Mean and mean square of outputs, over the component and its one noise by quadrature."""
+    w = np.exp(params["w"]) / np.exp(params["w"]).sum()
+    leaves, total = step.noise(seed=0), {key: [0.0, 0.0] for key in keys}
+    for k in range(2):
+        noise = {name: np.full((len(GRID), *v.shape[1:]), 0.5) for name, v in leaves.items()}
+        noise["x/choice/u"][:] = (0.0 if k == 0 else w[0]) + 0.5 * w[k]
+        (own,) = (name for name in leaves if name.startswith(f"x/{k}/"))
+        grid = sp.ndtri(GRID) if own.endswith("n") else GRID
+        noise[own][:] = grid.reshape(-1, *(1 for _ in leaves[own].shape[1:]))
+        values, sizes, _ = step.checked(params, None, None)
+        out = step.outcomes(values, noise, sizes, len(GRID))
+        for key in keys:
+            for power in (1, 2):
+                total[key][power - 1] += w[k] * np.tensordot(SHARES, out[key] ** power, 1)
+    return total
+
+
+def grads(graph, estimator):
+    params = graph.init(seed=0)
+    keys = [("grads", name) for name in params]
+    found = expected(scg.compile(graph, estimator, backend="numpy"), params, *keys)
+    return {key[1]: value for key, value in found.items()}
+
+
+def test_one_dimension_is_exact_and_better_than_the_score():
+    g, x = normals()
+    g.cost("loss", x**3 - 0.5 * x)
+    truth = slopes(
+        lambda w, m, s: closed(w, m, s, [3]) - 0.5 * closed(w, m, s, [1]), g.init(seed=0)
+    )
+    path, score = (grads(g, e) for e in (scg.Reparameterization(), scg.ScoreFunction()))
+    for name, value in truth.items():
+        np.testing.assert_allclose(path[name][0], value, atol=1e-7)
+        assert np.sum(path[name][1]) < np.sum(score[name][1])
+    assert "Reparameterization" in str(scg.compile(g).plan)  # of its own accord
+
+
+def smooth(x):
+    return np.tanh(0.5 * x) + 0.3 / (1.0 + x**2)
+
+
+@pytest.mark.parametrize("family", [scg.Laplace, scg.Logistic, scg.Gumbel, scg.LogNormal])
+def test_other_families(family):
+    g, x = normals(family=family)
+    g.cost("loss", smooth(x))
+
+    def mean(w, m, s):
+        each = [SHARES @ smooth(family(m[k, 0], np.exp(s[k, 0])).quantile(GRID)) for k in (0, 1)]
+        return np.exp(w) / np.exp(w).sum() @ each
+
+    path = grads(g, scg.Reparameterization())
+    for name, value in slopes(mean, g.init(seed=0)).items():
+        np.testing.assert_allclose(path[name][0], value, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["gamma", "exponential", "half-normal"])
+def test_positive_families_agree_with_the_score(family):
+    make = {
+        "gamma": lambda t: scg.Gamma(np.exp(t), 1.3),
+        "exponential": lambda t: scg.Exponential(np.exp(t)),
+        "half-normal": lambda t: scg.HalfNormal(np.exp(t)),
+    }[family]
+    g = scg.Graph(family)
+    w, t = g.parameter("w", WEIGHTS), g.parameter("t", [0.6, -0.4])
+    x = g.sample("x", scg.Mixture([make(t[0]), make(t[1])], logits=w))
+    g.cost("loss", np.tanh(x) + 0.2 * x)
+    path, score = (grads(g, e) for e in (scg.Reparameterization(), scg.ScoreFunction()))
+    for name, value in score.items():
+        np.testing.assert_allclose(path[name][0], value[0], atol=1e-4)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_two_dimensions(backend, seed):
+    """Twenty z-tests at 1e-9 each, of a bias of a fifth of the largest derivative."""
+    g, x = normals(dims=2)
+    g.cost("loss", x[0] ** 2 * x[1] - x[1] ** 2)
+    params = g.init(seed=0)
+    truth = slopes(lambda w, m, s: closed(w, m, s, [2, 1]) - closed(w, m, s, [0, 2]), params)
+    step = scg.compile(g, scg.Reparameterization(), backend=backend)
+    out = step(params, seed=(seed, 8), runs=8000)
+    largest = max(np.max(np.abs(v)) for v in truth.values())
+    for name, value in truth.items():
+        error = 6.2 * out.stderr[name]
+        assert np.all(np.abs(out.grads[name] - value) < error), name
+        assert np.all(error < 0.2 * largest)
+
+
+def test_second_order():
+    g, x = normals()
+    g.cost("loss", x**2)
+    params = g.init(seed=0)
+    step = scg.compile(g, scg.Reparameterization(), order=2, backend="numpy")
+    rows = expected(step, params, ("hessian", "m"), ("hessian", "w"))
+    # the parameters are stacked in the order of their declaration: w, m, s
+    p = np.exp(WEIGHTS) / np.exp(WEIGHTS).sum()
+    in_m = rows["hessian", "m"][0][..., 0]
+    np.testing.assert_allclose(in_m[2:4], np.diag(2 * p), atol=1e-6)
+    second = LOC**2 + np.exp(2 * LOG_SCALE)
+    gap = second - p @ second
+    truth = np.diag(p * gap) - np.outer(p * gap, p) - np.outer(p, p * gap)
+    np.testing.assert_allclose(rows["hessian", "w"][0][:2], truth, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ([scg.Poisson(2.0), scg.Poisson(1.0)], "component Poisson has none is implemented"),
+        ([scg.Normal(), scg.Delta(0.0)], "its component Delta"),
+        ([scg.Normal(), scg.Exponential(1.0)], "different supports, between which samples jump"),
+        ([scg.Uniform(0.0, 1.0), scg.Uniform(2.0, 3.0)], "its component Uniform"),
+    ],
+)
+def test_what_has_no_path_says_why(parts, why):
+    g = scg.Graph("closed")
+    x = g.sample("x", scg.Mixture(parts, logits=g.parameter("w", [0.0, 0.3])))
+    g.cost("loss", 1.0 * x)
+    with pytest.raises(scg.EstimatorError, match=f"Mixture has no reparameterization: .*{why}"):
+        scg.compile(g, scg.Reparameterization())
