@@ -14,6 +14,7 @@ from typing import NamedTuple
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import gradients
 from scg.compiler.plan import Plan
+from scg.compiler.simplify import simplify
 from scg.compiler.surrogate import Surrogate
 from scg.ir.expr import Expr
 from scg.ir.op import intern
@@ -40,8 +41,9 @@ def entries(surrogate: Surrogate) -> tuple[dict[Part, dict[str, Expr]], Surrogat
     summands = [(name, False, cost) for name, cost in marked.costs.items()]
     summands += [(node.name or "", True, value) for node, value in marked.added]
     found: dict[Part, dict[str, Expr]] = {}
+    known: dict[Expr, Expr] = {}
     for name, term, value in summands:
-        slopes = gradients(value, list(marks.values()))
+        slopes = simplify(gradients(value, list(marks.values())), known)
         for (node, parameter), slope in zip(marks, slopes, strict=True):
             if not is_constant(slope, 0):
                 part = found.setdefault(Part(name, term, node), {})

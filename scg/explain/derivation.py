@@ -114,15 +114,15 @@ class Derivation:
 
     # --- the objective ----------------------------------------------------------------------------
     def _objective(self, nodes: list[StochasticNode]) -> DerivationLine:
-        costs = added(cost.name for cost in self.influence.costs)
+        names = [cost.name for cost in self.influence.costs]
         outer = "".join(self._over(node) for node in nodes)
         factors = " ".join(
             "".join(f"Π_{{{quoted(plate.name)}}} " for plate in node.plates) + self.p(node)
             for node in nodes
         )
-        formula = f"J(θ) = E[{costs}]"
+        formula = f"J(θ) = E[{added(names)}]"
         if nodes:
-            formula += f" = {outer}{factors} {'… ' if self.left_out else ''}({costs})"
+            formula += f" = {outer}{factors} {'… ' if self.left_out else ''}{bracketed(names)}"
         words = ["the objective: the mean of the costs over all samples"]
         for name, node in islice(self.influence.costs, LONGEST):
             for plate in node.plates:
@@ -174,8 +174,8 @@ class Derivation:
         reaches = self.influence.downstream[node]
         reached = self.influence.costs.union(reach.members for reach in reaches)
         if missing := (self.influence.costs.every - reached).names:
-            costs = added(missing)
-            formula = f"∂({costs})/∂{x} = 0" if pathwise else f"E[({costs}) {score}] = 0"
+            costs = bracketed(missing)
+            formula = f"∂{costs}/∂{x} = 0" if pathwise else f"E[{costs} {score}] = 0"
             yield DerivationLine(
                 "drop", formula, f"no path {x} → {listed(missing)}", (name,), few(missing)
             )
@@ -185,7 +185,7 @@ class Derivation:
         for credit in () if pathwise else about.credited:
             costs = few(credit.costs)
             if credit.kept:
-                formula = f"E[({added(credit.costs)})_i ({score})_j] = 0, i ≠ j"
+                formula = f"E[{bracketed(credit.costs)}_i ({score})_j] = 0, i ≠ j"
                 words = f"an element of {listed(credit.kept)} is credited with its own costs alone"
                 yield DerivationLine("drop", formula, words, (name,), costs)
             for plate, sign in credit.onward.items():

@@ -188,7 +188,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
     where t(n), of value 0, is the term that the estimator of node n adds
     <BLANKLINE>
     derivation
-      1  J(θ) = E[loss] = Σ_{b} p(b; θ) (loss)
+      1  J(θ) = E[loss] = Σ_{b} p(b; θ) loss
              the objective: the mean of the costs over all samples
       2  ∇θ Σ_{b} p(b; θ) f(b) = Σ_{b} f(b) ∇θ p(b; θ) = E[f(b) ∇θ log p(b; θ)]
              the derivative passes a finite sum; ∇p = p ∇ log p; f = loss along b → loss

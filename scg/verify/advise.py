@@ -97,29 +97,25 @@ def advise(
         options = {"backend": "numpy"} | options
     pilot = _Pilot(graph, params, data, price, runs, seed, options)
     tried = list(candidates) if candidates is not None else list(_defaults(allow_biased))
-    start = pilot.compiled(None)
-    plan = {node.name or "": own for node, own in start.plan.estimators.items()}
-    pilot.compare_with(start)
+    plan = {node.name or "": own for node, own in pilot.reference.step.plan.estimators.items()}
     ranking: dict[str, tuple[Candidate, ...]] = {}
     refused: dict[str, dict[str, str]] = {}
     for _ in range(_ROUNDS if len(plan) > 1 else 1):
         before = dict(plan)
         for node in plan:
-            steps, refused[node] = {}, {}
+            samples, refused[node] = {}, {}
             for estimator in tried:
                 try:
                     if not (allow_biased or estimator.unbiased):
                         raise EstimatorError("it is biased; allow_biased=True tries it")
-                    step = pilot.compiled({**plan, node: estimator})
-                    if candidates is None and node in step.surrogate.memory:
-                        raise EstimatorError("it keeps state or parameters that need training")
-                    steps[estimator] = step
+                    trained = candidates is not None
+                    samples[estimator] = pilot.sample({**plan, node: estimator}, node, trained)
                 except EstimatorError as error:
                     refused[node][repr(estimator)] = str(error)
-            if not steps:
+            if not samples:
                 reasons = "; ".join(dict.fromkeys(refused[node].values()))
                 raise CallError(f"advise: no candidate fits node {node!r}: {reasons}")
-            ranking[node] = pilot.ranked(steps)
+            ranking[node] = pilot.ranked(samples)
             plan[node] = ranking[node][0].estimator
         if plan == before:
             break
@@ -144,29 +140,46 @@ class _Pilot:
         order = topological(graph.costs.values())
         own = any(expr.op.name.startswith("op:") for expr in order)
         self.priced = "evaluations" if price == "work" and own else price
+        self._known: dict[tuple[Estimator, ...], Sample | EstimatorError] = {}
+        self.reference = self._sample(self._compiled(None))  # unbiased
 
-    def compiled(self, estimators: Any) -> Step:
+    def sample(self, plan: Mapping[str, Estimator], new: str, trained: bool) -> Sample:
+        """The runs of a plan, which are drawn once, or the error that it does not fit.
+
+        The estimator at the node `new` needs no training, unless it is `trained` already.
+        """
+        key = tuple(plan.values())
+        if key not in self._known:
+            try:
+                step = self._compiled(plan)
+                if not trained and new in step.surrogate.memory:
+                    raise EstimatorError("it keeps state or parameters that need training")
+                self._known[key] = self._sample(step)
+            except EstimatorError as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, EstimatorError):
+            raise found
+        return found
+
+    def _compiled(self, estimators: Any) -> Step:
         """A step, without warnings."""
         with warnings.catch_warnings():
             for kind in (BiasWarning, PathsWarning, StopWarning):
                 warnings.simplefilter("ignore", kind)
             return compile(self.graph, estimators, **self.options)
 
-    def compare_with(self, step: Step) -> None:
-        """Measure the bias of others against an unbiased step."""
-        self.reference = self._sample(step)
-
-    def ranked(self, steps: Mapping[Estimator, Step]) -> tuple[Candidate, ...]:
+    def ranked(self, samples: Mapping[Estimator, Sample]) -> tuple[Candidate, ...]:
         """The candidates, best first.
 
         Of those without variance the first in their order is the best, unless its price is more
         than twice the lowest one.
         """
-        samples = [self._sample(step) for step in steps.values()]
-        times = seconds(samples) if self.priced == "time" else [math.nan] * len(samples)
+        timed = self.priced == "time"
+        times = seconds(list(samples.values())) if timed else [math.nan] * len(samples)
         found = []
-        for (estimator, step), sample, time in zip(steps.items(), samples, times, strict=True):
-            about = step.explain()
+        for (estimator, sample), time in zip(samples.items(), times, strict=True):
+            about = sample.step.explain()
             price = {"work": about.work, "evaluations": about.evaluations, "time": time}
             error = self._error(sample) if math.isfinite(sample.variance) else math.inf
             found.append(Candidate(estimator, error, price[self.priced], about.evaluations))

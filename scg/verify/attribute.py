@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -84,7 +85,7 @@ def attribute(
     except EnumerationError as error:
         if runs < 2:
             raise CallError(f"attribute: sampling needs at least two runs, got {runs}") from None
-        return _sampled(step, values, sizes, seed, runs, str(error).partition(":")[0])
+        return _sampled(step, values, sizes, seed, runs, re.split(r"[:.] ", str(error))[0])
 
 
 def _sampled(

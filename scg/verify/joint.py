@@ -142,6 +142,9 @@ def _product(parts: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
 def attributed(step: Runner, values: Mapping[str, Any], sizes: Sizes, limit: int) -> Attribution:
     """The variance of a step's gradient by node and term, by enumeration and quadrature."""
     parts = Parts(step)
+    if not parts.parts:  # no parameter has a gradient
+        none = np.zeros((len(parts.nodes), 0))
+        return Attribution(parts.nodes, (), none, np.zeros(np.add(none.shape, 1)), step.plan)
     walk = _Nested(parts, values, sizes, limit)
     row = converged(walk).value
     start = _product(walk.columns(row))

@@ -13,6 +13,8 @@ from scg.explain.derivation import MOST, Derivation
 from scg.explain.formulas import renamed, replacements
 from scg.explain.notation import plain
 from scg.run.finish import finish
+from tests.laws.choices import compiled
+from tests.laws.graphs import EVERY, MIXED, PATHWISE
 
 X = np.array([0.4, -1.0, 0.7])
 W, S = np.array([0.3, -0.6]), 0.8
@@ -166,6 +168,33 @@ def test_formulas_of_summands_say_what_they_are():
     assert "every path b → apart leads through stop_gradient: no credit" in drops
     assert "no path k → own, mix, apart" in drops and "no path z → apart" in drops
     assert any(text.startswith("'logsumexp' mixes the elements of batch") for text in drops)
+
+
+@pytest.mark.filterwarnings("ignore::scg.StopWarning", "ignore::scg.BiasWarning")
+@pytest.mark.parametrize("choice", ["score", "path", "enumeration", "muprop", "disarm"])
+def test_each_part_of_the_gradient_is_in_a_summand_and_each_summand_has_parts(choice):
+    """On graphs of the laws: what is credited, differentiated and dropped is so."""
+    checked = 0
+    for row in [*EVERY[::6], PATHWISE, *MIXED]:
+        try:
+            step = compiled(row, choice)
+        except scg.EstimatorError:
+            continue
+        influence, estimators = step.plan.influence, step.plan.estimators
+        credited = {n.name: [c.name for c in influence.credited(n)] for n in influence.nodes}
+        injected = {n.name for n in influence.nodes if estimators[n].credit == "along"}
+        told, free = set(), set()
+        for summand in step.explain().derivation.summands:
+            own = {(summand.node, cost) for cost in summand.costs}
+            own |= {(summand.node, cost) for n in summand.through for cost in credited[n]}
+            told |= own
+            if injected & {summand.node, *summand.through}:
+                free |= own  # the terms of these nodes have this credit
+        parts, _ = entries(step.surrogate)
+        real = {(part.node, part.summand) for part in parts if not part.term}
+        assert real <= told and told - real <= free, row.name
+        checked += 1
+    assert checked
 
 
 # --- names ----------------------------------------------------------------------------------------

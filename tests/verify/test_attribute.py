@@ -41,7 +41,7 @@ def by_conditioning(step, params):
     estimate = np.concatenate([v.reshape(m.outcomes, -1) for v in m.rows().estimate.values()], 1)
     found, columns = [float(np.sum(flat(m.mean) ** 2))], np.zeros((m.outcomes, 0))
     for node in step.plan.influence.nodes:
-        own = [x for name, x in branches.noise.items() if name.startswith(f"{node.name}/")]
+        own = [x for leaf, x in branches.noise.items() if leaf.rpartition("/")[0] == node.name]
         columns = np.concatenate([columns, *(x.reshape(m.outcomes, -1) for x in own)], 1)
         _, group = np.unique(columns, axis=0, return_inverse=True)
         weight = np.bincount(group.ravel(), branches.weight)
@@ -168,6 +168,29 @@ def test_the_picture_shows_the_shares(tmp_path):
     assert found.draw().source == step.draw(heat=found.heat).source != step.draw().source
     texts = re.findall(r">([\d.]+)</text>", (tmp_path / "heat.svg").read_text())
     assert texts == [f"{share:.3g}" for share in found.heat.values()]
+
+
+def test_without_parameters_there_is_nothing_to_attribute():
+    g = scg.Graph("no parameters")
+    g.cost("loss", g.sample("z", scg.Bernoulli(probs=0.3)))
+    found = scg.attribute(scg.compile(g, scg.ScoreFunction()), {})
+    assert (found.total, found.by_node, found.by_term) == (0.0, {"z": 0.0}, {})
+    assert "all terms" in str(found)
+
+
+def test_scopes_do_not_confuse_whose_noise_it_is():
+    g = scg.Graph("scopes")
+    w = g.parameter("w", 0.3)
+    with g.scope("m"):
+        inner = g.sample("z", scg.Bernoulli(logits=w))
+    m = g.sample("m", scg.Bernoulli(logits=inner * w))
+    g.cost("loss", (m - inner * 0.3) ** 2)
+    step = scg.compile(g, scg.ScoreFunction())
+    found = scg.attribute(step, {"w": 0.3})
+    np.testing.assert_allclose(
+        list(found.by_node.values()), by_conditioning(step, {"w": 0.3}), atol=1e-13
+    )
+    assert list(found.by_node) == ["m/z", "m"]
 
 
 def test_without_noise_nothing_varies():
