@@ -75,6 +75,7 @@ from scg.errors import (
     ScgError,
     StopWarning,
     UnsupportedError,
+    WorkerError,
 )
 from scg.estimators import (
     ARM,
@@ -132,6 +133,7 @@ from scg.verify.check import check
 from scg.verify.compare import compare
 from scg.verify.exact import exact
 from scg.verify.moments import moments
+from scg.verify.study import study
 from scg.verify.sweep import sweep
 
 # fmt: off
@@ -150,11 +152,11 @@ __all__ = [
     "Plate", "Poisson", "RaoGumbel", "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical",
     "Reparameterization", "ScgError", "ScoreFunction", "StochasticTriple", "StopWarning",
     "StraightThrough", "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Uniform",
-    "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "advise", "attribute", "baselines",
-    "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad",
-    "init", "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim", "ordered_vector",
-    "positive", "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex",
-    "stochastic_times_smooth", "sweep", "unit_interval",
+    "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "WorkerError", "advise", "attribute",
+    "baselines", "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate", "exact", "fit",
+    "grad", "init", "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim",
+    "ordered_vector", "positive", "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex",
+    "stochastic_times_smooth", "study", "sweep", "unit_interval",
 ]
 # fmt: on
 __all__ += ops.__all__

@@ -37,6 +37,10 @@ class CheckpointError(ScgError, ValueError):
     """A checkpoint is missing, damaged, or belongs to another model or run."""
 
 
+class WorkerError(ScgError, RuntimeError):
+    """Workers are lost and cannot be replaced, or a chunk of their work failed."""
+
+
 class CompilerError(ScgError, AssertionError):
     """An invariant between two passes is broken: a bug in scg or in a user's own estimator."""
 

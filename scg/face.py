@@ -54,6 +54,9 @@ class Graph(CoreGraph):
         """
         return write(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Graph.from_json, (self.to_json(),)
+
     @classmethod
     @checked("scg.Graph.from_json(text)", DeclarationError)
     def from_json(
