@@ -9,7 +9,8 @@ costs up).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from scg.compiler.analyse import continuous_in
@@ -21,7 +22,7 @@ from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER
-from scg.ir.walk import named_below, topological
+from scg.ir.walk import topological
 from scg.ops.gradient import stop
 
 Kinds = frozenset[str]
@@ -40,12 +41,17 @@ def edges(
 
     They are those of ``g.to_networkx()``, but for one thing: if a cost or a deterministic node uses
     a sample's distribution (its log-density, entropy or a divergence), its edge comes from the
-    sample and is marked ``density``, not from the parents of the sample. `hidden` deterministic
-    nodes are contracted like unnamed ones.
+    sample and is marked ``density``, not from the parents of the sample. Edges of carries lead to
+    the next element of an ordered plate and are marked ``later``. `hidden` deterministic nodes are
+    contracted like unnamed ones.
     """
     origin = graph.origin  # of the declaration that is under way
     try:
-        return _Flow(graph, plan, hidden).edges()
+        flow = _Flow(graph, plan, hidden)
+        found = flow.edges()
+        for ends, link in flow.later():
+            found[ends] = found[ends] | link if ends in found else link
+        return found
     finally:
         graph.origin = origin
 
@@ -55,21 +61,6 @@ def kinds_of(estimator: Estimator) -> Kinds:
     own = {"derivative"} if estimator.opens else {estimator.credit}
     own |= {"score"} if estimator.credit == "both" else set()
     return frozenset({*own, *(_PASSES[r] for r in estimator.requires if r in _PASSES)})
-
-
-def recurrences(graph: CoreGraph) -> dict[tuple[str, str], Link]:
-    """The edges of carries: from a named node to those that its value reaches one element later."""
-    names = {node: name for name, (node, role) in graph.roles.items() if role != "cost"}
-    found: dict[tuple[str, str], Link] = {}
-    for scan in graph.scans.values():
-        later = Link(label=f"next {scan.plate.name}", later=True)
-        for leaf, new in scan.before.items():
-            known = {**names, leaf: ""}
-            heads = [n for n, (e, _) in graph.roles.items() if leaf in {*named_below(e, known)}]
-            tails = [new] if new in names else named_below(new, names)
-            kept = [names[e] for e in tails if e.op not in (PARAMETER, DATA)]
-            found |= {(tail, head): later for tail in kept for head in heads}
-    return found
 
 
 class _Path(NamedTuple):
@@ -85,13 +76,18 @@ class _Path(NamedTuple):
 class _Flow:
     def __init__(self, graph: CoreGraph, plan: Plan | None, hidden: Collection[str]):
         self.plan, self.names = plan, {}
+        self.roles = {name: role for name, (_, role) in graph.roles.items()}
         self.others = dict(graph.costs)  # costs, and names of nodes that have one already
         for name, (node, role) in graph.roles.items():
             if role == "deterministic" and name in hidden:
                 continue
             if role != "cost" and self.names.setdefault(node, name) != name:
                 self.others[name] = node
-        self.order = topological(node for node, _ in graph.roles.values())
+        self.scans = graph.scans.values()
+        #: What each carry leaf is one step later.
+        self.carries = {leaf: new for scan in self.scans for leaf, new in scan.before.items()}
+        nodes = [node for node, _ in graph.roles.values()]
+        self.order = topological([*nodes, *self.carries, *self.carries.values()])
         self.turn = {expr: i for i, expr in enumerate(self.order)}
         self.costs, self.cost_names = set(graph.costs.values()), set(graph.costs)
         self.learned = set(plan.influence.learned.values()) if plan else set()
@@ -122,6 +118,22 @@ class _Flow:
                 found |= self._named(node, name, wanted)
         return found
 
+    def later(self) -> Iterator[tuple[tuple[str, str], Link]]:
+        """The edges from named nodes to those that a carry takes their values to."""
+        for scan in self.scans:
+            for leaf, new in scan.before.items():
+                self.names[leaf] = ""  # while it is asked what the leaf leads to
+                heads = {head: link for (tail, head), link in self.edges().items() if tail == ""}
+                del self.names[leaf]
+                for head, link in heads.items():
+                    found = self._named(new, head, link.kinds)
+                    if new in self.names:
+                        found = {(self.names[new], head): Link(self.offered[new] & link.kinds)}
+                    for (tail, _), way in found.items():
+                        if self.roles[tail] not in ("parameter", "data"):
+                            text = f"next {scan.plate.name}"
+                            yield (tail, head), replace(way, label=text, later=True)
+
     # --- the two sweeps ---------------------------------------------------------------------------
     def _through(self, user: Expr, index: int, kinds: Kinds) -> Kinds:
         """The kinds among some that pass a node, from or to one of its arguments."""
@@ -142,31 +154,37 @@ class _Flow:
         return self.means[node]
 
     def _offered(self) -> dict[Expr, Kinds]:
-        found: dict[Expr, Kinds] = {}
-        for expr in self.order:
-            below = [found[arg] for arg in expr.args]
-            if expr.op in (PARAMETER, DATA):
-                learned = frozenset({"derivative"}) if expr in self.learned else _NONE
-                found[expr] = learned if self.plan else frozenset({"open"})
-            elif isinstance(expr, StochasticNode):
-                passed = (self._through(expr, k, kinds) for k, kinds in enumerate(below))
-                every = _NONE.union(*passed)
-                own = self.hands.get(expr, _NONE) if "derivative" in every else _NONE
-                found[expr] = own | (every - {"derivative"})
-                found[expr] |= _NONE if self.plan else {"open"}
-            else:
-                passed = (self._through(expr, k, kinds) for k, kinds in enumerate(below))
-                found[expr] = _NONE.union(*passed)
-        return found
+        carried: dict[Expr, Kinds] = dict.fromkeys(self.carries, _NONE)
+        while True:  # until carries bring nothing new
+            found: dict[Expr, Kinds] = {}
+            for expr in self.order:
+                passed = (self._through(expr, k, found[arg]) for k, arg in enumerate(expr.args))
+                every = carried.get(expr, _NONE).union(*passed)
+                if expr.op in (PARAMETER, DATA):
+                    learned = frozenset({"derivative"}) if expr in self.learned else _NONE
+                    every = learned if self.plan else frozenset({"open"})
+                elif isinstance(expr, StochasticNode):
+                    own = self.hands.get(expr, _NONE) if "derivative" in every else _NONE
+                    every = own | (every - {"derivative"})
+                    every |= _NONE if self.plan else {"open"}
+                found[expr] = every
+            if all(found[new] <= found[leaf] for leaf, new in self.carries.items()):
+                return found
+            carried = {leaf: found[new] for leaf, new in self.carries.items()}
 
     def _wanted(self) -> dict[Expr, Kinds]:
         everywhere = frozenset() if self.plan else frozenset({"open"})
-        found = {expr: _ALL if expr in self.costs else everywhere for expr in self.order}
-        for expr in reversed(self.order):
-            entering = self._entering(expr, found)
-            for k, arg in enumerate(expr.args):
-                found[arg] |= self._through(expr, k, entering)
-        return found
+        start = {expr: _ALL if expr in self.costs else everywhere for expr in self.order}
+        while True:  # until carries bring nothing new
+            found = dict(start)
+            for expr in reversed(self.order):
+                entering = self._entering(expr, found)
+                for k, arg in enumerate(expr.args):
+                    found[arg] |= self._through(expr, k, entering)
+            if all(found[leaf] <= found[new] for leaf, new in self.carries.items()):
+                return found
+            for leaf, new in self.carries.items():
+                start[new] |= found[leaf]
 
     def _entering(self, expr: Expr, wanted: Mapping[Expr, Kinds] | None = None) -> Kinds:
         """The kinds that reach the arguments of a node, if its op itself cuts nothing off."""

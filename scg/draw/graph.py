@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from scg.compiler.plan import Plan
 from scg.draw.boxes import Boxes
-from scg.draw.flow import edges, recurrences
+from scg.draw.flow import edges
 from scg.draw.fold import folded
 from scg.draw.options import Options
 from scg.draw.rows import rows
@@ -32,7 +32,6 @@ def graph_scene(graph: CoreGraph, plan: Plan | None, options: Options) -> Scene:
     options.check_names({name: role for name, (_, role) in graph.roles.items()})
     shown = {n: role for n, (_, role) in graph.roles.items() if not options.hides(n, role)}
     flow = edges(graph, plan, graph.roles.keys() - shown.keys())
-    flow |= {ends: link for ends, link in recurrences(graph).items() if ends not in flow}
     links = {ends: link for ends, link in flow.items() if shown.keys() >= {*ends}}
     boxes = Boxes(graph, plan, options, shown)
     for tail, head in links:

@@ -8,7 +8,7 @@ from scg.draw.boxes import title
 from scg.draw.fold import folded
 from scg.draw.options import Options
 from scg.draw.scene import Link, Mark, Scene, Text
-from scg.ir.plate import ordered
+from scg.ir.plate import sign
 
 
 def influence_scene(influence: Influence, options: Options) -> Scene:
@@ -29,9 +29,10 @@ def influence_scene(influence: Influence, options: Options) -> Scene:
     }
     for tail, mark in scene.marks.items():
         nodes = [influence.graph.stochastic[n] for n in mark.members if n not in costs]
-        for reach in (reach for node in nodes for reach in influence.downstream[node]):
-            plates = names([plate.name for plate in ordered(reach.sep)])
-            new = Link(label=f"own {plates}" if plates else "")
+        for node, reach in ((n, reach) for n in nodes for reach in influence.downstream[n]):
+            kept = names([plate.name for plate in node.plates if plate in reach.sep])
+            signs = [f"{x} {p.name}" for p in node.plates if (x := sign(reach.sep, p))]
+            new = Link(label=", ".join([*([f"own {kept}"] if kept else []), *signs]))
             if not reach.open:
                 new = Link(blocked=("stop",))
             for head, members in below.items():

@@ -74,8 +74,9 @@ class Link:
 
     def __or__(self, other: Link) -> Link:
         blocked = tuple(dict.fromkeys((*self.blocked, *other.blocked)))
-        density, label = self.density or other.density, self.label or other.label
-        later = self.later and other.later
+        density, later = self.density or other.density, self.later and other.later
+        labels = (link.label for link in (self, other) if later or not link.later)
+        label = next(filter(None, labels), "")
         return Link(self.kinds | other.kinds, blocked, density, label, later)
 
 

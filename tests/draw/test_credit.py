@@ -4,6 +4,7 @@ A parameter has a coloured arrow if and only if its gradient is not the constant
 coloured arrow lies on a coloured path from a learned parameter to a cost.
 """
 
+import numpy as np
 import pytest
 
 import scg
@@ -48,3 +49,37 @@ def test_colours_tell_the_truth(name):
         drawn += 1
         wrong += [f"{estimator}: {text}" for text in complaints(step)]
     assert drawn and not wrong, "\n".join(wrong)
+
+
+def recurrent(costs):
+    """A recurrence whose samples reach costs through its carry alone, or at once too."""
+    t = scg.Time("t", length=3)
+    g = scg.Graph("recurrent")
+    first, theta, w = (g.parameter(name, 0.3) for name in ("first", "theta", "w"))
+    idle = g.parameter("idle", 0.1)
+
+    def cell(h):
+        z = g.sample("z", scg.Bernoulli(logits=w * h + theta))
+        if costs == "late":
+            g.cost("fit", h**2)
+        return np.tanh(h + z) + scg.stop_gradient(idle)
+
+    last, _ = g.scan(cell, init=first, over=t)
+    if costs == "last":
+        g.cost("end", last)
+    return g
+
+
+@pytest.mark.filterwarnings("ignore::scg.StopWarning")
+@pytest.mark.parametrize("costs", ["late", "last"])
+def test_colours_of_recurrences(costs):
+    wrong = []
+    for make in ESTIMATORS.values():
+        try:
+            step = scg.compile(recurrent(costs), make(), backend="numpy")
+        except scg.EstimatorError:
+            continue
+        wrong += list(complaints(step))
+    assert not wrong, "\n".join(wrong)
+    step = scg.compile(recurrent(costs), scg.ScoreFunction(), backend="numpy")
+    assert step.draw().scene.links["z", "z"].kinds == {"score"}
