@@ -1,8 +1,8 @@
 """The VJP of a loop: a loop in the other direction, whose body is the VJP of the body.
 
-Its carries are the cotangents of the carries, h̄ₜ = (∂h'/∂h)ᵀ h̄ₜ₊₁ + (∂o/∂h)ᵀ ōₜ, and the sums of
-the constants' cotangents so far. What it reads of the steps is stacked by the first loop. Sums of
-products over the steps become one product after the loop.
+Its carries are the cotangents of the carries, h̄ₜ = (∂h'/∂h)ᵀ h̄ₜ₊₁ + (∂o/∂h)ᵀ ōₜ, and sums of large
+constants' cotangents so far. What it reads of the steps is stacked by the first loop. Sums of
+products over the steps become one product after the loop, and those of small terms one sum.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from scg.ops.gather import scatter
 from scg.ops.linalg import contract
 from scg.ops.loops import on, scanned, stacked_result
 from scg.ops.pullback import pullback
-from scg.ops.reductions import zeros
+from scg.ops.reductions import REDUCTIONS, zeros
 from scg.ops.shape import reshape, transpose
 
+_sum = REDUCTIONS[0]
 #: Ops that sum over plates, so that they can sum over the steps, too.
 _SUMMING = (contract, scatter)
 _MOVING = (reshape, transpose)
@@ -50,14 +51,20 @@ def pull(reached: Mapping[Expr, Expr], wanted: Sequence[bool]) -> list[Expr | No
     new = [step.found[x] if x in step.found else zeros(x) for x in carries]
     slices = [x for x in body.steps if x in step.found]
     outputs = [step.found[x] for x in slices]
+    room = sum(x.size for x in body.carry)  # terms that are no larger are stacked
     sums: dict[Expr, Expr] = {}  # new values of sums, by constant
     totals: dict[Expr, Expr] = {}  # placeholders of the sums so far
     products: list[tuple[Expr, Callable[[Sequence[Expr]], Expr], range]] = []
     for x in body.constants:
         for term in _terms(step.found[x]) if x in step.found else ():
             moves, root = _root(term)
-            if root.op in _SUMMING:
-                at = range(len(outputs), len(outputs) + 2)
+            stacked = root.op in _SUMMING
+            if root.op is _sum:
+                stacked = any(root.args[0] is output for output in outputs)
+            if not stacked and x.size <= room:
+                moves, root, stacked = [], _sum(term, axes=(), over=()), True
+            if stacked:
+                at = range(len(outputs), len(outputs) + len(root.args))
                 outputs += root.args
                 products.append((x, _total(moves, root, over), at))
             else:
