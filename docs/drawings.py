@@ -92,6 +92,20 @@ def mixture() -> scg.Graph:
     return g
 
 
+def recurrence() -> scg.Graph:
+    """A recurrence that is declared as a scan: what the carry holds reaches the next step."""
+    g, t = scg.Graph("a scan"), scg.Time("steps", length=20)
+    theta, w = g.parameter("theta", 0.4), g.parameter("w", 0.3)
+
+    def cell(h: Any) -> Any:
+        z = g.sample("z", scg.Bernoulli(logits=w * h + theta))
+        g.cost("fit", (z - h) ** 2)
+        return np.tanh(h + z)
+
+    g.scan(cell, init=0.5, over=t)
+    return g
+
+
 def stops() -> scg.Graph:
     """A critic: the cost of the policy sees its value through a stop, and a jump."""
     g = scg.Graph("stops and jumps")
@@ -117,6 +131,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "chain_surrogate": lambda: compiled(two_costs(), scg.ScoreFunction()).draw(level="surrogate"),
     "markov": lambda: markov(4).draw(),
     "markov_plan": lambda: compiled(markov(1000), scg.ScoreFunction()).draw(),
+    "scan": lambda: compiled(recurrence(), scg.ScoreFunction()).draw(),
     "mixture": lambda: compiled(mixture(), scg.LeaveOneOut(samples=2)).draw(),
     "stops": lambda: compiled(stops(), scg.ScoreFunction()).draw(),
     "vae": lambda: compiled(gaussian_vae(np.full(20, 0.5))).draw(),
