@@ -7,6 +7,8 @@ import scg
 from scg.compiler.analyse import continuous_in
 from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
+from scg.explain.work import work
+from scg.graph.declaration.digest import digests
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops import along
@@ -33,7 +35,7 @@ def test_second_derivatives(seed):
 
 
 # --- by hand --------------------------------------------------------------------------------------
-T, B = Plate("t"), Plate("b")
+T, B, FIVE = Plate("t"), Plate("b"), Plate("five", length=5)
 RNG = np.random.default_rng(0)
 
 
@@ -216,3 +218,18 @@ def test_no_steps_are_refused():
     (x,), _ = leaves(x=((), T))
     with pytest.raises(scg.CallError, match="a scan over 't' has no steps"):
         computed({"sums": along.running_sum(x, T)}, {"x": np.zeros(0)}, 0)
+
+
+def test_digests_and_work_look_into_bodies():
+    def graph(function):
+        g = scg.Graph("digest")
+        start, x = g.parameter("start", 0.5), g.data("x", plates=FIVE)
+        h, s = place(g, start), place(g, x, ())
+        body, constants = closed((h,), (s,), (function(h * s),))
+        (last,), _ = scan(body, (start,), (x,), constants, FIVE)
+        g.cost("c", last)
+        return last, digests(g)["c"]
+
+    (one, first), (_, again), (_, other) = map(graph, (np.sin, np.sin, np.cos))
+    assert first == again != other
+    assert work(topological([one])) == 5 * 2  # a product and a sine in each of five steps
