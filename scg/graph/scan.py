@@ -294,8 +294,10 @@ def join(graph: Any, made: Scan) -> None:
     DeclarationError
         If the parts are not those of a scan.
     """
-    if not isinstance(made.plate, Time):
-        raise DeclarationError(f"expected an ordered plate, got {made.plate!r}")
+    if not isinstance(made.plate, Time) or not isinstance(made.reverse, bool):
+        raise DeclarationError(
+            f"expected an ordered plate and true or false, got {made.plate!r}, {made.reverse!r}"
+        )
     if len(made.carries) != len(made.news):
         raise DeclarationError("there must be one new value for each carry")
     for i, (leaf, new) in enumerate(zip(made.carries, made.news, strict=True)):

@@ -1,5 +1,7 @@
 """Scans: what a declared recurrence means, against models that are unrolled by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -370,3 +372,29 @@ def test_exact_moments_and_attributions_take_the_noise_by_step():
     shares = found.by_node()
     assert list(shares) == ["z[0]", "z[1]", "z[2]"]
     assert sum(shares.values()) == pytest.approx(float(found.variance["theta"]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda d: d.pop("scans"), "is the carry of no scan"),
+        (lambda d: d["scans"]["cell"].update(reverse=True), "expected carry 0 of the scan"),
+        (lambda d: d["scans"]["cell"].update(reverse="yes"), "true or false"),
+        (lambda d: d["scans"].update(other=d["scans"]["cell"]), "expected carry 0 of the scan"),
+        (lambda d: d["plates"]["t"].pop("ordered"), "expected an ordered plate"),
+        (lambda d: d["scans"]["cell"].update(carries=3), "carries: expected names"),
+    ],
+)
+def test_texts_that_are_no_scans(change, match):
+    g, t = scg.Graph("g"), scg.Time("t")
+
+    def cell(h, x):
+        z = g.sample("z", scg.Bernoulli(logits=h + x))
+        g.cost("c", z * h)
+        return h + z
+
+    g.scan(cell, init=0.0, xs=g.data("x", plates=t), over=t)
+    declaration = json.loads(g.to_json())
+    change(declaration)
+    with pytest.raises(scg.DeclarationError, match=match):
+        scg.Graph.from_json(declaration)
