@@ -7,7 +7,6 @@ from os import PathLike
 from typing import Any
 
 from scg.arguments import checked, kind
-from scg.compiler.unroll import unroll
 from scg.draw.options import Options
 from scg.draw.picture import draw_graph
 from scg.draw.render import Picture
@@ -15,6 +14,7 @@ from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
 from scg.graph.declaration import read, write
 from scg.run.simulate import sampler, simulate
+from scg.run.unroll import unroll
 
 
 @kind("a scg.Graph")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from scg.compiler.members import Members, T, Universe, names
+from scg.graph.carry import Scan, backwards
 from scg.graph.core import CoreGraph
-from scg.graph.scan import Scan, backwards
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plates, one_step, same, sign, survivors
 from scg.lazy import cached_property

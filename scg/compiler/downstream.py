@@ -20,7 +20,7 @@ from scg.compiler.recur import run
 from scg.compiler.rerun import Rerun, central, conditional, expectation, rerun
 from scg.compiler.routes import NodeRoute, own_route, routes
 from scg.distributions.base import Distribution
-from scg.graph.scan import CARRY
+from scg.graph.carry import CARRY
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, plate_size
 from scg.ir.plate import Plate, Plates

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from scg.graph.scan import CARRY, Scan, end_of, is_output
+from scg.graph.carry import CARRY, Scan, end_of, is_output
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import ordered
 from scg.ir.walk import rewrite, topological

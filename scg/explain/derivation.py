@@ -190,10 +190,7 @@ class Derivation:
                 yield DerivationLine("drop", formula, words, (name,), costs)
             for plate, sign in credit.onward.items():
                 formula = f"E[({added(credit.costs)})_s ({score})_t] = 0 unless s {sign} t"
-                words = (
-                    f"paths along {quoted(plate)} lead from a step t to steps s {sign} t: "
-                    "it is credited with their costs alone"
-                )
+                words = f"paths along {quoted(plate)} lead from a step t to steps s {sign} t alone"
                 yield DerivationLine("drop", formula, words, (name,), costs)
             for plate, op in credit.summed.items():
                 words = (

@@ -8,6 +8,7 @@ from scg.arguments import checked, kind
 from scg.distributions.base import Distribution
 from scg.distributions.constraints import Constraint
 from scg.errors import DeclarationError
+from scg.graph.cells import discounted, gated, homes_of, on_cells, present_in
 from scg.graph.costs import Observation, check_distribution, cost_of, cost_of_observation
 from scg.graph.nodes import NamedNodes
 from scg.graph.parameters import (
@@ -20,7 +21,7 @@ from scg.graph.parameters import (
     start,
     unconstrained,
 )
-from scg.graph.scan import discounted, gated, homes_of, on_cells, present_in, scan
+from scg.graph.scan import scan
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER, Op, intern
 from scg.ir.plate import Plate, Plates, as_plates

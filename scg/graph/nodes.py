@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scg.arguments import checked
 from scg.errors import CallError, DeclarationError, did_you_mean
+from scg.graph.carry import Cell, Scan
+from scg.graph.cells import check_homes
 from scg.graph.costs import Observation
 from scg.graph.parameters import Parameter
-from scg.graph.scan import Cell, Scan, check_homes
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.origin import Origin, caller

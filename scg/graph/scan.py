@@ -1,99 +1,20 @@
-"""Scans: a cell that is declared once and recurs along an ordered plate.
-
-Everything in a cell is an ordinary expression on the plate of its scan, for all steps at once. Only
-the carry is special: a *carry leaf* is the carry before each step, that is its initial value at the
-first step, and at every other step what the cell made of it one step earlier. The compiler follows
-this one edge back in time; see "Time" in ``docs/design.md``.
-"""
+"""Scans: a cell that is declared once and recurs along an ordered plate."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scg.arguments import checked
 from scg.errors import DeclarationError
 from scg.graph import tree
-from scg.ir.expr import Expr, StochasticNode, describe
-from scg.ir.op import Op, intern
-from scg.ir.plate import Plate, Time, ordered
-from scg.ir.walk import named_below, rebuilt, topological
-from scg.ops.attributes import flag, is_integer, plates, text
-from scg.ops.elementwise import logical_and, where
-from scg.ops.gradient import gate, mark, observed
+from scg.graph.carry import CARRY, Cell, Scan, end_of, left
+from scg.graph.cells import check_homes, homes_of
+from scg.graph.growth import grown
+from scg.ir.expr import Expr, describe
+from scg.ir.plate import Plate, Time
+from scg.ops.elementwise import where
 from scg.ops.reductions import expand, zeros
-from scg.ops.steps import step_of
-
-
-def _recurs(*_: Any, **__: Any) -> Any:
-    raise TypeError("the compiler replaces the carry of a scan before a program runs")
-
-
-def _no_derivative(g: Expr, y: Expr, init: Expr, scan: str, **attrs: Any) -> Expr:
-    raise DeclarationError(
-        f"scg.grad: a path leads through the carry of scan {scan!r}. Take the derivative inside "
-        "the cell, within one step, or stop it: scg.stop_gradient"
-    )
-
-
-#: The carry before each step, on the plate of a scan; its argument is the initial value.
-CARRY = Op(
-    "carry",
-    _recurs,
-    lambda init, **attrs: init,
-    (_no_derivative,),
-    kind="same",
-    plates=lambda args, attrs: ordered((*args[0].plates, *attrs["plates"])),
-    attributes={
-        "scan": text,
-        "number": lambda value, *_, **__: None if is_integer(value) else "an integer",
-        "plates": plates,
-        "reverse": flag,
-    },
-)
-
-
-_OUT = "out of "
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A declared scan.
-
-    Attributes
-    ----------
-    name : str
-        Its name, by default that of the cell.
-    plate : Time
-        The plate along which it recurs.
-    reverse : bool
-        Whether it begins at the last step.
-    carries, news : tuple of Expr
-        The carry before each step, and what the cell makes of it.
-    """
-
-    name: str
-    plate: Time
-    reverse: bool
-    carries: tuple[Expr, ...]
-    news: tuple[Expr, ...]
-
-    @property
-    def before(self) -> dict[Expr, Expr]:
-        """What each carry leaf is one step later."""
-        return dict(zip(self.carries, self.news, strict=True))
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A scan whose cell is being declared: where its nodes live."""
-
-    name: str
-    plate: Time
-    mask: Expr | None
-    weight: Expr | None
 
 
 @checked("g.scan(cell, init=h0, xs=(x,), over=steps)", DeclarationError)
@@ -213,11 +134,11 @@ def scan(
         outs = [where(present, out, zeros(out)) for out in outs]
     made = Scan(full, over, reverse, tuple(leaves), tuple(news))
     self.scans[full] = made
-    env = _grown(self, declared, before)
+    env = grown(self, declared, before)
     made = self.scans[full]
     homes_of(self, [*made.news, *(env(out) for out in outs)])
     last = [end_of(made, i) for i in range(count)]
-    stacked = [_left(expand(env(out), (*out.plates, over), out.shape), full) for out in outs]
+    stacked = [left(expand(env(out), (*out.plates, over), out.shape), full) for out in outs]
     found = None if outputs is None else tree.refilled(outputs, stacked)
     return tree.refilled(init, last), found
 
@@ -276,16 +197,6 @@ def _same(full: str, init: Any, number: int, leaf: Expr, new: Expr) -> None:
     )
 
 
-def _left(node: Expr, scan: str) -> Expr:
-    """An expression as it leaves the cell of a scan."""
-    return mark(node, label=f"{_OUT}{scan}")
-
-
-def is_output(expr: Expr) -> bool:
-    """Whether an expression is what it is made of, outside of a cell."""
-    return expr.op is mark and expr.attrs["label"].startswith(_OUT)
-
-
 def join(graph: Any, made: Scan) -> None:
     """Add a scan that a text declares: its carry leaves are there, and what comes after them.
 
@@ -315,159 +226,9 @@ def join(graph: Any, made: Scan) -> None:
     homes_of(graph, made.news)
 
 
-def backwards(graph: Any, roots: Iterable[Expr]) -> list[Expr]:
-    """Expressions below `roots`, also one step earlier; arguments come before their users."""
-    before = {leaf: new for made in graph.scans.values() for leaf, new in made.before.items()}
-    every, found = list(roots), 0
-    while True:
-        order = topological(every)
-        if len(order) == found:
-            return order
-        found = len(order)
-        every += [before[expr] for expr in order if expr in before]
-
-
-def end_of(made: Scan, number: int) -> Expr:
-    """A carry after the last step."""
-    new = _left(made.news[number], made.name)
-    return step_of(new, made.plate, 0 if made.reverse else -1)
-
-
-# --- what a cell declares -------------------------------------------------------------------------
-def on_cells(graph: Any, node: Expr) -> Expr:
-    """A node of a cell on the plates of its scans."""
-    plates = (*node.plates, *(cell.plate for cell in graph.cells))
-    return expand(node, plates, node.shape)
-
-
-def present_in(graph: Any, mask: Expr | None) -> Expr | None:
-    """A mask of a node in a cell, false at padded steps."""
-    for cell in graph.cells:
-        if cell.mask is not None:
-            mask = cell.mask if mask is None else logical_and(cell.mask, mask)
-    return mask
-
-
-def discounted(graph: Any, cost: Expr) -> Expr:
-    """A cost that a cell declares, with the discount of its scans; an observation stays one."""
-    inner = cost.args[0] if cost.op is observed else cost
-    for cell in graph.cells:
-        inner = inner if cell.weight is None else cell.weight * inner
-    return observed(inner) if cost.op is observed else inner
-
-
-def gated(graph: Any, arg: Expr) -> Expr:
-    """An argument of a distribution in a cell, without credit at padded steps."""
-    for cell in graph.cells:
-        if cell.mask is not None and arg.value is None and arg.kind == "float":
-            arg = gate(arg, cell.mask)
-    return arg
-
-
-# --- what stays inside a cell ---------------------------------------------------------------------
-def homes_of(graph: Any, nodes: Any) -> None:
-    """Find in the cells of which scans expressions live; raise where one mixes steps."""
-    homes = graph.homes
-    for expr in topological(nodes, known=homes):
-        found = frozenset().union(*(homes[arg] for arg in expr.args))
-        if expr.op is CARRY:
-            found |= {expr.attrs["scan"]}
-        if is_output(expr):
-            found -= {expr.attrs["label"].removeprefix(_OUT)}
-        for name in found:
-            plate = _plate_of(graph, name)
-            if plate not in expr.plates:
-                raise DeclarationError(
-                    f"scan {name!r}: {describe(expr)} reduces plate {plate.name!r}, but a cell "
-                    "sees one step; return what it reduces as an output, and reduce that"
-                )
-        homes[expr] = found
-
-
-def _plate_of(graph: Any, name: str) -> Plate:
-    """The plate of a scan, declared or being declared."""
-    return next(s.plate for s in (*graph.scans.values(), *graph.cells) if s.name == name)
-
-
-def check_homes(graph: Any, what: str, node: Expr) -> None:
-    """Raise unless a node may use what it does: cells keep what they do not return."""
-    if not graph.scans and not graph.cells:
-        return
-    homes_of(graph, [node])
-    for name in sorted(graph.homes[node] - {cell.name for cell in graph.cells}):
-        named = {e: n for n, (e, _) in graph.roles.items() if name in graph.homes.get(e, ())}
-        used = next((named[e] for e in named_below(node, named)), named.get(node, "the carry"))
-        raise DeclarationError(
-            f"{what} uses {used!r} of scan {name!r} outside of its cell. Return it as an output: "
-            "return carry, outputs"
-        )
-
-
-# --- plates of carries ----------------------------------------------------------------------------
-def _grown(graph: Any, declared: set[str], before: set[str]) -> Callable[[Expr], Expr]:
-    """Give each new carry the plates of what the cell makes of it; rebuild what is declared on it.
-
-    Returns what takes the place of an expression.
-    """
-    env: dict[Expr, Expr] = {}
-
-    def now(expr: Expr) -> Expr:
-        for e in topological((expr,), known=env):
-            env[e] = _rebuilt(graph, e, env, sizes)
-        return env[expr]
-
-    scans: dict[str, Scan] = {n: s for n, s in graph.scans.items() if n not in before}
-    sizes: dict[Expr, tuple[Plate, ...]] = {}
-    while True:
-        short = {
-            leaf: (*now(leaf).plates, *now(new).plates)
-            for scan in scans.values()
-            for leaf, new in scan.before.items()
-            if not set(now(new).plates) <= set(now(leaf).plates)
-        }
-        if not short:
-            break
-        sizes |= short
-        env.clear()
-    for name, scan in scans.items():
-        leaves = tuple(map(now, scan.carries))
-        news = (now(new) for new in scan.news)
-        wide = tuple(expand(x, y.plates, x.shape) for x, y in zip(news, leaves, strict=True))
-        graph.scans[name] = Scan(name, scan.plate, scan.reverse, leaves, wide)
-    if sizes:
-        _redeclare(graph, [name for name in graph.roles if name not in declared], now)
-    return now
-
-
-def _rebuilt(
-    graph: Any, expr: Expr, env: Mapping[Expr, Expr], sizes: Mapping[Expr, tuple[Plate, ...]]
-) -> Expr:
-    args = tuple(env[arg] for arg in expr.args)
-    if expr in sizes:
-        return CARRY.build(graph, args, {**expr.attrs, "plates": ordered(sizes[expr])})
-    if not isinstance(expr, StochasticNode) or all(map(operator.is_, args, expr.args)):
-        return rebuilt(expr, env)
-    every = ordered((*expr.plates, *(plate for arg in args for plate in arg.plates)))
-    node = intern(graph, expr.op, args, expr.attrs, (expr.shape, every, expr.kind))
-    graph.homes[node] = graph.homes.get(expr, frozenset())
-    return node
-
-
-def _redeclare(graph: Any, names: list[str], now: Callable[[Expr], Expr]) -> None:
-    for name in names:
-        node, role = graph.roles[name]
-        if role in ("parameter", "data") or now(node) is node:
-            continue
-        graph.roles[name] = now(node), role
-        kept = {"stochastic": graph.stochastic, "deterministic": graph.deterministics}
-        kept.get(role, graph.costs)[name] = now(node)
-        if node in graph.names:
-            graph.names[now(node)] = graph.names.pop(node)
-        if name in graph.observations:
-            seen = graph.observations[name]
-            dist = type(seen.dist).rebuild(
-                tuple(now(v) if isinstance(v, Expr) else v for v in seen.dist.parameters.values()),
-                seen.dist.static,
-            )
-            there = None if seen.mask is None else now(seen.mask)
-            graph.observations[name] = type(seen)(dist, now(seen.value), there)
+def check_joined(graph: Any, nodes: Mapping[str, Any]) -> None:
+    """Raise if a carry leaf among the nodes of a text belongs to no scan."""
+    known = {leaf for made in graph.scans.values() for leaf in made.carries}
+    for name, node in nodes.items():
+        if isinstance(node, Expr) and node.op is CARRY and node not in known:
+            raise DeclarationError(f"node {name!r} is the carry of no scan")

@@ -16,8 +16,8 @@ from scg.engine.backends import chosen_backend
 from scg.engine.interpreter import Sizes, full
 from scg.engine.program import Program
 from scg.errors import CallError
+from scg.graph.carry import backwards
 from scg.graph.core import CoreGraph
-from scg.graph.scan import backwards
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER, intern
 from scg.ir.walk import topological

@@ -13,6 +13,7 @@ import numpy as np
 
 from scg.distributions import DISTRIBUTIONS
 from scg.errors import DeclarationError
+from scg.graph.carry import Scan
 from scg.graph.core import CoreGraph
 from scg.graph.declaration.attributes import applicable, check_application
 from scg.graph.declaration.notation import Expression
@@ -29,7 +30,7 @@ from scg.graph.declaration.parts import (
     without_words,
 )
 from scg.graph.init import INITIALIZERS
-from scg.graph.scan import CARRY, Scan, join
+from scg.graph.scan import check_joined, join
 from scg.ir.expr import Expr
 from scg.ir.op import OPS, constant, plate_size
 from scg.ir.plate import Plate, Time
@@ -108,10 +109,7 @@ class _Reader:
             self.values[name] = self._guarded(f"node {name!r}", self._declare, name, entries[name])
         for name, entry in mapping(f"{what}: scans", top.get("scans", {})).items():
             self._guarded(f"scan {name!r}", self._scan, name, entry)
-        known_to = {leaf for scan in self.graph.scans.values() for leaf in scan.carries}
-        for name, value in self.values.items():
-            if isinstance(value, Expr) and value.op is CARRY and value not in known_to:
-                raise DeclarationError(f"{what}: node {name!r} is the carry of no scan")
+        self._guarded("scans", check_joined, self.graph, self.values)
 
     def _guarded(self, where: str, declare: Any, *args: Any) -> Any:
         """Call `declare`; the declaration is to blame for anything that this raises."""

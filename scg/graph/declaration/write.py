@@ -12,11 +12,11 @@ import numpy as np
 from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.graph import init
+from scg.graph.carry import Scan
 from scg.graph.core import CoreGraph
 from scg.graph.declaration.parts import CONSTRAINTS, SCHEMA
 from scg.graph.init import INITIALIZERS
 from scg.graph.parameters import ImageOfZeros, Parameter
-from scg.graph.scan import Scan
 from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import PARAMETER, PLATE_SIZE
 from scg.ir.operation import Operation
