@@ -85,7 +85,7 @@ class NamedNodes:
         self.cells: tuple[Cell, ...] = ()
         self.homes: dict[Expr, frozenset[str]] = {}
         self.steps: dict[str, NodeStep] = {}
-        self.declared: NamedNodes | None = None
+        self.declared: Any = None
         self.apart = True
         self.inputs: dict[str, tuple[Expr, ...]] = {}
 
