@@ -121,7 +121,7 @@ from scg.estimators import (
 )
 from scg.face import Graph
 from scg.graph import init
-from scg.graph.bounds import dreg, elbo, iwae, reweighted_wake_sleep
+from scg.graph.bounds import dreg, elbo, iwae, reweighted_wake_sleep, vr_iwae
 from scg.ir.plate import Plate, Time
 from scg.layers import nn
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
@@ -156,7 +156,7 @@ __all__ = [
     "baselines", "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate", "exact", "fit",
     "grad", "init", "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim",
     "ordered_vector", "positive", "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex",
-    "stochastic_times_smooth", "study", "sweep", "unit_interval",
+    "stochastic_times_smooth", "study", "sweep", "unit_interval", "vr_iwae",
 ]
 # fmt: on
 __all__ += ops.__all__

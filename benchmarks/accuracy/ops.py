@@ -287,4 +287,5 @@ ALIKE = {
     "iwae": "logsumexp",
     "dreg": "logsumexp",
     "reweighted_wake_sleep": "logsumexp",
+    "vr_iwae": "logsumexp",
 }

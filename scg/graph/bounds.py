@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scg.arguments import checked, said
+from scg.arguments import Fraction, checked, said
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate
@@ -68,6 +68,40 @@ def iwae(log_w: Expr, plate: Plate) -> Expr:
     """
     _check_scalar("iwae", "log_w", log_w, plate)
     return -plate_log_mean_exp(log_w, plate)
+
+
+@checked("scg.vr_iwae(log_w, plate, alpha=0.5)", DeclarationError)
+def vr_iwae(log_w: Expr, plate: Plate, alpha: Fraction) -> Expr:
+    """Negative variational Rényi bound −1/(1 − α) log 1/K Σ_k w_k^(1 − α) over K particles, a cost.
+
+    It lies between :func:`iwae` (α = 0) and the mean of :func:`elbo` (α → 1). Use a larger α where
+    the weights of many dimensions collapse onto one particle.
+
+    Parameters
+    ----------
+    log_w : Expr
+        Log-weights log p(x, z_k) − log q(z_k | x), a scalar for each particle k.
+    plate : Plate
+        The particles.
+    alpha : float
+        0 ≤ α < 1.
+
+    Notes
+    -----
+    Daudel, Benton, Shi and Doucet (2023).
+
+    Examples
+    --------
+    >>> import scg
+    >>> g = scg.Graph("bound")
+    >>> particles = scg.Plate("particles", length=3)
+    >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.0)), plates=particles)
+    >>> g.cost("bound", scg.vr_iwae(2.0 * b, particles, alpha=0.5))
+    >>> round(scg.exact(g, g.init(seed=0)).cost, 6)
+    -1.162161
+    """
+    _check_scalar("vr_iwae", "log_w", log_w, plate)
+    return -plate_log_mean_exp((1.0 - alpha) * log_w, plate) / (1.0 - alpha)
 
 
 @checked("scg.dreg(lambda z: log_p(z), z, plate)", DeclarationError)
@@ -169,4 +203,4 @@ def _check_node(z: Expr, plate: Plate, caller: str) -> StochasticNode:
 
 
 #: The functions of this module that a declaration may call by name.
-BOUNDS = (elbo, iwae, dreg, reweighted_wake_sleep)
+BOUNDS = (elbo, iwae, vr_iwae, dreg, reweighted_wake_sleep)

@@ -136,3 +136,35 @@ def test_errors_say_what_to_do():
         scg.dreg(lambda v: v, z, particles)
     with pytest.raises(scg.DeclarationError, match="expected a stochastic node on plate"):
         scg.reweighted_wake_sleep(lambda v: v, a + 1.0, particles)
+
+
+def test_vr_iwae_lies_between_iwae_and_the_elbo():
+    """Brute force over two binary particles; α = 0 is the importance-weighted bound."""
+
+    def model(bound):
+        g = scg.Graph("bound")
+        particles = scg.Plate("particles", length=2)
+        b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)), plates=particles)
+        g.cost("bound", bound(1.5 * b - b.log_prob(), particles))
+        return g
+
+    p = np.array([1 - sigmoid(0.4), sigmoid(0.4)])
+    w, pair = np.exp([0.0, 1.5]) / p, np.outer(p, p)
+    costs = {}
+    for alpha in (0.0, 0.5, 0.999):
+        mean = (w[:, None] ** (1 - alpha) + w[None, :] ** (1 - alpha)) / 2
+        g = model(lambda log_w, plate, a=alpha: scg.vr_iwae(log_w, plate, a))
+        exact = scg.exact(g, params_of(g))
+        costs[alpha] = exact.cost
+        assert exact.cost == pytest.approx(-np.sum(pair * np.log(mean)) / (1 - alpha), abs=1e-10)
+        m = scg.moments(scg.compile(g, scg.ScoreFunction()), params_of(g))
+        np.testing.assert_allclose(m.mean["theta"], exact.grads["theta"], atol=1e-10)
+    iwae, elbo = (
+        scg.exact(g, params_of(g)).cost
+        for g in (model(scg.iwae), model(lambda log_w, plate: -scg.plate_mean(log_w, plate)))
+    )
+    assert costs[0.0] == pytest.approx(iwae, abs=1e-12)
+    assert iwae < costs[0.5] < costs[0.999] < elbo
+    assert costs[0.999] == pytest.approx(elbo, abs=1e-3)
+    with pytest.raises(scg.DeclarationError, match=r"alpha must be a number in \[0, 1\)"):
+        model(lambda log_w, plate: scg.vr_iwae(log_w, plate, 1.0))
