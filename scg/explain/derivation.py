@@ -12,7 +12,7 @@ from scg.compiler.plan import Plan
 from scg.explain.formulas import of_term, renamed, replacements, specialised, within
 from scg.explain.lineage import Lineage
 from scg.explain.node import Credit, NodeExplanation
-from scg.explain.notation import quoted
+from scg.explain.notation import added, bracketed, few, listed, quoted
 from scg.ir.expr import StochasticNode
 
 MOST = 16  #: Nodes whose lines a derivation shows: the first ones of a larger graph.
@@ -90,12 +90,23 @@ class Derivation:
         self.left_out = len(self.influence.nodes) - len(shown)
         summands = [s for node in shown for s in self._of_node(node)]
         summands += self._of_costs()
+        own = {node: None for node in shown if self.lineage.enters(node)}
+        below = {name for summand in summands for name in summand.through}
         lines = [self._objective(shown)]
-        for node in shown:
+        for node in own:
             lines += [self._interchange(node), *self._drops(node)]
+        if idle := [node.name or "" for node in shown if node not in own]:
+            words = f"no parameter enters at {listed(idle)}: there is nothing to differentiate"
+            lines.append(DerivationLine("interchange", "", words, tuple(idle)))
         lines.append(self._gradient(summands))
         for node in shown:
-            lines += self._estimates(node)
+            if node in own:
+                mean = f"its mean is what {quoted(node.name or '')} contributes to the gradient"
+                lines += self._estimates(node, mean)
+            elif node.name in below:
+                lines += self._estimates(
+                    node, "its mean is in the summand of a pathwise node above"
+                )
         if self.left_out:
             words = f"the other {self.left_out} nodes are derived alike"
             lines.append(DerivationLine("estimate", "…", words))
@@ -141,9 +152,6 @@ class Derivation:
         x, over, values = quoted(name), self._over(node), self.lineage.values(node)
         costs = few(cost for credit in about.credited for cost in credit.costs)
         f = f"⟦f = {added(cost for credit in about.credited for cost in credit.costs) or '0'}⟧"
-        if not self.lineage.enters(node):
-            words = f"no parameter enters at {x}: there is nothing to differentiate"
-            return DerivationLine("interchange", f"∇θ {p} = 0", words, (name,), costs)
         left = f"∇θ {over}{p} f({x})"
         if not about.unbiased:
             formula = f"{left} ≈ E[{specialised(self.plan.estimators[node], name)}]"
@@ -167,8 +175,6 @@ class Derivation:
 
     def _drops(self, node: StochasticNode) -> Iterator[DerivationLine]:
         name, about = node.name or "", self.about[node.name or ""]
-        if not self.lineage.enters(node):
-            return
         x, score = quoted(name), f"∇θ log {self.p(node)}"
         pathwise = self.lineage.pathwise(node)
         reaches = self.influence.downstream[node]
@@ -252,12 +258,12 @@ class Derivation:
         return DerivationLine("gradient", f"∇θ J {sign} E[{formula}]", words, nodes)
 
     # --- the estimator ----------------------------------------------------------------------------
-    def _estimates(self, node: StochasticNode) -> Iterator[DerivationLine]:
+    def _estimates(self, node: StochasticNode, mean: str) -> Iterator[DerivationLine]:
         name, about = node.name or "", self.about[node.name or ""]
         estimator, x = self.plan.estimators[node], quoted(node.name or "")
         formula = specialised(estimator, name)
-        mean = "its mean is the summand of this node" if about.unbiased else "BIASED"
-        yield DerivationLine("estimate", formula, f"{x} by {about.estimator}: {mean}", (name,))
+        words = f"{x} by {about.estimator}: {mean if about.unbiased else 'BIASED'}"
+        yield DerivationLine("estimate", formula, words, (name,))
         if about.term:
             words = f"⟦t({x})⟧ has the value 0, and joins the surrogate for this derivative"
             if about.credit in ("score", "weight") and about.unbiased:
@@ -270,31 +276,3 @@ class Derivation:
         sign = "=" if self.plan.unbiased else "≈"
         words = "the step differentiates the surrogate ⟦S⟧, which is printed above"
         return DerivationLine("surrogate", f"∇θ J {sign} E[∇θ S]", words)
-
-
-# --- words ----------------------------------------------------------------------------------------
-def added(names: Iterable[str]) -> str:
-    """Names as a sum; of a long one only the ends."""
-    return " + ".join(_ends(list(names)))
-
-
-def bracketed(names: Iterable[str]) -> str:
-    """Names as a sum, in brackets unless it is one name."""
-    every = list(names)
-    return f"({added(every)})" if len(every) > 1 else added(every)
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names in a list; of a long one only the ends."""
-    return ", ".join(_ends(list(names)))
-
-
-def few(names: Iterable[str]) -> tuple[str, ...]:
-    """The first names."""
-    return tuple(islice(names, LONGEST))
-
-
-def _ends(every: list[str]) -> list[str]:
-    if len(every) > LONGEST:
-        return [quoted(every[0]), quoted(every[1]), "…", quoted(every[-1])]
-    return list(map(quoted, every))

@@ -171,7 +171,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
     >>> b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
     >>> g.cost("loss", (b - 0.499) ** 2)
     >>> print(scg.compile(g, scg.LeaveOneOut(samples=4)).explain())
-    'toy': 1 stochastic node, 4 paths, 4 evaluations of the costs, 19 times ...; unbiased
+    'toy': 1 stochastic node, 4 paths, 4 evaluations of the costs, ...; unbiased
     <BLANKLINE>
     b ~ Bernoulli(logits)
       estimator  LeaveOneOut(samples=4): unbiased; chosen by the user
@@ -195,7 +195,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
       3  ∇θ J = E[loss ∇θ log p(b; θ)]
              the product rule: a summand for each place where parameters enter
       4  1/K Σᵢ (f(bᵢ) − 1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)
-             b by LeaveOneOut(samples=4): its mean is the summand of this node
+             b by LeaveOneOut(samples=4): its mean is what b contributes to the gradient
       5  ∇θ t(b) = 1/K Σᵢ (−1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)
              t(b) has the value 0, and joins the surrogate for this derivative, whose mean is 0
       6  ∇θ J = E[∇θ S]

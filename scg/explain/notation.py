@@ -9,8 +9,11 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
+
+from scg.compiler.members import LONGEST
 
 #: A formula among words.
 FORMULA = re.compile("⟦([^⟧]*)⟧")
@@ -180,3 +183,31 @@ def _element(token: Token, look: Callable[[str], str]) -> str:
 
 def _row(formula: str) -> str:
     return "".join(_element(token, lambda name: "") for token in tokens(formula))
+
+
+# --- names ---------------------------------------------------------------------------------------
+def added(names: Iterable[str]) -> str:
+    """Names as a sum; of a long one only the ends."""
+    return " + ".join(_ends(list(names)))
+
+
+def bracketed(names: Iterable[str]) -> str:
+    """Names as a sum, in brackets unless it is one name."""
+    every = list(names)
+    return f"({added(every)})" if len(every) > 1 else added(every)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a list; of a long one only the ends."""
+    return ", ".join(_ends(list(names)))
+
+
+def few(names: Iterable[str]) -> tuple[str, ...]:
+    """The first names."""
+    return tuple(islice(names, LONGEST))
+
+
+def _ends(every: list[str]) -> list[str]:
+    if len(every) > LONGEST:
+        return [quoted(every[0]), quoted(every[1]), "…", quoted(every[-1])]
+    return list(map(quoted, every))

@@ -53,7 +53,7 @@ def page(shown: Contents) -> str:
         names.setdefault(ids[name], []).append(name)
     credit = {
         "nodes": {id: list(costs) for id, costs in nodes.items()},
-        "names": {id: ", ".join(own[:3]) for id, own in names.items()},
+        "names": {id: _told(own) for id, own in names.items()},
     }
     boxes = _Boxes(ids, set(graph.costs))
     return PAGE.format(
@@ -68,6 +68,11 @@ def page(shown: Contents) -> str:
         credit=json.dumps(credit).replace("<", r"\u003c"),
         script=SCRIPT,
     )
+
+
+def _told(names: list[str]) -> str:
+    """The names of a box; of a folded one the ends."""
+    return ", ".join(names) if len(names) < 4 else f"{names[0]}, …, {names[-1]}"
 
 
 def fragment(shown: Contents) -> str:

@@ -78,7 +78,7 @@ class Integrand:
             for key, value in out.items():
                 shape = value.shape[1:]
                 self.keys.append((key, shape, int(np.prod(shape, dtype=int))))
-        rows = [out[key].reshape(-1, count) for key, _, count in self.keys]
+        rows = [out[key].reshape(len(out[key]), count) for key, _, count in self.keys]
         value = np.concatenate(rows, axis=1, dtype=float)
         return np.concatenate([value, value**2], axis=1) if self.squares else value
 

@@ -45,7 +45,9 @@ def covariance(walk: Walk, mean: Mapping[str, np.ndarray]) -> dict[str, dict[str
 
 def _flat(arrays: list[np.ndarray]) -> np.ndarray:
     """Arrays with a leading axis of runs as one matrix."""
-    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1, dtype=float)
+    return np.concatenate(
+        [array.reshape(len(array), array[0].size) for array in arrays], axis=1, dtype=float
+    )
 
 
 # --- nodes and terms ------------------------------------------------------------------------------
@@ -81,7 +83,9 @@ class Parts:
         runs = max([1, *map(len, out.values())])
         found = np.zeros((runs, len(self.parts), self.size))
         for (_, name, i), value in out.items():
-            found[:, i, self._places[name]] = value.reshape(len(value), -1)
+            found[:, i, self._places[name]] = value.reshape(
+                len(value), int(np.prod(value.shape[1:], dtype=int))
+            )
         return found
 
 
@@ -123,14 +127,14 @@ class _Nested(Walk):
         """The parts in rows of all numbers, (rows, parts, components)."""
         out, start = {}, 0
         for key, shape, count in self.keys[:-1]:
-            out[key] = rows[:, start : start + count].reshape(-1, *shape)
+            out[key] = rows[:, start : start + count].reshape(len(rows), *shape)
             start += count
         return self.parts.stacked(out)
 
     def joint(self, rows: np.ndarray) -> np.ndarray:
         """A view of the last numbers in rows, (rows, nodes, parts)."""
         shape = (len(self.parts.nodes), len(self.parts.parts))
-        return rows[:, rows.shape[1] - shape[0] * shape[1] :].reshape(-1, *shape)
+        return rows[:, rows.shape[1] - shape[0] * shape[1] :].reshape(len(rows), *shape)
 
 
 def _product(parts: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:

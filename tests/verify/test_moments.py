@@ -151,3 +151,12 @@ def test_implicit_gradient_of_a_gamma():
     m = moments(g, scg.Reparameterization())
     assert m.mean["a"] == pytest.approx(1 / 1.5, abs=1e-6)
     assert m.mean["b"] == pytest.approx(-2.5 / 1.5**2, abs=1e-6)
+
+
+def test_a_parameter_without_elements():
+    g = scg.Graph("empty")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("w", np.zeros(0))))
+    g.cost("cost", np.sum(b))
+    m = moments(g, scg.ScoreFunction())
+    assert m.mean["w"].shape == m.variance["w"].shape == (0,)
+    assert m.by_node() == {"b": 0.0} and m.covariance["w"]["w"].shape == (0, 0)
