@@ -19,7 +19,7 @@ import variances
 from formulas import notation
 
 import scg
-from scg.distributions import DISTRIBUTIONS, Distribution
+from scg.distributions import BIJECTIONS, DISTRIBUTIONS, Distribution
 from scg.estimators import ESTIMATORS, Estimator
 from scg.graph.declaration.notation import functions
 from scg.ir.dispatch import FUNCTIONS, UFUNCS, numpy_name
@@ -154,7 +154,7 @@ def distributions() -> Iterator[str]:
         yield f"{number}. {reason}"
     yield "\n## Signatures\n"
     yield "```{eval-rst}\n.. autoclass:: scg.Distribution\n   :members:\n"
-    for family in DISTRIBUTIONS:
+    for family in (*DISTRIBUTIONS, *BIJECTIONS):
         yield f".. autoclass:: scg.{family.__name__}\n"
     yield "```\n"
     yield "A node's distribution is that of each element. Its methods return nodes:\n"

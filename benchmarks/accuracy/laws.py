@@ -68,6 +68,13 @@ def hidden_markov(x, m, a, b):
     return lse(*scores)
 
 
+def transformed(x, m, w):
+    """An affine coupling of two normal variables."""
+    s = 2 * mp.tanh(w * x[0] / 2)
+    moved = (x[1] - mp.mpf(0.3) * x[0]) * mp.exp(-s)
+    return normal(x[0], m, 1) + normal(moved, mp.mpf(0.2), 1) - s
+
+
 def row(make, log_density, points, kind="float"):
     return make, log_density, points, kind
 
@@ -307,6 +314,14 @@ ROWS = {
         ),
         lambda x, s, a, b: b + a - lse(*chain_scores(s, a, b)),
         [(PATH, s, *ab) for s in LOGITS for ab in PAIR],
+    ),
+    "Transformed": row(
+        lambda m, w: scg.Transformed(
+            scg.Normal(np.stack([m, 0.2]), 1.0),
+            scg.AffineCoupling([(np.stack([w, 0.3])[None], np.zeros(2))]),
+        ),
+        transformed,
+        [((0.3, v), m, w) for v in REALS for m in (-0.5, 3.0) for w in (-30.0, 0.4)],
     ),
     "Independent": row(
         lambda m, s: scg.Independent(scg.Normal(np.stack([m, m]), s)),

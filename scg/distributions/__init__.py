@@ -4,6 +4,7 @@ from scg.distributions.autoregressive import Autoregressive
 from scg.distributions.base import Distribution
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.beta import Beta, Dirichlet
+from scg.distributions.bijections import BIJECTIONS, AffineCoupling, SplineCoupling
 from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import Categorical, OneHotCategorical
 from scg.distributions.chains import LinearChain, MarkovChain
@@ -27,6 +28,7 @@ from scg.distributions.poisson import Poisson
 from scg.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
 from scg.distributions.student_t import Cauchy, StudentT
 from scg.distributions.subset import Subset
+from scg.distributions.transformed import Transformed
 from scg.distributions.uniform import Uniform
 from scg.distributions.von_mises import VonMises
 
@@ -69,8 +71,16 @@ DISTRIBUTIONS = (
     MarkovChain,
     HiddenMarkov,
     LinearChain,
+    Transformed,
     Independent,
     Delta,
 )
 
-__all__ = ["DISTRIBUTIONS", "Distribution", *(family.__name__ for family in DISTRIBUTIONS)]
+__all__ = [
+    "BIJECTIONS",
+    "DISTRIBUTIONS",
+    "AffineCoupling",
+    "Distribution",
+    "SplineCoupling",
+    *(family.__name__ for family in DISTRIBUTIONS),
+]

@@ -100,6 +100,10 @@ class Distribution:
         self.check_numbers()
         self.shape = joint_shape(family, **self.parameters)
 
+    def constraint(self, name: str) -> Constraint:
+        """Constraint of a parameter, which may be one of a part."""
+        return self.constraints[name]
+
     def check_numbers(self) -> None:
         """Check parameters that are numbers."""
         for name, value in self.parameters.items():
@@ -264,8 +268,9 @@ class Distribution:
     #: ``latent()``: the distribution of the latent.
     latent = _NOT_RELAXED
 
-    #: Natural parameters θ: log p(x) is θ·x but for a constant. ``decide(scores)`` is the x of the
-    #: largest scores·x; scores with Gumbel noise decide about perturb-and-MAP samples.
+    #: ``scores()``: natural parameters θ; log p(x) is θ·x but for a constant. ``decide(scores)``
+    #: is the x of the largest scores·x; scores with Gumbel noise decide about perturb-and-MAP
+    #: samples.
     scores: Any = unsupported("scores", "its log-probability is not a product with the value")
     decide: Any = scores
 

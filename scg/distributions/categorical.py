@@ -198,7 +198,7 @@ class OneHotCategorical(_Classes):
         """softmax(z / τ), 0 for an impossible class."""
         return softmax(where(greater(self.probs, 0.0), z / temperature, -np.inf))
 
-    scores = property(lambda self: self.location())
+    scores = closed_form("log p", lambda d: d.location())
 
     def decide(self, scores: Any) -> Any:
         """Class of the largest score."""

@@ -15,6 +15,7 @@ _OPTIONAL = (
     *("mean", "variance", "mode", "quantile", "enumerate_support", "cardinality"),
     *("weak_derivatives", "moved", "upward", "coordinate_values", "coordinate_probs"),
     *("location", "perturbation", "condition", "relax", "separate", "latent"),
+    *("scores", "decide", "accepted", "standardized"),
 )
 
 
@@ -94,6 +95,7 @@ class Independent(Distribution):
         return self.base.uniforms
 
     coupling, sample, prob = map(_delegate, ("coupling", "sample", "prob"))
+    constraint = _delegate("constraint")
 
     def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
         """Log-probability of each block."""

@@ -74,7 +74,7 @@ class Matching(Automaton):
         """X."""
         return self.parameters["logits"]
 
-    scores = natural
+    scores = closed_form("X", lambda d: d.natural)
 
     @property
     def end(self) -> np.ndarray:

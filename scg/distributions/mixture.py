@@ -145,6 +145,11 @@ class Mixture(Joint):
             start += count
         return Mixture(components, **{name: values[0]})
 
+    def constraint(self, name: str) -> sets.Constraint:
+        """That of a component's parameter, or of a weight."""
+        k, slash, own = name.partition("/")
+        return self.components[int(k)].constraint(own) if slash else self.choice.constraint(name)
+
     @property
     def support(self) -> Any:
         """Union of the components' supports."""

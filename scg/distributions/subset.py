@@ -85,7 +85,7 @@ class Subset(Automaton):
         """θ."""
         return self.parameters["logits"]
 
-    scores = natural
+    scores = closed_form("θ", lambda d: d.natural)
 
     @property
     def end(self) -> np.ndarray:

@@ -96,7 +96,7 @@ def _regular(law: Any, choose: Callable[[Any, Any], Any]) -> Any:
     """The distribution, with probability 1/2 where `choose` takes its second argument."""
     given = {
         name: choose(value, 0.5)
-        if isinstance(value, Expr) and law.constraints[name] is unit_interval
+        if isinstance(value, Expr) and law.constraint(name) is unit_interval
         else value
         for name, value in law.parameters.items()
     }

@@ -65,7 +65,7 @@ class GumbelSinkhorn(Estimator):
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Draw the relaxed matching."""
         tau = temperature_of(self.temperature, None, noise.memory)
-        z = (dist.scores - log(-log(noise.uniform(dist.shape, "g")))) / tau
+        z = (dist.scores() - log(-log(noise.uniform(dist.shape, "g")))) / tau
         return Draw(sinkhorn(z, self.iterations))
 
 

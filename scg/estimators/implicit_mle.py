@@ -55,11 +55,11 @@ class ImplicitMLE(Estimator):
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
         """Decide at scores with Gumbel noise."""
-        z = stop(dist.scores - log(-log(noise.uniform(dist.shape, "g"))))
+        z = stop(dist.scores() - log(-log(noise.uniform(dist.shape, "g"))))
         return Draw(stop(dist.decide(z)), aux={"z": z})
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the difference along the scores."""
         slope = downstream.at(draw.value, below="same").slope * downstream.unit
         change = draw.value - dist.decide(stop(draw.aux["z"] - self.step * slope))
-        return along(change / (self.step * downstream.unit), dist.scores)
+        return along(change / (self.step * downstream.unit), dist.scores())

@@ -11,8 +11,6 @@ import numpy as np
 from scg.compiler.objective import reduction
 from scg.distributions.base import Distribution
 from scg.distributions.constraints import Constraint, Logits, Real
-from scg.distributions.independent import Independent
-from scg.distributions.mixture import Mixture
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
@@ -46,23 +44,10 @@ class ValueCheck(NamedTuple):
             raise CallError(f"{self.what} {complaint}{where}")
 
 
-def _constraint(dist: Distribution, name: str) -> Constraint:
-    """The constraint of a parameter, which may be one of a component's."""
-    while isinstance(dist, (Independent, Mixture)):
-        if isinstance(dist, Independent):
-            dist = dist.base
-        elif "/" in name:
-            k, _, name = name.partition("/")
-            dist = dist.components[int(k)]
-        else:
-            dist = dist.choice
-    return dist.constraints[name]
-
-
 def _of_parameters(what: str, dist: Distribution) -> Iterator[ValueCheck]:
     family = type(dist).__name__
     for name, value in dist.parameters.items():
-        constraint = _constraint(dist, name)
+        constraint = dist.constraint(name)
         if isinstance(value, Expr) and not isinstance(constraint, (Real, Logits)):
             yield ValueCheck(f"{what} ({family}): {name}", value, constraint)
 

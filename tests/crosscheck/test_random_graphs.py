@@ -189,6 +189,13 @@ ANY = (
             ),
             lambda x: np.sum(np.tanh(x)),
         ),
+        "Transformed": (
+            lambda a, b, c: scg.Transformed(
+                scg.Normal(triple(a, b, c), 1.0),
+                scg.AffineCoupling([(np.full((1, 4), 0.3), 0.1 * np.stack([a, b, c, a]))]),
+            ),
+            lambda x: np.tanh(x @ W),
+        ),
         "Independent": (
             lambda a, b, c: scg.Independent(scg.Normal(triple(a, b, c), 1.0)),
             lambda x: np.tanh(x @ W),

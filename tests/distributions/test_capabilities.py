@@ -69,6 +69,14 @@ def whitened(covariance):
     )
 
 
+def unmoved(layers, x):
+    """The vectors that an affine coupling of one layer maps to `x`."""
+    ((weight, bias),) = layers
+    given = (x[:, :1] @ weight + bias).reshape(-1, 2, 2)
+    moved = (x[:, 1:] - given[..., 1]) * np.exp(-2.0 * np.tanh(0.5 * given[..., 0]))
+    return np.concatenate([x[:, :1], moved], axis=1)
+
+
 def dirichlet():
     n = A.sum()
     marginals = [(lambda x, k=k: x[:, k], stats.beta(A[k], n - A[k]).cdf) for k in range(3)]
@@ -106,6 +114,19 @@ def laws():
     ):
         yield f"{type(d).__name__} {d.shape}", d, enumerated(d)
     yield "Dirichlet", scg.Dirichlet(A), dirichlet()
+    layers = [(np.array([[0.6, -0.4, 0.2, 0.9]]), np.array([0.1, 0.4, -0.3, 0.2]))]
+    flow = scg.Transformed(scg.Normal(MU, D), scg.AffineCoupling(layers))
+    yield (
+        "Transformed",
+        flow,
+        follows(
+            (lambda x: x[:, 0], stats.norm(MU[0], D[0]).cdf),
+            *(
+                (lambda x, i=i: unmoved(layers, x)[:, i], stats.norm(MU[i], D[i]).cdf)
+                for i in (1, 2)
+            ),
+        ),
+    )
     tau = 0.7
     yield (
         "RelaxedBernoulli",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions import DISTRIBUTIONS
+from scg.distributions import BIJECTIONS, DISTRIBUTIONS
 from scg.errors import DeclarationError
 from scg.graph.carry import Scan
 from scg.graph.core import CoreGraph
@@ -50,7 +50,7 @@ ENTRIES = {
 }
 _NAMED = ("parameter", "data", "sample", "deterministic", "cost")
 _KINDS = {"float": np.float64, "int": np.int64, "bool": np.bool_}
-_FAMILIES = {family.__name__: family for family in DISTRIBUTIONS}
+_FAMILIES = {family.__name__: family for family in (*DISTRIBUTIONS, *BIJECTIONS)}
 
 
 def read(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.base import Distribution
+from scg.distributions.bijections import Bijection
 from scg.errors import DeclarationError
 from scg.graph import init
 from scg.graph.carry import Scan
@@ -194,6 +195,6 @@ def _attribute(value: Any, name: str) -> Any:
             return [_attribute(part, name) for part in value]
         case Plate():
             return {"plate": value.name}
-        case type() if issubclass(value, Distribution):
+        case type() if issubclass(value, (Distribution, Bijection)):
             return {"family": value.__name__}
     raise DeclarationError(f"node {name!r}: {value!r} cannot be written as JSON")

@@ -37,6 +37,11 @@ LAWS = {
     "HiddenMarkov": lambda t: scg.HiddenMarkov(
         3, t * np.arange(2.0), np.eye(2), scg.Normal(t * np.arange(2.0), 0.7)
     ),
+    "Transformed": lambda t: scg.Transformed(
+        scg.Normal(t * np.ones(2), 1.0),
+        scg.AffineCoupling([(t * np.ones((1, 2)), np.zeros(2))]),
+        scg.SplineCoupling([(t * np.ones((1, 5)), np.zeros(5))], bins=2, flip=True),
+    ),
     "Independent": lambda t: scg.Independent(scg.Normal(t * np.ones((2, 3)), 1.0), 1),
     "Delta": lambda t: scg.Delta(t),
 }
