@@ -137,7 +137,8 @@ class AffineCoupling(_Coupling):
     --------
     >>> import numpy as np, scg
     >>> layer = scg.AffineCoupling([(np.zeros((1, 2)), np.array([0.0, 3.0]))])
-    >>> scg.Transformed(scg.Normal(np.zeros(2)), layer).log_prob([0.0, 3.0]).round(4)
+    >>> flow = scg.Transformed(scg.Normal(np.zeros(2)), layer)
+    >>> round(float(flow.log_prob([0.0, 3.0])), 4)
     -1.8379
     """
 

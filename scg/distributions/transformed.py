@@ -40,7 +40,7 @@ class Transformed(Joint):
     >>> import numpy as np, scg
     >>> layers = [(np.zeros((1, 2)), np.zeros(2))]
     >>> flow = scg.Transformed(scg.Normal(np.zeros(2)), scg.AffineCoupling(layers))
-    >>> flow.log_prob(np.zeros(2)).round(4)
+    >>> round(float(flow.log_prob(np.zeros(2))), 4)
     -1.8379
     """
 
