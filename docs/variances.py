@@ -291,20 +291,30 @@ def picture(page: str, known: dict[str, Any]) -> str:
 
 
 def words(page: str, known: dict[str, Any]) -> str:
-    """What is seen in a picture: a sentence a panel, with numbers at θ = HERE."""
+    """What is seen in a picture: by panel the curves at θ = HERE, and how often they lie higher."""
     at, told = THETAS.index(HERE), []
-    for toy in toys(page):
-        own, title = known[page][toy], ALL[toy][1]
-        if not own:
-            told.append(f"{title}: does not apply.")
+    for toy, (_, title, *_) in TOYS.items():
+        if not known[page][toy]:
+            told.append(f"{title.capitalize()} – does not apply.")
             continue
-        values = {k: errors(v)[at] for k, v in shown(page, toy, known).items()}
-        told.append(f"{title}: " + ", ".join(f"{k} {short(v)}" for k, v in values.items()) + ".")
-    unbiased = all(curve["unbiased"] for toy in toys(page) for curve in known[page][toy].values())
+        curves, seen = shown(page, toy, known), []
+        lowest = errors(next(iter(curves.values())))
+        for name, curve in curves.items():
+            values, text = errors(curve), ""
+            higher = sum(v > 1.000001 * own for v, own in zip(values, lowest, strict=True))
+            where = "all points" if higher == len(THETAS) else f"{higher} of {len(THETAS)} points"
+            if not curve["unbiased"]:
+                text += f", of which squared bias {short(curve['bias2'][at])}"
+            if seen:
+                text += f", higher at {where}"
+            seen.append(f"{name}: {short(values[at])}{text}")
+        told.append(f"{title.capitalize()} – {'; '.join(seen)}.")
+    unbiased = all(curve["unbiased"] for toy in TOYS for curve in known[page][toy].values())
     what = "Variance" if unbiased else "Mean squared error"
     return (
         f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost, over θ from −4 "
-        f"to 4, on {'a toy' if page in OWN else 'three toys'}. At θ = {HERE:g}, " + " ".join(told)
+        f"to 4, on {'a toy' if page in OWN else 'three toys'}, with values at θ = {HERE:g}. "
+        + " ".join(told)
     )
 
 
