@@ -27,6 +27,7 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc shows the types of parameters
 autodoc_mock_imports = ["jax", "torch"]
 numpydoc_show_class_members = False
