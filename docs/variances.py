@@ -293,7 +293,8 @@ def picture(page: str, known: dict[str, Any]) -> str:
 def words(page: str, known: dict[str, Any]) -> str:
     """What is seen in a picture: by panel the curves at θ = HERE, and how often they lie higher."""
     at, told = THETAS.index(HERE), []
-    for toy, (_, title, *_) in TOYS.items():
+    for toy in toys(page):
+        title = ALL[toy][1]
         if not known[page][toy]:
             told.append(f"{title.capitalize()} – does not apply.")
             continue
@@ -309,7 +310,7 @@ def words(page: str, known: dict[str, Any]) -> str:
                 text += f", higher at {where}"
             seen.append(f"{name}: {short(values[at])}{text}")
         told.append(f"{title.capitalize()} – {'; '.join(seen)}.")
-    unbiased = all(curve["unbiased"] for toy in TOYS for curve in known[page][toy].values())
+    unbiased = all(curve["unbiased"] for toy in toys(page) for curve in known[page][toy].values())
     what = "Variance" if unbiased else "Mean squared error"
     return (
         f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost, over θ from −4 "
