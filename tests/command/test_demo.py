@@ -75,5 +75,5 @@ def test_a_demo_that_is_cut_short_says_that_the_bound_was_not_reached(made):
 
 def test_the_graph_is_there_with_its_terms(made):
     text = "".join(made[2].text)
-    for word in ("h1", "h2", "decoder1/W", "MuProp", "surrogate S ="):
+    for word in ("h1", "h2", "decoder1/{W, b}", "MuProp", "surrogate S ="):
         assert word in text
