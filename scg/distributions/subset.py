@@ -41,7 +41,9 @@ class Subset(Automaton):
     log p(x) = θ·x − log e_k(exp θ) (Chen et al. 1994, conditional Bernoulli), with e_k the
     elementary symmetric polynomial, summed item by item in n k operations. The probability of
     taking an item depends on how many are still to be taken; samples, marginals (`mean`), entropy
-    and KL follow from a chain of these numbers.
+    and KL follow from a chain of these numbers. At a subset the score function is that of SFESS
+    (Wijk et al. 2025), :class:`StraightThrough` is SIMPLE (Ahmed et al. 2023), and :class:`REBAR`
+    relaxes the choices one after the other.
 
     Examples
     --------
