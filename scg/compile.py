@@ -183,7 +183,7 @@ def _finished(plan: Plan, options: _Options) -> Step:
         outputs |= _own_gradients(surrogate, "loss", surrogate.loss)
     if "objective" in kinds:
         outputs |= _own_gradients(surrogate, "objective", surrogate.objective)
-    if "variance" in kinds:
+    if "variance" in kinds and grads:
         outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
     curvature = None
     if order == 2:

@@ -66,7 +66,7 @@ def advise(
     Raises
     ------
     CallError
-        If no candidate fits a node, or the graph has no stochastic node.
+        If no candidate fits a node, or the graph has no stochastic node or no parameter.
 
     Returns
     -------
@@ -91,8 +91,9 @@ def advise(
     """
     if price not in ("work", "time"):
         raise CallError(f'advise: price must be "work" or "time", got {price!r}')
-    if not graph.stochastic:
-        raise CallError(f"advise: graph {graph.name!r} has no stochastic node")
+    for kind, declared in ("stochastic node", graph.stochastic), ("parameter", graph.parameters):
+        if not declared:
+            raise CallError(f"advise: graph {graph.name!r} has no {kind}")
     if price == "work":
         options = {"backend": "numpy"} | options
     pilot = _Pilot(graph, params, data, price, runs, seed, options)
