@@ -10,6 +10,7 @@ difference is printed; it must be below 1e-12.
 """
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main(path: Path, backend: str, graphs: range) -> None:
     """Compare what the file does not hold yet."""
     found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     done = {(f["graph"], f["row"], f["backend"]) for f in found}
+    revision = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()
     rows = [*ROLLED, *(row for row in ROWS if row not in ROLLED)]
     for row in rows:
         for seed in graphs:
@@ -35,6 +37,7 @@ def main(path: Path, backend: str, graphs: range) -> None:
                 "graph": seed,
                 "row": row,
                 "backend": backend,
+                "revision": revision,
                 "how": how.partition(". ")[0],
                 "differences": dict(zip(map(str, lengths), differences, strict=False)),
             }
