@@ -115,10 +115,7 @@ def compile(
     whole = Influence(graph, data_grads)
     check("analyse", whole)
     check_reductions(whole)
-    short: dict[Plate, int] = {
-        scan.plate: min(scan.plate.length or SHORT, SHORT) for scan in graph.scans.values()
-    }
-    unrolled = _planned(Unrolled(graph, short).graph, estimator, options)
+    unrolled = _planned(_enough_steps(whole).graph, estimator, options)
     plan = of_all_steps(whole, unrolled)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
@@ -130,10 +127,29 @@ def compile(
 
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
-    if same_credit(whole, unrolled.influence, sampled):
+    if len(chosen) == len(whole.nodes) and same_credit(whole, unrolled.influence, sampled):
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options)
     return RecurrentStep(graph, of_length, rolled)
+
+
+def _enough_steps(whole: Influence) -> Unrolled:
+    """A graph with scans unrolled to a few steps, so many that each node influences a cost.
+
+    The shortest way from step to step visits no carry twice.
+    """
+    graph = whole.graph
+    names = {node.name for node in whole.nodes}
+    most = max(SHORT, 1 + sum(len(scan.carries) for scan in graph.scans.values()))
+    for steps in range(SHORT, most + 1):
+        short: dict[Plate, int] = {
+            scan.plate: min(scan.plate.length or steps, steps) for scan in graph.scans.values()
+        }
+        unrolled = Unrolled(graph, short)
+        seen = Influence(unrolled.graph).nodes
+        if names == {graph.declared_node(node.name or "") for node in seen}:
+            break
+    return unrolled
 
 
 class _Options(NamedTuple):

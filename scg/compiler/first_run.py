@@ -154,7 +154,9 @@ class FirstRun:
 
     def _plate(self, node: StochasticNode, length: int) -> Plate:
         key, name = self.plan.plate_key(node), node.name or ""
-        if draws_of(self.plan.estimators[node], node.declared) == 1 and name in self.graph.steps:
+        estimator = self.plan.estimators[node]
+        single = draws_of(estimator, node.declared) == 1 and estimator.credit != "weight"
+        if single and name in self.graph.steps:
             key = name = self.graph.steps[name].node  # it does not leave the draw: steps may share
         if key not in self._plates:
             self._plates[key] = Plate.internal(f"samples of {name}", length, rank=1)

@@ -39,17 +39,21 @@ def total(parts: Iterable[Expr]) -> Expr:
 def check_reductions(influence: Influence) -> None:
     """Where costs live on different plates, each plate must say how it is reduced.
 
-    An observation is summed unless its plates say otherwise; the costs beside it must say.
+    An observation is summed unless its plates say otherwise; the costs beside it must say. Plates
+    that say it, as those of time do, make no difference between costs.
     """
+    silent = {
+        name: [p for p in node.plates if p.reduce is None and p.size is None]
+        for name, node in influence.costs
+    }
     others = [name for name, node in influence.costs if node.op is observed]
-    if len({frozenset(node.plates) for _, node in influence.costs}) < 2 and not others:
+    if len(set(map(frozenset, silent.values()))) < 2 and not others:
         return
     why = f"observation {others[0]!r} is summed" if others else "another cost is not"
     for name, node in influence.costs:
-        for plate in node.plates if node.op is not observed else ():
-            if plate.reduce is None and plate.size is None:
-                raise DeclarationError(
-                    f"cost {name!r} is on plate {plate.name!r} and {why}, so it must "
-                    f'be said how the plate is reduced: scg.Plate({plate.name!r}, reduce="mean") '
-                    'or reduce="sum"'
-                )
+        for plate in silent[name] if node.op is not observed else ():
+            raise DeclarationError(
+                f"cost {name!r} is on plate {plate.name!r} and {why}, so it must "
+                f'be said how the plate is reduced: scg.Plate({plate.name!r}, reduce="mean") '
+                'or reduce="sum"'
+            )

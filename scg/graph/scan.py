@@ -55,8 +55,8 @@ def scan(
         `over`. A padded step leaves the carry alone, its outputs are zero, and so are its costs and
         the credit of its nodes.
     discount : float or scalar node, optional
-        Multiplies the costs that the cell declares by its t-th power, t = 0 at the first step.
-        This changes the objective, of which the estimate stays unbiased.
+        Multiplies the costs that the cell declares by its t-th power, t = 0 at the first step;
+        padded steps do not count. This changes the objective, of which the estimate stays unbiased.
     name : str, optional
         A name for messages and pictures; by default that of the cell.
 
@@ -110,8 +110,9 @@ def scan(
     count = len(starts)
     if discount is not None:
         starts.append(self.as_node(1.0, full))
+    on = (over,) if present is None else present.plates  # a padded step keeps the carry
     leaves = [
-        CARRY.build(self, (x,), {"scan": full, "number": i, "plates": (over,), "reverse": reverse})
+        CARRY.build(self, (x,), {"scan": full, "number": i, "plates": on, "reverse": reverse})
         for i, x in enumerate(starts)
     ]
     weight = None if discount is None else leaves[-1]

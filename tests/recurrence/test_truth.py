@@ -70,3 +70,56 @@ def test_padded_steps_change_nothing(graph):
     found = scg.moments(step, params, padded, variance=False)
     for name, grad in truth.grads.items():
         assert found.mean[name] == pytest.approx(grad, abs=1e-9)
+
+
+def judge(g, estimator, data=None):
+    """Raise unless the mean of the step's gradient is the true one."""
+    step, params = scg.compile(g, estimator, backend="numpy"), g.init(seed=0)
+    found, truth = scg.moments(step, params, data, variance=False), scg.exact(g, params, data)
+    for name, grad in truth.grads.items():
+        assert found.mean[name] == pytest.approx(grad, abs=1e-9)
+    return step
+
+
+def test_steps_of_one_weighted_sample_have_weights_of_their_own():
+    g, t = scg.Graph("single"), scg.Time("t", length=2)
+    a = g.parameter("a", 0.3)
+
+    def cell(h):
+        z = g.sample("z", scg.Bernoulli(logits=a + 0.5 * h))
+        return 1.3 * z, z * (1 + h)
+
+    _, out = g.scan(cell, init=0.2, over=t)
+    g.cost("c", scg.plate_sum(out, t) ** 2)
+    judge(g, scg.SumAndSample(samples=1))
+
+
+@pytest.mark.parametrize(("length", "lag"), [(1, 1), (6, 4)])
+def test_a_node_may_influence_only_costs_of_much_later_steps(length, lag):
+    g, t = scg.Graph("delay"), scg.Time("t", length=length)
+    a = g.parameter("a", 0.3)
+
+    def cell(line):
+        z = g.sample("z", scg.Bernoulli(logits=a))
+        y = g.sample("y", scg.Bernoulli(logits=1.5 * a))
+        g.cost("c", (line[-1] - 0.3) ** 2 * (1 + z))
+        return (y, *line[:-1])
+
+    g.scan(cell, init=(0.5,) * lag, over=t)
+    step = judge(g, scg.ScoreFunction())
+    made = step.unrolled({t: length}).plan.estimators
+    assert all(isinstance(own, scg.ScoreFunction) for own in made.values())
+
+
+def test_costs_of_a_carry_get_the_plates_of_the_mask():
+    g, t, batch = scg.Graph("ragged"), scg.Time("t"), scg.Plate("batch")
+    there = g.data("there", plates=(t, batch), kind="int")
+    a = g.parameter("a", 0.3)
+
+    def cell(h):
+        g.cost("c", np.exp(a * h))
+        return 0.5 * h + g.sample("z", scg.Bernoulli(logits=a + h))
+
+    last, _ = g.scan(cell, init=0.1, over=t, mask=there)
+    g.cost("end", last**2)  # the plate of time says how it is reduced
+    judge(g, scg.ScoreFunction(), {"there": [[1, 0], [0, 0]]})
