@@ -126,11 +126,12 @@ class Runner:
         return sample
 
     def each_block(
-        self, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int
+        self, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int, first: int = 0
     ) -> Iterator[dict[Any, np.ndarray]]:
-        """The outputs of blocks of runs of a seed, each with a leading axis of runs."""
+        """The outputs of blocks of runs of a seed from `first` on, with a leading axis of runs."""
         check_seed(seed)
         for block in self.program.blocks(as_runs(runs), sizes):
+            block = range(first + block.start, first + block.stop)
             if self.check_finite:
                 noise = self.program.draw_noise(seed, block, sizes)
                 yield self.on_noise(values, noise, sizes, len(block))

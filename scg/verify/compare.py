@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.arguments import checked
-from scg.compile import compile
-from scg.errors import BiasWarning, CallError
+from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.tables import grid
 from scg.run.step import Step
+from scg.verify.distributed import Distributed, compiled
 from scg.verify.plot import bars
 from scg.verify.row import Row
 from scg.verify.sampling import (
@@ -30,6 +30,7 @@ from scg.verify.sampling import (
     z_scores,
 )
 from scg.verify.text import aligned, duration
+from scg.workers import Crew
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,6 +154,7 @@ def compare(
     data: Mapping[str, Any] | None = None,
     state: Mapping[str, Any] | None = None,
     equal: str = "runs",
+    executor: Any = None,
     **options: Any,
 ) -> Comparison:
     """Compare gradient estimators on a graph: bias, variance, time.
@@ -176,13 +178,20 @@ def compare(
         The state of estimators that keep one, by the names in `estimators`; by default initial.
     equal : {"runs", "evaluations"}
         What is the same for all.
+    executor : int, executor, or callable, optional
+        Who computes the runs, see :class:`scg.workers.Crew`; by default this process, which always
+        measures the times. The rest of the table has the same bits for every number of workers,
+        lost and replaced ones included; it agrees with that of one process to rounding.
     **options
         Further options of ``scg.compile``.
 
     Raises
     ------
     CallError
-        If there are fewer than two runs of an estimator, or the exact gradient is not finite.
+        If there are fewer than two runs of an estimator, or the exact gradient is not finite; if
+        the graph cannot be sent to workers.
+    WorkerError
+        If the executor is lost, or a chunk of runs fails.
 
     Returns
     -------
@@ -207,20 +216,22 @@ def compare(
         if name not in estimators:
             raise CallError(f"compare: state of {name!r}, which is no name of an estimator")
     steps: dict[str, Step] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BiasWarning)  # the table marks them
-        for name, estimator in estimators.items():
-            steps[name] = compile(graph, estimator, **options)
+    for name, estimator in estimators.items():
+        steps[name] = compiled(graph, estimator, options)
+    calls = {name: (params, data, (state or {}).get(name)) for name in steps}
     samples: dict[str, Sample] = {}
     evaluations: dict[str, int] = {}
-    for name, step in steps.items():
-        count = evaluations[name] = step.explain().evaluations
-        samples[name] = Sample(
-            step,
-            step.checked(params, data, (state or {}).get(name)),
-            seed,
-            runs // count if equal == "evaluations" else runs,
-        )
+    with Crew(executor, retries=3) as crew:
+        far = Distributed(crew, graph, estimators, calls, seed, options)
+        for name, step in steps.items():
+            count = evaluations[name] = step.explain().evaluations
+            samples[name] = Sample(
+                step,
+                step.checked(*calls[name]),
+                seed,
+                runs // count if equal == "evaluations" else runs,
+                None if executor is None else functools.partial(far, name),
+            )
     times = seconds(list(samples.values()))
     against, truth, doubt = reference(graph, params, data, list(samples.values()))
     rows = {}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -20,6 +20,38 @@ _REPEATS = 5  # of each measurement of time
 _SHARE = 20  # a repeat takes this part of the runs
 
 
+class Sums(NamedTuple):
+    """Sums of gradients g around a centre c, flat over all parameters."""
+
+    total: np.ndarray  #: Σ (g − c).
+    squares: np.ndarray  #: Σ (g − c)², by component.
+    spread: np.ndarray  #: Σ ‖g − c‖².
+    spread2: np.ndarray  #: Σ ‖g − c‖⁴.
+    centre: np.ndarray  #: c.
+
+
+@np.errstate(over="ignore", invalid="ignore")  # estimates may be infinite
+def summed(
+    step: Step, bound: tuple[Any, Any, Any], seed: Any, runs: range, centre: np.ndarray | None
+) -> Sums:
+    """Sums of the gradients of a range of runs, by default around the mean of the first block."""
+    values, sizes, _ = bound
+    total, squares, spread, spread2 = (np.zeros(()) for _ in range(4))
+    for out in step.at(sizes).each_block(values, sizes, seed, len(runs), runs.start):
+        grads = [out["grads", name] for name in step.graph.parameters]
+        none = np.empty((len(out["cost",]), 0))  # for a graph without parameters
+        columns = [none, *(g.reshape(len(g), -1) for g in grads)]
+        block = np.concatenate(columns, axis=1, dtype=float)
+        centre = block.mean(axis=0) if centre is None else centre
+        block -= centre
+        distance = np.sum(block**2, axis=1)
+        total = total + block.sum(axis=0)
+        squares = squares + np.sum(block**2, axis=0)
+        spread, spread2 = spread + distance.sum(), spread2 + np.sum(distance**2)
+    assert centre is not None
+    return Sums(total, squares, spread, spread2, centre)
+
+
 class Sample:
     """Many single-run gradient estimates of one step.
 
@@ -31,41 +63,29 @@ class Sample:
         Variance of an estimate, summed over all components, and its standard error.
     """
 
-    mean: np.ndarray
-    stderr: np.ndarray
-    variance: float
-    variance_stderr: float
-
-    def __init__(self, step: Step, bound: tuple[Any, Any, Any], seed: Any, runs: int):
+    def __init__(
+        self,
+        step: Step,
+        bound: tuple[Any, Any, Any],
+        seed: Any,
+        runs: int,
+        sums: Callable[[int], Sums] | None = None,
+    ):
         if not isinstance(runs, (int, np.integer)) or runs < 2:
             raise CallError(f"at least two runs of each estimator are needed, got {runs!r}")
         self.step, self.seed, self.runs = step, seed, int(runs)
         self.values, self.sizes, _ = bound
-        self._draw()
-
-    @np.errstate(over="ignore", invalid="ignore")  # estimates may be infinite
-    def _draw(self) -> None:
-        """Draw the estimates in blocks; sums are taken around the mean of the first block."""
-        n, centre = 0, np.zeros(())
-        total, squares, spread, spread2 = (np.zeros(()) for _ in range(4))
-        for out in self.blocks(self.runs):
-            grads = [out["grads", name] for name in self.step.graph.parameters]
-            none = np.empty((len(out["cost",]), 0))  # for a graph without parameters
-            columns = [none, *(g.reshape(len(g), -1) for g in grads)]
-            block = np.concatenate(columns, axis=1, dtype=float)
-            if not n:
-                centre = block.mean(axis=0)
-            block -= centre
-            distance = np.sum(block**2, axis=1)
-            n += len(block)
-            total = total + block.sum(axis=0)
-            squares = squares + np.sum(block**2, axis=0)
-            spread, spread2 = spread + distance.sum(), spread2 + np.sum(distance**2)
-        variance = np.maximum(squares - total**2 / n, 0.0) / (n - 1)
-        self.mean = centre + total / n
-        self.stderr = np.sqrt(variance / n)
-        self.variance = float(variance.sum())
-        self.variance_stderr = float(np.sqrt(max(spread2 / n - (spread / n) ** 2, 0.0) / n))
+        n = self.runs
+        total, squares, spread, spread2, centre = (
+            sums(n) if sums else summed(step, bound, seed, range(n), None)
+        )
+        with np.errstate(over="ignore", invalid="ignore"):  # estimates may be infinite
+            variance = np.maximum(squares - total**2 / n, 0.0) / (n - 1)
+            self.mean = centre + total / n
+            self.stderr = np.sqrt(variance / n)
+            self.variance = float(variance.sum())
+            fourth = max(spread2 / n - (spread / n) ** 2, 0.0)
+            self.variance_stderr = float(np.sqrt(fourth / n))
 
     def blocks(self, runs: int) -> Iterator[dict[Any, np.ndarray]]:
         """Outputs of the step in blocks of runs."""

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from scg.arguments import checked
-from scg.compile import compile
-from scg.errors import BiasWarning, CallError
+from scg.errors import CallError
 from scg.estimators.protocol import Estimator
 from scg.files import json_text, write_atomically
 from scg.graph.core import CoreGraph
 from scg.graph.declaration.digest import digest, digests
+from scg.verify.distributed import compiled
 from scg.verify.sampling import Sample
 from scg.verify.studied import Study
 from scg.workers import Crew, Work
@@ -196,9 +195,7 @@ def _measuring(graph: CoreGraph, fixed: dict[str, Any]) -> Callable[[Cell], Any]
         if callable(estimator) and not isinstance(estimator, Estimator):
             known = {n: options.pop(n) for n in cell if n in options}
             estimator = estimator(**known)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BiasWarning)  # the row says it
-            step = compile(graph, estimator, **options)
+        step = compiled(graph, estimator, options)
         start = time.perf_counter()
         sample = Sample(step, step.checked(params, at, None), seed, runs)
         return _plain(

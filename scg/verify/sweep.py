@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,11 +9,12 @@ import numpy as np
 
 from scg.arguments import checked
 from scg.compile import compile
-from scg.errors import BiasWarning, CallError, EnumerationError, did_you_mean
+from scg.errors import CallError, EnumerationError, did_you_mean
 from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.run.step import Step
 from scg.verify.curves import Curve, Sweep
+from scg.verify.distributed import compiled
 from scg.verify.exact import gradient
 from scg.verify.moments import moments
 from scg.verify.sampling import Sample, by_parameter, flat, reference
@@ -115,9 +115,9 @@ def sweep(
         steps = {}
         for name, estimator in estimators.items():
             if own and _is_function(estimator):
-                steps[name] = _compiled(graph, estimator(**settings), options)
+                steps[name] = compiled(graph, estimator(**settings), options)
             else:
-                fixed[name] = fixed.get(name) or _compiled(graph, estimator, options)
+                fixed[name] = fixed.get(name) or compiled(graph, estimator, options)
                 steps[name] = fixed[name]
         here = {**params, **_filled(named, graph.parameters, params)}
         known = {**data, **_filled(named, graph.data_nodes, data)}
@@ -236,12 +236,6 @@ def _values(
 
 def _is_function(estimator: Any) -> bool:
     return callable(estimator) and not isinstance(estimator, Estimator)
-
-
-def _compiled(graph: CoreGraph, estimator: Any, options: dict[str, Any]) -> Step:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", BiasWarning)  # the curves mark them
-        return compile(graph, estimator, **options)
 
 
 def _filled(at: Mapping[str, Any], declared: Mapping[str, Any], given: Any) -> dict[str, Any]:
