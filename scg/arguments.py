@@ -155,9 +155,9 @@ KINDS: dict[str, Kind] = {
     "Mapping[str, Any]": _MAPPING,
     "Mapping[str, np.ndarray]": _MAPPING,
     "Mapping[str, Mapping[str, Any]]": _MAPPING,
-    "Mapping[str, Any] | Iterable[Mapping[str, Any]]": (
-        "a mapping from names to arrays, or an iterable of such batches",
-        lambda value: _names(value) and not isinstance(value, str),
+    "Examples": (
+        "a mapping from names to arrays, an iterable of them, or a function that loads them",
+        lambda value: callable(value) or (_names(value) and not isinstance(value, str)),
     ),
 }
 

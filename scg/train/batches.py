@@ -58,7 +58,7 @@ class Batches:
                 raise CallError(f"data {name!r} is missing: fit(step, params, {{{name!r}: ...}})")
         self.seed = seed
         self.transform = transform
-        self.axes = _axes(graph, self.data, plate)
+        self.axes, _ = axes_of(graph, self.data, plate)
         self.examples = _examples(self.data, self.axes)
         self.batch_size = batch_size
         if not self.axes:
@@ -87,13 +87,15 @@ class Batches:
         """Batch `count` of the run, counted from 0 through all epochs."""
         batch = self.data
         if self.axes and self.batch_size is not None:
-            epoch, position = divmod(count, self.per_epoch)
-            chosen = self._shuffled(epoch)[position * self.size : (position + 1) * self.size]
-            batch = {
-                name: np.take(array, chosen, axis=self.axes[name]) if name in self.axes else array
-                for name, array in self.data.items()
-            }
+            batch = taken(self.data, self.axes, self.chosen(count))
         return self.transform(batch, (*self.seed, count)) if self.transform else batch
+
+    def chosen(self, count: int) -> np.ndarray:
+        """The numbers of the examples of batch `count`."""
+        if self.batch_size is None:
+            return np.arange(self.examples)
+        epoch, position = divmod(count, self.per_epoch)
+        return self._shuffled(epoch)[position * self.size : (position + 1) * self.size]
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         order = self._order
@@ -104,8 +106,18 @@ class Batches:
         return order[1]
 
 
-def _axes(graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None) -> dict[str, int]:
-    """The axis of the batch plate in each array that lies on it."""
+def taken(data: Mapping[str, Any], axes: Mapping[str, int], chosen: np.ndarray) -> Data:
+    """The chosen examples, and the data that all examples share."""
+    return {
+        name: np.take(array, chosen, axis=axes[name]) if name in axes else array
+        for name, array in data.items()
+    }
+
+
+def axes_of(
+    graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None
+) -> tuple[dict[str, int], Plate | None]:
+    """The axis of the batch plate in each array that lies on it, and the plate."""
     nodes = {name: graph.data_nodes[name] for name in data if name in graph.data_nodes}
     for name in data:
         if name not in nodes:
@@ -126,7 +138,8 @@ def _axes(graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None) -
             f"plate {plate!r} carries no data; plates that do: {', '.join(free) or 'none'}"
         )
     batch = free.get(plate or next(iter(free), ""))
-    return {n: node.plates.index(batch) for n, node in nodes.items() if batch in node.plates}
+    axes = {n: node.plates.index(batch) for n, node in nodes.items() if batch in node.plates}
+    return axes, batch
 
 
 def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:

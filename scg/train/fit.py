@@ -23,9 +23,13 @@ from scg.train.optim import Adam, Optimizer, OptimizerState
 from scg.train.progress import progress_bar
 from scg.train.run import Kept, Run
 from scg.train.settings import settings
+from scg.train.shards import ShardedUpdate, Shards, work_of
 from scg.train.stream import make_batches
 from scg.train.update import Snapshot, make_update
+from scg.workers import Crew
 
+Examples = Mapping[str, Any] | Iterable[Mapping[str, Any]] | Callable[[], Mapping[str, Any]]
+SHARDS = 8
 Callback = Callable[[Run], Mapping[str, Any] | None]
 
 
@@ -35,7 +39,7 @@ Callback = Callable[[Run], Mapping[str, Any] | None]
 def fit(
     step: Step,
     params: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
+    data: Examples | None = None,
     *,
     seed: int | tuple[int, ...],
     optimizer: Optimizer | None = None,
@@ -52,6 +56,9 @@ def fit(
     checkpoint_every: int | None = None,
     resume: bool = False,
     progress: bool | str = False,
+    executor: Any = None,
+    shards: int | None = None,
+    make_step: Callable[..., Any] | None = None,
 ) -> Run:
     """Train the parameters of a step.
 
@@ -67,9 +74,9 @@ def fit(
         What ``scg.compile`` returned.
     params : mapping, optional
         Where to start; ``graph.init(seed)`` by default.
-    data : mapping, or iterable of mapping, optional
+    data : mapping, iterable of mapping, or callable, optional
         Arrays by name, all examples; or batches, one for each update, see
-        :class:`scg.train.Stream`.
+        :class:`scg.train.Stream`; or a function without arguments that loads the arrays.
     seed : int or tuple of int
         There is no default.
     optimizer : Optimizer, optional
@@ -96,6 +103,17 @@ def fit(
         Continue from the checkpoint.
     progress : bool or str
         Show a progress bar on the standard error stream, with this text before it.
+    executor : int, executor, or callable, optional
+        Who computes the gradients, each on a part of the batch; see :class:`scg.workers.Crew`.
+        Workers compile the step once. If `data` is a function, each of them calls it once and gets
+        the numbers of examples from then on; a transform is then theirs, of one part.
+    shards : int, optional
+        Parts of a batch, 8 by default, of which each takes the noise of another run. The result
+        depends on their number, and not on the workers: it has the same bits for 1, 2 or 7 of them,
+        lost and replaced ones included. Without an executor a run samples other noise.
+    make_step : callable, optional
+        A function without arguments that makes the step in a worker, where the graph cannot be
+        written as JSON because it has ops of your own.
 
     Returns
     -------
@@ -105,7 +123,10 @@ def fit(
     Raises
     ------
     CallError
-        If the data do not fit the graph, or a cost or a gradient is not finite.
+        If the data do not fit the graph, or a cost or a gradient is not finite; if the examples of
+        a batch cannot be split, because an op mixes them.
+    WorkerError
+        If the executor is lost, or a part of a batch fails.
     CheckpointError
         If an older file is in the way, or another run writes there; if the checkpoint to resume is
         missing, damaged, or of another run.
@@ -119,19 +140,29 @@ def fit(
     if checkpoint is None and (resume or checkpoint_every):
         what = "resume=True" if resume else "checkpoint_every="
         raise CheckpointError(f"{what} needs checkpoint=, the file to continue from")
-    batches = make_batches(step.graph, data, batch_size, base, plate, steps_per_epoch, transform)
+    if executor is None and (shards or make_step):
+        raise CallError("fit: shards= and make_step= need executor=")
+    loader = data if callable(data) else None
+    arrays = loader() if loader else data
+    batches = make_batches(step.graph, arrays, batch_size, base, plate, steps_per_epoch, transform)
     last = epochs * batches.per_epoch
     run = Run(step, _start(step, params, seed))
     if transform is None:
         step.checked(run.params, batches[0], run.state)
-    update = make_update(step, *optimizers)
+    crew = Crew(executor, retries=3)
+    update, split = make_update(step, *optimizers), None
+    if executor is not None:
+        split = Shards(step, batches, shards or SHARDS, plate, loader is not None)
+        work = work_of(step, make_step, loader, split, transform)
+        update = ShardedUpdate(step, *optimizers, crew, work)
     path = None if checkpoint is None else Path(checkpoint)
     logs = writers(metrics)
     places = [path] if path else []
     places += [log.path for log in logs if isinstance(log, JsonLines)]
 
-    with alone(*places):
+    with alone(*places), crew:
         made_with = settings(step, run.params, batches, *optimizers) if path else {}
+        made_with |= {"shards": split.count if split else None} if path else {}
         kept = Kept(path, made_with)
         if resume:
             kept.restore(run, batches.per_epoch, optimizers)
@@ -153,7 +184,7 @@ def fit(
             ):
                 while run.now.count < last and not run.stop:
                     count = run.now.count
-                    run.now = update(run.now, batches[count], (*base, count))
+                    run.now = update(run.now, (split or batches)[count], (*base, count))
                     advance()
                     ended = finish()
                     whole = (run.now, run.epoch)

@@ -14,7 +14,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import STATE, constant, intern
 from scg.ir.origin import Origin
 from scg.run.finish import finish
-from scg.run.result import Nested, nest
+from scg.run.result import Nested, Result, nest
 from scg.run.step import Step
 from scg.train.optim import Optimizer, OptimizerState
 
@@ -58,9 +58,13 @@ class Update:
     def __init__(self, step: Step, optimizer: Optimizer, own_optimizer: Optimizer):
         self.step, self.optimizer, self.own_optimizer = step, optimizer, own_optimizer
 
-    def __call__(self, now: Snapshot, batch: Mapping[str, Any], seed: Any) -> Snapshot:
+    def estimate(self, now: Snapshot, batch: Any, seed: Any) -> Result:
+        """The estimates that move the parameters."""
+        return self.step(now.params, seed=seed, data=batch, state=now.state)
+
+    def __call__(self, now: Snapshot, batch: Any, seed: Any) -> Snapshot:
         """The snapshot that follows `now`."""
-        out = self.step(now.params, seed=seed, data=batch, state=now.state)
+        out = self.estimate(now, batch, seed)
         graph = self.step.graph
         numbers, optimizer = self.optimizer.apply(
             graph.unconstrained(now.params), out.grads, now.optimizer
@@ -112,7 +116,7 @@ class FusedUpdate(Update):
             program.backend,
         )
 
-    def __call__(self, now: Snapshot, batch: Mapping[str, Any], seed: Any) -> Snapshot:
+    def __call__(self, now: Snapshot, batch: Any, seed: Any) -> Snapshot:
         """The snapshot that follows `now`."""
         values, sizes, memory = self.step.checked(now.params, batch, now.state)
         values |= self.params.inputs(now.optimizer) | self.own.inputs(now.own)

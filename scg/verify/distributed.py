@@ -11,7 +11,7 @@ from scg.errors import BiasWarning
 from scg.graph.core import CoreGraph
 from scg.run.step import Step
 from scg.seeds.noise import check_seed
-from scg.verify.sampling import Sums, summed
+from scg.verify.sampling import Totals, summed
 from scg.workers import Crew, Work, tree_sum
 
 #: Runs of a chunk, and those around whose mean all sums are taken.
@@ -19,7 +19,7 @@ CHUNK, PILOT = 4096, 4096
 
 
 class Distributed:
-    """Sums that a crew computes: the same bits, whoever computes which chunk.
+    """Totals that a crew computes: the same bits, whoever computes which chunk.
 
     Chunks of runs do not depend on the number of workers, the noise of a run depends on its number
     alone, and sums of chunks are added over a fixed tree.
@@ -38,13 +38,13 @@ class Distributed:
         check_seed(seed)
         self.work = Work(_building, (graph, dict(estimators), dict(calls), seed, dict(options)))
 
-    def __call__(self, name: str, runs: int) -> Sums:
-        """Sums over the runs of an estimator."""
+    def __call__(self, name: str, runs: int) -> Totals:
+        """Totals over the runs of an estimator."""
         [pilot] = self.crew.values(self.work, [(name, range(min(runs, PILOT)), None)])
         centre = pilot.centre + pilot.total / min(runs, PILOT)
         spans = [range(k, min(k + CHUNK, runs)) for k in range(0, runs, CHUNK)]
         found = self.crew.values(self.work, [(name, span, centre) for span in spans])
-        return Sums(**tree_sum([sums._asdict() for sums in found]) | {"centre": centre})
+        return Totals(**tree_sum([sums._asdict() for sums in found]) | {"centre": centre})
 
 
 def compiled(graph: CoreGraph, estimator: Any, options: Mapping[str, Any]) -> Step:
@@ -60,11 +60,11 @@ def _building(
     calls: dict[str, tuple[Any, Any, Any]],
     seed: Any,
     options: dict[str, Any],
-) -> Callable[[tuple[str, range, Any]], Sums]:
-    """Sums a chunk: an estimator, runs, and a centre. Steps are compiled when first used."""
+) -> Callable[[tuple[str, range, Any]], Totals]:
+    """Totals a chunk: an estimator, runs, and a centre. Steps are compiled when first used."""
     steps: dict[str, Step] = {}
 
-    def compute(chunk: tuple[str, range, Any]) -> Sums:
+    def compute(chunk: tuple[str, range, Any]) -> Totals:
         name, runs, centre = chunk
         if name not in steps:
             steps[name] = compiled(graph, estimators[name], options)

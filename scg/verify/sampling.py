@@ -20,8 +20,8 @@ _REPEATS = 5  # of each measurement of time
 _SHARE = 20  # a repeat takes this part of the runs
 
 
-class Sums(NamedTuple):
-    """Sums of gradients g around a centre c, flat over all parameters."""
+class Totals(NamedTuple):
+    """Totals of gradients g around a centre c, flat over all parameters."""
 
     total: np.ndarray  #: Σ (g − c).
     squares: np.ndarray  #: Σ (g − c)², by component.
@@ -33,8 +33,8 @@ class Sums(NamedTuple):
 @np.errstate(over="ignore", invalid="ignore")  # estimates may be infinite
 def summed(
     step: Step, bound: tuple[Any, Any, Any], seed: Any, runs: range, centre: np.ndarray | None
-) -> Sums:
-    """Sums of the gradients of a range of runs, by default around the mean of the first block."""
+) -> Totals:
+    """Totals of the gradients of a range of runs, by default around the mean of the first block."""
     values, sizes, _ = bound
     total, squares, spread, spread2 = (np.zeros(()) for _ in range(4))
     for out in step.at(sizes).each_block(values, sizes, seed, len(runs), runs.start):
@@ -49,7 +49,7 @@ def summed(
         squares = squares + np.sum(block**2, axis=0)
         spread, spread2 = spread + distance.sum(), spread2 + np.sum(distance**2)
     assert centre is not None
-    return Sums(total, squares, spread, spread2, centre)
+    return Totals(total, squares, spread, spread2, centre)
 
 
 class Sample:
@@ -69,7 +69,7 @@ class Sample:
         bound: tuple[Any, Any, Any],
         seed: Any,
         runs: int,
-        sums: Callable[[int], Sums] | None = None,
+        sums: Callable[[int], Totals] | None = None,
     ):
         if not isinstance(runs, (int, np.integer)) or runs < 2:
             raise CallError(f"at least two runs of each estimator are needed, got {runs!r}")

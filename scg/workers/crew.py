@@ -86,7 +86,7 @@ class Crew:
         if self._inside:
             yield from _here(work, chunks)
             return
-        text = work.packed()
+        text = work.packed
         sent = [packed(chunk, f"chunk {i}") for i, chunk in enumerate(chunks)]
         waiting, flying = deque(range(len(chunks))), set()
         suspects, done = [], queue.SimpleQueue()

@@ -7,10 +7,12 @@ import os
 import pickle
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from scg.engine.threads import set_threads
 from scg.errors import CallError
+from scg.lazy import cached_property
 
 
 class Outcome(NamedTuple):
@@ -31,7 +33,8 @@ class Outcome(NamedTuple):
     lost: bool = False
 
 
-class Work(NamedTuple):
+@dataclass(frozen=True)
+class Work:
     """A function of a chunk, which each worker builds once as ``factory(*arguments)``.
 
     Factory and arguments are pickled, so that functions are those of a module. A chunk's value may
@@ -51,9 +54,11 @@ class Work(NamedTuple):
     arguments: tuple[Any, ...] = ()
     threads: int = 1
 
+    @cached_property
     def packed(self) -> bytes:
-        """Text that :func:`perform` builds from, in this process or another one."""
-        return packed((*self, _process()), "what workers build")
+        """Bytes that :func:`perform` builds from, in this process or another one."""
+        parts = self.factory, self.arguments, self.threads, _process()
+        return packed(parts, "what workers build")
 
 
 def packed(value: Any, what: str) -> bytes:

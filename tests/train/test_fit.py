@@ -184,7 +184,7 @@ def test_wrong_calls(step, options, message):
         ({"params": [1.0]}, r"params must be a mapping from names, or None, got \[1.0\]"),
         (
             {"data": pixels()},
-            "data must be a mapping from names to arrays, or an iterable of such .*, got array",
+            "data must be a mapping from names to arrays, an iterable of them, or .*, got array",
         ),
         ({"data": {"x": [[1.0], [1.0, 2.0]]}}, "data 'x': expected an array of numbers"),
         ({"data": {"x": pixels(visible=3)}}, r"data 'x': expected shape \(batch, 4\)"),

@@ -84,7 +84,7 @@ def test_the_transform_is_applied_to_each_batch(step):
         (lambda: [{"y": pixels()}], {}, "unknown data 'y'"),
         (lambda: [{"x": np.nan * pixels()}], {}, "data 'x': .* values are not finite"),
         (lambda: batches(2), {"steps_per_epoch": 2, "batch_size": 2}, "batch_size and plate split"),
-        (lambda: "x.npz", {}, "scg.fit: data must be a mapping from names to arrays, or an iter"),
+        (lambda: "x.npz", {}, "scg.fit: data must be a mapping from names to arrays, an iter"),
     ],
 )
 def test_what_is_no_stream(step, data, options, message):

@@ -153,7 +153,7 @@ def test_sampling_needs_a_seed_and_frames_need_pandas(curves, monkeypatch):
     with pytest.raises(scg.CallError, match="needs a seed"):
         scg.sweep(coin(), CHOICE, over={"theta": THETA}, exact=False)
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(scg.ScgError, match="pip install 'scg\\[frame\\]'"):
+    with pytest.raises(scg.ScgError, match="pip install 'scgrad\\[frame\\]'"):
         curves.to_frame()
 
 

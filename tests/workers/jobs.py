@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scg.engine.walk.blas import threads
+from tests.train.models import pixels
 
 
 def power(base):
@@ -29,6 +30,10 @@ def power(base):
 
 def threads_of():
     return lambda chunk: threads()
+
+
+def load():
+    return {"x": pixels()}
 
 
 def train(rate, seed, folder, poison=()):
