@@ -42,6 +42,17 @@ def test_a_result(backend):
     assert all(row[-1] == "" for row in rows[1:])  # one run has no standard error
 
 
+def test_a_run_and_exact_values():
+    graph = compiled("numpy").graph
+    run = scg.fit(compiled("numpy"), seed=0, epochs=2, steps_per_epoch=1)
+    rows, caption = table(run)
+    assert rows[0][:3] == ["epoch", "step", "cost"] and [row[0] for row in rows[1:]] == ["1", "2"]
+    assert caption == repr(run)
+    rows, caption = table(scg.exact(graph, graph.init(0)))
+    assert [row[0] for row in rows] == ["cost", "∂/∂W", "∂/∂theta"]
+    assert caption == "exact, 2 outcomes"
+
+
 def test_a_plan():
     plan = compiled("numpy").plan
     rows, caption = table(plan)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import CheckpointError
+from scg.ir.tables import grid
 from scg.run.result import Nested
 from scg.run.step import Step
 from scg.train import checkpoint
@@ -53,6 +54,11 @@ class Run:
     def epoch(self) -> int:
         """Number of finished epochs."""
         return len(self.history)
+
+    def _repr_html_(self) -> str:
+        names = dict.fromkeys(name for record in self.history for name in record)
+        rows = [[f"{record.get(name, '')!s:.10}" for name in names] for record in self.history]
+        return grid(list(names), rows, caption=repr(self))
 
     def __repr__(self) -> str:
         cost = f", cost {self.history[-1]['cost']:.6g}" if self.history else ""

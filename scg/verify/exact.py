@@ -26,6 +26,7 @@ from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, intern
 from scg.ir.plate import Plate, Plates
+from scg.ir.tables import listing
 from scg.ir.walk import rewrite
 from scg.lazy import cached_property
 from scg.ops.elementwise import equal, exp, log, possible, where
@@ -34,6 +35,7 @@ from scg.ops.reductions import expand, plate_sum
 from scg.run.binding import Binder
 from scg.run.curvature import assemble, directional, hessian, shapes_of
 from scg.run.finish import finish
+from scg.verify.text import short
 
 LIMIT = 1 << 20
 _BLOCK = 1 << 14
@@ -72,6 +74,11 @@ class Exact:
     def __repr__(self) -> str:
         grads = ", ".join(f"{name}: {value}" for name, value in self.grads.items())
         return f"Exact(cost={self.cost:.12g}, grads={{{grads}}}, outcomes={self.outcomes})"
+
+    def _repr_html_(self) -> str:
+        rows = {"cost": f"{self.cost:.12g}"}
+        rows |= {f"∂/∂{name}": short(value) for name, value in self.grads.items()}
+        return listing(rows, caption=f"exact, {self.outcomes} outcomes")
 
 
 @checked("scg.exact(g, params)")
