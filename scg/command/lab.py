@@ -19,6 +19,7 @@ import numpy as np
 import scg
 from scg.command.models import build, find_model
 from scg.errors import CallError, EnumerationError, EstimatorError, ScgError
+from scg.explain.notation import mathml, plain
 from scg.files import write_atomically
 
 THETAS = np.linspace(-3.0, 3.0, 13)
@@ -110,11 +111,12 @@ def tables(graph: scg.Graph, about: str) -> dict[str, Any]:
             steps = [scg.compile(graph, estimator, backend="numpy") for estimator in made]
         except EstimatorError:
             continue
-        symbols = {key: str(value) for key, value in made[0].where().items()}
+        nodes = steps[0].explain().nodes
+        symbols = {plain(key): plain(text) for node in nodes for key, text in node.symbols.items()}
         found[name] = {
             "option": option,
             "unbiased": bool(made[0].unbiased),
-            "formula": made[0].formula,
+            "formulas": [mathml(node.formula) for node in nodes],
             "where": symbols | ({option: "see its slider"} if option else {}),
             "evaluations": [step.explain().evaluations for step in steps],
             "cells": [cells(step, targets) for step in steps],

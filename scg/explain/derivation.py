@@ -274,5 +274,5 @@ class Derivation:
 
     def _surrogate(self) -> DerivationLine:
         sign = "=" if self.plan.unbiased else "≈"
-        words = "the step differentiates the surrogate ⟦S⟧, which is printed above"
+        words = "the step differentiates the surrogate ⟦S⟧, whose summands are listed"
         return DerivationLine("surrogate", f"∇θ J {sign} E[∇θ S]", words)

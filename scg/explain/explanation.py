@@ -199,7 +199,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
       5  ∇θ t(b) = 1/K Σᵢ (−1/(K−1) Σⱼ≠ᵢ f(bⱼ)) ∇θ log p(bᵢ; θ)
              t(b) has the value 0, and joins the surrogate for this derivative, whose mean is 0
       6  ∇θ J = E[∇θ S]
-             the step differentiates the surrogate S, which is printed above
+             the step differentiates the surrogate S, whose summands are listed
     <BLANKLINE>
     credit
          loss

@@ -28,14 +28,15 @@ button { font: inherit; font-weight: 600; color: inherit; background: none; curs
   border: 1px solid var(--line); border-radius: 4px; padding: 0 .4rem; }
 :is(button, g.node):focus-visible { outline: 3px solid var(--node); outline-offset: 2px; }
 ol { list-style: none; padding: 0; }
-ol > li { display: grid; grid-template-columns: 2rem 1fr; gap: 0 .6rem; align-items: start;
+ol > li { display: grid; grid-template-columns: minmax(2.7rem, auto) 1fr; gap: 0 .6rem;
+  align-items: start;
   cursor: pointer; border-left: 4px solid var(--line); padding: .15rem .6rem; margin: .4rem 0; }
 li div { min-width: 0; overflow-x: auto; overflow-y: hidden; }
 li p { margin: .1rem 0; }
 .scroll { overflow-x: auto; }
 math { font-size: 1.06em; }
 table { border-collapse: collapse; }
-caption { text-align: left; }
+caption { text-align: left; white-space: nowrap; }
 th, td { border: 1px solid var(--line); padding: .15rem .5rem; text-align: left; }
 .lit { border-color: var(--node); background: var(--node-light); }
 .name { color: var(--node); }

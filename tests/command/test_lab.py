@@ -104,7 +104,10 @@ def test_picks_by_keyboard_histogram_graph_and_formula(fresh):
     assert fresh.evaluate(bars)[0] == 2 and fresh.evaluate(bars)[3] == lab.BARS
     label = fresh.evaluate("document.querySelector('#bars svg').getAttribute('aria-label')")
     assert label == "score function: -0.03125 with probability 0.5, 0.28125 with probability 0.5"
-    assert "∇θ log p(x; θ)" in fresh.evaluate("document.querySelector('#formulas').innerText")
+    typeset = "[...document.querySelectorAll('#formulas math')].map(m => m.textContent)"
+    score, *_ = fresh.evaluate(typeset)
+    assert score.replace(" ", "") == "f(b)∇θlogp(b;θ)"  # b is the coin, and no baseline
+    assert "f: loss" in fresh.evaluate("document.querySelector('#formulas').innerText")
     assert "Bernoulli" in fresh.evaluate("document.querySelector('#graph').textContent")
 
 
