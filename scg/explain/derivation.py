@@ -119,7 +119,8 @@ class Derivation:
 
     def p(self, node: StochasticNode) -> str:
         """The probability of a node given its parents, as text."""
-        parents = listed(self.lineage.parents(node))
+        direct = listed(self.lineage.parents(node))
+        parents = ", ".join(filter(None, (direct, *self.lineage.earlier(node))))
         given = f" | {parents}" if parents else ""
         return f"p({quoted(node.name or '')}{given}{'; θ' if self.lineage.enters(node) else ''})"
 

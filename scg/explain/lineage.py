@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from scg.compiler.analyse import Cost
 from scg.compiler.members import Members
 from scg.compiler.plan import Plan
+from scg.explain.notation import quoted
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA
 from scg.ir.walk import named_below
@@ -45,8 +47,24 @@ class Lineage:
 
     def parents(self, node: StochasticNode) -> list[str]:
         """The data and stochastic nodes on which a node directly depends, in their order."""
-        found = named_below(node, self._named)
-        return [e.name or "" for e in sorted(found, key=self._named.__getitem__)]
+        return [e.name or "" for e in self._sorted(named_below(node, self._named))]
+
+    def earlier(self, node: StochasticNode) -> list[str]:
+        """Those on which it depends through carries of scans, as formulas: ‹z›_{< ‹steps›}."""
+        found: dict[str, None] = {}
+        direct, later = self.parents(node), self.influence.later
+        for leaf in named_below(node, {**self._named, **later}):
+            if leaf in later:
+                new, scan = later[leaf]
+                deep = named_below(new, self._named, self.influence.made_of)
+                steps = f"_{{{'>' if scan.reverse else '<'} {quoted(scan.plate.name)}}}"
+                for e in self._sorted([new] if new in self._named else deep):
+                    if scan.plate in e.plates or e.name not in direct:
+                        found[quoted(e.name or "") + steps * (scan.plate in e.plates)] = None
+        return list(found)
+
+    def _sorted(self, found: Iterable[Expr]) -> list[Expr]:
+        return sorted(found, key=self._named.__getitem__)
 
     def enters(self, goal: Expr) -> bool:
         """Whether a parameter enters in a cost, or at the distribution of a node."""
@@ -54,7 +72,8 @@ class Lineage:
             return True
         if goal in self._ends and not isinstance(goal, StochasticNode):
             return False
-        return not self._leaves.isdisjoint(named_below(goal, self._ends))
+        found = named_below(goal, self._ends, self.influence.made_of)
+        return not self._leaves.isdisjoint(found)
 
     def enters_cost(self, cost: Expr) -> bool:
         """Whether a parameter enters in a cost itself, other than through samples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from scg.ir.expr import Expr
 
@@ -42,10 +43,15 @@ def together(order: Iterable[Expr]) -> list[tuple[Expr, ...]]:
     return list(map(tuple, found.values()))
 
 
-def named_below(goal: Expr, names: Container[Expr]) -> list[Expr]:
+def named_below(
+    goal: Expr,
+    names: Container[Expr],
+    made_of: Callable[[Expr], Iterable[Expr]] = attrgetter("args"),
+) -> list[Expr]:
     """Expressions in `names` on which one depends through others alone."""
     found: list[Expr] = []
-    seen, stack = {goal}, list(goal.args)
+    seen: set[Expr] = set()
+    stack = list(made_of(goal))
     while stack:
         expr = stack.pop()
         if expr in seen:
@@ -54,7 +60,7 @@ def named_below(goal: Expr, names: Container[Expr]) -> list[Expr]:
         if expr in names:
             found.append(expr)
         else:
-            stack += expr.args
+            stack += made_of(expr)
     return found
 
 

@@ -329,3 +329,21 @@ def test_a_large_credit_matrix_is_folded():
     matrix = scg.compile(g, scg.ScoreFunction()).explain().matrix
     assert matrix.left_out == (24, 32) and len(matrix.table()) == 18
     assert matrix.table()[-1] == ["…"] * 10
+
+
+@pytest.mark.parametrize(("reverse", "sign"), [(False, "<"), (True, ">")])
+def test_what_carries_bring_is_a_parent_and_carries_parameters(reverse, sign):
+    time = scg.Time("t", length=3)
+    g = scg.Graph("carried")
+    theta, x, first = g.parameter("theta", 0.3), g.data("x", plates=time), g.data("first")
+
+    def cell(h):
+        z = g.sample("z", scg.Bernoulli(logits=h))
+        g.cost("c", (z - h) ** 2)
+        return np.tanh(theta * h + z + x)
+
+    g.scan(cell, init=first, over=time, reverse=reverse)
+    explained = scg.compile(g, scg.ScoreFunction(), backend="numpy").explain()
+    parents = f"p(z | first, z_{{{sign} t}}, x_{{{sign} t}}; θ)"
+    assert f"J(θ) = E[c] = Σ_{{z}} Π_{{t}} {parents} c" in str(explained)
+    assert f"∇θ J = E[c ∇θ log {parents} + ∇θ c]" in str(explained)
