@@ -122,6 +122,7 @@ from scg.estimators import (
     UnorderedSet,
     baselines,
 )
+from scg.estimators.truncation import ARTBP, Truncated
 from scg.face import Graph
 from scg.graph import init
 from scg.graph.bounds import dreg, elbo, iwae, reweighted_wake_sleep, vr_iwae
@@ -141,9 +142,9 @@ from scg.verify.sweep import sweep
 
 # fmt: off
 __all__ = [
-    "ARM", "ARMS", "ARSM", "CARMS", "DARN", "GO", "GREP", "LAX", "RAM", "REBAR", "RELAX", "RODEO",
-    "RSVI", "UGC", "VIMCO", "AffineCoupling", "Autoregressive", "Bernoulli", "Beta", "BiasWarning",
-    "Binomial", "BitFlip", "CallError", "Categorical", "CategoricalDisARM", "Cauchy",
+    "ARM", "ARMS", "ARSM", "ARTBP", "CARMS", "DARN", "GO", "GREP", "LAX", "RAM", "REBAR", "RELAX",
+    "RODEO", "RSVI", "UGC", "VIMCO", "AffineCoupling", "Autoregressive", "Bernoulli", "Beta",
+    "BiasWarning", "Binomial", "BitFlip", "CallError", "Categorical", "CategoricalDisARM", "Cauchy",
     "CheckpointError", "CompilerError", "DataError", "DeclarationError", "Delta", "Dirichlet",
     "DisARM", "Distribution", "DivergenceWarning", "DoubleCV", "Enumeration", "EnumerationError",
     "Estimator", "EstimatorError", "Exponential", "Gamma", "GappedStraightThrough", "Geometric",
@@ -155,10 +156,10 @@ __all__ = [
     "Plate", "Poisson", "RaoGumbel", "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical",
     "Reparameterization", "ScgError", "ScoreFunction", "SplineCoupling", "StochasticTriple",
     "StopWarning", "StraightThrough", "Stratified", "StudentT", "Subset", "SumAndSample", "Time",
-    "Transformed", "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull",
-    "WorkerError", "advise", "attribute", "baselines", "check", "cite", "compare", "compile",
-    "dreg", "elbo", "evaluate", "exact", "fit", "grad", "init", "iwae", "lower_cholesky", "moments",
-    "nn", "noisy_rectifier", "optim", "ordered_vector", "positive", "positive_exp",
+    "Transformed", "Truncated", "Uniform", "UnorderedSet", "UnsupportedError", "VonMises",
+    "Weibull", "WorkerError", "advise", "attribute", "baselines", "check", "cite", "compare",
+    "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad", "init", "iwae", "lower_cholesky",
+    "moments", "nn", "noisy_rectifier", "optim", "ordered_vector", "positive", "positive_exp",
     "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth", "study", "sweep",
     "unit_interval", "vr_iwae",
 ]

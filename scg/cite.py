@@ -45,6 +45,8 @@ def cite(step: Step) -> Bibliography:
     keys = [*_SURROGATE]
     for estimator in step.plan.estimators.values():
         keys += _cited(estimator)
+    if step.plan.truncation is not None:
+        keys += step.plan.truncation.cites
     if step.program.noise:
         keys += _NOISE
     return Bibliography("\n\n".join(map(_entry, dict.fromkeys(keys))))

@@ -20,10 +20,12 @@ from scg.compiler.plan import Plan, check_orders, make_plan, of_all_steps
 from scg.compiler.recur import NeedsSteps
 from scg.compiler.same_credit import same_credit
 from scg.compiler.surrogate import Surrogate
+from scg.compiler.truncation import check_truncation
 from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.backends import chosen_backend
 from scg.errors import BiasWarning, DeclarationError, PathsWarning, StopWarning, did_you_mean
 from scg.estimators.protocol import Estimator
+from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir import collector
 from scg.ir.expr import Expr
@@ -51,6 +53,7 @@ def compile(
     order: int = 1,
     data_grads: Sequence[str] = (),
     check_finite: bool = False,
+    truncate: Truncation | None = None,
 ) -> Step:
     """Compile a graph to a step, which samples and estimates the cost and its gradients.
 
@@ -82,6 +85,9 @@ def compile(
         The checked values are computed twice. Without it, arguments of
         distributions are checked in each call if they are parameters, data, or computed from
         parameters alone; others, in a call whose cost is NaN.
+    truncate : Truncation, optional
+        How far credit goes back along scans: :class:`ARTBP`, or :class:`Truncated`, which is
+        biased. Without it credit is exact at each step.
 
     Returns
     -------
@@ -94,7 +100,7 @@ def compile(
         If the graph has no cost, or costs on different plates without ``reduce=``; if an option
         or ``SCG_BACKEND`` is unknown.
     EstimatorError
-        If an estimator does not fit a node, or does not support the order.
+        If an estimator does not fit a node, or it or the truncation does not support the order.
 
     Examples
     --------
@@ -110,12 +116,14 @@ def compile(
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order, data_grads)
     options = _Options(backend, dtype, order, tuple(data_grads), check_finite)
+    if truncate is not None:
+        check_truncation(graph, truncate, order)
     if not graph.scans:
         return _finished(_planned(graph, estimator, options), options)
     whole = Influence(graph, data_grads)
     check("analyse", whole)
     check_reductions(whole)
-    unrolled = _planned(_enough_steps(whole).graph, estimator, options)
+    unrolled = _planned(_enough_steps(whole, truncate).graph, estimator, options)
     plan = of_all_steps(whole, unrolled)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
@@ -123,7 +131,8 @@ def compile(
         with warnings.catch_warnings():  # the user was warned
             for category in (BiasWarning, PathsWarning, StopWarning):
                 warnings.simplefilter("ignore", category)
-            return _finished(_planned(Unrolled(graph, lengths).graph, chosen, options), options)
+            unrolled = Unrolled(graph, lengths, truncation=truncate).graph
+            return _finished(_planned(unrolled, chosen, options), options)
 
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
@@ -133,7 +142,7 @@ def compile(
     return RecurrentStep(graph, of_length, rolled)
 
 
-def _enough_steps(whole: Influence) -> Unrolled:
+def _enough_steps(whole: Influence, truncate: Truncation | None) -> Unrolled:
     """A graph with scans unrolled to a few steps, so many that each node influences a cost.
 
     The shortest way from step to step visits no carry twice.
@@ -145,7 +154,7 @@ def _enough_steps(whole: Influence) -> Unrolled:
         short: dict[Plate, int] = {
             scan.plate: min(scan.plate.length or steps, steps) for scan in graph.scans.values()
         }
-        unrolled = Unrolled(graph, short)
+        unrolled = Unrolled(graph, short, truncation=truncate)
         seen = Influence(unrolled.graph).nodes
         if names == {graph.declared_node(node.name or "") for node in seen}:
             break

@@ -7,33 +7,42 @@ place of sums over all steps.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 from scg.ir.expr import Expr
 from scg.ir.plate import Apart, Direction, Plate
 from scg.ops.along import running_sum, shifted
+from scg.ops.gradient import cross
 from scg.ops.reductions import plate_sum
 
 
-def scores(logp: Expr, sep: Container[Any]) -> Expr:
-    """Log-probabilities of a node, summed for each element of what it leads to."""
-    return _summed(logp, sep, to_later=True)
+def scores(logp: Expr, sep: Container[Any], factors: Mapping[Direction, Expr]) -> Expr:
+    """Log-probabilities of a node, summed for each element of what it leads to.
+
+    Their credit passes from step to step with `factors`.
+    """
+    return _summed(logp, sep, factors, to_later=True)
 
 
 def signals(cost: Expr, sep: Container[Any]) -> Expr:
     """Costs, summed for each element of a node that leads to them."""
-    return _summed(cost, sep, to_later=False)
+    return _summed(cost, sep, {}, to_later=False)
 
 
-def _summed(x: Expr, sep: Container[Any], to_later: bool) -> Expr:
+def _summed(
+    x: Expr, sep: Container[Any], factors: Mapping[Direction, Expr], to_later: bool
+) -> Expr:
     lost = [plate for plate in x.plates if plate.owned_by_user and plate not in sep]
     for onward in (True, False):
         for plate in lost:
             if Direction(plate, onward) in sep:
                 reverse = onward is not to_later
-                x = running_sum(x, plate, reverse)
-                x = shifted(x, plate, reverse=reverse) if Apart(plate) in sep else x
+                m = factors.get(Direction(plate, onward))
+                x = running_sum(x, plate, reverse, m)
+                if Apart(plate) in sep:
+                    x = shifted(x, plate, reverse=reverse)
+                    x = x if m is None else cross(x, m)
     return plate_sum(x, tuple(p for p in lost if not _ordered(p, sep)))
 
 

@@ -77,4 +77,5 @@ def _marked(plan: Plan, marks: Marks) -> Plan:
     again = Influence(influence.graph, costs=own)
     of = {nodes[node]: node for node in influence.nodes}
     estimators = {new: plan.estimators[of[new]] for new in again.nodes}
-    return Plan(again, estimators, {new: plan.reasons[of[new]] for new in again.nodes})
+    reasons = {new: plan.reasons[of[new]] for new in again.nodes}
+    return Plan(again, estimators, reasons, plan.truncation)

@@ -6,6 +6,7 @@ The surrogate (:mod:`scg.compiler.surrogate`) and the views of estimators on it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -20,6 +21,7 @@ from scg.compiler.paths import sample_plates
 from scg.compiler.plan import Plan
 from scg.compiler.recur import NeedsSteps, run
 from scg.compiler.requirements import draws_of
+from scg.compiler.truncation import along, directed
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.estimators.protocol import Draw, Estimator
@@ -28,7 +30,7 @@ from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered
 from scg.lazy import cached_property
 from scg.ops.elementwise import possible
-from scg.ops.gradient import stop
+from scg.ops.gradient import cross, stop
 from scg.ops.reductions import expand
 
 
@@ -55,7 +57,9 @@ class FirstRun:
         self._values: dict[StochasticNode, Plate] = {}
         self._twins: dict[Plate, Plate] = {}
         self._sums: dict[Any, Expr | None] = {}
-        run(self.influence.order, self.env, self._draw, self._ahead)
+        #: The factors between the steps of each scan, if credit is truncated.
+        self.factors = along(self.graph, plan.truncation)
+        run(self.influence.order, self.env, self._draw, self._ahead, self.factors)
 
     # --- draws ------------------------------------------------------------------------------------
     def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:
@@ -183,19 +187,27 @@ class FirstRun:
         return self._twins[plate]
 
     # --- sums -------------------------------------------------------------------------------------
-    def score(self, ancestors: tuple[Reach, ...]) -> Expr | None:
-        """Σ_n Σ_{plates(n) ∖ sep} ℓ_n over ancestors on open paths, by shared prefix sums."""
-        parts = [
-            part
-            for reach in ancestors
-            if reach.open and (part := self._prefix(reach.sep, reach.members)) is not None
-        ]
+    def score(self, ancestors: tuple[Reach, ...], cost: str | None = None) -> Expr | None:
+        """Σ_n Σ_{plates(n) ∖ sep} ℓ_n over ancestors on open paths, by shared prefix sums.
+
+        Credit from a `cost` of an unrolled graph passes boundaries that are cut.
+        """
+        boundaries = self.graph.boundaries if cost is not None else None
+        parts: list[Expr] = []
+        for reach in ancestors if boundaries is None else _apart(self.influence, ancestors):
+            part = self._prefix(reach.sep, reach.members) if reach.open else None
+            if part is not None and boundaries is not None:
+                (node,) = reach.members
+                part = reduce(cross, boundaries.between(node.name, cost), part)
+            parts += [] if part is None else [part]
         return reduce(add, parts) if parts else None
 
     def _prefix(self, sep: frozenset[Any], members: Members[StochasticNode]) -> Expr | None:
         def score(node: StochasticNode) -> Expr | None:
             logp = self.draws[node].logp
-            return None if logp is None else scores(logp, sep)
+            if logp is None:
+                return None
+            return scores(logp, sep, directed(self.graph, node, self.factors))
 
         return shared_sum(self._sums, sep, members, lambda some: some.last, score)
 
@@ -227,3 +239,9 @@ class FirstRun:
         if frozen is not None:
             weights = {p: stop(w) if frozen & self.owners[p] else w for p, w in weights.items()}
         return averaged(value, weights, conditions(keep, weights))
+
+
+def _apart(influence: Influence, ancestors: tuple[Reach, ...]) -> list[Reach]:
+    """Ancestors one by one."""
+    only = influence.nodes.only
+    return [replace(r, members=only(node)) for r in ancestors for node in r.members]

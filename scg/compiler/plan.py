@@ -12,6 +12,7 @@ from scg.compiler.paths import Paths, check_paths, plate_keys, sample_plates
 from scg.compiler.requirements import complaint, family_of
 from scg.errors import EstimatorError, did_you_mean
 from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
+from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.tables import grid
@@ -22,16 +23,33 @@ ENUMERATION_BUDGET = 256
 
 @dataclass(repr=False)
 class Plan:
-    """Estimator and reason for each stochastic node, in topological order; ``print`` it."""
+    """Estimator and reason for each stochastic node, in topological order; ``print`` it.
+
+    `truncation` is how credit is cut between the steps of scans, if it is.
+    """
 
     influence: Influence
     estimators: dict[StochasticNode, Estimator] = field(default_factory=dict)
     reasons: dict[StochasticNode, str] = field(default_factory=dict)
+    truncation: Truncation | None = None
 
     @property
     def unbiased(self) -> bool:
-        """Whether the estimators of all nodes are unbiased."""
-        return all(estimator.unbiased for estimator in self.estimators.values())
+        """Whether the estimators of all nodes and the truncation are unbiased."""
+        return self.truncation_unbiased and all(
+            estimator.unbiased for estimator in self.estimators.values()
+        )
+
+    @property
+    def truncation_unbiased(self) -> bool:
+        """Whether credit is cut without bias, or not at all."""
+        return self.truncation is None or self.truncation.unbiased
+
+    @property
+    def cut(self) -> str:
+        """The truncation in words, or nothing."""
+        bias = "unbiased" if self.truncation_unbiased else "BIASED"
+        return f"credit between steps: {self.truncation!r}, {bias}" if self.truncation else ""
 
     def plate_key(self, node: StochasticNode) -> object:
         """The key of the sample plate of a node; see :func:`plate_keys`."""
@@ -47,10 +65,11 @@ class Plan:
 
     def __str__(self) -> str:
         width = max((len(node.name or "") for node in self.estimators), default=0)
-        return "\n".join(
+        lines = [
             f"{node.name:<{width}}  {estimator!r}  ({self.reasons[node]})"
             for node, estimator in self.estimators.items()
-        )
+        ]
+        return "\n".join([*lines, *([self.cut] if self.cut else [])])
 
     __repr__ = __str__
 
@@ -76,7 +95,9 @@ def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimato
             )
     check_paths(influence, estimators)
     warn_of(influence, estimators)
-    return Plan(influence, estimators, {node: reasons[node] for node in influence.nodes})
+    reasons = {node: reasons[node] for node in influence.nodes}
+    boundaries = influence.graph.boundaries
+    return Plan(influence, estimators, reasons, boundaries and boundaries.truncation)
 
 
 def of_all_steps(whole: Influence, unrolled: Plan) -> Plan:
@@ -95,7 +116,8 @@ def of_all_steps(whole: Influence, unrolled: Plan) -> Plan:
         if node.name in found
     }
     estimators = {node: own for node, (own, _) in chosen.items()}
-    return Plan(whole, estimators, {node: reason for node, (_, reason) in chosen.items()})
+    reasons = {node: reason for node, (_, reason) in chosen.items()}
+    return Plan(whole, estimators, reasons, unrolled.truncation)
 
 
 def _given(

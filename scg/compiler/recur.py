@@ -8,12 +8,14 @@ the carry before each step is known. A loop computes this carry, and nothing els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from scg.graph.carry import CARRY, Scan, end_of, is_output
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import ordered
 from scg.ir.walk import rewrite, topological
 from scg.ops.border import below, place
+from scg.ops.gradient import cross
 from scg.ops.recurrence import Recurrence, rolled
 from scg.ops.reductions import expand
 
@@ -26,11 +28,16 @@ class NeedsSteps(Exception):
 
 
 def run(
-    order: Iterable[Expr], env: dict[Expr, Expr], value: Value, ahead: Value | None = None
+    order: Iterable[Expr],
+    env: dict[Expr, Expr],
+    value: Value,
+    ahead: Value | None = None,
+    factors: Mapping[str, Expr] = MappingProxyType({}),
 ) -> None:
     """Put expressions in the place of declared ones, which `env` maps to them.
 
-    Inside a loop, `ahead` says what a stochastic node is; by default it is `value`.
+    Inside a loop, `ahead` says what a stochastic node is; by default it is `value`. Credit passes
+    from step to step with the `factors` of a scan.
     """
     for expr in order:
         if expr in env:
@@ -39,19 +46,21 @@ def run(
             env[expr] = value(expr, env)
         elif expr.op is CARRY:
             made = expr.graph.scans[expr.attrs["scan"]]  # pyright: ignore[reportAttributeAccessIssue]
-            env |= _carried(made, env, ahead or value)
+            env |= _carried(made, env, ahead or value, factors)
         elif is_output(expr):
             env[expr] = env[expr.args[0]]
         else:
             rewrite((expr,), env)
 
 
-def _carried(made: Scan, env: Mapping[Expr, Expr], value: Value) -> dict[Expr, Expr]:
+def _carried(
+    made: Scan, env: Mapping[Expr, Expr], value: Value, factors: Mapping[str, Expr]
+) -> dict[Expr, Expr]:
     """The carries of a scan before each step, and after the last one."""
     order = topological(made.news, known=env)
     inits = [leaf.args[0] for leaf in made.carries]
     before = dict(env)
-    run(topological(inits, known=before), before, value)
+    run(topological(inits, known=before), before, value, factors=factors)
     plates = [
         ordered((*leaf.plates, *before[init].plates))
         for leaf, init in zip(made.carries, inits, strict=True)
@@ -59,8 +68,12 @@ def _carried(made: Scan, env: Mapping[Expr, Expr], value: Value) -> dict[Expr, E
     looped = below(order, made.carries)
     while True:
         places = [place(x.graph, x, on) for x, on in zip(made.carries, plates, strict=True)]
-        inside = before | dict(zip(made.carries, places, strict=True))
-        run(order, inside, value)
+        crossed = [
+            cross(x, factors[made.name]) if made.name in factors and x.kind == "float" else x
+            for x in places
+        ]
+        inside = before | dict(zip(made.carries, crossed, strict=True))
+        run(order, inside, value, factors=factors)
         news = [inside[new] for new in made.news]
         wide = [ordered((*new.plates, *on)) for new, on in zip(news, plates, strict=True)]
         if wide == plates:
@@ -73,6 +86,6 @@ def _carried(made: Scan, env: Mapping[Expr, Expr], value: Value) -> dict[Expr, E
         for init, on in zip(inits, plates, strict=True)
     )
     loop = Recurrence(tuple(places), begin, tuple(news), made.plate, made.reverse)
-    stacked, last = rolled([*places, *(inside[e] for e in kept)], loop)
+    stacked, last = rolled([*crossed, *(inside[e] for e in kept)], loop)
     found = dict(zip((*made.carries, *kept), stacked, strict=True))
     return found | {end_of(made, i): x for i, x in enumerate(last)}

@@ -83,7 +83,7 @@ class Surrogate:
         shared = SharedRuns(first)
         self._simple: dict[Expr, Expr] = {}
 
-        parts = [self.boxed(node) for _, node in self.influence.costs]
+        parts = [self.boxed(node, name) for name, node in self.influence.costs]
         self.costs = {name: total([p]) for name, p in zip(self.graph.costs, parts, strict=True)}
         self.terms, self.added, self.memory = {}, [], {}
         losses: list[Expr] = []
@@ -134,11 +134,11 @@ class Surrogate:
     def __repr__(self) -> str:
         return f"Surrogate({self.graph.name!r}: {len(self.costs)} costs, {len(self.terms)} terms)"
 
-    def boxed(self, node: Expr) -> Expr:
+    def boxed(self, node: Expr, name: str) -> Expr:
         """R[⊠(Σ ℓ) w_c c] of a cost, on the user's plates."""
         first, self.graph.origin = self.first, node.origin
         value = first.counted(contribution(node, first.env[node]))
-        score = first.score(self.influence.ancestors[node])
+        score = first.score(self.influence.ancestors[node], name)
         boxed = value if score is None else box(score) * value
         return first.collapse(boxed, frozen=first.frozen(node))
 

@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scg.compiler.objective import reduction
+from scg.compiler.truncation import Boundaries
 from scg.errors import DeclarationError
+from scg.estimators.truncation import Truncation
 from scg.graph.carry import CARRY, backwards, is_output
 from scg.graph.core import CoreGraph
 from scg.graph.nodes import NodeStep
@@ -23,7 +25,7 @@ from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import DATA, PLATE_SIZE, intern, plate_size
 from scg.ir.plate import Plate, ordered
 from scg.ir.walk import named_below
-from scg.ops.gradient import observed
+from scg.ops.gradient import cross, observed
 from scg.ops.reductions import expand
 from scg.ops.steps import at_step, join_steps
 
@@ -39,13 +41,20 @@ class Unrolled:
     calls bring the same lengths.
     """
 
-    def __init__(self, graph: CoreGraph, lengths: Mapping[Plate, int], fixed: bool = False):
+    def __init__(
+        self,
+        graph: CoreGraph,
+        lengths: Mapping[Plate, int],
+        fixed: bool = False,
+        truncation: Truncation | None = None,
+    ):
         self.declared = graph
         plates = ordered(scan.plate for scan in graph.scans.values())
         self.lengths = {plate: lengths[plate] for plate in plates}
         self.plates = {p: _of_length(p, n) if fixed else p for p, n in self.lengths.items()}
         self.graph: Any = type(graph)(graph.name)
         self.graph.declared, self.graph.apart = graph, fixed
+        self.graph.boundaries = truncation and Boundaries(graph, truncation, self)
         self.before = {k: (s, v) for s in graph.scans.values() for k, v in s.before.items()}
         self.series = self._series()
         #: What a step is given: data, samples and carries.
@@ -214,7 +223,10 @@ class Unrolled:
         if len(kept) < len(given):
             return self.slice(args[0], tuple((p, k) for p, k in at if p not in kept))
         if expr.op is CARRY:
-            return expand(args[0], self._plates(expr, at), expr.shape)
+            scan, first = self.before[expr][0], args[0]
+            if self.graph.boundaries is not None and expr.kind == "float":
+                first = cross(first, self.graph.boundaries.before(scan, given[scan.plate]))
+            return expand(first, self._plates(expr, at), expr.shape)
         if expr.op is at_step and expr.attrs["plate"] in self.series[expr.args[0]]:
             return args[0]
         if isinstance(expr, StochasticNode):
@@ -254,7 +266,7 @@ def _is_in(value: Any, given: Mapping[Plate, int]) -> bool:
 
 
 def ordered_at(steps: Mapping[Plate, int]) -> At:
-    """Steps of plates in canonical order."""
+    """Boundaries of plates in canonical order."""
     return tuple((plate, steps[plate]) for plate in ordered(steps))
 
 

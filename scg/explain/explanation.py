@@ -76,8 +76,8 @@ class Explanation:
 
     @property
     def unbiased(self) -> bool:
-        """Whether all estimators are unbiased."""
-        return all(node.unbiased for node in self.nodes)
+        """Whether all estimators, and the truncation, are unbiased."""
+        return self.plan.unbiased
 
     @property
     def head(self) -> str:
@@ -109,6 +109,7 @@ class Explanation:
         return {
             "graph": self.graph,
             "unbiased": self.unbiased,
+            "truncation": self.plan.cut,
             "paths": self.paths,
             "evaluations": self.evaluations,
             "work": self.work,
@@ -139,7 +140,7 @@ class Explanation:
         lines = ["surrogate S =", f"      {first}", *(f"    + {summand}" for summand in others)]
         lines += [self.note] if self.note else []
         head = f"{self.graph!r}: {self.head}"
-        head += f"\n{self.elimination}" if self.elimination else ""
+        head += "".join(f"\n{line}" for line in (self.elimination, self.plan.cut) if line)
         steps = f"derivation\n{derivation_text(self.derivation.lines)}"
         credit = f"credit\n{textwrap.indent(str(self.matrix), '  ')}"
         return "\n\n".join([head, *map(str, self.nodes), "\n".join(lines), steps, credit])

@@ -64,6 +64,8 @@ class NamedNodes:
     inputs : dict
         In an unrolled graph, the data, samples and carries on which the sample of a step directly
         depends.
+    boundaries : Boundaries or None
+        In an unrolled graph, the factors of credit between its steps, if it is truncated.
     """
 
     @checked('scg.Graph("toy")', DeclarationError)
@@ -87,6 +89,7 @@ class NamedNodes:
         self.steps: dict[str, NodeStep] = {}
         self.declared: Any = None
         self.apart = True
+        self.boundaries: Any = None
         self.inputs: dict[str, tuple[Expr, ...]] = {}
 
     @contextlib.contextmanager

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, describe
 from scg.ir.plate import Plate
 from scg.ops.body import Body
 from scg.ops.border import place
+from scg.ops.gradient import cross
 from scg.ops.reductions import expand, zeros
 from scg.ops.scan import scan
 
 
-def running_sum(x: Expr, over: Plate, reverse: bool = False) -> Expr:
+def running_sum(x: Expr, over: Plate, reverse: bool = False, factor: Expr | None = None) -> Expr:
     """Sums of the elements up to each one along a plate or, in reverse, from each one on.
 
-    Of the costs of steps, the sums from each one on are the costs-to-go.
+    Of the costs of steps, the sums from each one on are the costs-to-go. The derivative passes from
+    one element to the next with a `factor`, if there is one.
     """
     total, term = _places(x, over)
-    body = Body((total,), (term,), (), (total + term,), (total + term,))
-    _, (sums,) = scan(body, (zeros(total),), (x,), (), over, reverse)
+    given = {} if factor is None else {_places(factor, over)[1]: factor}
+    new = functools.reduce(cross, given, total) + term
+    body = Body((total,), (term, *given), (), (new,), (new,))
+    _, (sums,) = scan(body, (zeros(total),), (x, *given.values()), (), over, reverse)
     return sums
 
 

@@ -55,7 +55,9 @@ class Border:
         for expr in order:
             if any(arg in self.late for arg in expr.args):
                 self.late.add(expr)
-            elif expr.args and expr.op is not mark and all(arg in known for arg in expr.args):
+            elif expr.op is mark or expr.op.loop is not None:
+                continue
+            elif expr.args and all(arg in known for arg in expr.args):
                 known.add(expr)
         self.places: dict[Expr, Expr] = {}
         stack = [expr for expr in roots if expr not in self.late]

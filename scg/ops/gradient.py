@@ -53,13 +53,25 @@ gate = Op(
     kernel="{0}",
 )
 
+#: The first argument, whose derivative is multiplied by the second: a boundary in time that credit
+#: passes with a factor.
+cross = Op(
+    "cross",
+    lambda x, factor: np.broadcast_arrays(x, factor)[0],
+    broadcast_shapes,
+    (lambda g, y, x, factor: g * factor, None),
+    kind="same",
+    elementwise=True,
+    kernel="{0}",
+)
+
 #: The identity; it marks a cost that is the −log p of an observation.
 observed = Op("observed", lambda x: x, lambda x: x, (lambda g, y, x: g,))
 
 implements("stop")(stop)
 
 #: Ops that the compiler replaces by their first argument after the last differentiation.
-IDENTITIES = (stop, mark, graft, gate, observed)
+IDENTITIES = (stop, mark, graft, gate, cross, observed)
 
 
 def stop_gradient(x: Any) -> Any:

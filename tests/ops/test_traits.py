@@ -197,7 +197,7 @@ def test_derivatives_of_smooth_ops_are_smooth():
     smooth = {name for name, op in OPS.items() if op.smooth and any(map(op.vjp, range(3)))}
     smooth -= {name for name in smooth if name.startswith("op:")}  # of users in other tests
     smooth -= {name for name in smooth if OPS[name].loop is not None}  # as smooth as their bodies
-    identities = {"copy", "float", "continuous", "open_unit", "open_positive", "gate"}
+    identities = {"copy", "float", "continuous", "open_unit", "open_positive", "gate", "cross"}
     identities |= {"at_step", "only_step", "join_steps", "carry"}  # along a plate
     assert smooth - tried <= identities, "smooth ops without a row"
 

@@ -227,6 +227,7 @@ MARKS = [
     unary("observed", gradient.observed, lambda x: x),
     Row("possible", e.possible, lambda x, w: x + 0.0 * w, (X, Y)),
     Row("graft", gradient.graft, lambda x, y: x + 0.0 * y, (A[0], A), order=0),
+    Row("cross", gradient.cross, lambda x, m: x + 0.0 * m, (A[0], A), order=0),
     unary("box", lambda x: gradient.box(x) * np.exp(x), np.exp, order=0),
     unary("unslice", on_nodes(lambda x: np.sum(x[1:] ** 2), lambda x: np.sum(x[1:] ** 2))),
 ]
