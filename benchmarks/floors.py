@@ -1,76 +1,27 @@
-"""The floor of a workload: its matrix products alone, by NumPy's BLAS into existing arrays.
+"""Floors: the matrix products of a step alone, and the figures of the machine.
 
-No step can be faster with this library and these threads. Products with one weight in the same
-direction are stacked, because one call with more rows is cheaper than two.
+No step can be faster with this library and these threads. The products go by NumPy's BLAS into
+existing arrays.
 """
+
+import time
 
 import numpy as np
 
-B, H, K = 100, 200, 4
-#: (rows, inner, columns) of every product of one step: forward, then gradients.
-PRODUCTS = {
-    "W1a": [
-        (B, 784, H),
-        (K * B, H, H),
-        (K * B, H, H),
-        (K * B, H, 784),
-        (784, B, H),
-        (H, K * B, H),
-        (H, K * B, H),
-        (H, K * B, 784),
-    ],
-    # Sampled and mean-field rows share a product forward; slopes lead back through the mean's.
-    "W1b": [
-        (B, 784, H),
-        (2 * B, H, H),
-        (2 * B, H, H),
-        (2 * B, H, 784),
-        (B, 784, H),
-        (B, H, H),
-        (B, H, H),
-        (784, B, H),
-        (H, B, H),
-        (H, B, H),
-        (H, B, 784),
-    ],
-    "W2": [
-        (128, 784, 400),
-        (128, 400, 40),
-        (128, 20, 400),
-        (128, 400, 784),
-        (400, 128, 784),
-        (128, 784, 400),
-        (20, 128, 400),
-        (128, 400, 20),
-        (400, 128, 40),
-        (128, 40, 400),
-        (784, 128, 400),
-    ],
-    "W3": [
-        (B, 784, 512),
-        (B, 512, 200),
-        (K * B, 200, 512),
-        (K * B, 512, 784),
-        (512, K * B, 784),
-        (K * B, 784, 512),
-        (200, K * B, 512),
-        (512, B, 200),
-        (B, 200, 512),
-        (784, B, 512),
-    ],
-}
+#: Numbers in the array of the bandwidth, far more than caches hold.
+LARGE = 5 * 10**7
 
 
-def products(name):
-    """A function that runs all matrix products of a workload in single precision."""
+def products(shapes, dtype):
+    """A function that runs all products (rows, inner, columns)."""
     rng = np.random.default_rng(0)
     calls = [
         (
-            rng.random((rows, inner), np.float32),
-            rng.random((inner, columns), np.float32),
-            np.empty((rows, columns), np.float32),
+            rng.random((rows, inner)).astype(dtype),
+            rng.random((inner, columns)).astype(dtype),
+            np.empty((rows, columns), dtype),
         )
-        for rows, inner, columns in PRODUCTS[name]
+        for rows, inner, columns in shapes
     ]
 
     def call():
@@ -78,3 +29,29 @@ def products(name):
             np.matmul(a, b, out)
 
     return call
+
+
+def _fastest(call, seconds):
+    best, begin = np.inf, time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def machine(seconds):
+    """Rates of products of 1024×1024 matrices in Gflop/s, and of memory in GB/s.
+
+    "read" is the maximum of 200 MB, "fill" writes them; both on one core.
+    """
+    found = {}
+    for name, dtype in (("sgemm", "float32"), ("dgemm", "float64")):
+        call = products([(1024, 1024, 1024)], dtype)
+        call()
+        found[name] = 2 * 1024**3 / _fastest(call, seconds) / 1e9
+    array = np.zeros(LARGE, np.float32)
+    array.fill(1.0)
+    found["read"] = 4 * LARGE / _fastest(array.max, seconds) / 1e9
+    found["fill"] = 4 * LARGE / _fastest(lambda: array.fill(0.0), seconds) / 1e9
+    return found

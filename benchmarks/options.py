@@ -1,4 +1,4 @@
-"""Options, child processes and Markdown, shared by the programs in this folder."""
+"""Child processes and Markdown, shared by the programs in this folder."""
 
 import json
 import os
@@ -11,29 +11,20 @@ from pathlib import Path
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def add_options(parser):
-    """Add the options of a measurement."""
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=60, help="most time for one workload")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--threads", type=int, help="for everyone; their defaults without")
-
-
 def child(program, *words, environment=None):
     """Run a program of this folder; the JSON of its last line, or None if it fails.
 
-    `environment` sets variables; None removes one.
+    `environment` sets variables.
     """
-    variables = dict(os.environ) | (environment or {})
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name(program)), *map(str, words)],
         capture_output=True,
         text=True,
-        env={name: value for name, value in variables.items() if value is not None},
+        env=dict(os.environ) | (environment or {}),
     )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:]
-        print(program, *words, *reason, file=sys.stderr)
+        print(program, *words, *reason, file=sys.stderr, flush=True)
         return None
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -1,112 +1,105 @@
-"""Time scg and its peers side by side, and print Markdown tables.
+"""Time scg and its peers, each in a process of its own, and print Markdown tables.
 
-    python benchmarks/run.py                      # everything, for docs/explanation/engine.md
-    python benchmarks/run.py W1a W2 --rounds 5 --threads 1 --clock cpu --no-first
+    python benchmarks/run.py --minutes 15 --out speed.json     # also writes speed.md
+    python benchmarks/run.py --quick --only "five nodes" W2    # does it run, do gradients agree?
 
-Each workload runs in a process of its own. The libraries take turns, because the speed of a shared
-machine drifts; ratios are ratios of medians. If the environment sets OPENBLAS_CORETYPE, the program
-measures with and without it. `asv` tracks scg alone from commit to commit: see benchmarks/tracking.
+A round starts one process for each row and library; the order of the libraries alternates. All
+rows get a round, the most important first, and then further ones until the minutes are over. `asv`
+tracks scg alone from commit to commit: see benchmarks/tracking.
 """
 
 import argparse
+import json
 import os
 import platform
 import tempfile
+import time
 from pathlib import Path
 
-from options import add_options, child, number, table
-
-WORKLOADS = ("W1a", "W1b", "W2", "W3", "W4a", "W4b", "W5", "W6a", "W6b")
-LIBRARIES = ("torch eager", "torch.compile", "JAX jit", "Storchastic")
-FIRST = ("scg cold", "scg warm", *LIBRARIES)
+from options import child
+from report import report
+from rows import PEERS, ROWS
 
 
-def environments():
-    """Names of environments, and the variables that they change."""
-    kind = os.environ.get("OPENBLAS_CORETYPE")
-    unset = {"OPENBLAS_CORETYPE unset": {"OPENBLAS_CORETYPE": None}}
-    return {f"OPENBLAS_CORETYPE={kind}, as found": {}} | unset if kind else unset
+class Session:
+    """Turns of all rounds, and the inputs that the libraries of a row share."""
 
+    def __init__(self, options, folder):
+        self.options, self.folder = options, Path(folder)
+        self.end = time.monotonic() + 60 * options.minutes
+        self.turns, self.machine, self.failed = {}, [], []
 
-def steps(options, changes):
-    """Measurements of `rounds.py`, by workload."""
-    words = ["--rounds", options.rounds, "--seconds", options.seconds, "--clock", options.clock]
-    words += ["--threads", options.threads] if options.threads else []
-    found = {n: child("rounds.py", n, *words, environment=changes) for n in options.names}
-    return {name: result for name, result in found.items() if result}
+    def over(self):
+        return time.monotonic() > self.end
 
+    def inputs(self, name):
+        """The file of a row's parameters, data, noise and gradients."""
+        path = self.folder / f"{list(ROWS).index(name)}.npz"
+        if not path.exists() and child("turn.py", name, "reference", path) is None:
+            return None
+        return path
 
-def step_table(results):
-    """Table of medians in µs, and ratios to the best peer and to the bare matrix products.
+    def contenders(self, name):
+        row = ROWS[name]
+        peers = self.options.peers or row.peers
+        return ["scg", *peers, *(["floor"] if row.products else [])]
 
-    "scg bound" is ``step.bind(params, ...)``, called with seeds alone.
-    """
-    columns = ("scg numba", "scg bound", "scg numpy", *LIBRARIES)
-    rows = []
-    for name, result in results.items():
-        median = result["median"]
-        own, floor = median["scg numba"], median.get("floor")
-        best = min((t for who, t in median.items() if who in LIBRARIES), default=None)
-        pairs = ((own, best), (median["scg bound"], best), (own, floor))
-        ratios = [f"{time / other:.2f}" if other else "–" for time, other in pairs]
-        shown = [number(median.get(who)) for who in columns]
-        rows.append([name, *shown, *ratios[:2], number(floor), ratios[2]])
-    ratios = ("scg / best peer", "bound / best peer", "floor", "scg / floor")
-    return table(["µs a step", *columns, *ratios], rows)
+    def turn(self, name, who, path):
+        """One process; kernels and compiled code of earlier rounds are found in its cache."""
+        first = (name, who) not in self.turns
+        cache = self.folder / "caches" / path.stem / who.replace(" ", "-")
+        caches = {"SCG_CACHE_DIR": str(cache), "TORCHINDUCTOR_CACHE_DIR": str(cache)}
+        words = ["--seconds", self.options.seconds, "--born", time.time()]
+        words += ["--threads", self.options.threads] if self.options.threads else []
+        words += ["--check"] if first and who != "floor" else []
+        found = child("turn.py", name, who, path, *words, environment=caches)
+        if found is None:
+            self.failed.append(f"{name}, {who}")
+        else:
+            self.turns.setdefault((name, who), []).append(found)
 
-
-def remarks(results):
-    """Remarks: how far gradients differ, and which peers did not take part."""
-    worst = max((e for r in results.values() for e in r["errors"].values()), default=0.0)
-    lines = [f"Gradients differ from the peers' by at most {worst:.0e} of the largest one.", ""]
-    absent = {}
-    for name, result in results.items():
-        for who, reason in result["missing"].items():
-            absent.setdefault((who, reason), []).append(name)
-    lines += [f"- {who}, {', '.join(names)}: {why}" for (who, why), names in absent.items()]
-    return "\n".join(lines)
-
-
-def first_table(names, absent, clock):
-    """Table of seconds to the first gradient and peak megabytes, one process per cell.
-
-    Only "scg warm" uses kernels that an earlier process compiled.
-    """
-    rows = []
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            inputs, kernels = Path(folder) / "inputs.npz", {"SCG_CACHE_DIR": f"{folder}/kernels"}
-            kernels["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}/inductor"
-            child("first.py", name, "inputs", inputs)
-            cells = []
-            for who in FIRST:
-                found = None
-                if (name, who) not in absent:
-                    found = child("first.py", name, who, inputs, environment=kernels)
-                both = f"{found[clock]:.2f} / {found['megabytes']:.0f}" if found else "–"
-                cells.append(both)
-            rows.append([name, *cells])
-    return table(["seconds / MB", *FIRST], rows)
+    def round(self, names, turned):
+        """One round; the libraries go in reverse order if `turned`."""
+        self.machine.append(child("turn.py", "-", "machine", "-", "--seconds", 0.3))
+        for name in names:
+            path = None if self.over() else self.inputs(name)
+            for who in self.contenders(name)[:: -1 if turned else 1]:
+                if path and not self.over():
+                    self.turn(name, who, path)
+            print(f"{time.monotonic() - self.end:+.0f} s  {name}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=WORKLOADS)
-    add_options(parser)
-    parser.add_argument("--no-first", action="store_true", help="leave out the first gradients")
+    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="NAME", default=list(ROWS))
+    parser.add_argument("--minutes", type=float, default=15, help="most time for all rounds")
+    parser.add_argument("--rounds", type=int, default=15, help="most rounds")
+    parser.add_argument("--seconds", type=float, default=0.5, help="timed calls of a turn")
+    parser.add_argument("--threads", type=int, help="for everyone; their defaults without")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, help="instead of each row's usual")
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--out", type=Path, help="file for JSON; the tables go beside it")
     options = parser.parse_args()
-    threads = options.threads or "every library's default"
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
-        f"threads: {threads}, {options.clock} clock, medians of up to {options.rounds} rounds"
-    )
-    results = {}
-    for name, changes in environments().items():
-        results = steps(options, changes)
-        print(f"\n{name}\n\n{step_table(results)}\n\n{remarks(results)}", flush=True)
-    if not options.no_first:
-        absent = {(name, who) for name, r in results.items() for who in r["missing"]}
-        print(f"\n{first_table(options.names, absent, options.clock)}")
+    if options.quick:
+        options.rounds, options.seconds = 1, 0.05
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(options, folder)
+        for turned in range(options.rounds):
+            if not session.over():
+                session.round(options.only, turned % 2)
+    results = {
+        "cpu": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        "threads": options.threads or "every library's default",
+        "machine": [figures for figures in session.machine if figures],
+        "turns": [{"row": n, "who": w, "turns": t} for (n, w), t in session.turns.items()],
+        "failed": session.failed,
+        "names": options.only,
+    }
+    text = report(results)
+    print(text)
+    if options.out:
+        options.out.write_text(json.dumps(results, indent=1))
+        options.out.with_suffix(".md").write_text(text + "\n")
 
 
 if __name__ == "__main__":

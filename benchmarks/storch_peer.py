@@ -6,24 +6,25 @@ leave-one-out over paths of several nodes.
 
 from types import SimpleNamespace
 
-from formulas import PEERS
 from peers import Missing
 
 
-def peer(name, params, data, torch):
+def peer(row, params, data, dtype, torch):
     """The pair (check, call) of a workload, as for the functions of `peers`."""
     try:
         import storch
     except ImportError:
         raise Missing("Storchastic is not installed") from None
+    name, real = row.name.removesuffix(" float64"), getattr(torch, dtype)
+    torch.set_default_dtype(real)
     models = {"W2": _vae, "W3": _categorical_vae, "W4a": _toy, "W4b": _toy}
     models |= {"W6a": _many_bernoulli, "W6b": _many_normal}
     if name == "W5":
         raise Missing("it recurses on the depth of the graph")
     if name not in models:
         raise Missing("it lacks the estimator")
-    t = {n: torch.tensor(v, requires_grad=True) for n, v in params.items()}
-    inputs = [torch.tensor(v) for v in data.values()]
+    t = {n: torch.tensor(v, dtype=real, requires_grad=True) for n, v in params.items()}
+    inputs = [torch.tensor(v, dtype=real) for v in data.values()]
     laws = _laws(torch, storch)
 
     def model_of(samples):
@@ -41,7 +42,7 @@ def peer(name, params, data, torch):
         found = gradients(model_of(len(noise[0])), [torch.tensor(u) for u in noise])
         return {n: g.numpy() for n, g in found.items()}
 
-    timed = model_of(PEERS[name][2][0][0])
+    timed = model_of(row.shapes[0][0])
     return check, lambda: gradients(timed)
 
 

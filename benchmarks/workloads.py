@@ -50,6 +50,7 @@ class Workload:
     estimator: Any = None
     data: dict[str, np.ndarray] = field(default_factory=dict)
     runs: int = 1
+    order: int = 1
 
     def params(self):
         rng = np.random.default_rng(0)
