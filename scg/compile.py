@@ -123,7 +123,8 @@ def compile(
     whole = Influence(graph, data_grads)
     check("analyse", whole)
     check_reductions(whole)
-    unrolled = _planned(_enough_steps(whole, truncate).graph, estimator, options)
+    short = _enough_steps(whole, truncate)
+    unrolled = _planned(short.graph, estimator, options)
     plan = of_all_steps(whole, unrolled)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
@@ -136,7 +137,8 @@ def compile(
 
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
-    if len(chosen) == len(whole.nodes) and same_credit(whole, unrolled.influence, sampled):
+    same = same_credit(whole, unrolled.influence, short.lengths, sampled)
+    if same and len(chosen) == len(whole.nodes):
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options)
     return RecurrentStep(graph, of_length, rolled)

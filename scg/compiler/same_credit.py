@@ -8,7 +8,7 @@ up to all steps of a sign. That is unbiased, too, but it is another estimate.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scg.compiler.analyse import Cost, Influence, Reach
@@ -18,15 +18,24 @@ from scg.ir.plate import Apart, Direction, Plate
 At = tuple[tuple[Plate, int], ...]
 
 
-def same_credit(whole: Influence, short: Influence, nodes: Iterable[StochasticNode]) -> bool:
+def same_credit(
+    whole: Influence,
+    short: Influence,
+    lengths: Mapping[Plate, int],
+    nodes: Iterable[StochasticNode],
+) -> bool:
     """Whether some nodes of a graph have the credit that they have in the graph of a few steps."""
-    names = {node.name or "" for node in nodes}
-    seen: dict[tuple[str, At], set[tuple[str, At]]] = {}
+    seen: dict[tuple[str, At], set[tuple[str, At]]] = {
+        (node.name or "", tuple(zip(plates, at, strict=True))): set()
+        for node in nodes
+        for plates in [[plate for plate in node.plates if plate in lengths]]
+        for at in itertools.product(*(range(lengths[plate]) for plate in plates))
+    }
     for node in short.nodes:
-        name, at = _declared(short, node.name or "")
-        if name in names:
+        place = _declared(short, node.name or "")
+        if place in seen:
             credited = short.credited(node)
-            seen[name, at] = {_declared(short, cost.name) for cost in credited}
+            seen[place] = {_declared(short, cost.name) for cost in credited}
     steps: dict[str, list[At]] = {}
     for cost in short.costs:
         name, at = _declared(short, cost.name)

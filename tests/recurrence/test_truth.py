@@ -123,3 +123,21 @@ def test_costs_of_a_carry_get_the_plates_of_the_mask():
     last, _ = g.scan(cell, init=0.1, over=t, mask=there)
     g.cost("end", last**2)  # the plate of time says how it is reduced
     judge(g, scg.ScoreFunction(), {"there": [[1, 0], [0, 0]]})
+
+
+def test_costs_of_all_steps_do_not_credit_a_sample_that_comes_too_late():
+    g, t = scg.Graph("late"), scg.Time("t")
+    x, a = g.data("x", plates=t), g.parameter("a", 0.3)
+
+    def cell(h, x):
+        z = g.sample("z", scg.Bernoulli(logits=a + h * x))
+        return 0.5 * h + z, h
+
+    _, before = g.scan(cell, init=0.2, xs=x, over=t)
+    g.cost("c", scg.plate_mean(before, t) ** 2)
+    data, params = {"x": [0.4, -0.3, 1.1]}, g.init(seed=0)
+    step = judge(g, scg.ScoreFunction(), data)
+    other = scg.compile(g.unroll(t=3), scg.ScoreFunction(), backend="numpy")
+    noise = other.noise(seed=0, runs=5, data=data)
+    one, other = (s(params, noise=noise, data=data).grads["a"] for s in (step, other))
+    assert one == pytest.approx(other, abs=1e-12)
