@@ -29,8 +29,9 @@ _TOKENS = re.compile(
 )
 _HIGH = rf"[{''.join(_SUPERSCRIPTS)}]*"
 _AFTER = re.compile(
-    rf"(?P<high>{_HIGH})(?:_\{{(?P<braced>[^}}]*)\}}|_(?P<one>\w)"
-    rf"|(?P<low>[{_LOW}]+(?:[<≠][{_LOW}]+)?))?(?P<higher>{_HIGH})(?:\^(?P<power>\w[\u0302-\u0304]?))?"
+    rf"(?P<high>{_HIGH})(?:_\{{(?P<braced>(?:‹[^›]*›|[^}}])*)\}}|_(?P<one>\w)"
+    rf"|(?P<low>[{_LOW}]+(?:[<≠][{_LOW}]+)?))?(?P<higher>{_HIGH})"
+    rf"(?:\^(?P<power>\w[\u0302-\u0304]?[{_LOW}]*))?"
 )
 _GREEK = dict(
     zip(
@@ -41,7 +42,7 @@ _GREEK = dict(
     )
 )
 _SIGNS = {
-    "Σ": r"\sum", "Π": r"\prod", "∫": r"\int", "∇": r"\nabla", "−": "-", "<": r"\lt ", ">": r"\gt ",
+    "Σ": r"\sum", "Π": r"\prod", "∫": r"\int", "∇": r"\nabla", "−": "-", "<": "< ", ">": "> ",
     "·": r"\cdot ", "≠": r"\ne ",
     "≈": r"\approx ", "∈": r"\in ", "→": r"\to ", "⊠": r"\boxtimes ", "∂": r"\partial ",
     "…": r"\dots ", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#",
@@ -111,6 +112,8 @@ def latex(formula: str) -> str:
             parts.append(" ")
             continue
         base = _tex(token)
+        if base[0].isalpha() and parts and re.search(r"\\[A-Za-z]+$", parts[-1]):
+            parts.append(" ")
         if token.accent:
             base = rf"\{_ACCENTS[token.accent][0]}{{{base}}}"
         if token.above:
@@ -127,7 +130,7 @@ def latex(formula: str) -> str:
 def _tex(token: Token) -> str:
     if token.kind == "node":
         letters = (_GREEK.get(c) for c in token.text)
-        signs = (_SIGNS.get(c, "") if not c.isascii() or c in "<>" else "" for c in token.text)
+        signs = (_SIGNS.get(c, "") if not c.isascii() or c in "<>^~\\" else "" for c in token.text)
         parts = zip(token.text, letters, signs, strict=True)
         name = "".join(rf"\{a} " if a else b or escaped(c) for c, a, b in parts)
         return rf"\mathrm{{{name.strip()}}}"

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import pytest
 import scg
 from scg.compiler.entries import entries
 from scg.compiler.plan import make_plan
+from scg.estimators import ESTIMATORS
+from scg.explain import notation
 from scg.explain.derivation import MOST, Derivation
 from scg.explain.formulas import renamed, replacements
 from scg.explain.notation import plain
@@ -216,6 +219,26 @@ def test_letters_give_way_to_names_of_the_user():
     assert about.symbols[one["b"]] == "Constant(constant=2.0)" and one["f"] in about.symbols
     assert f"J({one['θ']}) = E[p]" in str(explanation)
     assert renamed("(f(‹b›) − b̄)", {"b": "γ"}) == "(f(‹b›) − γ̄)"
+
+
+#: Commands of LaTeX with amsmath that formulas may use, besides Greek letters.
+COMMANDS = (
+    "mathrm|operatorname|sum|prod|int|nabla|log|top|prime|hat|tilde|bar|boxtimes|partial|dots|in|to|"
+    "cdot|ne|approx|sim|backslash|neg"
+)
+
+
+def test_latex_has_no_command_that_amsmath_lacks():
+    greek = "|".join(name for name in notation._GREEK.values())
+    known = re.compile(rf"(?:{COMMANDS}|{greek})")
+    names = ["^", "~\\", "a<b>c", "}_{x}", "日"]
+    texts = [e.formula for e in ESTIMATORS] + [f"Σ_{{{notation.quoted(n)}}} p" for n in names]
+    for text in [*texts, "∇p = p ∇log p", "‹z›_{< ‹t›}", "(−1)^bᵢ"]:
+        made = notation.latex(text)
+        assert all(known.fullmatch(c) for c in re.findall(r"\\([A-Za-z]+)", made)), made
+        assert not set(made) & set("ᵢⱼ‹›"), made
+    assert notation.latex("∇p") == r"\nabla p" and notation.latex("(−1)^bᵢ") == "(-1)^{b_{i}}"
+    assert notation.latex("Σ_{‹}›}") == r"\sum_{\mathrm{\}}}"
 
 
 HOSTILE = ["x y", "a|b", "$\\frac", "<script>", "‹q›", "∇", "1 + 1", "‮", "_{", "a & b", "θ", "%"]
