@@ -135,9 +135,10 @@ def _mark(key: str, group: list[Unit], singly: bool, most: float) -> Mark:
     ops = Counter(op for unit in group for op in unit.ops)
     words = [f"{op} ×{n}" if n > 1 else op for op, n in ops.most_common(_WORDS)]
     rest = sum(ops.values()) - sum(n for _, n in ops.most_common(_WORDS))
+    words += [f"{rest} more"] if rest else []
     lines = [Text(group[0].title if singly else key, "title")]
     if ops != Counter([lines[0].text]):
-        lines.append(Text(", ".join(words) + (f" and {rest} more" if rest else "")))
+        lines += [Text(", ".join(some)) for some in (words[:2], words[2:]) if some]
     if singly and group[0].detail:
         lines.append(Text(group[0].detail, "note"))
     if most:

@@ -16,6 +16,7 @@ import scg.models
 import scg.testing
 import scg.train
 from scg.command.lists import estimators
+from scg.distributions import DISTRIBUTIONS
 from scg.estimators import ESTIMATORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,14 @@ def test_tables_of_estimators_agree():
         listed = command[name]
         assert reference[name][2] == listed["unbiased"], name
         assert reference[name][4] == listed["evaluations"].replace("|", "∣"), name
+
+
+def test_counts_in_prose_are_true():
+    shown = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"[{len(DISTRIBUTIONS)} distributions]" in shown
+    lessons = [*(ROOT / "docs" / "course").glob("[0-9]*.md")]
+    home = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert len(lessons) == 10 and "in ten lessons" in shown and "ten lessons" in home
 
 
 # --- the bibliography -----------------------------------------------------------------------------
