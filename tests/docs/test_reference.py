@@ -61,7 +61,7 @@ def test_each_public_name_has_a_page_and_an_example(name):
     for part in name.split(".")[1:]:
         value = getattr(value, part)
     shown = re.findall(r"^```python\n(.*?)^```", PAGES[page], re.M | re.S)
-    examples = [*shown, *re.findall(r">>> .*", inspect.getdoc(value) or "")]
+    examples = [*shown, *re.findall(r"(?:>>>|\.\.\.) .*", inspect.getdoc(value) or "")]
     assert any(re.search(rf"\b{short}\b", text) for text in examples), f"{name} has no example"
 
 
