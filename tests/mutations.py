@@ -35,6 +35,7 @@ SUITES = {
     "supports": "tests/distributions/test_supports.py",
     "checkpoint": "tests/train/test_checkpoint.py",
     "impossible": "tests/estimators/test_impossible.py",
+    "truncation": "tests/compiler/test_truncation.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -52,6 +53,22 @@ class Mutation:
 
 
 MUTATIONS = [
+    Mutation(
+        "a-cut-without-a-factor",
+        "scg/estimators/truncation.py",
+        "return where(u < c, 0.0, 1 / (1 - c))",
+        "return where(u < c, 0.0, 1.0)",
+        "credit is cut at random, and nothing makes up for it",
+        "truncation",
+    ),
+    Mutation(
+        "scores-pass-a-cut",
+        "scg/compiler/credit.py",
+        "x = running_sum(x, plate, reverse, m)",
+        "x = running_sum(x, plate, reverse)",
+        "derivatives are cut between steps, and scores are not",
+        "truncation",
+    ),
     Mutation(
         "stop-of-the-draw",
         "scg/estimators/protocol.py",

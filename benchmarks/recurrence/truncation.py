@@ -7,6 +7,7 @@ step. θ moves s₀ one way within some steps and the other way in the long run 
 2017, section 5), so that a short window has a gradient of the wrong sign. For each state size the
 file gets the exact gradient at θ = ½, those of windows, and mean, standard error and standard
 deviation of `runs` gradients by ARTBP; then losses after gradient descent. Seeds are fixed.
+``docs/results/influence_balancing.json`` is such a file.
 """
 
 import json

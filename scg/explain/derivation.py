@@ -110,6 +110,7 @@ class Derivation:
         if self.left_out:
             words = f"the other {self.left_out} nodes are derived alike"
             lines.append(DerivationLine("estimate", "…", words))
+        lines += self._cut()
         lines.append(self._surrogate())
         new = replacements(self.influence.graph.roles)
         self.lines = tuple(
@@ -272,6 +273,13 @@ class Derivation:
             yield DerivationLine(
                 "term", f"∇θ t({x}) = {of_term(estimator, formula)}", words, (name,)
             )
+
+    def _cut(self) -> Iterator[DerivationLine]:
+        """How credit passes the boundaries between steps, if it is truncated."""
+        if self.plan.truncation is not None:
+            mean = "of mean 1" if self.plan.truncation.unbiased else "0 or 1: BIASED"
+            words = f"credit from step to step is multiplied by a factor {mean}"
+            yield DerivationLine("estimate", "", f"{words}; {self.plan.truncation!r}")
 
     def _surrogate(self) -> DerivationLine:
         sign = "=" if self.plan.unbiased else "≈"

@@ -78,6 +78,11 @@ def attribute(
     0.37
     """
     check_seed(seed)
+    if step.plan.truncation is not None:
+        raise CallError(
+            f"attribute: the noise of truncate={step.plan.truncation!r} belongs to no node; "
+            "compile the step without truncate"
+        )
     values, sizes, _ = step.checked(params, data, state)
     step = by_step(step.unrolled(sizes))
     try:

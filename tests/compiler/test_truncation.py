@@ -246,6 +246,47 @@ def test_a_scan_in_a_scan_is_refused():
         scg.compile(g, truncate=scg.ARTBP(mean=4))
 
 
+@pytest.mark.parametrize("directions", [(0, 0), (0, 1), (0, 1, 0)], ids=str)
+def test_scans_over_the_outputs_of_scans(directions):
+    """A path may go forward, back and forward again: each scan has boundaries of its own."""
+    g, t = scg.Graph("smoother"), scg.Time("t", length=2)
+    a, out = g.parameter("a", 0.4), g.parameter("b", 0.1)
+    for i, reverse in enumerate(directions):
+
+        def cell(h, x, i=i):
+            z = g.sample(f"z{i}", scg.Bernoulli(logits=a * h + x))
+            g.cost(f"c{i}", (z - h) ** 2 * a + h)
+            return np.tanh(h * a + z + x * a), z * a + h
+
+        options = {"over": t, "reverse": bool(reverse)}
+        if i == 0:
+            _, out = g.scan(lambda h, c=cell, b=out: c(h, b), init=0.5, **options)
+        else:
+            _, out = g.scan(cell, init=0.5, xs=out, **options)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy", truncate=HAZARDS[0])
+    assert largest_bias(step, g, {}) < 1e-10
+
+
+def test_exact_and_sampled_variances_agree():
+    g, data = mixed()
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy", truncate=HAZARDS[1])
+    params = g.init(seed=0)
+    exact = scg.moments(step, params, data).variance
+    out = step(params, seed=5, runs=40_000, data=data)
+    for name, variance in exact.items():
+        assert out.stderr[name] ** 2 * 40_000 == pytest.approx(variance, rel=0.15)
+    whole = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    assert exact["theta"] > 1.1 * scg.moments(whole, params, data).variance["theta"]
+    with pytest.raises(scg.CallError, match="belongs to no node"):
+        scg.attribute(step, params, data=data)
+
+
+def test_the_derivation_has_a_line():
+    g, _ = mixed()
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy", truncate=HAZARDS[0])
+    assert "multiplied by a factor of mean 1" in " ".join(str(step.explain()).split())
+
+
 def test_references():
     g, _ = mixed()
     step = scg.compile(g, scg.ScoreFunction(), backend="numpy", truncate=HAZARDS[0])

@@ -233,3 +233,17 @@ def test_digests_and_work_look_into_bodies():
     (one, first), (_, again), (_, other) = map(graph, (np.sin, np.sin, np.cos))
     assert first == again != other
     assert work(topological([one])) == 5 * 2  # a product and a sine in each of five steps
+
+
+def test_a_loop_reads_the_outputs_of_a_loop_of_constants():
+    g, t = scg.Graph("constants"), scg.Time("t", length=3)
+    a = g.parameter("a", 0.3)
+    _, counts = g.scan(lambda h: (h + 1.0, h), init=0.0, over=t)
+
+    def cell(h, k):
+        g.cost("c", (h + a * k) ** 2)
+        return h + a
+
+    g.scan(cell, init=0.0, xs=counts, over=t)  # the cost of step k is (2 k a)²
+    out = scg.compile(g, backend="numpy")({"a": 0.3}, seed=0)
+    assert out.grads["a"] == pytest.approx(8 * 0.3 * (1 + 4))
