@@ -126,7 +126,7 @@ def report(results):
         )
     )
     head = (
-        f"{results['cpu']}; {figures}; threads: {results['threads']}; up to "
+        f"{results['setting']}; {figures}; threads: {results['threads']}; up to "
         f"{len(results['machine'])} rounds, medians and ranges."
     )
     parts = [

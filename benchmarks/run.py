@@ -14,6 +14,7 @@ import os
 import platform
 import tempfile
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from options import child
@@ -28,6 +29,8 @@ class Session:
         self.options, self.folder = options, Path(folder)
         self.end = time.monotonic() + 60 * options.minutes
         self.turns, self.machine, self.failed = {}, [], []
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS") if options.threads else ()
+        self.limits = {name: str(options.threads) for name in names}
 
     def over(self):
         return time.monotonic() > self.end
@@ -52,7 +55,7 @@ class Session:
         words = ["--seconds", self.options.seconds, "--born", time.time()]
         words += ["--threads", self.options.threads] if self.options.threads else []
         words += ["--check"] if first and who != "floor" else []
-        found = child("turn.py", name, who, path, *words, environment=caches)
+        found = child("turn.py", name, who, path, *words, environment=caches | self.limits)
         if found is None:
             self.failed.append(f"{name}, {who}")
         else:
@@ -60,13 +63,30 @@ class Session:
 
     def round(self, names, turned):
         """One round; the libraries go in reverse order if `turned`."""
-        self.machine.append(child("turn.py", "-", "machine", "-", "--seconds", 0.3))
+        words = ("-", "machine", "-", "--seconds", 0.3)
+        self.machine.append(child("turn.py", *words, environment=self.limits))
         for name in names:
             path = None if self.over() else self.inputs(name)
             for who in self.contenders(name)[:: -1 if turned else 1]:
                 if path and not self.over():
                     self.turn(name, who, path)
             print(f"{time.monotonic() - self.end:+.0f} s  {name}", flush=True)
+
+
+def setting():
+    """Processor, load, versions, and the kind of processor that OpenBLAS is told to assume."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next(
+        (line.split(": ")[1] for line in lines if "model name" in line), platform.machine()
+    )
+    words = [f"{model}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end"]
+    for name in ("numpy", "numba", "jax", "torch"):
+        try:
+            words.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            words.append(f"no {name}")
+    kind = os.environ.get("OPENBLAS_CORETYPE")
+    return ", ".join(words + [f"OPENBLAS_CORETYPE={kind}"] * bool(kind))
 
 
 def main():
@@ -88,7 +108,7 @@ def main():
             if not session.over():
                 session.round(options.only, turned % 2)
     results = {
-        "cpu": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        "setting": setting(),
         "threads": options.threads or "every library's default",
         "machine": [figures for figures in session.machine if figures],
         "turns": [{"row": n, "who": w, "turns": t} for (n, w), t in session.turns.items()],
