@@ -11,6 +11,7 @@ from scg.cite import cite
 from scg.compile import compile
 from scg.compiler.differentiate import grad
 from scg.distributions import (
+    RBM,
     AffineCoupling,
     Autoregressive,
     Bernoulli,
@@ -142,26 +143,26 @@ from scg.verify.sweep import sweep
 
 # fmt: off
 __all__ = [
-    "ARM", "ARMS", "ARSM", "ARTBP", "CARMS", "DARN", "GO", "GREP", "LAX", "RAM", "REBAR", "RELAX",
-    "RODEO", "RSVI", "UGC", "VIMCO", "AffineCoupling", "Autoregressive", "Bernoulli", "Beta",
-    "BiasWarning", "Binomial", "BitFlip", "CallError", "Categorical", "CategoricalDisARM", "Cauchy",
-    "CheckpointError", "CompilerError", "DataError", "DeclarationError", "Delta", "Dirichlet",
-    "DisARM", "Distribution", "DivergenceWarning", "DoubleCV", "Enumeration", "EnumerationError",
-    "Estimator", "EstimatorError", "Exponential", "Gamma", "GappedStraightThrough", "Geometric",
-    "GradientPredictor", "Graph", "Gumbel", "GumbelSinkhorn", "GumbelSoftmax", "HalfNormal",
-    "HiddenMarkov", "ImplicitMLE", "Independent", "InverseGamma", "Laplace", "LeaveOneOut",
-    "LinearChain", "LocalExpectation", "LogNormal", "Logistic", "MarkovChain", "Matching",
-    "MeasureValued", "Mixture", "MuProp", "Multinomial", "MultivariateNormal", "NegativeBinomial",
-    "Normal", "OneHotCategorical", "OrderedLogistic", "Pareto", "PathsWarning", "PlackettLuce",
-    "Plate", "Poisson", "RaoGumbel", "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical",
-    "Reparameterization", "ScgError", "ScoreFunction", "SplineCoupling", "StochasticTriple",
-    "StopWarning", "StraightThrough", "Stratified", "StudentT", "Subset", "SumAndSample", "Time",
-    "Transformed", "Truncated", "Uniform", "UnorderedSet", "UnsupportedError", "VonMises",
-    "Weibull", "WorkerError", "advise", "attribute", "baselines", "check", "cite", "compare",
-    "compile", "dreg", "elbo", "evaluate", "exact", "fit", "grad", "init", "iwae", "lower_cholesky",
-    "moments", "nn", "noisy_rectifier", "optim", "ordered_vector", "positive", "positive_exp",
-    "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth", "study", "sweep",
-    "unit_interval", "vr_iwae",
+    "ARM", "ARMS", "ARSM", "ARTBP", "CARMS", "DARN", "GO", "GREP", "LAX", "RAM", "RBM", "REBAR",
+    "RELAX", "RODEO", "RSVI", "UGC", "VIMCO", "AffineCoupling", "Autoregressive", "Bernoulli",
+    "Beta", "BiasWarning", "Binomial", "BitFlip", "CallError", "Categorical", "CategoricalDisARM",
+    "Cauchy", "CheckpointError", "CompilerError", "DataError", "DeclarationError", "Delta",
+    "Dirichlet", "DisARM", "Distribution", "DivergenceWarning", "DoubleCV", "Enumeration",
+    "EnumerationError", "Estimator", "EstimatorError", "Exponential", "Gamma",
+    "GappedStraightThrough", "Geometric", "GradientPredictor", "Graph", "Gumbel", "GumbelSinkhorn",
+    "GumbelSoftmax", "HalfNormal", "HiddenMarkov", "ImplicitMLE", "Independent", "InverseGamma",
+    "Laplace", "LeaveOneOut", "LinearChain", "LocalExpectation", "LogNormal", "Logistic",
+    "MarkovChain", "Matching", "MeasureValued", "Mixture", "MuProp", "Multinomial",
+    "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical", "OrderedLogistic",
+    "Pareto", "PathsWarning", "PlackettLuce", "Plate", "Poisson", "RaoGumbel", "ReinMax",
+    "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization", "ScgError",
+    "ScoreFunction", "SplineCoupling", "StochasticTriple", "StopWarning", "StraightThrough",
+    "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Transformed", "Truncated",
+    "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "WorkerError", "advise",
+    "attribute", "baselines", "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate",
+    "exact", "fit", "grad", "init", "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier",
+    "optim", "ordered_vector", "positive", "positive_exp", "reweighted_wake_sleep", "set_threads",
+    "simplex", "stochastic_times_smooth", "study", "sweep", "unit_interval", "vr_iwae",
 ]
 # fmt: on
 __all__ += ops.__all__

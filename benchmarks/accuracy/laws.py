@@ -281,6 +281,15 @@ ROWS = {
         lambda x, w, b: x[0] * b - softplus(b) + x[1] * (b + w * x[0]) - softplus(b + w * x[0]),
         [((1.0, k), w, b) for k in (0.0, 1.0) for w in (-30.0, 0.4) for b in LOGITS],
     ),
+    "RBM": row(
+        lambda a, b, w: scg.RBM(np.stack([a, a]), np.stack([b]), np.stack([w, -w])[:, None]),
+        lambda x, a, b, w: (
+            a
+            + softplus(b + w)
+            - lse(softplus(b), a + softplus(b + w), a + softplus(b - w), 2 * a + softplus(b))
+        ),
+        [((1.0, 0.0), a, b, w) for a in (-30.0, 0.3) for b in LOGITS for w in (-400.0, 0.7)],
+    ),
     "Subset": row(
         three(lambda t: scg.Subset(t, 2)),
         lambda x, *t: t[0] + t[2] - lse(t[0] + t[1], t[0] + t[2], t[1] + t[2]),

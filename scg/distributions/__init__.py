@@ -25,6 +25,7 @@ from scg.distributions.normal import HalfNormal, LogNormal, Normal
 from scg.distributions.ordered_logistic import OrderedLogistic
 from scg.distributions.plackett_luce import PlackettLuce
 from scg.distributions.poisson import Poisson
+from scg.distributions.rbm import RBM
 from scg.distributions.relaxed import RelaxedBernoulli, RelaxedOneHotCategorical
 from scg.distributions.student_t import Cauchy, StudentT
 from scg.distributions.subset import Subset
@@ -65,6 +66,7 @@ DISTRIBUTIONS = (
     RelaxedOneHotCategorical,
     Mixture,
     Autoregressive,
+    RBM,
     Subset,
     PlackettLuce,
     Matching,

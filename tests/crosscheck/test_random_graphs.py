@@ -169,6 +169,10 @@ ANY = (
             lambda a, b, c: scg.Autoregressive(scg.Bernoulli, np.tril(M, -1), triple(a, b, c)),
             lambda x: x @ W,
         ),
+        "RBM": (
+            lambda a, b, c: scg.RBM(triple(a, b, c), np.stack([c, a]), M[:, :2]),
+            lambda x: x @ W,
+        ),
         "Subset": (lambda a, b, c: scg.Subset(triple(a, b, c), 2), lambda x: x @ W),
         "PlackettLuce": (
             lambda a, b, c: scg.PlackettLuce(triple(a, b, c), 2),

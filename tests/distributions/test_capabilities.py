@@ -102,6 +102,7 @@ def laws():
         scg.Multinomial(4, logits=LOGITS),
         scg.Multinomial(3, probs=[0.0, 0.4, 0.6, 0.0]),
         scg.Autoregressive(scg.Bernoulli, W, B),
+        scg.RBM(B, [0.4, -0.2], W[:, :2]),
         scg.Subset(np.array([0.3, -0.8, 1.2, 0.1]), 2),
         scg.PlackettLuce(LOGITS),
         scg.PlackettLuce(np.append(LOGITS, 0.4), 2),

@@ -22,6 +22,7 @@ LAWS = {
     "OrderedLogistic": lambda: scg.OrderedLogistic([0.3, 1.0], [-1.0, 0.0, 2.0]),
     "OrderedLogistic of two": lambda: scg.OrderedLogistic(0.3, [1.0]),
     "Autoregressive": lambda: scg.Autoregressive(scg.Bernoulli, W, [0.1, 0.2, -0.3]),
+    "RBM": lambda: scg.RBM([0.1, 0.2, -0.3], [0.4], [[1.3], [-0.7], [2.0]]),
     "Subset": lambda: scg.Subset([0.3, -0.4, 1.1], 1),
     "PlackettLuce": lambda: scg.PlackettLuce([0.3, -0.4, 1.1], 2),
     "Matching": lambda: scg.Matching([[0.3, -0.4], [1.1, 0.2]]),

@@ -11,6 +11,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PRINTS = {
     "logistic_regression": r"Adam: .*accuracy 0\.\d+\nSignDescent: .*accuracy 0\.\d+",
     "policy_gradient": r"before -?\d.*\n.*after -?\d.*\n.*going right.*\d",
+    "rbm_prior": r"independent +seed 0 +bound -2\d\.\d.*\nrbm +seed 0 +bound -2\d.*likelihood -2\d",
     "sbn_digits": r"∂/∂theta.*before -\d+\.\d+, after -\d+\.\d+ ± 0\.\d+.*independent pixels: -24",
     "structured_prediction": r"MuProp.* \d+\.\d\d +\d.*\n.*\n.*straight-through .*\d",
     "torch_layer": r"DisARM .*nats.*\nLeaveOneOut .*nats.*\nScoreFunction .*nats",

@@ -25,6 +25,7 @@ from scg.distributions.constraints.numbers import (
     UnitInterval,
 )
 from scg.distributions.constraints.vectors import (
+    Bits,
     Counts,
     LowerCholesky,
     OneHot,
@@ -45,6 +46,7 @@ logits = Logits()
 boolean = Integers(0, 1, "0 or 1")
 natural = Integers(0, np.inf, "a non-negative integer")
 simplex = Simplex()
+binary_vector = Bits()
 one_hot_vector = OneHot()
 one_hot_rows = OneHotRows()
 ordered_vector = Ordered()
@@ -54,6 +56,7 @@ angle = Angles(-np.pi, np.pi, name="between −π and π")
 
 __all__ = [
     "Angles",
+    "Bits",
     "Constraint",
     "Counts",
     "Integers",

@@ -48,6 +48,22 @@ class Simplex(Constraint):
         return 0.5
 
 
+class Bits(Constraint):
+    """Vectors of zeros and ones."""
+
+    name, axes, kind = "a vector of zeros and ones", 1, "integer"
+    low, high = 0.0, 1.0
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Whether all elements are 0 or 1."""
+        return ((x == 0) | (x == 1)).all(axis=-1)
+
+    def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
+        """Pass vectors that round to such vectors, and means of them."""
+        margin = minimum(min(x, -1) + 0.5, 1.5 - max(x, -1))
+        return None if known(x, -0.5, 1.5) else (margin, 0.0, np.inf, True)
+
+
 class OneHot(Constraint):
     """Vectors of zeros and a single one."""
 

@@ -29,6 +29,7 @@ LAWS = {
     "Autoregressive": lambda t: scg.Autoregressive(
         scg.Bernoulli, t * np.tri(3, k=-1), t * np.ones(3)
     ),
+    "RBM": lambda t: scg.RBM(t * np.ones(3), t * np.ones(2), t * np.ones((3, 2))),
     "Subset": lambda t: scg.Subset(t * np.arange(3.0), 2),
     "PlackettLuce": lambda t: scg.PlackettLuce(t * np.arange(3.0), 2),
     "Matching": lambda t: scg.Matching(t * np.eye(2)),

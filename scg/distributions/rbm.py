@@ -1,0 +1,233 @@
+"""Restricted Boltzmann machines: binary vectors whose hidden units are summed out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from scg.distributions import constraints as sets
+from scg.distributions.base import Joint, closed_form, numeric, unsupported
+from scg.distributions.protocols import Noise
+from scg.errors import DeclarationError, UnsupportedError
+from scg.ir.expr import Expr
+from scg.lazy import cached_property
+from scg.ops.elementwise import cast, exp, greater, sigmoid, softplus, where
+from scg.ops.linalg import matmul
+from scg.ops.reductions import logsumexp, softmax, sum
+from scg.ops.shape import concatenate, getitem, reshape, transpose
+
+#: Most units of the smaller side, over whose configurations the partition function is summed.
+LARGEST = 20
+#: Numbers in a block of configurations, and the logarithm of the most in a program.
+BLOCK, IN_PROGRAM = 2**22, 27
+
+
+class RBM(Joint):
+    """Restricted Boltzmann machine: n binary units that m hidden binary units make dependent.
+
+    The event is the visible side. Use it as a learned prior of binary latents: independent
+    :class:`Bernoulli` units are the case W = 0. :class:`Autoregressive` is a directed prior,
+    without a bound on its size.
+
+    Parameters
+    ----------
+    visible_bias : array_like or node
+        a, shape (n,): the event shape.
+    hidden_bias : array_like or node
+        b, shape (m,). The smaller of n and m is at most 20.
+    weights : array_like or node
+        W, shape (n, m).
+
+    Raises
+    ------
+    DeclarationError
+        If the shapes do not fit, if both sides have more than 20 units, or if a parameter is a node
+        and the sum is too large to differentiate.
+    UnsupportedError
+        For entropy and KL of more than 20 visible units, which are sums over visible vectors.
+
+    Notes
+    -----
+    log p(x) = a·x + Σ_j log(1 + exp(b_j + Σ_i x_i W_ij)) − log Z (Salakhutdinov and Murray 2008),
+    without the last term the negative free energy. log Z is exact: a sum over the 2^min(n, m)
+    configurations of the smaller side, for each of which the other side factorises. Configurations
+    come in blocks, so that memory is bounded where parameters are arrays. A program that
+    differentiates log Z may keep 2^min(n, m) · max(n, m) numbers: where a parameter is a node, more
+    than 2^27 are refused. Samples are exact, too: the
+    smaller side unit by unit from its marginal, then the other side given it. KL is that to
+    another RBM, with any number of hidden units.
+
+    Examples
+    --------
+    >>> import numpy as np, scg
+    >>> d = scg.RBM([0.0, 0.0], [0.0], np.log([[3.0], [3.0]]))
+    >>> d.mean()
+    array([0.7, 0.7])
+    >>> float(np.exp(d.log_prob([1.0, 1.0])).round(12))
+    0.5
+    """
+
+    whole = True
+    extends_to_mean = True
+    support = sets.binary_vector
+    constraints = sets.of(visible_bias=sets.real, hidden_bias=sets.real, weights=sets.real)
+    mode = unsupported("mode", "it is a search among all values")
+
+    def __init__(self, visible_bias: Any, hidden_bias: Any, weights: Any):
+        self.parameters = {
+            "visible_bias": numeric(visible_bias),
+            "hidden_bias": numeric(hidden_bias),
+            "weights": numeric(weights),
+        }
+        self.shape, hidden, pairs = map(np.shape, self.parameters.values())
+        if len(self.shape) != 1 or len(hidden) != 1 or pairs != self.shape + hidden or 0 in pairs:
+            raise DeclarationError(
+                f"RBM: visible_bias of shape {self.shape}, hidden_bias of shape {hidden} and "
+                f"weights of shape {pairs} do not fit; expected (n,), (m,) and (n, m)"
+            )
+        if min(pairs) > LARGEST:
+            raise DeclarationError(
+                f"RBM: weights of shape {pairs}: log Z is a sum over the smaller side, which may "
+                f"have at most {LARGEST} units; take fewer hidden units"
+            )
+        kept = min(pairs) + math.log2(max(pairs))
+        if kept > IN_PROGRAM and any(isinstance(p, Expr) for p in self.parameters.values()):
+            raise DeclarationError(
+                f"RBM: weights of shape {pairs}: a program may keep 2^{min(pairs)} · {max(pairs)} "
+                f"numbers to differentiate log Z, of at most 2^{IN_PROGRAM}; take fewer hidden "
+                "units. Arrays are summed in blocks"
+            )
+        self.check_numbers()
+        a, b, w = self.parameters.values()
+        #: Whether the smaller side is the hidden one; its bias, the bias of the other, and weights.
+        self._turned = pairs[0] > pairs[1]
+        self._sides = (b, a, transpose(w, axes=(-1, -2))) if self._turned else (a, b, w)
+
+    # --- sums over the configurations of the smaller side
+    @cached_property
+    def _table(self) -> Any:
+        return _log_weights(*self._sides)
+
+    @property
+    def log_normalizer(self) -> Any:
+        """Logarithm of the sum over all configurations of both sides."""
+        return logsumexp(self._table, -1)
+
+    def log_prob_elementwise(self, x: Any) -> Any:
+        """a·x + Σ log(1 + exp(b + xW)) − log Z, one value for the vector."""
+        return _log_weight(x, *self.parameters.values()) - self.log_normalizer
+
+    def mean(self) -> Any:
+        """Marginal probabilities of the visible units."""
+        _, other, weights = self._sides
+        found, at = 0.0, 0
+        for rows in _configurations(weights):
+            p = getitem(softmax(self._table), slice(at, at + len(rows)))
+            at += len(rows)
+            found += matmul(p, sigmoid(other + matmul(rows, weights)) if self._turned else rows)
+        return found
+
+    def variance(self) -> Any:
+        """m (1 − m), with m the marginal probabilities."""
+        m = self.mean()
+        return m * (1.0 - m)
+
+    def _log_probs(self, what: str) -> Any:
+        """Log-probabilities of all visible vectors."""
+        if self.shape[0] > LARGEST:
+            raise UnsupportedError(
+                f"RBM: {what} is a sum over the visible vectors, of at most {LARGEST} units, got "
+                f"{self.shape[0]}; average log_prob over samples"
+            )
+        table = _log_weights(*self.parameters.values()) if self._turned else self._table
+        return table - self.log_normalizer
+
+    def entropy_elementwise(self) -> Any:
+        """−Σ_x p(x) log p(x), one value for the vector."""
+        log_p = self._log_probs("the entropy")
+        return -sum(exp(log_p) * log_p, -1)
+
+    def kl_elementwise(self, other: Any) -> Any:
+        """Σ_x p(x) (log p(x) − log q(x)), one value for the vector."""
+        log_p, log_q = self._log_probs("KL"), other._log_probs("KL")
+        return sum(exp(log_p) * (log_p - log_q), -1)
+
+    cardinality = closed_form("2 to the number of visible units", lambda d: 2 ** d.shape[0])
+
+    def enumerate_support(self) -> np.ndarray:
+        """All binary vectors, shape (cardinality, n)."""
+        return _bits(0, self.cardinality(), self.shape[0])
+
+    # --- samples
+    @property
+    def uniforms(self) -> tuple[int, ...]:
+        """One for each unit that is sampled: the smaller side, and the visible one."""
+        units = len(self._levels)
+        return (units + self.shape[0] if self._turned else units,)
+
+    def sample(self, noise: Noise) -> Any:
+        """The smaller side unit by unit; if it is the hidden one, the visible one given it."""
+        # one leaf a unit: its threshold is random
+        return self._in_turn(lambda i: noise.uniform((), f"u{i}"))
+
+    def coupling(self, u: Any) -> Any:
+        """Sample as a function of one uniform for each unit."""
+        return self._in_turn(lambda i: getitem(u, i))
+
+    @cached_property
+    def _levels(self) -> list[Any]:
+        """Logits of each unit of the smaller side, in each configuration of the units before."""
+        found, table = [], self._table
+        while np.shape(table) != (1,):
+            pairs = reshape(table, shape=(np.shape(table)[0] // 2, 2))
+            found.append(pairs[..., 1] - pairs[..., 0])
+            table = logsumexp(pairs, -1)
+        return found[::-1]
+
+    def _in_turn(self, uniform: Callable[[int], Any]) -> Any:
+        def draw(logit: Any, i: int) -> Any:
+            return where(greater(sigmoid(logit), uniform(i)), 1, 0)
+
+        bits: list[Any] = []
+        place: Any = 0
+        for i, logits in enumerate(self._levels):
+            bits.append(draw(getitem(logits, place), i))
+            place = 2 * place + bits[-1]
+        units = _row(bits)
+        if self._turned:
+            _, bias, weights = self._sides
+            logits = bias + matmul(cast(units), weights)
+            units = _row([draw(getitem(logits, i), len(bits) + i) for i in range(self.shape[0])])
+        return cast(units)
+
+
+def _row(units: list[Any]) -> Any:
+    rows = [reshape(unit, shape=(1,)) for unit in units]
+    return concatenate(*rows, axis=-1) if len(rows) > 1 else rows[0]
+
+
+def _bits(start: int, stop: int, units: int) -> np.ndarray:
+    """The binary digits of a range of numbers, the highest first."""
+    return (np.arange(start, stop)[:, None] >> np.arange(units)[::-1] & 1).astype(float)
+
+
+def _configurations(weights: Any) -> Iterator[np.ndarray]:
+    """Blocks of all configurations of the units that the rows of the weights belong to."""
+    units, others = np.shape(weights)
+    size = max(BLOCK // others, 1)
+    for start in range(0, 2**units, size):
+        yield _bits(start, min(start + size, 2**units), units)
+
+
+def _log_weight(x: Any, bias: Any, other: Any, weights: Any) -> Any:
+    """Log-weight of configurations of one side, the other one summed out."""
+    return matmul(x, bias) + sum(softplus(other + matmul(x, weights)), -1)
+
+
+def _log_weights(bias: Any, other: Any, weights: Any) -> Any:
+    """That of all configurations of one side."""
+    found = [_log_weight(rows, bias, other, weights) for rows in _configurations(weights)]
+    return concatenate(*found, axis=-1) if len(found) > 1 else found[0]
