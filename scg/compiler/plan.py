@@ -79,6 +79,7 @@ class Plan:
             for node, estimator in self.estimators.items()
         ]
         caption = "unbiased" if self.unbiased else "BIASED"
+        caption += f"; {self.cut}" if self.cut else ""
         return grid(["node", "distribution", "estimator", "reason"], rows, caption)
 
 

@@ -113,6 +113,7 @@ def test_fixed_windows_are_biased_and_say_so(truncation):
     assert largest_bias(step, g, data) > 1e-2
     assert not scg.check(step, g.init(seed=0), seed=0, data=data)
     assert not step(g.init(seed=0), seed=0, data=data).unbiased
+    assert "BIASED; credit between steps: Truncated" in step.plan._repr_html_()
     assert "BIASED" in str(step.plan) and "BIASED" in str(step.explain())
     assert step.explain().to_dict()["unbiased"] is False
 
