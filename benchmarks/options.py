@@ -11,17 +11,22 @@ from pathlib import Path
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def child(program, *words, environment=None):
+def child(program, *words, environment=None, seconds=None):
     """Run a program of this folder; the JSON of its last line, or None if it fails.
 
-    `environment` sets variables.
+    `environment` sets variables; after `seconds` the program counts as failed.
     """
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name(program)), *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=dict(os.environ) | (environment or {}),
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name(program)), *map(str, words)],
+            capture_output=True,
+            text=True,
+            env=dict(os.environ) | (environment or {}),
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        print(program, *words, f"takes longer than {seconds} s", file=sys.stderr, flush=True)
+        return None
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:]
         print(program, *words, *reason, file=sys.stderr, flush=True)

@@ -21,6 +21,9 @@ from options import child
 from report import report
 from rows import PEERS, ROWS
 
+#: Seconds after which a turn is given up, for example a compilation.
+LONGEST = 120
+
 
 class Session:
     """Turns of all rounds, and the inputs that the libraries of a row share."""
@@ -49,13 +52,16 @@ class Session:
 
     def turn(self, name, who, path):
         """One process; kernels and compiled code of earlier rounds are found in its cache."""
+        if f"{name}, {who}" in self.failed:
+            return
         first = (name, who) not in self.turns
         cache = self.folder / "caches" / path.stem / who.replace(" ", "-")
         caches = {"SCG_CACHE_DIR": str(cache), "TORCHINDUCTOR_CACHE_DIR": str(cache)}
         words = ["--seconds", self.options.seconds, "--born", time.time()]
         words += ["--threads", self.options.threads] if self.options.threads else []
         words += ["--check"] if first and who != "floor" else []
-        found = child("turn.py", name, who, path, *words, environment=caches | self.limits)
+        variables = caches | self.limits
+        found = child("turn.py", name, who, path, *words, environment=variables, seconds=LONGEST)
         if found is None:
             self.failed.append(f"{name}, {who}")
         else:
