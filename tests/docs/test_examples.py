@@ -9,6 +9,7 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PRINTS = {
+    "hidden_markov": r"forward +\d.*\nq +\d.* ± .*\nprior +\d.* ± ",
     "logistic_regression": r"Adam: .*accuracy 0\.\d+\nSignDescent: .*accuracy 0\.\d+",
     "policy_gradient": r"before -?\d.*\n.*after -?\d.*\n.*going right.*\d",
     "rbm_prior": r"independent +seed 0 +bound -2\d\.\d.*\nrbm +seed 0 +bound -2\d.*likelihood -2\d",
