@@ -1,10 +1,11 @@
 """Pictures of the gallery and of the tutorials; a Sphinx extension that draws them for each build.
 
-``python docs/drawings.py`` writes the picture that the repository keeps, for the README.
+``python docs/drawings.py`` writes the pictures that the repository keeps, for tutorials and README.
 """
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 import numpy as np
 
 import scg
-from scg.layers.nn import linear
 from scg.models.sbn import sbn
 from scg.models.vae import gaussian_vae
 
 HERE = Path(__file__).parent
-KEPT = HERE / "tutorials" / "pictures" / "belief_network.svg"
+KEPT = {
+    name: HERE / "tutorials" / "pictures" / f"{name}.svg" for name in ("belief_network", "tracker")
+}
 
 
 def compiled(g: scg.Graph, estimator: Any = None) -> Any:
@@ -53,20 +55,15 @@ def two_costs() -> scg.Graph:
     return g
 
 
-def network() -> scg.Graph:
-    """The belief network of the tutorial."""
-    g = scg.Graph("belief network")
-    x = g.data("x", shape=(64,), plates=scg.Plate("batch"))
-    h1 = g.sample("h1", scg.Bernoulli(logits=linear(g, "encoder1", 20)(x)))
-    h2 = g.sample("h2", scg.Bernoulli(logits=linear(g, "encoder2", 10)(h1)))
-    log_q = h1.log_prob() + h2.log_prob()
-    log_p = (
-        scg.Bernoulli(logits=g.parameter("prior", shape=(10,))).log_prob(h2)
-        + scg.Bernoulli(logits=linear(g, "decoder2", 20)(h2)).log_prob(h1)
-        + scg.Bernoulli(logits=linear(g, "decoder1", 64)(h1)).log_prob(x)
-    )
-    g.cost("loss", log_q - log_p)
-    return g
+def lesson(name: str) -> Any:
+    """The step that a tutorial compiles first, by the code of its page."""
+    text = (HERE / "tutorials" / f"{name}.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        exec(example.source, names)
+        if "step" in names:
+            return names["step"]
+    raise ValueError(f"{name} compiles no step")
 
 
 def markov(length: int) -> scg.Graph:
@@ -171,5 +168,5 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 if __name__ == "__main__":
-    estimators = {"h1": scg.MuProp(), "h2": scg.LeaveOneOut(samples=4)}
-    compiled(network(), estimators).draw(KEPT)
+    for kept, path in KEPT.items():
+        lesson(kept).draw(path)

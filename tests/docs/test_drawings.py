@@ -1,9 +1,11 @@
-"""The gallery: it shows the pictures that its build draws, and the one that is kept is of today."""
+"""The gallery: it shows the pictures that its build draws, and those that are kept are of today."""
 
 import importlib.util
 import re
 import sys
 from pathlib import Path
+
+import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -23,11 +25,11 @@ def test_the_gallery_shows_each_picture_and_says_what_is_seen():
     assert sorted(name for name, _ in figures) == sorted(drawings().PICTURES)
 
 
-def test_the_kept_picture_has_the_nodes_and_arrows_of_today():
+@pytest.mark.parametrize("name", ["belief_network", "tracker"])
+def test_a_kept_picture_has_the_nodes_and_arrows_of_today(name):
     module = drawings()
-    estimators = {"h1": module.scg.MuProp(), "h2": module.scg.LeaveOneOut(samples=4)}
-    scene = module.compiled(module.network(), estimators).draw().scene
-    kept = module.KEPT.read_text(encoding="utf-8")
+    scene = module.lesson(name).draw().scene
+    kept = module.KEPT[name].read_text(encoding="utf-8")
     ids, seen = (
         scene.ids,
         re.findall(r'class="edge ([^"]*)" data-from="(\w+)" data-to="(\w+)"', kept),
