@@ -9,8 +9,7 @@ costs up).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from scg.compiler.analyse import continuous_in
@@ -41,17 +40,13 @@ def edges(
 
     They are those of ``g.to_networkx()``, but for one thing: if a cost or a deterministic node uses
     a sample's distribution (its log-density, entropy or a divergence), its edge comes from the
-    sample and is marked ``density``, not from the parents of the sample. Edges of carries lead to
-    the next element of an ordered plate and are marked ``later``. `hidden` deterministic nodes are
-    contracted like unnamed ones.
+    sample and is marked ``density``, not from the parents of the sample. Edges that lead through
+    carries alone, to later elements of an ordered plate, are added and marked ``later``. `hidden`
+    deterministic nodes are contracted like unnamed ones.
     """
     origin = graph.origin  # of the declaration that is under way
     try:
-        flow = _Flow(graph, plan, hidden)
-        found = flow.edges()
-        for ends, link in flow.later():
-            found[ends] = found[ends] | link if ends in found else link
-        return found
+        return _Flow(graph, plan, hidden).edges()
     finally:
         graph.origin = origin
 
@@ -76,16 +71,16 @@ class _Path(NamedTuple):
 class _Flow:
     def __init__(self, graph: CoreGraph, plan: Plan | None, hidden: Collection[str]):
         self.plan, self.names = plan, {}
-        self.roles = {name: role for name, (_, role) in graph.roles.items()}
         self.others = dict(graph.costs)  # costs, and names of nodes that have one already
         for name, (node, role) in graph.roles.items():
             if role == "deterministic" and name in hidden:
                 continue
             if role != "cost" and self.names.setdefault(node, name) != name:
                 self.others[name] = node
-        self.scans = graph.scans.values()
-        #: What each carry leaf is one step later.
-        self.carries = {leaf: new for scan in self.scans for leaf, new in scan.before.items()}
+        scans = graph.scans.values()
+        #: What each carry leaf is one step later, and the plate of its steps.
+        self.carries = {leaf: new for scan in scans for leaf, new in scan.before.items()}
+        self.steps = {leaf: scan.plate.name for scan in scans for leaf in scan.before}
         nodes = [node for node, _ in graph.roles.values()]
         self.order = topological([*nodes, *self.carries, *self.carries.values()])
         self.turn = {expr: i for i, expr in enumerate(self.order)}
@@ -117,22 +112,6 @@ class _Flow:
             else:
                 found |= self._named(node, name, wanted)
         return found
-
-    def later(self) -> Iterator[tuple[tuple[str, str], Link]]:
-        """The edges from named nodes to those that a carry takes their values to."""
-        for scan in self.scans:
-            for leaf, new in scan.before.items():
-                self.names[leaf] = ""  # while it is asked what the leaf leads to
-                heads = {head: link for (tail, head), link in self.edges().items() if tail == ""}
-                del self.names[leaf]
-                for head, link in heads.items():
-                    found = self._named(new, head, link.kinds)
-                    if new in self.names:
-                        found = {(self.names[new], head): Link(self.offered[new] & link.kinds)}
-                    for (tail, _), way in found.items():
-                        if self.roles[tail] not in ("parameter", "data"):
-                            text = f"next {scan.plate.name}"
-                            yield (tail, head), replace(way, label=text, later=True)
 
     # --- the two sweeps ---------------------------------------------------------------------------
     def _through(self, user: Expr, index: int, kinds: Kinds) -> Kinds:
@@ -203,49 +182,61 @@ class _Flow:
         found: dict[Expr, StochasticNode | None] = {}
         plain = (expr for expr in self.order if not isinstance(expr, StochasticNode))
         used = {arg for expr in plain for arg in expr.args}
+        shared = self.names.keys() | self.carries.keys()  # what other nodes use as well
         for expr in (e for e in self.order if isinstance(e, StochasticNode)):
             for arg in expr.args:
-                if arg.args and arg not in self.names:
+                if arg.args and arg not in shared:
                     found[arg] = None if found.get(arg, expr) is not expr else expr
-            named = [arg for arg in expr.args if arg in self.names]
+            named = [arg for arg in expr.args if arg in shared]
             if named and used.issuperset(named):
                 density = (expr.log_prob(elementwise=each) for each in (True, False))
                 found |= {e: expr for e in density if e in self.turn}
         return {e: node for e, node in found.items() if node is not None}
 
     def _named(self, goal: Expr, name: str, wanted: Kinds) -> dict[tuple[str, str], Link]:
-        """The edges to a node from the named ones on which it depends through unnamed ones."""
-        found: dict[tuple[str, str], Link] = {}
-        paths = {self.turn[goal]: (goal, _Path(wanted))}
-        latest = [-self.turn[goal]]  # users of an expression come before it
+        """The edges to a node from the named ones on which it depends through unnamed ones.
 
-        def add(tail: Expr, path: _Path, offered: Kinds, density: bool = False) -> None:
-            cut = bool(offered & wanted) and not offered & path.kinds
-            link = Link(offered & path.kinds, path.blocks if cut else (), density)
-            ends = self.names[tail], name
-            found[ends] = found[ends] | link if ends in found else link
-
+        Paths through carries are followed apart from others, by the plate of their steps.
+        """
+        start = self.turn[goal], ""
+        paths: dict[tuple[int, str], _Path] = {start: _Path(wanted)}
+        ends: dict[tuple[int, str], tuple[Expr, bool]] = {}
+        latest = [(-self.turn[goal], "")]  # users of an expression come before it
         while latest:
-            expr, path = paths.pop(-heapq.heappop(latest))
-            if expr is not goal and expr in self.names:
-                add(expr, path, self.offered[expr])
+            back, steps = heapq.heappop(latest)
+            at, expr = (-back, steps), self.order[-back]
+            path, node = paths[at], self.samples.get(expr)
+            if at != start and expr in self.names:
+                ends[at] = expr, False
                 continue
-            node = self.samples.get(expr)
             if node is not None and node is not goal and self._uses(goal, node):
-                add(node, path, self.offered[expr], density=True)
+                ends[at] = node, True
                 continue
-            for i, arg in enumerate(expr.args):
-                number = self.turn[arg]
-                own = _Path(self._through(expr, i, path.kinds), path.blocks)
-                cuts = not isinstance(expr, StochasticNode) and self._through(expr, i, _ALL) != _ALL
-                if cuts and path.blocks != ("stop",):
-                    own = own._replace(blocks=(expr.op.name,))
-                if number in paths:
-                    own = paths[number][1] | own
-                else:
-                    heapq.heappush(latest, -number)
-                paths[number] = (arg, own)
+            reached = [(arg, self._along(expr, i, path), steps) for i, arg in enumerate(expr.args)]
+            if expr in self.carries:
+                reached.append((self.carries[expr], path, self.steps[expr]))
+            for arg, own, when in reached:
+                key = self.turn[arg], when
+                known = paths[key] | own if key in paths else own
+                if paths.get(key) != known:  # carries lead to some expressions more than once
+                    paths[key] = known
+                    heapq.heappush(latest, (-key[0], when))
+        found: dict[tuple[str, str], Link] = {}
+        for at, (tail, density) in ends.items():
+            (turn, steps), path = at, paths[at]
+            offered = self.offered[self.order[turn]]
+            cut = bool(offered & wanted) and not offered & path.kinds
+            label, blocks = f"next {steps}" if steps else "", path.blocks if cut else ()
+            link = Link(offered & path.kinds, blocks, density, label, bool(steps))
+            pair = self.names[tail], name
+            found[pair] = found[pair] | link if pair in found else link
         return found
+
+    def _along(self, user: Expr, index: int, path: _Path) -> _Path:
+        """A path to a node, prolonged to one of its arguments."""
+        kinds, blocks = self._through(user, index, path.kinds), path.blocks
+        cuts = not isinstance(user, StochasticNode) and self._through(user, index, _ALL) != _ALL
+        return _Path(kinds, (user.op.name,) if cuts and blocks != ("stop",) else blocks)
 
     def _uses(self, goal: Expr, node: StochasticNode) -> bool:
         """Whether a node may be drawn below a sample whose distribution it uses."""

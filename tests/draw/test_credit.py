@@ -4,6 +4,8 @@ A parameter has a coloured arrow if and only if its gradient is not the constant
 coloured arrow lies on a coloured path from a learned parameter to a cost.
 """
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,46 @@ def test_colours_of_recurrences(costs):
     assert not wrong, "\n".join(wrong)
     step = scg.compile(recurrent(costs), scg.ScoreFunction(), backend="numpy")
     assert step.draw().scene.links["z", "z"].kinds == {"score"}
+
+
+def by_carry(reads, named=False):
+    """A recurrence where parameters enter by one carry, by two after another, and behind a stop."""
+    t = scg.Time("t", length=4)
+    g = scg.Graph("by carry")
+    theta, slow, init, idle = (g.parameter(n, 0.3) for n in ("theta", "slow", "init", "idle"))
+    x = g.data("x", plates=(t,))
+
+    def cell(carry, x):
+        h, s = carry
+        z = g.sample("z", scg.Bernoulli(logits=h))
+        if reads == "state":
+            g.cost("loss", (h - 0.5) ** 2)
+        if reads == "sample":
+            g.cost("loss", (z - 0.3) ** 2)
+        new = np.tanh(theta * h + z + x + s) + scg.stop_gradient(idle * h)
+        return (g.deterministic("h", new) if named else new), np.cos(s * slow)
+
+    (last, _), _ = g.scan(cell, init=(0.1, init), xs=x, over=t)
+    if reads == "last":
+        g.cost("loss", last)
+    return g
+
+
+@pytest.mark.filterwarnings("ignore::scg.StopWarning")
+@pytest.mark.parametrize("reads", ["state", "sample", "last"])
+def test_colours_of_what_enters_by_a_carry(reads):
+    wrong, tried = [], 0
+    for make in ESTIMATORS.values():
+        for named in (False, True):
+            with contextlib.suppress(scg.EstimatorError):
+                step = scg.compile(by_carry(reads, named), make(), backend="numpy")
+                wrong, tried = wrong + list(complaints(step)), tried + 1
+    assert tried and not wrong, "\n".join(wrong)
+    scene = scg.compile(by_carry(reads), scg.ScoreFunction(), backend="numpy").draw().scene
+    found = {tail: link for (tail, head), link in scene.links.items() if head == "z"}
+    assert {tail: "+".join(link.kinds) for tail, link in found.items()} == {
+        "theta": "derivative", "slow": "derivative", "init": "derivative",
+        "idle": "", "x": "", "z": "score",
+    }  # fmt: skip
+    assert all(link.later and link.label == "next t" for link in found.values())
+    assert scene.marks["z"].fill != "guide"  # the cost shares the state with z, not its density
