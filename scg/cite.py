@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import CallError
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.protocol import Estimator

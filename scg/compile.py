@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
 from scg.compiler.invariants import check

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from scg.arguments import checked, kind
+from scg.common.arguments import checked, kind
 from scg.draw.options import Options
 from scg.draw.picture import draw_graph
 from scg.draw.render import Picture

@@ -28,7 +28,7 @@ LAWS = (
 ).split()
 #: Other suites that ought to notice, by name.
 SUITES = {
-    "arguments": "tests/test_arguments.py",
+    "arguments": "tests/common/test_arguments.py",
     "nn": "tests/layers/test_nn.py",
     "edges": "tests/ops/test_edges.py",
     "softmax": "tests/ops/test_softmax.py",
@@ -327,7 +327,7 @@ MUTATIONS = [
     ),
     Mutation(
         "arguments-of-any-kind",
-        "scg/arguments.py",
+        "scg/common/arguments.py",
         "if name in given and not kind[1](given[name]):",
         "if False:",
         "a step passes where a graph is asked for, and fails within",

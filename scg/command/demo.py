@@ -11,8 +11,8 @@ import numpy as np
 import scg
 from scg.command.report import Contender, report
 from scg.command.setup import make_folder
+from scg.common.files import json_text, write_atomically
 from scg.data import load_digits
-from scg.files import json_text, write_atomically
 from scg.models import sbn, sbn_prior
 from scg.run.step import Step
 from scg.train import HeldOut

@@ -18,9 +18,9 @@ import numpy as np
 
 import scg
 from scg.command.models import build, find_model
+from scg.common.files import write_atomically
 from scg.errors import CallError, EnumerationError, EstimatorError, ScgError
 from scg.explain.notation import mathml, plain
-from scg.files import write_atomically
 
 THETAS = np.linspace(-3.0, 3.0, 13)
 TARGETS = np.linspace(0.0, 1.0, 5)

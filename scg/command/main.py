@@ -22,8 +22,8 @@ from scg.command import lists, setup, train, verify
 from scg.command.estimators import parse_estimator
 from scg.command.process import INTERRUPTED, Commands, Place, fail, run
 from scg.command.report import summary
+from scg.common.files import json_text
 from scg.draw.picture import LEVELS
-from scg.files import json_text
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

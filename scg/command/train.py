@@ -10,8 +10,8 @@ from typing import Any
 import scg
 from scg.command.estimators import parse_estimator
 from scg.command.setup import Setting, make_folder
+from scg.common.files import json_text, write_atomically
 from scg.errors import CallError, DivergenceWarning
-from scg.files import json_text, write_atomically
 from scg.train import GradientVariance, HeldOut, Run
 from scg.train.evaluate import LOG_WEIGHT
 from scg.train.fit import Callback

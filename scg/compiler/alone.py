@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import reduce
 from operator import add
 
+from scg.common.lazy import cached_property
 from scg.compiler.analyse import Reach
 from scg.compiler.first_run import FirstRun
 from scg.compiler.rerun import Rerun, rerun
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant, same_element
 from scg.ir.plate import Plate, Plates
-from scg.lazy import cached_property
 from scg.ops.elementwise import where
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum, sum_mixed

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from scg.common.lazy import cached_property
 from scg.compiler.members import Members, T, Universe, names
 from scg.graph.carry import Scan, backwards
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plates, one_step, same, sign, survivors
-from scg.lazy import cached_property
 from scg.ops.gradient import stop
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from scg.common.lazy import cached_property
 from scg.compiler.analyse import Cost, Influence, continuous_in
 from scg.compiler.angles import Invariance, invariances
 from scg.compiler.members import Members
 from scg.compiler.mixing import Mixers
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
-from scg.lazy import cached_property
 from scg.ops.custom import continuous
 from scg.ops.gradient import stop
 

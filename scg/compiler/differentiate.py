@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, describe
 from scg.ir.op import constant

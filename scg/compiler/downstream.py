@@ -8,6 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from scg.common.lazy import cached_property
 from scg.compiler.alone import AloneReplay
 from scg.compiler.analyse import Cost, Reach
 from scg.compiler.credit import signals
@@ -25,7 +26,6 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, plate_size
 from scg.ir.plate import Plate, Plates
 from scg.ir.walk import named_below, rewrite, topological
-from scg.lazy import cached_property
 from scg.ops.gradient import mark
 from scg.ops.reductions import expand, plate_sum, zeros
 

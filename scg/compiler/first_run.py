@@ -11,6 +11,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from scg.common.lazy import cached_property
 from scg.compiler.analyse import Influence, Reach, reached
 from scg.compiler.credit import scores
 from scg.compiler.elimination import averaged, conditions
@@ -28,7 +29,6 @@ from scg.estimators.protocol import Draw, Estimator
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered
-from scg.lazy import cached_property
 from scg.ops.elementwise import possible
 from scg.ops.gradient import cross, stop
 from scg.ops.reductions import expand

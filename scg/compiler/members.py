@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from scg.lazy import cached_property
+from scg.common.lazy import cached_property
 
 T = TypeVar("T")
 Item = TypeVar("Item")

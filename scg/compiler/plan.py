@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+from scg.common.lazy import cached_property
 from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
 from scg.compiler.assignment import Assignment, continuity
@@ -16,7 +17,6 @@ from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.tables import grid
-from scg.lazy import cached_property
 
 ENUMERATION_BUDGET = 256
 

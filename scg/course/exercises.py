@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit, softmax
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.course.exercise import Exercise, Verdict
 from scg.errors import CallError
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.data.digits import load_digits
 from scg.data.readers import LIMIT, check_size, read_idx, read_npz
 from scg.errors import DataError

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import DataError
 
 #: Bytes of all arrays of a file; 70,000 images of 784 double-precision numbers have 439 million.

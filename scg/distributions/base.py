@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import constructor
+from scg.common.arguments import constructor
 from scg.distributions.constraints import Constraint, check
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward, among

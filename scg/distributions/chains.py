@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form, numeric
 from scg.distributions.sequential import Automaton, stacked
 from scg.errors import DeclarationError
-from scg.lazy import cached_property
 from scg.ops.elementwise import possible
 from scg.ops.reductions import log_softmax, sum
 from scg.ops.shape import concatenate, getitem, reshape

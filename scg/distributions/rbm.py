@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
 from scg.distributions.base import Joint, closed_form, numeric, unsupported
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
-from scg.lazy import cached_property
 from scg.ops.elementwise import cast, exp, greater, sigmoid, softplus, where
 from scg.ops.linalg import matmul
 from scg.ops.reductions import logsumexp, softmax, sum

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.lazy import cached_property
 from scg.distributions.base import Joint, unsupported
 from scg.distributions.categorical import OneHotCategorical, search
 from scg.distributions.protocols import Noise
-from scg.lazy import cached_property
 from scg.ops.elementwise import possible
 from scg.ops.gather import one_hot
 from scg.ops.reductions import logsumexp, max, sum

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scg.common.files import write_atomically
 from scg.draw.scene import Scene
 from scg.draw.svg import dressed
 from scg.draw.tikz import tikz
 from scg.errors import ScgError
-from scg.files import write_atomically
 
 FORMATS = ("svg", "png", "pdf", "tikz")
 _SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".tex": "tikz", ".tikz": "tikz"}

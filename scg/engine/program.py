@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from scg.common.lazy import building, cached_property
 from scg.engine.blocks import RunMoments, Sampling, longest_block, moments, spans
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.operations import listing
@@ -20,7 +21,6 @@ from scg.ir.op import NOISE, SIZED
 from scg.ir.plate import Plate
 from scg.ir.tables import folded
 from scg.ir.walk import topological
-from scg.lazy import building, cached_property
 from scg.schedule.lift import lift, moments_over
 from scg.schedule.sources import sources
 from scg.seeds.noise import check_seed, normal, uniform

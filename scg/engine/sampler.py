@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.common.lazy import building
 from scg.engine.blocks import MOST, STRETCHES, RunMoments, Sampling, merged
 from scg.engine.interpreter import Sizes
 from scg.ir.plate import Plate
-from scg.lazy import building
 
 if TYPE_CHECKING:
     from scg.engine.walk.connection import Connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scg.arguments import Fraction
+from scg.common.arguments import Fraction
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.optimal import PerUnit
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, along

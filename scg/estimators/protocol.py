@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from scg.arguments import Checked
+from scg.common.arguments import Checked
 from scg.distributions.base import Distribution
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate, Plates

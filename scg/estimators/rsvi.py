@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.arguments import Count
+from scg.common.arguments import Count
 from scg.distributions.base import Distribution
 from scg.estimators.protocol import ANY_ORDER, Draw, Estimator, Sampler
 from scg.ops.reductions import sum

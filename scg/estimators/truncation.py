@@ -6,7 +6,7 @@ At each boundary between two steps credit is multiplied by a factor m that is 0 
 
 from __future__ import annotations
 
-from scg.arguments import Checked, kind
+from scg.common.arguments import Checked, kind
 from scg.errors import EstimatorError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import where

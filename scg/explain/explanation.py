@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from os import PathLike
 from typing import Any
 
-from scg.arguments import checked
+from scg.common.arguments import checked
+from scg.common.files import write_atomically
+from scg.common.lazy import cached_property
 from scg.compiler.analyse import Cost, Influence, reached
 from scg.compiler.members import LONGEST, Members, added
 from scg.compiler.mixing import Mixers
@@ -23,10 +25,8 @@ from scg.explain.node import Credit, NodeExplanation
 from scg.explain.page import Contents, fragment, page
 from scg.explain.texts import derivation_text, document, markdown
 from scg.explain.work import work
-from scg.files import write_atomically
 from scg.ir.expr import StochasticNode
 from scg.ir.plate import sign
-from scg.lazy import cached_property
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from scg.common.lazy import cached_property
 from scg.compiler.analyse import Cost
 from scg.compiler.members import Members
 from scg.compiler.plan import Plan
@@ -12,7 +13,6 @@ from scg.explain.notation import quoted
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA
 from scg.ir.walk import named_below
-from scg.lazy import cached_property
 from scg.ops.gradient import stop
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scg.arguments import Fraction, checked, said
+from scg.common.arguments import Fraction, checked, said
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.arguments import checked, kind
+from scg.common.arguments import checked, kind
 from scg.distributions.base import Distribution
 from scg.distributions.constraints import Constraint
 from scg.errors import DeclarationError

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.arguments import said
+from scg.common.arguments import said
 from scg.distributions.base import Distribution
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode, describe

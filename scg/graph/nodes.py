@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import CallError, DeclarationError, did_you_mean
 from scg.graph.carry import Cell, Scan
 from scg.graph.cells import check_homes

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import MASKED, checked, masked, said
+from scg.common.arguments import MASKED, checked, masked, said
 from scg.distributions.constraints import Constraint
 from scg.errors import CallError, DeclarationError, ScgError, UnsupportedError, did_you_mean
 from scg.graph.init import GivenValues, zeros

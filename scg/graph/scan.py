@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import DeclarationError
 from scg.graph import tree
 from scg.graph.carry import CARRY, Cell, Scan, end_of, left

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import MASKED, masked
+from scg.common.arguments import MASKED, masked
 from scg.errors import DeclarationError
 from scg.ir.expr import KINDS, Expr, Owner, StochasticNode, describe
 from scg.ir.operation import OPS, Operation

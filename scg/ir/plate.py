@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from scg.arguments import checked, kind
+from scg.common.arguments import checked, kind
 from scg.errors import DeclarationError
 
 _serial = itertools.count()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import DeclarationError
 from scg.face import Graph
 from scg.graph.init import glorot_uniform

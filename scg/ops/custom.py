@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import CallError, DeclarationError
 from scg.ir.expr import KINDS, Expr
 from scg.ir.op import Op

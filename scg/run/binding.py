@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import MASKED, masked
+from scg.common.arguments import MASKED, masked
 from scg.engine.interpreter import Interpreter, full
 from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import masked
+from scg.common.arguments import masked
 from scg.compiler.differentiate import gradients
 from scg.errors import CallError, DeclarationError
 from scg.graph.core import CoreGraph

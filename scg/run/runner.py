@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.lazy import cached_property
 from scg.compiler.plan import Plan
 from scg.compiler.surrogate import Surrogate
 from scg.engine.blocks import Sampling, merged, moments, spans
@@ -15,7 +16,6 @@ from scg.engine.program import Program
 from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate
-from scg.lazy import cached_property
 from scg.run.binding import Binder, as_runs
 from scg.run.curvature import shapes_of
 from scg.run.guard import Guard

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.arguments import checked, kind
+from scg.common.arguments import checked, kind
 from scg.draw.options import Options
 from scg.draw.picture import draw_step
 from scg.draw.render import Picture

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.files import held, write_atomically
 from scg.errors import CheckpointError
-from scg.files import held, write_atomically
 
 FORMAT = "2"
 #: Arrays of a checkpoint at most, and bytes of its header: safetensors reads no longer one.

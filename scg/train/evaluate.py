@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.run.simulate import simulate

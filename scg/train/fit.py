@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import CallError, CheckpointError
 from scg.run.binding import Binder
 from scg.run.step import Step

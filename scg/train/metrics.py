@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
+from scg.common.files import json_text, write_atomically
 from scg.errors import CallError
-from scg.files import json_text, write_atomically
 from scg.train.check import check_count
 from scg.train.checkpoint import writing
 

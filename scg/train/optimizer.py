@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked, kind
+from scg.common.arguments import checked, kind
 from scg.errors import CallError
 from scg.train.check import check_number
 from scg.train.clip import RULES, Clip

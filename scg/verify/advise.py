@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EstimatorError, PathsWarning, StopWarning
 from scg.estimators import ESTIMATORS, Estimator

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.engine.interpreter import Sizes
 from scg.errors import CallError, EnumerationError
 from scg.run.step import Step

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.errors import CallError, did_you_mean
 from scg.ir.tables import grid
 from scg.verify.frame import frame

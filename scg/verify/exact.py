@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
+from scg.common.lazy import cached_property
 from scg.compile import compile
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import gradients
@@ -28,7 +29,6 @@ from scg.ir.op import DATA, constant, intern
 from scg.ir.plate import Plate, Plates
 from scg.ir.tables import listing
 from scg.ir.walk import rewrite
-from scg.lazy import cached_property
 from scg.ops.elementwise import equal, exp, log, possible, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import expand, plate_sum

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
+from scg.common.lazy import cached_property
 from scg.engine.program import Program
 from scg.errors import EnumerationError
 from scg.ir.tables import grid
-from scg.lazy import cached_property
 from scg.run.curvature import assemble
 from scg.run.finish import finish
 from scg.run.result import nest

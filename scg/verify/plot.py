@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.common.files import write_atomically
 from scg.errors import ScgError
-from scg.files import write_atomically
 from scg.verify.row import Row
 
 if TYPE_CHECKING:

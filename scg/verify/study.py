@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
+from scg.common.files import json_text, write_atomically
 from scg.errors import CallError
 from scg.estimators.protocol import Estimator
-from scg.files import json_text, write_atomically
 from scg.graph.core import CoreGraph
 from scg.graph.declaration.digest import digest, digests
 from scg.verify.distributed import compiled

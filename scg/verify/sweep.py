@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scg.arguments import checked
+from scg.common.arguments import checked
 from scg.compile import compile
 from scg.errors import CallError, EnumerationError, did_you_mean
 from scg.estimators.protocol import Estimator

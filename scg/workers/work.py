@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from scg.common.lazy import cached_property
 from scg.engine.threads import set_threads
 from scg.errors import CallError
-from scg.lazy import cached_property
 
 
 class Outcome(NamedTuple):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import scg
+from scg.common.lazy import cached_property
 from scg.ir import collector
-from scg.lazy import cached_property
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -428,7 +428,7 @@ def test_the_lock_of_a_killed_run_is_free_and_what_it_left_is_removed(step, tmp_
 
 WRITERS = """
 import os, sys
-from scg.files import write_atomically
+from scg.common.files import write_atomically
 for _ in range(50):
     write_atomically(sys.argv[1], sys.argv[2].encode() * 100_000)
 """

@@ -17,10 +17,10 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from scg.common.lazy import building
 from scg.engine.codegen import cache, symbols
 from scg.engine.codegen.settings import settings
 from scg.errors import ScgError
-from scg.lazy import building
 
 #: Folders with the functions that kernels may call; object code depends on their text.
 _HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")

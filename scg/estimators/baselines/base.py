@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scg.arguments import Checked, kind
+from scg.common.arguments import Checked, kind
 from scg.distributions.base import Distribution
 from scg.estimators.protocol import Downstream, Draw, Memory
 from scg.ir.expr import Expr

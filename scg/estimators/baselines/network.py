@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.arguments import Fraction
+from scg.common.arguments import Fraction
 from scg.distributions.base import FAR, Distribution
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.baselines.simple import moving_average

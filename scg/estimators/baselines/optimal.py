@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scg.arguments import Fraction
+from scg.common.arguments import Fraction
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.protocol import Downstream, Draw, Memory

@@ -1,0 +1,1 @@
+"""What all rooms may use: checks of arguments, lazy attributes, atomic files."""
