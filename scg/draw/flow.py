@@ -177,19 +177,23 @@ class _Flow:
     def _arguments(self) -> dict[Expr, StochasticNode]:
         """The samples by the unnamed arguments of their distribution alone, and by their density.
 
-        The density is built again, and found because equal expressions are one object.
+        What other nodes use as well, as names and carries, is not of the distribution alone. The
+        density, and the entropy, are then built again, and found because equal expressions are one
+        object.
         """
         found: dict[Expr, StochasticNode | None] = {}
         plain = (expr for expr in self.order if not isinstance(expr, StochasticNode))
         used = {arg for expr in plain for arg in expr.args}
-        shared = self.names.keys() | self.carries.keys()  # what other nodes use as well
+        shared = self.names.keys() | self.carries.keys()
         for expr in (e for e in self.order if isinstance(e, StochasticNode)):
             for arg in expr.args:
                 if arg.args and arg not in shared:
                     found[arg] = None if found.get(arg, expr) is not expr else expr
             named = [arg for arg in expr.args if arg in shared]
             if named and used.issuperset(named):
-                density = (expr.log_prob(elementwise=each) for each in (True, False))
+                density = [expr.log_prob(elementwise=each) for each in (True, False)]
+                if expr.dist.supports("entropy_elementwise"):
+                    density += [expr.dist.entropy(elementwise=each) for each in (True, False)]
                 found |= {e: expr for e in density if e in self.turn}
         return {e: node for e, node in found.items() if node is not None}
 

@@ -73,11 +73,12 @@ class Link:
     later: bool = False
 
     def __or__(self, other: Link) -> Link:
-        blocked = tuple(dict.fromkeys((*self.blocked, *other.blocked)))
+        kinds = self.kinds | other.kinds
+        blocked = () if kinds else tuple(dict.fromkeys((*self.blocked, *other.blocked)))
         density, later = self.density or other.density, self.later and other.later
         labels = (link.label for link in (self, other) if later or not link.later)
         label = next(filter(None, labels), "")
-        return Link(self.kinds | other.kinds, blocked, density, label, later)
+        return Link(kinds, blocked, density, label, later)
 
 
 @dataclass

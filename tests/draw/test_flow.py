@@ -273,3 +273,35 @@ def test_a_mean_field_pass_goes_through_means_alone():
     step = scg.compile(g, {"a": scg.MuProp(), "z": scg.ScoreFunction(), "y": scg.ScoreFunction()})
     found = coloured(step.draw())
     assert found["a", "z"] == "field+score" and found["a", "y"] == "score"
+
+
+@pytest.mark.parametrize("density", ["log q", "entropy"])
+def test_a_density_of_a_carry_is_a_ring_and_another_use_of_it_is_not(density):
+    g, t = scg.Graph(), scg.Time("t", length=3)
+    theta = g.parameter("theta", 0.4)
+
+    def cell(h):
+        z = g.sample("z", scg.Bernoulli(logits=h))
+        g.cost("own", z.log_prob() if density == "log q" else -z.dist.entropy())
+        g.cost("other", scg.Bernoulli(logits=h).log_prob(1.0) + h**2)
+        return np.tanh(theta * h + z)
+
+    g.scan(cell, init=0.5, over=t)
+    links = g.draw().scene.links
+    assert links["z", "own"].density and ("theta", "own") not in links
+    for tail in ("z", "theta"):
+        assert links[tail, "other"].later and not links[tail, "other"].density
+
+
+def test_a_later_stop_leaves_an_open_arrow_open():
+    g, t = scg.Graph(), scg.Time("t", length=3)
+    z0 = g.sample("z0", scg.Normal(g.parameter("m", 0.0), 1.0))
+    theta = g.parameter("theta", 0.4)
+
+    def cell(h):
+        g.cost("c", (h - 0.3) ** 2)
+        return scg.stop_gradient(h) * theta
+
+    g.scan(cell, init=z0, over=t)
+    link = g.draw().scene.links["z0", "c"]
+    assert link.kinds and not link.blocked and not link.label
