@@ -92,12 +92,12 @@ def mixture() -> scg.Graph:
 def recurrence() -> scg.Graph:
     """A recurrence that is declared as a scan: what the carry holds reaches the next step."""
     g, t = scg.Graph("a scan"), scg.Time("steps", length=20)
-    theta, w = g.parameter("theta", 0.4), g.parameter("w", 0.3)
+    theta, w, u = (g.parameter(name, 0.4) for name in ("theta", "w", "u"))
 
     def cell(h: Any) -> Any:
         z = g.sample("z", scg.Bernoulli(logits=w * h + theta))
         g.cost("fit", (z - h) ** 2)
-        return np.tanh(h + z)
+        return np.tanh(u * h + z)
 
     g.scan(cell, init=0.5, over=t)
     return g
