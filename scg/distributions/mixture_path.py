@@ -56,8 +56,10 @@ def closed(families: Sequence[type[Distribution]]) -> str:
     """Why samples of a mixture of families have no path; empty if they have one."""
     for family in families:
         if not family.supports("cdf"):
-            return f"its component {family.__name__} has {family.lacks('cdf')}"
+            return f"its component {family.__name__} has no distribution function"
+        if not isinstance(family.support, Constraint):
+            return f"paths through mixtures of {family.__name__} are not implemented"
     supports = [family.support for family in families]
-    if all(isinstance(s, Constraint) and s.same(supports[0]) for s in supports):
+    if all(s.same(supports[0]) for s in supports):
         return ""
     return "its components have different supports, between which samples jump"

@@ -154,7 +154,7 @@ def test_second_order():
 @pytest.mark.parametrize(
     ("parts", "why"),
     [
-        ([scg.Poisson(2.0), scg.Poisson(1.0)], "component Poisson has none is implemented"),
+        ([scg.Poisson(2.0), scg.Poisson(1.0)], "component Poisson has no distribution function"),
         ([scg.Normal(), scg.Delta(0.0)], "its component Delta"),
         ([scg.Normal(), scg.Exponential(1.0)], "different supports, between which samples jump"),
         ([scg.Uniform(0.0, 1.0), scg.Uniform(2.0, 3.0)], "its component Uniform"),
