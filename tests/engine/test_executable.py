@@ -59,7 +59,7 @@ def assert_agree(found, expected, rtol=1e-12, atol=1e-13):
 
 
 BATCH, OTHER = scg.Plate("batch"), scg.Plate("other")
-SKIPPED = "copy graft where ndtri binomial_probability within possible quotient".split()
+SKIPPED = "copy cross gate graft where ndtri binomial_probability within possible quotient".split()
 
 
 def test_every_statement_agrees_in_one_nest_each():
