@@ -128,8 +128,8 @@ MUTATIONS = [
     Mutation(
         "noise-shared-over-samples",
         "scg/compiler/first_run.py",
-        "plates = ordered((*node.plates, *(p for arg in args for p in arg.plates)))",
-        "plates = node.plates",
+        "(*node.plates, *self._joint(node), *(p for arg in args for p in arg.plates))",
+        "(*node.plates, *self._joint(node))",
         "children of several draws of one parent reuse one uniform",
         "compositions",
     ),
@@ -160,7 +160,7 @@ MUTATIONS = [
     Mutation(
         "score-not-summed-over-a-plate",
         "scg/compiler/first_run.py",
-        "return None if logp is None else sum_mixed(logp, sep)",
+        "return scores(logp, sep, directed(self.graph, node, self.factors))",
         "return logp",
         "a cost that reduces a plate must be boxed with the score of all its elements",
         "plates",

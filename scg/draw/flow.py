@@ -21,7 +21,7 @@ from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER
-from scg.ir.walk import topological
+from scg.ir.walk import named_below, topological
 from scg.ops.gradient import stop
 
 Kinds = frozenset[str]
@@ -128,8 +128,9 @@ class _Flow:
         if node not in self.means:
             mean = node.declared.mean() if node.declared.supports("mean") else None
             args = simplify([*node.args, *([mean] if isinstance(mean, Expr) else [])], self.simple)
-            below = set(topological(args[len(node.args) :]))
-            self.means[node] = [arg in below for arg in args[: len(node.args)]]
+            own, roots = args[: len(node.args)], args[len(node.args) :]
+            below = {e for root in roots for e in (root, *named_below(root, set(own)))}
+            self.means[node] = [arg in below for arg in own]
         return self.means[node]
 
     def _offered(self) -> dict[Expr, Kinds]:

@@ -226,6 +226,7 @@ MARKS = [
     unary("stop", lambda x: scg.stop_gradient(np.exp(x)) * x, lambda x: np.exp(x) * x, order=0),
     unary("observed", gradient.observed, lambda x: x),
     Row("possible", e.possible, lambda x, w: x + 0.0 * w, (X, Y)),
+    Row("gate", lambda x, y: gradient.gate(x, y > 0), lambda x, y: x + 0.0 * y, (A[0], A), order=0),
     Row("graft", gradient.graft, lambda x, y: x + 0.0 * y, (A[0], A), order=0),
     Row("cross", gradient.cross, lambda x, m: x + 0.0 * m, (A[0], A), order=0),
     unary("box", lambda x: gradient.box(x) * np.exp(x), np.exp, order=0),
