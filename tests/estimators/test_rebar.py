@@ -209,8 +209,8 @@ def test_the_scale_learns_its_closed_form_optimum(coupled):
     curvature = low - 2 * middle + high
     best = 1.0 - (high - low) / (2 * curvature)
     eta = 0.1
-    for _ in range(30):
-        eta -= 0.2 / curvature * at(eta).estimator_grads["b"]["eta"]
+    for _ in range(9):
+        eta -= 0.5 / curvature * at(eta).estimator_grads["b"]["eta"]
     assert eta == pytest.approx(best, rel=0.02)
     assert abs(best - 0.1) > 0.1
     assert sum(np.sum(v) for v in at(best).variance.values()) < min(low, middle, high)

@@ -157,11 +157,11 @@ def test_training_the_network_lowers_the_exact_variance():
     step = scg.compile(g, scg.RELAX(None, hidden=(3,), coupled=True))
     state = step.init(seed=1)
     variances = []
-    for _ in range(25):
+    for _ in range(8):
         m = scg.moments(step, params_of(g), state=state)
         variances.append(sum(float(np.sum(v)) for v in m.variance.values()))
         state = {
-            node: {name: v - 0.2 * m.estimator_grads[node][name] for name, v in own.items()}
+            node: {name: v - 0.7 * m.estimator_grads[node][name] for name, v in own.items()}
             for node, own in state.items()
         }
     plain = scg.moments(scg.compile(g, scg.ScoreFunction()), params_of(g)).variance
