@@ -29,7 +29,7 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc shows the types of parameters
-autodoc_mock_imports = ["jax", "torch"]
+autodoc_mock_imports = ["jax", "torch", "xarray"]
 numpydoc_show_class_members = False
 exclude_patterns = ["_build"]
 
