@@ -1,0 +1,1 @@
+"""Published experiments, repeated: protocols, results beside the published ones, pages."""

@@ -1,0 +1,162 @@
+"""Training: one run with early stopping on validation images, and its test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import scg
+from scg.data import binarize, load
+from scg.errors import DataError
+from scg.reproduce.ledger import Record
+from scg.reproduce.paper import Conditions
+from scg.train import Batches
+
+BATCH, MOMENTUM = 100, 0.9
+OWN_RATE = 1e-3  # of Adam, for the weights of network baselines
+PASSES = 2  # over the training images, between two validations
+PATIENCE = 10  # validations without a new best after which a run stops
+
+
+@dataclass(frozen=True)
+class Images:
+    """Binary images, and the mean grey training image."""
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    means: np.ndarray
+
+
+def images(address: str, how: str) -> Images:
+    """Images thresholded at 1/2 (``how="thresholded"``) or sampled once (``how="sampled"``).
+
+    Every tenth validation image and every fourth test image is used.
+    """
+    splits = load(address)
+    if splits.valid is None:
+        raise DataError(f"data {address!r}: has no validation images; use mnist:DIR")
+    parts = splits.train, splits.valid[::10], splits.test[::4]
+    if how == "sampled":
+        train, valid, test = (binarize(part, seed) for seed, part in enumerate(parts))
+    else:
+        train, valid, test = ((part >= 0.5).astype(np.uint8) for part in parts)
+    return Images(train, valid, test, splits.train.mean(axis=0, dtype=np.float64))
+
+
+@dataclass
+class Best:
+    """A callback that keeps the parameters of the best validation, and stops a run after it."""
+
+    measure: Callable[[Any], tuple[float, float]]
+    x: np.ndarray
+    curve: list[list[float]] = field(default_factory=list)
+    params: Mapping[str, np.ndarray] = field(default_factory=dict)
+    least: float = float("inf")
+    at: int = 0
+
+    def __call__(self, run: scg.train.Run) -> None:
+        """Validate, after every second pass."""
+        if run.epoch % PASSES:
+            return
+        found = scg.evaluate(run.step.graph, run.params, {"x": self.x}, samples=10, seed=1)
+        value = self.measure(found)[0]
+        spent = sum(record["seconds"] for record in run.history)
+        self.curve.append([run.now.count, round(spent, 2), round(value, 3)])
+        if value < self.least:
+            self.least, self.at = value, len(self.curve)
+            self.params = {name: np.array(entry) for name, entry in run.params.items()}
+        run.stop = len(self.curve) - self.at > PATIENCE
+
+
+def train(
+    graph: scg.Graph,
+    estimator: scg.Estimator,
+    measure: Callable[[Any], tuple[float, float]],
+    shown: Images,
+    rate: float,
+    seed: int,
+    under: Conditions,
+    file: Path,
+) -> Record:
+    """Train once, and keep the parameters of the best validation in a file."""
+    step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
+    best = Best(measure, shown.valid)
+    passes = max(PASSES, under.updates * BATCH // len(shown.train))
+    try:
+        run = scg.fit(
+            step,
+            data={"x": shown.train},
+            seed=seed,
+            optimizer=scg.optim.SGD(rate, momentum=MOMENTUM),
+            own_optimizer=scg.optim.Adam(OWN_RATE),
+            batch_size=BATCH,
+            epochs=passes,
+            steps_per_epoch=under.updates // passes,
+            callbacks=[best],
+        )
+    except scg.CallError as error:  # a gradient that is not finite
+        return {"valid": None, "why": str(error), "curve": best.curve}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(file, **best.params)
+    spent = best.curve[-1][1]
+    return {
+        "valid": round(best.least, 3),
+        "best_at": best.curve[best.at - 1][0],
+        "ended_at": run.now.count,
+        "ms_per_update": round(1000 * spent / run.now.count, 3),
+        "curve": best.curve,
+    }
+
+
+def test(
+    graph: scg.Graph,
+    measure: Callable[[Any], tuple[float, float]],
+    shown: Images,
+    file: Path,
+    samples: int,
+) -> Record:
+    """Evaluate the test images at the parameters in a file."""
+    with np.load(file) as found:
+        params = dict(found)
+    x = {"x": shown.test}
+    figure, stderr = measure(
+        scg.evaluate(graph, params, x, samples=samples, seed=2, batch_size=250)
+    )
+    return {"test": round(figure, 3), "stderr": round(stderr, 3), "test_images": len(shown.test)}
+
+
+def variance(
+    graph: scg.Graph,
+    estimator: scg.Estimator,
+    params: Mapping[str, np.ndarray],
+    shown: Images,
+    draws: int,
+    served: str,
+    under: Conditions,
+) -> Record:
+    """Variance of a single run's gradient on one fixed batch, the mean over all components.
+
+    Only parameters whose names begin with `served` count. Averages and network baselines first
+    learn on as many other batches, while the parameters stay fixed.
+    """
+    step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
+    state, rule, slots = step.init(0), scg.optim.Adam(OWN_RATE), None
+    batches = Batches(graph, {"x": shown.train}, BATCH, (0,))
+    for count in range(draws if state else 0):
+        out = step(params, seed=(0, count), data=batches[count], state=state)
+        state = out.state
+        if out.estimator_grads:
+            flat = {(n, k): v for n, entries in state.items() for k, v in entries.items()}
+            grads = {(n, k): v for n, e in out.estimator_grads.items() for k, v in e.items()}
+            flat, slots = rule.apply(flat, grads, slots)
+            for (n, k), value in flat.items():
+                state[n][k] = value
+    out = step(params, seed=1, runs=draws, data={"x": shown.train[-BATCH:]}, state=state)
+    spread = [np.ravel(e**2) for name, e in out.stderr.items() if name.startswith(served)]
+    found = out.runs * float(np.mean(np.concatenate(spread)))
+    return {"variance": found, "draws": draws, "unbiased": step.plan.unbiased}
