@@ -16,7 +16,7 @@ from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.tables import grid
+from scg.ir.tables import aligned, grid
 
 ENUMERATION_BUDGET = 256
 
@@ -64,12 +64,11 @@ class Plan:
         return sample_plates(self.influence, self.estimators)
 
     def __str__(self) -> str:
-        width = max((len(node.name or "") for node in self.estimators), default=0)
-        lines = [
-            f"{node.name:<{width}}  {estimator!r}  ({self.reasons[node]})"
+        rows = [
+            [node.name or "", repr(estimator), f"({self.reasons[node]})"]
             for node, estimator in self.estimators.items()
         ]
-        return "\n".join([*lines, *([self.cut] if self.cut else [])])
+        return "\n".join(filter(None, [aligned(rows, left=3), self.cut]))
 
     __repr__ = __str__
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from scg.compiler.members import LONGEST
 from scg.explain.node import Credit, NodeExplanation
+from scg.ir.tables import aligned
 
 _HOW = {
     "score": "score",
@@ -58,12 +59,7 @@ class CreditMatrix:
 
     def __str__(self) -> str:
         rows = self.table()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = (
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
-        return "\n".join(lines)
+        return aligned(rows, left=len(rows[0]))
 
 
 def credit_matrix(nodes: Iterable[NodeExplanation], costs: Iterable[str]) -> CreditMatrix:

@@ -1,11 +1,28 @@
-"""Tables of HTML, for notebooks."""
+"""Tables as text, and as HTML for notebooks."""
 
 from __future__ import annotations
 
 import html
+import io
 from collections.abc import Mapping, Sequence
 
 _LEFT, _RIGHT = 'style="text-align:left"', 'style="text-align:right"'
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> str:
+    """Cells in columns, all but the first `left` of them aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in range(max(map(len, rows), default=0)):
+        table.add_column(justify="left" if column < left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    endless = Console(file=io.StringIO(), width=10**6, markup=False, highlight=False, emoji=False)
+    with endless.capture() as text:
+        endless.print(table)
+    return "\n".join(line.rstrip() for line in text.get().splitlines())
 
 
 def listing(rows: Mapping[str, str], caption: str = "") -> str:

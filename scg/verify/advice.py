@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scg.estimators import Estimator
-from scg.ir.tables import grid
+from scg.ir.tables import aligned, grid
 from scg.verify.frame import frame
-from scg.verify.text import aligned, duration
+from scg.verify.text import duration
 
 _SHOWN = 5  # candidates of each node in the table
 

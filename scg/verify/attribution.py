@@ -15,9 +15,8 @@ from scg.draw.options import Options
 from scg.draw.picture import draw_plan
 from scg.draw.render import Picture
 from scg.explain.parts import part_text
-from scg.ir.tables import grid
+from scg.ir.tables import aligned, grid
 from scg.verify.frame import frame
-from scg.verify.text import aligned
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from scg.common.arguments import checked
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
-from scg.ir.tables import grid
+from scg.ir.tables import aligned, grid
 from scg.run.step import Step
 from scg.verify.distributed import Distributed, compiled
 from scg.verify.plot import bars
@@ -29,7 +29,7 @@ from scg.verify.sampling import (
     z_limit,
     z_scores,
 )
-from scg.verify.text import aligned, duration
+from scg.verify.text import duration
 from scg.workers import Crew
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import numpy as np
 
 from scg.common.arguments import checked
 from scg.errors import CallError, did_you_mean
-from scg.ir.tables import grid
+from scg.ir.tables import aligned, grid
 from scg.verify.frame import frame
 from scg.verify.plot import canvas, panel, saved
-from scg.verify.text import aligned, short
+from scg.verify.text import short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

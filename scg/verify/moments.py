@@ -17,7 +17,7 @@ from scg.common.arguments import checked
 from scg.common.lazy import cached_property
 from scg.engine.program import Program
 from scg.errors import EnumerationError
-from scg.ir.tables import grid
+from scg.ir.tables import aligned, grid
 from scg.run.curvature import assemble
 from scg.run.finish import finish
 from scg.run.result import nest
@@ -26,7 +26,7 @@ from scg.run.step import Step
 from scg.verify.by_step import by_step
 from scg.verify.joint import attributed, covariance
 from scg.verify.plot import distributions
-from scg.verify.text import aligned, outcome_table, short
+from scg.verify.text import outcome_table, short
 from scg.verify.walk import LIMIT, Walk, converged
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.errors import CallError, did_you_mean
-from scg.ir.tables import grid
+from scg.ir.tables import aligned, grid
 from scg.verify.frame import frame
 from scg.verify.plot import COLOURS, MARKS, canvas, plain, saved
-from scg.verify.text import aligned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

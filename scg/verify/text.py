@@ -1,21 +1,13 @@
-"""Text of verification: numbers, and tables of them in columns."""
+"""Text of verification: numbers, and tables of outcomes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-
-def aligned(lines: Sequence[Sequence[str]], left: int = 0) -> str:
-    """Cells in columns, all but the first `left` of them aligned to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    sides = ["<"] * left + [">"] * (len(widths) - left)
-    return "\n".join(
-        "  ".join(f"{cell:{s}{w}}" for cell, s, w in zip(line, sides, widths, strict=True)).rstrip()
-        for line in lines
-    )
+from scg.ir.tables import aligned
 
 
 def outcome_table(
