@@ -129,14 +129,22 @@ class Program:
             self._engines.setdefault(key, _engine(self.backend)(lifted, self.dtype))
         return self._engines[key]
 
-    def draw_noise(self, seed: Any, runs: range, sizes: Sizes) -> dict[str, np.ndarray]:
-        """Sample every noise leaf for a range of runs, which are the leading axis."""
+    def draw_noise(
+        self, seed: Any, runs: range, sizes: Sizes, part: tuple[Plate, range] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Sample every noise leaf for a range of runs, which are the leading axis.
+
+        Of the plate of a `part` only some elements are sampled; `sizes` counts all of them.
+        """
         check_seed(seed)
-        laws = {"uniform": uniform, "normal": normal}
-        return {
-            name: laws[leaf.attrs["law"]](seed, name, runs, full(leaf, sizes), self.dtype)
-            for name, leaf in self.noise.items()
-        }
+        laws, found = {"uniform": uniform, "normal": normal}, {}
+        for name, leaf in self.noise.items():
+            only = (
+                (leaf.plates.index(part[0]), part[1]) if part and part[0] in leaf.plates else None
+            )
+            law, shape = laws[leaf.attrs["law"]], full(leaf, sizes)
+            found[name] = law(seed, name, runs, shape, self.dtype, only)
+        return found
 
     @property
     def source(self) -> str:

@@ -27,6 +27,7 @@ from scg.seeds.normal import to_normal
 
 Seed = int | tuple[int, ...]
 Key = tuple[np.uint32, np.uint32]
+Part = tuple[int, range]
 
 _PARITY = 0x1BD11BDA
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -146,7 +147,12 @@ def open_float32(x0: NDArray[np.uint32], x1: NDArray[np.uint32], out: NDArray[np
 
 
 def uniform(
-    seed: Seed, leaf: str, runs: range, shape: tuple[int, ...], dtype: DTypeLike
+    seed: Seed,
+    leaf: str,
+    runs: range,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    part: Part | None = None,
 ) -> NDArray:
     """Independent uniforms on the open interval (0, 1): the noise of `leaf` in each run.
 
@@ -162,10 +168,12 @@ def uniform(
     dtype
         float64 (a block for each element) or float32 (a block for elements 2i and 2i + 1 of a
         run or, if `shape` is empty, for runs 2i and 2i + 1).
+    part
+        An axis of `shape` and a range of step 1: the samples at these indices alone are computed.
 
     Returns
     -------
-    ndarray of shape ``(len(runs), *shape)``
+    ndarray of shape ``(len(runs), *shape)``, in which the axis of a `part` is as long as its range
 
     Raises
     ------
@@ -187,6 +195,8 @@ def uniform(
             f"noise leaf {leaf!r}: shape {shape} has {size} elements a run, more than 2**32; "
             f"split the node, or put one of its axes on the runs"
         )
+    if part is not None:
+        return _partial(key, runs, shape, dtype, *part)
     out = np.empty((len(runs), size), dtype)
     if not shape and dtype == np.float32:
         _fill_pairs(key, runs, out.reshape(-1))
@@ -195,8 +205,27 @@ def uniform(
     return out.reshape(len(runs), *shape)
 
 
-def _fill(key: Key, runs: range, out: NDArray) -> None:
-    """Write the uniforms of the stream `key` to `out`, of shape (runs, elements), tile by tile."""
+def _partial(
+    key: Key, runs: range, shape: tuple[int, ...], dtype: np.dtype, axis: int, indices: range
+) -> NDArray:
+    """The uniforms at some indices of an axis: one stretch of elements for each place before it."""
+    before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    width, length = 8 // dtype.itemsize, len(indices) * after
+    found = np.empty((len(runs), before, length), dtype)
+    for i in range(before if found.size else 0):
+        start = (i * shape[axis] + indices.start) * after
+        skipped = start % width  # elements of the first block
+        out = np.empty((len(runs), skipped + length), dtype)
+        _fill(key, runs, out, start // width)
+        found[:, i] = out[:, skipped:]
+    return found.reshape(len(runs), *shape[:axis], len(indices), *shape[axis + 1 :])
+
+
+def _fill(key: Key, runs: range, out: NDArray, first: int = 0) -> None:
+    """Write the uniforms of the stream `key` to `out`, of shape (runs, elements), tile by tile.
+
+    Element 0 is the first one of the block `first`.
+    """
     convert, width = (open_float64, 1) if out.dtype == np.float64 else (open_float32, 2)
     blocks = -(-out.shape[1] // width)
     columns = min(blocks, _TILE)
@@ -208,7 +237,7 @@ def _fill(key: Key, runs: range, out: NDArray) -> None:
             stop = min(column + columns, blocks)
             x0, x1 = np.empty((2, len(run), stop - column), np.uint32)
             x0[...] = run_indices
-            x1[...] = np.arange(column, stop)
+            x1[...] = np.arange(first + column, first + stop)
             threefry2x32(key, x0.ravel(), x1.ravel())
             convert(x0, x1, out[row : row + rows, column * width : stop * width])
 
@@ -227,13 +256,20 @@ def _fill_pairs(key: Key, runs: range, out: NDArray) -> None:
         out[start : start + length] = u[run[0] - 2 * first :: run.step][: len(run)]
 
 
-def normal(seed: Seed, leaf: str, runs: range, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
+def normal(
+    seed: Seed,
+    leaf: str,
+    runs: range,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    part: Part | None = None,
+) -> NDArray:
     """Independent standard normals: the quantiles of `uniform` with the same arguments.
 
     Compiled kernels compute the same bits, see :mod:`scg.seeds.normal`. The antithetic twin is the
     mirror image, bit for bit: the quantile of 1 - u is minus that of u.
     """
-    out = uniform(seed, leaf, runs, shape, dtype)
+    out = uniform(seed, leaf, runs, shape, dtype, part)
     flat = out.reshape(-1)
     for start in range(0, flat.size, _TILE):
         to_normal(flat[start : start + _TILE])

@@ -82,6 +82,7 @@ class Batches:
                 f"steps_per_epoch is {self.per_epoch}, but the data hold {whole} batches of {size}"
             )
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
+        self._whole: tuple[int, Data] = (-1, {})
 
     def __getitem__(self, count: int) -> Data:
         """Batch `count` of the run, counted from 0 through all epochs."""
@@ -89,6 +90,15 @@ class Batches:
         if self.axes and self.batch_size is not None:
             batch = taken(self.data, self.axes, self.chosen(count))
         return self.transform(batch, (*self.seed, count)) if self.transform else batch
+
+    def part(self, count: int, examples: range) -> Data:
+        """Some examples of batch `count`, by their places in it; a transform sees all of it."""
+        if self.transform is None:
+            return taken(self.data, self.axes, self.chosen(count)[examples])
+        whole = self._whole  # workers may be threads
+        if whole[0] != count:
+            whole = self._whole = (count, self[count])
+        return taken(whole[1], self.axes, np.asarray(examples))
 
     def chosen(self, count: int) -> np.ndarray:
         """The numbers of the examples of batch `count`."""

@@ -105,12 +105,13 @@ def fit(
         Show a progress bar on the standard error stream, with this text before it.
     executor : int, executor, or callable, optional
         Who computes the gradients, each on a part of the batch; see :class:`scg.workers.Crew`.
-        Workers compile the step once. If `data` is a function, each of them calls it once and gets
-        the numbers of examples from then on; a transform is then theirs, of one part.
+        Workers compile the step once. If `data` is a function, each of them calls it once and
+        makes the batches; a transform is then theirs.
     shards : int, optional
-        Parts of a batch, 8 by default, of which each takes the noise of another run. The result
-        depends on their number, and not on the workers: it has the same bits for 1, 2 or 7 of them,
-        lost and replaced ones included. Without an executor a run samples other noise.
+        Parts of a batch, 8 by default. Examples have the noise that they have without an executor,
+        so that the results agree to rounding; those of one number of parts have the same bits for
+        1, 2 or 7 workers, lost and replaced ones included. Own parameters that estimators learn on
+        a variance get the gradient of the sum of the parts' variances, which has the same mean.
     make_step : callable, optional
         A function without arguments that makes the step in a worker, where the graph cannot be
         written as JSON because it has ops of your own.
@@ -144,7 +145,8 @@ def fit(
         raise CallError("fit: shards= and make_step= need executor=")
     loader = data if callable(data) else None
     arrays = loader() if loader else data
-    batches = make_batches(step.graph, arrays, batch_size, base, plate, steps_per_epoch, transform)
+    how = batch_size, base, plate, steps_per_epoch, transform
+    batches = make_batches(step.graph, arrays, *how)
     last = epochs * batches.per_epoch
     run = Run(step, _start(step, params, seed))
     if transform is None:
@@ -153,7 +155,7 @@ def fit(
     update, split = make_update(step, *optimizers), None
     if executor is not None:
         split = Shards(step, batches, shards or SHARDS, plate, loader is not None)
-        work = work_of(step, make_step, loader, split, transform)
+        work = work_of(step, make_step, split, loader, how)
         update = ShardedUpdate(step, *optimizers, crew, work)
     path = None if checkpoint is None else Path(checkpoint)
     logs = writers(metrics)

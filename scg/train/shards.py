@@ -17,7 +17,7 @@ from scg.ir.op import POSITION
 from scg.ir.plate import Plate
 from scg.run.result import Result
 from scg.run.step import Step
-from scg.train.batches import Batches, Data, Transform, axes_of, taken
+from scg.train.batches import Batches, Data, axes_of, taken
 from scg.train.stream import Stream
 from scg.train.update import Snapshot, Update
 from scg.workers import Crew, Work, tree_sum
@@ -26,12 +26,11 @@ from scg.workers import Crew, Work, tree_sum
 class Shard(NamedTuple):
     """A part of a batch, as it is sent to a worker."""
 
-    number: int
+    count: int  #: Of the batch.
+    examples: range  #: The part's.
+    total: int  #: Examples of the batch.
     weight: float  #: Of its cost in that of the batch.
-    share: float  #: Of the batch's examples.
     data: Data  #: Arrays; with a loader none.
-    chosen: np.ndarray  #: Numbers of the examples.
-    seed: tuple[int, ...]  #: Of the transform; empty if it has been applied.
 
 
 class Shards:
@@ -44,12 +43,12 @@ class Shards:
         self, step: Step, batches: Batches | Stream, count: int, plate: str | None, loads: bool
     ):
         self.batches, self.count, self.loads = batches, count, loads
-        self.graph, self.plate = step.graph, plate
         self.axes, on = axes_of(step.graph, dict(batches[0]), plate)
         if on is None:
             raise CallError(
                 "fit: executor= splits the examples of a batch, but no data lie on a plate"
             )
+        self.plate = on.name
         self.summed = _summed(step, on)
 
     def __getitem__(self, count: int) -> list[Shard]:
@@ -57,27 +56,22 @@ class Shards:
         batches, batch = self.batches, {}
         if self.loads:
             assert isinstance(batches, Batches)
-            every = batches.chosen(count)
+            total = len(batches.chosen(count))
         else:
             batch = batches[count]
             name, axis = next(iter(self.axes.items()))
-            every = np.arange(batch[name].shape[axis])
-        parts = np.array_split(every, min(self.count, len(every)))
-        seed = (*batches.seed, count) if self.loads else ()
+            total = batch[name].shape[axis]
         found = []
-        for i, chosen in enumerate(parts):
-            share = len(chosen) / len(every)
-            data = taken(batch, self.axes, chosen)
-            weight = 1.0 if self.summed else share
-            found.append(Shard(i, weight, share, data, chosen, (*seed, i) if seed else ()))
+        for part in np.array_split(np.arange(total), min(self.count, total)):
+            examples = range(part[0], part[-1] + 1)
+            weight = 1.0 if self.summed else len(part) / total
+            data = taken(batch, self.axes, part)
+            found.append(Shard(count, examples, total, weight, data))
         return found
 
 
 class ShardedUpdate(Update):
-    """Makes updates whose estimates are summed over shards, in a fixed order.
-
-    Shard i of a batch takes the noise of run i of the update's seed.
-    """
+    """Makes updates whose estimates are summed over shards, in a fixed order."""
 
     def __init__(self, step: Step, optimizer: Any, own_optimizer: Any, crew: Crew, work: Work):
         super().__init__(step, optimizer, own_optimizer)
@@ -93,20 +87,23 @@ class ShardedUpdate(Update):
 def work_of(
     step: Step,
     make_step: Callable[[], Step] | None,
-    loader: Callable[[], Mapping[str, Any]] | None,
     shards: Shards,
-    transform: Transform | None,
+    loader: Callable[[], Mapping[str, Any]] | None,
+    how: tuple[Any, ...],
 ) -> Work:
-    """What workers build: the step, and its data if they load them."""
+    """What workers build: the step and, with a loader, batches: `how` is what they take."""
+    plan = step.plan
     if make_step is None:
-        chosen = {str(node.name): own for node, own in step.plan.estimators.items()}
+        declared = plan.influence.graph.declared_node  # a scan may be unrolled
+        chosen = {declared(node.name or ""): own for node, own in plan.estimators.items()}
         options = {
             "backend": step.program.backend,
             "dtype": str(np.dtype(step.program.dtype)),
             "check_finite": step.check_finite,
+            "truncate": plan.truncation,
         }
         make_step = functools.partial(_compiled, step.graph, chosen, options)
-    return Work(_estimating, (make_step, loader, shards.axes, transform if loader else None))
+    return Work(_estimating, (make_step, shards.plate, loader, how if loader else ()))
 
 
 def _compiled(graph: CoreGraph, estimators: dict[str, Any], options: dict[str, Any]) -> Step:
@@ -117,25 +114,36 @@ def _compiled(graph: CoreGraph, estimators: dict[str, Any], options: dict[str, A
 
 def _estimating(
     make_step: Callable[[], Step],
+    plate: str,
     loader: Callable[[], Mapping[str, Any]] | None,
-    axes: Mapping[str, int],
-    transform: Transform | None,
+    how: tuple[Any, ...],
 ) -> Callable[[Any], dict[Any, np.ndarray]]:
     """Weighted estimates of a shard by output."""
-    step, loaded = make_step(), loader() if loader else {}
+    step = make_step()
+    batches = Batches(step.graph, loader(), *how) if loader else None
+    learned = {memory.node: memory.parameters for memory in step.surrogate.memory.values()}
 
     def compute(chunk: tuple[Any, Any, Any, Shard]) -> dict[Any, np.ndarray]:
         params, state, seed, shard = chunk
-        data = taken(loaded, axes, shard.chosen) if loader else shard.data
-        if transform and shard.seed:
-            data = transform(data, shard.seed)
+        data = batches.part(shard.count, shard.examples) if batches else shard.data
         values, sizes, _ = step.checked(params, data, state)
-        runner = step.at(sizes)
-        [out] = runner.each_block(values, sizes, seed, 1, shard.number)
-        return {
-            key: value[0] * (shard.share if key[0] == "state" else shard.weight)
-            for key, value in out.items()
-        }
+        split = next(each for each in sizes if each.name == plate)
+        runner, whole = step.at(sizes), {**sizes, split: shard.total}
+        noise = runner.program.draw_noise(seed, range(1), whole, (split, shard.examples))
+        share, weight = len(shard.examples) / shard.total, shard.weight
+        # A variance is the sum of those of the parts; losses and states are means over examples.
+        by_goal = {"loss": share, "objective": weight, "variance": weight**2}
+        found = {}
+        for key, value in runner.on_noise(values, noise, sizes, 1).items():
+            match key:
+                case ("state", *_):
+                    factor = share
+                case ("own", node, name):
+                    factor = by_goal[learned[node][name]]
+                case _:
+                    factor = weight
+            found[key] = value[0] * factor
+        return found
 
     return compute
 

@@ -184,6 +184,20 @@ def test_the_first_elements_do_not_depend_on_the_size():
 # ---- independence --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("draw", [uniform, normal])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("shape", "axis"), [((7,), 0), ((5, 7), 0), ((5, 7), 1), ((3, 7, 5), 1)])
+def test_a_part_of_an_axis_is_that_of_the_whole(draw, dtype, shape, axis):
+    whole = draw(3, "a/u", range(4, 6), shape, dtype)
+    for indices in (range(0, 3), range(3, shape[axis]), range(1, 2), range(2, 2)):
+        part = draw(3, "a/u", range(4, 6), shape, dtype, (axis, indices))
+        expected = np.take(whole, np.asarray(indices, int), axis + 1)
+        np.testing.assert_array_equal(part, expected)
+    large = draw(3, "a/u", range(1), (70_001, 3), dtype)
+    part = draw(3, "a/u", range(1), (70_001, 3), dtype, (0, range(11_111, 70_001)))
+    np.testing.assert_array_equal(part, large[:, 11_111:])
+
+
 def test_seeds_and_leaves_have_streams_of_their_own():
     seeds = [0, 1, 2, 12, 0x12, 120, 2**64, 2**64 + 1, 16**5000, (16**5000,), (0,), (1,), (12,)]
     seeds += [(0x12,), (0, 0), (0, 12), (12, 0), (1, 2), (2, 1), (1, 2, 3), (12, 3), (1, 23)]

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 import scg
-from scg.train.shards import Shards
+from scg.data import Binarize
+from scg.train.shards import ShardedUpdate, Shards, work_of
+from scg.train.update import Snapshot, flat
+from scg.workers import Crew
 from tests.train.models import pixels, sbn
-from tests.workers.jobs import load
+from tests.workers.jobs import grey, load
 
 OPTIONS = {"seed": 5, "optimizer": scg.optim.SGD(0.3), "batch_size": 5, "epochs": 2}
 
@@ -67,20 +70,75 @@ def test_processes_compute_the_same_bits(step, pool):
     assert bits(found) == bits(scg.fit(step, data=load, executor=pool, shards=4, **options))
 
 
-def test_shards_are_runs_of_one_seed(step, pool):
-    """The estimates of shards by hand: the noise of shard i is that of run i."""
-    x = pixels(7)
-    run = scg.fit(
-        step, data={"x": x}, executor=pool, shards=3, seed=2, optimizer=scg.optim.SGD(1.0)
-    )
-    start, total = step.graph.init(2), {}
-    for i, rows in enumerate(np.array_split(np.arange(7), 3)):
-        noise = step.noise((2, 0), 3, data={"x": x[rows]})
-        out = step(start, noise={k: v[i : i + 1] for k, v in noise.items()}, x=x[rows])
-        for name, grad in out.grads.items():
-            total[name] = total.get(name, 0.0) + grad * len(rows) / 7
-    for name, value in run.params.items():
-        np.testing.assert_allclose(value, start[name] - total[name], rtol=1e-12, atol=1e-14)
+def chain(estimator=None, **options):
+    """Steps before the batch, a latent that all examples share, and samples on a plate."""
+    time, batch, g = scg.Time("t"), scg.Plate("batch"), scg.Graph("chain")
+    x = g.data("x", plates=(time, batch))
+    shared = g.sample("shared", scg.Normal(g.parameter("m", 0.3), 1.0))
+    w = g.parameter("w", 0.5)
+
+    def cell(h, x):
+        z = g.sample("z", scg.Bernoulli(logits=w * h + x))
+        g.cost("fit", (z - shared * h) ** 2)
+        return np.tanh(z + h)
+
+    g.scan(cell, init=g.parameter("h", 0.1), xs=x, over=time)
+    return scg.compile(g, estimator or {"z": scg.LeaveOneOut(samples=3)}, **options)
+
+
+def line(estimator, reduce):
+    g, batch = scg.Graph("line"), scg.Plate("batch", reduce=reduce)
+    b = g.sample("b", scg.Bernoulli(logits=g.data("x", plates=batch) * g.parameter("w", 0.5)))
+    g.cost("c", (b - 0.3) ** 2)
+    return scg.compile(g, estimator, backend="numpy")
+
+
+def sequences():
+    return {"x": np.random.default_rng(1).normal(size=(4, 9))}
+
+
+NETWORK = scg.baselines.Network(hidden=(3,))
+DATA = {"small": load(), "line": {"x": np.linspace(-1, 2, 9)}, "chain": sequences()}
+STEPS = {
+    "pairs of a block": lambda: make(scg.DisARM(), dtype="float32"),
+    "compiled": lambda: scg.compile(sbn(), scg.LeaveOneOut(samples=2), backend="numba"),
+    "state": lambda: make(scg.ScoreFunction(baseline=scg.baselines.MovingAverage(0.9))),
+    "network": lambda: make(scg.ScoreFunction(baseline=NETWORK)),
+    "network, summed": lambda: line(scg.ScoreFunction(baseline=NETWORK), "sum"),
+    "sequences": lambda: chain(backend="numpy"),
+    "truncated": lambda: chain(backend="numpy", truncate=scg.ARTBP(mean=2)),
+    "unrolled": lambda: chain({"z": scg.RAM()}, backend="numpy"),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.filterwarnings("ignore::scg.PathsWarning")
+def test_a_run_on_workers_is_the_run_without_them(name, pool):
+    """Examples have the same noise, parts of a block and leaves of several plates included."""
+    step = STEPS[name]()
+    data = DATA[step.graph.name]
+    options = {"seed": 5, "batch_size": 7, "epochs": 3, "optimizer": scg.optim.SGD(0.1)}
+    here = scg.fit(step, data=data, **options)
+    there = scg.fit(step, data=data, executor=pool, shards=3, **options)
+    close = 2e-5 if step.program.dtype == np.float32 else 1e-12
+    assert there.history[-1]["cost"] == pytest.approx(here.history[-1]["cost"], rel=close)
+    for found, wanted in ((there.params, here.params), (flat(there.state), flat(here.state))):
+        assert found.keys() == wanted.keys()
+        for key, value in found.items():
+            np.testing.assert_allclose(value, wanted[key], rtol=close, atol=close, err_msg=key)
+
+
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+def test_what_is_learned_on_a_variance_has_the_mean_of_the_parts(reduce, pool):
+    """The sum of the parts' variances is the variance of the sum, on the mean over noise."""
+    step, data = line(scg.REBAR(), reduce), {"x": np.array([-1.0, 1.0, 2.0])}
+    shards = Shards(step, scg.train.Batches(step.graph, data, None, (0,)), 3, None, loads=False)
+    update = ShardedUpdate(step, None, None, Crew(pool), work_of(step, None, shards, None, ()))
+    now = Snapshot(0, step.graph.init(0), step.init(0), None, None)
+    updates = [update.estimate(now, shards[0], (1, i)).estimator_grads["b"] for i in range(150)]
+    for name, grad in step(now.params, seed=2, runs=20_000, data=data).estimator_grads["b"].items():
+        found = np.array([own[name] for own in updates])
+        assert np.all(np.abs(found.mean(0) - grad) < 6 * found.std(0) / 12 + 0.05 * np.abs(grad))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +210,10 @@ def test_streams_and_transforms(step, pool):
     assert [a for a in asked if a[1] == 6][-1] == ((1, 1), 6)  # once for a batch
     with pytest.raises(scg.CallError, match="cannot be sent to workers"):
         scg.fit(step, data=load, transform=flip, batch_size=6, **options)
+    binarize = Binarize()
+    first = scg.fit(step, data=grey(), transform=binarize, batch_size=6, **options)
+    again = scg.fit(step, data=grey, transform=binarize, batch_size=6, **options)
+    assert bits(first) == bits(again)
 
 
 def test_loaded_data_are_loaded_here_without_an_executor(step):
@@ -186,5 +248,5 @@ def test_what_cannot_be_split_is_refused(pool):
 def test_every_example_is_in_one_shard(step):
     batches = scg.train.Batches(step.graph, load(), 5, (0,))
     parts = Shards(step, batches, 8, None, loads=False)[0]
-    assert sum(part.share for part in parts) == pytest.approx(1.0) and len(parts) == 5
+    assert sum(part.weight for part in parts) == pytest.approx(1.0) and len(parts) == 5
     np.testing.assert_array_equal(np.concatenate([p.data["x"] for p in parts]), batches[0]["x"])
