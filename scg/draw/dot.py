@@ -63,7 +63,11 @@ def written(scene: Scene, options: Options) -> str:
             look["weight"] = "8"
         elif (tail in turn and head in under) or (tail in under and head in turn):
             look["constraint"] = "false"  # for the order of the row, and below it
-        if tail in below:  # written from the head to the tail, drawn from the tail to the head
+        if head in scene.upward and tail not in scene.upward:
+            look |= {"minlen": "0"} if scene.upward[head] == tail else {"constraint": "false"}
+        if (
+            tail in below or tail in scene.upward
+        ):  # written from the head to the tail, drawn from the tail to the head
             ends = {"dir": "back", "arrowtail": look.pop("arrowhead", "normal")}
             dot.edge(ids[head], ids[tail], **look | ends)
         else:

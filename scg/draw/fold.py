@@ -160,12 +160,22 @@ def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def _bands(scene: Scene) -> Owner:
-    """The boxes of a kind that were declared one after another."""
-    every = list(scene.marks)
-    return {
-        key: f"{scene.marks[key].kind} nodes, part {i * _BANDS // len(every) + 1}"
-        for i, key in enumerate(every)
-    }
+    """The nodes that were declared one after another; inputs and costs by kind.
+
+    Arrows lead from bands to later ones, because nodes are declared before their users.
+    """
+    apart: dict[str, list[str]] = {}
+    for key, mark in scene.marks.items():
+        own = mark.kind in ("parameter", "data", "cost", "observed")
+        apart.setdefault(mark.kind if own else "", []).append(key)
+    owner: Owner = {}
+    for kind, keys in apart.items():
+        size = len(keys) if kind else -(-len(keys) // _BANDS)
+        for i in range(0, len(keys), size):
+            band = keys[i : i + size]
+            if len(band) > _LISTED:
+                owner |= dict.fromkeys(band, f"{band[0]} … {band[-1]}")
+    return owner
 
 
 # --- boxes of boxes -------------------------------------------------------------------------------

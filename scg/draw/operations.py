@@ -23,6 +23,8 @@ from scg.schedule.listing import name_of
 _WORDS, _ARRAYS = 4, 3  # that are named in a line of a box, and on an arrow
 _SINGLY = 20  # operations or entries that have a box each
 _BEFORE = {"cost": "objective", "costs": "cost", "grads": "∂/∂", "own": "∂/∂"}
+_PARTS = {"program": "operations", "schedule": "entries"}
+_COSTS = ("cost", "costs")  #: Outputs that are values.
 _COLORS = {Loop: "loop", Repeat: "loop", Gemm: "product"}
 
 
@@ -45,7 +47,7 @@ def program_scene(program: Program, options: Options) -> Scene:
         Unit("loop", e.op.name, "", [e.op.name], _origins([e]), e.args, [e])
         for e in program.operations
     ]
-    return _scene("operations", units, program.outputs, options)
+    return _scene("program", units, program.outputs, options)
 
 
 def schedule_scene(program: Program, options: Options) -> Scene:
@@ -71,7 +73,7 @@ def schedule_scene(program: Program, options: Options) -> Scene:
         )
     ]
     outputs = {key: schedule.views[expr].base for key, expr in schedule.outputs.items()}
-    return _scene("entries", units, outputs, options)
+    return _scene("schedule", units, outputs, options)
 
 
 def _seconds(profile: Any, lines: Sequence[Any]) -> list[float]:
@@ -86,48 +88,107 @@ def _seconds(profile: Any, lines: Sequence[Any]) -> list[float]:
 def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: Options) -> Scene:
     """Units and the arrays between them; many units share the box of their node."""
     singly = len(units) <= _SINGLY or (options.fold is False and len(units) <= 5 * READABLE)
-    labelled = singly and options.labels != "names"
-    grouped: dict[Any, list[Unit]] = {}
-    for i, unit in enumerate(units):
-        grouped.setdefault(i if singly else unit.origins, []).append(unit)
-    together: dict[str, list[Unit]] = {}
-    for key, group in grouped.items():
-        words = "" if singly else ", ".join(map(title, key)) or "no node"
-        together.setdefault(f"#{key}" if singly else f"for {short(words, 60)}", []).extend(group)
-    most = max((sum(u.seconds for u in group) for group in together.values()), default=0.0)
+    boxes = _singly(units) if singly else _by_node(units, outputs)
+    most = max((sum(u.seconds for u in group) for group in boxes.values()), default=0.0)
     scene = Scene(name)
-    writer: dict[Expr, str] = {}
-    for key, group in together.items():
+    for key, group in boxes.items():
         scene.marks[key] = _mark(key, group, singly, most)
-        writer |= {base: key for unit in group for base in unit.written}
+    scene.links = _arrows(scene, boxes, outputs, singly, options.labels != "names")
+    scene.marks = {k: m for k, m in scene.marks.items() if not options.hides(m.title, m.kind)}
+    scene.links = {e: link for e, link in scene.links.items() if {*e} <= scene.marks.keys()}
+    if not singly and options.direction is None:
+        beside = {f"∂ {key}": key for key in boxes}
+        scene.upward = {key: beside.get(key) for key in boxes if key.startswith("∂ ")}
+    scene = parameters_folded(scene) if singly else folded(scene, options)
+    drawn = len(boxes) if singly else len(scene.marks)
+    scene.caption = _legend(name, units, drawn) if options.notes else []
+    return scene
+
+
+def _singly(units: list[Unit]) -> dict[str, list[Unit]]:
+    return {f"#{i}": [unit] for i, unit in enumerate(units)}
+
+
+def _by_node(units: list[Unit], outputs: Mapping[Any, Expr]) -> dict[str, list[Unit]]:
+    """The units by node: those of its value, and those of derivatives, which no cost needs.
+
+    Arrows lead from earlier boxes to later ones: a node has another box where they would not.
+    """
+    needed = {base for key, base in outputs.items() if _kind(key) in _COSTS}
+    forward: list[bool] = []
+    for unit in reversed(units):
+        forward.append(not needed.isdisjoint(unit.written))
+        if forward[-1]:
+            needed.update(unit.read)
+    boxes: dict[str, list[Unit]] = {}
+    writer: dict[Expr, str] = {}
+    turn: dict[str, int] = {}
+    last: dict[str, str] = {}
+    copies: Counter[str] = Counter()
+    for unit, ahead in zip(units, reversed(forward), strict=True):
+        words = short(", ".join(map(title, unit.origins)) or "no node", 60)
+        words = words if ahead else f"∂ {words}"
+        key = last.get(words, words)
+        if any(turn[writer[b]] > turn.get(key, len(turn)) for b in unit.read if b in writer):
+            copies[words] += 1
+            key = f"{words} ({1 + copies[words]})"
+        last[words] = key
+        boxes.setdefault(key, []).append(unit)
+        turn.setdefault(key, len(turn))
+        writer |= dict.fromkeys(unit.written, key)
+    return boxes
+
+
+def _arrows(
+    scene: Scene,
+    boxes: Mapping[str, list[Unit]],
+    outputs: Mapping[Any, Expr],
+    singly: bool,
+    labelled: bool,
+) -> dict[tuple[str, str], Link]:
+    """The arrays between boxes. Leaves and outputs are nodes, or else lines of the boxes."""
+    writer = {base: key for key, group in boxes.items() for unit in group for base in unit.written}
     labels: dict[Expr, str] = {}
     between: dict[tuple[str, str], dict[str, None]] = {}
-    for key, group in together.items():
+    used: dict[str, dict[str, None]] = {}
+    for key, group in boxes.items():
         for base in (base for unit in group for base in unit.read):
-            label = name_of(base, labels) if labelled else ""
-            tail = writer.get(base) or _leaf(scene, base)
+            label = name_of(base, labels) if singly and labelled else ""
+            tail = writer.get(base)
+            if tail is None and _is_leaf(base):
+                if singly:
+                    tail = _leaf(scene, base)
+                else:
+                    used.setdefault(key, {})[base.attrs.get("name", base.op.name)] = None
             if tail is not None and tail != key:
                 between.setdefault((tail, key), {})[label] = None
-    results: dict[tuple[str, str], list[str]] = {}
+    made: dict[tuple[str, str], list[str]] = {}
     for key, base in outputs.items():
-        kind, *path = key if isinstance(key, tuple) else (str(key),)
+        path = key[1:] if isinstance(key, tuple) else ()
         if base in writer:
-            results.setdefault((writer[base], kind), []).append("@".join(map(str, path)))
-    for (tail, kind), names in results.items():
-        text = f"{_BEFORE.get(kind, kind)} {braced(names)}"
-        head = f"-> {text}"
-        lines = [Text(pretty(line), "detail") for line in text.split("\n")]
-        scene.marks[head] = Mark("output", lines, tuple(names))
-        between[tail, head] = {}
+            made.setdefault((writer[base], _kind(key)), []).append("@".join(map(str, path)))
+    for (tail, kind), names in made.items():
+        lines = [Text(pretty(t)) for t in f"{_BEFORE.get(kind, kind)} {braced(names)}".split("\n")]
+        if singly:
+            head = f"-> {kind} {' '.join(names)}"
+            scene.marks[head] = Mark("output", lines, tuple(names))
+            between[tail, head] = {}
+        else:
+            scene.marks[tail].lines += [Text(f"→ {line.text}", "note") for line in lines]
+    for key, names in used.items():
+        lines = [Text(f"← {pretty(line)}", "note") for line in braced(names).split("\n")]
+        scene.marks[key].lines[1:1] = lines
+    links = {}
     for ends, arrays in between.items():
         several = len(arrays) > _ARRAYS
         label = f"{len(arrays)} arrays" if several else ", ".join(arrays)
-        scene.links[ends] = Link(label=label if ends[0] in together else "")
-    scene.marks = {k: m for k, m in scene.marks.items() if not options.hides(m.title, m.kind)}
-    scene.links = {e: link for e, link in scene.links.items() if {*e} <= scene.marks.keys()}
-    if options.notes:
-        scene.caption = _legend(name, units, len(together))
-    return parameters_folded(scene) if singly else folded(scene, options)
+        links[ends] = Link(label=label if ends[0] in boxes else "")
+    return links
+
+
+def _kind(key: Any) -> str:
+    """What an output is: the objective, a cost, a gradient."""
+    return str(key[0] if isinstance(key, tuple) else key)
 
 
 def _mark(key: str, group: list[Unit], singly: bool, most: float) -> Mark:
@@ -149,10 +210,13 @@ def _mark(key: str, group: list[Unit], singly: bool, most: float) -> Mark:
     return Mark(kind, lines, members, fill=heat(seconds / most) if most else "")
 
 
-def _leaf(scene: Scene, base: Expr) -> str | None:
-    """The node of a leaf; constants and sizes of plates have none."""
-    if base.value is not None or base.op in SIZED or base.args:
-        return None
+def _is_leaf(base: Expr) -> bool:
+    """Whether an array is data, a parameter or noise, not a constant or the size of a plate."""
+    return base.value is None and base.op not in SIZED and not base.args
+
+
+def _leaf(scene: Scene, base: Expr) -> str:
+    """The node of a leaf."""
     kind = "stochastic" if base.op is NOISE else "parameter"
     name = base.attrs.get("name", base.op.name)
     scene.marks.setdefault(name, Mark(kind, [Text(title(name), "title")], (name,)))
@@ -161,8 +225,11 @@ def _leaf(scene: Scene, base: Expr) -> str | None:
 
 def _legend(name: str, units: list[Unit], boxes: int) -> list[tuple[str, str]]:
     within = f" in {boxes} boxes, by declared node" if boxes < len(units) else ""
-    lines = [("muted", f"{len(units)} {name}{within}")]
-    lines.append(("muted", "○ noise   no border: input or output"))
+    lines = [("muted", f"{len(units)} {_PARTS[name]}{within}")]
+    if boxes < len(units):
+        lines.append(("muted", "∂ derivatives   ← what a box reads   → what it returns"))
+    else:
+        lines.append(("muted", "○ noise   no border: input or output"))
     if any(unit.seconds for unit in units):
         lines.append(("muted", "the warmer a box, the longer it takes"))
     return lines

@@ -86,7 +86,8 @@ class Scene:
     """Nodes, arrows, boxes and rows of a picture.
 
     `groups` are the labels and line styles of boxes around nodes; `rows` are nodes side by side,
-    the first one left; `caption` are lines below the picture.
+    the first one left; `caption` are lines below the picture. `upward` are the nodes of a second
+    column, in which arrows point up; each is drawn beside another node, if it has one.
     """
 
     title: str
@@ -95,6 +96,7 @@ class Scene:
     groups: dict[Hashable, tuple[str, str]] = field(default_factory=dict)
     rows: list[list[str]] = field(default_factory=list)
     caption: list[tuple[str, str]] = field(default_factory=list)  #: (use of a colour, text)
+    upward: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def ids(self) -> dict[str, str]:

@@ -14,13 +14,14 @@ from scg.draw.boxes import Boxes, title
 from scg.draw.flow import edges, kinds_of
 from scg.draw.fold import folded
 from scg.draw.graph import observed
+from scg.draw.letters import short
 from scg.draw.options import Options
 from scg.draw.rows import rows
 from scg.draw.scene import Link, Mark, Scene, Text
 from scg.ir.expr import StochasticNode
 
 _DERIVATIVE, _VALUE = Link(frozenset({"derivative"})), Link()
-_WIDE = 44
+_WIDE, _LONGEST = 44, 264  #: Letters of a line, and of a summand.
 
 
 def surrogate_scene(surrogate: Surrogate, options: Options) -> Scene:
@@ -162,5 +163,5 @@ _LEGEND = [
 
 
 def _summand(kind: str, text: str, name: str, groups: tuple) -> Mark:
-    lines = textwrap.wrap(text, _WIDE)
+    lines = textwrap.wrap(short(text, _LONGEST), _WIDE)
     return Mark(kind, [Text(line, "title") for line in lines], (name,), groups)

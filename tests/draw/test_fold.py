@@ -3,6 +3,7 @@
 import time
 from xml.etree import ElementTree
 
+import networkx
 import numpy as np
 import pytest
 
@@ -185,3 +186,32 @@ def test_each_name_has_the_identifier_of_its_box_in_each_picture():
     assert set(ids) == set(g.roles)
     assert ids == {n: scene.ids[key] for key, mark in scene.marks.items() for n in mark.members}
     assert ids["h[2]"] == ids["h[58]"] != ids["h[59]"]
+
+
+def random_graph(nodes):
+    """Nodes without a repetition in their names, each on two random ones before it."""
+    rng = np.random.default_rng(0)
+    g = scg.Graph()
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    every = [g.sample("first", scg.Bernoulli(logits=g.parameter("w", 0.3)))]
+    for i in range(nodes):
+        a, b = (every[k] for k in rng.integers(len(every), size=2))
+        name = "".join(letters[i // 26**k % 26] for k in range(3))
+        every.append(g.sample(name, scg.Bernoulli(logits=a - b)))
+    g.cost("loss", every[-1] * 1.0)
+    return g
+
+
+@pytest.mark.parametrize("nodes", [20, 100, 1000])
+def test_graphs_of_any_size_have_a_readable_number_of_boxes(nodes):
+    scene = random_graph(nodes).draw().scene
+    assert len(scene.marks) <= 30 and len(scene.links) <= 60
+    assert networkx.is_directed_acyclic_graph(networkx.DiGraph(list(scene.links)))
+    assert sum(len(mark.members) for mark in scene.marks.values()) == nodes + 3
+
+
+def test_a_long_chain_with_costs_is_small_at_every_level():
+    step = scg.compile(chain(300), scg.ScoreFunction(), backend="numpy")
+    for level in ("plan", "surrogate", "influence", "program"):
+        scene = step.draw(level=level).scene
+        assert len(scene.marks) <= 30 and len(scene.links) <= 60

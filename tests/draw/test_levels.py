@@ -1,5 +1,8 @@
 """Pictures of the other products: surrogate, influence, program and schedule."""
 
+from xml.etree import ElementTree
+
+import networkx
 import numpy as np
 import pytest
 
@@ -123,3 +126,26 @@ def test_levels_and_backends():
     with pytest.raises(scg.CallError, match="only a compiled step has a schedule"):
         step.draw(level="schedule")
     assert step.draw(level="graph").source == step.graph.draw().source
+
+
+def test_a_schedule_of_a_network_fits_a_page_and_leads_one_way():
+    pytest.importorskip("numba")
+    step = scg.compile(gaussian_vae(np.full(20, 0.5)), backend="numba")
+    data = {"x": np.ones((8, 20))}
+    profile = step.profile(step.graph.init(seed=0), data=data, rounds=2)
+    picture = step.draw(level="schedule", heat=profile)
+    scene, lines = picture.scene, " ".join(texts(picture))
+    assert networkx.is_directed_acyclic_graph(networkx.DiGraph(list(scene.links)))
+    assert all(mark.fill.startswith("heat") for mark in scene.marks.values())
+    assert "∂ pixels" in scene.marks and scene.upward["∂ pixels"] == "pixels"
+    assert "← decoder1/{W, b}" in lines and "→ ∂/∂ decoder1/{W, b}" in lines
+    root = ElementTree.fromstring(picture.render("svg"))
+    width, height = (float(root.get(side).removesuffix("pt")) for side in ("width", "height"))
+    assert width < 600 and height < 842  # points: A4 is 595 wide and 842 high
+
+
+def test_a_large_program_leads_one_way_too():
+    step = compiled(chain(60), scg.ScoreFunction())
+    picture = step.draw(level="program")
+    assert len(picture.scene.marks) < 30
+    assert f"in {len(picture.scene.marks)} boxes, by declared node" in " ".join(texts(picture))
