@@ -126,7 +126,8 @@ from scg.estimators import (
 from scg.estimators.truncation import ARTBP, Truncated
 from scg.face import Graph
 from scg.graph import init
-from scg.graph.bounds import dreg, elbo, iwae, reweighted_wake_sleep, vr_iwae
+from scg.graph.bounds import elbo, iwae, vr_iwae
+from scg.graph.rewrites import dreg, gdreg, reweighted_wake_sleep, tvo
 from scg.ir.plate import Plate, Time
 from scg.layers import nn
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
@@ -160,9 +161,10 @@ __all__ = [
     "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Transformed", "Truncated",
     "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "WorkerError", "advise",
     "attribute", "baselines", "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate",
-    "exact", "fit", "grad", "init", "iwae", "lower_cholesky", "moments", "nn", "noisy_rectifier",
-    "optim", "ordered_vector", "positive", "positive_exp", "reweighted_wake_sleep", "set_threads",
-    "simplex", "stochastic_times_smooth", "study", "sweep", "unit_interval", "vr_iwae",
+    "exact", "fit", "gdreg", "grad", "init", "iwae", "lower_cholesky", "moments", "nn",
+    "noisy_rectifier", "optim", "ordered_vector", "positive", "positive_exp",
+    "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth", "study", "sweep",
+    "tvo", "unit_interval", "vr_iwae",
 ]
 # fmt: on
 __all__ += ops.__all__

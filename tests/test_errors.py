@@ -409,7 +409,7 @@ DECLARE = {
     "bound of text": (
         lambda g: scg.dreg("log_joint", g.named("b"), scg.Plate("k")),
         D,
-        "scg.dreg: log_joint must be a function such as scg.relu, got 'log_joint'; write "
+        "scg.dreg: log_joint must be a function, got 'log_joint'; write "
         "scg.dreg(lambda z: log_p(z), z, plate)",
     ),
     "names of a declaration in a list": (

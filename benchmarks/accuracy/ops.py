@@ -286,6 +286,8 @@ ALIKE = {
     "elbo": "subtract",
     "iwae": "logsumexp",
     "dreg": "logsumexp",
+    "gdreg": "logsumexp",
     "reweighted_wake_sleep": "logsumexp",
     "vr_iwae": "logsumexp",
+    "tvo": "logsumexp",
 }

@@ -17,6 +17,8 @@ from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.tables import aligned, grid
+from scg.ir.walk import topological
+from scg.ops.gradient import self_normalised
 
 ENUMERATION_BUDGET = 256
 
@@ -35,10 +37,19 @@ class Plan:
 
     @property
     def unbiased(self) -> bool:
-        """Whether the estimators of all nodes and the truncation are unbiased."""
-        return self.truncation_unbiased and all(
-            estimator.unbiased for estimator in self.estimators.values()
+        """Whether the estimators of all nodes, the truncation and the costs are unbiased."""
+        return (
+            self.truncation_unbiased
+            and not self.normalised
+            and all(estimator.unbiased for estimator in self.estimators.values())
         )
+
+    @cached_property
+    def normalised(self) -> list[str]:
+        """Costs whose gradients have normalised weights of samples: biased."""
+        marks = [expr for expr in self.influence.order if expr.op is self_normalised]
+        costs = self.influence.costs if marks else ()
+        return [name for name, cost in costs if set(marks) & set(topological([cost]))]
 
     @property
     def truncation_unbiased(self) -> bool:
@@ -50,6 +61,13 @@ class Plan:
         """The truncation in words, or nothing."""
         bias = "unbiased" if self.truncation_unbiased else "BIASED"
         return f"credit between steps: {self.truncation!r}, {bias}" if self.truncation else ""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said beside the estimators of nodes."""
+        costs = ", ".join(map(repr, self.normalised))
+        bias = f"normalised weights in the gradient of {costs}: BIASED" if costs else ""
+        return [note for note in (self.cut, bias) if note]
 
     def plate_key(self, node: StochasticNode) -> object:
         """The key of the sample plate of a node; see :func:`plate_keys`."""
@@ -68,7 +86,7 @@ class Plan:
             [node.name or "", repr(estimator), f"({self.reasons[node]})"]
             for node, estimator in self.estimators.items()
         ]
-        return "\n".join(filter(None, [aligned(rows, left=3), self.cut]))
+        return "\n".join(filter(None, [aligned(rows, left=3), *self.notes]))
 
     __repr__ = __str__
 
@@ -77,8 +95,7 @@ class Plan:
             [node.name or "", family_of(node), repr(estimator), self.reasons[node]]
             for node, estimator in self.estimators.items()
         ]
-        caption = "unbiased" if self.unbiased else "BIASED"
-        caption += f"; {self.cut}" if self.cut else ""
+        caption = "; ".join(["unbiased" if self.unbiased else "BIASED", *self.notes])
         return grid(["node", "distribution", "estimator", "reason"], rows, caption)
 
 

@@ -8,6 +8,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import Distribution, unsupported
 from scg.distributions.protocols import Noise
 from scg.ops.elementwise import exp, greater, log, square, where
+from scg.ops.gradient import graft, held
 
 
 class LocationScale(Distribution):
@@ -53,6 +54,10 @@ class LocationScale(Distribution):
     def quantile(self, u: Any) -> Any:
         """μ + σ times the standard quantile."""
         return self.loc + self.scale * self.standard_quantile(u)
+
+    def opened(self, x: Any) -> Any:
+        """μ + σ z at fixed z."""
+        return graft(x, self.loc + self.scale * held(self.standardize(x)))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Standard log-density at z, minus log σ."""

@@ -140,7 +140,7 @@ class Explanation:
         lines = ["surrogate S =", f"      {first}", *(f"    + {summand}" for summand in others)]
         lines += [self.note] if self.note else []
         head = f"{self.graph!r}: {self.head}"
-        head += "".join(f"\n{line}" for line in (self.elimination, self.plan.cut) if line)
+        head += "".join(f"\n{line}" for line in (self.elimination, *self.plan.notes) if line)
         steps = f"derivation\n{derivation_text(self.derivation.lines)}"
         credit = f"credit\n{textwrap.indent(str(self.matrix), '  ')}"
         return "\n\n".join([head, *map(str, self.nodes), "\n".join(lines), steps, credit])

@@ -70,8 +70,16 @@ observed = Op("observed", lambda x: x, lambda x: x, (lambda g, y, x: g,))
 
 implements("stop")(stop)
 
+#: The identity; it marks a cost whose gradient has normalised weights of samples: biased.
+self_normalised = Op("self_normalised", lambda x: x, lambda x: x, (lambda g, y, x: g,))
+
 #: Ops that the compiler replaces by their first argument after the last differentiation.
-IDENTITIES = (stop, mark, graft, gate, cross, observed)
+IDENTITIES = (stop, mark, graft, gate, cross, observed, self_normalised)
+
+
+def held(x: Any) -> Any:
+    """`x` without a derivative; unlike `stop` it cuts no credit."""
+    return graft(x, 0.0)
 
 
 def stop_gradient(x: Any) -> Any:

@@ -225,6 +225,7 @@ MARKS = [
     unary("mark", on_nodes(lambda x: gradient.mark(x, label="m"), lambda x: x), lambda x: x),
     unary("stop", lambda x: scg.stop_gradient(np.exp(x)) * x, lambda x: np.exp(x) * x, order=0),
     unary("observed", gradient.observed, lambda x: x),
+    unary("self_normalised", gradient.self_normalised, lambda x: x),
     Row("possible", e.possible, lambda x, w: x + 0.0 * w, (X, Y)),
     Row("gate", lambda x, y: gradient.gate(x, y > 0), lambda x, y: x + 0.0 * y, (A[0], A), order=0),
     Row("graft", gradient.graft, lambda x, y: x + 0.0 * y, (A[0], A), order=0),
