@@ -17,6 +17,7 @@ from scg.schedule.lower import lower, owned
 from scg.schedule.order import order
 from scg.schedule.sources import sources
 from scg.schedule.stack import stack
+from scg.schedule.views import is_whole
 
 
 class Schedule:
@@ -83,11 +84,14 @@ class Schedule:
         self.results = [base for base in bases if base in written]
         for base in self.results:
             self.slots[base] = len(self.slots)
-        #: Outputs, and the slots of those that are arrays of their own, not views.
-        self.finals = {
-            key: (expr, self.slots[expr] if expr in written else None)
-            for key, expr in self.outputs.items()
-        }
+        #: Outputs, and the slots of those that are whole arrays of their own; others are copied.
+        self.finals: dict[Any, tuple[Expr, int | None]] = {}
+        free = {*self.results}.difference(self.outputs.values())
+        for key, expr in self.outputs.items():
+            base = self.views[expr].base
+            own = expr in written or (base in free and is_whole(self.views[expr], expr))
+            free.discard(base)
+            self.finals[key] = expr, self.slots[base] if own else None
         spread = [key for key in self.finals if ("spread", key) in self.finals]
         moments = (self.finals[name] for key in spread for name in (key, ("spread", key)))
         kept = all(slot is not None for _, slot in moments)

@@ -408,6 +408,20 @@ def test_results_that_are_held_stay_and_memory_that_nobody_holds_serves_again():
     assert len(places) <= 4
 
 
+def test_outputs_that_view_one_result_are_apart_and_a_sole_one_is_not_copied():
+    _, (x,) = leaves([()], x=(6,))
+    y = 3.0 * x
+    outputs = {"rows": y.reshape(2, 3), "columns": y.reshape(3, 2), "backward": y[::-1]}
+    engine, found, expected = both(outputs, {"x": np.arange(6.0)}, {})
+    assert_agree(found, expected)
+    assert [slot is None for _, slot in engine.schedule.finals.values()] == [False, True, True]
+    found["rows"][...] = 0.0
+    np.testing.assert_array_equal(found["columns"], expected["columns"])
+    engine, found, expected = both({**outputs, "all": y}, {"x": np.arange(6.0)}, {})
+    assert_agree(found, expected)
+    assert [key for key, (_, slot) in engine.schedule.finals.items() if slot is not None] == ["all"]
+
+
 def test_threads_never_share_the_memory_of_results():
     g = scg.Graph("toy")
     w = g.parameter("w", np.linspace(-1.0, 1.0, 300))

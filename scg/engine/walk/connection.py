@@ -44,7 +44,7 @@ class Connection:
                 self._views.append((key, view))
                 self.outputs[key] = np.empty(view.shape, view.dtype)
             else:
-                self.outputs[key] = self.arrays[slot]
+                self.outputs[key] = self.arrays[slot].reshape(full(expr, plan.sizes))
 
     def run(self, seed: Any = None, first_run: int = 0) -> dict[Any, np.ndarray]:
         """Run, on the noise of a seed if the connection samples; return :attr:`outputs`."""
