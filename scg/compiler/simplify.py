@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from scg.compiler import one_hot
 from scg.graph.core import SAMPLE
 from scg.ir.expr import Expr, Operation
 from scg.ir.op import OPS, constant, plate_size
@@ -16,6 +17,7 @@ from scg.ir.walk import rebuilt, refilled, topological
 from scg.ops.base import broadcast, is_constant
 from scg.ops.elementwise import add, cast, divide, multiply, negative, square, subtract, where
 from scg.ops.gradient import IDENTITIES, box
+from scg.ops.linalg import contract
 from scg.ops.powers import power, times_power
 from scg.ops.reductions import expand, zeros
 from scg.ops.shape import reshape
@@ -116,7 +118,7 @@ def _negative(e: Expr) -> Expr | None:
 def _sum(e: Expr) -> Expr | None:
     (x,) = e.args
     if x.op is not broadcast or e.kind != "float":
-        return None
+        return one_hot.summed(e)
     # sum over what expand repeated -> count * x
     inner, axes = x.args[0], e.attrs["axes"]
     fresh = tuple(p for p in e.attrs["over"] if p not in inner.plates)
@@ -182,6 +184,7 @@ RULES: dict[Operation, Rule] = {
     negative: _negative,
     OPS["power"]: _power,
     times_power: _times_power,
+    contract: one_hot.contracted,
     OPS["sum"]: _sum,
     broadcast: _expand,
     reshape: _reshape,

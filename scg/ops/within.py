@@ -13,7 +13,7 @@ from scg.ops.base import broadcast, elementwise
 from scg.ops.custom import continuous
 from scg.ops.elementwise import JUMPS, cast, where
 from scg.ops.gradient import stop
-from scg.ops.reductions import zeros
+from scg.ops.reductions import REDUCTIONS, zeros
 from scg.ops.shape import reshape
 
 
@@ -61,4 +61,8 @@ def bounds(x: Any) -> tuple[float, float]:
     if x.op is where and all(arg.value is not None for arg in x.args[1:]):
         both = [bounds(arg) for arg in x.args[1:]]
         return min(low for low, _ in both), max(high for _, high in both)
+    if x.op is REDUCTIONS[0] and not x.attrs["over"] and x.args[0].size:
+        low, high = bounds(x.args[0])
+        count = x.args[0].size // x.size
+        return count * low, count * high
     return x.op.range
