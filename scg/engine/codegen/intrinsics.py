@@ -146,6 +146,23 @@ def plus(builder, total, x):
     return builder.fadd(total, x, flags=("reassoc", "contract"))
 
 
+@of_floats(2)
+def larger(builder, a, b):
+    """The larger of two numbers; of no use if one is NaN.
+
+    Only without NaN and with zeros of one sign does LLVM keep a maximum in vectors.
+    """
+    flags = ("nnan", "nsz")
+    return builder.select(builder.fcmp_ordered(">", b, a, flags=flags), b, a, flags=flags)
+
+
+@of_floats(1)
+def is_nan(builder, x):
+    """1 for NaN, and 0 for numbers."""
+    one, zero = (ir.Constant(x.type, value) for value in (1.0, 0.0))
+    return builder.select(builder.fcmp_unordered("uno", x, x), one, zero)
+
+
 # --- bits of a float ----------------------------------------------------------------------------
 # Integer type, bits of the fraction, bias, and the bits of sqrt(1/2) of each float type.
 _FORMATS = {

@@ -294,11 +294,16 @@ class _Writer:
             self.wide.append(k)
         part = f"c{k}" if wide else total
         # Only sums may be reordered, because a reordered product may overflow.
-        is_float = is_sum and item.expr.kind == "float"
-        text = f"plus({part}, {value})" if is_float else joined(part, value)
+        text = f"{'plus' if is_sum else 'larger'}({part}, {value})"
+        if item.expr.kind != "float":
+            text = joined(part, value)
         self.start[depth].append(f"{part} = {text}")
         at = f"{self._pointer(to, depth - 1)}, u8(0)"
         result = total = f"{code}({total})" if wide else total
+        if item.expr.kind == "float" and not is_sum:  # a maximum in vectors, and NaN beside it
+            self.start[depth - 1].append(f"q{k} = {code}(0)")
+            self.start[depth].append(f"q{k} = plus(q{k}, is_nan({value}))")
+            result = total = f"({code}(nan) if q{k} > {code}(0) else {total})"
         if reduced != [depth - 1]:
             self.end[depth - 1].append(f"o{k} = load_{code}({at}, {tail})")
             result = joined(f"o{k}", total)

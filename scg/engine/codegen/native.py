@@ -142,6 +142,7 @@ def _namespace() -> dict[str, Any]:
     names |= {"tan": math.tan, "arctan": math.atan, "sinh": math.sinh, "cosh": math.cosh}
     return names | {
         "inf": np.inf,
+        "nan": np.nan,
         "f4": np.float32,
         "f8": np.float64,
         "i8": np.int64,
