@@ -21,8 +21,9 @@ def policy(steps: int = 6, episodes: int = 20, slip: float = 0.1) -> scg.Graph:
     """Policy gradient on a corridor of five cells (Williams 1992; Sutton et al. 2000).
 
     The walker starts in cell 1. In each step it moves left or right, but with probability `slip`
-    the other way. The reward is a Python function without a derivative (:func:`scg.op`). The cost
-    is minus the return.
+    the other way. The reward is a Python function without a derivative (:func:`scg.op`). Each step
+    has a cost, minus its reward, so that an action is credited with the rewards of its own step and
+    later ones alone.
 
     Parameters
     ----------
@@ -34,16 +35,18 @@ def policy(steps: int = 6, episodes: int = 20, slip: float = 0.1) -> scg.Graph:
         Probability that a move fails.
     """
     g = scg.Graph("policy")
-    plate = scg.Plate("episodes", length=episodes)
+    plate, time = scg.Plate("episodes", length=episodes), scg.Time("t", length=steps)
     preferences = g.parameter("preferences", np.zeros((5, 2)))
-    cell: Any = 1
-    total: Any = 0.0
-    for t in range(steps):
-        law = scg.Categorical(logits=preferences[cell])
-        right = g.sample(f"action{t}", law, plates=plate)
-        slips = g.sample(f"slip{t}", scg.Categorical(probs=[1 - slip, slip]), plates=plate)
+
+    def walk(cell: Any) -> tuple[Any, Any]:
+        right = g.sample("action", scg.Categorical(logits=preferences[cell]), plates=plate)
+        slips = g.sample("slip", scg.Categorical(probs=[1 - slip, slip]), plates=plate)
         move: Any = np.where(np.equal(right, slips), -1, 1)
-        cell = np.minimum(np.maximum(cell + move, 0), 4)
-        total = total + reward(g.deterministic(f"cell{t}", cell))
-    g.cost("loss", -g.deterministic("return", total))
+        after: Any = np.minimum(np.maximum(cell + move, 0), 4)
+        paid = reward(g.deterministic("cell", after))
+        g.cost("loss", -paid)
+        return after, paid
+
+    _, paid = g.scan(walk, init=1, over=time)
+    g.deterministic("return", scg.plate_sum(paid, time))
     return g

@@ -134,6 +134,24 @@ def test_the_policy_finds_the_best_return():
     assert -step(step.graph.init(0), seed=1, runs=50).cost < 0.7 * best
 
 
+def test_an_action_is_credited_with_rewards_to_go():
+    togo = policy(steps=3, episodes=1)
+    whole = togo.unroll(t=3)
+    for name in list(whole.costs):
+        del whole.costs[name]
+    whole.cost("loss", -whole.named("return"))
+    params = togo.init(seed=0)
+    of_return, of_togo = (
+        scg.moments(scg.compile(g, scg.ScoreFunction(), backend="numpy"), params)
+        for g in (whole, togo)
+    )
+    np.testing.assert_allclose(
+        of_return.mean["preferences"], of_togo.mean["preferences"], atol=1e-14
+    )
+    assert abs(of_return.variance["preferences"].sum() - 0.3392) < 1e-12
+    assert abs(of_togo.variance["preferences"].sum() - 0.2564) < 1e-12
+
+
 def test_the_policy_is_reached_by_scores_alone():
     with pytest.raises(scg.EstimatorError):
         scg.compile(policy(), estimator=scg.MuProp())
