@@ -123,6 +123,7 @@ from scg.estimators import (
     UnorderedSet,
     baselines,
 )
+from scg.estimators.recorded import Recorded
 from scg.estimators.truncation import ARTBP, Truncated
 from scg.face import Graph
 from scg.graph import init
@@ -155,8 +156,8 @@ __all__ = [
     "Laplace", "LeaveOneOut", "LinearChain", "LocalExpectation", "LogNormal", "Logistic",
     "MarkovChain", "Matching", "MeasureValued", "Mixture", "MuProp", "Multinomial",
     "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical", "OrderedLogistic",
-    "Pareto", "PathsWarning", "PlackettLuce", "Plate", "Poisson", "RaoGumbel", "ReinMax",
-    "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization", "ScgError",
+    "Pareto", "PathsWarning", "PlackettLuce", "Plate", "Poisson", "RaoGumbel", "Recorded",
+    "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization", "ScgError",
     "ScoreFunction", "SplineCoupling", "StochasticTriple", "StopWarning", "StraightThrough",
     "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Transformed", "Truncated",
     "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "WorkerError", "advise",

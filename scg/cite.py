@@ -47,6 +47,8 @@ def cite(step: Step) -> Bibliography:
         keys += _cited(estimator)
     if step.plan.truncation is not None:
         keys += step.plan.truncation.cites
+    for own in step.plan.given.nodes.values():
+        keys += own.cites if own.ratios is not None else ()
     if step.program.noise:
         keys += _NOISE
     return Bibliography("\n\n".join(map(_entry, dict.fromkeys(keys))))

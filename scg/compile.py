@@ -14,6 +14,7 @@ import numpy as np
 from scg.common.arguments import checked
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import erase, gradients
+from scg.compiler.given import RecordedNodes, make_given
 from scg.compiler.invariants import check
 from scg.compiler.objective import check_reductions
 from scg.compiler.plan import Plan, check_orders, make_plan, of_all_steps
@@ -25,6 +26,7 @@ from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.backends import chosen_backend
 from scg.errors import BiasWarning, DeclarationError, PathsWarning, StopWarning, did_you_mean
 from scg.estimators.protocol import Estimator
+from scg.estimators.recorded import Recorded
 from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir import collector
@@ -54,6 +56,7 @@ def compile(
     data_grads: Sequence[str] = (),
     check_finite: bool = False,
     truncate: Truncation | None = None,
+    given: Sequence[str] | Mapping[str, Recorded] = (),
 ) -> Step:
     """Compile a graph to a step, which samples and estimates the cost and its gradients.
 
@@ -88,6 +91,12 @@ def compile(
     truncate : Truncation, optional
         How far credit goes back along scans: :class:`ARTBP`, or :class:`Truncated`, which is
         biased. Without it credit is exact at each step.
+    given : sequence of str, or mapping from str to Recorded
+        Nodes whose values a call brings as data, by their names, as where actions were taken in a
+        live environment. A recorded value of a stochastic node is scored, not sampled, and
+        :class:`Recorded` says how values of another distribution are weighted. A recorded
+        deterministic node keeps its paths, so that recorded rewards are credited to the actions
+        from which the graph computes them.
 
     Returns
     -------
@@ -115,7 +124,8 @@ def compile(
     """
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order, data_grads)
-    options = _Options(backend, dtype, order, tuple(data_grads), check_finite)
+    recorded = make_given(graph, given)
+    options = _Options(backend, dtype, order, tuple(data_grads), check_finite, recorded)
     if truncate is not None:
         check_truncation(graph, truncate, order)
     if not graph.scans:
@@ -169,6 +179,7 @@ class _Options(NamedTuple):
     order: int
     data_grads: tuple[str, ...]
     check_finite: bool
+    given: RecordedNodes
 
 
 def _planned(
@@ -178,7 +189,7 @@ def _planned(
     influence = Influence(graph, options.data_grads)
     check("analyse", influence)
     check_reductions(influence)
-    plan = make_plan(influence, estimator)
+    plan = make_plan(influence, estimator, options.given)
     check("plan", plan)
     if options.order > 1:  # the first is a matter of bias, of which the plan warns
         check_orders(plan, options.order)
@@ -187,7 +198,7 @@ def _planned(
 
 def _finished(plan: Plan, options: _Options) -> Step:
     """The step of a planned graph."""
-    backend, dtype, order, data_grads, check_finite = options
+    backend, dtype, order, data_grads, check_finite, _ = options
     influence = plan.influence
     graph = influence.graph
     surrogate = Surrogate(plan)

@@ -27,6 +27,7 @@ from scg.ir.op import DATA, constant, plate_size
 from scg.ir.plate import Plate, Plates
 from scg.ir.walk import named_below, rewrite, topological
 from scg.ops.gradient import mark
+from scg.ops.powers import ratio
 from scg.ops.reductions import expand, plate_sum, zeros
 
 
@@ -78,7 +79,9 @@ class NodeDownstream:
     @cached_property
     def cost(self) -> Expr:
         """The influenced costs as contributions to the objective; own plates kept."""
-        return self.reduced(Seen(self.first.env, self._samples, shared="draws"))
+        cost = self.reduced(Seen(self.first.env, self._samples, shared="draws"))
+        weight = self.first.own_weight(self.node)
+        return cost if weight is None else ratio(cost, weight)
 
     @cached_property
     def unit(self) -> Expr:
@@ -188,6 +191,8 @@ class NodeDownstream:
         def value(cost: Cost) -> Expr:
             own = contribution(cost.node, seen.env[cost.node])
             own, frozen = self.first.counted(own, seen.weights), self.first.frozen(cost.node)
+            weight = self.first.weight(self.first.influence.ancestors[cost.node])
+            own = own if weight is None else weight * own
             return signals(self.first.collapse(own, seen.samples, frozen, seen.weights), sep)
 
         sums = self.shared.suffixes if seen.shared else {}

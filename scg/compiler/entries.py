@@ -78,4 +78,4 @@ def _marked(plan: Plan, marks: Marks) -> Plan:
     of = {nodes[node]: node for node in influence.nodes}
     estimators = {new: plan.estimators[of[new]] for new in again.nodes}
     reasons = {new: plan.reasons[of[new]] for new in again.nodes}
-    return Plan(again, estimators, reasons, plan.truncation)
+    return Plan(again, estimators, reasons, plan.truncation, plan.given)

@@ -28,8 +28,8 @@ from scg.errors import CompilerError
 from scg.estimators.protocol import Draw, Estimator
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
-from scg.ir.plate import Plate, Plates, ordered
-from scg.ops.elementwise import possible
+from scg.ir.plate import Plate, Plates, ordered, same
+from scg.ops.elementwise import exp, possible
 from scg.ops.gradient import cross, stop
 from scg.ops.reductions import expand
 
@@ -40,7 +40,8 @@ class FirstRun:
     def __init__(self, plan: Plan):
         self.plan, self.influence, self.graph = plan, plan.influence, plan.influence.graph
         #: What each declared expression is.
-        self.env: dict[Expr, Expr] = {}
+        self.env: dict[Expr, Expr] = plan.given.values(self.graph)
+        self.recorded = plan.given.recorded(plan.influence)
         #: The samples of each node, its distribution given the samples of its parents, its noise.
         self.draws: dict[StochasticNode, Draw] = {}
         self.dists: dict[StochasticNode, Distribution] = {}
@@ -79,7 +80,10 @@ class FirstRun:
             )
             self.dists[node] = dist
         noise: Any = self.noises[node]  # a Sampler
-        draw = estimator.draw(dist, noise)
+        if node in self.recorded:
+            draw = self.plan.given.draw(node, dist, env)
+        else:
+            draw = estimator.draw(dist, noise)
         if draw.value.shape != node.shape or draw.value.kind != node.kind:
             raise CompilerError(
                 f"node {name!r} of shape {node.shape} and kind {node.kind}: {estimator!r} returns "
@@ -201,6 +205,26 @@ class FirstRun:
                 part = reduce(cross, boundaries.between(node.name, cost), part)
             parts += [] if part is None else [part]
         return reduce(add, parts) if parts else None
+
+    def weight(self, ancestors: tuple[Reach, ...]) -> Expr | None:
+        """exp Σ_n Σ_{plates(n) ∖ sep} log ρ_n: the importance ratios of recorded ancestors."""
+        members = ((r.sep, r.members & self.recorded) for r in ancestors)
+        parts = [p for sep, some in members if (p := self._ratios(sep, some)) is not None]
+        return exp(stop(reduce(add, parts))) if parts else None
+
+    def own_weight(self, node: StochasticNode) -> Expr | None:
+        """The importance ratios of a recorded node and of its ancestors, on its plates."""
+        if self.draws[node].ratio is None:
+            return None
+        itself = Reach(same(node.plates), True, False, self.influence.nodes.only(node))
+        return self.weight((*self.influence.ancestors[node], itself))
+
+    def _ratios(self, sep: frozenset[Any], members: Members[StochasticNode]) -> Expr | None:
+        def value(node: StochasticNode) -> Expr | None:
+            ratio = self.draws[node].ratio
+            return None if ratio is None else scores(ratio, sep, {})
+
+        return shared_sum(self._sums, ("ratio", sep), members, lambda some: some.last, value)
 
     def _prefix(self, sep: frozenset[Any], members: Members[StochasticNode]) -> Expr | None:
         def score(node: StochasticNode) -> Expr | None:

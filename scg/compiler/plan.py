@@ -9,6 +9,8 @@ from scg.common.lazy import cached_property
 from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
 from scg.compiler.assignment import Assignment, continuity
+from scg.compiler.given import NOTHING, ONCE, RecordedNodes
+from scg.compiler.members import Members
 from scg.compiler.paths import Paths, check_paths, plate_keys, sample_plates
 from scg.compiler.requirements import complaint, family_of
 from scg.errors import EstimatorError, did_you_mean
@@ -27,20 +29,23 @@ ENUMERATION_BUDGET = 256
 class Plan:
     """Estimator and reason for each stochastic node, in topological order; ``print`` it.
 
-    `truncation` is how credit is cut between the steps of scans, if it is.
+    `truncation` is how credit is cut between the steps of scans, if it is; `given` are the nodes
+    whose values are recorded.
     """
 
     influence: Influence
     estimators: dict[StochasticNode, Estimator] = field(default_factory=dict)
     reasons: dict[StochasticNode, str] = field(default_factory=dict)
     truncation: Truncation | None = None
+    given: RecordedNodes = NOTHING
 
     @property
     def unbiased(self) -> bool:
-        """Whether the estimators of all nodes, the truncation and the costs are unbiased."""
+        """Whether the estimators of all nodes, the truncation, costs and weights are unbiased."""
         return (
             self.truncation_unbiased
             and not self.normalised
+            and not self.given.biased
             and all(estimator.unbiased for estimator in self.estimators.values())
         )
 
@@ -67,7 +72,7 @@ class Plan:
         """What is to be said beside the estimators of nodes."""
         costs = ", ".join(map(repr, self.normalised))
         bias = f"normalised weights in the gradient of {costs}: BIASED" if costs else ""
-        return [note for note in (self.cut, bias) if note]
+        return [note for note in (*self.given.lines, self.cut, bias) if note]
 
     def plate_key(self, node: StochasticNode) -> object:
         """The key of the sample plate of a node; see :func:`plate_keys`."""
@@ -99,11 +104,17 @@ class Plan:
         return grid(["node", "distribution", "estimator", "reason"], rows, caption)
 
 
-def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimator] | None) -> Plan:
+def make_plan(
+    influence: Influence,
+    estimator: Estimator | Mapping[str, Estimator] | None,
+    given: RecordedNodes = NOTHING,
+) -> Plan:
     """Assign the user's estimators, choose unbiased ones for the other nodes, and check all."""
-    chosen, reasons = _choose(influence, _given(influence.graph, influence, estimator))
+    users = _given(influence.graph, influence, estimator)
+    chosen, reasons = _choose(influence, users, given.once(influence))
     estimators = {node: chosen[node] for node in influence.nodes}
     view = Assignment(influence, estimators)
+    given.check(influence, estimators)
     for node, own in estimators.items():
         if reason := complaint(node, own, view):
             raise EstimatorError(
@@ -114,7 +125,7 @@ def make_plan(influence: Influence, estimator: Estimator | Mapping[str, Estimato
     warn_of(influence, estimators)
     reasons = {node: reasons[node] for node in influence.nodes}
     boundaries = influence.graph.boundaries
-    return Plan(influence, estimators, reasons, boundaries and boundaries.truncation)
+    return Plan(influence, estimators, reasons, boundaries and boundaries.truncation, given)
 
 
 def of_all_steps(whole: Influence, unrolled: Plan) -> Plan:
@@ -134,7 +145,7 @@ def of_all_steps(whole: Influence, unrolled: Plan) -> Plan:
     }
     estimators = {node: own for node, (own, _) in chosen.items()}
     reasons = {node: reason for node, (_, reason) in chosen.items()}
-    return Plan(whole, estimators, reasons, unrolled.truncation)
+    return Plan(whole, estimators, reasons, unrolled.truncation, unrolled.given)
 
 
 def _given(
@@ -186,7 +197,9 @@ def check_orders(plan: Plan, order: int) -> None:
 
 # --- the automatic choice -------------------------------------------------------------------------
 def _choose(
-    influence: Influence, given: Mapping[StochasticNode, Estimator]
+    influence: Influence,
+    given: Mapping[StochasticNode, Estimator],
+    once: Members[StochasticNode],
 ) -> tuple[dict[StochasticNode, Estimator], dict[StochasticNode, str]]:
     chosen: dict[StochasticNode, Estimator] = dict(given)
     reasons = dict.fromkeys(given, "chosen by the user")
@@ -197,7 +210,13 @@ def _choose(
             reasons[node] = "automatic: every path to its costs is continuous"
         return node in chosen and chosen[node].opens
 
+    for node in once:  # recorded values cannot be sampled again
+        if node not in chosen and not node.attrs["family"].reparameterized:
+            chosen[node], reasons[node] = ONCE, "automatic: recorded, or above recorded values"
     continuity(influence, opens)
+    for node in once:
+        if node not in chosen:
+            chosen[node], reasons[node] = ONCE, "automatic: recorded, or above recorded values"
     rest = [node for node in influence.nodes if node not in chosen]
     view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     steps = influence.graph.steps  # whose number of paths is exponential in the length

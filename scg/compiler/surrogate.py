@@ -2,13 +2,14 @@
 
 A sample takes the place of each stochastic node, and the objective becomes
 
-    S = Σ_c Σ_{plates of c} w_c · R[ ⊠( Σ_{n≺c} Σ_{plates(n) ∖ sep(n,c)} ℓ_n ) · c ]
+    S = Σ_c Σ_{plates of c} w_c · R[ ρ_c · ⊠( Σ_{n≺c} Σ_{plates(n) ∖ sep(n,c)} ℓ_n ) · c ]
       + Σ_n Σ_r Σ_{sep(n,r)} R[ ⊠( Σ_{m≺n} Σ_{plates(m) ∖ sep(m,r)} ℓ_m ) · t_{n,r} ]
 
 an ordinary deterministic expression whose value is the cost estimate and whose derivatives are
 the gradient estimates. ⊠ is the magic box of DiCE, R the weighted sum over sample plates, w_c the
 factor of one element of c in the objective, and t_{n,r} the estimator's term of value 0 for a
-route r, which ends at the node or at costs.
+route r, which ends at the node or at costs. ρ_c is 1, or the importance ratios of recorded values;
+the terms of a recorded node have its ratio and those of its ancestors.
 """
 
 from __future__ import annotations
@@ -105,6 +106,8 @@ class Surrogate:
                 self._check_term(node, route, part)
                 upstream = first.score(route.above)
                 boxed = part if upstream is None else box(upstream) * part
+                weight = first.own_weight(node)
+                boxed = boxed if weight is None else weight * boxed
                 self.added.append((node, total([first.collapse(boxed)])))
         for memory in self.memory.values():
             losses += memory.mean_loss
@@ -140,6 +143,8 @@ class Surrogate:
         value = first.counted(contribution(node, first.env[node]))
         score = first.score(self.influence.ancestors[node], name)
         boxed = value if score is None else box(score) * value
+        weight = first.weight(self.influence.ancestors[node])
+        boxed = boxed if weight is None else weight * boxed
         return first.collapse(boxed, frozen=first.frozen(node))
 
     def _check_term(self, node: StochasticNode, route: NodeRoute, term: Expr) -> None:

@@ -12,7 +12,7 @@ from scg.compiler.objective import reduction
 from scg.compiler.routes import NodeRoute
 from scg.graph.costs import CHECKED
 from scg.ir.expr import Expr, StochasticNode
-from scg.ir.plate import Plate, sign
+from scg.ir.plate import Plate, same, sign
 from scg.ir.walk import topological
 from scg.ops.base import is_constant
 from scg.ops.gradient import mark
@@ -25,14 +25,16 @@ def summands(
     words, influence = _Words(first), first.influence
     for name, cost in influence.costs:
         outer = [_reduction(plate, cost) for plate in cost.plates]
-        yield words.summand(influence.ancestors[cost], first.env[cost], outer, name)
+        above = influence.ancestors[cost]
+        yield words.summand(above, first.env[cost], outer, name, above)
     for node, parts in terms.items():
         for route, part in parts.items():
             outer = [f"sum over {plate.name}" for plate in node.plates if plate in route.sep]
             costs = names(route.costs)
             several = costs and len(parts) > 1
             value = f"t({node.name}, {costs})" if several else f"t({node.name})"
-            yield words.summand(route.above, part, outer, value)
+            weighted = (*route.above, *words.itself(node))
+            yield words.summand(route.above, part, outer, value, weighted)
 
 
 #: The steps of nodes that lead to a step, by where they lead.
@@ -49,10 +51,24 @@ class _Words:
             nodes.only(node) for node in nodes if first.draws[node].logp is not None
         )
 
+        self.weighted = nodes.union(
+            nodes.only(node) for node in first.recorded if first.draws[node].ratio is not None
+        )
+
+    def itself(self, node: StochasticNode) -> tuple[Reach, ...]:
+        """The reach of a recorded node to itself: its terms have its importance ratio, too."""
+        own = self.weighted & self.first.influence.nodes.only(node)
+        return (Reach(same(node.plates), True, False, own),) if own else ()
+
     def summand(
-        self, ancestors: tuple[Reach, ...], value: Expr, outer: list[str], name: str
+        self,
+        ancestors: tuple[Reach, ...],
+        value: Expr,
+        outer: list[str],
+        name: str,
+        weighted: tuple[Reach, ...],
     ) -> str:
-        """R[ ⊠(Σ ℓ) · value ], summed over plates, as text."""
+        """R[ ρ · ⊠(Σ ℓ) · value ], summed over plates, as text."""
         score, weights = self.first.score(ancestors), self.first.weights
         plates = {*value.plates, *(score.plates if score is not None else ())} & weights.keys()
         pending = list(plates)
@@ -63,19 +79,25 @@ class _Words:
         inside = sorted(plates, key=self.turn.__getitem__)
         outer = outer + [self._samples(plate) for plate in inside]
         inner = name if score is None else f"⊠({self._score(ancestors)}) · {name}"
+        inner = self._ratios(weighted) + inner
         return f"{' of '.join(outer)} [ {inner} ]" if outer else inner
+
+    def _ratios(self, ancestors: tuple[Reach, ...]) -> str:
+        """The importance ratios of recorded ancestors, as text."""
+        found = ((reach, node) for reach in ancestors for node in reach.members & self.weighted)
+        return "".join(f"{self._of('ρ', node, (reach,))} · " for reach, node in found)
 
     def _score(self, ancestors: tuple[Reach, ...]) -> str:
         """Σ ℓ over the ancestors on open paths, as text."""
         scored = reached(self.first.influence.nodes, ancestors, opened=True) & self.scored
-        return added(scored, "nodes", lambda node: self._score_of(node, ancestors))
+        return added(scored, "nodes", lambda node: self._of("ℓ", node, ancestors))
 
-    def _score_of(self, node: StochasticNode, ancestors: tuple[Reach, ...]) -> str:
-        sep = next(reach.sep for reach in ancestors if reach.open and node in reach.members)
+    def _of(self, what: str, node: StochasticNode, ancestors: tuple[Reach, ...]) -> str:
+        sep = next(reach.sep for reach in ancestors if node in reach.members)
         lost = (plate for plate in node.plates if plate not in sep)
         mixed = [f"{_UP_TO[sign(sep, plate)]}{plate.name}" for plate in lost]
-        over = f"Σ[{', '.join(mixed)}] " if mixed else ""
-        return f"{over}ℓ({node.name})"
+        over = f"{'Σ' if what == 'ℓ' else 'Π'}[{', '.join(mixed)}] " if mixed else ""
+        return f"{over}{what}({node.name})"
 
     def _samples(self, plate: Plate) -> str:
         assert plate.length is not None

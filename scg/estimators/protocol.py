@@ -37,6 +37,8 @@ class Draw(NamedTuple):
         The weight of each sample on the plate, by default 1/K; it may carry a gradient.
     coupling : tuple or None
         Uniforms that are coupled along the plate, and their coupling, for exact moments.
+    ratio : Expr or None
+        Logarithm of the importance ratio of a value that has another distribution than the node.
     aux : dict
         What the estimator's term needs again.
     """
@@ -46,6 +48,7 @@ class Draw(NamedTuple):
     plate: Plate | None = None
     weight: Expr | None = None
     coupling: tuple[Expr, Any] | None = None
+    ratio: Expr | None = None
     aux: dict[str, Any] = {}  # noqa: RUF012 - never mutated
 
     @property

@@ -110,7 +110,7 @@ class Derivation:
         if self.left_out:
             words = f"the other {self.left_out} nodes are derived alike"
             lines.append(DerivationLine("estimate", "…", words))
-        lines += self._cut()
+        lines += [*self._recorded(), *self._cut()]
         lines.append(self._surrogate())
         new = replacements(self.influence.graph.roles)
         self.lines = tuple(
@@ -273,6 +273,19 @@ class Derivation:
             yield DerivationLine(
                 "term", f"∇θ t({x}) = {of_term(estimator, formula)}", words, (name,)
             )
+
+    def _recorded(self) -> Iterator[DerivationLine]:
+        """What recorded values are multiplied by."""
+        given = self.plan.given
+        for name, own in given.nodes.items():
+            if name in self.influence.graph.stochastic:
+                formula, words = "", f"the values of {quoted(name)} are recorded"
+                if own.ratios is not None:
+                    formula = f"ρ({name}) = p({name}) / q({name})"
+                    what = "each cost below it" if own.ratios == "product" else "its score"
+                    words += f", with log q as data, and ⟦ρ⟧ multiplies {what}"
+                bias = "; BIASED" if name in given.biased else ""
+                yield DerivationLine("estimate", formula, f"{words}; {own!r}{bias}")
 
     def _cut(self) -> Iterator[DerivationLine]:
         """How credit passes the boundaries between steps, if it is truncated."""

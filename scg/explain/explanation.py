@@ -110,6 +110,7 @@ class Explanation:
             "graph": self.graph,
             "unbiased": self.unbiased,
             "truncation": self.plan.cut,
+            "recorded": self.plan.given.lines,
             "paths": self.paths,
             "evaluations": self.evaluations,
             "work": self.work,

@@ -20,13 +20,16 @@ MOST_RUNS = 2**32
 
 
 class Binder:
-    """Checks calls against a graph as it is now; all floats become `dtype`."""
+    """Checks calls against a graph as it is now; all floats become `dtype`.
 
-    def __init__(self, graph: CoreGraph, dtype: Any):
+    `recorded` are leaves of data beside those that the graph declares.
+    """
+
+    def __init__(self, graph: CoreGraph, dtype: Any, recorded: Mapping[str, Expr] | None = None):
         self.graph, self.dtype = graph, np.dtype(dtype)
         self.declared = len(graph.roles)
         self._params = {name: p.node for name, p in graph.parameters.items()}
-        self._data = dict(graph.data_nodes)
+        self._data = {**graph.data_nodes, **(recorded or {})}
         self._constrained = [n for n, p in graph.parameters.items() if p.constraint is not None]
         self._plates = graph.plates
         self._sizes = {p: p.length for p in self._plates if p.length is not None}

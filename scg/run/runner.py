@@ -73,7 +73,11 @@ class Runner:
     # --- arguments --------------------------------------------------------------------------------
     @cached_property
     def _binder(self) -> Binder:
-        return Binder(self.graph, self.program.dtype)
+        return self.binder()
+
+    def binder(self) -> Binder:
+        """What checks the arguments of calls."""
+        return Binder(self.graph, self.program.dtype, self.plan.given.leaves(self.graph))
 
     def checked(
         self,
@@ -83,7 +87,7 @@ class Runner:
     ) -> tuple[dict[str, np.ndarray], dict[Plate, int], Nested]:
         """Check parameters, data and state; return values by leaf name, plate sizes, and state."""
         if self._binder.declared != len(self.graph.roles):  # declared since
-            self.__dict__["_binder"] = Binder(self.graph, self.program.dtype)
+            self.__dict__["_binder"] = self.binder()
         values, sizes = self._binder.bind(params, data)
         memories = self.surrogate.memory.values()
         if state is None:

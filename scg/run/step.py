@@ -16,7 +16,7 @@ from scg.draw.render import Picture
 from scg.engine.blocks import moments
 from scg.errors import CallError
 from scg.explain.explanation import Explanation, explain
-from scg.run.binding import Binder, as_runs, bind_noise, check_noise_sizes
+from scg.run.binding import as_runs, bind_noise, check_noise_sizes
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import as_direction
 from scg.run.result import Nested, Result
@@ -181,7 +181,7 @@ class Step(Runner):
         Use it to give two steps the same noise. `data` determines the sizes of plates that have
         no fixed length.
         """
-        _, sizes = Binder(self.graph, self.program.dtype).bind({}, data, needed=set())
+        _, sizes = self.binder().bind({}, data, needed=set())
         check_noise_sizes(self.program.noise, sizes)
         return self.at(sizes).program.draw_noise(seed, range(as_runs(runs)), sizes)
 

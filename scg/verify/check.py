@@ -152,6 +152,12 @@ def check(
     exact: biased by 0.0474 in 'theta'; StraightThrough at 'b' is biased by design
     """
     check_seed(seed)
+    if recorded := step.plan.given.nodes:
+        raise CallError(
+            f"check: the values of {', '.join(map(repr, recorded))} are recorded, and the exact "
+            "gradient is a mean over them. Check the step without given=; scg.moments(step, "
+            "params, data) has the mean of the estimate for these values"
+        )
     truth = None
     try:
         truth = gradient(step.graph, params, data)
