@@ -19,7 +19,6 @@ from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.plate import ordered
 from scg.ops.elementwise import exp, where
-from scg.ops.gradient import graft, held
 from scg.ops.reductions import expand, sum
 from scg.ops.statistics import prod
 
@@ -221,15 +220,8 @@ class Distribution:
     quantile = unsupported("quantile function", "vectors are not ordered; see `coupling`")
     #: ``cdf(x)``, elementwise and on the support, for paths through mixtures.
     cdf = unsupported("distribution function", "none is implemented")
-
-    def opened(self, x: Any) -> Any:
-        """`x` with the derivatives in the parameters of a sample that is there.
-
-        They are −∂F(x)/∂θ / p(x), with the distribution function F of independent elements. `x` is
-        on the support, and held.
-        """
-        return graft(x, -self.cdf(x) / held(self.prob_elementwise(x)))
-
+    #: ``opened(x)``: the held value x with the derivatives in the parameters of a sample at x.
+    opened = unsupported("path through given values", "none is implemented")
     mean = unsupported("mean")
     variance = unsupported("variance")
     mode = unsupported("mode")

@@ -22,6 +22,7 @@ from scg.ops.elementwise import (
     square,
     where,
 )
+from scg.ops.gradient import graft, held
 from scg.ops.proportions import absorb, log_ratio
 from scg.ops.special import gammaln
 from scg.ops.within import within
@@ -61,6 +62,7 @@ class Exponential(Distribution):
     quantile = closed_form("−log(1 − u) / λ", lambda d, u: open_positive(-log1p(-u) / d.rate))
 
     cdf = closed_form("1 − exp(−λ x)", lambda d, x: -expm1(-(d.rate * x)))
+    opened = closed_form("z / λ at fixed z", lambda d, x: graft(x, held(x * d.rate) / d.rate))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In λ: the sample against the sum of two (Mohamed et al. 2020, table 1)."""
@@ -119,6 +121,11 @@ class Weibull(Distribution):
     def quantile(self, u: Any) -> Any:
         """λ (−log(1 − u))^(1/k)."""
         return open_exp(log(self.scale) + log(-log1p(-u)) / self.concentration)
+
+    def opened(self, x: Any) -> Any:
+        """λ y^(1/k) at fixed y."""
+        y = held(log(x / self.scale) * self.concentration)
+        return graft(x, self.scale * exp(y / self.concentration))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In λ: z^k is exponential; two against one (Mohamed et al. 2020). In k by inversion."""

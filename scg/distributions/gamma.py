@@ -12,11 +12,13 @@ from scg.distributions.protocols import Noise
 from scg.distributions.shape_parts import gamma_parts
 from scg.distributions.standardized import accepted_log_gamma, standardized_log_gamma
 from scg.ops.elementary import open_exp
-from scg.ops.elementwise import greater, log, maximum, square, where
+from scg.ops.elementwise import exp, greater, log, maximum, square, where
+from scg.ops.gradient import graft, held
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
 from scg.ops.special import (
     HALF_LOG_2PI,
     digamma,
+    gamma_implicit,
     gammainc,
     log_gammainccinv,
     log_gammaincinv,
@@ -65,6 +67,12 @@ class Gamma(Distribution):
         return open_exp(log_gammaincinv(self.concentration, u) - log(self.rate))
 
     cdf = closed_form("P(α, β x)", lambda d, x: gammainc(d.concentration, d.rate * x))
+
+    def opened(self, x: Any) -> Any:
+        """P⁻¹(α, u) / β at fixed u, with the implicit derivative of its logarithm in α."""
+        a, y = self.concentration, held(log(self.rate * x))
+        y = graft(y, -held(gamma_implicit(a, y, order=1)) * a)
+        return graft(x, exp(y) / self.rate)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In α by inversion; in β: the sample against one of shape α + 1 (Mohamed et al. 2020)."""
@@ -164,6 +172,8 @@ class InverseGamma(Distribution):
         """Weak derivatives of 1 / x."""
         parts = self.reciprocal.weak_derivatives(1.0 / x, noise)
         return [(theta, c, 1.0 / plus, 1.0 / minus) for theta, c, plus, minus in parts]
+
+    opened = closed_form("That of 1 / x", lambda d, x: 1.0 / d.reciprocal.opened(1.0 / x))
 
     def accepted(self, noise: Noise, augment: int) -> tuple[Any, Any]:
         """That of 1 / x."""

@@ -15,7 +15,7 @@ _OPTIONAL = (
     *("mean", "variance", "mode", "quantile", "enumerate_support", "cardinality"),
     *("weak_derivatives", "moved", "upward", "coordinate_values", "coordinate_probs"),
     *("location", "perturbation", "condition", "relax", "separate", "latent"),
-    *("scores", "decide", "accepted", "standardized", "cdf"),
+    *("scores", "decide", "accepted", "standardized", "cdf", "opened"),
 )
 
 

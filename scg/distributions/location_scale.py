@@ -56,7 +56,7 @@ class LocationScale(Distribution):
         return self.loc + self.scale * self.standard_quantile(u)
 
     def opened(self, x: Any) -> Any:
-        """μ + σ z at fixed z."""
+        """μ + σ z at fixed z, open in the parameters."""
         return graft(x, self.loc + self.scale * held(self.standardize(x)))
 
     def log_prob_elementwise(self, x: Any) -> Any:

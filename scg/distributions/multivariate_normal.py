@@ -13,6 +13,7 @@ from scg.errors import DeclarationError
 from scg.ops.arrange import diag, diagonal
 from scg.ops.decompositions import cholesky, solve_triangular, t
 from scg.ops.elementwise import log, sqrt, square
+from scg.ops.gradient import graft, held
 from scg.ops.linalg import matmul
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
@@ -128,6 +129,11 @@ class MultivariateNormal(Joint):
     def coupling(self, u: Any) -> Any:
         """μ + L Φ⁻¹(u) with the Cholesky factor L: quantiles given the elements before."""
         return self.loc + matmul(self._tril(), ndtri(u))
+
+    def opened(self, x: Any) -> Any:
+        """μ + L ε at fixed ε, with the Cholesky factor L."""
+        factor = self._tril()
+        return graft(x, self.loc + matmul(factor, held(solve_triangular(factor, x - self.loc))))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """−½ (x − μ)ᵀ Σ⁻¹ (x − μ) − ½ log det 2πΣ; one value for the vector."""

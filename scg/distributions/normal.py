@@ -11,6 +11,7 @@ from scg.distributions.location_scale import Symmetric
 from scg.distributions.protocols import Noise
 from scg.ops.elementary import open_exp, open_positive
 from scg.ops.elementwise import exp, expm1, log, sqrt, square
+from scg.ops.gradient import graft, held
 from scg.ops.special import HALF_LOG_2PI, erf, erfinv, ndtr, ndtri
 
 
@@ -106,6 +107,9 @@ class LogNormal(Distribution):
 
     quantile = closed_form("exp(μ + σ Φ⁻¹(u))", lambda d, u: open_exp(d.loc + d.scale * ndtri(u)))
     cdf = closed_form("That of log x", lambda d, x: d.logarithm.cdf(log(x)))
+    opened = closed_form(
+        "exp(μ + σ ε) at fixed ε", lambda d, x: graft(x, exp(d.logarithm.opened(log(x))))
+    )
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """Weak derivatives of log x."""
@@ -171,6 +175,7 @@ class HalfNormal(Distribution):
         return open_positive(self.scale * (math.sqrt(2.0) * erfinv(u)))
 
     cdf = closed_form("erf(x / σ√2)", lambda d, x: erf(x / (d.scale * math.sqrt(2.0))))
+    opened = closed_form("σ z at fixed z", lambda d, x: graft(x, d.scale * held(x / d.scale)))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In σ: a Maxwell deviate against the sample, as for a normal distribution."""

@@ -60,6 +60,7 @@ class StudentT(Symmetric):
     kl_elementwise = unsupported(
         "Kullback-Leibler divergence in closed form", "E log(1 + z²) has none"
     )
+    opened = unsupported("path through given values", "none is implemented in ν")
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0):
         self.declare(df=df, loc=loc, scale=scale)

@@ -107,7 +107,7 @@ def gdreg(
         If a layer is no stochastic node on `plate`, is not reparameterized, or depends on a node
         that is not listed; or if there is no prior for each layer.
     UnsupportedError
-        If samples of a prior have no path: it has no distribution function.
+        If a prior has no path through given values (`opened`).
 
     Examples
     --------
