@@ -24,6 +24,7 @@ from scg.command.process import INTERRUPTED, Commands, Place, fail, run
 from scg.command.report import summary
 from scg.common.files import json_text
 from scg.draw.picture import LEVELS
+from scg.reproduce import PAPERS, Conditions, compute, index, write
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
@@ -207,6 +208,21 @@ def lab(model: str, out: Path, as_json: bool) -> None:
     held = laboratory.lab(model, out)
     result = {"page": str(out), "estimators": [*held["estimators"]]}
     print(json_text(result) if as_json else f"open {out} in a browser")
+
+
+@commands.command()
+@click.argument("paper", type=click.Choice([*PAPERS]))
+@click.option("--data", default="digits", help="Images, such as mnist:DIR.")
+@click.option("--out", type=Place(), default="reproduced", show_default=True)
+@click.option("--minutes", type=float, default=60, show_default=True, help="0 writes the page.")
+@click.option("--updates", type=click.IntRange(1), help="Of a run; by default as many as fit.")
+@click.option("--backend", type=click.Choice(["numba", "numpy"]), help="By default numba.")
+def reproduce(
+    paper: str, data: str, out: Path, minutes: float, updates: int | None, backend: str | None
+) -> None:
+    """Repeat a published experiment; write its page beside the published figures."""
+    compute(PAPERS[paper], Conditions(data, out, updates or 0, backend), minutes)
+    print(f"see {write(PAPERS[paper], out)} and {index(PAPERS.values(), out)}")
 
 
 @commands.command()

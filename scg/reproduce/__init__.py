@@ -1,1 +1,14 @@
 """Published experiments, repeated: protocols, results beside the published ones, pages."""
+
+from __future__ import annotations
+
+from scg.reproduce.arms import ARMS
+from scg.reproduce.index import index
+from scg.reproduce.muprop import TABLE2, TABLE3
+from scg.reproduce.page import write
+from scg.reproduce.paper import Conditions, Paper, compute
+
+#: The experiments by name.
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (TABLE2, TABLE3, ARMS)}
+
+__all__ = ["PAPERS", "Conditions", "Paper", "compute", "index", "write"]

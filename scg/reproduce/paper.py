@@ -1,19 +1,24 @@
-"""Paper: what a reproduction consists of, and how its cells are computed."""
+"""Paper: what a reproduction consists of, and how its pieces of work are computed."""
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import scg
-from scg.errors import CallError
 from scg.reproduce.ledger import Ledger, Record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The seeds of all reproductions, fixed before anything was measured with them.
 SEEDS = (1, 2, 3)
+Report = Callable[[str], None]
 
 
 class Piece(NamedTuple):
@@ -55,7 +60,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Paper:
-    """A published experiment: its cells, in order of importance, and its page.
+    """A published experiment: its pieces of work, in order of importance, and its page.
 
     Attributes
     ----------
@@ -63,81 +68,83 @@ class Paper:
         Name in the command and of the files.
     title : str
         Authors, year and what is repeated.
-    cells : callable
-        From the under and the ledger to the cells. It is a generator that reads the ledger
-        between cells, so that later cells may depend on earlier results.
-    verdicts : callable
-        From the records to the expectations, which were written before the runs.
-    page : callable
-        From the records and the folder of the figure to the text of the page, without verdicts.
+    about : str
+        What was published, and how the protocol here differs; Markdown.
     why : str
-        One sentence for the index: what decides whether the published figures reproduce.
+        One sentence for the index: what reproduces, what does not, and the cause.
+    pieces : callable
+        From conditions and ledger to the pieces of work. It may be a generator that reads the
+        ledger between pieces, so that later ones depend on earlier results.
+    findings : callable
+        From the records to the expectations, which were written before the runs.
+    tables : callable
+        From the records to the tables of the page; Markdown.
+    draw : callable
+        From the records to the figure of the page.
     lengths : tuple of int
-        Updates of a training run among which a time limit chooses.
-    seconds : callable, optional
-        From the under to the predicted seconds of all cells at its length, and of each kind.
+        Updates of a training run, among which a time limit chooses; empty if nothing is trained.
+    predict : callable, optional
+        From conditions and ledger to a function that predicts the seconds of a piece.
     """
 
     name: str
     title: str
-    cells: Callable[[Conditions, Ledger], Iterator[Piece]]
-    verdicts: Callable[[list[Record]], list[Finding]]
-    page: Callable[[list[Record], Path], str]
+    about: str
     why: str
+    pieces: Callable[[Conditions, Ledger], Iterator[Piece]]
+    findings: Callable[[list[Record]], list[Finding]]
+    tables: Callable[[list[Record]], str]
+    draw: Callable[[list[Record]], Figure]
     lengths: tuple[int, ...] = ()
-    pilots: Callable[[Conditions, Ledger], Callable[[Record], float]] | None = None
+    predict: Callable[[Conditions, Ledger], Callable[[Record], float]] | None = None
 
 
-def compute(
-    paper: Paper,
-    under: Conditions,
-    minutes: float = float("inf"),
-    report: Callable[[str], None] = print,
-) -> Ledger:
-    """Compute the missing cells of a paper, and begin none after so many minutes.
+def compute(paper: Paper, under: Conditions, minutes: float, report: Report = print) -> Ledger:
+    """Compute the missing pieces of a paper, and begin none after so many minutes.
 
-    Where `under` gives no length, the largest one is taken whose predicted time fits.
+    Where `under` gives no number of updates, it is the one that an earlier call chose in the
+    folder, or else the largest whose predicted time fits.
     """
     deadline = time.monotonic() + 60 * minutes
     scg.set_threads(1)  # the same bits on machines with more cores
     ledger = Ledger(under.folder / f"{paper.name}.jsonl")
-    if paper.lengths and not under.updates:
+    if minutes <= 0:
+        return ledger
+    if not ledger.find(kind="machine"):
+        about = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+        ledger.add({"kind": "machine", "machine": about})
+    if paper.predict and not under.updates:
         under = replace(under, updates=_length(paper, under, ledger, 60 * minutes, report))
-    left = 0
-    for cell in paper.cells(under, ledger):
-        if ledger.find(**cell.key):
+    left: set[str] = set()
+    for piece in paper.pieces(under, ledger):
+        if ledger.find(**piece.key):
             continue
         if time.monotonic() > deadline:
-            left += 1
+            left.add(str(piece.key))
             continue
         started = time.perf_counter()
-        figures = cell.work()
+        figures = piece.work()
         seconds = round(time.perf_counter() - started, 2)
-        record = ledger.add({**figures, **cell.key, "cell_seconds": seconds})
+        record = ledger.add({**figures, **piece.key, "cell_seconds": seconds})
         report(_line(record))
     if left:
-        report(f"{left} cells are left; the same command computes them")
+        report(f"{len(left)} pieces of work are left; the same command computes them")
     return ledger
 
 
-def _length(
-    paper: Paper, under: Conditions, ledger: Ledger, limit: float, report: Callable[[str], None]
-) -> int:
-    """The length of the runs in the folder, or else the largest one that fits into `limit`."""
-    chosen = ledger.find(kind="length")
-    if chosen:
-        return chosen[0]["updates"]
-    if paper.pilots is None:
-        raise CallError(f"{paper.name}: give the number of updates")
-    predict = paper.pilots(under, ledger)
-    total = {}
+def _length(paper: Paper, under: Conditions, ledger: Ledger, limit: float, report: Report) -> int:
+    """The number of updates."""
+    if chosen := ledger.find(kind="length"):
+        return chosen[-1]["updates"]
+    assert paper.predict
+    predict, seconds = paper.predict(under, ledger), {}
     for updates in paper.lengths:
-        at = replace(under, updates=updates)
-        total[updates] = sum(predict(cell.key) for cell in paper.cells(at, ledger))
-        report(f"{updates} updates: {total[updates] / 60:.1f} minutes predicted")
-    fits = [updates for updates in paper.lengths if total[updates] <= limit]
+        pieces = paper.pieces(replace(under, updates=updates), ledger)
+        seconds[updates] = round(sum(predict(piece.key) for piece in pieces))
+        report(f"{updates} updates: {seconds[updates] / 60:.1f} minutes predicted")
+    fits = [updates for updates in paper.lengths if seconds[updates] <= limit]
     updates = max(fits, default=paper.lengths[0])
-    ledger.add({"kind": "length", "updates": updates, "predicted": total})
+    ledger.add({"kind": "length", "updates": updates, "predicted": seconds})
     return updates
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +15,11 @@ from scg.data import binarize, load
 from scg.errors import DataError
 from scg.reproduce.ledger import Record
 from scg.reproduce.paper import Conditions
-from scg.train import Batches
+from scg.train import Batches, Run
 
 BATCH, MOMENTUM = 100, 0.9
 OWN_RATE = 1e-3  # of Adam, for the weights of network baselines
+VALID_SAMPLES = 10
 PASSES = 2  # over the training images, between two validations
 PATIENCE = 10  # validations without a new best after which a run stops
 
@@ -59,11 +61,13 @@ class Best:
     least: float = float("inf")
     at: int = 0
 
-    def __call__(self, run: scg.train.Run) -> None:
+    def __call__(self, run: Run) -> None:
         """Validate, after every second pass."""
         if run.epoch % PASSES:
             return
-        found = scg.evaluate(run.step.graph, run.params, {"x": self.x}, samples=10, seed=1)
+        found = scg.evaluate(
+            run.step.graph, run.params, {"x": self.x}, samples=VALID_SAMPLES, seed=1
+        )
         value = self.measure(found)[0]
         spent = sum(record["seconds"] for record in run.history)
         self.curve.append([run.now.count, round(spent, 2), round(value, 3)])
@@ -76,7 +80,7 @@ class Best:
 def train(
     graph: scg.Graph,
     estimator: scg.Estimator,
-    measure: Callable[[Any], tuple[float, float]],
+    best: Best,
     shown: Images,
     rate: float,
     seed: int,
@@ -85,7 +89,6 @@ def train(
 ) -> Record:
     """Train once, and keep the parameters of the best validation in a file."""
     step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
-    best = Best(measure, shown.valid)
     passes = max(PASSES, under.updates * BATCH // len(shown.train))
     try:
         run = scg.fit(
@@ -102,7 +105,7 @@ def train(
     except scg.CallError as error:  # a gradient that is not finite
         return {"valid": None, "why": str(error), "curve": best.curve}
     file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(file, **best.params)
+    np.savez(file, allow_pickle=False, **best.params)
     spent = best.curve[-1][1]
     return {
         "valid": round(best.least, 3),
@@ -113,6 +116,31 @@ def train(
     }
 
 
+def pilot(
+    graph: scg.Graph, estimator: scg.Estimator, best: Best, shown: Images, under: Conditions
+) -> Record:
+    """Measure a short run: seconds to start, milliseconds an update, seconds a validation."""
+    started = time.perf_counter()
+    step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
+    run = scg.fit(
+        step, data={"x": shown.train}, seed=0, batch_size=BATCH, epochs=PASSES, steps_per_epoch=50,
+        optimizer=scg.optim.SGD(1e-4, momentum=MOMENTUM),
+    )  # fmt: skip
+    trained = time.perf_counter()
+    best(run)
+    return {
+        "start": round(trained - started, 3),
+        "ms": round(20 * run.history[-1]["seconds"], 3),
+        "validation": round(time.perf_counter() - trained, 3),
+    }
+
+
+def parameters(file: Path) -> dict[str, np.ndarray]:
+    """The parameters in a file."""
+    with np.load(file) as found:
+        return dict(found)
+
+
 def test(
     graph: scg.Graph,
     measure: Callable[[Any], tuple[float, float]],
@@ -121,12 +149,9 @@ def test(
     samples: int,
 ) -> Record:
     """Evaluate the test images at the parameters in a file."""
-    with np.load(file) as found:
-        params = dict(found)
     x = {"x": shown.test}
-    figure, stderr = measure(
-        scg.evaluate(graph, params, x, samples=samples, seed=2, batch_size=250)
-    )
+    found = scg.evaluate(graph, parameters(file), x, samples=samples, seed=2, batch_size=250)
+    figure, stderr = measure(found)
     return {"test": round(figure, 3), "stderr": round(stderr, 3), "test_images": len(shown.test)}
 
 
@@ -151,11 +176,12 @@ def variance(
         out = step(params, seed=(0, count), data=batches[count], state=state)
         state = out.state
         if out.estimator_grads:
-            flat = {(n, k): v for n, entries in state.items() for k, v in entries.items()}
-            grads = {(n, k): v for n, e in out.estimator_grads.items() for k, v in e.items()}
-            flat, slots = rule.apply(flat, grads, slots)
-            for (n, k), value in flat.items():
-                state[n][k] = value
+            own, found = ({f"{n}:{k}": v for n, e in nested.items() for k, v in e.items()}
+                          for nested in (state, out.estimator_grads))  # fmt: skip
+            own, slots = rule.apply(own, found, slots)
+            for name, value in own.items():
+                node, key = name.rsplit(":", 1)
+                state[node][key] = value
     out = step(params, seed=1, runs=draws, data={"x": shown.train[-BATCH:]}, state=state)
     spread = [np.ravel(e**2) for name, e in out.stderr.items() if name.startswith(served)]
     found = out.runs * float(np.mean(np.concatenate(spread)))

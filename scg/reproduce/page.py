@@ -1,0 +1,100 @@
+"""Pages of reproductions: expectations, figure, tables beside the published ones, and budget."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from scg.common.files import write_atomically
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.paper import Conditions, Finding, Paper
+
+#: 97.5 % points of Student's t by degrees of freedom.
+_T = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
+_WORDS = {True: "holds", False: "does not hold", None: "not measured"}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def interval(values: Sequence[float], digits: int = 1) -> str:
+    """Mean and half width of the 95 % interval over seeds (Student's t)."""
+    if not values:
+        return "–"
+    half = _T.get(len(values) - 1, 1.96) * stdev(values) / len(values) ** 0.5 if values[1:] else 0
+    around = f" ± {half:.{digits}f}" if values[1:] else ""
+    return f"{mean(values):.{digits}f}{around}"
+
+
+def write(paper: Paper, folder: Path) -> Path:
+    """Write the page of a paper and its figure beside its results."""
+    ledger = Ledger(folder / f"{paper.name}.jsonl")
+    records = ledger.records
+    parts = [f"# {paper.title}", paper.about.strip()]
+    if records:
+        picture, content = folder / f"{paper.name}.svg", io.BytesIO()
+        _styled(paper, records, content)
+        write_atomically(picture, content.getvalue())
+        parts.append(f"![{paper.title}]({picture.name})")
+        parts += [paper.tables(records).strip(), "## Expectations", _EXPECTED]
+        parts.append("\n".join(map(_sentence, paper.findings(records))))
+    parts += ["## Command, hours and machine", _budget(paper, ledger)]
+    place = folder / f"{paper.name}.md"
+    write_atomically(place, ("\n\n".join(parts) + "\n").encode())
+    return place
+
+
+_EXPECTED = (
+    "The expectations were written before the runs; whether they hold is computed from the results."
+)
+
+
+def _sentence(finding: Finding) -> str:
+    found = f" {finding.found}" if finding.found else ""
+    return f"- {finding.expectation}: **{_WORDS[finding.holds]}**.{found}"
+
+
+def _styled(paper: Paper, records: list[Record], content: io.BytesIO) -> None:
+    """Draw the figure; the same records give the same bytes."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.hashsalt": "scg", "font.size": 9}):
+        paper.draw(records).savefig(content, format="svg", metadata={"Date": None})
+
+
+def _budget(paper: Paper, ledger: Ledger) -> str:
+    """The command, and by length and kind of work: pieces done and planned, seconds, hours."""
+    where = " --data mnist:DIR" if paper.lengths else ""
+    lines = [f"    scg reproduce {paper.name}{where} --out docs/results --minutes 60", ""]
+    lines += ["The same command resumes, and writes this page again.", ""]
+    done = [r for r in ledger.records if "cell_seconds" in r]
+    rows = []
+    for updates in sorted({r.get("updates", 0) for r in done}):
+        pieces = paper.pieces(Conditions("", ledger.path.parent, updates), ledger)
+        keys = {tuple(piece.key.items()): piece.key for piece in pieces}.values()
+        for kind in dict.fromkeys(key["kind"] for key in keys):
+            planned = [key for key in keys if key["kind"] == kind]
+            spent = [
+                r["cell_seconds"]
+                for r in done
+                if r["kind"] == kind and r.get("updates", 0) == updates
+            ]
+            count = sum(bool(ledger.find(**key)) for key in planned)
+            each = f"{mean(spent):.3g}" if spent else "–"
+            of = f"{count} of {len(planned)}"
+            rows.append([kind, updates or "–", of, each, f"{sum(spent) / 3600:.2f}"])
+    if rows:
+        lines.append(table(["work", "updates", "done", "seconds each", "hours"], rows))
+    machine = " and ".join(sorted({r["machine"] for r in ledger.find(kind="machine")}))
+    commits = ", ".join(sorted({r["commit"] for r in ledger.records}))
+    if machine:
+        lines.append(f"Machine: {machine}; one process, one thread, other work beside it.")
+    if commits:
+        lines.append(f"Commits: {commits}.")
+    return "\n".join(lines)

@@ -1,0 +1,191 @@
+"""Standings: who won a contest, as expectations, tables and learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scg.reproduce.contest import Contest
+from scg.reproduce.ledger import Record
+from scg.reproduce.page import interval, table
+from scg.reproduce.paper import Finding
+from scg.verify.plot import COLOURS, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_RUN = ("images", "model", "estimator", "rate", "seed", "updates")
+
+
+@dataclass(frozen=True)
+class Standings:
+    """The results of a contest so far.
+
+    Attributes
+    ----------
+    contest : Contest
+        What was measured.
+    records : list of dict
+        The finished pieces of work.
+    """
+
+    contest: Contest
+    records: list[Record]
+
+    def find(self, kind: str, **key: Any) -> list[Record]:
+        """The records of one kind that have these entries."""
+        return [r for r in self.records if {"kind": kind, **key}.items() <= r.items()]
+
+    def lengths(self) -> list[int]:
+        """The numbers of updates that have tests, the largest first."""
+        return sorted({r["updates"] for r in self.find("test")}, reverse=True)
+
+    def figures(self, how: str, *who: tuple[str, str]) -> tuple[int, list[list[float]]] | None:
+        """The largest length at which all these models and estimators have tests, and the tests."""
+        for updates in self.lengths():
+            found = [
+                [r["test"] for r in self.find("test", images=how, model=m, estimator=e,
+                                              updates=updates)]
+                for m, e in who
+            ]  # fmt: skip
+            if all(found):
+                return updates, found
+        return None
+
+    # --- expectations -----------------------------------------------------------------------------
+    def order(self, how: str, worse: tuple[str, str], better: tuple[str, str]) -> Finding:
+        """Expect one model and estimator above another for all seeds."""
+        model = f"{worse[0]}, " if worse[0] == better[0] else ""
+        names = [worse[1], better[1]] if model else [", ".join(who) for who in (worse, better)]
+        text = f"{model}{how}: {names[0]} ends above {names[1]} for all seeds"
+        found = self.figures(how, worse, better)
+        if found is None:
+            return Finding(text, None)
+        updates, (high, low) = found
+        about = (
+            f"{interval(high)} and {interval(low)} nats after {updates} updates "
+            f"({len(high)} and {len(low)} seeds)."
+        )
+        return Finding(text, min(high) > max(low), about)
+
+    def near(self, how: str, model: str, name: str, nats: float) -> Finding:
+        """Expect the mean over seeds within some nats of the published figure."""
+        published = self.contest.published[model][name]
+        text = f"{model}, {how}: {name} ends within {nats:g} nats of the published {published}"
+        found = self.figures(how, (model, name))
+        if found is None:
+            return Finding(text, None)
+        updates, (values,) = found
+        met = abs(mean(values) - published) <= nats
+        return Finding(text, met, f"{interval(values)} nats after {updates} updates.")
+
+    def less_variance(self, model: str, more: str, less: str) -> Finding:
+        """Expect one estimator to have a higher variance than another at the checkpoint."""
+        text = f"{model}, at the frozen checkpoint: {more} has a higher variance than {less}"
+        for updates in self.lengths():
+            records = self.find("variance", model=model, updates=updates)
+            found = {r["estimator"]: r["variance"] for r in records}
+            if more in found and less in found:
+                ratio = found[more] / found[less]
+                return Finding(text, ratio > 1, f"The ratio of the variances is {ratio:.3g}.")
+        return Finding(text, None)
+
+    # --- tables and figure ------------------------------------------------------------------------
+    def tables(self) -> str:
+        """Test figures by length and kind of images, and variances."""
+        errors = [r["stderr"] for r in self.find("test")]
+        parts = []
+        if errors:
+            parts.append(
+                f"{self.contest.unit} of test images in nats, with 95 % intervals over the seeds, "
+                f"whose number stands in brackets. The images' own standard error, "
+                f"{min(errors):.2f} to {max(errors):.2f} nats, is common to all estimators. Times "
+                "were measured beside other work."
+            )
+        for updates in self.lengths():
+            for model in self.contest.models:
+                rows = list(self._rows(model, updates))
+                if rows:
+                    head = [
+                        "estimator",
+                        *self.contest.images,
+                        "published",
+                        "rate, of",
+                        "ms an update",
+                    ]
+                    parts += [f"## {model}, {updates} updates", table(head, rows)]
+                    parts += self._variances(model, updates)
+        return "\n\n".join(parts)
+
+    def _rows(self, model: str, updates: int) -> Iterator[list[Any]]:
+        for name in self.contest.estimators:
+            key = dict(model=model, estimator=name, updates=updates)
+            tests, runs = self.find("test", **key), self.find("run", **key)
+            if tests:
+                values = [
+                    [r["test"] for r in tests if r["images"] == h] for h in self.contest.images
+                ]
+                chosen, tried = (
+                    ", ".join(f"{x:g}" for x in sorted({r["rate"] for r in found}))
+                    for found in (tests, runs)
+                )
+                yield [
+                    name,
+                    *(f"{interval(v)} ({len(v)})" if v else "–" for v in values),
+                    self.contest.published[model].get(name, "–"),
+                    f"{chosen} of {tried}",
+                    f"{mean(r['ms_per_update'] for r in runs if r['valid'] is not None):.1f}",
+                ]
+
+    def _variances(self, model: str, updates: int) -> list[str]:
+        found = self.find("variance", model=model, updates=updates)
+        base = {r["estimator"]: r["variance"] for r in found}.get(self.contest.frozen)
+        if not base:
+            return []
+        rows = [
+            [
+                r["estimator"] + ("" if r["unbiased"] else " (biased)"),
+                f"{r['variance']:.3g}",
+                f"{r['variance'] / base:.3g}",
+            ]
+            for r in found
+        ]
+        about = (
+            f"Variance of a gradient where {self.contest.frozen} was best (first seed): "
+            f"{found[0]['draws']} runs on one fixed batch, mean over all components of the "
+            "stochastic layers, without variance normalization:"
+        )
+        return [about, table(["estimator", "variance", f"ratio to {self.contest.frozen}"], rows)]
+
+    def draw(self) -> Figure:
+        """Validation of the tested runs against updates and time, at the largest length."""
+        tested = {tuple(r[k] for k in _RUN) for r in self.find("test")}
+        runs = [r for r in self.find("run") if tuple(r[k] for k in _RUN) in tested]
+        models = [m for m in self.contest.models if any(r["model"] == m for r in runs)]
+        figure = canvas(8, 3.0 * max(1, len(models)))
+        grid = figure.subplots(max(1, len(models)), 2, squeeze=False, sharey="row")
+        for pair, model in zip(grid, models, strict=False):
+            mine = [r for r in runs if r["model"] == model]
+            longest = max(r["updates"] for r in mine)
+            how = next(h for h in self.contest.images if any(r["images"] == h for r in mine))
+            for color, name in zip(COLOURS, self.contest.estimators, strict=False):
+                key = dict(model=model, estimator=name, updates=longest, images=how)
+                for r in (r for r in mine if key.items() <= r.items()):
+                    points = np.array(r["curve"], dtype=float)
+                    scales = 1.0, r["ms_per_update"] / 1000
+                    for axes, scale in zip(pair, scales, strict=True):
+                        x, y = scale * points[:, 0], points[:, -1]
+                        axes.plot(x, y, color=color, alpha=0.8, label=name)
+            pair[0].set(xlabel="updates", ylabel=f"{self.contest.unit}, validation")
+            pair[0].set_title(f"{model}, {how}")
+            pair[1].set(xlabel="seconds of training", title="the same runs against time")
+            for axes in pair:
+                axes.grid(alpha=0.3)
+                axes.spines[["top", "right"]].set_visible(False)
+            lines = {line.get_label(): line for line in pair[0].get_lines()}
+            pair[0].legend(list(lines.values()), list(lines), fontsize="small")
+        return figure

@@ -1,0 +1,159 @@
+"""Reproductions: interrupted ones resume, and pages say what was measured."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scg.command import main as cli
+from scg.errors import DataError
+from scg.reproduce import PAPERS, Conditions, arms, compute, index, write
+from scg.reproduce.ledger import Ledger
+from scg.reproduce.muprop import STRUCTURED, TABLE2, TWO
+from scg.reproduce.paper import SEEDS
+from scg.reproduce.standings import Standings
+
+TASK = replace(
+    STRUCTURED,
+    models={TWO: STRUCTURED.models[TWO]},  # of images of 4×4 it keeps the hidden layers alone
+    estimators={name: STRUCTURED.estimators[name] for name in ("ST", "MuProp-C")},
+    measured={name: STRUCTURED.measured[name] for name in ("LR-C-IDB", "MuProp-C")},
+    images=("thresholded",),
+    test_samples=3,
+)
+PAPER = replace(TABLE2, pieces=TASK.pieces, predict=TASK.predict, lengths=(2, 4, 10**9))
+
+
+def write_idx(path, images):
+    header = bytes([0, 0, 8, 3]) + np.array(images.shape, ">u4").tobytes()
+    path.write_bytes(header + images.tobytes())
+
+
+def quiet(text):
+    pass
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A short reproduction of two estimators."""
+    folder = tmp_path_factory.mktemp("papers")
+    rng = np.random.default_rng(0)
+    pixels = np.where(rng.random((50_200, 4, 4)) < 0.4, 255, 0).astype(np.uint8)
+    write_idx(folder / "train-images-idx3-ubyte", pixels)
+    write_idx(folder / "t10k-images-idx3-ubyte", pixels[:40])
+    under = Conditions(f"mnist:{folder}", folder / "runs", backend="numpy")
+    compute(PAPER, under, 100, quiet)
+    return under, folder / "runs" / "muprop.jsonl"
+
+
+def figures(file):
+    """The records without what depends on the clock."""
+    timed = ("cell_seconds", "ms_per_update", "curve")
+    lines = file.read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
+
+
+def test_the_largest_length_that_fits_is_chosen(done):
+    (chosen,) = Ledger(done[1]).find(kind="length")
+    assert chosen["updates"] == 4
+    assert 0 < chosen["predicted"]["2"] <= chosen["predicted"]["4"] < 6000 < 1e6
+    assert chosen["predicted"]["1000000000"] > 6000
+
+
+def test_each_rival_chose_a_rate_and_ran_three_seeds(done):
+    ledger = Ledger(done[1])
+    for name in TASK.estimators:
+        first = ledger.find(kind="run", estimator=name, seed=SEEDS[0])
+        tests = ledger.find(kind="test", estimator=name)
+        assert [r["rate"] for r in first] == list(TASK._rates(name))
+        assert [r["seed"] for r in tests] == list(SEEDS)
+        assert {r["rate"] for r in tests} == {min(first, key=lambda r: r["valid"])["rate"]}
+        assert all(r["test_images"] == 10 and r["images"] == "thresholded" for r in tests)
+    variance = {r["estimator"]: r["variance"] for r in ledger.find(kind="variance")}
+    assert variance["LR-C-IDB"] > variance["MuProp-C"] > 0
+
+
+def test_what_is_there_is_not_done_again_and_a_cut_line_is(done):
+    under, file = done
+    text, before = file.read_text(), figures(file)
+    compute(PAPER, under, 100, quiet)
+    assert file.read_text() == text
+    file.write_text(text[:-30])
+    compute(PAPER, under, 100, quiet)
+    assert figures(file) == before
+    file.write_text(text)
+
+
+def test_out_of_time_nothing_begins(done, tmp_path):
+    said = []
+    under = Conditions(done[0].data, tmp_path, updates=4)
+    compute(PAPER, under, 1e-9, said.append)
+    (record,) = Ledger(tmp_path / "muprop.jsonl").records
+    assert record["kind"] == "machine"
+    assert said == ["16 pieces of work are left; the same command computes them"]
+
+
+def test_the_page_shows_the_figures(done):
+    under, file = done
+    page = write(PAPER, under.folder).read_text()
+    now = Standings(TASK, Ledger(file).records)
+    updates, (values,) = now.figures("thresholded", (TWO, "ST"))
+    assert updates == 4 and len(values) == 3
+    assert f"| ST | {np.mean(values):.1f} ± " in page and "| 56.1 |" in page
+    assert "LR-C-IDB has a higher variance than MuProp-C: **holds**" in page
+    assert "1/2 ends above ST for all seeds: **not measured**" in page
+    assert "| test | 4 | 6 of 6 |" in page
+    assert (under.folder / "muprop.svg").read_text().lstrip().startswith("<?xml")
+    listed = index([PAPER, PAPERS["arms"]], under.folder).read_text()
+    assert "(muprop.md)" in listed and "arms" not in listed
+
+
+def test_an_order_holds_only_for_all_seeds():
+    def test(name, value):
+        return dict(kind="test", images="sampled", model="m", estimator=name, test=value, updates=1)
+
+    records = [test("a", 3.0), test("a", 4.0), test("b", 1.0), test("b", 2.0)]
+    assert Standings(TASK, records).order("sampled", ("m", "a"), ("m", "b")).holds
+    records.append(test("b", 3.5))
+    assert not Standings(TASK, records).order("sampled", ("m", "a"), ("m", "b")).holds
+    assert Standings(TASK, records).order("sampled", ("m", "a"), ("m", "c")).holds is None
+
+
+def test_the_command_writes_the_page_and_refuses_unknown_papers(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(["reproduce", "arms", "--minutes", "0", "--out", str(tmp_path)])
+    assert left.value.code == 0 and "arms.md" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        cli.main(["reproduce", "einstein1905"])
+    assert left.value.code == 2 and "muprop" in capsys.readouterr().err
+
+
+def test_images_without_a_part_for_validation(tmp_path):
+    with pytest.raises(DataError, match="mnist:DIR"):
+        compute(PAPER, Conditions("digits", tmp_path, updates=2), 1, quiet)
+
+
+@pytest.mark.parametrize("paper", PAPERS.values(), ids=PAPERS)
+def test_pages_of_papers_that_were_not_run(paper, tmp_path):
+    assert all(finding.holds is None for finding in paper.findings([]))
+    text = write(paper, tmp_path).read_text()
+    assert text.startswith(f"# {paper.title}\n") and f"scg reproduce {paper.name} " in text
+    keys = [
+        piece.key for piece in paper.pieces(Conditions("", tmp_path, 5), Ledger(tmp_path / "x"))
+    ]
+    assert keys and all("kind" in key for key in keys)
+
+
+def test_the_toy_of_arms_has_the_closed_form(tmp_path):
+    paper = replace(
+        PAPERS["arms"],
+        pieces=lambda *given: (p for p in arms.pieces(*given) if p.key["evaluations"] == 2),
+    )
+    records = compute(paper, Conditions("", tmp_path), 1, quiet).records
+    p, gap = np.array(arms.PROBS), 0.51**2 - 0.49**2
+    (loo,) = (r for r in records if r.get("estimator") == "leave-one-out")
+    assert loo["variance"] == pytest.approx(gap**2 * p * (1 - p) * (0.5 - p * (1 - p)), rel=1e-9)
+    assert all(r["bias"] < 1e-12 for r in records if r["kind"] == "toy")
+    by_text = {f.expectation: f.holds for f in arms.findings(records)}
+    assert by_text["ARMS with two samples is DisARM"] is True
