@@ -123,6 +123,7 @@ from scg.estimators import (
     UnorderedSet,
     baselines,
 )
+from scg.estimators.forward import RTRL, UORO
 from scg.estimators.recorded import Recorded
 from scg.estimators.truncation import ARTBP, Truncated
 from scg.face import Graph
@@ -146,15 +147,15 @@ from scg.verify.sweep import sweep
 # fmt: off
 __all__ = [
     "ARM", "ARMS", "ARSM", "ARTBP", "CARMS", "DARN", "GO", "GREP", "LAX", "RAM", "RBM", "REBAR",
-    "RELAX", "RODEO", "RSVI", "UGC", "VIMCO", "AffineCoupling", "Autoregressive", "Bernoulli",
-    "Beta", "BiasWarning", "Binomial", "BitFlip", "CallError", "Categorical", "CategoricalDisARM",
-    "Cauchy", "CheckpointError", "CompilerError", "DataError", "DeclarationError", "Delta",
-    "Dirichlet", "DisARM", "Distribution", "DivergenceWarning", "DoubleCV", "Enumeration",
-    "EnumerationError", "Estimator", "EstimatorError", "Exponential", "Gamma",
-    "GappedStraightThrough", "Geometric", "GradientPredictor", "Graph", "Gumbel", "GumbelSinkhorn",
-    "GumbelSoftmax", "HalfNormal", "HiddenMarkov", "ImplicitMLE", "Independent", "InverseGamma",
-    "Laplace", "LeaveOneOut", "LinearChain", "LocalExpectation", "LogNormal", "Logistic",
-    "MarkovChain", "Matching", "MeasureValued", "Mixture", "MuProp", "Multinomial",
+    "RELAX", "RODEO", "RSVI", "RTRL", "UGC", "UORO", "VIMCO", "AffineCoupling", "Autoregressive",
+    "Bernoulli", "Beta", "BiasWarning", "Binomial", "BitFlip", "CallError", "Categorical",
+    "CategoricalDisARM", "Cauchy", "CheckpointError", "CompilerError", "DataError",
+    "DeclarationError", "Delta", "Dirichlet", "DisARM", "Distribution", "DivergenceWarning",
+    "DoubleCV", "Enumeration", "EnumerationError", "Estimator", "EstimatorError", "Exponential",
+    "Gamma", "GappedStraightThrough", "Geometric", "GradientPredictor", "Graph", "Gumbel",
+    "GumbelSinkhorn", "GumbelSoftmax", "HalfNormal", "HiddenMarkov", "ImplicitMLE", "Independent",
+    "InverseGamma", "Laplace", "LeaveOneOut", "LinearChain", "LocalExpectation", "LogNormal",
+    "Logistic", "MarkovChain", "Matching", "MeasureValued", "Mixture", "MuProp", "Multinomial",
     "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical", "OrderedLogistic",
     "Pareto", "PathsWarning", "PlackettLuce", "Plate", "Poisson", "RaoGumbel", "Recorded",
     "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization", "ScgError",

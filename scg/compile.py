@@ -7,6 +7,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +25,19 @@ from scg.compiler.surrogate import Surrogate
 from scg.compiler.truncation import check_truncation
 from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.backends import chosen_backend
-from scg.errors import BiasWarning, DeclarationError, PathsWarning, StopWarning, did_you_mean
+from scg.errors import (
+    BiasWarning,
+    DeclarationError,
+    EnumerationError,
+    EstimatorError,
+    PathsWarning,
+    StopWarning,
+    did_you_mean,
+)
+from scg.estimators.forward import UORO, Forward
 from scg.estimators.protocol import Estimator
 from scg.estimators.recorded import Recorded
-from scg.estimators.truncation import Truncation
+from scg.estimators.truncation import Cutting, Truncation
 from scg.graph.core import CoreGraph
 from scg.ir import collector
 from scg.ir.expr import Expr
@@ -89,8 +99,9 @@ def compile(
         distributions are checked in each call if they are parameters, data, or computed from
         parameters alone; others, in a call whose cost is NaN.
     truncate : Truncation, optional
-        How far credit goes back along scans: :class:`ARTBP`, or :class:`Truncated`, which is
-        biased. Without it credit is exact at each step.
+        How credit passes from step to step of scans: cut at random by :class:`ARTBP`, or in
+        windows by :class:`Truncated`, which is biased; or forward in time, by :class:`RTRL` and
+        :class:`UORO`. Without it credit goes back to the first step.
     given : sequence of str, or mapping from str to Recorded
         Nodes whose values a call brings as data, by their names, as where actions were taken in a
         live environment. A recorded value of a stochastic node is scored, not sampled, and
@@ -127,34 +138,47 @@ def compile(
     recorded = make_given(graph, given)
     options = _Options(backend, dtype, order, tuple(data_grads), check_finite, recorded)
     if truncate is not None:
-        check_truncation(graph, truncate, order)
+        check_truncation(graph, truncate, order, data_grads)
     if not graph.scans:
         return _finished(_planned(graph, estimator, options), options)
     whole = Influence(graph, data_grads)
     check("analyse", whole)
     check_reductions(whole)
-    short = _enough_steps(whole, truncate)
+    cut = truncate if isinstance(truncate, Cutting) else None
+    short = _enough_steps(whole, cut)
     unrolled = _planned(short.graph, estimator, options)
-    plan = of_all_steps(whole, unrolled)
+    plan = replace(of_all_steps(whole, unrolled), truncation=truncate)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
+        if isinstance(truncate, UORO):
+            raise EnumerationError(
+                f"truncate={truncate!r} runs scans as loops alone: its moments are not computed. "
+                "Take the mean of runs, or scg.RTRL(), which has the same mean"
+            )
         with warnings.catch_warnings():  # the user was warned
             for category in (BiasWarning, PathsWarning, StopWarning):
                 warnings.simplefilter("ignore", category)
-            unrolled = Unrolled(graph, lengths, truncation=truncate).graph
+            unrolled = Unrolled(graph, lengths, truncation=cut).graph
             return _finished(_planned(unrolled, chosen, options), options)
 
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
     same = same_credit(whole, unrolled.influence, short.lengths, sampled)
-    if same and len(chosen) == len(whole.nodes):
+    forward = isinstance(truncate, Forward)  # loops round credit up, without bias
+    if (same or forward) and len(chosen) == len(whole.nodes):
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options)
+    if forward and rolled is None:
+        named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())
+        raise EstimatorError(
+            f"truncate={truncate!r} runs scans as loops, but an estimator looks at single steps "
+            f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
+        )
     return RecurrentStep(graph, of_length, rolled)
 
 
-def _enough_steps(whole: Influence, truncate: Truncation | None) -> Unrolled:
+def _enough_steps(whole: Influence, cut: Cutting | None) -> Unrolled:
     """A graph with scans unrolled to a few steps, so many that each node influences a cost.
 
     The shortest way from step to step visits no carry twice.
@@ -166,7 +190,7 @@ def _enough_steps(whole: Influence, truncate: Truncation | None) -> Unrolled:
         short: dict[Plate, int] = {
             scan.plate: min(scan.plate.length or steps, steps) for scan in graph.scans.values()
         }
-        unrolled = Unrolled(graph, short, truncation=truncate)
+        unrolled = Unrolled(graph, short, truncation=cut)
         seen = Influence(unrolled.graph).nodes
         if names == {graph.declared_node(node.name or "") for node in seen}:
             break

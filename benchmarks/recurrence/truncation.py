@@ -1,4 +1,4 @@
-"""Influence balancing: the mean of randomly truncated gradients against the exact gradient.
+"""Influence balancing: the mean of truncated and of forward gradients against the exact gradient.
 
     python benchmarks/recurrence/truncation.py results.json [runs]
 
@@ -6,7 +6,8 @@ s' = A s + θ v with A = ½ on the diagonal and above it, from s = 1, and the co
 step. θ moves s₀ one way within some steps and the other way in the long run (Tallec and Ollivier
 2017, section 5), so that a short window has a gradient of the wrong sign. For each state size the
 file gets the exact gradient at θ = ½, those of windows, and mean, standard error and standard
-deviation of `runs` gradients by ARTBP; then losses after gradient descent. Seeds are fixed.
+deviation of `runs` gradients by ARTBP and UORO, and that of RTRL; then the losses of gradient
+descent. Seeds are fixed.
 ``docs/results/influence_balancing.json`` is such a file.
 """
 
@@ -23,6 +24,8 @@ import scg
 SIZES = {13: 5, 23: 10}
 STEPS = 200
 TRUNCATIONS = {
+    "RTRL": scg.RTRL(),
+    "UORO": scg.UORO(),
     "ARTBP(16)": scg.ARTBP(mean=16),
     "ARTBP(16, tail=4)": scg.ARTBP(mean=16, tail=4.0),
     **{f"Truncated({k})": scg.Truncated(k, allow_biased=True) for k in (1, 10, 100)},
@@ -53,7 +56,7 @@ def measured(size: int, runs: int, chunk: int = 2000) -> dict:
     found = {"exact": exact}
     for name, truncation in TRUNCATIONS.items():
         step = scg.compile(g, truncate=truncation)
-        if not truncation.unbiased:
+        if name == "RTRL" or not truncation.unbiased:  # without noise
             found[name] = {"mean": float(step(THETA, seed=0).grads["theta"])}
             continue
         total = squares = 0.0
@@ -70,20 +73,20 @@ def measured(size: int, runs: int, chunk: int = 2000) -> dict:
     return found
 
 
-def trained(size: int, rate: float = 1e-5, updates: int = 1500) -> dict:
-    """Losses a step before and after gradient descent, at the steps' own rate."""
+def trained(size: int, rate: float = 1e-5, updates: int = 1500, every: int = 25) -> dict:
+    """Costs of a step during gradient descent; a curve ends where θ leaves (−1000, 1000)."""
     g, found = declared(size, SIZES[size]), {}
     for name, truncation in {"exact": None, **TRUNCATIONS}.items():
         step = scg.compile(g, truncate=truncation)
-        theta, first = 0.5, None
-        for i in range(updates):
+        theta, curve = 0.5, []
+        for i in range(updates + 1):
             out = step({"theta": theta}, seed=(2017, i))
-            first = float(out.cost) if first is None else first
+            if i % every == 0:
+                curve.append(float(out.cost) / STEPS)
             theta -= rate * float(out.grads["theta"])
             if not abs(theta) < 1e3:
                 break
-        last = float(step({"theta": theta}, seed=0).cost)
-        found[name] = {"first": first / STEPS, "last": last / STEPS, "theta": theta}
+        found[name] = {"first": curve[0], "last": curve[-1], "theta": theta, "curve": curve}
     return found
 
 

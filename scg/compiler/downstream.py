@@ -17,7 +17,7 @@ from scg.compiler.first_run import FirstRun
 from scg.compiler.leave_out import LeaveOut
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.objective import contribution, reduction, total
-from scg.compiler.recur import run
+from scg.compiler.recur import Passage, run
 from scg.compiler.rerun import Rerun, central, conditional, expectation, rerun
 from scg.compiler.routes import NodeRoute, own_route, routes
 from scg.distributions.base import Distribution
@@ -254,7 +254,7 @@ class MeanField:
         self.points: dict[Expr, Expr] = {}
         #: Zeros that are added to each point, so that its slope holds also where it recurs.
         self.shifts: dict[Expr, Expr] = {}
-        run(influence.order, self.env, self._point, factors=first.factors)
+        run(influence.order, self.env, self._point, passage=Passage(first.factors))
         objective = total(contribution(cost, self.env[cost]) for _, cost in influence.costs)
         slopes = gradients(objective, list(self.shifts.values()))
         self.slopes = dict(zip(self.shifts, slopes, strict=True))

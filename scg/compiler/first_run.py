@@ -15,17 +15,20 @@ from scg.common.lazy import cached_property
 from scg.compiler.analyse import Influence, Reach, reached
 from scg.compiler.credit import scores
 from scg.compiler.elimination import averaged, conditions
+from scg.compiler.forward import ForwardPassage
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
 from scg.compiler.paths import sample_plates
 from scg.compiler.plan import Plan
-from scg.compiler.recur import NeedsSteps, run
+from scg.compiler.recur import NeedsSteps, Passage, run
 from scg.compiler.requirements import draws_of
 from scg.compiler.truncation import along, directed
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
+from scg.estimators.forward import Forward
 from scg.estimators.protocol import Draw, Estimator
+from scg.estimators.truncation import Cutting
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered, same
@@ -58,9 +61,13 @@ class FirstRun:
         self._values: dict[StochasticNode, Plate] = {}
         self._twins: dict[Plate, Plate] = {}
         self._sums: dict[Any, Expr | None] = {}
+        how = plan.truncation
         #: The factors between the steps of each scan, if credit is truncated.
-        self.factors = along(self.graph, plan.truncation)
-        run(self.influence.order, self.env, self._draw, self._ahead, self.factors)
+        self.factors = along(self.graph, how) if isinstance(how, Cutting) else {}
+        passage = Passage(self.factors)
+        if isinstance(how, Forward):
+            passage = ForwardPassage(how, self.influence.learned.values())
+        run(self.influence.order, self.env, self._draw, self._ahead, passage)
 
     # --- draws ------------------------------------------------------------------------------------
     def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:

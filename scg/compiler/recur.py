@@ -7,7 +7,7 @@ the carry before each step is known. A loop computes this carry, and nothing els
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from scg.graph.carry import CARRY, Scan, end_of, is_output
@@ -27,17 +27,38 @@ class NeedsSteps(Exception):
     """Raised where an estimator must look at the steps of a scan one by one."""
 
 
+class Passage:
+    """How values and credit pass from step to step: here by the loop and its derivative.
+
+    Credit is multiplied by the `factors` of a scan.
+    """
+
+    #: Whether what a loop computes on the way is a result of it, too.
+    stacks = True
+
+    def __init__(self, factors: Mapping[str, Expr] = MappingProxyType({})):
+        self.factors = factors
+
+    def run(
+        self, made: Scan, loop: Recurrence, roots: Sequence[Expr]
+    ) -> tuple[list[Expr], Sequence[Expr]]:
+        """Expressions that read the carries before each step, and the carries after all steps."""
+        return rolled(roots, loop)
+
+
+BACKWARD = Passage()
+
+
 def run(
     order: Iterable[Expr],
     env: dict[Expr, Expr],
     value: Value,
     ahead: Value | None = None,
-    factors: Mapping[str, Expr] = MappingProxyType({}),
+    passage: Passage = BACKWARD,
 ) -> None:
     """Put expressions in the place of declared ones, which `env` maps to them.
 
-    Inside a loop, `ahead` says what a stochastic node is; by default it is `value`. Credit passes
-    from step to step with the `factors` of a scan.
+    Inside a loop, `ahead` says what a stochastic node is; by default it is `value`.
     """
     for expr in order:
         if expr in env:
@@ -46,7 +67,7 @@ def run(
             env[expr] = value(expr, env)
         elif expr.op is CARRY:
             made = expr.graph.scans[expr.attrs["scan"]]  # pyright: ignore[reportAttributeAccessIssue]
-            env |= _carried(made, env, ahead or value, factors)
+            env |= _carried(made, env, ahead or value, passage)
         elif is_output(expr):
             env[expr] = env[expr.args[0]]
         else:
@@ -54,18 +75,18 @@ def run(
 
 
 def _carried(
-    made: Scan, env: Mapping[Expr, Expr], value: Value, factors: Mapping[str, Expr]
+    made: Scan, env: Mapping[Expr, Expr], value: Value, passage: Passage
 ) -> dict[Expr, Expr]:
     """The carries of a scan before each step, and after the last one."""
     order = topological(made.news, known=env)
     inits = [leaf.args[0] for leaf in made.carries]
     before = dict(env)
-    run(topological(inits, known=before), before, value, factors=factors)
+    run(topological(inits, known=before), before, value, passage=passage)
     plates = [
         ordered((*leaf.plates, *before[init].plates))
         for leaf, init in zip(made.carries, inits, strict=True)
     ]
-    looped = below(order, made.carries)
+    looped, factors = below(order, made.carries), passage.factors
     while True:
         places = [place(x.graph, x, on) for x, on in zip(made.carries, plates, strict=True)]
         crossed = [
@@ -73,7 +94,7 @@ def _carried(
             for x in places
         ]
         inside = before | dict(zip(made.carries, crossed, strict=True))
-        run(order, inside, value, factors=factors)
+        run(order, inside, value, passage=passage)
         news = [inside[new] for new in made.news]
         wide = [ordered((*new.plates, *on)) for new, on in zip(news, plates, strict=True)]
         if wide == plates:
@@ -81,11 +102,12 @@ def _carried(
         plates = wide
     # What the loop computes anyway, and is expensive, is stacked for the expressions outside.
     kept = [e for e in order if e in looped and not e.op.elementwise and not e.op.stochastic]
+    kept = kept if passage.stacks else []
     begin = tuple(
         expand(before[init], tuple(p for p in on if p is not made.plate), init.shape)
         for init, on in zip(inits, plates, strict=True)
     )
     loop = Recurrence(tuple(places), begin, tuple(news), made.plate, made.reverse)
-    stacked, last = rolled([*crossed, *(inside[e] for e in kept)], loop)
+    stacked, last = passage.run(made, loop, [*crossed, *(inside[e] for e in kept)])
     found = dict(zip((*made.carries, *kept), stacked, strict=True))
     return found | {end_of(made, i): x for i, x in enumerate(last)}

@@ -7,11 +7,13 @@ a boundary at most once, so that its credit has the product of the factors betwe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from scg.compiler.analyse import Influence
 from scg.errors import BiasWarning, EstimatorError
-from scg.estimators.truncation import Truncation
+from scg.estimators.forward import Forward
+from scg.estimators.truncation import Cutting, Truncation
 from scg.graph.carry import Scan
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, constant, intern
@@ -25,7 +27,9 @@ from scg.ops.scan import scan
 from scg.ops.steps import at_step
 
 
-def check_truncation(graph: Any, truncation: Truncation, order: int) -> None:
+def check_truncation(
+    graph: Any, truncation: Truncation, order: int, data_grads: Sequence[str]
+) -> None:
     """Raise where a graph cannot be truncated; warn of bias."""
     if not graph.scans:
         raise EstimatorError(
@@ -34,8 +38,13 @@ def check_truncation(graph: Any, truncation: Truncation, order: int) -> None:
         )
     if order > 1:
         raise EstimatorError(
-            f"truncate={truncation!r} is for first derivatives: a factor's square does not have "
-            "the mean 1. Write order=1, or leave truncate out"
+            f"truncate={truncation!r} is for first derivatives, because products of two of its "
+            "estimates do not have the right mean. Write order=1, or leave truncate out"
+        )
+    if data_grads and isinstance(truncation, Forward):
+        raise EstimatorError(
+            f"truncate={truncation!r} takes the influence of parameters along, not that of data; "
+            "leave data_grads out, or truncate"
         )
     for made in graph.scans.values():
         ordered = {p for leaf in made.carries for p in leaf.plates if isinstance(p, Time)}
@@ -60,19 +69,19 @@ def _leaf(graph: Any, made: Scan, plate: Plate) -> Expr:
     return intern(graph, NOISE, (), attrs, ((), (plate,), "float"))
 
 
-def _passed(truncation: Truncation, age: Expr, u: Expr) -> tuple[Expr, Expr]:
+def _passed(truncation: Cutting, age: Expr, u: Expr) -> tuple[Expr, Expr]:
     """The factor of the boundary before a step, and the age after it; nothing is before age 0."""
     m = where(age < 0.5, 1.0, truncation.factor(maximum(age, 1.0), u))
     return m, where(m > 0.0, age + 1.0, 1.0)
 
 
-def along(graph: Any, truncation: Truncation | None) -> dict[str, Expr]:
+def along(graph: Any, truncation: Cutting) -> dict[str, Expr]:
     """The factors before all steps of each scan, on its plate."""
     found = {}
-    for made in graph.scans.values() if truncation else ():
+    for made in graph.scans.values():
         leaf, age = _leaf(graph, made, made.plate), constant(graph, 0.0)
         old, u = place(graph, age), place(graph, leaf, ())
-        m, new = _passed(truncation, old, u)  # pyright: ignore[reportArgumentType]
+        m, new = _passed(truncation, old, u)
         body = Body((old,), (u,), (), (new,), (m,))
         _, (factors,) = scan(body, (age,), (leaf,), (), made.plate, made.reverse)
         found[made.name] = stop(factors)
@@ -90,7 +99,7 @@ def directed(graph: Any, node: Expr, factors: dict[str, Expr]) -> dict[Direction
 class Boundaries:
     """The factors before single steps, for an unrolled graph."""
 
-    def __init__(self, declared: Any, truncation: Truncation, unrolled: Any):
+    def __init__(self, declared: Any, truncation: Cutting, unrolled: Any):
         self.declared, self.truncation, self.unrolled = declared, truncation, unrolled
         self._found: dict[str, list[Expr]] = {}
         self._whole = Influence(declared)

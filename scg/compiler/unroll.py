@@ -16,7 +16,7 @@ from typing import Any
 from scg.compiler.objective import reduction
 from scg.compiler.truncation import Boundaries
 from scg.errors import DeclarationError
-from scg.estimators.truncation import Truncation
+from scg.estimators.truncation import Cutting
 from scg.graph.carry import CARRY, backwards, is_output
 from scg.graph.core import CoreGraph
 from scg.graph.nodes import NodeStep
@@ -46,7 +46,7 @@ class Unrolled:
         graph: CoreGraph,
         lengths: Mapping[Plate, int],
         fixed: bool = False,
-        truncation: Truncation | None = None,
+        truncation: Cutting | None = None,
     ):
         self.declared = graph
         plates = ordered(scan.plate for scan in graph.scans.values())

@@ -14,19 +14,31 @@ from scg.ops.elementwise import where
 
 @kind("a truncation such as scg.ARTBP(mean=16)")
 class Truncation(Checked):
-    """The factor of credit at each boundary between two steps of a scan.
+    """How credit passes from step to step of a scan, if not by backpropagation through all of them.
 
     Attributes
     ----------
     unbiased : bool
-        Whether each factor has the mean 1 given those of the boundaries before.
+        Whether the mean of the estimate is the gradient.
     cites : tuple of str
         Keys of ``references.bib``.
+    words : str
+        What happens to the credit, for explanations.
     """
 
     unbiased: bool = True
     allow_biased: bool = False
     cites: tuple[str, ...] = ()
+    words: str = ""
+
+
+class Cutting(Truncation):
+    """The factor of credit at each boundary between two steps of a scan.
+
+    It is unbiased if each factor has the mean 1 given those of the boundaries before.
+    """
+
+    words = "credit from step to step is multiplied by a factor"
 
     def factor(self, age: Expr, u: Expr) -> Expr:
         """The factor, 0 at a cut.
@@ -41,7 +53,7 @@ class Truncation(Checked):
         raise NotImplementedError
 
 
-class Truncated(Truncation):
+class Truncated(Cutting):
     """Truncated backpropagation: credit stays in windows of k steps. Biased.
 
     The factor is 0 at every k-th boundary and 1 at the others. Use it to see what truncation does,
@@ -73,6 +85,7 @@ class Truncated(Truncation):
     """
 
     unbiased = False
+    words = f"{Cutting.words} 0 or 1: BIASED"
 
     def __init__(self, k: int, allow_biased: bool = False):
         self.k = int(k)
@@ -83,7 +96,7 @@ class Truncated(Truncation):
         return where(age < self.k, 1.0, 0.0)
 
 
-class ARTBP(Truncation):
+class ARTBP(Cutting):
     """Truncation at random with factors that make up for it. Unbiased.
 
     At a boundary X ~ Bernoulli(c) decides about a cut, and credit is multiplied by
@@ -121,6 +134,7 @@ class ARTBP(Truncation):
     """
 
     cites = ("tallec2017",)
+    words = f"{Cutting.words} of mean 1"
 
     def __init__(self, mean: float, tail: float | None = None):
         if not mean > 1:

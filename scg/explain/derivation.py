@@ -290,9 +290,8 @@ class Derivation:
     def _cut(self) -> Iterator[DerivationLine]:
         """How credit passes the boundaries between steps, if it is truncated."""
         if self.plan.truncation is not None:
-            mean = "of mean 1" if self.plan.truncation.unbiased else "0 or 1: BIASED"
-            words = f"credit from step to step is multiplied by a factor {mean}"
-            yield DerivationLine("estimate", "", f"{words}; {self.plan.truncation!r}")
+            how = self.plan.truncation
+            yield DerivationLine("estimate", "", f"{how.words}; {how!r}")
 
     def _surrogate(self) -> DerivationLine:
         sign = "=" if self.plan.unbiased else "≈"

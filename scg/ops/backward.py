@@ -47,6 +47,8 @@ def pull(reached: Mapping[Expr, Expr], wanted: Sequence[bool]) -> list[Expr | No
     ends = {r.attrs["last"]: g for r, g in reached.items() if r.attrs["last"] >= 0}
     stacks = {r.attrs["body"].outputs[0]: g for r, g in reached.items() if r.attrs["last"] < 0}
     step = _in_a_step(body, active, ends, stacks)
+    if not step.found:  # the other results of the loop depend on what is wanted
+        return [None] * len(body.places)
     carries = [body.carry[i] for i in step.later]
     new = [step.found[x] if x in step.found else zeros(x) for x in carries]
     slices = [x for x in body.steps if x in step.found]
