@@ -85,3 +85,25 @@ def test_a_bibliography_is_shown_line_by_line():
     entries = scg.cite(compiled("numpy"))
     assert repr(entries) == str(entries)
     assert entries.splitlines()[0] == "@inproceedings{schulman2015,"
+
+
+def test_tables_are_data_frames():
+    g = scg.Graph("toy")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", [0.4, 0.2])))
+    g.cost("loss", np.sum((b - 0.499) ** 2))
+    step, params = scg.compile(g, scg.MuProp(), backend="numba"), g.init(0)
+    exact = scg.moments(step, params)
+    outcomes = exact.to_frame()
+    assert list(outcomes)[:4] == ["b[0]", "b[1]", "probability", "cost"] and len(outcomes) == 4
+    mean = (outcomes["probability"] * outcomes["∂/∂theta[1]"]).sum()
+    assert mean == pytest.approx(exact.mean["theta"][1], rel=1e-12)
+    choice = {"a": scg.MuProp(), "b": scg.ScoreFunction()}
+    table = scg.compare(g, choice, params, runs=50, seed=0)
+    frame = table.to_frame().set_index("name")
+    assert frame.loc["a", "variance"] == table.rows["a"].variance
+    assert frame.loc["b", "mean theta"] == table.rows["b"].mean["theta"].tolist()
+    assert step.explain().matrix.to_frame().to_dict("records") == step.explain().matrix.rows()
+    profile = step.profile(params, rounds=2)
+    assert profile.to_frame()["seconds"].sum() == pytest.approx(profile.total)
+    run = scg.fit(step, seed=0, epochs=2, steps_per_epoch=1)
+    assert run.to_frame()["cost"].tolist() == [record["cost"] for record in run.history]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from scg.common.frame import frame
 from scg.ir.tables import grid
 from scg.schedule.listing import Line
 
@@ -23,6 +25,13 @@ class Profile:
         lines = [f"{self.total * 1e6:10.1f} µs in {len(self.rows)} entries"]
         lines += [f"{s * 1e6:10.1f} µs {n:>4}x {row}" for s, n, row in self._slowest_first]
         return "\n".join(lines)
+
+    def to_frame(self) -> Any:
+        """The entries as a pandas DataFrame, in the order in which they run."""
+        return frame(
+            {"seconds": s, "rows": n, "kernel": row.kernel, "over": row.space, "ops": row.ops}
+            for s, n, row in self.rows
+        )
 
     def _repr_html_(self) -> str:
         rows = [

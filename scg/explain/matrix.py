@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from scg.common.frame import frame
 from scg.compiler.members import LONGEST
 from scg.explain.node import Credit, NodeExplanation
 from scg.ir.tables import aligned
@@ -44,6 +45,10 @@ class CreditMatrix:
             {"node": node, "cost": cost, "credit": text}
             for (node, cost), text in self.cells.items()
         ]
+
+    def to_frame(self) -> Any:
+        """The rows as a pandas DataFrame."""
+        return frame(self.rows())
 
     def table(self) -> list[list[str]]:
         """The cells as rows of text, with names in the first row and the first column."""

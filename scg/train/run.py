@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.frame import frame
 from scg.errors import CheckpointError
 from scg.ir.tables import grid
 from scg.run.result import Nested
@@ -54,6 +55,10 @@ class Run:
     def epoch(self) -> int:
         """Number of finished epochs."""
         return len(self.history)
+
+    def to_frame(self) -> Any:
+        """The history as a pandas DataFrame, a row for each epoch."""
+        return frame(self.history)
 
     def _repr_html_(self) -> str:
         names = dict.fromkeys(name for record in self.history for name in record)

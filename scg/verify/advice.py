@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scg.common.frame import frame
 from scg.estimators import Estimator
 from scg.ir.tables import aligned, grid
-from scg.verify.frame import frame
 from scg.verify.text import duration
 
 _SHOWN = 5  # candidates of each node in the table

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.frame import frame
 from scg.compiler.entries import Part
 from scg.compiler.members import LONGEST
 from scg.compiler.plan import Plan
@@ -16,7 +17,6 @@ from scg.draw.picture import draw_plan
 from scg.draw.render import Picture
 from scg.explain.parts import part_text
 from scg.ir.tables import aligned, grid
-from scg.verify.frame import frame
 
 
 @dataclass(frozen=True)

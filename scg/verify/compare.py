@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.common.arguments import checked
+from scg.common.frame import frame
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.tables import aligned, grid
@@ -71,6 +72,14 @@ class Comparison:
             for key in ("mean", "stderr"):
                 rows[name][key] = {k: v.tolist() for k, v in rows[name][key].items()}
         return {"reference": self.reference, "threshold": self.threshold, "rows": rows}
+
+    def to_frame(self) -> Any:
+        """A row for each estimator as a pandas DataFrame; see :class:`scg.verify.row.Row`."""
+        rows = []
+        for name, row in self.to_dict()["rows"].items():
+            arrays = {f"{k} {of}": v for k in ("mean", "stderr") for of, v in row.pop(k).items()}
+            rows.append({"name": name, **row, **arrays})
+        return frame(rows)
 
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
         """Draw the variances as bars with two standard errors, biased estimators hatched.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.common.arguments import checked
+from scg.common.frame import frame
 from scg.errors import CallError, did_you_mean
 from scg.ir.tables import aligned, grid
-from scg.verify.frame import frame
 from scg.verify.plot import canvas, panel, saved
 from scg.verify.text import short
 

@@ -6,7 +6,7 @@ constant; other noise is integrated by adaptive quadrature (:mod:`scg.verify.wal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scg.common.arguments import checked
+from scg.common.frame import frame
 from scg.common.lazy import cached_property
 from scg.engine.program import Program
 from scg.errors import EnumerationError
@@ -136,6 +137,26 @@ class Moments:
         """
         return self._rows(np.arange(self._separate))
 
+    def to_frame(self) -> Any:
+        """The outcomes as a pandas DataFrame, with a column for each component of an array.
+
+        Raises
+        ------
+        EnumerationError
+            If noise was integrated: it has no separate outcomes.
+        ScgError
+            If pandas is not installed.
+        """
+        outcome, probability, cost, estimate = self.rows()
+        arrays = outcome | {"probability": probability, "cost": cost}
+        arrays |= {f"∂/∂{name}": values for name, values in estimate.items()}
+        columns = {
+            name + place: column for name, x in arrays.items() for place, column in _components(x)
+        }
+        return frame(
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        )
+
     def table(self, rows: int = 32) -> str:
         """Text of the enumerated outcomes: probability, samples, cost, gradients.
 
@@ -179,11 +200,9 @@ class Moments:
         rows = self.rows()
         panels = []
         for name, values in rows.estimate.items():
-            for k, index in enumerate(np.ndindex(values.shape[1:])):
-                place = "".join(f"[{i}]" for i in index)
+            for k, (place, column) in enumerate(_components(values)):
                 spread = np.sqrt(max(np.ravel(self.variance[name])[k], 0.0))
                 mean = np.ravel(self.mean[name])[k]
-                column = values.reshape(len(values), -1)[:, k]
                 panels.append((f"∂/∂{name}{place}", column, float(mean), float(spread)))
         return distributions(rows.probability, panels[:6], path)
 
@@ -215,6 +234,12 @@ class Moments:
             out["cost",],
             {name: out["grads", name] for name in step.graph.parameters},
         )
+
+
+def _components(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The place of each component of the outcomes' arrays, and its values."""
+    for index in np.ndindex(values.shape[1:]):
+        yield "".join(f"[{i}]" for i in index), values[(slice(None), *index)]
 
 
 @checked("scg.moments(step, params)")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.common.frame import frame
 from scg.errors import CallError, did_you_mean
 from scg.ir.tables import aligned, grid
-from scg.verify.frame import frame
 from scg.verify.plot import COLOURS, MARKS, canvas, plain, saved
 
 if TYPE_CHECKING:
