@@ -38,6 +38,7 @@ class Verdict(NamedTuple):
     kind: str
     number: float = 0.0
     reason: str = ""
+    drawn: bool = False  #: Whether runs decided it, so that another seed may decide otherwise.
 
 
 def verdict(row: Row, choice: str | Mapping[str, str], seed: Any, order: int = 1) -> Verdict:
@@ -68,9 +69,10 @@ def judged(row: Row, step: Any, seed: tuple[int, ...], weakest: float = WEAKEST)
     except scg.EnumerationError:
         found = Runs(step, row, seed, weakest)
         if not step.plan.unbiased:
-            return Verdict("biased", found.bias if found.z > THRESHOLD else math.nan)
+            bias = found.bias if found.z > THRESHOLD else math.nan
+            return Verdict("biased", bias, drawn=True)
         assert found.z <= THRESHOLD, f"z = {found.z:.1f} in {found.runs} runs ({found.where})"
-        return Verdict("sampled", found.detectable)
+        return Verdict("sampled", found.detectable, drawn=True)
     if not step.plan.unbiased:
         return Verdict("biased", largest_bias(m.mean, row.grads))
     tolerance = SMOOTH if m.error else DISCRETE
