@@ -64,6 +64,7 @@ class Unrolled:
         self._made: dict[Key, Expr] = {}
         for name, (node, role) in graph.roles.items():
             self._declare(name, node, role)
+        self._densities()
 
     def _series(self) -> dict[Expr, frozenset[Plate]]:
         """The plates along which each expression has a node for each step."""
@@ -131,6 +132,19 @@ class Unrolled:
             tuple(map(of, seen.dist.parameters.values())), seen.dist.static
         )
         return type(seen)(dist, of(seen.value), of(seen.mask))
+
+    def _densities(self) -> None:
+        """Record of which distributions the steps of declared expressions are densities."""
+        for (expr, at), new in [*self._made.items()]:
+            for density in self.declared.densities.get(expr, ()):
+
+                def of(value: Expr, at: At = at) -> Expr:
+                    return self[value, _within(value, at)]
+
+                value = None if density.value is None else of(density.value)
+                mapped = density._replace(args=tuple(map(of, density.args)), value=value)
+                known = self.graph.densities.setdefault(new, ())
+                self.graph.densities[new] = (*known, mapped)
 
     def _sample(self, node: StochasticNode, at: At, args: tuple[Expr, ...]) -> Expr:
         assert node.name is not None

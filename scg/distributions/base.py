@@ -15,7 +15,7 @@ from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward, among
 from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
-from scg.ir.expr import Expr
+from scg.ir.expr import Density, Expr
 from scg.ir.op import constant
 from scg.ir.plate import ordered
 from scg.ops.elementwise import exp, where
@@ -175,7 +175,7 @@ class Distribution:
         """
         check_value(self, x, elementwise)
         values = self.log_prob_on_support(x, mask)
-        return values if elementwise else sum(values)
+        return _recorded(values if elementwise else sum(values), (self, x))
 
     def log_prob_on_support(self, x: Any, mask: Any = None) -> Any:
         """Elementwise log-probability, −∞ outside the support, 0 where the mask is false."""
@@ -207,14 +207,14 @@ class Distribution:
     def entropy(self, elementwise: bool = False) -> Any:
         """Entropy, summed over the event."""
         values = self.entropy_elementwise()
-        return values if elementwise else sum(values)
+        return _recorded(values if elementwise else sum(values), (self, None))
 
     def kl(self, other: Any, elementwise: bool = False) -> Any:
         """Kullback-Leibler divergence KL(self ‖ other) within a family, summed over the event."""
         check_same(self, other)
         check_shapes(f"kl of {type(self).__name__}", other, self.shape)
         values = self.kl_elementwise(other)
-        return values if elementwise else sum(values)
+        return _recorded(values if elementwise else sum(values), (self, None), (other, None))
 
     #: The inverse of the distribution function, elementwise.
     quantile = unsupported("quantile function", "vectors are not ordered; see `coupling`")
@@ -325,6 +325,26 @@ class Joint(Distribution):
     )
     coordinate_probs = coordinate_values
     weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
+
+
+def _recorded(result: Any, *used: tuple[Distribution, Any]) -> Any:
+    """A result, recorded in its graph as a density, entropy or divergence of distributions."""
+    if isinstance(result, Expr) and result not in result.graph.densities:
+        graph = result.graph
+
+        def node(value: Any) -> Expr:
+            return value if isinstance(value, Expr) else constant(graph, value)
+
+        graph.densities[result] = tuple(
+            Density(
+                type(dist),
+                dist.static,
+                tuple(map(node, dist.parameters.values())),
+                None if value is None else node(value),
+            )
+            for dist, value in used
+        )
+    return result
 
 
 def numeric(value: Any) -> Any:

@@ -21,8 +21,10 @@ from scg.estimators.protocol import Estimator
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER
+from scg.ir.operation import OPS
 from scg.ir.walk import named_below, topological
-from scg.ops.gradient import stop
+from scg.ops.gradient import gate, stop
+from scg.ops.steps import at_step
 
 Kinds = frozenset[str]
 _NONE: Kinds = frozenset()
@@ -68,6 +70,21 @@ class _Path(NamedTuple):
         return _Path(self.kinds | path.kinds, tuple(dict.fromkeys(self.blocks + path.blocks)))
 
 
+class _At(NamedTuple):
+    """A place on paths: an expression, the plate of a carry passed, and the density around."""
+
+    turn: int
+    steps: str = ""
+    inside: int = -1
+
+
+class _Used(NamedTuple):
+    """A density: its sample by what determines it, and the values that it takes."""
+
+    heads: Mapping[Expr, StochasticNode]
+    values: frozenset[Expr]
+
+
 class _Flow:
     def __init__(self, graph: CoreGraph, plan: Plan | None, hidden: Collection[str]):
         self.plan, self.names = plan, {}
@@ -98,7 +115,7 @@ class _Flow:
         self.simple: dict[Expr, Expr] = {node: node for node in graph.stochastic.values()}
         self.offered = self._offered()
         self.wanted = self._wanted()
-        self.samples = self._arguments()
+        self.densities = self._densities(graph)
 
     def edges(self) -> dict[tuple[str, str], Link]:
         found: dict[tuple[str, str], Link] = {}
@@ -175,64 +192,73 @@ class _Flow:
         return kinds - {"derivative"} | (frozenset({"derivative"}) if live else _NONE)
 
     # --- the edges --------------------------------------------------------------------------------
-    def _arguments(self) -> dict[Expr, StochasticNode]:
-        """The samples by the unnamed arguments of their distribution alone, and by their density.
+    def _densities(self, graph: CoreGraph) -> dict[Expr, _Used]:
+        """The densities, entropies and divergences of samples, with what determines the samples.
 
-        What other nodes use as well, as names and carries, is not of the distribution alone. The
-        density, and the entropy, are then built again, and found because equal expressions are one
-        object.
+        A log-density belongs to the sample whose value it takes. An entropy or a divergence belongs
+        to the one sample of its distribution, if there is only one.
         """
-        found: dict[Expr, StochasticNode | None] = {}
-        plain = (expr for expr in self.order if not isinstance(expr, StochasticNode))
-        used = {arg for expr in plain for arg in expr.args}
-        shared = self.names.keys() | self.carries.keys()
-        for expr in (e for e in self.order if isinstance(e, StochasticNode)):
-            for arg in expr.args:
-                if arg.args and arg not in shared:
-                    found[arg] = None if found.get(arg, expr) is not expr else expr
-            named = [arg for arg in expr.args if arg in shared]
-            if named and used.issuperset(named):
-                density = [expr.log_prob(elementwise=each) for each in (True, False)]
-                if expr.dist.supports("entropy_elementwise"):
-                    density += [expr.dist.entropy(elementwise=each) for each in (True, False)]
-                found |= {e: expr for e in density if e in self.turn}
-        return {e: node for e, node in found.items() if node is not None}
+        samples: dict[object, list[StochasticNode]] = {}
+        for node in (e for e in self.order if isinstance(e, StochasticNode)):
+            law = node.attrs["family"], node.attrs["static"], tuple(map(_bare, node.args))
+            samples.setdefault(law, []).append(node)
+        found: dict[Expr, _Used] = {}
+        for expr, densities in graph.densities.items():
+            heads: dict[Expr, StochasticNode] = {}
+            for family, static, args, value in densities if expr in self.turn else ():
+                law = family, static, tuple(map(_bare, args))
+                of = samples.get(law, [])
+                if value is not None:
+                    of = [node for node in of if node is _bare(value)]
+                if len(of) == 1:
+                    heads |= {arg: of[0] for arg in law[-1] if arg.value is None}
+            if heads:
+                values = {_bare(d.value) for d in densities if d.value is not None}
+                found[expr] = _Used(heads, frozenset(values))
+        return found
 
     def _named(self, goal: Expr, name: str, wanted: Kinds) -> dict[tuple[str, str], Link]:
         """The edges to a node from the named ones on which it depends through unnamed ones.
 
-        Paths through carries are followed apart from others, by the plate of their steps.
+        Paths through carries are followed apart from others, by the plate of their steps, and so
+        are those inside a density, which end at the sample whose density it is.
         """
-        start = self.turn[goal], ""
-        paths: dict[tuple[int, str], _Path] = {start: _Path(wanted)}
-        ends: dict[tuple[int, str], tuple[Expr, bool]] = {}
-        latest = [(-self.turn[goal], "")]  # users of an expression come before it
+        start = _At(self.turn[goal])
+        paths: dict[_At, _Path] = {start: _Path(wanted)}
+        ends: dict[_At, tuple[Expr, bool]] = {}
+        latest = [(-start.turn, *start[1:])]  # users of an expression come before it
         while latest:
-            back, steps = heapq.heappop(latest)
-            at, expr = (-back, steps), self.order[-back]
-            path, node = paths[at], self.samples.get(expr)
+            back, *rest = heapq.heappop(latest)
+            at = _At(-back, *rest)
+            expr, path, inside = self.order[at.turn], paths[at], at.inside
+            used = self.densities[self.order[inside]] if inside >= 0 else None
+            if used and expr in used.values:
+                used, inside = None, -1
+            node = used.heads.get(expr) if used else None
+            if node is not None and self._uses(goal, node):
+                ends[at] = node, True
+                continue
             if at != start and expr in self.names:
                 ends[at] = expr, False
                 continue
-            if node is not None and node is not goal and self._uses(goal, node):
-                ends[at] = node, True
-                continue
-            reached = [(arg, self._along(expr, i, path), steps) for i, arg in enumerate(expr.args)]
+            inside = at.turn if expr in self.densities else inside
+            reached = [
+                (arg, self._along(expr, i, path), at.steps) for i, arg in enumerate(expr.args)
+            ]
             if expr in self.carries:
                 reached.append((self.carries[expr], path, self.steps[expr]))
             for arg, own, when in reached:
-                key = self.turn[arg], when
+                key = _At(self.turn[arg], when, inside)
                 known = paths[key] | own if key in paths else own
                 if paths.get(key) != known:  # carries lead to some expressions more than once
                     paths[key] = known
-                    heapq.heappush(latest, (-key[0], when))
+                    heapq.heappush(latest, (-key.turn, *key[1:]))
         found: dict[tuple[str, str], Link] = {}
         for at, (tail, density) in ends.items():
-            (turn, steps), path = at, paths[at]
-            offered = self.offered[self.order[turn]]
+            path, offered = paths[at], self.offered[self.order[at.turn]]
             cut = bool(offered & wanted) and not offered & path.kinds
-            label, blocks = f"next {steps}" if steps else "", path.blocks if cut else ()
-            link = Link(offered & path.kinds, blocks, density, label, bool(steps))
+            label, blocks = f"next {at.steps}" if at.steps else "", path.blocks if cut else ()
+            link = Link(offered & path.kinds, blocks, density, label, bool(at.steps))
             pair = self.names[tail], name
             found[pair] = found[pair] | link if pair in found else link
         return found
@@ -246,3 +272,11 @@ class _Flow:
     def _uses(self, goal: Expr, node: StochasticNode) -> bool:
         """Whether a node may be drawn below a sample whose distribution it uses."""
         return not isinstance(goal, StochasticNode) and self.turn[node] < self.turn[goal]
+
+
+def _bare(expr: Expr) -> Expr:
+    """An expression without what changes its plates or its derivative alone."""
+    spread = OPS["expand"]
+    while expr.op in (spread, gate, stop) or (expr.op is at_step and expr.args[0].op is spread):
+        expr = expr.args[0]
+    return expr

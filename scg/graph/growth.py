@@ -64,6 +64,15 @@ def _rebuilt(
 
 
 def _redeclare(graph: Any, names: list[str], now: Callable[[Expr], Expr]) -> None:
+    graph.densities = {
+        now(expr): tuple(
+            d._replace(
+                args=tuple(map(now, d.args)), value=None if d.value is None else now(d.value)
+            )
+            for d in every
+        )
+        for expr, every in graph.densities.items()
+    }
     for name in names:
         node, role = graph.roles[name]
         if role in ("parameter", "data") or now(node) is node:

@@ -13,7 +13,7 @@ from scg.graph.carry import Cell, Scan
 from scg.graph.cells import check_homes
 from scg.graph.costs import Observation
 from scg.graph.parameters import Parameter
-from scg.ir.expr import Expr, StochasticNode, describe
+from scg.ir.expr import Density, Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.origin import Origin, caller
 from scg.ir.plate import Plate, Plates, as_plates
@@ -43,6 +43,8 @@ class NamedNodes:
         Every declared name: its node and role, in the order of declaration.
     names : dict
         Names of expressions that are neither leaves nor samples.
+    densities : dict
+        The log-densities, entropies and divergences that were made, and of which distributions.
     table : dict
         The interned expressions: they live and die with the graph.
     origin : Origin
@@ -74,6 +76,7 @@ class NamedNodes:
         self.origin = Origin()
         self.table: dict[Any, Expr] = {}
         self.names: dict[Expr, str] = {}
+        self.densities: dict[Expr, tuple[Density, ...]] = {}
         self.parameters: dict[str, Parameter] = {}
         self.data_nodes: dict[str, Expr] = {}
         self.stochastic: dict[str, StochasticNode] = {}

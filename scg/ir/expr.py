@@ -8,7 +8,7 @@ Common subexpressions are therefore shared, and equality is identity.
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,6 +29,19 @@ class Owner(Protocol):
     table: dict[Any, Expr]
     names: dict[Expr, str]
     roles: dict[str, tuple[Expr, str]]
+    densities: dict[Expr, tuple[Density, ...]]
+
+
+class Density(NamedTuple):
+    """A distribution of which an expression is the log-density, the entropy or a divergence.
+
+    `value` is the argument of a log-density; the others have None.
+    """
+
+    family: type
+    static: tuple[Any, ...]
+    args: tuple[Expr, ...]
+    value: Expr | None
 
 
 class Expr(np.lib.mixins.NDArrayOperatorsMixin):

@@ -305,3 +305,68 @@ def test_a_later_stop_leaves_an_open_arrow_open():
     g.scan(cell, init=z0, over=t)
     link = g.draw().scene.links["z0", "c"]
     assert link.kinds and not link.blocked and not link.label
+
+
+def rings(g):
+    """The arrows whose heads use the distribution of their tails."""
+    return {ends for ends, link in g.draw(fold=False).scene.links.items() if link.density}
+
+
+def test_an_argument_that_a_cost_uses_without_the_density_has_its_own_arrow():
+    g = scg.Graph()
+    loc = 2.0 * g.parameter("t", 0.1)
+    z = g.sample("z", scg.Normal(loc, 1.0))
+    g.cost("loss", (z - loc) ** 2)
+    assert ("t", "loss") in g.draw().scene.links and not rings(g)
+    assert g.draw().scene.marks["z"].fill == ""
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_divergence_is_recorded_from_a_node_and_from_its_distribution(declared):
+    g = scg.Graph()
+    q = scg.Normal(2.0 * g.parameter("mu", 0.1), 1.0)
+    p = scg.Normal(g.parameter("nu", 0.1), 1.0)
+    z = g.sample("z", q)
+    g.cost("loss", (z.dist if declared else q).kl(p))
+    links = set(g.draw().scene.links)
+    assert rings(g) == {("z", "loss")} and links == {("mu", "z"), ("nu", "loss"), ("z", "loss")}
+
+
+def test_a_divergence_from_a_bare_carry_keeps_its_ring():
+    g, t = scg.Graph(), scg.Time("t", length=3)
+    theta = g.parameter("theta", 0.4)
+
+    def cell(h):
+        z = g.sample("z", scg.Normal(h, 1.0))
+        g.cost("kl", z.dist.kl(scg.Normal(0.0, 1.0)))
+        return np.tanh(theta * h + z)
+
+    g.scan(cell, init=0.5, over=t)
+    assert rings(g) == {("z", "kl")} and ("theta", "kl") not in g.draw().scene.links
+    assert rings(g.unroll(t=3)) == {(f"z[{i}]", f"kl[{i}]") for i in (1, 2)}  # 0.5 is a constant
+
+
+def test_equal_distributions_are_told_apart_by_the_value():
+    g = scg.Graph()
+    law = scg.Normal(2.0 * g.parameter("mu", 0.1), 1.0)
+    a, b = g.sample("a", law), g.sample("b", law)
+    g.observe("x", law, g.data("y"))
+    g.cost("of a", a.log_prob() + b)
+    g.cost("of none", law.log_prob(b * 0.5) + law.entropy())
+    assert rings(g) == {("a", "of a")}
+    links = set(g.draw().scene.links)
+    assert {("mu", "of none"), ("mu", "x"), ("b", "of none")} <= links
+
+
+def test_a_density_records_the_plates_that_its_carry_gets():
+    g, t = scg.Graph(), scg.Time("t", length=2)
+    batch = scg.Plate("batch", length=2)
+    x = g.data("x", plates=batch)
+
+    def cell(h):
+        z = g.sample("z", scg.Normal(h, 1.0))
+        g.cost("own", z.log_prob() + (z - x) ** 2)
+        return z * 0.5 + x
+
+    g.scan(cell, init=g.parameter("start", 0.5), over=t)
+    assert rings(g) == {("z", "own")}
