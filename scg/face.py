@@ -98,6 +98,7 @@ class Graph(CoreGraph):
         labels: str = "names",
         hide: str | Sequence[str] = (),
         fold: bool | str | Sequence[str] | None = None,
+        unfold: str | Sequence[str] = (),
         notes: bool | Mapping[str, str] = True,
         size: float | tuple[float, float] | None = None,
         style: str = "screen",
@@ -120,7 +121,10 @@ class Graph(CoreGraph):
             Names, patterns such as ``"decoder*"``, or roles such as "parameter" to leave out.
         fold : None, bool, str or sequence of str
             Patterns of scopes to draw as one box, or True for all. By default parameters share the
-            box of their scope and long repetitions fold; with False nothing does.
+            box of their scope, layers that follow each other are one box, a network, and long
+            repetitions fold; with False nothing does.
+        unfold : str or sequence of str
+            Patterns of networks to draw as their layers, and of scopes that do not fold.
         notes : bool or mapping
             Whether a legend and, for a step, estimators are shown; or texts by name of a node.
         size : float or (float, float), optional
@@ -152,7 +156,7 @@ class Graph(CoreGraph):
         digraph {
         ...
         """
-        options = Options(direction, labels, hide, fold, notes, size, style, heat)
+        options = Options(direction, labels, hide, fold, notes, size, style, heat, unfold)
         return draw_graph(self, options, path)
 
     def _repr_svg_(self) -> str | None:

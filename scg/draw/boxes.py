@@ -6,6 +6,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from scg.compiler.members import Members, names
@@ -38,15 +39,23 @@ class Boxes:
     """The boxes of some nodes of a graph, by name, and the plates around them."""
 
     def __init__(
-        self, graph: CoreGraph, plan: Plan | None, options: Options, shown: Mapping[str, str]
+        self,
+        graph: CoreGraph,
+        plan: Plan | None,
+        options: Options,
+        shown: Mapping[str, str],
+        layers: Mapping[Expr, str] = MappingProxyType({}),
     ):
         self.graph, self.plan, self.options = graph, plan, options
         self.nodes = {name: graph.roles[name][0] for name in shown}
+        self.nodes |= {name: expr for expr, name in layers.items()}
         self.lengths = plan.lengths() if plan else {}
         self.plates = [*self._plates(), *self._sample_plates()]
         self.homes = self._homes()
         self.heats = _heats(options.heat)
         self.marks = {name: self._mark(name, role) for name, role in shown.items()}
+        for name in layers.values():
+            self.marks[name] = Mark("network", [Text(title(name), "title")], (), self.homes[name])
         self.groups = {
             group.key: (group.label, "dashed" if group.samples else "rounded")
             for group in self.plates

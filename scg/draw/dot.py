@@ -21,6 +21,7 @@ _SHAPES = {
     "deterministic": {"shape": "box"},
     **dict.fromkeys(("stochastic", "observed"), _ROUND),
     "cost": {"shape": "diamond", "margin": "0.0,0.0"},
+    "network": {"shape": "box3d", "margin": "0.12,0.1"},
     "scope": {"shape": "folder"},
 }
 _POINTS = {"title": 13, "detail": 10, "note": 9, "warning": 9}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from scg.compiler.analyse import continuous_in
@@ -36,7 +37,10 @@ _PASSES = {"mean field": "field", "smooth relaxations": "relaxed"}
 
 
 def edges(
-    graph: CoreGraph, plan: Plan | None = None, hidden: Collection[str] = ()
+    graph: CoreGraph,
+    plan: Plan | None = None,
+    hidden: Collection[str] = (),
+    layers: Mapping[Expr, str] = MappingProxyType({}),
 ) -> dict[tuple[str, str], Link]:
     """The edges of the declared graph by the names of their ends.
 
@@ -44,11 +48,11 @@ def edges(
     a sample's distribution (its log-density, entropy or a divergence), its edge comes from the
     sample and is marked ``density``, not from the parents of the sample. Edges that lead through
     carries alone, to later elements of an ordered plate, are added and marked ``later``. `hidden`
-    deterministic nodes are contracted like unnamed ones.
+    deterministic nodes are contracted like unnamed ones; `layers` are nodes of their own.
     """
     origin = graph.origin  # of the declaration that is under way
     try:
-        return _Flow(graph, plan, hidden).edges()
+        return _Flow(graph, plan, hidden, layers).edges()
     finally:
         graph.origin = origin
 
@@ -86,7 +90,13 @@ class _Used(NamedTuple):
 
 
 class _Flow:
-    def __init__(self, graph: CoreGraph, plan: Plan | None, hidden: Collection[str]):
+    def __init__(
+        self,
+        graph: CoreGraph,
+        plan: Plan | None,
+        hidden: Collection[str],
+        layers: Mapping[Expr, str],
+    ):
         self.plan, self.names = plan, {}
         self.others = dict(graph.costs)  # costs, and names of nodes that have one already
         for name, (node, role) in graph.roles.items():
@@ -94,6 +104,7 @@ class _Flow:
                 continue
             if role != "cost" and self.names.setdefault(node, name) != name:
                 self.others[name] = node
+        self.names |= layers
         scans = graph.scans.values()
         #: What each carry leaf is one step later, and the plate of its steps.
         self.carries = {leaf: new for scan in scans for leaf, new in scan.before.items()}

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from scg.draw.letters import pretty, printable, short
 from scg.draw.options import Options
@@ -113,7 +114,11 @@ def _scopes(scene: Scene, folds: Callable[[str], bool]) -> Owner:
 
 def _common(names: Iterable[str]) -> list[str]:
     """The scopes in which all names lie."""
-    first, *others = [name.split("/")[:-1] for name in names]
+    return common(*(name.split("/")[:-1] for name in names))
+
+
+def common(first: Sequence[Any], *others: Sequence[Any]) -> Any:
+    """The longest sequence with which all of some begin."""
     for other in others:
         same = [a == b for a, b in zip(first, other, strict=False)]
         first = first[: same.index(False) if False in same else len(same)]
@@ -200,9 +205,7 @@ def _box(key: str, marks: list[Mark]) -> Mark:
         same = [Text(f"{count} × {what}") for what, count in counts.items()]
     elif kind == "parameter":
         same = []
-    groups = marks[0].groups
-    while any(mark.groups[: len(groups)] != groups for mark in marks):
-        groups = groups[:-1]
+    groups = common(*(mark.groups for mark in marks))
     return Mark(
         kind,
         [*titles, *same],

@@ -13,6 +13,7 @@ from scg.compiler.plan import Plan
 from scg.draw.boxes import Boxes
 from scg.draw.flow import edges
 from scg.draw.fold import folded
+from scg.draw.networks import as_networks, networks
 from scg.draw.options import Options
 from scg.draw.rows import rows
 from scg.draw.scene import Scene
@@ -31,13 +32,16 @@ def graph_scene(graph: CoreGraph, plan: Plan | None, options: Options) -> Scene:
     """The scene of a declared graph, and of the estimators of its plan."""
     options.check_names({name: role for name, (_, role) in graph.roles.items()})
     shown = {n: role for n, (_, role) in graph.roles.items() if not options.hides(n, role)}
-    flow = edges(graph, plan, graph.roles.keys() - shown.keys())
-    links = {ends: link for ends, link in flow.items() if shown.keys() >= {*ends}}
-    boxes = Boxes(graph, plan, options, shown)
+    made = networks(graph, options)
+    layers = {output: layer for output, (layer, _) in made.items()}
+    flow = edges(graph, plan, graph.roles.keys() - shown.keys(), layers)
+    boxes = Boxes(graph, plan, options, shown, layers)
+    links = {ends: link for ends, link in flow.items() if boxes.marks.keys() >= {*ends}}
     for tail, head in links:
         if links[tail, head].density:
             boxes.marks[tail].fill = boxes.marks[tail].fill or "guide"
-    scene = folded(observed(graph, Scene(graph.name, boxes.marks, links, boxes.groups)), options)
+    scene = as_networks(Scene(graph.name, boxes.marks, links, boxes.groups), made, options)
+    scene = folded(observed(graph, scene), options)
     scene.rows = rows(scene) if options.direction is None else []
     if options.notes:
         scene.caption = [*_legend(scene), *scene.caption]
@@ -75,6 +79,7 @@ def _legend(scene: Scene) -> list[tuple[str, str]]:
     inputs = " or ".join(kind for kind in ("parameter", "data") if kind in kinds)
     shapes = [sign for kind, sign in _SIGNS.items() if kind in kinds]
     shapes += [f"no border: {inputs}"] if inputs else []
+    shapes += ["box with depth: a network"] if "network" in kinds else []
     lines = [("muted", "   ".join(shapes))] if shapes else []
     for kind, way in WAYS.items():
         if way.text and any(kind in link.kinds for link in links):

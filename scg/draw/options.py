@@ -18,7 +18,7 @@ _CHOICES = {
 }
 
 
-_ROLES = ("parameter", "data", "deterministic", "stochastic", "cost")
+_ROLES = ("parameter", "data", "deterministic", "stochastic", "cost", "network")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Options:
         For screens, light or dark as the reader's system is; or for print.
     heat : mapping or None
         Numbers by name of a node, shown as warm colours; for a schedule, a profile of the step.
+    unfold : str or sequence of str
+        Patterns of networks and scopes that are not folded; a network then shows its layers.
     """
 
     direction: str | None = None
@@ -55,6 +57,7 @@ class Options:
     size: float | tuple[float, float] | None = None
     style: str = "screen"
     heat: Mapping[str, float] | Profile | None = None
+    unfold: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -62,11 +65,11 @@ class Options:
             if value not in known:
                 expected = ", ".join(f'"{k}"' for k in known if k)
                 raise CallError(f"draw: {name} must be one of {expected}, got {value!r}")
-        for name in ("hide", "fold"):
+        for name in ("hide", "fold", "unfold"):
             value = getattr(self, name)
             if isinstance(value, str):
                 object.__setattr__(self, name, (value,))
-            elif name == "hide" or not (isinstance(value, bool) or value is None):
+            elif name != "fold" or not (isinstance(value, bool) or value is None):
                 several = value if isinstance(value, (tuple, list, set, frozenset)) else (value,)
                 if wrong := [item for item in several if not isinstance(item, str)]:
                     raise CallError(f"draw: {name} takes names or patterns, got {wrong[0]!r}")
@@ -104,9 +107,16 @@ class Options:
 
     def folds(self, scope: str) -> bool:
         """Whether a scope is one box by the user's wish."""
+        if self.unfolds(scope):
+            return False
         if self.fold is None or isinstance(self.fold, bool):
             return self.fold is True and "/" not in scope
         return any(matches(scope, pattern.rstrip("/")) for pattern in self.fold)
+
+    def unfolds(self, scope: str) -> bool:
+        """Whether a scope or a network stays unfolded by the user's wish."""
+        names = [name.rstrip("/") for name in scope.split("\n")]
+        return any(matches(n, pattern.rstrip("/")) for n in names for pattern in self.unfold)
 
     @property
     def inches(self) -> str:

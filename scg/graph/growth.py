@@ -64,6 +64,7 @@ def _rebuilt(
 
 
 def _redeclare(graph: Any, names: list[str], now: Callable[[Expr], Expr]) -> None:
+    graph.layers = {name: [*map(now, made)] for name, made in graph.layers.items()}
     graph.densities = {
         now(expr): tuple(
             d._replace(

@@ -51,6 +51,8 @@ class NamedNodes:
         What the next expression is built for.
     path : tuple of str
         The scopes in which the next node is declared.
+    layers : dict
+        What each layer returned, by the scope of its parameters, in the order of its calls.
     scans : dict
         The scans by name.
     cells : tuple of Cell
@@ -86,6 +88,7 @@ class NamedNodes:
         self.roles: dict[str, tuple[Expr, str]] = {}
         self._plates: dict[str, Plate] = {}
         self.path: tuple[str, ...] = ()
+        self.layers: dict[str, list[Expr]] = {}
         self.scans: dict[str, Scan] = {}
         self.cells: tuple[Cell, ...] = ()
         self.homes: dict[Expr, frozenset[str]] = {}

@@ -80,7 +80,9 @@ class Layer:
                 f"layer {self.name!r}: its parameters are for inputs of size {self._size}, as in "
                 f"its first call, got {describe(x)}"
             )
-        return self._apply(x, *others, *self._parameters)
+        result = self._apply(x, *others, *self._parameters)
+        self._g.layers.setdefault(self.name, []).append(result)
+        return result
 
     def __repr__(self) -> str:
         return f"Layer({self.name!r})"

@@ -261,6 +261,7 @@ class Step(Runner):
         labels: str = "names",
         hide: str | Sequence[str] = (),
         fold: bool | str | Sequence[str] | None = None,
+        unfold: str | Sequence[str] = (),
         notes: bool | Mapping[str, str] = True,
         size: float | tuple[float, float] | None = None,
         style: str = "screen",
@@ -286,7 +287,7 @@ class Step(Runner):
         ScgError
             If the suffix is unknown, or no program that draws is installed.
         """
-        options = Options(direction, labels, hide, fold, notes, size, style, heat)
+        options = Options(direction, labels, hide, fold, notes, size, style, heat, unfold)
         return draw_step(level, self.surrogate, self.program, options, path)
 
     def _repr_svg_(self) -> str | None:

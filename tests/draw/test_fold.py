@@ -40,7 +40,7 @@ def test_parameters_of_a_scope_share_a_box():
     g = scg.Graph()
     x = scg.nn.mlp(g, "q", [3, 2])(g.data("x", shape=4))
     g.cost("loss", np.sum(x) + g.parameter("a", 1.0))
-    scene = g.draw().scene
+    scene = g.draw(hide="network").scene
     assert list(scene.marks) == ["x", "q/0/{W, b}\nq/1/{W, b}", "a", "loss"]
     assert scene.marks["q/0/{W, b}\nq/1/{W, b}"].members == ("q/0/W", "q/0/b", "q/1/W", "q/1/b")
     unfolded = g.draw(fold=False).scene.marks
@@ -51,7 +51,7 @@ def test_a_large_network_is_one_line():
     g = scg.Graph()
     x = scg.nn.mlp(g, "q", [3] * 9)(g.data("x", shape=4))
     g.cost("loss", np.sum(x))
-    assert list(g.draw().scene.marks) == ["x", "q/: 18 parameters", "loss"]
+    assert list(g.draw(hide="network").scene.marks) == ["x", "q/: 18 parameters", "loss"]
 
 
 def test_scopes_fold_by_pattern():
