@@ -166,7 +166,14 @@ def markov(length):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: chain(8), lambda: chain(6, costs=False), lambda: markov(5), policy, markov]
+    "make",
+    [
+        lambda: chain(8),
+        lambda: chain(6, costs=False),
+        lambda: markov(5),
+        lambda: policy().unroll(t=6),
+        markov,
+    ],
 )
 def test_time_runs_to_the_right(make):
     picture = (make() if make is not markov else markov(50)).draw()
