@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from scg.reproduce.arms import ARMS
+from scg.reproduce.carms import CARMS
 from scg.reproduce.index import index
 from scg.reproduce.muprop import TABLE2, TABLE3
 from scg.reproduce.page import write
 from scg.reproduce.paper import Conditions, Paper, compute
 
 #: The experiments by name.
-PAPERS: dict[str, Paper] = {paper.name: paper for paper in (TABLE2, TABLE3, ARMS)}
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (TABLE2, TABLE3, ARMS, CARMS)}
 
 __all__ = ["PAPERS", "Conditions", "Paper", "compute", "index", "write"]

@@ -1,4 +1,4 @@
-"""Contest: rival estimators train one model, for a table of test figures, beside the published one."""
+"""Contest: rival estimators train one model, for a table beside the published one."""
 
 from __future__ import annotations
 

@@ -173,6 +173,7 @@ MuProp beats NVIL at every length. NVIL's failure with three layers does not sho
     findings=structured_findings,
     tables=lambda records: Standings(STRUCTURED, records).tables(),
     draw=lambda records: Standings(STRUCTURED, records).draw(),
+    images=True,
     lengths=(1000, 5000, 15_000, 50_000, 100_000),
     predict=STRUCTURED.predict,
 )
@@ -187,6 +188,7 @@ Only the variances: the published order concerns the end of training, and these 
     findings=generative_findings,
     tables=lambda records: Standings(GENERATIVE, records).tables(),
     draw=lambda records: Standings(GENERATIVE, records).draw(),
+    images=True,
     lengths=(1000, 5000, 15_000, 50_000, 100_000),
     predict=GENERATIVE.predict,
 )

@@ -81,6 +81,8 @@ class Paper:
         From the records to the tables of the page; Markdown.
     draw : callable
         From the records to the figure of the page.
+    images : bool
+        True if ``--data`` must name images.
     lengths : tuple of int
         Updates of a training run, among which a time limit chooses; empty if nothing is trained.
     predict : callable, optional
@@ -95,6 +97,7 @@ class Paper:
     findings: Callable[[list[Record]], list[Finding]]
     tables: Callable[[list[Record]], str]
     draw: Callable[[list[Record]], Figure]
+    images: bool = False
     lengths: tuple[int, ...] = ()
     predict: Callable[[Conditions, Ledger], Callable[[Record], float]] | None = None
 

@@ -104,8 +104,7 @@ def train(
         )
     except scg.CallError as error:  # a gradient that is not finite
         return {"valid": None, "why": str(error), "curve": best.curve}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(file, allow_pickle=False, **best.params)
+    keep(file, best.params)
     spent = best.curve[-1][1]
     return {
         "valid": round(best.least, 3),
@@ -133,6 +132,12 @@ def pilot(
         "ms": round(20 * run.history[-1]["seconds"], 3),
         "validation": round(time.perf_counter() - trained, 3),
     }
+
+
+def keep(file: Path, params: Mapping[str, np.ndarray]) -> None:
+    """Write parameters to a file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(file, allow_pickle=False, **params)
 
 
 def parameters(file: Path) -> dict[str, np.ndarray]:

@@ -1,0 +1,267 @@
+"""Dimitriev and Zhou (2021b): CARMS on its toy, and at a frozen checkpoint of an autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import scg
+from scg.data import Binarize, binarize, load
+from scg.models import categorical_vae
+from scg.reproduce import training
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.page import interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.verify.plot import COLOURS, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+VARIABLES, CLASSES, SAMPLES = 3, 3, 3  # of the toy
+CONCENTRATIONS = (1, 10, 100, 1000)
+DRAWN = 2  # probabilities of the toy for each seed
+LATENTS, BATCH, RATE, UPDATES = 20, 50, 1e-3, 3000  # of the checkpoint
+SAMPLED = 5000  # runs of the toy for estimators without exact moments
+RUNS = 200  # gradients on its fixed batch
+NAMES: dict[str, Callable[[int], scg.Estimator]] = {
+    "CARMS-I": lambda k: scg.CARMS(k),
+    "CARMS-G": lambda k: scg.CARMS(k, sampling="gumbel", allow_biased=True),
+    "leave-one-out": lambda k: scg.LeaveOneOut(k),
+    "unordered set": lambda k: scg.UnorderedSet(k),
+    "ARSM": lambda k: scg.ARSM(),
+}
+
+
+def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+    """The toy, then the checkpoints of each seed."""
+    for a in CONCENTRATIONS:
+        for seed in SEEDS:
+            for name in NAMES:
+
+                def toy(a: int = a, seed: int = seed, name: str = name) -> Record:
+                    return {"variance": [_toy(a, seed, i, name) for i in range(DRAWN)]}
+
+                yield Piece(dict(kind="toy", a=a, seed=seed, estimator=name), toy)
+    for seed in SEEDS:
+        for classes in (5, 3, 10):
+            frozen = dict(kind="checkpoint", classes=classes, seed=seed)
+
+            def checkpoint(classes: int = classes, seed: int = seed) -> Record:
+                return _train(under, classes, seed)
+
+            yield Piece(frozen, checkpoint)
+            for samples in (2, 4, 7):
+                for name in ("CARMS-I", "CARMS-G", "leave-one-out", "ARSM"):
+                    if name != "ARSM" or samples == 2:  # its evaluations follow from the classes
+
+                        def at(
+                            classes: int = classes, seed: int = seed,
+                            samples: int = samples, name: str = name,
+                        ) -> Record:  # fmt: skip
+                            return _variance(under, classes, seed, NAMES[name](samples))
+
+                        key = dict(classes=classes, seed=seed, samples=samples, estimator=name)
+                        yield Piece({"kind": "variance", **key}, at)
+
+
+def _toy(a: int, seed: int, i: int, name: str) -> float:
+    """Variance of a single run, summed over components; exact where the noise can be split."""
+    rng = np.random.default_rng([seed, a, i])
+    probs = rng.dirichlet(np.full(CLASSES, float(a)), size=VARIABLES)
+    g = scg.Graph("toy")
+    logits = g.parameter("logits", np.log(np.maximum(probs, 1e-12)))
+    z = g.sample("z", scg.OneHotCategorical(logits=logits))
+    g.cost("loss", np.sum(z @ (CLASSES * np.arange(CLASSES, dtype=float))))
+    step, params = scg.compile(g, NAMES[name](SAMPLES), backend="numpy"), g.init(0)
+    if name in ("CARMS-G", "ARSM"):
+        out = step(params, seed=seed, runs=SAMPLED)
+        return float(out.runs * np.sum(out.stderr["logits"] ** 2))
+    return float(np.sum(scg.moments(step, params).variance["logits"]))
+
+
+def _model(means: Any, classes: int) -> scg.Graph:
+    return categorical_vae(means, variables=LATENTS, classes=classes, layers=())
+
+
+def _place(under: Conditions, classes: int, seed: int) -> Any:
+    return under.folder / "params" / f"carms_{classes}_{seed}.npz"
+
+
+def _train(under: Conditions, classes: int, seed: int) -> Record:
+    x = load(under.data).train
+    step = scg.compile(
+        _model(x.mean(axis=0, dtype=float), classes),
+        scg.LeaveOneOut(4),
+        backend=under.backend,
+        dtype="float32",
+    )
+    run = scg.fit(
+        step, data={"x": x}, seed=seed, optimizer=scg.optim.Adam(RATE), batch_size=BATCH,
+        epochs=3, steps_per_epoch=UPDATES // 3, transform=Binarize(),
+    )  # fmt: skip
+    training.keep(_place(under, classes, seed), run.params)
+    return {"cost": run.history[-1]["cost"]}
+
+
+def _variance(under: Conditions, classes: int, seed: int, estimator: scg.Estimator) -> Record:
+    grey = load(under.data).train
+    graph = _model(grey.mean(axis=0, dtype=float), classes)
+    step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
+    x = binarize(grey[-BATCH:], 0)
+    params = training.parameters(_place(under, classes, seed))
+    out = step(params, seed=seed, runs=RUNS, data={"x": x}, state=step.init(0))
+    spread = [np.ravel(e**2) for name, e in out.stderr.items() if name.startswith("to_h")]
+    return {
+        "variance": out.runs * float(np.mean(np.concatenate(spread))),
+        "unbiased": step.plan.unbiased,
+    }
+
+
+# --- results --------------------------------------------------------------------------------------
+def _toys(records: list[Record]) -> dict[tuple[int, str], np.ndarray]:
+    """Variances by concentration and estimator, in the order of seeds and draws."""
+    found: dict[tuple[int, str], dict[int, list[float]]] = {}
+    for r in records:
+        if r["kind"] == "toy":
+            found.setdefault((r["a"], r["estimator"]), {})[r["seed"]] = r["variance"]
+    return {
+        key: np.concatenate([by_seed[s] for s in SEEDS])
+        for key, by_seed in found.items()
+        if len(by_seed) == len(SEEDS)
+    }
+
+
+def _frozen(records: list[Record]) -> dict[tuple[int, int, str], list[float]]:
+    """Variances over seeds by classes, samples and estimator."""
+    found: dict[tuple[int, int, str], list[float]] = {}
+    for r in records:
+        if r["kind"] == "variance":
+            key = r["classes"], r["samples"], r["estimator"]
+            found.setdefault(key, []).append(r["variance"])
+    return found
+
+
+def findings(records: list[Record]) -> list[Finding]:
+    """The abstract: better than leave-one-out; more so, we expect, for nearly equal classes."""
+    toys, frozen, found = _toys(records), _frozen(records), []
+    gains = {}
+    for a in CONCENTRATIONS:
+        for rival in ("leave-one-out", "unordered set", "ARSM"):
+            text = f"toy, a = {a}: CARMS-I has less variance than {rival} at all drawn points"
+            if {(a, "CARMS-I"), (a, rival)} <= toys.keys():
+                ratio = toys[a, rival] / toys[a, "CARMS-I"]
+                gains[a, rival] = float(np.exp(np.mean(np.log(ratio))))
+                about = f"Ratios {ratio.min():.3g} to {ratio.max():.3g}."
+                found.append(Finding(text, bool(ratio.min() > 1), about))
+            else:
+                found.append(Finding(text, None))
+    text = "toy: the gain over leave-one-out grows from a = 1 to a = 1000"
+    low, high = (gains.get((a, "leave-one-out")) for a in (1, 1000))
+    both = low is not None and high is not None
+    about = f"Geometric mean ratios {low:.3g} and {high:.3g}." if both else ""
+    found.append(Finding(text, high > low if both else None, about))
+    for classes in (3, 5, 10):
+        for samples in (2, 4, 7):
+            text = (
+                f"frozen, C = {classes}, K = {samples}: CARMS-I has less variance than "
+                "leave-one-out for all seeds"
+            )
+            pair = [frozen.get((classes, samples, n)) for n in ("CARMS-I", "leave-one-out")]
+            if all(pair):
+                ratio = [b / a for a, b in zip(*pair, strict=False)]
+                about = f"Ratios {', '.join(f'{x:.3g}' for x in ratio)}."
+                found.append(Finding(text, min(ratio) > 1, about))
+            else:
+                found.append(Finding(text, None))
+    return found
+
+
+def tables(records: list[Record]) -> str:
+    """Mean variances of the toy and of the checkpoints."""
+    toys, frozen = _toys(records), _frozen(records)
+    rows = [
+        [name, *(f"{toys[a, name].mean():.3g}" if (a, name) in toys else "–"
+                 for a in CONCENTRATIONS)]
+        for name in NAMES
+    ]  # fmt: skip
+    parts = [
+        "## Toy",
+        f"Variance of one run, summed over components; mean over {DRAWN * len(SEEDS)} drawn "
+        f"probabilities. CARMS-G and ARSM are sampled in {SAMPLED} runs, the others exact. Each "
+        "estimator evaluates the cost three times.",
+        table(["estimator", *(f"a = {a}" for a in CONCENTRATIONS)], rows),
+    ]
+    rows = []
+    for (classes, samples, name), values in sorted(frozen.items()):
+        base = frozen.get((classes, samples, "leave-one-out"))
+        count = classes * (classes - 1) // 2 if name == "ARSM" else samples
+        ratio = f"{mean(values) / mean(base):.3g}" if base else "–"
+        rows.append([classes, f"up to {count}" if name == "ARSM" else count, name,
+                     interval([1e3 * v for v in values], 3), len(values), ratio])  # fmt: skip
+    if rows:
+        head = ["C", "evaluations", "estimator", "variance × 10³", "seeds", "ratio to LOO, same K"]
+        parts += [
+            "## Frozen checkpoints",
+            f"Linear autoencoder of {LATENTS} variables with C classes after {UPDATES} updates by "
+            f"leave-one-out with four samples: variance of the encoder's gradient in {RUNS} runs "
+            f"on one batch of {BATCH}, mean over components. ARSM's ratio is to two samples.",
+            table(head, rows),
+        ]
+    return "\n\n".join(parts)
+
+
+def draw(records: list[Record]) -> Figure:
+    """Ratios to leave-one-out: on the toy, and at the checkpoints."""
+    toys, frozen = _toys(records), _frozen(records)
+    figure = canvas(8.5, 3.2)
+    left, right = figure.subplots(1, 2)
+    for color, name in zip(COLOURS, NAMES, strict=False):
+        shown = [a for a in CONCENTRATIONS if {(a, name), (a, "leave-one-out")} <= toys.keys()]
+        ratios = [toys[a, name] / toys[a, "leave-one-out"] for a in shown]
+        if shown:
+            left.plot(shown, [np.exp(np.mean(np.log(np.maximum(r, 1e-9)))) for r in ratios],
+                      "o-", color=color, label=name)  # fmt: skip
+    left.set(xscale="log", xlabel="a (large: equal classes)", ylabel="variance / leave-one-out",
+             title="toy")  # fmt: skip
+    for color, classes in zip(COLOURS, (3, 5, 10), strict=False):
+        for style, name in (("o-", "CARMS-I"), ("s--", "CARMS-G")):
+            points = [
+                (k, mean(frozen[classes, k, name]) / mean(frozen[classes, k, "leave-one-out"]))
+                for k in (2, 4, 7)
+                if {(classes, k, name), (classes, k, "leave-one-out")} <= frozen.keys()
+            ]
+            if points:
+                right.plot(
+                    *np.transpose(points), style, color=color, label=f"{name}, C = {classes}"
+                )
+    right.set(xlabel="samples K", title="frozen autoencoder")
+    for axes in (left, right):
+        axes.axhline(1.0, color="#888888", linewidth=0.8)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="x-small")
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+CARMS = Paper(
+    name="carms",
+    title="CARMS (Dimitriev and Zhou 2021): variances",
+    about="""
+Toy: three variables of three classes, the cost is three times the sum of the indices, three
+samples, probabilities drawn from Dirichlet(a, a, a). The authors show box plots of the logarithm of
+the variance of 1000 repetitions; their code measures the variance across the K terms, here it is
+that of their mean. CARMS-I is unbiased here. The authors' code smooths and clips its weights, which
+is biased; scg's CARMS-G does so, too. The unordered set of three distinct outcomes is here one of
+all 27 joint outcomes; the authors apply it to each variable by itself. At the checkpoint, 20
+variables have too many joint outcomes for it. Published figures of variances were not found.
+""",
+    why="",
+    pieces=pieces,
+    findings=findings,
+    tables=tables,
+    draw=draw,
+    images=True,
+)
