@@ -8,8 +8,9 @@ from scg.reproduce.index import index
 from scg.reproduce.muprop import TABLE2, TABLE3
 from scg.reproduce.page import write
 from scg.reproduce.paper import Conditions, Paper, compute
+from scg.reproduce.tokui import TOKUI
 
 #: The experiments by name.
-PAPERS: dict[str, Paper] = {paper.name: paper for paper in (TABLE2, TABLE3, ARMS, CARMS)}
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (TABLE2, TABLE3, ARMS, CARMS, TOKUI)}
 
 __all__ = ["PAPERS", "Conditions", "Paper", "compute", "index", "write"]

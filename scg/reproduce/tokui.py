@@ -1,0 +1,176 @@
+"""Tokui and Sato (2017): variances along the training of sigmoid belief networks."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING
+
+import scg
+from scg.data import Binarize, load
+from scg.estimators.baselines import MovingAverage, Network
+from scg.models import sbn
+from scg.reproduce import training
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.page import interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.train import Run
+from scg.verify.plot import COLOURS, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MODELS = {"50-50-784": (50, 50), "50-50-50-50-784": (50, 50, 50, 50)}
+POINTS = (0, 1000, 4000)  # updates
+RATE, DECAY, RUNS = 1e-3, 1e-3, 100
+IDB = scg.ScoreFunction(Network((100,)))
+#: In the published order of their variances, the largest first.
+ESTIMATORS: dict[str, scg.Estimator] = {
+    "LR": scg.ScoreFunction(),
+    "LR-C": scg.ScoreFunction(MovingAverage(0.8)),
+    "LR-C-IDB": IDB,
+    "MuProp-C-IDB": scg.MuProp(baseline=Network((100,))),
+    "LEG": scg.LocalExpectation(),
+    "RAM": scg.RAM(),
+}
+
+
+def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+    """For each seed and model the checkpoints, then the variances."""
+    shown = functools.cache(lambda: training.images(under.data, "sampled"))
+    for seed in SEEDS:
+        for model in MODELS:
+
+            def checkpoints(model: str = model, seed: int = seed) -> Record:
+                return _train(under, shown(), model, seed)
+
+            yield Piece(dict(kind="checkpoints", model=model, seed=seed), checkpoints)
+            for point in POINTS:
+                for name in ESTIMATORS:
+
+                    def work(
+                        model: str = model, seed: int = seed, point: int = point, name: str = name
+                    ) -> Record:
+                        x = shown()
+                        params = training.parameters(_place(under, model, seed, point))
+                        graph = sbn(x.means, hidden=MODELS[model])
+                        return training.variance(
+                            graph, ESTIMATORS[name], params, x, RUNS, "encoder", under
+                        )
+
+                    key = dict(model=model, seed=seed, point=point, estimator=name)
+                    yield Piece({"kind": "variance", **key}, work)
+
+
+def _place(under: Conditions, model: str, seed: int, point: int) -> Path:
+    return under.folder / "params" / f"tokui_{model}_{seed}_{point}.npz"
+
+
+def _train(under: Conditions, x: training.Images, model: str, seed: int) -> Record:
+    """Train with LR-C-IDB, and keep the parameters at each point."""
+    step = scg.compile(
+        sbn(x.means, hidden=MODELS[model]), IDB, backend=under.backend, dtype="float32"
+    )
+    training.keep(_place(under, model, seed, 0), step.graph.init(seed))
+    every, costs = 500, []
+
+    def keep(run: Run) -> None:
+        costs.append(run.history[-1]["cost"])
+        if run.now.count in POINTS:
+            training.keep(_place(under, model, seed, run.now.count), run.params)
+
+    scg.fit(
+        step, data={"x": load(under.data).train}, seed=seed, batch_size=training.BATCH,
+        transform=Binarize(),
+        optimizer=scg.optim.RMSprop(RATE, decay=0.99), epochs=POINTS[-1] // every,
+        steps_per_epoch=every, callbacks=[keep],
+    )  # fmt: skip
+    return {"costs": costs}
+
+
+# --- results --------------------------------------------------------------------------------------
+def _found(records: list[Record]) -> dict[tuple[str, int, str], list[float]]:
+    """Variances over seeds by model, point and estimator."""
+    found: dict[tuple[str, int, str], list[float]] = {}
+    for r in records:
+        if r["kind"] == "variance":
+            found.setdefault((r["model"], r["point"], r["estimator"]), []).append(r["variance"])
+    return found
+
+
+def findings(records: list[Record]) -> list[Finding]:
+    """The published order, pair by pair, at each point."""
+    found, names = _found(records), list(ESTIMATORS)
+    results = []
+    for model in MODELS:
+        for point in POINTS:
+            for more, less in itertools.pairwise(names):
+                text = f"{model}, {point} updates: {more} has more variance than {less}, all seeds"
+                pair = [found.get((model, point, name)) for name in (more, less)]
+                if all(pair):
+                    ratios = [a / b for a, b in zip(*pair, strict=False)]
+                    about = f"Ratios {', '.join(f'{x:.3g}' for x in ratios)}."
+                    results.append(Finding(text, min(ratios) > 1, about))
+                else:
+                    results.append(Finding(text, None))
+    return results
+
+
+def tables(records: list[Record]) -> str:
+    """Variances by point."""
+    found, parts = _found(records), []
+    for model in MODELS:
+        rows = [
+            [name, *(interval([1e4 * v for v in found[model, point, name]], 3)
+                     if (model, point, name) in found else "–" for point in POINTS)]
+            for name in ESTIMATORS
+        ]  # fmt: skip
+        head = ["estimator", *(f"{point} updates" for point in POINTS)]
+        parts += [f"## {model}", table(head, rows)]
+    about = (
+        f"Variance, times 10⁴, of the encoder's gradient on one fixed batch of {training.BATCH}: "
+        f"{RUNS} runs, mean over components, with 95 % intervals over the seeds."
+    )
+    return "\n\n".join([about, *parts])
+
+
+def draw(records: list[Record]) -> Figure:
+    """Variance against updates, on a logarithmic axis."""
+    found = _found(records)
+    figure = canvas(8.5, 3.2)
+    for axes, model in zip(figure.subplots(1, 2, sharey=True), MODELS, strict=True):
+        for color, name in zip(COLOURS, ESTIMATORS, strict=False):
+            shown = [p for p in POINTS if (model, p, name) in found]
+            values = [mean(found[model, p, name]) for p in shown]
+            axes.plot(shown, values, "o-", color=color, label=name)
+        axes.set(yscale="log", xlabel="updates", title=model)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("variance of the gradient")
+    figure.axes[1].legend(fontsize="x-small")
+    return figure
+
+
+TOKUI = Paper(
+    name="tokui",
+    title="Tokui and Sato (2017): variances along the training of sigmoid belief networks",
+    about="""
+Networks of two and four layers are trained on images that are binarized anew for each batch, by
+RMSprop with rate 0.001, and variances are measured on the way. Published: layers of 200 units, two
+million updates, weight decay 0.001, and variances over mini-batches, which contain the noise of the
+batch. Here: 50 units, 4000 updates by LR-C-IDB, no weight decay, and variances on one fixed batch.
+LR is the score function, C a moving average, IDB a network of 100 tanh units; LEG is the local
+expectation (Titsias and Lázaro-Gredilla 2015), RAM the authors' estimator, which is optimal among
+those that know the other noise. The published figures are drawn, not printed; their order is
+the order of the rows.
+""",
+    why="",
+    pieces=pieces,
+    findings=findings,
+    tables=tables,
+    draw=draw,
+    images=True,
+)
