@@ -93,12 +93,30 @@ def matching(particles: bool = False) -> scg.Graph:
     return finish(g, (x[0, 0] - 0.3) ** 3 + 0.5 * x[0, 1], particles)
 
 
+def machine(particles: bool = False) -> scg.Graph:
+    """A restricted Boltzmann machine of two visible units and a hidden one."""
+    g = scg.Graph("machine")
+    a = np.stack([g.parameter("theta", HERE), -0.7])
+    dist = scg.RBM(a, [0.2], [[1.0], [-0.6]])
+    x = g.sample("x", dist, plates=PARTICLES if particles else ())
+    return finish(g, np.exp(x[0] - 0.6 * x[1]), particles)
+
+
 #: The toys of pages whose estimators fit no other.
 GAMMA = (gamma, "a gamma variable", "x + sin 2x, x ~ Gamma(2 exp(θ/4), 1)", (-3, 3))
 MATCHING = (matching, "a matching", "(P₁₁ − 0.3)³ + P₁₂/2, scores (θ, 0.4), 0", (-5, 1))
-ALL = TOYS | {"gamma": GAMMA, "matching": MATCHING}
+MACHINE = (
+    machine,
+    "a machine of binary units",
+    "exp(x₁ − 0.6 x₂), visible biases θ, −0.7",
+    (-5, 1),
+)
+ALL = TOYS | {"gamma": GAMMA, "matching": MATCHING, "machine": MACHINE}
 #: The toy of each page that has one of its own.
-OWN = {"rsvi": "gamma", "grep": "gamma", "gumbel_sinkhorn": "matching"}
+OWN = {
+    "rsvi": "gamma", "grep": "gamma", "gumbel_sinkhorn": "matching",
+    "persistent_chains": "machine",
+}  # fmt: skip
 #: For pages with options or other names the estimators that are plotted.
 NAMED: dict[str, dict[str, Any]] = {
     "arms": {f"K = {k}": scg.ARMS(k) for k in (2, 4)},
@@ -120,6 +138,7 @@ NAMED: dict[str, dict[str, Any]] = {
     "optimal_baselines": {
         "best constant": scg.ScoreFunction(scg.baselines.OptimalConstant()),
     },
+    "persistent_chains": {"K = 2": scg.PersistentChains(2, **QUIET)},
     "rao_gumbel": {"K = 1": scg.RaoGumbel(0.5, 1, **QUIET)},
     "rebar": {
         "η = 1, τ = 0.5": scg.REBAR(learn=False), "learned at θ = 0.5": scg.REBAR(),

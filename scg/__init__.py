@@ -56,6 +56,7 @@ from scg.distributions import (
     VonMises,
     Weibull,
 )
+from scg.distributions.annealing import annealed_log_z
 from scg.distributions.constraints import (
     lower_cholesky,
     ordered_vector,
@@ -112,6 +113,7 @@ from scg.estimators import (
     LocalExpectation,
     MeasureValued,
     MuProp,
+    PersistentChains,
     RaoGumbel,
     ReinMax,
     Reparameterization,
@@ -157,16 +159,16 @@ __all__ = [
     "InverseGamma", "Laplace", "LeaveOneOut", "LinearChain", "LocalExpectation", "LogNormal",
     "Logistic", "MarkovChain", "Matching", "MeasureValued", "Mixture", "MuProp", "Multinomial",
     "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical", "OrderedLogistic",
-    "Pareto", "PathsWarning", "PlackettLuce", "Plate", "Poisson", "RaoGumbel", "Recorded",
-    "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization", "ScgError",
-    "ScoreFunction", "SplineCoupling", "StochasticTriple", "StopWarning", "StraightThrough",
-    "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Transformed", "Truncated",
-    "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "WorkerError", "advise",
-    "attribute", "baselines", "check", "cite", "compare", "compile", "dreg", "elbo", "evaluate",
-    "exact", "fit", "gdreg", "grad", "init", "iwae", "lower_cholesky", "moments", "nn",
-    "noisy_rectifier", "optim", "ordered_vector", "positive", "positive_exp",
-    "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth", "study", "sweep",
-    "tvo", "unit_interval", "vr_iwae",
+    "Pareto", "PathsWarning", "PersistentChains", "PlackettLuce", "Plate", "Poisson", "RaoGumbel",
+    "Recorded", "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization",
+    "ScgError", "ScoreFunction", "SplineCoupling", "StochasticTriple", "StopWarning",
+    "StraightThrough", "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Transformed",
+    "Truncated", "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull",
+    "WorkerError", "advise", "annealed_log_z", "attribute", "baselines", "check", "cite", "compare",
+    "compile", "dreg", "elbo", "evaluate", "exact", "fit", "gdreg", "grad", "init", "iwae",
+    "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim", "ordered_vector", "positive",
+    "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth",
+    "study", "sweep", "tvo", "unit_interval", "vr_iwae",
 ]
 # fmt: on
 __all__ += ops.__all__

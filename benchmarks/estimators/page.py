@@ -61,6 +61,8 @@ NEEDS = {
     "fixed support": "the set of possible values does not move with learned parameters.",
     "relaxation": "the distribution has a relaxation (`Bernoulli` and `OneHotCategorical`).",
     "smooth relaxations": "so do the nodes below, unless they are reparameterized.",
+    "Gibbs sampler": "the distribution is an `RBM`.",
+    "no plates": "the node lives on no plate.",
     "latent density": "the sample is reparameterized, or a function of a continuous latent.",
 }
 Records = dict[tuple[str, str, str], dict[str, Any]]

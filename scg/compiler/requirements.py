@@ -143,6 +143,16 @@ def _learned(bound: Any, view: Assignment) -> bool:
     return any(_learned(arg, view) for arg in bound.args)
 
 
+def _no_plates(node: StochasticNode, view: Assignment) -> str | None:
+    if not node.plates:
+        return None
+    own = ", ".join(repr(plate.name) for plate in node.plates)
+    return (
+        f"it lives on plate {own}, whose elements may differ from call to call, while its state "
+        "belongs to the node (leave plates= and data out of its parameters)"
+    )
+
+
 # --- of the paths to the costs --------------------------------------------------------------------
 def _continuous_paths(node: StochasticNode, view: Assignment) -> str | None:
     if view.continuous[node]:
@@ -261,6 +271,8 @@ REQUIREMENTS: dict[str, Rule] = {
     "surviving plates": _surviving_plates,
     "relaxation": _supporting("relax", "has no relaxation"),
     "latent of each element": _supporting("separate", "has no latent for each of its elements"),
+    "Gibbs sampler": _supporting("gibbs", "has no block Gibbs sampler"),
+    "no plates": _no_plates,
     "scores": _supporting("scores", "has no scores that decide about a most probable value"),
     "matchings": _of_family(
         lambda family: issubclass(family, Matching), "is not a distribution of matchings"

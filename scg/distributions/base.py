@@ -241,6 +241,10 @@ class Distribution:
     standardized = unsupported("standardization", "none is implemented")
     #: ``upward(x)``: the move of each coordinate to its next value, an :class:`Upward`.
     upward = unsupported("next value", "its values have no order, or no next one")
+    #: ``gibbs(x, noise, step)``: a step of a Markov chain that keeps the distribution; and
+    #: ``log_weight(x)``: log p(x) but for a constant.
+    gibbs = unsupported("block Gibbs sampler", "it is sampled exactly")
+    log_weight = gibbs
     #: Names of the parameters that have a weak derivative.
     weak_parameters: tuple[str, ...] = ()
 

@@ -15,6 +15,7 @@ from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import cast, exp, greater, sigmoid, softplus, where
+from scg.ops.gradient import stop
 from scg.ops.linalg import matmul
 from scg.ops.reductions import logsumexp, softmax, sum
 from scg.ops.shape import concatenate, getitem, reshape, transpose
@@ -37,17 +38,18 @@ class RBM(Joint):
     visible_bias : array_like or node
         a, shape (n,): the event shape.
     hidden_bias : array_like or node
-        b, shape (m,). The smaller of n and m is at most 20.
+        b, shape (m,).
     weights : array_like or node
         W, shape (n, m).
 
     Raises
     ------
     DeclarationError
-        If the shapes do not fit, if both sides have more than 20 units, or if a parameter is a node
-        and the sum is too large to differentiate.
+        If the shapes do not fit.
     UnsupportedError
-        For entropy and KL of more than 20 visible units, which are sums over visible vectors.
+        For what needs log Z if both sides have more than 20 units, or if a parameter is a node and
+        the sum is too large to differentiate; for entropy and KL of more than 20 visible units,
+        which are sums over visible vectors.
 
     Notes
     -----
@@ -56,9 +58,12 @@ class RBM(Joint):
     configurations of the smaller side, for each of which the other side factorises. Configurations
     come in blocks, so that memory is bounded where parameters are arrays. A program that
     differentiates log Z may keep 2^min(n, m) · max(n, m) numbers: where a parameter is a node, more
-    than 2^27 are refused. Samples are exact, too: the
-    smaller side unit by unit from its marginal, then the other side given it. KL is that to
-    another RBM, with any number of hidden units.
+    than 2^27 are refused. Samples are exact, too: the smaller side unit by unit from its marginal,
+    then the other side given it. KL is that to another RBM, with any number of hidden units.
+
+    Beyond 20 units there are `log_weight`, which is log p(x) + log Z; `contrast`, which has the
+    derivatives of log p(x) on average over samples; chains of `gibbs` steps, which
+    :class:`PersistentChains` runs; and :func:`annealed_log_z`, which brackets log Z.
 
     Examples
     --------
@@ -88,18 +93,6 @@ class RBM(Joint):
                 f"RBM: visible_bias of shape {self.shape}, hidden_bias of shape {hidden} and "
                 f"weights of shape {pairs} do not fit; expected (n,), (m,) and (n, m)"
             )
-        if min(pairs) > LARGEST:
-            raise DeclarationError(
-                f"RBM: weights of shape {pairs}: log Z is a sum over the smaller side, which may "
-                f"have at most {LARGEST} units; take fewer hidden units"
-            )
-        kept = min(pairs) + math.log2(max(pairs))
-        if kept > IN_PROGRAM and any(isinstance(p, Expr) for p in self.parameters.values()):
-            raise DeclarationError(
-                f"RBM: weights of shape {pairs}: a program may keep 2^{min(pairs)} · {max(pairs)} "
-                f"numbers to differentiate log Z, of at most 2^{IN_PROGRAM}; take fewer hidden "
-                "units. Arrays are summed in blocks"
-            )
         self.check_numbers()
         a, b, w = self.parameters.values()
         #: Whether the smaller side is the hidden one; its bias, the bias of the other, and weights.
@@ -109,6 +102,23 @@ class RBM(Joint):
     # --- sums over the configurations of the smaller side
     @cached_property
     def _table(self) -> Any:
+        pairs = np.shape(self.parameters["weights"])
+        instead = (
+            "take fewer hidden units, or write x = g.sample(name, rbm) with the estimator "
+            "PersistentChains, and rbm.contrast(z, x) in place of rbm.log_prob(z)"
+        )
+        if min(pairs) > LARGEST:
+            raise UnsupportedError(
+                f"RBM: weights of shape {pairs}: log Z is a sum over the smaller side, which may "
+                f"have at most {LARGEST} units; {instead}. annealed_log_z estimates log Z"
+            )
+        kept = min(pairs) + math.log2(max(pairs))
+        if kept > IN_PROGRAM and any(isinstance(p, Expr) for p in self.parameters.values()):
+            raise UnsupportedError(
+                f"RBM: weights of shape {pairs}: a program may keep 2^{min(pairs)} · {max(pairs)} "
+                f"numbers to differentiate log Z, of at most 2^{IN_PROGRAM}; {instead}. Arrays are "
+                "summed in blocks"
+            )
         return _log_weights(*self._sides)
 
     @property
@@ -116,9 +126,41 @@ class RBM(Joint):
         """Logarithm of the sum over all configurations of both sides."""
         return logsumexp(self._table, -1)
 
+    # --- without log Z
+    def log_weight(self, x: Any) -> Any:
+        """Unnormalised log-probability, log p(x) + log Z."""
+        return _log_weight(x, *self.parameters.values())
+
+    def contrast(self, x: Any, sample: Any) -> Any:
+        """The unnormalised log-probability of `x`, with the derivatives of log p(x) on average.
+
+        The derivative of log Z is the mean of that of `log_weight` over samples; a `sample` that is
+        a node on a sample plate is averaged over it. Its own credit is stopped.
+
+        Parameters
+        ----------
+        x : array_like or node
+            A value, shape (n,).
+        sample : node
+            A sample of this machine, for example of a node with :class:`PersistentChains`.
+        """
+        negative = self.log_weight(stop(sample))
+        return self.log_weight(x) - (negative - stop(negative))
+
+    def gibbs(self, x: Any, noise: Noise, step: int) -> Any:
+        """A step of block Gibbs sampling: all hidden units, then all visible ones."""
+        a, b, w = self.parameters.values()
+
+        def units(logits: Any, tag: str) -> Any:
+            u = noise.uniform(np.shape(logits), f"{tag}{step}")
+            return cast(where(greater(sigmoid(logits), u), 1, 0))
+
+        h = units(b + matmul(x, w), "h")
+        return units(a + matmul(h, transpose(w, axes=(-1, -2))), "v")
+
     def log_prob_elementwise(self, x: Any) -> Any:
         """a·x + Σ log(1 + exp(b + xW)) − log Z, one value for the vector."""
-        return _log_weight(x, *self.parameters.values()) - self.log_normalizer
+        return self.log_weight(x) - self.log_normalizer
 
     def mean(self) -> Any:
         """Marginal probabilities of the visible units."""
@@ -159,9 +201,15 @@ class RBM(Joint):
 
     def enumerate_support(self) -> np.ndarray:
         """All binary vectors, shape (cardinality, n)."""
-        return _bits(0, self.cardinality(), self.shape[0])
+        return _digits(np.arange(self.cardinality()), self.shape[0])
 
     # --- samples
+    def smaller_side(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Exact samples of the units of the smaller side, shape (count, units)."""
+        p = softmax(self._table)
+        units = min(np.shape(self.parameters["weights"]))
+        return _digits(rng.choice(len(p), size=count, p=p / p.sum()), units)
+
     @property
     def uniforms(self) -> tuple[int, ...]:
         """One for each unit that is sampled: the smaller side, and the visible one."""
@@ -209,9 +257,9 @@ def _row(units: list[Any]) -> Any:
     return concatenate(*rows, axis=-1) if len(rows) > 1 else rows[0]
 
 
-def _bits(start: int, stop: int, units: int) -> np.ndarray:
-    """The binary digits of a range of numbers, the highest first."""
-    return (np.arange(start, stop)[:, None] >> np.arange(units)[::-1] & 1).astype(float)
+def _digits(numbers: np.ndarray, units: int) -> np.ndarray:
+    """The binary digits of numbers, the highest first."""
+    return (numbers[:, None] >> np.arange(units)[::-1] & 1).astype(float)
 
 
 def _configurations(weights: Any) -> Iterator[np.ndarray]:
@@ -219,7 +267,7 @@ def _configurations(weights: Any) -> Iterator[np.ndarray]:
     units, others = np.shape(weights)
     size = max(BLOCK // others, 1)
     for start in range(0, 2**units, size):
-        yield _bits(start, min(start + size, 2**units), units)
+        yield _digits(np.arange(start, min(start + size, 2**units)), units)
 
 
 def _log_weight(x: Any, bias: Any, other: Any, weights: Any) -> Any:

@@ -26,6 +26,7 @@ from scg.estimators.leave_one_out import LeaveOneOut
 from scg.estimators.local_expectation import LocalExpectation
 from scg.estimators.measure_valued import MeasureValued
 from scg.estimators.muprop import MuProp
+from scg.estimators.persistent_chains import PersistentChains
 from scg.estimators.protocol import Estimator
 from scg.estimators.ram import RAM
 from scg.estimators.rao_gumbel import RaoGumbel
@@ -84,6 +85,7 @@ ESTIMATORS = (
     DARN,
     ImplicitMLE,
     GumbelSinkhorn,
+    PersistentChains,
 )
 
 #: The compiler's choice for a node: pathwise where each path is continuous; the sum over its values

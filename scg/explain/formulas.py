@@ -55,7 +55,7 @@ def of_term(estimator: Estimator, formula: str) -> str:
     """
     if estimator.credit == "along":
         return formula
-    for sample in ["x", *re.findall(r"(?<![\wα-ω])p\(([^();]+); θ\)", formula)]:
+    for sample in ["x", *re.findall(r"(?<![\wα-ω])p̃?\(([^();]+); θ\)", formula)]:
         formula = formula.replace(f"(f({sample}) − ", "(−").replace(f"(f({sample}) + ", "(")
     return formula
 

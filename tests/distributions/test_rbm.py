@@ -182,9 +182,15 @@ def in_graph(make, n, m):
         (lambda: scg.RBM(np.zeros(3), np.zeros(2), np.zeros((2, 3))), r"expected \(n,\), \(m,\)"),
         (lambda: scg.RBM(np.zeros((2, 2)), np.zeros(2), np.zeros((2, 2))), "do not fit"),
         (lambda: scg.RBM(np.zeros(0), np.zeros(2), np.zeros((0, 2))), "do not fit"),
-        (lambda: scg.RBM(np.zeros(21), np.zeros(21), np.zeros((21, 21))), "at most 20 units"),
+        (
+            lambda: scg.RBM(np.zeros(21), np.zeros(21), np.zeros((21, 21))).mean(),
+            "at most 20 units",
+        ),
         (lambda: scg.RBM(np.zeros(21), [0.0], np.zeros((21, 1))).entropy(), "at most 20 units"),
-        (lambda: in_graph(scg.RBM, 400, 20), r"2\^20 · 400 numbers .* at most 2\^27"),
+        (
+            lambda: in_graph(scg.RBM, 400, 20).log_normalizer,
+            r"2\^20 · 400 numbers .* at most 2\^27",
+        ),
         (lambda: scg.RBM([0.0], [0.0], [[1.0]]).log_prob(1.0), "not of the shape"),
     ],
 )

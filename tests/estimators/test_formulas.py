@@ -318,6 +318,29 @@ def matched(noise, _):
     return {"f": cost, "θ": SCORES, "X": scores, "ε": epsilon, "S": alternate}, {}
 
 
+HIDDEN, PAIRS = np.array([0.3, -0.5]), np.array([[0.9, -1.2], [0.4, 0.8], [-1.0, 0.6]])
+
+
+def machine():
+    g = scg.Graph("machine")
+    x = g.sample("x", scg.RBM(g.parameter("theta", LOGITS), HIDDEN, PAIRS))
+    g.cost("loss", bits_cost(x))
+    return g
+
+
+def chains(noise, state):
+    x = (noise["x/start"] < state["chains"]) * 1.0
+    for i in range(2):
+        h = (noise[f"x/h{i}"] < sigmoid(HIDDEN + x @ PAIRS)) * 1.0
+        x = (noise[f"x/v{i}"] < sigmoid(LOGITS + h @ PAIRS.T)) * 1.0
+
+    def weight(x, theta):
+        return np.exp(x @ theta) * np.prod(1 + np.exp(HIDDEN + x @ PAIRS))
+
+    values = {"f": bits_cost, "p̃": weight, "x": x, "θ": LOGITS}
+    return values, dict.fromkeys("ij", range(len(x)))
+
+
 def relax(noise, state):
     values, over = latent(noise, state)
     return {**values, "r": network(state)}, over
@@ -619,6 +642,7 @@ ROWS = [
     Row("gapped", scg.GappedStraightThrough(0.6, 0.8, **BIASED), classes, gapped),
     Row("implicit", scg.ImplicitMLE(0.7, **BIASED), classes, implicit),
     Row("sinkhorn", scg.GumbelSinkhorn(0.6, 3, **BIASED), matchings, matched),
+    Row("chains", scg.PersistentChains(3, 2, **BIASED), machine, chains, moved),
     Row("darn", scg.DARN(**BIASED), bits, darn),
 ]  # fmt: skip
 

@@ -261,6 +261,7 @@ LAWS = {
     "OneHotCategorical": lambda t: scg.OneHotCategorical(logits=t * np.array([1.0, -1.0])),
     "Gamma": lambda t: scg.Gamma(np.exp(t) + np.zeros(2), 1.0),
     "Matching": lambda t: scg.Matching(t * np.eye(2)),
+    "RBM": lambda t: scg.RBM(t + np.zeros(2), [0.3], [[0.5], [-0.2]]),
 }
 
 
@@ -271,7 +272,8 @@ def test_every_estimator_is_explained_and_drawn(cls):
     for law, dist in LAWS.items():
         g = scg.Graph()
         particles = scg.Plate("particles", length=3)
-        x = g.sample("x", dist(g.parameter("t", 0.3)), plates=particles)
+        own = () if cls is scg.PersistentChains else particles
+        x = g.sample("x", dist(g.parameter("t", 0.3)), plates=own)
         value = np.sum(x * np.array([1.0, 0.4]))
         vimco = cls is scg.VIMCO
         g.cost("loss", scg.plate_logsumexp(value, particles) if vimco else value)
