@@ -14,6 +14,7 @@ import numpy as np
 
 from scg.common.arguments import checked
 from scg.compiler.analyse import Influence
+from scg.compiler.continuation import check_stream
 from scg.compiler.differentiate import erase, gradients
 from scg.compiler.given import RecordedNodes, make_given
 from scg.compiler.invariants import check
@@ -66,6 +67,7 @@ def compile(
     data_grads: Sequence[str] = (),
     check_finite: bool = False,
     truncate: Truncation | None = None,
+    stream: bool = False,
     given: Sequence[str] | Mapping[str, Recorded] = (),
 ) -> Step:
     """Compile a graph to a step, which samples and estimates the cost and its gradients.
@@ -102,6 +104,12 @@ def compile(
         How credit passes from step to step of scans: cut at random by :class:`ARTBP`, or in
         windows by :class:`Truncated`, which is biased; or forward in time, by :class:`RTRL` and
         :class:`UORO`. Without it credit goes back to the first step.
+    stream : bool
+        Make a step for windows of a sequence without end: ``out.carry`` holds the state after a
+        window, and ``step(..., carry=out.carry)`` continues there; without `carry` a window begins
+        a sequence. Needs `truncate`, because backpropagation ends where a window begins. The
+        windows of :class:`ARTBP` are its segments, see :meth:`ARTBP.segment`. See also
+        ``scg.fit(..., stream=True)``.
     given : sequence of str, or mapping from str to Recorded
         Nodes whose values a call brings as data, by their names, as where actions were taken in a
         live environment. A recorded value of a stochastic node is scored, not sampled, and
@@ -137,6 +145,8 @@ def compile(
     _check_options(graph, dtype, order, data_grads)
     recorded = make_given(graph, given)
     options = _Options(backend, dtype, order, tuple(data_grads), check_finite, recorded)
+    if stream:
+        check_stream(graph, truncate)
     if truncate is not None:
         check_truncation(graph, truncate, order, data_grads)
     if not graph.scans:
@@ -147,7 +157,7 @@ def compile(
     cut = truncate if isinstance(truncate, Cutting) else None
     short = _enough_steps(whole, cut)
     unrolled = _planned(short.graph, estimator, options)
-    plan = replace(of_all_steps(whole, unrolled), truncation=truncate)
+    plan = replace(of_all_steps(whole, unrolled), truncation=truncate, stream=stream)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
@@ -155,6 +165,11 @@ def compile(
             raise EnumerationError(
                 f"truncate={truncate!r} runs scans as loops alone: its moments are not computed. "
                 "Take the mean of runs, or scg.RTRL(), which has the same mean"
+            )
+        if stream:
+            raise EnumerationError(
+                "a step with stream=True runs scans as loops alone: its moments are not computed. "
+                "Compile without stream"
             )
         with warnings.catch_warnings():  # the user was warned
             for category in (BiasWarning, PathsWarning, StopWarning):
@@ -165,14 +180,15 @@ def compile(
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
     same = same_credit(whole, unrolled.influence, short.lengths, sampled)
-    forward = isinstance(truncate, Forward)  # loops round credit up, without bias
-    if (same or forward) and len(chosen) == len(whole.nodes):
+    loops = stream or isinstance(truncate, Forward)  # loops round credit up, without bias
+    if (same or loops) and len(chosen) == len(whole.nodes):
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options)
-    if forward and rolled is None:
+    if loops and rolled is None:
+        how = "stream=True" if stream else f"truncate={truncate!r}"
         named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())
         raise EstimatorError(
-            f"truncate={truncate!r} runs scans as loops, but an estimator looks at single steps "
+            f"{how} runs scans as loops, but an estimator looks at single steps "
             f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
         )
     return RecurrentStep(graph, of_length, rolled)
@@ -247,6 +263,8 @@ def _finished(plan: Plan, options: _Options) -> Step:
         outputs |= _own_gradients(surrogate, "objective", surrogate.objective)
     if "variance" in kinds and grads:
         outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
+    if surrogate.first.window is not None:
+        outputs |= {("carry", name): x for name, x in surrogate.first.window.ends.items()}
     curvature = None
     if order == 2:
         products = directional(graph, learned, all_grads)

@@ -254,7 +254,7 @@ class MeanField:
         self.points: dict[Expr, Expr] = {}
         #: Zeros that are added to each point, so that its slope holds also where it recurs.
         self.shifts: dict[Expr, Expr] = {}
-        run(influence.order, self.env, self._point, passage=Passage(first.factors))
+        run(influence.order, self.env, self._point, passage=Passage(first.factors, first.window))
         objective = total(contribution(cost, self.env[cost]) for _, cost in influence.costs)
         slopes = gradients(objective, list(self.shifts.values()))
         self.slopes = dict(zip(self.shifts, slopes, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from scg.compiler.analyse import Influence
@@ -78,4 +79,4 @@ def _marked(plan: Plan, marks: Marks) -> Plan:
     of = {nodes[node]: node for node in influence.nodes}
     estimators = {new: plan.estimators[of[new]] for new in again.nodes}
     reasons = {new: plan.reasons[of[new]] for new in again.nodes}
-    return Plan(again, estimators, reasons, plan.truncation, plan.given)
+    return replace(plan, influence=again, estimators=estimators, reasons=reasons)

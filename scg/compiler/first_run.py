@@ -13,9 +13,10 @@ from typing import Any
 
 from scg.common.lazy import cached_property
 from scg.compiler.analyse import Influence, Reach, reached
+from scg.compiler.continuation import Continuation
 from scg.compiler.credit import scores
 from scg.compiler.elimination import averaged, conditions
-from scg.compiler.forward import ForwardPassage
+from scg.compiler.forward import ForwardPassage, past_scores
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
@@ -29,12 +30,14 @@ from scg.errors import CompilerError
 from scg.estimators.forward import Forward
 from scg.estimators.protocol import Draw, Estimator
 from scg.estimators.truncation import Cutting
+from scg.graph.carry import backwards
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered, same
+from scg.ir.walk import topological
 from scg.ops.elementwise import exp, possible
 from scg.ops.gradient import cross, stop
-from scg.ops.reductions import expand
+from scg.ops.reductions import expand, plate_sum, zeros
 
 
 class FirstRun:
@@ -61,12 +64,14 @@ class FirstRun:
         self._values: dict[StochasticNode, Plate] = {}
         self._twins: dict[Plate, Plate] = {}
         self._sums: dict[Any, Expr | None] = {}
-        how = plan.truncation
+        #: What is taken over from the window before, if the graph runs in windows.
+        self.window = window = Continuation(self.graph) if plan.stream else None
+        how, cut = plan.truncation, not plan.stream
         #: The factors between the steps of each scan, if credit is truncated.
-        self.factors = along(self.graph, how) if isinstance(how, Cutting) else {}
-        passage = Passage(self.factors)
+        self.factors = along(self.graph, how, cut) if isinstance(how, Cutting) else {}
+        passage = Passage(self.factors, window, ends=True)
         if isinstance(how, Forward):
-            passage = ForwardPassage(how, self.influence.learned.values())
+            passage = ForwardPassage(how, self.influence.learned.values(), window)
         run(self.influence.order, self.env, self._draw, self._ahead, passage)
 
     # --- draws ------------------------------------------------------------------------------------
@@ -238,9 +243,37 @@ class FirstRun:
             logp = self.draws[node].logp
             if logp is None:
                 return None
-            return scores(logp, sep, directed(self.graph, node, self.factors))
+            found = scores(logp, sep, directed(self.graph, node, self.factors))
+            return found + self._past(node, found, sep) if self.window else found
 
         return shared_sum(self._sums, sep, members, lambda some: some.last, score)
+
+    def _past(self, node: StochasticNode, score: Expr, sep: frozenset[Any]) -> Expr:
+        """The score of a node in the windows before, which counts where credit leaves a step."""
+        window, forward = self.window, isinstance(self.plan.truncation, Forward)
+        steps = {made.plate for made in self.graph.scans.values()}
+        logp, at_start = self.draws[node].logp, node not in self._moves
+        stays = any(p in sep for p in node.plates if p in steps)
+        if stays or not forward or node not in self._carried or window is None or logp is None:
+            return zeros(score)
+        kept = tuple(p for p in score.plates if p not in steps)
+        total = plate_sum(logp, [p for p in logp.plates if p not in kept])
+        total = total * window.begins if at_start else total
+        name = f"{node.name}/score/{','.join(p.name for p in kept)}"
+        return past_scores(window, name, total, self.influence.learned.values())
+
+    @cached_property
+    def _carried(self) -> set[Expr]:
+        """What carries depend on."""
+        scans = self.graph.scans.values()
+        return set(backwards(self.graph, [x for made in scans for x in made.carries]))
+
+    @cached_property
+    def _moves(self) -> set[Expr]:
+        """What carries depend on after the first step."""
+        scans = self.graph.scans.values()
+        known = {x for made in scans for x in made.carries}
+        return set(topological([x for made in scans for x in made.news], known))
 
     def counted(self, cost: Expr, weights: dict[Plate, Expr] | None = None) -> Expr:
         """A cost, 0 where it is infinite at an impossible value: 0 · ∞ must not meet a box."""

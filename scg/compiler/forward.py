@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from scg.common.lazy import cached_property
+from scg.compiler.continuation import Continuation
 from scg.compiler.recur import Passage
 from scg.errors import EstimatorError
 from scg.estimators.forward import Forward
@@ -38,8 +39,10 @@ class ForwardPassage(Passage):
 
     stacks = False
 
-    def __init__(self, how: Forward, learned: Iterable[Expr]):
-        super().__init__()
+    def __init__(
+        self, how: Forward, learned: Iterable[Expr], continuation: Continuation | None = None
+    ):
+        super().__init__(continuation=continuation, ends=True)
         self.how, self.learned = how, tuple(learned)
 
     def run(
@@ -82,6 +85,22 @@ class ForwardPassage(Passage):
             others = tuple(p for p in slope.plates if p not in found[i].plates)
             found[i] = graft(found[i], plate_mean(slope, others))
         return found
+
+
+def past_scores(window: Continuation, name: str, total: Expr, learned: Iterable[Expr]) -> Expr:
+    """Zero, with the derivative of a node's log-probabilities in the windows before.
+
+    `total` is their sum in this window, for each element of plates that credit keeps apart.
+    """
+    theta = tuple(p for p in learned if _depends([total], (p,)))
+    if not theta:
+        return zeros(total)
+    slopes = NodeSlopes(name, [total], [], theta, total.plates)
+    one = expand(constant(total.graph, 1.0), (), (1,))
+    now = slopes.back(one)
+    before = window.over(name, zeros(now))
+    window.end(name, before + stop(now))
+    return graft(zeros(total), stop(before) @ _joined(theta))
 
 
 class NodeSlopes:

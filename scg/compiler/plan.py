@@ -30,7 +30,7 @@ class Plan:
     """Estimator and reason for each stochastic node, in topological order; ``print`` it.
 
     `truncation` is how credit is cut between the steps of scans, if it is; `given` are the nodes
-    whose values are recorded.
+    whose values are recorded; with `stream` a run is a window of a longer sequence.
     """
 
     influence: Influence
@@ -38,6 +38,7 @@ class Plan:
     reasons: dict[StochasticNode, str] = field(default_factory=dict)
     truncation: Truncation | None = None
     given: RecordedNodes = NOTHING
+    stream: bool = False
 
     @property
     def unbiased(self) -> bool:

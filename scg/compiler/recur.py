@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from scg.compiler.continuation import Continuation
 from scg.graph.carry import CARRY, Scan, end_of, is_output
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import ordered
@@ -30,20 +31,35 @@ class NeedsSteps(Exception):
 class Passage:
     """How values and credit pass from step to step: here by the loop and its derivative.
 
-    Credit is multiplied by the `factors` of a scan.
+    Credit is multiplied by the `factors` of a scan. With a `continuation` the first carries are
+    those of the window before; if the passage `ends` the window, it hands the last ones over.
     """
 
     #: Whether what a loop computes on the way is a result of it, too.
     stacks = True
 
-    def __init__(self, factors: Mapping[str, Expr] = MappingProxyType({})):
-        self.factors = factors
+    def __init__(
+        self,
+        factors: Mapping[str, Expr] = MappingProxyType({}),
+        continuation: Continuation | None = None,
+        ends: bool = False,
+    ):
+        self.factors, self.continuation, self.ends = factors, continuation, ends
 
     def run(
         self, made: Scan, loop: Recurrence, roots: Sequence[Expr]
     ) -> tuple[list[Expr], Sequence[Expr]]:
         """Expressions that read the carries before each step, and the carries after all steps."""
-        return rolled(roots, loop)
+        window = self.continuation
+        if window is None:
+            return rolled(roots, loop)
+        names = [f"{made.name}/{i}" for i in range(len(loop.init))]
+        begin = tuple(window.over(*pair) for pair in zip(names, loop.init, strict=True))
+        found, last = rolled(roots, loop._replace(init=begin))
+        if self.ends:
+            for name, value in zip(names, last, strict=True):
+                window.end(name, value)
+        return found, last
 
 
 BACKWARD = Passage()

@@ -23,6 +23,7 @@ from scg.ops.body import Body
 from scg.ops.border import place
 from scg.ops.elementwise import maximum, where
 from scg.ops.gradient import stop
+from scg.ops.reductions import expand
 from scg.ops.scan import scan
 from scg.ops.steps import at_step
 
@@ -75,11 +76,15 @@ def _passed(truncation: Cutting, age: Expr, u: Expr) -> tuple[Expr, Expr]:
     return m, where(m > 0.0, age + 1.0, 1.0)
 
 
-def along(graph: Any, truncation: Cutting) -> dict[str, Expr]:
-    """The factors before all steps of each scan, on its plate."""
+def along(graph: Any, truncation: Cutting, cut: bool = True) -> dict[str, Expr]:
+    """The factors before all steps of each scan, on its plate.
+
+    Without a `cut` the sequence is a window that ends where the truncation cuts, and nowhere else.
+    """
     found = {}
     for made in graph.scans.values():
-        leaf, age = _leaf(graph, made, made.plate), constant(graph, 0.0)
+        age, never = constant(graph, 0.0), expand(constant(graph, 1.0), (made.plate,), ())
+        leaf = _leaf(graph, made, made.plate) if cut else never
         old, u = place(graph, age), place(graph, leaf, ())
         m, new = _passed(truncation, old, u)
         body = Body((old,), (u,), (), (new,), (m,))

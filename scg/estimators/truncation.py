@@ -6,6 +6,10 @@ At each boundary between two steps credit is multiplied by a factor m that is 0 
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from scg.common.arguments import Checked, kind
 from scg.errors import EstimatorError
 from scg.ir.expr import Expr
@@ -145,6 +149,21 @@ class ARTBP(Cutting):
 
     def factor(self, age: Expr, u: Expr) -> Expr:
         """0 with the chance of a cut, else 1/(1 − c)."""
-        a = self.tail
-        c = 1 / self.mean if a is None else (a - 1) / ((a - 2) * self.mean + age)
+        c = self._chance(age)
         return where(u < c, 0.0, 1 / (1 - c))
+
+    def segment(self, rng: np.random.Generator) -> int:
+        """Number of steps from one cut to the next: the length of a window of a stream.
+
+        A step with ``stream=True`` multiplies by 1/(1 − c) at each boundary inside of a window, so
+        that windows of these lengths, and no others, are unbiased.
+        """
+        steps = 1
+        while rng.random() >= self._chance(steps):
+            steps += 1
+        return steps
+
+    def _chance(self, age: Any) -> Any:
+        """c after a number of steps."""
+        a = self.tail
+        return 1 / self.mean if a is None else (a - 1) / ((a - 2) * self.mean + age)

@@ -32,7 +32,7 @@ def _sampled(*_: Any, **__: Any) -> Any:
 
 
 #: Arguments of calls, beside which data are given by keyword.
-RESERVED = ("params", "seed", "runs", "data", "state", "noise")
+RESERVED = ("params", "seed", "runs", "data", "state", "noise", "carry")
 
 SAMPLE = Op(
     "sample",

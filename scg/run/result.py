@@ -93,6 +93,11 @@ class Result:
         return nest(self._memory, self._found, "state")
 
     @property
+    def carry(self) -> dict[str, np.ndarray]:
+        """With ``stream=True``: what the next window takes over, as copies."""
+        return {key[1]: np.array(x) for key, x in self._found.items() if key[0] == "carry"}
+
+    @property
     def hessian(self) -> Nested:
         """With ``order=2``: ``hessian["a"]["b"]`` of shape ``a.shape + b.shape``."""
         return assemble(self._layout.second, self._found)

@@ -17,6 +17,7 @@ from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate
 from scg.run.binding import Binder, as_runs
+from scg.run.carried import carried
 from scg.run.curvature import shapes_of
 from scg.run.guard import Guard
 from scg.run.result import Layout, Nested
@@ -84,6 +85,7 @@ class Runner:
         params: Mapping[str, Any],
         data: Mapping[str, Any] | None,
         state: Mapping[str, Mapping[str, Any]] | None,
+        carry: Mapping[str, Any] | None = None,
     ) -> tuple[dict[str, np.ndarray], dict[Plate, int], Nested]:
         """Check parameters, data and state; return values by leaf name, plate sizes, and state."""
         if self._binder.declared != len(self.graph.roles):  # declared since
@@ -97,6 +99,13 @@ class Runner:
         for node, entries in memory.items():
             for name, value in entries.items():
                 values[f"{node}@{name}"] = value.astype(self.program.dtype, copy=False)
+        window = self.surrogate.first.window
+        if window is not None:
+            values |= carried(window, carry, sizes, self.program.dtype)
+        elif carry is not None:
+            raise CallError(
+                "carry: the step takes none over; compile it with stream=True and truncate="
+            )
         return values, sizes, memory
 
     def with_keywords(

@@ -63,6 +63,7 @@ class Step(Runner):
         data: Mapping[str, Any] | None = None,
         state: Mapping[str, Mapping[str, Any]] | None = None,
         noise: Mapping[str, Any] | None = None,
+        carry: Mapping[str, Any] | None = None,
         **by_name: Any,
     ) -> Result:
         """Estimate the cost and its gradients.
@@ -81,6 +82,9 @@ class Step(Runner):
             The estimators' state and own parameters; by default their initial values.
         noise : mapping, optional
             Noise by leaf name, as :meth:`noise` returns it.
+        carry : mapping, optional
+            With ``stream=True``: ``out.carry`` of the window before. Without it the window begins a
+            sequence.
 
         Raises
         ------
@@ -95,9 +99,13 @@ class Step(Runner):
                 "a step takes its other arguments by name: step(params, seed=1, data={...})"
             )
         if by_name:
-            data = self.with_keywords(data, by_name, ("seed", "runs", "data", "state", "noise"))
-        values, sizes, memory = self.checked(params, data, state)
+            data = self.with_keywords(
+                data, by_name, ("seed", "runs", "data", "state", "noise", "carry")
+            )
+        values, sizes, memory = self.checked(params, data, state, carry)
         step = self.at(sizes)
+        if carry is not None and runs != 1:
+            raise CallError(f"a window continues one run, got runs={runs} with carry=")
         if seed is not None and noise is None:
             runs, program = as_runs(runs), step.program
             if not self.check_finite and (runs == 1 or runs == program.at_once(runs, sizes)):

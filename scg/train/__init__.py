@@ -8,6 +8,7 @@ from scg.train.metrics import GradientVariance, JsonLines, Writer
 from scg.train.run import Run
 from scg.train.stream import Stream
 from scg.train.tensorboard import TensorBoard
+from scg.train.windows import Windows
 
 __all__ = [
     "Batches",
@@ -18,6 +19,7 @@ __all__ = [
     "Run",
     "Stream",
     "TensorBoard",
+    "Windows",
     "Writer",
     "evaluate",
     "fit",

@@ -26,6 +26,7 @@ from scg.train.settings import settings
 from scg.train.shards import ShardedUpdate, Shards, work_of
 from scg.train.stream import make_batches
 from scg.train.update import Snapshot, make_update
+from scg.train.windows import Windows, check_windows
 from scg.workers import Crew
 
 Examples = Mapping[str, Any] | Iterable[Mapping[str, Any]] | Callable[[], Mapping[str, Any]]
@@ -59,6 +60,8 @@ def fit(
     executor: Any = None,
     shards: int | None = None,
     make_step: Callable[..., Any] | None = None,
+    stream: bool = False,
+    window: int | None = None,
 ) -> Run:
     """Train the parameters of a step.
 
@@ -115,6 +118,13 @@ def fit(
     make_step : callable, optional
         A function without arguments that makes the step in a worker, where the graph cannot be
         written as JSON because it has ops of your own.
+    stream : bool
+        Take the data as sequences without end, in consecutive windows between which a step that was
+        compiled with ``stream=True`` carries its state; see :class:`scg.train.Windows`. With
+        parameters that do not move the sum of the gradients is unbiased; after an update, the
+        influence that is carried belongs to older parameters.
+    window : int, optional
+        With `stream`: steps of a window.
 
     Returns
     -------
@@ -146,7 +156,13 @@ def fit(
     loader = data if callable(data) else None
     arrays = loader() if loader else data
     how = batch_size, base, plate, steps_per_epoch, transform
-    batches = make_batches(step.graph, arrays, *how)
+    windows = None
+    if stream:
+        check_windows(batch_size=batch_size, plate=plate, executor=executor)
+        windows = Windows(step, arrays, base, window, steps_per_epoch, transform)
+    elif window is not None:
+        raise CallError("fit: window= needs stream=True")
+    batches = windows or make_batches(step.graph, arrays, *how)
     last = epochs * batches.per_epoch
     run = Run(step, _start(step, params, seed))
     if transform is None:
@@ -186,6 +202,8 @@ def fit(
             ):
                 while run.now.count < last and not run.stop:
                     count = run.now.count
+                    if windows and windows.begins(count):
+                        run.now = run.now._replace(carry=None)
                     run.now = update(run.now, (split or batches)[count], (*base, count))
                     advance()
                     ended = finish()

@@ -88,6 +88,7 @@ class Kept:
             "state": now.state,
             "optimizer": now.optimizer.slots,
             "own": now.own.slots,
+            "carry": now.carry or {},
         }
         about = {
             "settings": self.made_with,
@@ -121,14 +122,17 @@ class Kept:
                             raise damaged
             case _:
                 raise damaged
-        names = ("params", "state", "optimizer", "own")
-        params, state, *slots = (arrays.get(name, {}) for name in names)
+        names = ("params", "state", "carry", "optimizer", "own")
+        params, state, carry, *slots = (arrays.get(name, {}) for name in names)
         leaves = run.params, flat(run.state)
         fit = _fits(params, run.params) and _fits(state, run.state)
+        window = run.step.surrogate.first.window
+        fit &= carry.keys() == (window.leaves.keys() if window and carry else {}.keys())
         if not (fit and all(map(_slots_fit, slots, optimizers, leaves))):
             raise damaged
         moved = OptimizerState(first, slots[0]), OptimizerState(own, slots[1])
-        run.now, run.history = Snapshot(count, params, state, *moved, cost), history
+        now = Snapshot(count, params, state, *moved, cost, carry=carry or None)
+        run.now, run.history = now, history
         self.count = count
 
 

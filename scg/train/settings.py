@@ -16,12 +16,13 @@ from scg.run.step import Step
 from scg.train.batches import Batches
 from scg.train.optim import Optimizer
 from scg.train.stream import Stream
+from scg.train.windows import Windows
 
 
 def settings(
     step: Step,
     params: Mapping[str, np.ndarray],
-    batches: Batches | Stream,
+    batches: Batches | Stream | Windows,
     optimizer: Optimizer,
     own_optimizer: Optimizer,
 ) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def settings(
         "parameters": {name: list(np.shape(value)) for name, value in params.items()},
         "declaration": digests(step.graph),
         "estimators": {str(node.name): _chosen(chosen) for node, chosen in plan.items()},
+        "credit between steps": step.plan.cut,
         "backend": step.program.backend,
         "dtype": str(np.dtype(step.program.dtype)),
         "optimizer": _chosen(optimizer),

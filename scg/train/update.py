@@ -38,6 +38,8 @@ class Snapshot(NamedTuple):
         Sum of the cost estimates of the epoch that is under way.
     last : float
         The cost estimate of the last update.
+    carry : dict or None
+        With ``stream=True``, what the next window takes over.
     """
 
     count: int
@@ -47,6 +49,7 @@ class Snapshot(NamedTuple):
     own: OptimizerState
     cost: float = 0.0
     last: float = math.nan
+    carry: Params | None = None
 
 
 class Update:
@@ -60,7 +63,7 @@ class Update:
 
     def estimate(self, now: Snapshot, batch: Any, seed: Any) -> Result:
         """The estimates that move the parameters."""
-        return self.step(now.params, seed=seed, data=batch, state=now.state)
+        return self.step(now.params, seed=seed, data=batch, state=now.state, carry=now.carry)
 
     def __call__(self, now: Snapshot, batch: Any, seed: Any) -> Snapshot:
         """The snapshot that follows `now`."""
@@ -80,7 +83,8 @@ class Update:
                 "the learning rate, or compile with check_finite=True, which names the node"
             )
         cost, params = float(out.cost), graph.constrained(numbers)
-        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + cost, cost)
+        carry = out.carry or None
+        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + cost, cost, carry)
 
 
 class FusedUpdate(Update):
@@ -106,7 +110,7 @@ class FusedUpdate(Update):
         }
         own = {f"{key[1]}@{key[2]}": grad for key, grad in outputs.items() if key[0] == "own"}
         self.own = _Part("own", own_optimizer, leaves, own, graph)
-        kept = {key: e for key, e in outputs.items() if key[0] in ("cost", "state")}
+        kept = {key: e for key, e in outputs.items() if key[0] in ("cost", "state", "carry")}
         grads = [*self.params.grads.values(), *own.values()]
         size: Expr = sum((np.sum(np.abs(grad)) for grad in grads), constant(graph, 0.0))
         program = step.program
@@ -118,7 +122,7 @@ class FusedUpdate(Update):
 
     def __call__(self, now: Snapshot, batch: Any, seed: Any) -> Snapshot:
         """The snapshot that follows `now`."""
-        values, sizes, memory = self.step.checked(now.params, batch, now.state)
+        values, sizes, memory = self.step.checked(now.params, batch, now.state, now.carry)
         values |= self.params.inputs(now.optimizer) | self.own.inputs(now.own)
         out = self.program.estimate(values, sizes, 1, seed)
         if not (np.isfinite(out["size",]) and np.isfinite(out["cost",])):
@@ -130,7 +134,8 @@ class FusedUpdate(Update):
             state[node][entry] = value
         cost = float(out["cost",])
         optimizer, own = self.params.state(out, now.optimizer), self.own.state(out, now.own)
-        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + cost, cost)
+        carry = {key[1]: np.array(x) for key, x in out.items() if key[0] == "carry"} or None
+        return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + cost, cost, carry)
 
 
 def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> Update:

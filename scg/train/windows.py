@@ -1,0 +1,182 @@
+"""Windows: consecutive pieces of sequences without end, between which a step carries its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from scg.errors import CallError
+from scg.estimators.truncation import ARTBP
+from scg.run.step import Step
+from scg.seeds.noise import stream_key
+from scg.train.batches import Data, Transform, checked_array
+from scg.train.check import check_count
+
+
+class Windows:
+    """The windows of a run, one after the other.
+
+    Where the data end, they are read anew, and a sequence begins. A resumed run first passes over
+    the windows of the updates that were made.
+
+    Parameters
+    ----------
+    step : Step
+        What is trained; compiled with ``stream=True``.
+    data : mapping, or iterable of mapping
+        Arrays that hold whole sequences, or their pieces one after the other. Data that lie on no
+        ordered plate are the same in each window.
+    seed : tuple of int
+        Seed of the run, from which the segments of :class:`ARTBP` are drawn.
+    window : int, optional
+        Steps of a window. Pieces are windows by default. Segments of ``ARTBP`` have random lengths.
+    steps_per_epoch : int, optional
+        Windows of an epoch; by default those of the data, where their number is known.
+    transform : callable, optional
+        See :class:`scg.train.Batches`.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        data: Any,
+        seed: tuple[int, ...],
+        window: int | None,
+        steps_per_epoch: int | None,
+        transform: Transform | None,
+    ):
+        if step.surrogate.first.window is None:
+            raise CallError(
+                "fit: stream=True needs a step that takes its state over; compile it with "
+                "scg.compile(g, truncate=scg.UORO(), stream=True)"
+            )
+        self.seed, self.transform, self.batch_size = seed, transform, window
+        how = step.plan.truncation
+        self._cuts = how if isinstance(how, ARTBP) else None
+        if self._cuts is not None and window is not None:
+            raise CallError(f"fit: the windows of {how!r} have random lengths; leave window out")
+        if window is not None:
+            check_count("window", window)
+        self.data: Data = {}  # what a checkpoint compares
+        self._pieces: Iterable[Mapping[str, Any]] = data
+        if data is None or isinstance(data, Mapping):
+            self.data = {name: checked_array(name, x) for name, x in (data or {}).items()}
+            self._pieces = [self.data]
+        steps = {made.plate for made in step.graph.scans.values()}
+        if len(steps) > 1:
+            names = ", ".join(repr(plate.name) for plate in steps)
+            raise CallError(f"fit: stream=True takes scans over one plate, not {names}")
+        (self._plate,) = steps
+        if self._plate.length is not None and (window or self._cuts):
+            raise CallError(
+                f"fit: plate {self._plate.name!r} has the length {self._plate.length}, which is "
+                "that of all windows; leave its length out"
+            )
+        self._axes = {
+            name: node.plates.index(self._plate)
+            for name, node in step.graph.data_nodes.items()
+            if self._plate in node.plates
+        }
+        self.per_epoch = self._count(steps_per_epoch)
+        self._windows, self._taken = self._each(), 0
+        self._last: tuple[Data, bool] = {}, True
+
+    def __getitem__(self, count: int) -> Data:
+        """Window `count` of the run; counts only rise, but one may be asked for twice."""
+        batch, _ = self._at(count)
+        return self.transform(batch, (*self.seed, count)) if self.transform else batch
+
+    def begins(self, count: int) -> bool:
+        """Whether a window begins a sequence."""
+        return self._at(count)[1]
+
+    def _at(self, count: int) -> tuple[Data, bool]:
+        while self._taken <= count:
+            self._last = next(self._windows)
+            self._taken += 1
+        return self._last
+
+    def _each(self) -> Iterator[tuple[Data, bool]]:
+        """The windows, and whether each begins a sequence."""
+        words = stream_key(self.seed, "fit:segments")
+        rng = np.random.default_rng([int(word) for word in words])
+        if not self._axes:  # a sequence that no data measure has no end
+            yield self.data, True
+            while True:
+                yield self.data, False
+        while True:
+            rest, begins, length = None, True, self._length(rng)
+            for piece in self._pieces:
+                rest = self._joined(rest, piece)
+                while self._steps(rest) >= (length or 1):
+                    end = length or self._steps(rest)
+                    yield self._cut(rest, 0, end), begins
+                    rest, begins, length = self._cut(rest, end, None), False, self._length(rng)
+            if rest is not None and self._steps(rest):
+                yield rest, begins
+            elif begins:
+                raise CallError(
+                    "data: there is no further window; give arrays, or pieces that can be iterated "
+                    "anew, or fewer epochs"
+                )
+
+    def _length(self, rng: np.random.Generator) -> int | None:
+        """Steps of the next window; None for those of a piece."""
+        return self.batch_size if self._cuts is None else self._cuts.segment(rng)
+
+    def _count(self, given: int | None) -> int:
+        """Windows of an epoch."""
+        if given is not None:
+            return check_count("steps_per_epoch", given)
+        if self._axes and self._cuts is None and self.data and self.batch_size:
+            return -(-self._steps(self.data) // self.batch_size)
+        try:
+            if self._axes and self._cuts is None and not self.batch_size:
+                return len(self._pieces)  # pyright: ignore[reportArgumentType]
+        except TypeError:
+            pass
+        raise CallError(
+            "the number of windows of these data is not known; say how many make an epoch: "
+            "steps_per_epoch="
+        )
+
+    def _joined(self, rest: Data | None, piece: Any) -> Data:
+        """What is left of the pieces before, and another one."""
+        if not isinstance(piece, Mapping):
+            raise CallError(
+                f"data: a piece is of type {type(piece).__name__}; expected a mapping from names "
+                'to arrays such as {"x": x}'
+            )
+        found = {name: checked_array(name, x) for name, x in piece.items()}
+        missing = [name for name in self._axes if name not in found]
+        for name in missing:
+            raise CallError(f"data {name!r} is missing in a piece of the sequence")
+        if rest is not None and self._steps(rest):
+            for name, axis in self._axes.items():
+                found[name] = np.concatenate([rest[name], found[name]], axis)
+        return found
+
+    def _steps(self, data: Data) -> int:
+        name, axis = next(iter(self._axes.items()))
+        return data[name].shape[axis] if data[name].ndim > axis else 0
+
+    def _cut(self, data: Data, start: int, end: int | None) -> Data:
+        """Some steps of data."""
+        return {
+            name: x[(slice(None),) * self._axes[name] + (slice(start, end),)]
+            if name in self._axes
+            else x
+            for name, x in data.items()
+        }
+
+
+def check_windows(**options: Any) -> None:
+    """Raise where an option of mini-batches or workers meets windows."""
+    for name, value in options.items():
+        if value is not None:
+            raise CallError(
+                f"fit: {name}= does not go with stream=True, where each window has all sequences "
+                "side by side; leave it out"
+            )
