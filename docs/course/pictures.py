@@ -127,7 +127,31 @@ def across(graph: scg.Graph, path: Path) -> None:
     graph.draw(path, direction="right", notes=False)
 
 
-OWN: dict[str, Callable[[], Any]] = {"tangent": tangent, "simplex": simplex}
+def balancing() -> Any:
+    """Costs of a step during gradient descent on influence balancing, as they were measured."""
+    text = FOLDER.parents[1].joinpath("results", "influence_balancing.json").read_text("utf-8")
+    found = json.loads(text)
+    ways = {"RTRL, exact": "RTRL", "UORO": "UORO", "ARTBP(16)": "ARTBP(16)"}
+    ways |= {"truncated at 10": "Truncated(10)", "at 1": "Truncated(1)"}
+    styles = [*STYLES, (INK, (0, (1, 1)))]
+    figure, grid = plt.subplots(1, 2, figsize=(7.4, 3.1), layout="constrained", sharey=True)
+    for axes, size in zip(grid, ("13", "23"), strict=True):
+        for (color, dashes), (label, way) in zip(styles, ways.items(), strict=True):
+            values = found[size]["descent"][way]["curve"]
+            axes.plot(25 * np.arange(len(values)), values, linestyle=dashes, color=color, lw=1.8,
+                      label=label)  # fmt: skip
+        axes.set_yscale("log")
+        axes.set_ylim(0.02, 100)
+        axes.set_xlabel(f"updates, {size} units")
+    grid[0].set_ylabel("cost of a step")
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=5)
+    return figure
+
+
+OWN: dict[str, Callable[[], Any]] = {
+    "tangent": tangent, "simplex": simplex, "balancing": balancing,
+}  # fmt: skip
 #: Drawings by scg of its products.
 DRAWN: dict[str, Callable[[Path], Any]] = {
     "chain": toys.chain(3, "each").draw,
