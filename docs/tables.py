@@ -137,11 +137,12 @@ def distributions() -> Iterator[str]:
         "- *relax* and *condition*: there is a continuous relaxation, and a conditional one "
         "(`REBAR`, `RELAX`);\n"
         "- *weak derivative*: the parameters for which `MeasureValued` has a decomposition;\n"
-        "- *next value*: the values are ordered (`GO`, `StochasticTriple`).\n\n"
+        "- *next value*: each coordinate has ordered values, perhaps given those before it (`GO`, "
+        "`StochasticTriple`).\n\n"
         "All distributions also have a support, checked constraints of their parameters, and a "
         "`coupling`: samples as a function of uniforms, which for univariate distributions is the "
-        "quantile. `Mixture` has a mean, a variance and a finite support if all its components "
-        "have them. A number refers to the reason below why a distribution lacks a capability.\n"
+        "quantile. `Mixture` has a mean, a variance, a finite support and next values if all its "
+        "components have them. A number refers to the reason below why a distribution lacks a capability.\n"
     )
     reasons: dict[str, int] = {}
     yield from table("distribution", "pathwise", "mean field", *CAPABILITIES)

@@ -92,7 +92,7 @@ def _next_value(node: StochasticNode, view: Assignment) -> str | None:
         return f"{family_of(node)} has no next value: {family.lacks('upward')}"
     if family.supports("coordinate_values"):
         return _coordinates(node, view)
-    return _not_in(node, view, "rate of moves")
+    return _not_in(node, view, "rate of moves") if family.weak_parameters else None
 
 
 def _not_in(node: StochasticNode, view: Assignment, what: str) -> str | None:

@@ -12,6 +12,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import ENTROPY, Joint, closed_form, numeric, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.protocols import Noise
+from scg.distributions.upward import Upward
 from scg.errors import DeclarationError
 from scg.ops.elementwise import greater, sigmoid, where
 from scg.ops.linalg import matmul
@@ -91,21 +92,29 @@ class Autoregressive(Joint):
     def sample(self, noise: Noise) -> Any:
         """1[p_i > u_i] for i = 0, 1, ..."""
         # one leaf an element: its threshold is random
-        return self._in_turn(lambda i: noise.uniform((), f"u{i}"))
+        return self._in_turn(_against(lambda i: noise.uniform((), f"u{i}")))
 
     def coupling(self, u: Any) -> Any:
         """Sample as a function of one uniform for each element."""
-        return self._in_turn(lambda i: getitem(u, i))
+        return self._in_turn(_against(lambda i: getitem(u, i)))
 
-    def _in_turn(self, uniform: Callable[[int], Any]) -> Any:
+    def upward(self, x: Any, noise: Noise) -> Upward:
+        """An element becomes 1, and later ones follow on the same noise."""
+        same = _against(lambda i: noise.uniform((), f"u{i}"))
+
+        def moved(here: Any) -> Any:
+            return self._in_turn(lambda i, p: where(getitem(here, i), 1.0, same(i, p)))
+
+        return Bernoulli(logits=self.logits(x)).upward(x)._replace(moved=moved)
+
+    def _in_turn(self, element: Callable[[int, Any], Any]) -> Any:
         drawn: list[Any] = []
         for i in range(self.shape[0]):
             logit = getitem(self.bias, i)
             if drawn:
                 before = concatenate(*drawn, axis=-1) if i > 1 else drawn[0]
                 logit = logit + matmul(getitem(self.weights, (i, slice(0, i))), before)
-            value = where(greater(sigmoid(logit), uniform(i)), 1.0, 0.0)
-            drawn.append(reshape(value, shape=(1,)))
+            drawn.append(reshape(element(i, sigmoid(logit)), shape=(1,)))
         return concatenate(*drawn, axis=-1)
 
     def log_prob_elementwise(self, x: Any) -> Any:
@@ -121,3 +130,8 @@ class Autoregressive(Joint):
     def enumerate_support(self) -> np.ndarray:
         """All binary vectors, shape (cardinality, D)."""
         return np.array(list(itertools.product((0.0, 1.0), repeat=self.shape[0])))
+
+
+def _against(uniform: Callable[[int], Any]) -> Callable[[int, Any], Any]:
+    """1 where a probability exceeds the uniform of an element, else 0."""
+    return lambda i, p: where(greater(p, uniform(i)), 1.0, 0.0)

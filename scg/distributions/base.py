@@ -239,7 +239,8 @@ class Distribution:
     accepted = unsupported("rejection sampler with a smooth proposal", "none is implemented")
     #: ``standardized(noise)``: the same for noise of mean 0 and variance 1.
     standardized = unsupported("standardization", "none is implemented")
-    #: ``upward(x)``: the move of each coordinate to its next value, an :class:`Upward`.
+    #: ``upward(x, noise)``: the moves of the coordinates of a sample on this noise, an
+    #: :class:`Upward`.
     upward = unsupported("next value", "its values have no order, or no next one")
     #: ``gibbs(x, noise, step)``: a step of a Markov chain that keeps the distribution; and
     #: ``log_weight(x)``: log p(x) but for a constant.
@@ -300,7 +301,7 @@ class Finite(Distribution):
         """Probabilities of these values, on a last axis."""
         raise NotImplementedError
 
-    def upward(self, x: Any) -> Upward:
+    def upward(self, x: Any, noise: Any = None) -> Upward:
         """The move of each coordinate to its next value."""
         return among(self.coordinate_values(), self.coordinate_probs(), x)
 

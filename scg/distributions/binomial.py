@@ -16,7 +16,7 @@ from scg.distributions.counts import POINTS, Trials, check_same_total, settled, 
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward, count
 from scg.ops.elementary import clip, floor
-from scg.ops.elementwise import cast, exp, greater, less, less_equal, sqrt, where
+from scg.ops.elementwise import cast, exp, greater, less, less_equal, minimum, sqrt, where
 from scg.ops.proportions import beta_log_density, binomial_probability
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
@@ -119,10 +119,11 @@ class Binomial(Trials, Finite):
         rest = x - where(less(noise.uniform(self.shape, "which") * n, x), 1.0, 0.0)
         return [(self.probs, n, rest + 1.0, rest)]
 
-    def upward(self, x: Any) -> Upward:
+    def upward(self, x: Any, noise: Any = None) -> Upward:
         """In p, by a trial that failed."""
         p, failed = self.full(self.probs), self.total_count - x
-        return count(x, failed * p, p, failed / (1.0 - p))
+        up = count(x, failed * p, p, failed / (1.0 - p))
+        return up._replace(moved=lambda here: minimum(up.moved(here), float(self.total_count)))
 
     mean = closed_form("n p", lambda d: d.total_count * d.probs)
     variance = closed_form("n p (1 − p)", lambda d: d.total_count * d.trial.variance())

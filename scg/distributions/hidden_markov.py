@@ -73,6 +73,9 @@ class HiddenMarkov(Joint):
     constraints = MarkovChain.constraints
     mode = unsupported("mode", "it is a search among all values")
     entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "it is a sum over all values")
+    upward = unsupported(
+        "next value", "its states are summed out: declare them as a MarkovChain node, too"
+    )
 
     def __new__(cls, *args: Any, **given: Any) -> HiddenMarkov:
         """Make an instance of the HiddenMarkov that belongs to the family of the emission."""

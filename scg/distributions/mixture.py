@@ -13,8 +13,10 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import ENTROPY, FAR, Distribution, Joint, one_of, unsupported
 from scg.distributions.categorical import Categorical
 from scg.distributions.independent import Independent
+from scg.distributions.mixture_moves import joined, movable
 from scg.distributions.mixture_path import closed, opened
 from scg.distributions.protocols import Noise
+from scg.distributions.upward import Upward
 from scg.distributions.values import check_mask, on_support
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
@@ -30,6 +32,7 @@ from scg.ops.elementwise import (
     square,
     where,
 )
+from scg.ops.gradient import stop
 from scg.ops.reductions import logsumexp, sum
 from scg.ops.shape import concatenate, getitem, reshape
 from scg.ops.weighted import log_mean_exp
@@ -162,6 +165,15 @@ class Mixture(Joint):
         x = _chosen(index, [law.sample(Tagged(noise, f"{k}/")) for k, law in parts])
         return opened(self.components, self.choice.log_probs, x) if self.reparameterized else x
 
+    def upward(self, x: Any, noise: Noise) -> Upward:
+        """The next component, whose sample is there already, or a move within the chosen one."""
+        choice = self.choice.sample(Tagged(noise, "choice/"))
+        ups = []
+        for k, law in enumerate(self.components):
+            own = Tagged(noise, f"{k}/")
+            ups.append(law.upward(stop(law.sample(own)), own))
+        return joined(self.choice.upward(choice), ups, choice, _chosen)
+
     @property
     def uniforms(self) -> tuple[int, ...]:
         """One for the choice, and as many as a component takes."""
@@ -259,6 +271,9 @@ class Mixture(Joint):
     def cardinality(self) -> int:
         """Number of values of a component."""
         counts = {law.cardinality() for law in self.components}
+        first, *others = (law.support for law in self.components)
+        if len(counts) == 1 and not all(support.same(first) for support in others):
+            raise UnsupportedError("Mixture: its components have no common support")
         if len(counts) > 1:
             raise UnsupportedError(
                 f"Mixture: its components have {' and '.join(map(str, sorted(counts)))} values, "
@@ -295,7 +310,8 @@ def _of(families: tuple[type[Distribution], ...]) -> type[Mixture]:
     }
     members["stopped"] = closed(families)
     members["reparameterized"] = not members["stopped"]
-    for name in ("mean", "variance", "cardinality", "enumerate_support"):
+    members["weak_parameters"] = movable(families)
+    for name in ("mean", "variance", "cardinality", "enumerate_support", "upward"):
         lacking = next((family for family in families if not family.supports(name)), None)
         if lacking is not None:
             members[name] = getattr(lacking, name)

@@ -14,9 +14,10 @@ from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.counts import Trials, check_same_total
 from scg.distributions.protocols import Noise
+from scg.distributions.upward import Upward
 from scg.errors import DeclarationError
 from scg.ops.elementary import floor
-from scg.ops.elementwise import equal, exp, less, minimum, where
+from scg.ops.elementwise import equal, exp, greater, less, logical_and, minimum, where
 from scg.ops.gather import one_hot
 from scg.ops.powers import power, ratio, xlogy
 from scg.ops.proportions import gamma_log_density
@@ -104,6 +105,20 @@ class Multinomial(Trials, Joint):
             left = left - count
             counts.append(reshape(count, shape=(1,)))
         return concatenate(*counts, reshape(left, shape=(1,)), axis=-1)
+
+    def upward(self, x: Any, noise: Any = None) -> Upward:
+        """One draw of a class becomes the next class, at the rate of all draws of the class."""
+        each = np.eye(self.shape[0])
+        up = OneHotCategorical(probs=self.probs + np.zeros_like(each)).upward(each)
+        there = greater(x, 0.0)
+
+        def moved(here: Any) -> Any:
+            here = logical_and(here, there)
+            return x + sum(where(here[..., None], up.moved(here) - each, 0.0), -2)
+
+        ((probs, rate),) = up.rates
+        rate = where(there[..., None], x[..., None] * rate, 0.0)
+        return Upward(moved, where(there, x * up.weight, 0.0), [(probs, rate)])
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """log n! − Σ log k! + Σ k log p; one value for the vector."""

@@ -70,7 +70,7 @@ class Geometric(Distribution):
         more = 1.0 + self.quantile(noise.uniform(self.shape, "more"))
         return [(self.trial.probs, 1.0 / self.trial.probs, x, x + more)]
 
-    def upward(self, x: Any) -> Upward:
+    def upward(self, x: Any, noise: Any = None) -> Upward:
         """In p, at a negative rate: a larger p makes counts smaller."""
         p = self.full(self.trial.probs)
         return count(x, (x + 1.0) * (1.0 - p), p, -(x + 1.0) / p)
@@ -154,7 +154,7 @@ class NegativeBinomial(Distribution):
         rate = self.total_count * (1.0 + self._odds)
         return [(self.full(self.trial.probs), rate, x + more, x)]
 
-    def upward(self, x: Any) -> Upward:
+    def upward(self, x: Any, noise: Any = None) -> Upward:
         """In p: F(x) = I_(1 − p)(r, x + 1)."""
         p, n = self.full(self.trial.probs), x + self.total_count
         return count(x, n * p, p, n / (1.0 - p))

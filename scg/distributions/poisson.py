@@ -59,7 +59,7 @@ class Poisson(Distribution):
         """In λ: x + 1 against x."""
         return [(self.rate, 1.0, x + 1.0, x)]
 
-    def upward(self, x: Any) -> Upward:
+    def upward(self, x: Any, noise: Any = None) -> Upward:
         """In λ, at the rate 1."""
         return count(x, self.full(self.rate), self.full(self.rate), 1.0)
 

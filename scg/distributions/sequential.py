@@ -11,7 +11,8 @@ from scg.common.lazy import cached_property
 from scg.distributions.base import Joint, unsupported
 from scg.distributions.categorical import OneHotCategorical, search
 from scg.distributions.protocols import Noise
-from scg.ops.elementwise import possible
+from scg.distributions.upward import Upward
+from scg.ops.elementwise import possible, where
 from scg.ops.gather import one_hot
 from scg.ops.reductions import logsumexp, max, sum
 from scg.ops.shape import concatenate, getitem, reshape
@@ -90,6 +91,30 @@ class Sequential(Joint):
             chosen.append(choose(t, self.offer(t, state)))
             state = self.move(state, chosen[-1])
         return self.value(stacked(chosen))
+
+    def upward(self, x: Any, noise: Noise) -> Upward:
+        """A choice becomes the next option, and later ones follow on the same noise."""
+        ups: list[Upward] = []
+
+        def same(t: int, p: Any) -> Any:
+            return one_hot(search(p, noise.uniform((1,), f"u{t}")), self.options)
+
+        def first(t: int, p: Any) -> Any:
+            choice = same(t, p)
+            ups.append(OneHotCategorical(probs=p).upward(choice))
+            return choice
+
+        def moved(here: Any) -> Any:
+            def choose(t: int, p: Any) -> Any:
+                there = getitem(here, t)
+                return where(there[..., None], ups[t].moved(there), same(t, p))
+
+            return self.in_turn(choose)
+
+        self.in_turn(first)
+        weights, rates = [up.weight for up in ups], [up.rates[0] for up in ups]
+        theta, rate = map(stacked, zip(*rates, strict=True))
+        return Upward(moved, stacked(weights), [(theta, rate)])
 
     # --- the relaxation: each choice is the argmax of log p + Gumbel noise; the latent is the noise
     def location(self, probs: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,27 +14,35 @@ from scg.ops.statistics import prod
 
 
 class Upward(NamedTuple):
-    """The next value of each coordinate, and how fast parameters move a sample there.
+    """How a sample changes if a coordinate moves to its next value, and how fast parameters do it.
 
     Attributes
     ----------
-    value : Expr or array
-        The next possible value, or the sample itself where it is the last one.
+    moved : callable
+        The sample whose coordinates where a mask is true are at their next possible value, if they
+        have one; what is sampled given them follows on the same noise.
     weight : Expr or array
         Size of a move, one number a coordinate; 0 at the last value.
     rates : list of (parameter, rate)
-        −∂F(x)/∂θ / p(x) with the distribution function F. A rate may have a further axis, of the
-        parameters of one coordinate.
+        −∂F(x)/∂θ / p(x) with the distribution function F and the probability p of a coordinate,
+        given those before. A rate may have a further axis, of the parameters of one coordinate.
     """
 
-    value: Any
+    moved: Callable[[Any], Any]
     weight: Any
     rates: list[tuple[Any, Any]]
 
 
+def over(coordinates: Any, x: Any) -> Any:
+    """An expression of coordinates with the inner axes of the event `x`."""
+    return getitem(
+        coordinates, (Ellipsis, *(None for _ in range(np.ndim(x) - np.ndim(coordinates))))
+    )
+
+
 def count(x: Any, weight: Any, theta: Any, rate: Any) -> Upward:
     """The move of a count."""
-    return Upward(x + 1.0, weight, [(theta, rate)])
+    return Upward(lambda here: where(here, x + 1.0, x), weight, [(theta, rate)])
 
 
 def among(values: np.ndarray, probs: Any, x: Any) -> Upward:
@@ -48,8 +57,10 @@ def among(values: np.ndarray, probs: Any, x: Any) -> Upward:
     zero = values.dtype.type(0)
     following = sum(where(rows, values, zero), axis=-values.ndim)
     some = getitem(greater(sum(left, -1), 0.0), (Ellipsis, *(None for _ in inner)))
+    following = where(some, following, x)
     p = sum(here * probs, -1)
-    weight = sum(reached * probs, -1) * sum(left * probs, -1) / p
     return Upward(
-        where(some, following, x), weight, [(probs, -reached / getitem(p, (Ellipsis, None)))]
+        lambda chosen: where(over(chosen, x), following, x),
+        sum(reached * probs, -1) * sum(left * probs, -1) / p,
+        [(probs, -reached / getitem(p, (Ellipsis, None)))],
     )

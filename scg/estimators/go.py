@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scg.distributions.base import Distribution
 from scg.estimators.parts.moves import each, inject
-from scg.estimators.protocol import Downstream, Draw, Estimator, Memory
+from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler
 from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 
@@ -14,7 +14,8 @@ class GO(Estimator):
 
     −Σ_i (f(x⁺ᵢ) − f(x))/p_i(x_i) ∇θ F_i(x_i; θ), with x⁺ᵢ the sample with coordinate i at its next
     value, and p_i and F_i the probability and the CDF of coordinate i: n + 1 evaluations for n
-    coordinates. Use it for counts and ordered values; at a binary value of 1 it needs none.
+    coordinates. Use it for counts and ordered values; at a binary value of 1 it needs none. Where
+    coordinates are sampled in turn, p_i and F_i are given those before, and later ones follow.
     :class:`RAM` sums over all values instead. On continuous variables GO is the implicit gradient:
     :class:`Reparameterization`.
 
@@ -33,7 +34,12 @@ class GO(Estimator):
     }
     cites = ("cong2019",)
 
+    def draw(self, dist: Distribution, noise: Sampler) -> Draw:
+        """Draw a stopped value, and its moves."""
+        x = stop(dist.sample(noise))
+        return Draw(x, aux={"up": dist.upward(x, noise)})
+
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the change by each move, at its rate."""
-        x, up = draw.value, dist.upward(draw.value)
-        return inject(up, each(x, stop(up.value), up.weight.shape, downstream))
+        up = draw.aux["up"]
+        return inject(up, each(up, downstream))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
-from scg.estimators.parts.moves import choose, inject, one
+from scg.estimators.parts.moves import change, choose, inject
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler
 from scg.ir.expr import Expr
 from scg.ops.elementwise import where
@@ -16,7 +16,8 @@ class StochasticTriple(Estimator):
     −(f(x⁺ᵢ) − f(x))/(r_i p_i(x_i)) ∇θ F_i(x_i; θ), with coordinate i chosen with probability r_i,
     in proportion to the size of its jump, x⁺ᵢ the sample with coordinate i at its next value, and
     p_i and F_i the probability and the CDF of coordinate i: two evaluations. Use it for many
-    coordinates and dear costs; without the pruning to one jump it is :class:`GO`.
+    coordinates and dear costs; without the pruning to one jump it is :class:`GO`. Where
+    coordinates are sampled in turn, p_i and F_i are given those before, and later ones follow.
 
     References
     ----------
@@ -35,12 +36,12 @@ class StochasticTriple(Estimator):
     cites = ("arya2022",)
 
     def draw(self, dist: Distribution, noise: Sampler) -> Draw:
-        """Draw a stopped value, and which coordinate jumps."""
-        return Draw(stop(dist.sample(noise)), aux={"u": noise.uniform((1,), "jump")})
+        """Draw a stopped value, its moves, and which coordinate jumps."""
+        x = stop(dist.sample(noise))
+        return Draw(x, aux={"up": dist.upward(x, noise), "u": noise.uniform((1,), "jump")})
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the change by the jump, over the probability of its choice."""
-        x, up = draw.value, dist.upward(draw.value)
+        up = draw.aux["up"]
         chosen, rarity = choose(stop(up.weight), draw.aux["u"])
-        change = one(x, stop(up.value), chosen, downstream)
-        return inject(up, where(chosen, rarity * change, 0.0))
+        return inject(up, where(chosen, rarity * change(up.moved(chosen), downstream), 0.0))

@@ -49,7 +49,7 @@ def test_rates_of_counts_give_the_derivative(name, h=1e-5):
     up = make(**{parameter: theta}).upward(k)
     ((_, rate),) = up.rates
     p = np.exp(make(**{parameter: theta}).log_prob(k, elementwise=True))
-    found = np.sum(p * rate * (f(up.value) - f(k)))
+    found = np.sum(p * rate * (f(up.moved(True)) - f(k)))
     assert found == pytest.approx((mean(theta + h) - mean(theta - h)) / (2 * h), abs=1e-8)
 
 
@@ -158,3 +158,116 @@ def test_what_is_refused():
     g.cost("loss", g.sample("x", scg.NegativeBinomial(r, logits=0.3)))
     with pytest.raises(scg.EstimatorError, match="not in 'total_count'"):
         scg.compile(g, scg.GO())
+
+
+# --- vectors whose elements depend on each other: what follows a move does so on the same noise ---
+JOINT = {
+    "multinomial": lambda t: scg.Multinomial(3, logits=t[:3]),
+    "subset": lambda t: scg.Subset(t, 2),
+    "order": lambda t: scg.PlackettLuce(t[:3]),
+    "top two": lambda t: scg.PlackettLuce(t, 2),
+    "matching": lambda t: scg.Matching(np.reshape(np.concatenate([t, 0.4 * t, t[:1]]), (3, 3))),
+    "chain": lambda t: scg.MarkovChain(3, t[:2], np.reshape(t, (2, 2))),
+    "field": lambda t: scg.LinearChain(np.reshape(0.7 * t, (2, 2)), np.reshape(t, (2, 2))),
+    "autoregressive": lambda t: scg.Autoregressive(
+        scg.Bernoulli, np.reshape(np.concatenate([t, 0.3 * t, t[:1]]), (3, 3)), t[:3]
+    ),
+    "mixture of bits": lambda t: scg.Mixture(
+        [scg.Bernoulli(logits=t[:2]), scg.Bernoulli(logits=-t[1:3])], logits=t[:2]
+    ),
+    "mixture of classes": lambda t: scg.Mixture(
+        [scg.Categorical(logits=t[:3]), scg.Categorical(logits=2.0 * t[1:])], logits=t[:2]
+    ),
+    "mixture of subsets": lambda t: scg.Mixture(
+        [scg.Subset(t[:3], 2), scg.Subset(-t[1:], 2)], logits=t[1:3]
+    ),
+    "mixture of unlike parts": lambda t: scg.Mixture(
+        [scg.Binomial(2, logits=t[:2]), scg.OneHotCategorical(logits=t[1:3])], logits=t[:2]
+    ),
+}
+
+
+def joint(name):
+    g = scg.Graph(name)
+    x = g.sample("x", JOINT[name](g.parameter("t", [0.4, -0.7, 0.9, 0.2])))
+    weights = np.random.default_rng(0).normal(size=x.shape)
+    y = g.sample("y", scg.Bernoulli(logits=np.sum(weights * x)))
+    g.cost("loss", np.exp(0.5 * np.sum(weights**2 * x)) * (1.0 + y))
+    return g
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_unbiased_on_joint_vectors(name):
+    g = joint(name)
+    estimators = {"x": scg.GO(), "y": scg.Enumeration()}
+    if name == "mixture of unlike parts":  # whose values are not enumerated
+        m = scg.moments(scg.compile(g, estimators), params_of(g))
+        other = scg.moments(scg.compile(g, scg.ScoreFunction()), params_of(g))
+        np.testing.assert_allclose(m.mean["t"], other.mean["t"], atol=1e-10)
+    else:
+        assert_exact(g, estimators)
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_the_mean_of_the_triple_over_the_jumps_is_go(name, points=4096):
+    """At fixed samples the jump's uniform, on a grid, meets each jump in its share of cases."""
+    g = joint(name)
+    go, triple = (
+        scg.compile(g, {"x": e, "y": scg.Enumeration()}, backend="numpy") for e in ORDERED
+    )
+    for seed in range(4):
+        noise = go.noise(seed=seed, runs=1)
+        every = {leaf: np.repeat(value, points, axis=0) for leaf, value in noise.items()}
+        every["x/jump"] = ((np.arange(points) + 0.5) / points)[:, None]
+        one = go(params_of(g), noise=noise).grads["t"]
+        mean = triple(params_of(g), noise=every).grads["t"]
+        np.testing.assert_allclose(mean, one, atol=4e-3 * (np.max(np.abs(one)) + 0.1))
+
+
+def test_moves_of_mixtures_of_counts():
+    """A Poisson number with more zeros: the weights, and the rate of the component."""
+    g = scg.Graph("zeros")
+    w, rate = g.parameter("w", 0.3), g.parameter("rate", 1.4)
+    parts = [scg.Poisson(rate), scg.Binomial(1, probs=0.2 * w)]
+    x = g.sample("x", scg.Mixture(parts, logits=np.stack([w, -w])))
+    g.cost("loss", np.exp(-0.4 * x))
+    m, true = (
+        scg.moments(scg.compile(g, e), params_of(g)).mean for e in (scg.GO(), scg.ScoreFunction())
+    )
+    for name in true:
+        assert m[name] == pytest.approx(float(true[name]), abs=1e-8)
+
+
+def test_a_full_count_stays():
+    """No evaluation leaves the support: log(4 − x) is infinite at 4 of 3 trials."""
+    g = scg.Graph("full")
+    x = g.sample("x", scg.Binomial(3, logits=g.parameter("t", 0.4)))
+    g.cost("loss", np.log(4.0 - x))
+    assert_exact(g, scg.GO())
+
+
+def test_which_joint_vectors_are_refused():
+    g = scg.Graph("hidden")
+    t = g.parameter("t", [0.4, -0.7])
+    law = scg.HiddenMarkov(2, t, np.zeros((2, 2)), scg.Bernoulli(logits=t))
+    g.cost("loss", np.sum(g.sample("x", law)))
+    with pytest.raises(scg.EstimatorError, match="its states are summed out: declare them"):
+        scg.compile(g, scg.GO())
+    g = scg.Graph("counts")
+    r = g.parameter("r", 2.0)
+    parts = [scg.NegativeBinomial(r, logits=0.3), scg.Poisson(2.0)]
+    g.cost("loss", g.sample("x", scg.Mixture(parts, logits=[0.0, 0.2])))
+    with pytest.raises(scg.EstimatorError, match="not in '0/total_count'"):
+        scg.compile(g, scg.GO())
+    g = scg.Graph("spike")
+    parts = [scg.Bernoulli(logits=g.parameter("t", 0.2)), scg.Normal(0.0, 1.0)]
+    g.cost("loss", g.sample("x", scg.Mixture(parts, logits=[0.0, 0.2])))
+    with pytest.raises(scg.EstimatorError, match="next value"):
+        scg.compile(g, scg.GO())
+
+
+def test_subsets_of_two_sizes_have_no_common_support():
+    """They are as many, and not the same."""
+    law = scg.Mixture([scg.Subset(np.zeros(3), 1), scg.Subset(np.zeros(3), 2)], logits=[0.0, 0.0])
+    with pytest.raises(scg.UnsupportedError, match="no common support"):
+        law.cardinality()

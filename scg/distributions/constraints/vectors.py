@@ -110,6 +110,10 @@ class Counts(Constraint):
         self.total, self.name = total, f"a vector of counts that sum to {total}"
         self.low, self.high = 0.0, float(total)
 
+    def same(self, other: Constraint) -> bool:
+        """Whether the other has the same total."""
+        return super().same(other) and self.total == other.total  # type: ignore[attr-defined]
+
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Whether numbers are non-negative integers with the given sum."""
         counts = ((x >= 0) & (x == np.floor(x))).all(axis=-1)

@@ -12,27 +12,23 @@ from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ops.elementwise import equal, greater, greater_equal, logical_and, where
 from scg.ops.gradient import stop
+from scg.ops.powers import inverse_or_zero
 from scg.ops.reductions import plate_sum, sum
 from scg.ops.shape import cumsum, getitem, ravel, reshape
 
 
-def each(x: Expr, value: Expr, coordinates: tuple[int, ...], downstream: Downstream) -> Expr:
-    """Change of the costs where one coordinate of `x` moves to `value`, for each coordinate."""
+def each(up: Upward, downstream: Downstream) -> Expr:
+    """Change of the costs where one coordinate moves, for each coordinate."""
+    coordinates = up.weight.shape
     eye = np.eye(int(np.prod(coordinates)), dtype=bool).reshape(-1, *coordinates)
     plate = downstream.plate(len(eye))
-    here = constant(x.graph, eye, (plate,))
-    change = downstream.alone(where(over(here, x), value, x)).cost - downstream.cost
-    return plate_sum(where(here, change, 0.0), plate)
+    here = constant(up.weight.graph, eye, (plate,))
+    return plate_sum(where(here, change(up.moved(here), downstream), 0.0), plate)
 
 
-def one(x: Expr, value: Expr, chosen: Expr, downstream: Downstream) -> Expr:
-    """Change of the costs where the chosen coordinate of `x` moves to `value`."""
-    return downstream.alone(where(over(chosen, x), value, x)).cost - downstream.cost
-
-
-def over(coordinates: Expr, x: Expr) -> Expr:
-    """An expression of coordinates with the inner axes of the event `x`."""
-    return getitem(coordinates, (Ellipsis, *(None for _ in range(x.ndim - coordinates.ndim))))
+def change(value: Expr, downstream: Downstream) -> Expr:
+    """Change of the costs where the sample is another value."""
+    return downstream.alone(stop(value)).cost - downstream.cost
 
 
 def choose(weight: Expr, u: Expr) -> tuple[Expr, Expr]:
@@ -41,19 +37,20 @@ def choose(weight: Expr, u: Expr) -> tuple[Expr, Expr]:
     It is the first at which the cumulative weight reaches the share `u`, of shape (1,).
     """
     total, flat = sum(weight), ravel(weight)
-    beyond = logical_and(greater_equal(cumsum(flat), u * total), greater(flat, 0.0))
+    share = cumsum(flat) * inverse_or_zero(total)
+    beyond = logical_and(greater_equal(share, u), greater(flat, 0.0))
     reached = where(beyond, 1.0, 0.0)
     first = greater(reached * where(equal(cumsum(reached), 1.0), 1.0, 0.0), 0.0)
     chosen = reshape(first, shape=weight.shape)
     return chosen, total / where(chosen, weight, 1.0)
 
 
-def inject(up: Upward, change: Expr) -> Expr:
+def inject(up: Upward, changes: Expr) -> Expr:
     """The term that injects changes at the rates of moves, along their parameters."""
     terms: list[Any] = []
     for theta, rate in up.rates:
-        wider = len(np.shape(rate)) - change.ndim if isinstance(rate, Expr) else 0
-        terms.append(along(stop(rate * getitem(change, (Ellipsis, *(None,) * wider))), theta))
+        wider = len(np.shape(rate)) - changes.ndim if isinstance(rate, Expr) else 0
+        terms.append(along(stop(rate * getitem(changes, (Ellipsis, *(None,) * wider))), theta))
     total = terms[0]
     for term in terms[1:]:
         total = total + term
@@ -63,5 +60,5 @@ def inject(up: Upward, change: Expr) -> Expr:
 def flip(x: Expr, u: Expr, downstream: Downstream) -> Expr:
     """The estimate of the derivative in the probability of each bit, from the flip of one."""
     chosen, rarity = choose(constant(x.graph, np.ones(x.shape)), u)
-    slope = (1.0 - 2.0 * x) * one(x, 1.0 - x, chosen, downstream)
+    slope = (1.0 - 2.0 * x) * change(where(chosen, 1.0 - x, x), downstream)
     return where(chosen, rarity * slope, 0.0)
