@@ -208,11 +208,14 @@ def fit(
                     advance()
                     ended = finish()
                     whole = (run.now, run.epoch)
+                    if ended and callbacks:
+                        update.release()
                     if ended or (checkpoint_every and run.now.count % checkpoint_every == 0):
                         kept.save(run)
                     ask()
         except BaseException as error:
             run.now, finished = whole
+            update.undo(run.now)
             del run.history[finished:]
             if not isinstance(error, CheckpointError) and run.now.count != kept.count:
                 kept.save(run)

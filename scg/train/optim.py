@@ -118,12 +118,18 @@ class Adam(Optimizer):
         Decays of the first and second moment.
     epsilon : float
         ε.
+    lazy : bool
+        Leave a row of a parameter, or an element of a vector, and its moments as they are in an
+        update in which the whole row has gradient zero. Use it for tables of embeddings: an update
+        then costs time for the rows that a batch reads, and not for the whole table. It is another
+        algorithm, because m and v decay only when a row is read (``SparseAdam`` in PyTorch).
     """
 
     rate: float | Schedule = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    lazy: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -136,11 +142,20 @@ class Adam(Optimizer):
         self, value: np.ndarray, grad: np.ndarray, slots: Slots, rate: float, count: int
     ) -> tuple[np.ndarray, Slots]:
         """Make one step."""
-        first = self.beta1 * slots.get("first", 0.0) + (1.0 - self.beta1) * grad
-        second = self.beta2 * slots.get("second", 0.0) + (1.0 - self.beta2) * grad**2
+        old = slots.get("first", 0.0), slots.get("second", 0.0)
+        first = self.beta1 * old[0] + (1.0 - self.beta1) * grad
+        second = self.beta2 * old[1] + (1.0 - self.beta2) * grad**2
         root = np.sqrt(second / _shortfall(self.beta2, count))
         step = first / _shortfall(self.beta1, count) / (root + self.epsilon)
-        return value - rate * step, {"first": first, "second": second}
+        moved = value - rate * step
+        if self.lazy:
+            some = np.abs(grad)
+            if grad.ndim > 1:
+                some = np.sum(some, axis=tuple(range(1, grad.ndim)), keepdims=True)
+            read = some > 0.0
+            moved = np.where(read, moved, value)
+            first, second = np.where(read, first, old[0]), np.where(read, second, old[1])
+        return moved, {"first": first, "second": second}
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,12 @@ class AdamW(Adam):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("AdamW: decay", self.decay, least=0.0)
+        if self.lazy:
+            raise CallError(
+                "AdamW: lazy=True leaves rows without gradient as they are, but the weight decay "
+                "moves every row; use scg.optim.Adam(lazy=True), and add a penalty of the rows "
+                "that a batch reads to a cost"
+            )
 
     @rule
     def update(

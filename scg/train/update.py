@@ -13,10 +13,13 @@ from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.op import STATE, constant, intern
 from scg.ir.origin import Origin
+from scg.ops.gather import gather
+from scg.ops.reductions import REDUCTIONS
 from scg.run.finish import finish
 from scg.run.result import Nested, Result, nest
 from scg.run.step import Step
 from scg.train.optim import Optimizer, OptimizerState
+from scg.train.rows import Tables, row_updates
 
 Params = dict[str, np.ndarray]
 
@@ -65,6 +68,12 @@ class Update:
         """The estimates that move the parameters."""
         return self.step(now.params, seed=seed, data=batch, state=now.state, carry=now.carry)
 
+    def undo(self, now: Snapshot) -> None:
+        """Make a snapshot valid again, if the last update began with it and did not finish."""
+
+    def release(self) -> None:
+        """Never change the arrays of the last snapshot, because someone else holds them."""
+
     def __call__(self, now: Snapshot, batch: Any, seed: Any) -> Snapshot:
         """The snapshot that follows `now`."""
         out = self.estimate(now, batch, seed)
@@ -90,7 +99,8 @@ class Update:
 class FusedUpdate(Update):
     """The same in one call of one program: the optimizers' rules are expressions of it.
 
-    What the rules need besides parameters and gradients - rates, counts, slots - are leaves.
+    What the rules need besides parameters and gradients - rates, counts, slots - are leaves. Rows
+    of large tables are overwritten, so that the next update may change the tables of a snapshot.
     """
 
     def __init__(self, step: Step, optimizer: Optimizer, own_optimizer: Optimizer):
@@ -111,8 +121,9 @@ class FusedUpdate(Update):
         own = {f"{key[1]}@{key[2]}": grad for key, grad in outputs.items() if key[0] == "own"}
         self.own = _Part("own", own_optimizer, leaves, own, graph)
         kept = {key: e for key, e in outputs.items() if key[0] in ("cost", "state", "carry")}
-        grads = [*self.params.grads.values(), *own.values()]
-        size: Expr = sum((np.sum(np.abs(grad)) for grad in grads), constant(graph, 0.0))
+        grads = [*self.params.used, *self.own.used]
+        size: Expr = sum(map(_size, grads), constant(graph, 0.0))
+        self._begun: Snapshot | None = None
         program = step.program
         self.program = finish(
             {**kept, **self.params.outputs, **self.own.outputs, ("size",): size},
@@ -122,11 +133,16 @@ class FusedUpdate(Update):
 
     def __call__(self, now: Snapshot, batch: Any, seed: Any) -> Snapshot:
         """The snapshot that follows `now`."""
+        for part in (self.params, self.own):
+            part.tables.begin()
+        self._begun = now
         values, sizes, memory = self.step.checked(now.params, batch, now.state, now.carry)
         values |= self.params.inputs(now.optimizer) | self.own.inputs(now.own)
         out = self.program.estimate(values, sizes, 1, seed)
         if not (np.isfinite(out["size",]) and np.isfinite(out["cost",])):
             return super().__call__(now, batch, seed)  # which says what is not finite
+        self.params.write(out, values)
+        self.own.write(out, values)
         params = self.step.graph.constrained(self.params.values(out))
         state = nest(memory, out, "state")
         for name, value in self.own.values(out).items():
@@ -136,6 +152,17 @@ class FusedUpdate(Update):
         optimizer, own = self.params.state(out, now.optimizer), self.own.state(out, now.own)
         carry = {key[1]: np.array(x) for key, x in out.items() if key[0] == "carry"} or None
         return Snapshot(now.count + 1, params, state, optimizer, own, now.cost + cost, cost, carry)
+
+    def undo(self, now: Snapshot) -> None:
+        """Make a snapshot valid again, if the last update began with it and did not finish."""
+        if now is self._begun:
+            self.params.tables.undo()
+            self.own.tables.undo()
+
+    def release(self) -> None:
+        """Never change the arrays of the last snapshot, because someone else holds them."""
+        self.params.tables.release()
+        self.own.tables.release()
 
 
 def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> Update:
@@ -180,9 +207,31 @@ class _Part:
         }
         used = {name: values[name] for name in grads}
         new, new_slots = optimizer.move(used, grads, slots, leaf("rate"), leaf("count"))
-        self.outputs: dict[Any, Expr] = {(kind, name): value for name, value in new.items()}
-        for name, entries in new_slots.items():
-            self.outputs |= {(f"{kind} slots", name, slot): e for slot, e in entries.items()}
+        self.outputs: dict[Any, Expr] = {}
+        #: Gradients, or what of them can differ from zero.
+        self.used: list[Expr] = []
+        self.tables = Tables()
+        #: The leaf's name of each array of which rows alone are computed.
+        self._leaf: dict[Any, str] = {}
+        #: Keys of an array that changes by rows, of its rows, and of their index.
+        self.by_rows: list[tuple[Any, Any, Any]] = []
+        for name, grad in grads.items():
+            fresh = {(kind, name): new[name]}
+            old = {(kind, name): used[name]}
+            fresh |= {(f"{kind} slots", name, s): e for s, e in new_slots[name].items()}
+            old |= {(f"{kind} slots", name, s): e for s, e in slots[name].items()}
+            found = row_updates(grad, old, fresh)
+            if found is None:
+                self.outputs |= fresh
+                self.used.append(grad)
+                continue
+            self._leaf |= {key: leaf.attrs["name"] for key, leaf in old.items()}
+            for number, (k, moved) in enumerate(found):
+                index = (f"{kind} index", name, number)
+                self.outputs[index] = k
+                self.outputs |= {(key, number): rows for key, rows in moved.items()}
+                self.by_rows += [(key, (key, number), index) for key in moved]
+                self.used.append(gather(grad, k, rank=grad.ndim, index_rank=k.ndim))
 
     def inputs(self, state: OptimizerState) -> dict[str, Any]:
         """Values of the leaves."""
@@ -197,6 +246,13 @@ class _Part:
                 given[name] = np.zeros(shape)
         return given
 
+    def write(self, out: dict[Any, Any], values: dict[str, Any]) -> None:
+        """Put the arrays of which `out` has rows alone into it; `values` are those before."""
+        for key, rows, index in self.by_rows:
+            name = self._leaf[key]
+            values[name] = self.tables.write(key, values[name], out[index], out[rows])
+            out[key] = values[name]
+
     def values(self, out: Mapping[Any, Any]) -> Params:
         """The updated arrays."""
         return {name: np.asarray(out[self.kind, name]) for name in self.grads}
@@ -207,6 +263,11 @@ class _Part:
             return before
         found = nest(before.slots, out, f"{self.kind} slots")
         return OptimizerState(before.count + 1, {n: found.get(n, {}) for n in self.grads})
+
+
+def _size(x: Expr) -> Expr:
+    """Sum of absolute values, which is finite only if all numbers are."""
+    return REDUCTIONS[0](np.abs(x), axes=tuple(range(-x.ndim, 0)), over=x.plates)
 
 
 def flat(nested: Nested) -> Params:
