@@ -50,12 +50,14 @@ class Binder:
         dtype = self.dtype
         values: dict[str, np.ndarray] = {}
         for name, node in _matched("parameter", self._params, params, needed).items():
-            array = _array("parameter", name, params[name], node, dtype)
+            values[name] = array = params[name]
+            if type(array) is np.ndarray and array.dtype is dtype and array.shape == node.shape:
+                continue  # almost always, and a call of `_array` takes as long
+            values[name] = array = _array("parameter", name, array, node, dtype)
             if array.shape != node.shape:
                 raise CallError(
                     f"parameter {name!r}: expected shape {node.shape}, got {array.shape}"
                 )
-            values[name] = array
         for name in self._constrained:
             if name in values:
                 numbers = self.graph.unconstrained({name: params[name]})
