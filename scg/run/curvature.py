@@ -18,9 +18,10 @@ from scg.ir.expr import Expr
 from scg.ir.op import DATA, constant, intern
 from scg.ir.plate import Plate
 from scg.ir.walk import rewrite, topological
-from scg.ops.elementwise import equal, where
+from scg.ops.gather import _one_hot
 from scg.ops.linalg import dot
 from scg.ops.reductions import REDUCTIONS, expand, zeros
+from scg.ops.shape import reshape
 
 _sum = REDUCTIONS[0]
 
@@ -45,12 +46,13 @@ def hessian(graph: CoreGraph, products: Mapping[Any, Expr]) -> dict[Any, Expr]:
     size = sum(node.size for node in nodes.values())
     length = max(size, 1)  # no plate is empty
     plate = Plate.internal("directions", length, rank=0)
-    row = constant(graph, np.arange(length), (plate,))
+    rows = np.arange(length)
     env: dict[Expr, Expr] = {}
     start = 0
     for name, node in nodes.items():
-        own = constant(graph, start + np.arange(node.size).reshape(node.shape))
-        env[_direction(graph, name, node)] = where(equal(row, own), 1.0, 0.0)
+        if node.size:
+            unit = _one_hot(constant(graph, rows - start, (plate,)), depth=node.size)
+            env[_direction(graph, name, node)] = reshape(unit, shape=node.shape)
         start += node.size
     wanted = {key: products[key] for key in (("hessian", name) for name in nodes)}
     order = topological(wanted.values())

@@ -12,6 +12,7 @@ from scg.ir.op import NOISE, SIZED
 from scg.ir.walk import everywhere, topological
 from scg.schedule.entries import Entry, Fallback, Loop, Repeat, uses
 from scg.schedule.fuse import fuse
+from scg.schedule.lift import is_mean_alone
 from scg.schedule.listing import listing
 from scg.schedule.lower import lower, owned
 from scg.schedule.order import order
@@ -93,10 +94,11 @@ class Schedule:
             free.discard(base)
             self.finals[key] = expr, self.slots[base] if own else None
         spread = [key for key in self.finals if ("spread", key) in self.finals]
-        moments = (self.finals[name] for key in spread for name in (key, ("spread", key)))
-        kept = all(slot is not None for _, slot in moments)
+        names = [name for key in spread for name in (key, ("spread", key))]
+        names += filter(is_mean_alone, self.finals)
+        kept = all(self.finals[name][1] is not None for name in names)
         #: Whether kernels compute all moments, each in an array of its own, as stretches need.
-        self.merges = bool(spread) and kept and not self.fallbacks
+        self.merges = bool(names) and kept and not self.fallbacks
         every = list(everywhere(self.outputs.values()))
         self.plates = sorted(
             {plate for expr in every for plate in expr.plates}

@@ -105,14 +105,27 @@ def test_the_engine_and_second_derivatives_agree(model, monkeypatch):
         np.testing.assert_allclose(found[name], expected[name], atol=1e-11)
 
 
-def test_an_index_that_may_be_no_class_keeps_its_vector():
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_what_is_no_class_is_zero(backend):
     g = scg.Graph("given")
-    k = g.data("k", plates=plate, kind="int")
-    g.cost("loss", np.sum(scg.one_hot(k, CLASSES) @ g.parameter("E", shape=(CLASSES, WIDTH))))
-    step = scg.compile(g, backend="numpy")
-    assert products(step) == 2
-    params = {"E": np.ones((CLASSES, WIDTH))}
-    assert step(params, seed=0, k=np.array([0, -1])).cost == WIDTH / 2
+    k = g.data("k", shape=(2,), plates=plate, kind="int")
+    e, w = g.parameter("E", shape=(CLASSES, WIDTH)), g.parameter("w", shape=(2, CLASSES))
+    hot = scg.one_hot(k, CLASSES)
+    g.cost("loss", np.sum(np.sin(hot @ e)) + np.sum(hot * w) + np.sum(np.cumsum(hot * w, axis=-1)))
+    step = scg.compile(g, backend=backend)
+    assert products(step) == 0
+    rng = np.random.default_rng(0)
+    params = {n: rng.normal(size=v.shape) for n, v in g.init(seed=0).items()}
+    given = np.array([[0, -1], [CLASSES, CLASSES - 1], [5, 5]])
+    out = step(params, seed=0, k=given)
+    vectors = (given[..., None] == np.arange(CLASSES)) * 1.0
+    after = np.arange(CLASSES, 0, -1)
+    values = np.sin(vectors @ params["E"]).sum() + np.sum(vectors * params["w"] * (1 + after))
+    np.testing.assert_allclose(out.cost, values / len(given))
+    grad = np.einsum("bkc,bkw->cw", vectors, np.cos(vectors @ params["E"])) / len(given)
+    np.testing.assert_allclose(out.grads["E"], grad, atol=1e-14)
+    grad = np.mean(vectors * (1 + after), axis=0)
+    np.testing.assert_allclose(out.grads["w"], grad, atol=1e-14)
 
 
 def test_an_impossible_class_has_a_finite_estimate():

@@ -38,8 +38,11 @@ def model():
 ESTIMATOR = {"k": scg.ScoreFunction(), "z": scg.Reparameterization()}
 
 
-def both(dtype="float64"):
-    steps = [scg.compile(model(), ESTIMATOR, backend=b, dtype=dtype) for b in ("numba", "numpy")]
+def both(dtype="float64", order=1):
+    steps = [
+        scg.compile(model(), ESTIMATOR, backend=b, dtype=dtype, order=order)
+        for b in ("numba", "numpy")
+    ]
     return *steps, steps[0].graph.init(seed=0), {"x": np.array([0.5, -1.0, 2.0])}
 
 
@@ -96,6 +99,18 @@ def test_pieces_cover_all_runs_and_are_small(monkeypatch, runs, elements):
         else:
             assert each == block < splits.STRETCHES * sampler.MOST
     assert covered == runs
+
+
+def test_hessians_are_means_of_all_stretches(monkeypatch):
+    made = used(monkeypatch)
+    ours, theirs, params, data = both(order=2)
+    found, expected = (
+        step(params, seed=3, runs=20_001, data=data).hessian for step in (ours, theirs)
+    )
+    assert made
+    for a in params:
+        for b in params:
+            np.testing.assert_allclose(found[a][b], expected[a][b], rtol=1e-10, atol=1e-10)
 
 
 def test_threads_change_no_bit_and_calls_keep_their_results():

@@ -52,6 +52,27 @@ def test_hessians_are_exact_by_enumeration(g, backend):
                 np.testing.assert_allclose(found[a][b], truth[a][b], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_hessians_of_long_parameters_agree_with_products(backend):
+    """Rows of directions are chosen, not multiplied, also where parameters are matrices."""
+    g = scg.Graph("long")
+    w, c = g.parameter("w", shape=(7, 10)), g.parameter("c", shape=(65,))
+    scale, s = g.data("scale", shape=(7, 10)), g.parameter("s", 0.5)
+    b = g.sample("b", scg.Bernoulli(logits=w))
+    k = g.sample("k", scg.Bernoulli(logits=c))
+    g.cost("loss", (np.sum(b * scale) - s * np.sum(k)) ** 2 + np.sum(np.exp(w)))
+    step = scg.compile(g, scg.ScoreFunction(), order=2, backend=backend)
+    rng = np.random.default_rng(3)
+    params = {name: rng.normal(size=np.shape(v)) for name, v in g.init(seed=0).items()}
+    vector = {name: rng.normal(size=np.shape(v)) for name, v in params.items()}
+    data = {"scale": rng.normal(size=(7, 10))}
+    hessian = step(params, seed=3, runs=30, data=data).hessian
+    found = step.hvp(params, vector, seed=3, runs=30, data=data)
+    for a in params:
+        rows = (np.tensordot(hessian[a][b], vector[b], np.ndim(vector[b])) for b in params)
+        np.testing.assert_allclose(found[a], sum(rows), rtol=1e-8, atol=1e-8)
+
+
 def test_a_hessian_without_second_derivatives_is_zero():
     g = scg.Graph("linear")
     w = g.parameter("w", [1.0, 2.0])

@@ -19,6 +19,7 @@ from scg.engine.codegen.layout import Task, kernel, positions
 from scg.engine.walk.connection import Connection
 from scg.engine.walk.ports import address
 from scg.engine.walk.team import SERIAL, Rows, Team
+from scg.schedule.lift import is_mean_alone
 from scg.seeds.noise import seed_word
 
 
@@ -99,7 +100,7 @@ class Stretches:
         self._connections = [connect() for _ in range(STRETCHES)]
         self._length = runs * blocks
         outputs = self._connections[0].outputs
-        self._keys = [key for key in outputs if ("spread", key) in outputs]
+        self._keys = [k for k in outputs if ("spread", k) in outputs or is_mean_alone(k)]
         self._ends = np.cumsum([0, *(outputs[key].size for key in self._keys)]).tolist()
         self._merged = np.zeros((STRETCHES, 2, self._ends[-1]))
         self._counts = np.tile([0.0, runs], (STRETCHES, 1))
@@ -124,7 +125,10 @@ class Stretches:
         merges = np.zeros((len(self._keys), len(Merge._fields)), np.int64)
         code = np.zeros((len(self._keys), 2), np.int64)
         for i, (key, start) in enumerate(zip(self._keys, self._ends, strict=False)):
-            mean, spread = outputs[key], outputs["spread", key]
+            mean = outputs[key]
+            spread = outputs.get(("spread", key))
+            if spread is None:
+                owned.append(spread := np.zeros_like(mean))
             means, squares = (address(self._merged[number, k, start:]) for k in (0, 1))
             runs, block = address(self._counts[number]), (address(mean), address(spread))
             merges[i] = list(Merge(mean.size, runs, means, squares, *block))
@@ -153,5 +157,6 @@ class Stretches:
         found = {key: np.array(value) for key, value in first.results().items()}
         for key, start, end in zip(self._keys, self._ends, self._ends[1:], strict=False):
             for name, values in ((key, mean), (("spread", key), squares)):
-                found[name][...] = values[start:end].reshape(found[name].shape)
+                if name in found:
+                    found[name][...] = values[start:end].reshape(found[name].shape)
         return found
