@@ -10,6 +10,7 @@ from scg.engine.interpreter import Interpreter
 from scg.engine.table import parts
 from scg.engine.walk.executable import Executable
 from scg.ops import elementwise, reductions
+from scg.ops.linalg import contract
 
 pytest.importorskip("numba")
 pytestmark = pytest.mark.usefixtures("own_threads")
@@ -109,3 +110,46 @@ def test_several_threads_share_the_helpers():
     for thread in threads:
         thread.join(60)
     assert found == expected
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_with_a_long_inner_axis_are_sums_of_parts(dtype):
+    """For each order of factors and axes; results of vectors do not depend on threads."""
+    graph, rows = scg.Graph("tall"), 70_001
+    a, b = graph.data("a", shape=(20,), plates=PLATE), graph.data("b", shape=(3,), plates=PLATE)
+    u, v = graph.data("u", plates=PLATE), graph.data("v", shape=(20, rows))
+
+    def over(x, y, left, right, out):
+        return contract(x, y, left=left, right=right, out=out, over=(PLATE,))
+
+    outputs = {
+        "ab": over(a, b, (1,), (2,), (1, 2)),
+        "ba": over(a, b, (1,), (2,), (2, 1)),
+        "au": over(a, u, (1,), (), (1,)),
+        "ub": over(u, b, (), (2,), (2,)),
+        "vv": v @ v.T,
+        "v1": v @ v[0],
+    }
+    rng = np.random.default_rng(0)
+    values = {
+        "a": rng.normal(size=(rows, 20)),
+        "b": rng.normal(size=(rows, 3)),
+        "u": rng.normal(size=rows),
+        "v": rng.normal(size=(20, rows)),
+    }
+    engine, oracle = Executable(outputs, dtype), Interpreter(outputs, np.float64)
+    wanted = oracle.run({leaf: values[leaf.attrs["name"]] for leaf in oracle.leaves}, {PLATE: rows})
+    found = []
+    for threads in (1, 2):
+        scg.set_threads(threads)
+        leaves = {leaf: values[leaf.attrs["name"]].astype(dtype) for leaf in engine.leaves}
+        found.append({key: x.copy() for key, x in engine.run(leaves, {PLATE: rows}).items()})
+        entries = engine.plan({PLATE: rows}).stages
+        assert sum(len(stage.rows) > 1 for stage in entries) >= 2 * threads
+    for key, value in wanted.items():
+        scale = np.abs(value).max()
+        for out in found:
+            atol = (1e-14 if dtype == np.float64 else 4e-6) * scale
+            np.testing.assert_allclose(out[key], value, atol=atol)
+    for key in ("au", "ub", "v1"):
+        np.testing.assert_array_equal(found[0][key], found[1][key])

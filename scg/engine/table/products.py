@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from scg.engine.table.parts import At, Call, Cut
+from scg.engine.codegen import native
+from scg.engine.table.parts import At, Call, Cut, Join, join_source
 from scg.engine.walk import blas
 from scg.engine.walk.blas import Products
 from scg.ir.plate import Plate
@@ -18,6 +19,8 @@ from scg.schedule.products import Product, elements_of
 
 #: Least multiplications of a product that is cut, and of a part: ten and five microseconds.
 LARGE, LEAST = 1 << 20, 1 << 19
+#: How many times longer than the sides of its result an inner axis is that is cut, and most parts.
+LONG, MOST = 64, 128
 #: Multiplications that take as long as one operation of a loop.
 OPERATION = 4
 #: Parts begin at multiples of this many rows or columns, whole vectors of a processor.
@@ -83,26 +86,27 @@ def is_large(call: Call) -> bool:
     return isinstance(p, Products) and p.count * p.m * p.n * p.k >= LARGE
 
 
-def product_parts(call: Call, threads: int, item: int) -> Cut:
+def product_parts(call: Call, threads: int, real: np.dtype, room: Callable[[int], int]) -> Cut:
     """A row of products, in one part for each thread if it is large.
 
     A loop of many products is cut between them, a single product along the longer side of its
-    result.
+    result, or along a much longer inner axis: the parts are then added up.
     """
     p = Products(*call.words)  # type: ignore[arg-type]
     work = p.count * p.m * p.n * p.k
+    if p.count == 1 and p.ldc == p.n and work >= LARGE and p.k >= LONG * max(p.m, p.n):
+        return _inner_parts(call.function, p, threads, real, room)
     most = min(threads, work // LEAST)
     if work < LARGE or most < 2:
         return Cut([call])
+    item = real.itemsize
     # The word to cut, the multiples at which, and the bytes that A, B and C move by for one.
     if p.count >= most:
         cut, unit, moves = "count", 1, (p.step_a, p.step_b, p.step_c)
     elif p.n >= p.m:
-        by_b = 1 if p.tb == blas.NO_TRANSPOSE else p.ldb
-        cut, unit, moves = "n", ALIGNED, (0, by_b * item, item)
+        cut, unit, moves = "n", ALIGNED, (0, _step(p.tb, 1, p.ldb) * item, item)
     else:
-        by_a = p.lda if p.ta == blas.NO_TRANSPOSE else 1
-        cut, unit, moves = "m", ALIGNED, (by_a * item, 0, p.ldc * item)
+        cut, unit, moves = "m", ALIGNED, (_step(p.ta, p.lda, 1) * item, 0, p.ldc * item)
     length = getattr(p, cut)
     pieces = -(-length // unit)
     at = [min(i * pieces // most * unit, length) for i in range(most + 1)]
@@ -112,3 +116,29 @@ def product_parts(call: Call, threads: int, item: int) -> Cut:
         if last > first:
             parts.append(Call(call.function, p._replace(**{cut: last - first}, a=a, b=b, c=c)))
     return Cut(parts, work // OPERATION)
+
+
+def _step(transposed: int, plain: int, other: int) -> int:
+    return plain if transposed == blas.NO_TRANSPOSE else other
+
+
+def _inner_parts(
+    function: int, p: Products, threads: int, real: np.dtype, room: Callable[[int], int]
+) -> Cut:
+    """A product cut along its inner axis, and the row that adds up the results of the parts."""
+    count, work, item = p.m * p.n, p.m * p.n * p.k, real.itemsize
+    # OpenBLAS packs the operands of a larger product, which costs a vector several times its work.
+    parts = min(work // LEAST, MOST) if min(p.m, p.n) == 1 else min(threads, work // LEAST)
+    if parts < 2:
+        return Cut([Call(function, p)])
+    by_a, by_b = _step(p.ta, 1, p.lda) * item, _step(p.tb, p.ldb, 1) * item
+    first = At(None, room(count * item * parts))
+    rows = []
+    for i in range(parts):
+        start, stop = (j * p.k // parts for j in (i, i + 1))
+        a, b = p.a.moved(start * by_a), p.b.moved(start * by_b)
+        own = p._replace(k=stop - start, a=a, b=b, c=first.moved(i * count * item))
+        rows.append(Call(function, own))
+    words = Join(count, p.c, first, count * item, parts, At(None, room(8 * count)))
+    join = native.address(join_source(real.str[1:], True))
+    return Cut(rows, work // OPERATION, [Call(join, words)])

@@ -132,7 +132,8 @@ class Table:
                 self._add(loop_parts(call, entry, words, stride, sizes, real, room), number)
             else:
                 for call in products.calls(entry, function, sizes, real):
-                    self._add(products.product_parts(call, threads, real.itemsize), number)
+                    cut = products.product_parts(call, threads, real, self._room)
+                    self._add(cut, number)
         for leaf in drawn[-1]:
             self._draw(leaf, noise[leaf])
         self._flatten()

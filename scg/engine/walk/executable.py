@@ -13,7 +13,7 @@ from scg.engine.codegen.kernels import generate
 from scg.engine.interpreter import Sizes
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch
-from scg.engine.table.parts import joins_of
+from scg.engine.table.parts import join_source, joins_of
 from scg.engine.table.repeat import MOVE, TURNS
 from scg.engine.table.table import Compiled, Table
 from scg.engine.walk import blas, stretches, team
@@ -52,6 +52,7 @@ class Executable:
         if any(plate.length is None for plate in schedule.plates):
             loops = [s.entry for s in _every(self._steps) if isinstance(s.entry, Loop)]
             joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
+            joins |= {join_source(self.code, True)} if self._products else set()
             merges = stretches.sources(self.code) if schedule.merges else ()
             ahead = (prefetch.SOURCE,) if len(schedule.entries) >= prefetch.FEWEST else ()
             hashing = (keys.SOURCE,) if schedule.noise else ()
