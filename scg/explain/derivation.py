@@ -9,13 +9,16 @@ from itertools import islice
 from scg.compiler.members import LONGEST
 from scg.compiler.objective import reduction
 from scg.compiler.plan import Plan
+from scg.explain.alike import Entry, entries
 from scg.explain.formulas import of_term, renamed, replacements, specialised, within
 from scg.explain.lineage import Lineage
 from scg.explain.node import Credit, NodeExplanation
 from scg.explain.notation import added, bracketed, few, listed, quoted
 from scg.ir.expr import StochasticNode
 
-MOST = 16  #: Nodes whose lines a derivation shows: the first ones of a larger graph.
+#: Nodes whose lines a derivation shows. Of more, repetitions are told by their first nodes, and
+#: then the first ones are shown.
+MOST = 16
 _PASSES = {
     "finite": "the derivative passes a finite sum",
     "countable": "the derivative passes the sum, which converges uniformly",
@@ -29,7 +32,8 @@ class DerivationLine:
 
     Attributes
     ----------
-    kind : {"objective", "interchange", "drop", "gradient", "estimate", "term", "surrogate"}
+    kind : {"objective", "interchange", "drop", "gradient", "estimate", "term", "alike", \
+"surrogate", "second"}
         What the step does.
     formula, words : str
         The formula, and why it holds. Users' names stand in angle quotes, formulas among the words
@@ -83,11 +87,16 @@ class Derivation:
         The summands of the gradient.
     """
 
-    def __init__(self, plan: Plan, explained: Iterable[NodeExplanation]):
+    def __init__(self, plan: Plan, explained: Iterable[NodeExplanation], order: int = 1):
         self.plan, self.influence, self.lineage = plan, plan.influence, Lineage(plan)
         self.about = {node.name: node for node in explained}
-        shown = list(islice(self.influence.nodes, MOST))
-        self.left_out = len(self.influence.nodes) - len(shown)
+        nodes = list(self.influence.nodes)
+        told = [Entry(node, []) for node in nodes]
+        if len(nodes) > MOST:
+            told = entries(self.lineage, nodes, self.about)[:MOST]
+        self.alike = {entry.node: entry.alike for entry in told}
+        self.left_out = len(nodes) - sum(1 + len(entry.alike) for entry in told)
+        shown = list(self.alike)
         summands = [s for node in shown for s in self._of_node(node)]
         summands += self._of_costs()
         own = {node: None for node in shown if self.lineage.enters(node)}
@@ -107,11 +116,14 @@ class Derivation:
                 lines += self._estimates(
                     node, "its mean is in the summand of a pathwise node above"
                 )
+            lines += self._alike(node)
         if self.left_out:
             words = f"the other {self.left_out} nodes are derived alike"
             lines.append(DerivationLine("estimate", "…", words))
         lines += [*self._recorded(), *self._cut()]
         lines.append(self._surrogate())
+        if order == 2:
+            lines.append(self._second())
         new = replacements(self.influence.graph.roles)
         self.lines = tuple(
             replace(x, formula=renamed(x.formula, new), words=within(x.words, new)) for x in lines
@@ -128,9 +140,11 @@ class Derivation:
     # --- the objective ----------------------------------------------------------------------------
     def _objective(self, nodes: list[StochasticNode]) -> DerivationLine:
         names = [cost.name for cost in self.influence.costs]
-        outer = "".join(self._over(node) for node in nodes)
+        more = {node: "… " if self.alike[node] else "" for node in nodes}
+        outer = "".join(self._over(node) + more[node] for node in nodes)
         factors = " ".join(
-            "".join(f"Π_{{{quoted(plate.name)}}} " for plate in node.plates) + self.p(node)
+            "".join(f"Π_{{{quoted(plate.name)}}} " for plate in node.plates)
+            + f"{self.p(node)} {more[node]}".rstrip()
             for node in nodes
         )
         formula = f"J(θ) = E[{added(names)}]"
@@ -249,8 +263,15 @@ class Derivation:
                 yield Summand(f"∇θ {quoted(name)}", None, (name,))
 
     def _gradient(self, summands: list[Summand]) -> DerivationLine:
-        shown = [summand.formula for summand in summands[: 2 * LONGEST]]
-        more = ["…"] if len(summands) > len(shown) or self.left_out else []
+        inside = [summand for summand in summands if summand.node is None]
+        formulas = [summand.formula for summand in summands if summand.node is not None]
+        if len(inside) > LONGEST:
+            formulas.append(f"∇θ {bracketed(cost for s in inside for cost in s.costs)}")
+        else:
+            formulas += [summand.formula for summand in inside]
+        shown = formulas[: 2 * LONGEST]
+        folded = any(self.alike.values())
+        more = ["…"] if len(formulas) > len(shown) or self.left_out or folded else []
         formula = " + ".join([*shown, *more]) or "0"
         words = "the product rule: a summand for each place where parameters enter"
         if any(summand.formula.endswith("T(θ, ε)") for summand in summands):
@@ -273,6 +294,17 @@ class Derivation:
             yield DerivationLine(
                 "term", f"∇θ t({x}) = {of_term(estimator, formula)}", words, (name,)
             )
+
+    def _alike(self, node: StochasticNode) -> Iterator[DerivationLine]:
+        """The other nodes of a repetition."""
+        names = [other.name or "" for other in self.alike[node]]
+        if names:
+            ends = f"{quoted(names[0])} to {quoted(names[-1])}"
+            words = (
+                f"{ends}, {len(names)} nodes, are derived like {quoted(node.name or '')}, each "
+                "with the costs that it influences"
+            )
+            yield DerivationLine("alike", "", words, tuple(names))
 
     def _recorded(self) -> Iterator[DerivationLine]:
         """What recorded values are multiplied by."""
@@ -297,3 +329,13 @@ class Derivation:
         sign = "=" if self.plan.unbiased else "≈"
         words = "the step differentiates the surrogate ⟦S⟧, whose summands are listed"
         return DerivationLine("surrogate", f"∇θ J {sign} E[∇θ S]", words)
+
+    def _second(self) -> DerivationLine:
+        """Why the second derivative of the surrogate estimates the Hessian."""
+        sign = "=" if self.plan.unbiased else "≈"
+        formula = f"∇²θ J {sign} E[∇²θ S]"
+        words = "the step differentiates ⟦S⟧ twice"
+        if any(node.credit in ("score", "both") for node in self.about.values()):
+            formula += ", ∇²(⊠(ℓ) c) = c (∇ℓ ∇ℓᵀ + ∇²ℓ) + ∇ℓ ∇cᵀ + ∇c ∇ℓᵀ + ∇²c"
+            words += ", and ⟦∇⊠(ℓ) = ⊠(ℓ) ∇ℓ⟧ keeps the box for the second derivative"
+        return DerivationLine("second", formula, words)

@@ -53,6 +53,8 @@ class Explanation:
         table that it takes; empty if none is.
     plan : Plan
         The estimators of the graph.
+    order : {1, 2}
+        The order of the derivatives.
     """
 
     graph: str
@@ -63,11 +65,12 @@ class Explanation:
     surrogate: tuple[str, ...]
     elimination: str
     plan: Plan = field(repr=False, compare=False)
+    order: int = 1
 
     @cached_property
     def derivation(self) -> Derivation:
         """The steps from the objective to the estimator."""
-        return Derivation(self.plan, self.nodes)
+        return Derivation(self.plan, self.nodes, self.order)
 
     @cached_property
     def matrix(self) -> CreditMatrix:
@@ -219,6 +222,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
         surrogate=surrogate.summands,
         elimination=elimination(plan.influence, plan.estimators),
         plan=plan,
+        order=1 + any(isinstance(k, tuple) and k[0] == "hessian" for k in program.outputs),
     )
 
 

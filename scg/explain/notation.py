@@ -90,7 +90,7 @@ def plain(formula: str) -> str:
 
 
 def _bare(name: str) -> str:
-    return name if re.fullmatch(r"[\w/.'-]+", name) else f"“{name}”"
+    return name if re.fullmatch(r"[\w/.'-]+(\[\d+\])*", name) else f"“{name}”"
 
 
 def quoted(name: str) -> str:

@@ -17,7 +17,9 @@ _TITLES = {
     "gradient": "gradient",
     "estimate": "estimator",
     "term": "term",
+    "alike": "repetition",
     "surrogate": "surrogate",
+    "second": "second order",
 }
 _MATHEMATICS = re.compile(r"[^\x00-\x7F“”]+")
 

@@ -9,10 +9,9 @@ import pytest
 
 import scg
 from scg.compiler.entries import entries
-from scg.compiler.plan import make_plan
 from scg.estimators import ESTIMATORS
 from scg.explain import notation
-from scg.explain.derivation import MOST, Derivation
+from scg.explain.derivation import MOST
 from scg.explain.formulas import renamed, replacements
 from scg.explain.notation import plain
 from scg.run.finish import finish
@@ -311,18 +310,75 @@ def test_ops_of_the_user_and_second_order():
     assert plain(summand.formula) == "loss ∇θ log p(b; θ)"
 
 
-def test_a_long_chain_is_told_by_its_first_nodes():
+def long(length, name="z{}"):
     g = scg.Graph("long")
     z = g.parameter("t", 0.3)
-    for i in range(40):
-        z = g.sample(f"z{i}", scg.Bernoulli(logits=g.parameter(f"t{i}", 0.3) + z * 0.5))
+    for i in range(length):
+        z = g.sample(name.format(i), scg.Bernoulli(logits=g.parameter(f"t{i}", 0.3) + z * 0.5))
     g.cost("loss", z * 1.0)
-    plan = make_plan(scg.compile(g, scg.ScoreFunction()).plan.influence, scg.ScoreFunction())
-    explanation = scg.compile(g, scg.ScoreFunction()).explain()
-    derivation = Derivation(plan, explanation.nodes)
-    assert derivation.left_out == 40 - MOST
+    return scg.compile(g, scg.ScoreFunction(), backend="numpy")
+
+
+def test_a_long_chain_is_told_by_the_first_nodes_of_its_repetition():
+    explanation = long(40, "z[{}]").explain()
+    derivation = explanation.derivation
+    assert derivation.left_out == 0
     about = [line.nodes for line in derivation.lines if line.kind == "estimate"]
-    assert len(about) == MOST + 1 and len(str(explanation)) < 60_000
+    assert about == [("z[0]",), ("z[1]",)]  # the first has no parent
+    (alike,) = [line for line in derivation.lines if line.kind == "alike"]
+    assert alike.nodes == tuple(f"z[{i}]" for i in range(2, 40))
+    assert "‹z[2]› to ‹z[39]›, 38 nodes, are derived like ‹z[1]›" in alike.words
+    objective = plain(derivation.lines[0].formula)
+    assert "Σ_{z[0]} Σ_{z[1]} … p(z[0]; θ) p(z[1] | z[0]; θ) … loss" in objective
+    assert len(str(explanation)) < 20_000
+    assert long(40, "{}").explain().derivation.left_out == 0
+
+
+def test_nodes_that_differ_are_not_told_alike():
+    g = scg.Graph("mixed")
+    t = g.parameter("t", 0.3)
+    for i in range(20):
+        g.sample(f"b{i}", scg.Bernoulli(logits=t))
+    for i in range(20, 40):
+        g.sample(f"b{i}", scg.Bernoulli(logits=t + g.named("b0")))
+    g.cost("loss", sum(g.named(f"b{i}") for i in range(40)) * 1.0)
+    choice = {f"b{i}": scg.MuProp() if i == 7 else scg.ScoreFunction() for i in range(40)}
+    lines = scg.compile(g, choice, backend="numpy").explain().derivation.lines
+    told = [line.nodes[0] for line in lines if line.kind == "estimate"]
+    assert told == ["b0", "b7", "b8", "b20"]
+    assert [len(line.nodes) for line in lines if line.kind == "alike"] == [6, 11, 19]
+
+
+def test_a_large_graph_without_repetitions_is_told_by_its_first_nodes():
+    g = scg.Graph("names")
+    value = g.parameter("t", 0.3)
+    for letter in "abcdefghijklmnopqrs":
+        value = g.sample(f"node_{letter}", scg.Bernoulli(logits=value * 0.5))
+    g.cost("loss", value * 1.0)
+    derivation = scg.compile(g, scg.ScoreFunction(), backend="numpy").explain().derivation
+    assert derivation.left_out == 19 - MOST
+    assert "the other 3 nodes" in " ".join(line.words for line in derivation.lines)
+
+
+def test_the_second_order_has_its_line():
+    g = scg.Graph("second")
+    z = g.sample("z", scg.Normal(g.parameter("m", 0.1), 1.0))
+    b = g.sample("b", scg.Bernoulli(logits=z))
+    g.cost("loss", (b - 0.3) ** 2)
+    lines = {}
+    for order in (1, 2):
+        for estimator in ("path", "score"):
+            choice = {"b": scg.Enumeration() if estimator == "path" else scg.ScoreFunction()}
+            step = scg.compile(g, choice, order=order, backend="numpy")
+            lines[order, estimator] = step.explain().derivation.lines
+    assert not [line for line in lines[1, "score"] if line.kind == "second"]
+    (line,) = [line for line in lines[2, "score"] if line.kind == "second"]
+    assert plain(line.formula) == (
+        "∇²θ J = E[∇²θ S], ∇²(⊠(ℓ) c) = c (∇ℓ ∇ℓᵀ + ∇²ℓ) + ∇ℓ ∇cᵀ + ∇c ∇ℓᵀ + ∇²c"
+    )
+    assert notation.latex(line.formula).startswith(r"\nabla^{2}")
+    (line,) = [line for line in lines[2, "path"] if line.kind == "second"]
+    assert plain(line.formula) == "∇²θ J = E[∇²θ S]"
 
 
 # --- credit ---------------------------------------------------------------------------------------
