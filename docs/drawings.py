@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,10 +61,11 @@ def lesson(name: str) -> Any:
     """The step that a tutorial compiles first, by the code of its page."""
     text = (HERE / "tutorials" / f"{name}.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
-    for example in doctest.DocTestParser().get_examples(text):
-        exec(example.source, names)
-        if "step" in names:
-            return names["step"]
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it may write pictures
+        for example in doctest.DocTestParser().get_examples(text):
+            exec(example.source, names)
+            if "step" in names:
+                return names["step"]
     raise ValueError(f"{name} compiles no step")
 
 
