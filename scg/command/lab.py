@@ -52,7 +52,7 @@ def coin() -> scg.Graph:
 
 
 def die() -> scg.Graph:
-    """A die x of three faces with logits (θ, 0, −1) and values 0, 1/2, 1; cost (value − target)²."""
+    """A die x with logits (θ, 0, −1) of faces 0, 1/2, 1; the cost is (face − target)²."""
     g = scg.Graph("die")
     theta = g.parameter("theta", 0.0)
     x = g.sample("x", scg.OneHotCategorical(logits=np.stack([theta, 0.0 * theta, 0.0 * theta - 1])))

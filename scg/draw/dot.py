@@ -151,7 +151,8 @@ def _link_look(link: Link) -> dict[str, str]:
     if link.later:
         look |= {"style": "dashed", "constraint": "false"}
     label = link.label or ", ".join(link.blocked)
-    return look | ({"label": _label([Text(short(label, 40), "note")])} if label else {})
+    beside = f"\u00a0{short(label, 40)}"  # away from the arrow
+    return look | ({"label": _label([Text(beside, "note")])} if label else {})
 
 
 def _label(lines: list[Text]) -> str:

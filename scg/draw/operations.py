@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from scg.schedule.entries import Gemm, Loop, Repeat
 from scg.schedule.listing import name_of
 
 _WORDS, _ARRAYS = 4, 3  # that are named in a line of a box, and on an arrow
+_WIDE = 32  # letters of what a box reads and returns
 _SINGLY = 20  # operations or entries that have a box each
 _BEFORE = {"cost": "objective", "costs": "cost", "grads": "∂/∂", "own": "∂/∂"}
 _PARTS = {"program": "operations", "schedule": "entries"}
@@ -168,22 +170,28 @@ def _arrows(
         if base in writer:
             made.setdefault((writer[base], _kind(key)), []).append("@".join(map(str, path)))
     for (tail, kind), names in made.items():
-        lines = [Text(pretty(t)) for t in f"{_BEFORE.get(kind, kind)} {braced(names)}".split("\n")]
+        words = f"{_BEFORE.get(kind, kind)} {braced(names)}".rstrip()
         if singly:
+            lines = [Text(pretty(line)) for line in words.split("\n")]
             head = f"-> {kind} {' '.join(names)}"
             scene.marks[head] = Mark("output", lines, tuple(names))
             between[tail, head] = {}
         else:
-            scene.marks[tail].lines += [Text(f"→ {line.text}", "note") for line in lines]
+            scene.marks[tail].lines += _listed("→", words)
     for key, names in used.items():
-        lines = [Text(f"← {pretty(line)}", "note") for line in braced(names).split("\n")]
-        scene.marks[key].lines[1:1] = lines
+        scene.marks[key].lines[1:1] = _listed("←", braced(names))
     links = {}
     for ends, arrays in between.items():
         several = len(arrays) > _ARRAYS
         label = f"{len(arrays)} arrays" if several else ", ".join(arrays)
         links[ends] = Link(label=label if ends[0] in boxes else "")
     return links
+
+
+def _listed(sign: str, words: str) -> list[Text]:
+    """What a box reads or returns, in lines of some width."""
+    lines = textwrap.wrap(f"{sign} {', '.join(words.splitlines())}", _WIDE, break_on_hyphens=False)
+    return [Text(pretty(line), "note") for line in lines]
 
 
 def _kind(key: Any) -> str:

@@ -163,7 +163,12 @@ class Explanation:
     def _contents(self) -> Contents:
         lines, nodes = self.derivation.lines, self.nodes
         shown = nodes, lines, self.matrix, self.surrogate
-        return Contents(self.graph, self.head, *shown, self.note, self.plan)
+        alike = {
+            node.name or "": [other.name or "" for other in others]
+            for node, others in self.derivation.alike.items()
+            if others
+        }
+        return Contents(self.graph, self.head, *shown, self.note, self.plan, alike)
 
 
 def explain(surrogate: Surrogate, program: Program) -> Explanation:

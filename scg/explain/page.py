@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 from scg.compiler.plan import Plan
@@ -27,7 +28,10 @@ _SHORTEST = (12, 12, 24, 36)  # pieces between which a line may end, by depth in
 
 
 class Contents(NamedTuple):
-    """What a page shows; for the parts see :class:`scg.explain.explanation.Explanation`."""
+    """What a page shows; for the parts see :class:`scg.explain.explanation.Explanation`.
+
+    `alike` are the nodes that are told by another one, by its name.
+    """
 
     title: str
     head: str
@@ -37,6 +41,7 @@ class Contents(NamedTuple):
     surrogate: tuple[str, ...]
     note: str
     plan: Plan
+    alike: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def page(shown: Contents) -> str:
@@ -64,7 +69,7 @@ def page(shown: Contents) -> str:
         svg=svg,
         derivation=boxes.steps(shown.lines),
         matrix=boxes.table(shown.matrix),
-        terms=terms(shown.nodes, shown.surrogate, shown.note, ids),
+        terms=terms(shown.nodes, shown.surrogate, shown.note, ids, shown.alike),
         credit=json.dumps(credit).replace("<", r"\u003c"),
         script=SCRIPT,
     )
@@ -79,7 +84,7 @@ def fragment(shown: Contents) -> str:
     """The terms and the derivation as a part of a notebook, whose style they do not change."""
     graph = shown.plan.influence.graph
     ids = identifiers(graph)
-    text = terms(shown.nodes, shown.surrogate, shown.note, ids)
+    text = terms(shown.nodes, shown.surrogate, shown.note, ids, shown.alike)
     steps = _Boxes({}, set()).steps(shown.lines)
     return (
         f'<div class="scg-terms"><style>.scg-terms {{ {STYLE} }}</style>'
@@ -97,12 +102,29 @@ def inline_svg(picture: Picture) -> tuple[str, float]:
     return svg, float(found[1])
 
 
-def terms(nodes: Explained, surrogate: Iterable[str], note: str, ids: Mapping[str, str]) -> str:
+def terms(
+    nodes: Explained,
+    surrogate: Iterable[str],
+    note: str,
+    ids: Mapping[str, str],
+    alike: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> str:
     """The terms of all nodes and the surrogate as HTML, in the style of :data:`STYLE`.
 
-    `note` says what t(n) means; `ids` maps names of nodes to identifiers in the drawing.
+    `note` says what t(n) means; `ids` maps names of nodes to identifiers in the drawing. The nodes
+    that are `alike` another one are folded behind it.
     """
-    sections = "\n".join(_section(node, ids[node.name]) for node in nodes)
+    each = {node.name: _section(node, ids[node.name]) for node in nodes}
+    inside = {name for names in alike.values() for name in names}
+    parts = []
+    for name, section in each.items():
+        if name not in inside:
+            parts.append(section)
+        if names := alike.get(name):
+            head = html.escape(f"{names[0]} to {names[-1]}: {len(names)} nodes like {name}")
+            folded = "\n".join(each[name] for name in names)
+            parts.append(f"<details><summary>{head}</summary>{folded}</details>")
+    sections = "\n".join(parts)
     summands = "\n".join(f"<li>{html.escape(text)}</li>" for text in surrogate)
     return (
         f'{sections}\n<div class="surrogate"><h4>surrogate S =</h4>\n<ul>\n{summands}\n</ul>\n'

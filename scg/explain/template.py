@@ -21,7 +21,7 @@ main { display: flex; gap: 1.5rem; align-items: flex-start; }
 main.wide { display: block; }
 figure { margin: 0; flex: 1 1 50%; overflow: auto; max-height: 95vh; position: sticky; top: 0; }
 .wide figure { position: static; max-height: none; }
-figure svg { max-width: 100%; height: auto; }
+figure svg { max-width: max(100%, 36rem); height: auto; }
 article { flex: 1 1 50%; min-width: 0; }
 h2 { font-size: 1.15rem; margin: 1.2rem 0 .3rem; }
 button { font: inherit; font-weight: 600; color: inherit; background: none; cursor: pointer;
@@ -33,7 +33,8 @@ ol > li { display: grid; grid-template-columns: minmax(2.7rem, auto) 1fr; gap: 0
   cursor: pointer; border-left: 4px solid var(--line); padding: .15rem .6rem; margin: .4rem 0; }
 li div { min-width: 0; overflow-x: auto; overflow-y: hidden; }
 li p { margin: .1rem 0; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; overflow-wrap: normal; }
+details > summary { cursor: pointer; margin: .4rem 0; }
 math { font-size: 1.06em; }
 table { border-collapse: collapse; }
 caption { text-align: left; white-space: nowrap; }

@@ -181,3 +181,23 @@ def test_notebooks_show_the_derivation_without_buttons():
     shown = scg.compile(model(), CHOICE).explain()._repr_html_()
     assert "<math>" in shown and "<button" not in shown and "<script" not in shown
     assert re.search(r"<ol><li id=\"line1\">1<div>", shown)
+
+
+def test_the_estimators_of_a_repetition_are_folded_behind_its_first_node(browser, tmp_path):
+    g = scg.Graph("chain")
+    z = g.parameter("t", 0.3)
+    for i in range(20):
+        z = g.sample(f"z[{i}]", scg.Bernoulli(logits=z * 0.5))
+        g.cost(f"c[{i}]", z * 1.0)
+    path = tmp_path / "why.html"
+    scg.compile(g, scg.ScoreFunction(), backend="numpy").explain().to_html(path)
+    page = browser.open(path, width=400)
+    assert page.overflow == 0
+    shown = page.evaluate("[...document.querySelectorAll('article > section')].length")
+    folded = page.evaluate("[...document.querySelectorAll('details section')].length")
+    assert (shown, folded) == (2, 18)
+    words = page.evaluate("document.querySelector('summary').textContent")
+    assert words == "z[2] to z[19]: 18 nodes like z[1]"
+    heights = page.evaluate("[...document.querySelectorAll('th button')].map(e => e.offsetHeight)")
+    assert max(heights) < 40  # names in one line each
+    page.close()
