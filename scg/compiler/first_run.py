@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import reduce
-from operator import add
+from operator import add, mul
 from typing import Any
 
 from scg.common.lazy import cached_property
@@ -28,9 +28,9 @@ from scg.compiler.truncation import along, directed
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.estimators.forward import Forward
-from scg.estimators.protocol import Draw, Estimator
+from scg.estimators.protocol import Draw, Estimator, divided
 from scg.estimators.truncation import Cutting
-from scg.graph.carry import backwards
+from scg.graph.carry import backwards, discounts
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered, same
@@ -96,6 +96,8 @@ class FirstRun:
             draw = self.plan.given.draw(node, dist, env)
         else:
             draw = estimator.draw(dist, noise)
+        if estimator.drop_discount:
+            draw = divided(draw, self.discount(node, env))
         if draw.value.shape != node.shape or draw.value.kind != node.kind:
             raise CompilerError(
                 f"node {name!r} of shape {node.shape} and kind {node.kind}: {estimator!r} returns "
@@ -105,6 +107,12 @@ class FirstRun:
         # Every later expression must keep the declared plates, also where the value is constant.
         plates = (*draw.value.plates, *node.plates)
         return draw._replace(value=expand(draw.value, plates, node.shape))
+
+    def discount(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
+        """γ^t, by which a discounted scan multiplies the costs beside a node; otherwise 1."""
+        weights = discounts(self.graph, node)
+        run(backwards(self.graph, weights), env, self._draw, self._ahead, self.factors)
+        return reduce(mul, (env[weight] for weight in weights), constant(self.graph, 1.0))
 
     def _ahead(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
         """The sample of a node in a loop, of which the plates may still grow."""

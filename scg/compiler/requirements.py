@@ -12,6 +12,7 @@ from scg.distributions import Bernoulli, Categorical, Distribution, Matching, On
 from scg.distributions.constraints.numbers import Angles, Constraint
 from scg.errors import EstimatorError, UnsupportedError
 from scg.estimators.protocol import Estimator
+from scg.graph.carry import discounts
 from scg.ir.expr import Expr, StochasticNode
 
 #: Selects nodes that have to do with one.
@@ -258,7 +259,14 @@ def _enumerable(node: StochasticNode, view: Assignment) -> str | None:
     return reason
 
 
+def _discounted(node: StochasticNode, view: Assignment) -> str | None:
+    if discounts(view.influence.graph, node):
+        return None
+    return "it is in no scan with discount=, so that there is no discount to drop"
+
+
 REQUIREMENTS: dict[str, Rule] = {
+    "discount": _discounted,
     "reparameterized distribution": _reparameterized,
     "acceptance": _supporting("accepted", "has no rejection sampler with a smooth proposal"),
     "standardization": _supporting("standardized", "has no standardization"),

@@ -17,7 +17,7 @@ from scg.compiler.objective import reduction
 from scg.compiler.truncation import Boundaries
 from scg.errors import DeclarationError
 from scg.estimators.truncation import Cutting
-from scg.graph.carry import CARRY, backwards, is_output
+from scg.graph.carry import CARRY, backwards, discounts, is_output
 from scg.graph.core import CoreGraph
 from scg.graph.nodes import NodeStep
 from scg.graph.parameters import Parameter
@@ -159,6 +159,8 @@ class Unrolled:
             inputs = [e for e in named_below(node, self._given) if _can_see(node, e)]
             inputs.sort(key=self._given.__getitem__)
             graph.inputs[full] = tuple(self[e, _within(e, at)] for e in inputs)
+        weights = discounts(self.declared, node)
+        graph.discounts[full] = tuple(self[w, _within(w, at)] for w in weights)
         graph._check_plates(full, plates)
         graph._enter(full, new, "stochastic")
         graph.stochastic[full] = new

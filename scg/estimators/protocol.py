@@ -246,6 +246,8 @@ class Estimator(Checked):
         What symbols of the formula mean, where :data:`scg.explain.formulas.COMMON` does not say it.
     cites : tuple of str
         Keys of ``references.bib``.
+    drop_discount : bool
+        Whether the score at step t of a discounted scan is divided by the discount γ^t.
     suggested : bool
         Whether messages may suggest it; it then needs no arguments.
     """
@@ -261,6 +263,7 @@ class Estimator(Checked):
     cites: tuple[str, ...] = ()
     samples: int = 1
     allow_biased: bool = False
+    drop_discount: bool = False
     suggested: bool = True
 
     @property
@@ -297,6 +300,14 @@ def score_draw(dist: Distribution, noise: Sampler, plate: Plate | None = None) -
     x = stop(dist.sample(noise.on(plate) if plate else noise))
     elements = dist.log_prob(x, elementwise=True)
     return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
+
+
+def divided(draw: Draw, weight: Expr) -> Draw:
+    """A draw whose score is divided by a weight."""
+    if draw.logp is None:
+        return draw
+    elements = {name: draw.aux[name] / weight for name in ("elements",) if name in draw.aux}
+    return draw._replace(logp=draw.logp / weight, aux={**draw.aux, **elements})
 
 
 def control_variate(draw: Draw, a: Expr, correction: Expr | None = None) -> Expr:

@@ -26,38 +26,46 @@ class ScoreFunction(Estimator):
     variance_normalization : bool
         Divide the learning signal by max(1, σ), σ a moving average of its standard deviation
         (Mnih and Gregor 2014). The gradient is rescaled at random and therefore biased.
+    drop_discount : bool
+        In a scan with ``discount=γ`` the costs of step s enter with γ^s, and a node at step t is
+        credited with Σ_{s≥t} γ^s c_s. With this option the factor γ^t of the node's own step is
+        dropped from the signal alone, Σ_{s≥t} γ^{s−t} c_s, as implementations of policy gradients
+        do (Thomas 2014). It is the gradient of no objective: biased.
     allow_biased : bool
-        Do not warn where variance normalization makes the estimator biased.
+        Do not warn where one of these options makes the estimator biased.
 
     References
     ----------
-    Glynn (1990); Williams (1992); Mnih and Gregor (2014).
+    Glynn (1990); Williams (1992); Mnih and Gregor (2014); Thomas (2014).
     """
 
     orders = ANY_ORDER
     formula = "(f(x) − b) ∇θ log p(x; θ)"
-    cites = ("glynn1990", "williams1992", "mnih2014")
+    cites = ("glynn1990", "williams1992", "mnih2014", "thomas2014")
 
     def __init__(
         self,
         baseline: Baseline | None = None,
         *,
         variance_normalization: bool = False,
+        drop_discount: bool = False,
         allow_biased: bool = False,
     ):
         self.baseline = baseline
         self.variance_normalization = variance_normalization
+        self.drop_discount = drop_discount
         self.allow_biased = allow_biased
 
     @property
     def unbiased(self) -> bool:  # type: ignore[override]
-        """Whether the signal is not normalised."""
-        return not self.variance_normalization
+        """Whether the signal is that of the objective."""
+        return not self.variance_normalization and not self.drop_discount
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """What the baseline requires."""
-        return self.baseline.requires if self.baseline else ()
+        """What the baseline requires, and a discount that can be dropped."""
+        own = ("discount",) if self.drop_discount else ()
+        return (*own, *(self.baseline.requires if self.baseline else ()))
 
     def where(self) -> dict[str, Any]:
         return {"b": self.baseline or 0}

@@ -67,6 +67,8 @@ class Scan:
         Whether it begins at the last step.
     carries, news : tuple of Expr
         The carry before each step, and what the cell makes of it.
+    discounted : bool
+        Whether the last carry is the discount of the step's costs, γ^t.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Scan:
     reverse: bool
     carries: tuple[Expr, ...]
     news: tuple[Expr, ...]
+    discounted: bool = False
 
     @property
     def before(self) -> dict[Expr, Expr]:
@@ -89,6 +92,14 @@ class Cell:
     plate: Time
     mask: Expr | None
     weight: Expr | None
+
+
+def discounts(graph: Any, node: Expr) -> tuple[Expr, ...]:
+    """The discounts γ^t of the costs beside a node, one for each of its discounted scans."""
+    if node.name in graph.discounts:  # a step of an unrolled graph
+        return graph.discounts[node.name]
+    made = (graph.scans[name] for name in sorted(graph.homes.get(node, ())))
+    return tuple(scan.carries[-1] for scan in made if scan.discounted)
 
 
 def left(node: Expr, scan: str) -> Expr:

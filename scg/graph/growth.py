@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scg.graph.carry import CARRY, Scan
@@ -43,7 +44,7 @@ def grown(graph: Any, declared: set[str], before: set[str]) -> Callable[[Expr], 
         leaves = tuple(map(now, scan.carries))
         news = (now(new) for new in scan.news)
         wide = tuple(expand(x, y.plates, x.shape) for x, y in zip(news, leaves, strict=True))
-        graph.scans[name] = Scan(name, scan.plate, scan.reverse, leaves, wide)
+        graph.scans[name] = replace(scan, carries=leaves, news=wide)
     if sizes:
         _redeclare(graph, [name for name in graph.roles if name not in declared], now)
     return now

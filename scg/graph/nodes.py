@@ -97,6 +97,7 @@ class NamedNodes:
         self.apart = True
         self.boundaries: Any = None
         self.inputs: dict[str, tuple[Expr, ...]] = {}
+        self.discounts: dict[str, tuple[Expr, ...]] = {}
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:

@@ -133,7 +133,7 @@ def scan(
     if present is not None:
         news = [where(present, new, leaf) for leaf, new in zip(leaves, news, strict=True)]
         outs = [where(present, out, zeros(out)) for out in outs]
-    made = Scan(full, over, reverse, tuple(leaves), tuple(news))
+    made = Scan(full, over, reverse, tuple(leaves), tuple(news), weight is not None)
     self.scans[full] = made
     env = grown(self, declared, before)
     made = self.scans[full]
@@ -210,6 +210,8 @@ def join(graph: Any, made: Scan) -> None:
         raise DeclarationError(
             f"expected an ordered plate and true or false, got {made.plate!r}, {made.reverse!r}"
         )
+    if made.discounted not in (False, True) or (made.discounted and not made.carries):
+        raise DeclarationError("discounted must be true or false; the last carry is the discount")
     if len(made.carries) != len(made.news):
         raise DeclarationError("there must be one new value for each carry")
     for i, (leaf, new) in enumerate(zip(made.carries, made.news, strict=True)):

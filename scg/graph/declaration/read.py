@@ -163,10 +163,11 @@ class _Reader:
         return (Time if options.pop("ordered", False) else Plate)(name, **options)
 
     def _scan(self, name: str, given: Any) -> None:
-        given = mapping("scan", given, {"over", "reverse", "carries", "news"})
+        given = mapping("scan", given, {"over", "reverse", "carries", "news", "discounted"})
         ends = (self._args(strings(side, given.get(side))) for side in ("carries", "news"))
         plate = known("plate", given.get("over"), self.plates)
-        join(self.graph, Scan(name, plate, given.get("reverse", False), *ends))
+        flags = given.get("reverse", False), given.get("discounted", False)
+        join(self.graph, Scan(name, plate, flags[0], *ends, flags[1]))
 
     def _parameter(self, name: str, given: Any, entry: Any) -> Expr:
         options = mapping("parameter", given, {"value", "shape", "init", "constraint"})

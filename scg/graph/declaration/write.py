@@ -93,6 +93,7 @@ class _Tokens:
             "reverse": scan.reverse,
             "carries": [self.known[expr] for expr in scan.carries],
             "news": [self.known[expr] for expr in scan.news],
+            **({"discounted": True} if scan.discounted else {}),
         }
 
     def _parameter(self, name: str, parameter: Parameter) -> dict[str, Any]:
