@@ -125,6 +125,7 @@ from scg.estimators import (
     UnorderedSet,
     baselines,
 )
+from scg.estimators.baselines.critic import Bootstrap, Critic
 from scg.estimators.forward import RTRL, UORO
 from scg.estimators.recorded import Recorded
 from scg.estimators.truncation import ARTBP, Truncated
@@ -150,25 +151,26 @@ from scg.verify.sweep import sweep
 __all__ = [
     "ARM", "ARMS", "ARSM", "ARTBP", "CARMS", "DARN", "GO", "GREP", "LAX", "RAM", "RBM", "REBAR",
     "RELAX", "RODEO", "RSVI", "RTRL", "UGC", "UORO", "VIMCO", "AffineCoupling", "Autoregressive",
-    "Bernoulli", "Beta", "BiasWarning", "Binomial", "BitFlip", "CallError", "Categorical",
-    "CategoricalDisARM", "Cauchy", "CheckpointError", "CompilerError", "DataError",
-    "DeclarationError", "Delta", "Dirichlet", "DisARM", "Distribution", "DivergenceWarning",
-    "DoubleCV", "Enumeration", "EnumerationError", "Estimator", "EstimatorError", "Exponential",
-    "Gamma", "GappedStraightThrough", "Geometric", "GradientPredictor", "Graph", "Gumbel",
-    "GumbelSinkhorn", "GumbelSoftmax", "HalfNormal", "HiddenMarkov", "ImplicitMLE", "Independent",
-    "InverseGamma", "Laplace", "LeaveOneOut", "LinearChain", "LocalExpectation", "LogNormal",
-    "Logistic", "MarkovChain", "Matching", "MeasureValued", "Mixture", "MuProp", "Multinomial",
-    "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical", "OrderedLogistic",
-    "Pareto", "PathsWarning", "PersistentChains", "PlackettLuce", "Plate", "Poisson", "RaoGumbel",
-    "Recorded", "ReinMax", "RelaxedBernoulli", "RelaxedOneHotCategorical", "Reparameterization",
-    "ScgError", "ScoreFunction", "SplineCoupling", "StochasticTriple", "StopWarning",
-    "StraightThrough", "Stratified", "StudentT", "Subset", "SumAndSample", "Time", "Transformed",
-    "Truncated", "Uniform", "UnorderedSet", "UnsupportedError", "VonMises", "Weibull",
-    "WorkerError", "advise", "annealed_log_z", "attribute", "baselines", "check", "cite", "compare",
-    "compile", "dreg", "elbo", "evaluate", "exact", "fit", "gdreg", "grad", "init", "iwae",
-    "lower_cholesky", "moments", "nn", "noisy_rectifier", "optim", "ordered_vector", "positive",
-    "positive_exp", "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth",
-    "study", "sweep", "tvo", "unit_interval", "vr_iwae",
+    "Bernoulli", "Beta", "BiasWarning", "Binomial", "BitFlip", "Bootstrap", "CallError",
+    "Categorical", "CategoricalDisARM", "Cauchy", "CheckpointError", "CompilerError", "Critic",
+    "DataError", "DeclarationError", "Delta", "Dirichlet", "DisARM", "Distribution",
+    "DivergenceWarning", "DoubleCV", "Enumeration", "EnumerationError", "Estimator",
+    "EstimatorError", "Exponential", "Gamma", "GappedStraightThrough", "Geometric",
+    "GradientPredictor", "Graph", "Gumbel", "GumbelSinkhorn", "GumbelSoftmax", "HalfNormal",
+    "HiddenMarkov", "ImplicitMLE", "Independent", "InverseGamma", "Laplace", "LeaveOneOut",
+    "LinearChain", "LocalExpectation", "LogNormal", "Logistic", "MarkovChain", "Matching",
+    "MeasureValued", "Mixture", "MuProp", "Multinomial", "MultivariateNormal", "NegativeBinomial",
+    "Normal", "OneHotCategorical", "OrderedLogistic", "Pareto", "PathsWarning", "PersistentChains",
+    "PlackettLuce", "Plate", "Poisson", "RaoGumbel", "Recorded", "ReinMax", "RelaxedBernoulli",
+    "RelaxedOneHotCategorical", "Reparameterization", "ScgError", "ScoreFunction",
+    "SplineCoupling", "StochasticTriple", "StopWarning", "StraightThrough", "Stratified",
+    "StudentT", "Subset", "SumAndSample", "Time", "Transformed", "Truncated", "Uniform",
+    "UnorderedSet", "UnsupportedError", "VonMises", "Weibull", "WorkerError", "advise",
+    "annealed_log_z", "attribute", "baselines", "check", "cite", "compare", "compile", "dreg",
+    "elbo", "evaluate", "exact", "fit", "gdreg", "grad", "init", "iwae", "lower_cholesky",
+    "moments", "nn", "noisy_rectifier", "optim", "ordered_vector", "positive", "positive_exp",
+    "reweighted_wake_sleep", "set_threads", "simplex", "stochastic_times_smooth", "study", "sweep",
+    "tvo", "unit_interval", "vr_iwae",
 ]
 # fmt: on
 __all__ += ops.__all__

@@ -9,6 +9,7 @@ from operator import add
 from typing import Any
 
 from scg.common.lazy import cached_property
+from scg.compiler import named
 from scg.compiler.alone import AloneReplay
 from scg.compiler.analyse import Cost, Reach
 from scg.compiler.credit import signals
@@ -49,6 +50,13 @@ class SharedRuns:
     def __init__(self, first: FirstRun):
         self.first = first
         self.suffixes: dict[Any, Expr] = {}
+        self._views: dict[StochasticNode, NodeDownstream] = {}
+
+    def view(self, node: StochasticNode) -> NodeDownstream:
+        """The graph below a node."""
+        if node not in self._views:
+            self._views[node] = NodeDownstream(self.first, node, self)
+        return self._views[node]
 
     @cached_property
     def inputs(self) -> dict[Expr, int]:
@@ -94,6 +102,23 @@ class NodeDownstream:
             elif plate.size is not None:
                 unit = unit * plate_size(self.first.graph, plate) / float(plate.size)
         return unit
+
+    @cached_property
+    def discount(self) -> Expr:
+        """The discount of the node's step in its scan."""
+        return self.first.discount(self.node, self.first.env)
+
+    def value(self, name: str, below: bool = False) -> Expr:
+        """The value of a named node at the node's own step."""
+        return named.value_of(self, name, below)
+
+    def beyond(self, names: tuple[str, ...]) -> Expr:
+        """The part of the cost below a separating set of named nodes."""
+        return named.beyond(self, names, Seen(self.first.env, self._samples, shared="draws"))
+
+    def later(self, of: Callable[[NodeDownstream], Expr], decay: float) -> Expr:
+        """A decayed sum over the node at later steps of its scan."""
+        return named.later(self, of, decay)
 
     @cached_property
     def inputs(self) -> tuple[Expr, ...]:

@@ -83,7 +83,7 @@ class RecordedNodes:
         if own.ratios is not None:
             behaviour = _slice(graph, full, _leaf(node, _behaviour(name), (), "float", full))
         logp, elements = dist.log_prob(value), dist.log_prob(value, elementwise=True)
-        return own.draw(logp, elements, value, behaviour, _present(node, env))
+        return own.draw(logp, elements, value, behaviour, present(node, env))
 
     def recorded(self, influence: Influence) -> Members[StochasticNode]:
         """The recorded stochastic nodes of a graph, which may be unrolled."""
@@ -105,6 +105,14 @@ class RecordedNodes:
     def check(self, influence: Influence, estimators: Mapping[StochasticNode, Estimator]) -> None:
         """Raise where an estimator would evaluate costs at other values than the recorded ones."""
         recorded = self.recorded(influence)
+        for node in recorded:
+            name = influence.graph.declared_name(node.name or "")
+            if self.nodes[name].ratios == "product" and "later steps" in estimators[node].requires:
+                raise EstimatorError(
+                    f"node {name!r} is recorded, and products of ratios weight its costs, which "
+                    f"{estimators[node]!r} would replace by values that have no ratios. Write "
+                    'trace=1.0, or scg.Recorded(ratios="step")'
+                )
         for node in self.once(influence):
             own = estimators[node]
             again = own.evaluations != "1" or own.draws(node.declared) > 1
@@ -206,7 +214,7 @@ def _at(graph: Any, full: str) -> tuple[tuple[Plate, int], ...]:
     return () if graph.apart or full not in graph.steps else graph.steps[full].at
 
 
-def _present(node: Expr, env: Mapping[Expr, Expr]) -> Expr | None:
+def present(node: Expr, env: Mapping[Expr, Expr]) -> Expr | None:
     """The mask of a node in cells; arguments of its distribution pass a gate for each."""
     found: list[Expr] = []
     for arg in node.args:

@@ -265,7 +265,31 @@ def _discounted(node: StochasticNode, view: Assignment) -> str | None:
     return "it is in no scan with discount=, so that there is no discount to drop"
 
 
+def _later_steps(node: StochasticNode, view: Assignment) -> str | None:
+    homes = _homes(node, view)
+    if len(homes) == 1:
+        return None
+    many = "lives in a scan in a scan" if homes else "is in no scan, whose steps could follow it"
+    return f"it {many}; a critic with trace=1.0 does not bootstrap"
+
+
+def _no_scan(node: StochasticNode, view: Assignment) -> str | None:
+    if not _homes(node, view):
+        return None
+    return "it is in a scan; write scg.Critic(inputs, trace=…), which bootstraps at later steps"
+
+
+def _homes(node: StochasticNode, view: Assignment) -> frozenset[str]:
+    """The scans in whose cells a node was declared, of which the graph may be unrolled."""
+    graph = view.influence.graph
+    declared = graph.declared or graph
+    name = graph.declared_node(node.name or "")
+    return declared.homes.get(declared.stochastic[name], frozenset())
+
+
 REQUIREMENTS: dict[str, Rule] = {
+    "later steps": _later_steps,
+    "no scan": _no_scan,
     "discount": _discounted,
     "reparameterized distribution": _reparameterized,
     "acceptance": _supporting("accepted", "has no rejection sampler with a smooth proposal"),

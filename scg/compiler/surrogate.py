@@ -20,7 +20,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from scg.compiler.downstream import NodeDownstream, SharedRuns
+from scg.compiler.downstream import SharedRuns
 from scg.compiler.first_run import FirstRun
 from scg.compiler.members import names
 from scg.compiler.memory import NodeMemory
@@ -93,7 +93,7 @@ class Surrogate:
             draw, estimator = first.draws[node], self.plan.estimators[node]
             memory = first.noises[node].memory
             memory.nodes += 1
-            down: Any = NodeDownstream(first, node, shared)
+            down: Any = shared.view(node)
             parts: Any = None
             if node.size:  # an empty event has nothing to estimate
                 parts = estimator.term(first.dists[node], draw, down, memory)

@@ -6,7 +6,7 @@ from typing import Any
 
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.base import Baseline
-from scg.estimators.parts.options import among
+from scg.estimators.parts.options import among, true_baseline
 from scg.estimators.parts.signal import learning_signal
 from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
@@ -63,7 +63,7 @@ class MuProp(Estimator):
     ):
         self.mean_field = among("MuProp", mean_field, "mean_field", "single", "rollout")
         self.scale = scale
-        self.baseline = baseline
+        self.baseline = true_baseline("MuProp", baseline)
         self.variance_normalization = variance_normalization
         self.allow_biased = allow_biased
 

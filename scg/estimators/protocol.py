@@ -143,6 +143,23 @@ class Downstream(Protocol):
     routes: tuple[Route, ...]  #: The influenced costs, by the plates that survive to them.
     own: Route  #: The route that ends at the node itself, where all its plates survive.
 
+    discount: Expr  #: The discount γ^t of the node's step in its scan, by default 1.
+
+    def value(self, name: str, below: bool = False) -> Expr:
+        """The value of a named node, at the node's own step, for critics.
+
+        Unless `below`, it must not depend on the node.
+        """
+        ...
+
+    def beyond(self, names: tuple[str, ...]) -> Expr:
+        """The part of `cost` that a set of named nodes influences; the set must cut all paths."""
+        ...
+
+    def later(self, of: Callable[[Downstream], Expr], decay: float) -> Expr:
+        """Σ_{k≥1} decay^(k−1) of what `of` returns for the node k steps later in its scan."""
+        ...
+
     @property
     def mean_field(self) -> Replay:
         """One deterministic pass with all stochastic nodes at their means, shared by all nodes."""

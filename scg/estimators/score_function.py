@@ -59,7 +59,8 @@ class ScoreFunction(Estimator):
     @property
     def unbiased(self) -> bool:  # type: ignore[override]
         """Whether the signal is that of the objective."""
-        return not self.variance_normalization and not self.drop_discount
+        true = self.baseline is None or self.baseline.unbiased
+        return true and not self.variance_normalization and not self.drop_discount
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -8,6 +8,7 @@ import numpy as np
 
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.base import Baseline
+from scg.estimators.parts.options import true_baseline
 from scg.estimators.parts.signal import learning_signal
 from scg.estimators.parts.support import Support
 from scg.estimators.protocol import (
@@ -54,7 +55,7 @@ class Stratified(Estimator):
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
         self.samples = samples
-        self.baseline = baseline
+        self.baseline = true_baseline("Stratified", baseline)
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]

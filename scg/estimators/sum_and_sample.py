@@ -7,6 +7,7 @@ from typing import Any
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.parts.couplings import spread
+from scg.estimators.parts.options import true_baseline
 from scg.estimators.parts.signal import learning_signal
 from scg.estimators.parts.support import Support
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
@@ -49,7 +50,7 @@ class SumAndSample(Estimator):
 
     def __init__(self, samples: int = 2, baseline: Baseline | None = None):
         self.samples = samples
-        self.baseline = baseline
+        self.baseline = true_baseline("SumAndSample", baseline)
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -9,6 +9,7 @@ from scg.ir.expr import Expr, describe
 from scg.ir.plate import Plate
 from scg.ops.body import Body
 from scg.ops.border import place
+from scg.ops.elementwise import where
 from scg.ops.gradient import cross
 from scg.ops.reductions import expand, zeros
 from scg.ops.scan import scan
@@ -24,6 +25,23 @@ def running_sum(x: Expr, over: Plate, reverse: bool = False, factor: Expr | None
     given = {} if factor is None else {_places(factor, over)[1]: factor}
     new = functools.reduce(cross, given, total) + term
     body = Body((total,), (term, *given), (), (new,), (new,))
+    _, (sums,) = scan(body, (zeros(total),), (x, *given.values()), (), over, reverse)
+    return sums
+
+
+def decayed_sum(
+    x: Expr, over: Plate, decay: float, there: Expr | None = None, reverse: bool = False
+) -> Expr:
+    """Σ_{k≥1} decay^(k−1) x_{t−k}, over the elements before each one or, in reverse, after it.
+
+    Elements that are not `there` are left out, and do not count as a step.
+    """
+    total, term = _places(x, over)
+    given = {} if there is None else {_places(there, over)[1]: there}
+    new = term + decay * total
+    for here in given:
+        new = where(here, new, total)
+    body = Body((total,), (term, *given), (), (new,), (total,))
     _, (sums,) = scan(body, (zeros(total),), (x, *given.values()), (), over, reverse)
     return sums
 

@@ -17,12 +17,15 @@ class Baseline(Checked):
 
     Attributes
     ----------
+    unbiased : bool
+        Whether it does not depend on the sample; a bootstrap does.
     requires : tuple of str
         Requirements on the distributions below, as for an estimator.
     cites : tuple of str
         Keys of ``references.bib``.
     """
 
+    unbiased: bool = True
     requires: tuple[str, ...] = ()
     cites: tuple[str, ...] = ()
 

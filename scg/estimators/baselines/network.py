@@ -25,7 +25,8 @@ def _uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return rng.uniform(-bound, bound, shape)
 
 
-def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+def zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Parameters that begin at zero."""
     return np.zeros(shape)
 
 
@@ -45,9 +46,9 @@ def tanh_network(
     layer = np_concatenate(flat) if len(flat) > 1 else flat[0]
     for i, width in enumerate(hidden):
         weights = memory.parameter(f"W{i}", (layer.size, width), _uniform_fan_in, learn)
-        offset = memory.parameter(f"b{i}", (width,), _zeros, learn)
+        offset = memory.parameter(f"b{i}", (width,), zeros, learn)
         layer = tanh(matmul(layer, weights) + offset)
-    return matmul(layer, memory.parameter("out", (layer.size,), _zeros, learn))
+    return matmul(layer, memory.parameter("out", (layer.size,), zeros, learn))
 
 
 class Network(Baseline):
@@ -80,7 +81,7 @@ class Network(Baseline):
     ) -> Expr:
         """average + network(inputs); the least-squares loss is recorded."""
         centre = moving_average(signal, self.decay, downstream, memory)
-        offset = memory.parameter("offset", (), _zeros)
+        offset = memory.parameter("offset", (), zeros)
         b = offset
         if downstream.inputs:
             inputs = [stop(cast(x)) for x in downstream.inputs]

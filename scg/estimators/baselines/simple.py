@@ -32,13 +32,23 @@ class Constant(Baseline):
         return constant(signal.graph, self.constant) / downstream.unit
 
 
-def moving_average(signal: Expr, decay: float, downstream: Downstream, memory: Memory) -> Expr:
+def average_so_far(decay: float, memory: Memory) -> Expr:
     """Average over *earlier* calls, in units of a cost, corrected for its start at zero."""
-    total, weight = memory.state("average", 0.0), memory.state("weight", 0.0)
-    now = downstream.average(signal * downstream.unit)
-    memory.update("average", decay * total + (1.0 - decay) * now)
-    memory.update("weight", decay * weight + (1.0 - decay))
-    return total / maximum(weight, 1.0 - decay)
+    return memory.state("average", 0.0) / maximum(memory.state("weight", 0.0), 1.0 - decay)
+
+
+def moving_average(
+    signal: Expr,
+    decay: float,
+    downstream: Downstream,
+    memory: Memory,
+    unit: Expr | None = None,
+) -> Expr:
+    """The average so far, to which this call's signal is added afterwards."""
+    now = downstream.average(signal * (downstream.unit if unit is None else unit))
+    memory.update("average", decay * memory.state("average", 0.0) + (1.0 - decay) * now)
+    memory.update("weight", decay * memory.state("weight", 0.0) + (1.0 - decay))
+    return average_so_far(decay, memory)
 
 
 class MovingAverage(Baseline):

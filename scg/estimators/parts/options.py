@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import EstimatorError
+from scg.estimators.baselines.base import Baseline
 
 
 def at_least(owner: str, value: Any, least: int, word: str = "samples") -> int:
@@ -14,6 +15,16 @@ def at_least(owner: str, value: Any, least: int, word: str = "samples") -> int:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         raise EstimatorError(f"{owner}: {word} must be an integer ≥ {least}, got {value!r}")
     return int(value)
+
+
+def true_baseline(owner: str, baseline: Baseline | None) -> Baseline | None:
+    """A baseline that does not depend on the sample, or an EstimatorError."""
+    if baseline is not None and not baseline.unbiased:
+        raise EstimatorError(
+            f"{owner}: {baseline!r} replaces costs by values and is biased, which {owner} does not "
+            "support; write scg.ScoreFunction(baseline=…, allow_biased=True)"
+        )
+    return baseline
 
 
 def among(owner: str, value: Any, word: str, *choices: str) -> str:

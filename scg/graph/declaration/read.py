@@ -166,8 +166,9 @@ class _Reader:
         given = mapping("scan", given, {"over", "reverse", "carries", "news", "discounted"})
         ends = (self._args(strings(side, given.get(side))) for side in ("carries", "news"))
         plate = known("plate", given.get("over"), self.plates)
-        flags = given.get("reverse", False), given.get("discounted", False)
-        join(self.graph, Scan(name, plate, flags[0], *ends, flags[1]))
+        reverse, discounted = given.get("reverse", False), given.get("discounted", False)
+        carries, news = ends
+        join(self.graph, Scan(name, plate, reverse, carries, news, discounted))
 
     def _parameter(self, name: str, given: Any, entry: Any) -> Expr:
         options = mapping("parameter", given, {"value", "shape", "init", "constraint"})
