@@ -135,6 +135,7 @@ from scg.graph.bounds import elbo, iwae, vr_iwae
 from scg.graph.rewrites import dreg, gdreg, reweighted_wake_sleep, tvo
 from scg.ir.plate import Plate, Time
 from scg.layers import nn
+from scg.layers.environment import Environment
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
 from scg.ops import *  # noqa: F403 - its __all__ lists what users call
 from scg.train import evaluate, fit, optim
@@ -154,7 +155,7 @@ __all__ = [
     "Bernoulli", "Beta", "BiasWarning", "Binomial", "BitFlip", "Bootstrap", "CallError",
     "Categorical", "CategoricalDisARM", "Cauchy", "CheckpointError", "CompilerError", "Critic",
     "DataError", "DeclarationError", "Delta", "Dirichlet", "DisARM", "Distribution",
-    "DivergenceWarning", "DoubleCV", "Enumeration", "EnumerationError", "Estimator",
+    "DivergenceWarning", "DoubleCV", "Enumeration", "EnumerationError", "Environment", "Estimator",
     "EstimatorError", "Exponential", "Gamma", "GappedStraightThrough", "Geometric",
     "GradientPredictor", "Graph", "Gumbel", "GumbelSinkhorn", "GumbelSoftmax", "HalfNormal",
     "HiddenMarkov", "ImplicitMLE", "Independent", "InverseGamma", "Laplace", "LeaveOneOut",

@@ -69,10 +69,10 @@ class FirstRun:
         how, cut = plan.truncation, not plan.stream
         #: The factors between the steps of each scan, if credit is truncated.
         self.factors = along(self.graph, how, cut) if isinstance(how, Cutting) else {}
-        passage = Passage(self.factors, window, ends=True)
+        self.passage = Passage(self.factors, window, ends=True)
         if isinstance(how, Forward):
-            passage = ForwardPassage(how, self.influence.learned.values(), window)
-        run(self.influence.order, self.env, self._draw, self._ahead, passage)
+            self.passage = ForwardPassage(how, self.influence.learned.values(), window)
+        run(self.influence.order, self.env, self._draw, self._ahead, self.passage)
 
     # --- draws ------------------------------------------------------------------------------------
     def draw_of(self, node: StochasticNode, env: dict[Expr, Expr]) -> Draw:
@@ -111,7 +111,7 @@ class FirstRun:
     def discount(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
         """γ^t, by which a discounted scan multiplies the costs beside a node; otherwise 1."""
         weights = discounts(self.graph, node)
-        run(backwards(self.graph, weights), env, self._draw, self._ahead, self.factors)
+        run(backwards(self.graph, weights), env, self._draw, self._ahead, self.passage)
         return reduce(mul, (env[weight] for weight in weights), constant(self.graph, 1.0))
 
     def _ahead(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:

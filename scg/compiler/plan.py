@@ -196,6 +196,12 @@ def check_orders(plan: Plan, order: int) -> None:
             )
 
 
+def _is_noise(node: StochasticNode, view: Assignment) -> bool:
+    """Whether a node has the same distribution in every run, at any parameters."""
+    above = view.influence.ancestors[node]
+    return not above and not any(view.learned[arg] for arg in node.args)
+
+
 # --- the automatic choice -------------------------------------------------------------------------
 def _choose(
     influence: Influence,
@@ -233,6 +239,9 @@ def _choose(
                 f"{ENUMERATION_BUDGET} paths for the whole graph"
             )
     for node in rest:
+        if node not in chosen and node.attrs["family"].reparameterized and _is_noise(node, view):
+            chosen[node] = ONCE
+            reasons[node] = "automatic: no parameter or sample reaches its distribution"
         if node not in chosen:
             chosen[node] = SAMPLED
             blocked = (

@@ -13,7 +13,13 @@ from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.run.checks import check_empty, check_given, check_steps, checks_of
+from scg.run.checks import (
+    check_empty,
+    check_given,
+    check_steps,
+    checks_of,
+    checks_of_recorded,
+)
 
 #: Most runs of one seed.
 MOST_RUNS = 2**32
@@ -34,7 +40,8 @@ class Binder:
         self._plates = graph.plates
         self._sizes = {p: p.length for p in self._plates if p.length is not None}
         checks = checks_of(graph)
-        self._given, self._computed = checks.given, checks.computed
+        self._given = [*checks.given, *checks_of_recorded(graph, recorded or {})]
+        self._computed = checks.computed
         self._computes = Interpreter(dict(enumerate(c.node for c in checks.computed)), dtype)
 
     def bind(

@@ -19,6 +19,7 @@ from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops.base import broadcast
 from scg.ops.custom import continuous
+from scg.ops.gradient import gate
 from scg.ops.reductions import NEED_ELEMENTS
 from scg.ops.shape import reshape
 from scg.ops.within import bounds
@@ -103,6 +104,21 @@ def _is_cheap(expr: Expr) -> bool:
     if not expr.args:
         return expr.value is not None or expr.op is PARAMETER
     return expr.op.elementwise or expr.op in (broadcast, reshape, continuous)
+
+
+def checks_of_recorded(graph: CoreGraph, leaves: Mapping[str, Expr]) -> list[ValueCheck]:
+    """Checks of recorded values, and of the log-probabilities with which they were sampled."""
+    found = []
+    for name, leaf in leaves.items():
+        node = graph.stochastic.get(name)
+        masks = {arg.args[1] for arg in (() if node is None else node.args) if arg.op is gate}
+        plain = all(mask.op is DATA and mask.plates == leaf.plates for mask in masks)
+        if node is None:
+            found.append(ValueCheck(f"recorded {name!r}", leaf, Real()))
+        elif len(masks) <= 1 and plain and node.declared.support.fixed:
+            what = f"recorded values of node {name!r}"
+            found.append(ValueCheck(what, leaf, node.declared.support, next(iter(masks), None)))
+    return found
 
 
 def check_given(checks: list[ValueCheck], values: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scg.ir.expr import Expr
+from scg.ir.walk import everywhere
 from scg.schedule.entries import Entry, Fallback, Gemm, Loop, Repeat, Uses
 
 _KERNELS = {Gemm: "gemm", Repeat: "loop", Fallback: "NumPy"}
@@ -59,7 +60,7 @@ def _listing(
         else:
             kernel = _KERNELS[type(entry)]
             space = _shape(entry.expr)
-            ops = entry.expr.op.name
+            ops = _fallback(entry.expr) if isinstance(entry, Fallback) else entry.expr.op.name
             built = [entry.expr]
         reads = ", ".join(name_of(base, names) for base in use.read)
         writes = ", ".join(name_of(base, names) for base in use.written)
@@ -71,6 +72,16 @@ def _listing(
         origins = dict.fromkeys(str(expr.origin) for expr in built if expr.origin.name)
         out.append(Line(kernel, space, ops, reads, writes, tuple(origins), inner))
     return out
+
+
+def _fallback(expr: Expr) -> str:
+    """The op that Python computes; of a loop, the users' ops that it calls at each step."""
+    loop = expr.op.loop
+    if loop is None:
+        return expr.op.name
+    own = [e.op.name for e in everywhere(loop.inside(expr)) if e.op.name.startswith("op:")]
+    step = expr.attrs["along"].name
+    return f"{expr.op.name}, Python at each step of {step}: {', '.join(dict.fromkeys(own))}"
 
 
 def _shape(expr: Expr) -> str:

@@ -239,6 +239,11 @@ def test_errors():
         step(plain().init(seed=0), seed=0)
     with pytest.raises(scg.CallError, match="declared as integers"):
         step(plain().init(seed=0), seed=0, a=[0.5, 1.0], a_log_prob=[0.0, 0.0])
+    lacking = {"a": [0, 3], "a_log_prob": [0.0, 0.0]}
+    with pytest.raises(scg.CallError, match=r"recorded values of node 'a' must be .*got 3"):
+        step(plain().init(seed=0), seed=0, data=lacking)
+    with pytest.raises(scg.CallError, match=r"recorded 'a_log_prob' must be .*got -inf"):
+        step(plain().init(seed=0), seed=0, data={"a": [0, 1], "a_log_prob": [0.0, -np.inf]})
     with pytest.raises(scg.CallError, match="check: the values of 'a' are recorded"):
         scg.check(step, plain().init(seed=0), seed=0)
 

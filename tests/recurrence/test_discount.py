@@ -80,6 +80,24 @@ def test_the_loop_is_the_unrolled_graph(backend):
     np.testing.assert_allclose(one.grads["preferences"], other.grads["preferences"], atol=1e-12)
 
 
+def test_a_node_that_reads_no_carry():
+    g, t = scg.Graph("coins"), scg.Time("t", length=3)
+    theta = g.parameter("theta", 0.4)
+
+    def cell(s):
+        a = g.sample("a", scg.Bernoulli(logits=theta))
+        g.cost("c", s + a)
+        return s + a
+
+    g.scan(cell, init=0.0, over=t, discount=GAMMA)
+    step = scg.compile(g, DROPPED, backend="numpy")
+    assert step.any_length
+    p = 1.0 / (1.0 + np.exp(-0.4))
+    to_go = [sum(GAMMA**k for k in range(STEPS - t)) for t in range(STEPS)]
+    mean = scg.moments(step, {"theta": 0.4}).mean["theta"]
+    np.testing.assert_allclose(mean, p * (1 - p) * sum(to_go), atol=1e-12)
+
+
 def test_there_must_be_a_discount():
     g = scg.Graph("plain")
     g.cost("c", g.sample("a", scg.Bernoulli(logits=g.parameter("theta", 0.3))))

@@ -1,0 +1,285 @@
+"""Environments of gymnasium inside scans: one call of Python a step, for a plate of episodes.
+
+Requires gymnasium: ``pip install 'scgrad[rl]'``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scg.common.arguments import Checked, checked, kind
+from scg.distributions import Uniform
+from scg.errors import CallError, DeclarationError, ScgError
+from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
+from scg.ir.plate import Plate
+from scg.ops.custom import op
+
+#: Seeds of episodes are integers below this number.
+SEEDS = 2**31
+#: Steps of an episode that a token counts.
+MOST_STEPS = 2**32
+
+
+class State(NamedTuple):
+    """The carry of an environment: before each step, what a policy may know.
+
+    Attributes
+    ----------
+    token : Expr
+        What stands for the state of the environment itself, which lives in Python.
+    observation : Expr
+        The observation: a vector for a box, an integer for a discrete space.
+    alive : Expr
+        1 until the end of the episode, then 0. The observation then stays as it was.
+    """
+
+    token: Expr
+    observation: Expr
+    alive: Expr
+
+
+@kind('an environment such as scg.Environment("CartPole-v1", episodes=16)')
+class Environment(Checked):
+    """An environment of gymnasium, whose steps a scan makes; its episodes lie on a plate.
+
+    Use it to learn a policy in a simulator that is written for gymnasium. A simulator whose state
+    is an array needs no wrapper: keep the state in the carry, and step it with
+    ``scg.op(function, vectorized=True)``. Actions that were taken in a live system come as data
+    (:class:`Recorded`).
+
+    The environment itself is not differentiable; actions are credited by their scores. Episodes
+    begin at seeds that the noise of a call determines, so that a call is repeatable. A step calls
+    Python once for all episodes, and not at all after the last one has ended. An environment runs
+    one call at a time.
+
+    Parameters
+    ----------
+    name : str or callable
+        The name of a registered environment, or a function from a number of episodes to a
+        ``gymnasium.vector.VectorEnv``.
+    episodes : int
+        Number of episodes of one call, the length of the plate.
+    **options
+        Options of ``gymnasium.make_vec``, for example ``vectorization_mode="sync"``.
+
+    Attributes
+    ----------
+    plate : Plate
+        The plate of the episodes.
+
+    Raises
+    ------
+    ScgError
+        If gymnasium is not installed.
+    DeclarationError
+        If a space is neither a box nor discrete.
+
+    Examples
+    --------
+    >>> import scg
+    >>> env = scg.Environment("CartPole-v1", episodes=4)  # doctest: +SKIP
+    >>> g, t = scg.Graph("balance"), scg.Time("t", length=100)
+    >>> w = g.parameter("w", shape=(4, 2))
+    >>> def cell(state):
+    ...     logits = state.alive * (state.observation @ w)
+    ...     action = g.sample("action", scg.Categorical(logits=logits))
+    ...     state, reward = env.step(state, action)
+    ...     g.cost("loss", -reward)
+    ...     return state
+    >>> last, _ = g.scan(cell, init=env.reset(g), over=t)  # doctest: +SKIP
+    >>> step = scg.compile(g, {"action": scg.ScoreFunction()})  # doctest: +SKIP
+    >>> step(g.init(seed=0), seed=0).cost  # doctest: +SKIP
+    -26.25
+    """
+
+    def __init__(self, name: str | Callable[[int], Any], episodes: int, **options: Any):
+        gymnasium = _gymnasium()
+        label = name if isinstance(name, str) else getattr(name, "__name__", "environment")
+        make = name if callable(name) else lambda n: gymnasium.make_vec(name, num_envs=n, **options)
+        self.name, self.episodes = label, int(episodes)
+        self.plate = Plate("episodes", length=self.episodes)
+        separate = gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv
+        self._simulator = _Simulator(label, make, separate)
+        probe = self._simulator.of_size(self.episodes)
+        self._seen = _Space(label, "observation", probe.single_observation_space, gymnasium)
+        self._taken = _Space(label, "action", probe.single_action_space, gymnasium)
+        self._simulator.spaces = self._seen, self._taken
+        width = self._seen.size
+        own = {"vectorized": True}
+        self._open = op(self._simulator.open, name=f"{label}.reset", kind="int", **own)
+        self._first = op(self._simulator.first, name=f"{label}.first", shape=(width,), **own)
+        self._advance = op(self._simulator.advance, name=f"{label}.step", shape=(width + 2,), **own)
+
+    def __repr__(self) -> str:
+        return f"Environment({self.name!r}, episodes={self.episodes})"
+
+    @checked("env.reset(g)", DeclarationError)
+    def reset(self, graph: CoreGraph, name: str = "start") -> State:
+        """The state of new episodes: the first carry of a scan.
+
+        Parameters
+        ----------
+        graph : Graph
+            The graph.
+        name : str
+            Name of the stochastic node that determines the seeds of the episodes.
+        """
+        u = graph.sample(name, Uniform(0.0, 1.0), plates=self.plate)
+        token = self._open(u)
+        return State(token, self._seen.unpacked(self._first(token)), 0.0 * token + 1.0)
+
+    def step(self, state: State, action: Any) -> tuple[State, Expr]:
+        """The next state and the reward of an action; after the end the reward is 0.
+
+        Parameters
+        ----------
+        state : State
+            The state before the step.
+        action : Expr
+            An integer for a discrete space, a vector for a box.
+
+        Raises
+        ------
+        DeclarationError
+            If the action is not of the shape and kind of the action space.
+        """
+        shape, of = np.shape(action), getattr(action, "kind", "float")
+        if shape != self._taken.shape or (self._taken.kind == "int" and of != "int"):
+            raise DeclarationError(
+                f"{self!r}: an action is {self._taken.kind}s of shape {self._taken.shape}, got "
+                f"{of}s of shape {shape}"
+            )
+        found = self._advance(state.token, action)
+        width = self._seen.size
+        after = State(state.token + 1, self._seen.unpacked(found[:width]), found[width + 1])
+        return after, found[width]
+
+
+def _gymnasium() -> Any:
+    try:
+        return importlib.import_module("gymnasium")
+    except ImportError as error:
+        raise ScgError(
+            "scg.Environment needs gymnasium: pip install 'scgrad[rl]'. A simulator of your own "
+            "needs nothing: scg.op(function, vectorized=True)"
+        ) from error
+
+
+#: Floats that are integers, as integers.
+_whole = op(lambda x: np.rint(x).astype(np.int64), name="integer", kind="int", vectorized=True)
+
+
+class _Space:
+    """A box or discrete space, as an array of floats or integers."""
+
+    def __init__(self, label: str, what: str, space: Any, gymnasium: Any):
+        if isinstance(space, gymnasium.spaces.Discrete):
+            self.kind, self.shape, self.start = "int", (), int(space.start)
+        elif isinstance(space, gymnasium.spaces.Box):
+            self.kind, self.shape, self.start = "float", tuple(space.shape), 0
+            self.shape = (int(np.prod(self.shape)),) if what == "observation" else self.shape
+        else:
+            raise DeclarationError(
+                f"scg.Environment({label!r}): the {what} space is {space!r}; expected a box or a "
+                "discrete space. Wrap it, for example in gymnasium.wrappers.FlattenObservation"
+            )
+        self.size = int(np.prod(self.shape))
+
+    def unpacked(self, flat: Expr) -> Any:
+        """An observation of the numbers that an op returned."""
+        return _whole(flat[0]) if self.kind == "int" else flat
+
+
+class _Simulator:
+    """The vector environments themselves, and what they returned in the session of each call.
+
+    A token is the number of a session and the steps that were made in it.
+    """
+
+    def __init__(self, label: str, make: Callable[[int], Any], separate: tuple[type, ...]):
+        self.label, self.make, self.separate = label, make, separate
+        self.spaces: Any = None
+        self._made: dict[int, Any] = {}
+        self._serial = itertools.count(1)
+        self._now: dict[int, _Session] = {}
+        self._lock = threading.Lock()
+
+    def of_size(self, n: int) -> Any:
+        """The vector environment of n episodes."""
+        if n not in self._made:
+            self._made[n] = self.make(n)
+        return self._made[n]
+
+    def open(self, u: np.ndarray) -> np.ndarray:
+        """Begin an episode for each number, and return their token."""
+        with self._lock:
+            env = self.of_size(u.size)
+            seeds = [int(x) for x in np.ravel(u) * SEEDS]
+            one = not isinstance(env.unwrapped, self.separate)  # generator for all episodes
+            first, _ = env.reset(seed=seeds[0] if one else seeds)
+            number = next(self._serial)
+            session = _Session(env, self._flat(first, u.size))
+            self._now = {k: s for k, s in self._now.items() if s.env is not env} | {number: session}
+            return np.full(u.shape, number * MOST_STEPS)
+
+    def first(self, token: np.ndarray) -> np.ndarray:
+        """The first observations of a session."""
+        session, _ = self._session(token)
+        return session.first.reshape(*token.shape, -1)
+
+    def advance(self, token: np.ndarray, action: np.ndarray) -> np.ndarray:
+        """Observations, rewards, and whether episodes go on, of one step of a session."""
+        with self._lock:
+            session, count = self._session(token)
+            _, taken = self.spaces
+            lead = np.broadcast_shapes(token.shape, action.shape[: action.ndim - len(taken.shape)])
+            if count != session.steps or session.alive.size != np.prod(lead, dtype=int):
+                raise CallError(
+                    f"environment {self.label!r}: step {count} was asked for after "
+                    f"{session.steps} steps; an episode's steps follow each other in one scan"
+                )
+            session.steps += 1
+            if session.alive.any():
+                action = np.broadcast_to(action, lead + taken.shape).reshape(-1, *taken.shape)
+                action = action + taken.start if taken.kind == "int" else action
+                now, reward, ended, cut, _ = session.env.step(action)
+                alive = session.alive
+                now = self._flat(now, alive.size)
+                session.last = np.where(alive[:, None], now, session.last)
+                session.reward = np.where(alive, reward, 0.0)
+                session.alive = alive & ~np.asarray(ended) & ~np.asarray(cut)
+            else:
+                session.reward = np.zeros(session.alive.size)
+            parts = session.last, session.reward[:, None], session.alive[:, None]
+            return np.concatenate(parts, axis=1).reshape(*lead, -1)
+
+    def _session(self, token: np.ndarray) -> tuple[_Session, int]:
+        number, count = divmod(int(token.flat[0]), MOST_STEPS)
+        if number not in self._now or np.any(token != token.flat[0]):
+            raise CallError(
+                f"environment {self.label!r} was reset by another call in the meantime; use an "
+                "environment of its own for each graph and thread that runs at the same time"
+            )
+        return self._now[number], count
+
+    def _flat(self, observation: Any, n: int) -> np.ndarray:
+        """Observations as rows of floats."""
+        seen, _ = self.spaces
+        return np.asarray(observation, np.float64).reshape(n, -1) - seen.start
+
+
+class _Session:
+    """One call's episodes."""
+
+    def __init__(self, env: Any, first: np.ndarray):
+        self.env, self.first, self.last = env, first, first
+        self.steps = 0
+        self.alive = np.ones(len(first), bool)
+        self.reward = np.zeros(len(first))
