@@ -142,7 +142,8 @@ def distributions() -> Iterator[str]:
         "All distributions also have a support, checked constraints of their parameters, and a "
         "`coupling`: samples as a function of uniforms, which for univariate distributions is the "
         "quantile. `Mixture` has a mean, a variance, a finite support and next values if all its "
-        "components have them. A number refers to the reason below why a distribution lacks a capability.\n"
+        "components have them. A number refers to the reason below why a distribution lacks a "
+        "capability.\n"
     )
     reasons: dict[str, int] = {}
     yield from table("distribution", "pathwise", "mean field", *CAPABILITIES)
