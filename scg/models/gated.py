@@ -10,7 +10,7 @@ import scg
 from scg.errors import DeclarationError
 from scg.layers.nn import linear
 
-UNITS = ("binary", "smooth", "rectifier")
+UNITS = ("binary", "smooth", "rectifier", "sigmoid")
 
 
 def gated(
@@ -37,8 +37,9 @@ def gated(
         Number of hidden units of the gater.
     classes : int
         Number of labels.
-    unit : {"binary", "smooth", "rectifier"}
-        Kind of gate: Bernoulli, stochastic times smooth, or noisy rectifier.
+    unit : {"binary", "smooth", "rectifier", "sigmoid"}
+        Kind of gate: Bernoulli, stochastic times smooth, noisy rectifier, or a sigmoid without
+        noise, with which the others are compared.
     target : float
         Desired mean activity of a gate.
     penalty : float
@@ -59,10 +60,12 @@ def gated(
     elif unit == "smooth":
         scores = scores + np.log(target / (1.0 - target))
         gates, active = scg.stochastic_times_smooth(g, "gate", scores), scg.sigmoid(scores)
+    elif unit == "sigmoid":
+        gates = active = scg.sigmoid(scores + np.log(target / (1.0 - target)))
     else:
         gates = scg.noisy_rectifier(g, "gate", scores - 1.0)
         active = scg.ndtr(scores - 1.0)
-    logits = linear(g, "output", classes)(hidden * gates)
+    logits = linear(g, "output", classes)(hidden * g.deterministic("open", gates))
     chosen = scg.one_hot(labels, classes)
     g.cost("cross_entropy", -np.sum(chosen * scg.log_softmax(g.deterministic("scores", logits))))
     activity = g.deterministic("activity", scg.plate_mean(active, batch))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from scg.reproduce.arms import ARMS
 from scg.reproduce.carms import CARMS
+from scg.reproduce.gated import GATED
 from scg.reproduce.index import index
 from scg.reproduce.muprop import TABLE2, TABLE3
 from scg.reproduce.page import write
 from scg.reproduce.paper import Conditions, Paper, compute
 from scg.reproduce.tokui import TOKUI
+from scg.reproduce.unbiased import UNBIASED
 
+_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED)
 #: The experiments by name.
-PAPERS: dict[str, Paper] = {paper.name: paper for paper in (TABLE2, TABLE3, ARMS, CARMS, TOKUI)}
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}
 
 __all__ = ["PAPERS", "Conditions", "Paper", "compute", "index", "write"]

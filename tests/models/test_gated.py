@@ -1,4 +1,4 @@
-"""The gated classifier: sparse gates of three kinds, and labels told apart."""
+"""The gated classifier: sparse gates of four kinds, and labels told apart."""
 
 import numpy as np
 import pytest
@@ -36,8 +36,9 @@ def test_the_costs_are_those_of_plain_numpy():
         ("binary", scg.StraightThrough("logits", allow_biased=True)),
         ("smooth", scg.ScoreFunction()),
         ("rectifier", scg.Reparameterization()),
+        ("sigmoid", None),
     ],
-    ids=["unbiased", "straight-through", "smooth", "rectifier"],
+    ids=["unbiased", "straight-through", "smooth", "rectifier", "sigmoid"],
 )
 def test_it_learns_with_most_gates_off(unit, estimator):
     digits = load_digits()
