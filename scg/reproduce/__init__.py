@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scg.reproduce.arms import ARMS
+from scg.reproduce.artbp import ARTBP
 from scg.reproduce.carms import CARMS
 from scg.reproduce.gated import GATED
 from scg.reproduce.index import index
@@ -12,7 +13,7 @@ from scg.reproduce.paper import Conditions, Paper, compute
 from scg.reproduce.tokui import TOKUI
 from scg.reproduce.unbiased import UNBIASED
 
-_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED)
+_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP)
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}
 

@@ -160,9 +160,11 @@ def findings(records: list[Record]) -> list[Finding]:
                 found.append(Finding(text, None))
     text = "toy: the gain over leave-one-out grows from a = 1 to a = 1000"
     low, high = (gains.get((a, "leave-one-out")) for a in (1, 1000))
-    both = low is not None and high is not None
-    about = f"Geometric mean ratios {low:.3g} and {high:.3g}." if both else ""
-    found.append(Finding(text, high > low if both else None, about))
+    if low is None or high is None:
+        found.append(Finding(text, None))
+    else:
+        about = f"Geometric mean ratios {low:.3g} and {high:.3g}."
+        found.append(Finding(text, high > low, about))
     for classes in (3, 5, 10):
         for samples in (2, 4, 7):
             text = (

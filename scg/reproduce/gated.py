@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import scg
-from scg.data import Splits, load
 from scg.estimators.baselines import PerUnit
 from scg.models import gated
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.page import interval, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.training import held_out
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WIDTH, GATER, BATCH, RATE = 200, 40, 32, 0.1
 TARGET, SAMPLES = 0.1, 10
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]
 #: Kind of gate, and the estimator of its node.
 UNITS: dict[str, tuple[str, scg.Estimator | None]] = {
     "straight-through": ("binary", scg.StraightThrough(allow_biased=True)),
@@ -46,30 +47,31 @@ PUBLISHED = {
 
 def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
     """One run for each seed and unit."""
-    splits = functools.cache(lambda: load(under.data))
+    parts = functools.cache(lambda: held_out(under.data))
     for seed in SEEDS:
         for unit in UNITS:
 
             def work(seed: int = seed, unit: str = unit) -> Record:
-                return _train(under, splits(), unit, seed)
+                return _train(under, parts(), unit, seed)
 
             yield Piece(dict(kind="run", unit=unit, seed=seed, updates=under.updates), work)
 
 
-def _train(under: Conditions, splits: Splits, unit: str, seed: int) -> Record:
+def _train(under: Conditions, parts: Parts, unit: str, seed: int) -> Record:
     kind, estimator = UNITS[unit]
-    means = splits.train.mean(axis=0, dtype=float)
+    train, valid, test, labels = parts
+    means = train.mean(axis=0, dtype=float)
     graph = gated(means, width=WIDTH, gater=GATER, unit=kind, target=TARGET)
     step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
     curve, points = [], min(10, under.updates)
 
     def error(run: Run) -> None:
-        found = _error(graph, run.params, splits.valid[::10], splits.labels["valid"][::10])
+        found = _error(graph, run.params, valid[::10], labels["valid"][::10])
         curve.append([run.now.count, found[0]])
 
     run = scg.fit(
         step,
-        data={"x": splits.train, "labels": splits.labels["train"]},
+        data={"x": train, "labels": labels["train"]},
         seed=seed,
         optimizer=scg.optim.SGD(RATE),
         batch_size=BATCH,
@@ -77,17 +79,14 @@ def _train(under: Conditions, splits: Splits, unit: str, seed: int) -> Record:
         steps_per_epoch=under.updates // points,
         callbacks=[error],
     )
-    error_rate, activity, closed = _error(graph, run.params, splits.test, splits.labels["test"])
-    out = step(run.params, seed=1, runs=1, data=_part(splits, BATCH), state=run.state)
+    error_rate, activity, closed = _error(graph, run.params, test, labels["test"])
+    batch = {"x": test[:BATCH], "labels": labels["test"][:BATCH]}
+    out = step(run.params, seed=1, runs=1, data=batch, state=run.state)
     silent = float(np.mean(out.grads["main/W"] == 0.0))
     return {
         "error": error_rate, "activity": activity, "closed": closed, "zero_gradient": silent,
         "curve": curve,
     }  # fmt: skip
-
-
-def _part(splits: Splits, count: int) -> Record:
-    return {"x": splits.test[:count], "labels": splits.labels["test"][:count]}
 
 
 def _error(
@@ -110,12 +109,12 @@ def _error(
 
 def predict(under: Conditions, ledger: Ledger) -> Callable[[Record], float]:
     """Time runs of 100 and of 300 updates with each unit."""
-    splits = load(under.data)
+    parts = held_out(under.data)
     for unit in UNITS:
         if not ledger.find(kind="pilot", unit=unit):
             ends = [time.perf_counter()]
             for updates in (100, 300):
-                _train(replace(under, updates=updates), splits, unit, 0)
+                _train(replace(under, updates=updates), parts, unit, 0)
                 ends.append(time.perf_counter())
             short, long = np.diff(ends)
             each = max(long - short, 0.0) / 200

@@ -39,15 +39,22 @@ def images(address: str, how: str) -> Images:
 
     Every tenth validation image and every fourth test image is used.
     """
-    splits = load(address)
-    if splits.valid is None:
-        raise DataError(f"data {address!r}: has no validation images; use mnist:DIR")
-    parts = splits.train, splits.valid[::10], splits.test[::4]
+    train, valid, test, _ = held_out(address)
+    means = train.mean(axis=0, dtype=np.float64)
+    parts = train, valid[::10], test[::4]
     if how == "sampled":
         train, valid, test = (binarize(part, seed) for seed, part in enumerate(parts))
     else:
         train, valid, test = ((part >= 0.5).astype(np.uint8) for part in parts)
-    return Images(train, valid, test, splits.train.mean(axis=0, dtype=np.float64))
+    return Images(train, valid, test, means)
+
+
+def held_out(address: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Images for training, validation and test, and labels; an error if a part is missing."""
+    train, valid, test, labels = load(address)
+    if valid is None:
+        raise DataError(f"data {address!r}: has no validation images; use mnist:DIR")
+    return train, valid, test, labels
 
 
 @dataclass

@@ -1,0 +1,193 @@
+"""Tallec and Ollivier (2017): influence balancing, and randomly truncated gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import mean
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import scg
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.page import interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.verify.plot import COLOURS, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: State size, and the number of its first units that θ moves upwards.
+SIZES = {13: 5, 23: 10}
+STEPS, START = 200, 0.5
+RUNS, CHUNK = 50_000, 2000
+RATE, UPDATES, EVERY = 1e-5, 1000, 50
+TRUNCATIONS = {
+    "exact": None,
+    "ARTBP(16)": scg.ARTBP(mean=16),
+    "ARTBP(16, tail=4)": scg.ARTBP(mean=16, tail=4.0),
+    **{f"Truncated({k})": scg.Truncated(k, allow_biased=True) for k in (1, 10, 100)},
+}
+RANDOM = ("ARTBP(16)", "ARTBP(16, tail=4)")
+
+
+def task(size: int) -> scg.Graph:
+    """The linear recurrence: s' = A s + θ v, A = 1/2 on the diagonal and above it, from s = 1."""
+    g, t = scg.Graph("influence balancing"), scg.Time("t", length=STEPS)
+    theta = g.parameter("theta", START)
+    moves = 0.5 * (np.eye(size) + np.eye(size, k=-1))  # s A' as a row
+    signs = np.where(np.arange(size) < SIZES[size], 1.0, -1.0)
+
+    def cell(s):
+        new = s @ moves + theta * signs
+        g.cost("loss", 0.5 * (new[0] - 1.0) ** 2)
+        return new
+
+    g.scan(cell, init=np.ones(size), over=t)
+    return g
+
+
+def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+    """Gradients at the start, then descents; what has no noise runs with one seed."""
+    for size in SIZES:
+        for name in TRUNCATIONS:
+            for seed in SEEDS if name in RANDOM else SEEDS[:1]:
+                key = dict(size=size, truncation=name, seed=seed)
+
+                def gradient(size: int = size, name: str = name, seed: int = seed) -> Record:
+                    return _gradient(under, size, name, seed)
+
+                def descent(size: int = size, name: str = name, seed: int = seed) -> Record:
+                    return _descent(under, size, name, seed)
+
+                yield Piece({"kind": "gradient", **key}, gradient)
+                yield Piece({"kind": "descent", **key}, descent)
+
+
+def _gradient(under: Conditions, size: int, name: str, seed: int) -> Record:
+    g = task(size)
+    step = scg.compile(g, truncate=TRUNCATIONS[name], backend=under.backend)
+    if name not in RANDOM:
+        return {"mean": float(step({"theta": START}, seed=0).grads["theta"])}
+    means, squares = [], []
+    for i in range(RUNS // CHUNK):
+        out = step({"theta": START}, seed=(seed, i), runs=CHUNK)
+        found = float(out.grads["theta"])
+        means.append(found)
+        squares.append((CHUNK - 1) * float(out.stderr["theta"]) ** 2 + found**2)
+    deviation = (mean(squares) - mean(means) ** 2) ** 0.5
+    return {"mean": mean(means), "deviation": deviation, "stderr": deviation / RUNS**0.5}
+
+
+def _descent(under: Conditions, size: int, name: str, seed: int) -> Record:
+    """Gradient descent; the loss of a step on the way, until θ leaves [−1000, 1000]."""
+    g, theta, losses = task(size), START, []
+    step = scg.compile(g, truncate=TRUNCATIONS[name], backend=under.backend)
+    for count in range(UPDATES + 1):
+        out = step({"theta": theta}, seed=(seed, count))
+        if count % EVERY == 0:
+            losses.append(float(out.cost) / STEPS)
+        theta -= RATE * float(out.grads["theta"])
+        if not abs(theta) < 1e3:
+            break
+    return {"losses": losses, "theta": theta}
+
+
+# --- results --------------------------------------------------------------------------------------
+def _of(records: list[Record], kind: str, size: int, name: str) -> list[Record]:
+    key = dict(kind=kind, size=size, truncation=name)
+    return [r for r in records if key.items() <= r.items()]
+
+
+def _z(records: list[Record], size: int, name: str) -> float | None:
+    """Deviation of the mean over all seeds from the exact gradient, in standard errors."""
+    exact, found = (_of(records, "gradient", size, n) for n in ("exact", name))
+    if not exact or not found:
+        return None
+    error = mean(r["stderr"] ** 2 for r in found) ** 0.5 / len(found) ** 0.5
+    return (mean(r["mean"] for r in found) - exact[0]["mean"]) / error
+
+
+def findings(records: list[Record]) -> list[Finding]:
+    """Random truncation has the exact mean; short windows go the wrong way."""
+    results = []
+    for size in SIZES:
+        exact = _of(records, "gradient", size, "exact")
+        for name in RANDOM:
+            z = _z(records, size, name)
+            text = f"{size} units: {name} is within 4 standard errors of the exact gradient"
+            about = "" if z is None else f"{z:+.2f} standard errors."
+            results.append(Finding(text, None if z is None else abs(z) < 4, about))
+        for name in ("Truncated(1)", "Truncated(10)"):
+            found = _of(records, "gradient", size, name)
+            text = f"{size} units: the gradient of {name} has the wrong sign"
+            met = found[0]["mean"] * exact[0]["mean"] < 0 if found and exact else None
+            results.append(Finding(text, met))
+        for name in TRUNCATIONS:
+            short = name in ("Truncated(1)", "Truncated(10)")
+            found = _of(records, "descent", size, name)
+            text = f"{size} units: the loss {'grows' if short else 'falls'} with {name}"
+            grew = [r["losses"][-1] > r["losses"][0] for r in found]
+            met = (all(grew) if short else not any(grew)) if found else None
+            results.append(Finding(text, met))
+    return results
+
+
+def tables(records: list[Record]) -> str:
+    """Gradients at the start, and losses after the descent."""
+    rows = []
+    for size in SIZES:
+        for name in TRUNCATIONS:
+            found, down = (_of(records, kind, size, name) for kind in ("gradient", "descent"))
+            if found and down:
+                z = _z(records, size, name) if name in RANDOM else None
+                spread = mean(r["deviation"] for r in found) if name in RANDOM else 0.0
+                last = mean(r["losses"][-1] for r in down)
+                rows.append(
+                    [size, name, f"{mean(r['mean'] for r in found):.0f}", f"{spread:.0f}",
+                     "–" if z is None else f"{z:+.2f}", f"{last:.3g}",
+                     interval([r["theta"] for r in down], 3)]
+                )  # fmt: skip
+    head = ["units", "truncation", "mean gradient", "deviation of a run", "z", "loss at the end",
+            "θ at the end"]  # fmt: skip
+    return (
+        f"Gradients of {STEPS} steps at θ = {START} ({RUNS} runs a seed), and gradient descent "
+        f"with rate {RATE:g} for {UPDATES} updates or until |θ| is 1000. The optimum is near "
+        "θ = −1/6.\n\n" + table(head, rows)
+    )
+
+
+def draw(records: list[Record]) -> Figure:
+    """Loss of a step against updates."""
+    figure = canvas(8.5, 3.2)
+    for axes, size in zip(figure.subplots(1, 2, sharey=True), SIZES, strict=True):
+        for color, name in zip(COLOURS, TRUNCATIONS, strict=False):
+            for i, r in enumerate(_of(records, "descent", size, name)):
+                x = EVERY * np.arange(len(r["losses"]))
+                style = "--" if name.startswith("Truncated") else "-"
+                axes.plot(x, r["losses"], style, color=color, label=name if i == 0 else "_")
+        axes.set(yscale="log", xlabel="updates", title=f"{size} units")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("loss of a step")
+    figure.axes[0].legend(fontsize="x-small")
+    return figure
+
+
+ARTBP = Paper(
+    name="artbp",
+    title="ARTBP (Tallec and Ollivier 2017): influence balancing",
+    about="""
+A parameter moves the first unit of a linear recurrence one way within some steps, and the other way
+in the long run. A window that is too short has a gradient of the wrong sign; random truncation with
+reweighting (ARTBP) is unbiased. Published: 13 units, random truncation with mean 16 converges where
+windows of up to about 100 fail; how many units are moved upwards is a guess. The task with 23 units
+is that of UORO, which scg lacks. Every step has a loss, and a gradient is that of the sum over 200
+steps; published descents update θ after each window.
+""",
+    why="",
+    pieces=pieces,
+    findings=findings,
+    tables=tables,
+    draw=draw,
+)
