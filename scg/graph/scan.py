@@ -53,7 +53,7 @@ def scan(
     mask : node, optional
         For ragged data: true at the steps that are present, a scalar for each element on the plate
         `over`. A padded step leaves the carry alone, its outputs are zero, and so are its costs and
-        the credit of its nodes.
+        the credit of its nodes. Its `xs` may be anything, since the cell reads zeros there.
     discount : float or scalar node, optional
         Multiplies the costs that the cell declares by its t-th power, t = 0 at the first step;
         padded steps do not count. This changes the objective, of which the estimate stays unbiased.
@@ -96,8 +96,9 @@ def scan(
     self._check_plates(full, (over,))
     starts = [self.as_node(value, full) for value in tree.leaves(init)]
     inputs = xs if isinstance(xs, tuple) else (xs,)
-    for x in tree.leaves(inputs):
-        _on_plate(self, full, "xs", x, over)
+    inputs = tree.refilled(
+        inputs, [_on_plate(self, full, "xs", x, over) for x in tree.leaves(inputs)]
+    )
     present = None
     if mask is not None:
         present = _on_plate(self, full, "mask", mask, over)
@@ -107,6 +108,9 @@ def scan(
             )
     for node in [*starts, *tree.leaves(inputs), *([] if present is None else [present])]:
         check_homes(self, f"scan {full!r}", node)
+    if present is not None:  # zero credit times what fills a padded step must be zero
+        kept = [where(present, x, zeros(x)) for x in tree.leaves(inputs)]
+        inputs = tree.refilled(inputs, kept)
     count = len(starts)
     if discount is not None:
         starts.append(self.as_node(1.0, full))

@@ -72,6 +72,32 @@ def test_padded_steps_change_nothing(graph):
         assert found.mean[name] == pytest.approx(grad, abs=1e-9)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("filler", [np.nan, np.inf, -7])
+def test_any_number_may_fill_padded_steps(filler, backend):
+    """The filler meets parameters in a product and in a row number."""
+    g, t = scg.Graph("filled"), scg.Time("t")
+    x, there = g.data("x", shape=(2,), plates=t), g.data("there", plates=t, kind="int")
+    row = g.data("row", plates=t, kind="int")
+    w, rows = g.parameter("w", [[0.3], [-0.2]]), g.parameter("rows", [[0.1], [0.5]])
+
+    def cell(h, x, row):
+        z = g.sample("z", scg.Bernoulli(logits=x @ w + h + rows[row]))
+        g.cost("fit", np.sum(z * x) + np.sum(x**2))
+        return np.tanh(z + x @ w)
+
+    g.scan(cell, init=np.zeros(1), xs=(x, row), over=t, mask=there)
+    step, params = scg.compile(g, scg.MuProp(), backend=backend), g.init(seed=0)
+    data = {"x": np.ones((4, 2)), "row": [1, 0, 1, 0], "there": [1, 1, 0, 0]}
+    expected = step(params, seed=0, data=data)
+    data["x"][2:] = filler
+    data["row"][2:] = [-7, 9] if filler == -7 else [0, 0]
+    found = step(params, seed=0, data=data)
+    assert found.cost == expected.cost
+    for name, grad in expected.grads.items():
+        np.testing.assert_array_equal(found.grads[name], grad)
+
+
 def judge(g, estimator, data=None):
     """Raise unless the mean of the step's gradient is the true one."""
     step, params = scg.compile(g, estimator, backend="numpy"), g.init(seed=0)
