@@ -127,6 +127,7 @@ from scg.estimators import (
 )
 from scg.estimators.baselines.critic import Bootstrap, Critic
 from scg.estimators.forward import RTRL, UORO
+from scg.estimators.pes import PES
 from scg.estimators.recorded import Recorded
 from scg.estimators.truncation import ARTBP, Truncated
 from scg.face import Graph
@@ -150,11 +151,11 @@ from scg.verify.sweep import sweep
 
 # fmt: off
 __all__ = [
-    "ARM", "ARMS", "ARSM", "ARTBP", "CARMS", "DARN", "GO", "GREP", "LAX", "RAM", "RBM", "REBAR",
-    "RELAX", "RODEO", "RSVI", "RTRL", "UGC", "UORO", "VIMCO", "AffineCoupling", "Autoregressive",
-    "Bernoulli", "Beta", "BiasWarning", "Binomial", "BitFlip", "Bootstrap", "CallError",
-    "Categorical", "CategoricalDisARM", "Cauchy", "CheckpointError", "CompilerError", "Critic",
-    "DataError", "DeclarationError", "Delta", "Dirichlet", "DisARM", "Distribution",
+    "ARM", "ARMS", "ARSM", "ARTBP", "CARMS", "DARN", "GO", "GREP", "LAX", "PES", "RAM", "RBM",
+    "REBAR", "RELAX", "RODEO", "RSVI", "RTRL", "UGC", "UORO", "VIMCO", "AffineCoupling",
+    "Autoregressive", "Bernoulli", "Beta", "BiasWarning", "Binomial", "BitFlip", "Bootstrap",
+    "CallError", "Categorical", "CategoricalDisARM", "Cauchy", "CheckpointError", "CompilerError",
+    "Critic", "DataError", "DeclarationError", "Delta", "Dirichlet", "DisARM", "Distribution",
     "DivergenceWarning", "DoubleCV", "Enumeration", "EnumerationError", "Environment", "Estimator",
     "EstimatorError", "Exponential", "Gamma", "GappedStraightThrough", "Geometric",
     "GradientPredictor", "Graph", "Gumbel", "GumbelSinkhorn", "GumbelSoftmax", "HalfNormal",

@@ -36,6 +36,7 @@ from scg.errors import (
     did_you_mean,
 )
 from scg.estimators.forward import UORO, Forward
+from scg.estimators.pes import PES, BlackBox
 from scg.estimators.protocol import Estimator
 from scg.estimators.recorded import Recorded
 from scg.estimators.truncation import Cutting, Truncation
@@ -102,8 +103,9 @@ def compile(
         parameters alone; others, in a call whose cost is NaN.
     truncate : Truncation, optional
         How credit passes from step to step of scans: cut at random by :class:`ARTBP`, or in
-        windows by :class:`Truncated`, which is biased; or forward in time, by :class:`RTRL` and
-        :class:`UORO`. Without it credit goes back to the first step.
+        windows by :class:`Truncated`, which is biased; forward in time, by :class:`RTRL` and
+        :class:`UORO`; or by perturbed parameters, :class:`PES`. Without it credit goes back to the
+        first step.
     stream : bool
         Make a step for windows of a sequence without end: ``out.carry`` holds the state after a
         window, and ``step(..., carry=out.carry)`` continues there; without `carry` a window begins
@@ -149,6 +151,12 @@ def compile(
         check_stream(graph, truncate)
     if truncate is not None:
         check_truncation(graph, truncate, order, data_grads)
+    if isinstance(truncate, PES):
+        if estimator is not None:
+            raise EstimatorError(
+                f"truncate={truncate!r} takes the model as a black box; leave estimator out"
+            )
+        estimator = BlackBox()
     if not graph.scans:
         return _finished(_planned(graph, estimator, options), options)
     whole = Influence(graph, data_grads)
@@ -161,10 +169,10 @@ def compile(
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
-        if isinstance(truncate, UORO):
+        if isinstance(truncate, (UORO, PES)):
             raise EnumerationError(
                 f"truncate={truncate!r} runs scans as loops alone: its moments are not computed. "
-                "Take the mean of runs, or scg.RTRL(), which has the same mean"
+                "Take the mean of runs"
             )
         if stream:
             raise EnumerationError(
@@ -180,7 +188,7 @@ def compile(
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
     same = same_credit(whole, unrolled.influence, short.lengths, sampled)
-    loops = stream or isinstance(truncate, Forward)  # loops round credit up, without bias
+    loops = stream or isinstance(truncate, (Forward, PES))  # loops round credit up, without bias
     if (same or loops) and len(chosen) == len(whole.nodes):
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options)

@@ -21,6 +21,7 @@ from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
 from scg.compiler.paths import sample_plates
+from scg.compiler.perturbation import Perturbation
 from scg.compiler.plan import Plan
 from scg.compiler.recur import NeedsSteps, Passage, run
 from scg.compiler.requirements import draws_of
@@ -28,6 +29,7 @@ from scg.compiler.truncation import along, directed
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.estimators.forward import Forward
+from scg.estimators.pes import PES
 from scg.estimators.protocol import Draw, Estimator, divided
 from scg.estimators.truncation import Cutting
 from scg.graph.carry import backwards, discounts
@@ -72,6 +74,13 @@ class FirstRun:
         self.passage = Passage(self.factors, window, ends=True)
         if isinstance(how, Forward):
             self.passage = ForwardPassage(how, self.influence.learned.values(), window)
+        #: Particles with parameters of their own, if these are perturbed.
+        self.particles = None
+        if isinstance(how, PES) and (learned := tuple(self.influence.learned.values())):
+            self.particles = Perturbation(self.graph, how, learned, window)
+            self.env |= self.particles.values
+            self.weights |= self.particles.weights
+            self.owners |= dict.fromkeys(self.particles.weights, self.influence.nodes.none)
         run(self.influence.order, self.env, self._draw, self._ahead, self.passage)
 
     # --- draws ------------------------------------------------------------------------------------
@@ -87,6 +96,8 @@ class FirstRun:
             plates = ordered(
                 (*node.plates, *self._joint(node), *(p for arg in args for p in arg.plates))
             )
+            if self.particles is not None:
+                plates = tuple(p for p in plates if p is not self.particles.mirror)
             self.noises[node] = NodeNoise.of(
                 node, plates, lambda n: self._plate(node, n), self.memories, self._names
             )

@@ -79,7 +79,7 @@ class ForwardPassage(Passage):
     ) -> list[Expr]:
         """Carries whose derivatives in the parameters are what was taken along beside them."""
         taken = tuple(map(stop, taken))
-        slopes = _parted(self.how.toward(taken, _joined(theta)), [found[i] for i in numbers])
+        slopes = parted(self.how.toward(taken, joined(theta)), [found[i] for i in numbers])
         found = list(map(stop, found))
         for i, slope in zip(numbers, slopes, strict=True):
             others = tuple(p for p in slope.plates if p not in found[i].plates)
@@ -100,7 +100,7 @@ def past_scores(window: Continuation, name: str, total: Expr, learned: Iterable[
     now = slopes.back(one)
     before = window.over(name, zeros(now))
     window.end(name, before + stop(now))
-    return graft(zeros(total), stop(before) @ _joined(theta))
+    return graft(zeros(total), stop(before) @ joined(theta))
 
 
 class NodeSlopes:
@@ -126,8 +126,8 @@ class NodeSlopes:
 
     def back(self, cotangent: Expr) -> Expr:
         """How a cotangent changes with the parameters."""
-        _, direct = self._pulled(_parted(cotangent, self.new), ())
-        return _joined(direct)
+        _, direct = self._pulled(parted(cotangent, self.new), ())
+        return joined(direct)
 
     def along(self, tangent: Expr) -> Expr:
         """How the new carries change along a tangent: the VJP of a VJP in its cotangent."""
@@ -135,19 +135,19 @@ class NodeSlopes:
         duals = [place(x.graph, x, self.plates) for x in copies]
         wanted = [lower.copy_of[x] for x in self.leaves]
         back = pullback(_summed(copies, duals), wanted)
-        tangents = _parted(tangent, self.leaves)
+        tangents = parted(tangent, self.leaves)
         pairs = [(back[x], s) for x, s in zip(wanted, tangents, strict=True) if x in back]
         found = pullback(_summed(*zip(*pairs, strict=True)), duals) if pairs else {}
-        return _joined(lower([found[u] if u in found else zeros(u) for u in duals]))
+        return joined(lower([found[u] if u in found else zeros(u) for u in duals]))
 
     def whole(self) -> tuple[Expr, Expr]:
         """All derivatives, by a row for each number of the carry."""
         row = self._row
         unit = constant(self.graph, np.eye(self.size), (row,))
-        carries, direct = self._pulled(_parted(unit, self.new), (row,))
+        carries, direct = self._pulled(parted(unit, self.new), (row,))
 
         def rows(parts: Sequence[Expr]) -> Expr:
-            flat = expand(_joined(parts), (row,), (sum(x.size for x in parts),))
+            flat = expand(joined(parts), (row,), (sum(x.size for x in parts),))
             return contract(unit, flat, left=(0,), right=(1,), out=(0, 1), over=(row,))
 
         return rows(carries) if carries else zeros(unit), rows(direct)
@@ -241,7 +241,7 @@ def _active(exprs: Sequence[Expr], sources: Iterable[Expr]) -> list[Expr]:
     return on_paths
 
 
-def _joined(exprs: Sequence[Expr]) -> Expr:
+def joined(exprs: Sequence[Expr]) -> Expr:
     """One vector of all elements of some expressions."""
     flat = [reshape(x, shape=(x.size,)) for x in exprs]
     if len(flat) == 1:
@@ -250,7 +250,7 @@ def _joined(exprs: Sequence[Expr]) -> Expr:
     return concatenate(*(expand(x, plates, x.shape) for x in flat), axis=-1)
 
 
-def _parted(vector: Expr, likes: Sequence[Expr]) -> list[Expr]:
+def parted(vector: Expr, likes: Sequence[Expr]) -> list[Expr]:
     """A vector in parts of the shapes of some expressions."""
     ends = list(itertools.accumulate((x.size for x in likes), initial=0))
     return [

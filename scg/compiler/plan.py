@@ -65,8 +65,11 @@ class Plan:
     @property
     def cut(self) -> str:
         """The truncation in words, or nothing."""
-        bias = "unbiased" if self.truncation_unbiased else "BIASED"
-        return f"credit between steps: {self.truncation!r}, {bias}" if self.truncation else ""
+        how = self.truncation
+        if how is None:
+            return ""
+        bias = f"{'unbiased' if how.unbiased else 'BIASED'}{how.objective and ' for '}"
+        return f"credit between steps: {how!r}, {bias}{how.objective}"
 
     @property
     def notes(self) -> list[str]:
@@ -74,6 +77,11 @@ class Plan:
         costs = ", ".join(map(repr, self.normalised))
         bias = f"normalised weights in the gradient of {costs}: BIASED" if costs else ""
         return [note for note in (*self.given.lines, self.cut, bias) if note]
+
+    @property
+    def objective(self) -> str:
+        """The cost of which the step estimates the gradient, if not the declared one."""
+        return "" if self.truncation is None else self.truncation.objective
 
     def plate_key(self, node: StochasticNode) -> object:
         """The key of the sample plate of a node; see :func:`plate_keys`."""

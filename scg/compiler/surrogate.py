@@ -142,6 +142,8 @@ class Surrogate:
         first, self.graph.origin = self.first, node.origin
         value = first.counted(contribution(node, first.env[node]))
         score = first.score(self.influence.ancestors[node], name)
+        if first.particles is not None:
+            score = first.particles.score(value)
         boxed = value if score is None else box(score) * value
         weight = first.weight(self.influence.ancestors[node])
         boxed = boxed if weight is None else weight * boxed

@@ -13,6 +13,7 @@ from typing import Any
 from scg.compiler.analyse import Influence
 from scg.errors import BiasWarning, EstimatorError
 from scg.estimators.forward import Forward
+from scg.estimators.pes import PES
 from scg.estimators.truncation import Cutting, Truncation
 from scg.graph.carry import Scan
 from scg.ir.expr import Expr
@@ -42,10 +43,10 @@ def check_truncation(
             f"truncate={truncation!r} is for first derivatives, because products of two of its "
             "estimates do not have the right mean. Write order=1, or leave truncate out"
         )
-    if data_grads and isinstance(truncation, Forward):
+    if data_grads and isinstance(truncation, (Forward, PES)):
         raise EstimatorError(
-            f"truncate={truncation!r} takes the influence of parameters along, not that of data; "
-            "leave data_grads out, or truncate"
+            f"truncate={truncation!r} is for parameters, not for data; leave data_grads out, or "
+            "truncate"
         )
     for made in graph.scans.values():
         ordered = {p for leaf in made.carries for p in leaf.plates if isinstance(p, Time)}

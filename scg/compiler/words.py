@@ -78,7 +78,11 @@ class _Words:
             plates |= further
         inside = sorted(plates, key=self.turn.__getitem__)
         outer = outer + [self._samples(plate) for plate in inside]
-        inner = name if score is None else f"⊠({self._score(ancestors)}) · {name}"
+        particles = self.first.particles
+        if particles is not None and particles.score(value) is not None:
+            inner = f"⊠(ℓ(perturbations)) · {name}"
+        else:
+            inner = name if score is None else f"⊠({self._score(ancestors)}) · {name}"
         inner = self._ratios(weighted) + inner
         return f"{' of '.join(outer)} [ {inner} ]" if outer else inner
 
@@ -101,6 +105,8 @@ class _Words:
 
     def _samples(self, plate: Plate) -> str:
         assert plate.length is not None
+        if not self.first.owners[plate]:  # of no node's estimator
+            return f"mean over {plate.length} {plate.name}"
         equal = is_constant(self.first.weights[plate], 1.0 / plate.length)
         how = "mean over {} samples of {}" if equal else "weighted sum over {} values of {}"
         return how.format(plate.length, names(self.first.owners[plate]))

@@ -28,9 +28,12 @@ class Truncation(Checked):
         Keys of ``references.bib``.
     words : str
         What happens to the credit, for explanations.
+    objective : str
+        The cost of which the mean of the estimate is the gradient, if not the declared one.
     """
 
     unbiased: bool = True
+    objective: str = ""
     allow_biased: bool = False
     cites: tuple[str, ...] = ()
     words: str = ""

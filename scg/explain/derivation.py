@@ -277,7 +277,7 @@ class Derivation:
         if any(summand.formula.endswith("T(θ, ε)") for summand in summands):
             words += "; ⟦∇θ T⟧ at fixed parents"
         nodes = tuple(dict.fromkeys(s.node for s in summands if s.node is not None))
-        sign = "=" if self.plan.unbiased else "≈"
+        sign = "=" if self.plan.unbiased and not self.plan.objective else "≈"
         return DerivationLine("gradient", f"∇θ J {sign} E[{formula}]", words, nodes)
 
     # --- the estimator ----------------------------------------------------------------------------
@@ -326,7 +326,7 @@ class Derivation:
             yield DerivationLine("estimate", "", f"{how.words}; {how!r}")
 
     def _surrogate(self) -> DerivationLine:
-        sign = "=" if self.plan.unbiased else "≈"
+        sign = "=" if self.plan.unbiased and not self.plan.objective else "≈"
         words = "the step differentiates the surrogate ⟦S⟧, whose summands are listed"
         return DerivationLine("surrogate", f"∇θ J {sign} E[∇θ S]", words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,15 @@ from scg.common.arguments import checked
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
 from scg.estimators import REFERENCES
+from scg.estimators.forward import RTRL
+from scg.estimators.pes import PES
 from scg.ir.tables import listing
 from scg.run.step import Step
 from scg.seeds.noise import check_seed
 from scg.verify.exact import gradient
 from scg.verify.moments import moments
 from scg.verify.sampling import LEVEL, Sample, flat, z_limit, z_scores
+from scg.verify.smoothed import smoothed
 
 #: Sums of fewer runs are not normal where most runs have a gradient of zero: false alarms.
 LEAST_RUNS = 1000
@@ -105,7 +108,7 @@ def check(
     step: Step,
     params: Mapping[str, Any],
     seed: int | tuple[int, ...],
-    data: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     *,
     runs: int = 10_000,
     state: Mapping[str, Mapping[str, Any]] | None = None,
@@ -122,7 +125,8 @@ def check(
     step : Step
         A compiled step.
     params, data, state : mapping
-        As for a call of the step.
+        As for a call of the step. A step by :class:`PES` is compared with the gradient of its own
+        smoothed cost; its data may be a list of windows, through which each run goes.
     seed : int or tuple of int
         The seed of the sampling.
     runs : int
@@ -159,6 +163,10 @@ def check(
             "params, data) has the mean of the estimate for these values"
         )
     truth = None
+    if isinstance(step.plan.truncation, PES):
+        own, other = smoothed(step, _other(step, True), params, data, seed, _enough(runs))
+        what = "the gradient of the smoothed cost"
+        return _compared(step, (*own, runs), other, what, "the smoothed cost is an integral")
     try:
         truth = gradient(step.graph, params, data)
         return _computed(step, params, data, state, truth)
@@ -203,12 +211,7 @@ def _sampled(
     truth: np.ndarray | None,
     reason: str,
 ) -> Check:
-    if runs < LEAST_RUNS:
-        raise CallError(
-            f"check: runs={runs} is too few, their mean need not be normal; give at least "
-            f"{LEAST_RUNS}"
-        )
-    sample = Sample(step, step.checked(params, data, state), seed, runs)
+    sample = Sample(step, step.checked(params, data, state), seed, _enough(runs))
     if truth is not None:
         reference, wanted, doubt = "the exact gradient", truth, np.zeros(())
     else:
@@ -217,11 +220,20 @@ def _sampled(
         against = Sample(other, other.checked(params, data, None), seeds, runs)
         reference = type(next(iter(other.plan.estimators.values()))).__name__
         wanted, doubt = against.mean, against.stderr
-    difference, stderr = sample.mean - wanted, np.hypot(sample.stderr, doubt)
+    own = sample.mean, sample.stderr, sample.runs
+    return _compared(step, own, (wanted, doubt), reference, reason)
+
+
+def _compared(
+    step: Step, own: tuple[Any, Any, int], other: tuple[Any, Any], reference: str, reason: str
+) -> Check:
+    """The verdict on a mean of runs with its standard error, given those of a reference."""
+    (mean, error, runs), (wanted, doubt) = own, other
+    difference, stderr = mean - wanted, np.hypot(error, doubt)
     if not np.isfinite(difference).all():
         lost = _component(step, np.where(np.isfinite(difference), 0.0, 1.0))
-        who = "the estimate" if not np.isfinite(sample.mean).all() else f"that of {reference}"
-        raise CallError(f"check: {who} of {lost} is not finite in some of the {sample.runs} runs")
+        who = "the estimate" if not np.isfinite(mean).all() else f"that of {reference}"
+        raise CallError(f"check: {who} of {lost} is not finite in some of the {runs} runs")
     scores = np.abs(z_scores(difference, stderr, wanted))
     limit = z_limit(scores.size, LEVEL)
     return Check(
@@ -232,14 +244,23 @@ def _sampled(
         z=float(np.max(scores, initial=0.0)),
         where=_component(step, scores),
         reference=reference,
-        runs=sample.runs,
+        runs=runs,
         biased=_biased(step),
         reason=reason,
         dtype=str(step.program.dtype),
     )
 
 
-def _other(step: Step) -> Step:
+def _enough(runs: int) -> int:
+    if runs < LEAST_RUNS:
+        raise CallError(
+            f"check: runs={runs} is too few, their mean need not be normal; give at least "
+            f"{LEAST_RUNS}"
+        )
+    return runs
+
+
+def _other(step: Step, stream: bool = False) -> Step:
     """Compile the graph with an unbiased estimator of another kind than the step's."""
     used = {type(estimator) for estimator in step.plan.estimators.values()}
     first, second = REFERENCES
@@ -247,6 +268,8 @@ def _other(step: Step) -> Step:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BiasWarning)
         warnings.simplefilter("ignore", StopWarning)
+        if stream:
+            return compile(step.graph, other, truncate=RTRL(), stream=True)
         return compile(step.graph, other)
 
 
