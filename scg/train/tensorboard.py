@@ -9,11 +9,15 @@ from typing import Any
 from scg.errors import UnsupportedError
 from scg.train.metrics import Writer
 
+#: Records are on disk after so long.
+SECONDS = 1
+
 
 class TensorBoard(Writer):
     """A writer of metrics that copies the numbers of each record to TensorBoard.
 
     The cost of a single update is shown as "update/cost", beside the "cost" of epochs.
+    A thread writes the file, about a second later.
 
     Parameters
     ----------
@@ -33,14 +37,12 @@ class TensorBoard(Writer):
             raise UnsupportedError(
                 "TensorBoard needs tensorboardX: pip install 'scgrad[train]'"
             ) from error
-        self.writer: Any = SummaryWriter(str(folder))
+        # Its method `flush` does not wait for records that its thread has yet to write.
+        self.writer: Any = SummaryWriter(str(folder), flush_secs=SECONDS)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Copy one record."""
-        of_epoch = "epoch" in record
         for name, value in record.items():
             if isinstance(value, (int, float)) and name not in ("epoch", "step"):
-                tag = name if of_epoch else f"update/{name}"
+                tag = name if "epoch" in record else f"update/{name}"
                 self.writer.add_scalar(tag, value, record["step"])
-        if of_epoch:
-            self.writer.flush()
