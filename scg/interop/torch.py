@@ -40,7 +40,8 @@ class Module(torch.nn.Module):
     Parameters of estimators (baselines, control variates) are parameters of the module too, with
     the gradients that the estimators define. Their other state, such as a moving average, is a
     buffer, which a call in training mode updates. Tensors lie on the CPU; those of the step's type
-    are read in place. ``torch.compile`` leaves a call as it is (a break in its graph).
+    are read in place. ``torch.compile`` leaves a call as it is (a break in its graph), so that
+    ``fullgraph=True`` is an error. Transforms of ``torch.func`` do not pass through a call.
 
     Examples
     --------
@@ -107,6 +108,12 @@ class Module(torch.nn.Module):
         memo[id(self)] = other = type(self).__new__(type(self))
         other.__dict__ = copy.deepcopy(self.__dict__, memo)
         return other
+
+    def __getstate__(self) -> Any:
+        raise TypeError(
+            "a module around a step cannot be pickled; save its state_dict(), and load it into "
+            "module(step) of a step that is compiled anew"
+        )
 
     def _tensor(self, value: Any) -> torch.Tensor:
         return torch.tensor(np.asarray(value), dtype=self.dtype)
@@ -256,4 +263,10 @@ def _array(value: Any, name: str) -> Any:
     if value.device.type != "cpu":
         raise CallError(f"{name!r} lies on {value.device}; scg computes on the CPU: call .cpu()")
     value = value.detach()
-    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    try:
+        return (value.float() if value.dtype == torch.bfloat16 else value).resolve_neg().numpy()
+    except (RuntimeError, TypeError) as error:  # sparse, quantized, or a tensor of torch.func
+        raise CallError(
+            f"{name!r} is no array that scg can read: {error}; give a dense tensor of numbers, "
+            "outside of torch.func and torch.export"
+        ) from error

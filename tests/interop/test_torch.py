@@ -1,6 +1,7 @@
 """Steps as PyTorch modules, against PyTorch's own derivatives of the expected cost."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -110,6 +111,51 @@ def test_mistakes_are_errors(x):
         layer(x=x.detach())
     with pytest.raises(scg.CallError, match=r"call .cpu\(\)"):
         layer(x=torch.empty(5, 3, device="meta"), y=Y)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        torch.Tensor.to_sparse,
+        lambda x: x.to(torch.float8_e5m2),
+        lambda x: torch.quantize_per_tensor(x.float(), 0.1, 0, torch.qint8),
+    ],
+    ids=["sparse", "float8", "quantized"],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_tensors_that_are_no_arrays_are_errors(x, other):
+    layer = module(scg.compile(model(), scg.Enumeration()))
+    with pytest.raises(scg.CallError, match=r"'x' is no array that scg can read.*a dense tensor"):
+        layer(x=other(x.detach()), y=Y)
+
+
+def test_transforms_and_pickles_are_refused(x):
+    layer = module(compiled(scg.Enumeration()))
+    with pytest.raises(scg.CallError, match=r"outside of torch\.func"):
+        torch.func.grad(lambda x: layer(x=x, y=Y))(x.detach())
+    with pytest.raises(TypeError, match="save its state_dict"):
+        pickle.dumps(layer)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler
+def test_torch_compile_breaks_its_graph_at_a_call(x):
+    layer, scale = module(compiled(scg.DisARM())), torch.ones(3, dtype=torch.float64)
+
+    def cost(x):
+        return 2 * layer(x=torch.tanh(scale * x), y=Y, seed=1)
+
+    for function in (cost, torch.compile(cost, backend="aot_eager")):
+        slope = torch.autograd.grad(function(x), x)[0]
+        torch.testing.assert_close(slope, torch.autograd.grad(cost(x), x)[0])
+    torch.compiler.reset()
+    with pytest.raises(Exception, match="disable"):
+        torch.compile(cost, backend="aot_eager", fullgraph=True)(x)
+
+
+def test_a_negated_view_is_read(x):
+    layer, imaginary = module(compiled(scg.Enumeration())), torch.complex(x, x).detach()
+    found = layer(x=imaginary.conj().imag, y=Y)
+    assert found.item() == layer(x=-x, y=Y).item()
 
 
 def test_arrays_are_read_in_place():
