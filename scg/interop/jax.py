@@ -13,7 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from scg.errors import CallError
+from scg.run.binding import Binder
 from scg.run.step import Step
+from scg.seeds.noise import check_seed
 
 
 def function(
@@ -24,6 +26,9 @@ def function(
     ``jax.grad`` of it is the estimate that the step's estimators make. It works under ``jax.jit``
     and ``jax.vmap`` (one call of the step after the other). In order to train a whole scg graph,
     :func:`scg.fit` is faster.
+
+    Constrained parameters (``constraint=scg.positive``) are given as the unconstrained numbers of
+    ``graph.unconstrained(params)``, with respect to which steps differentiate.
 
     Parameters
     ----------
@@ -62,7 +67,7 @@ def function(
 
     def estimate(params: Any, seed: Any, data: Any) -> Any:
         out = step(
-            {name: np.asarray(value) for name, value in params.items()},
+            step.graph.constrained({name: np.asarray(value) for name, value in params.items()}),
             seed=int(seed) if np.ndim(seed) == 0 else tuple(int(word) for word in seed),
             runs=runs,
             data={name: np.asarray(value) for name, value in data.items()},
@@ -102,23 +107,31 @@ def function(
 
     cost.defvjp(forward, backward)
 
+    binder = Binder(step.graph, step.program.dtype)
+
     def f(params: Mapping[str, Any], seed: Any, data: Mapping[str, Any] | None = None) -> Any:
-        params = {name: jnp.asarray(value, dtype) for name, value in params.items()}
-        arrays = {}
-        for name, value in (data or {}).items():
-            if name in wanted:
-                arrays[name] = jnp.asarray(value, dtype)
-            else:
-                arrays[name] = _guard(name)(jnp.asarray(value))
-        for name in wanted - arrays.keys():
-            raise CallError(f"data {name!r} is missing; the step has derivatives in it")
+        params = {name: jnp.asarray(value) for name, value in params.items()}
+        arrays = {name: jnp.asarray(value) for name, value in (data or {}).items()}
+        binder.arrays(_blank(params), _blank(arrays))  # an error of the callback is hard to read
+        params = {name: value.astype(dtype) for name, value in params.items()}
+        for name, value in arrays.items():
+            arrays[name] = value.astype(dtype) if name in wanted else _guard(name)(value)
         return cost(params, _words(seed), arrays)
 
     return f
 
 
+def _blank(arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Arrays of the same shapes and kinds, as values that JAX traces are not known."""
+    kinds = {name: x.dtype if x.dtype.kind in "biufc" else np.float32 for name, x in arrays.items()}
+    return {name: np.broadcast_to(np.zeros((), kinds[name]), x.shape) for name, x in arrays.items()}
+
+
 def _words(seed: Any) -> Any:
     """A seed as integers: one, or an array of the words of a tuple or of a key of JAX."""
+    words = seed if isinstance(seed, tuple) else (seed,)
+    if not any(isinstance(word, jax.Array | np.ndarray) for word in words):
+        check_seed(seed)
     seed = jnp.asarray(seed)
     if jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.key_data(seed)

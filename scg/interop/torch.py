@@ -31,15 +31,19 @@ class Module(torch.nn.Module):
         Compiled, with ``data_grads=`` for the data that other modules compute, and with
         ``order=2`` for a double backward pass.
     params : mapping, optional
-        Initial parameters; by default those of ``step.graph.init(seed=0)``.
+        Initial parameters, as calls of the step take them; by default those of
+        ``step.graph.init(seed=0)``.
     runs : int
         Runs that each call averages.
 
     Notes
     -----
-    Parameters of estimators (baselines, control variates) are parameters of the module too, with
-    the gradients that the estimators define. Their other state, such as a moving average, is a
-    buffer, which a call in training mode updates. Tensors lie on the CPU; those of the step's type
+    A constrained parameter (``constraint=scg.positive``) is the unconstrained number behind it,
+    with respect to which the step differentiates, so that no optimizer leaves the set;
+    ``module.params`` has the values. Parameters of estimators (baselines, control variates) are
+    parameters of the module too, with the gradients that the estimators define. Their other state,
+    such as a moving average, is a buffer, which a call in training mode updates. Tensors lie on the
+    CPU; those of the step's type
     are read in place. ``torch.compile`` leaves a call as it is (a break in its graph), so that
     ``fullgraph=True`` is an error. Transforms of ``torch.func`` do not pass through a call.
 
@@ -62,7 +66,7 @@ class Module(torch.nn.Module):
         super().__init__()
         self.step, self.runs = step, runs
         self.dtype = torch.float64 if step.program.dtype == np.float64 else torch.float32
-        params = step.graph.init(seed=0) if params is None else params
+        params = step.graph.unconstrained(step.graph.init(seed=0) if params is None else params)
         self._names = {_key(name): name for name in params}
         if len(self._names) < len(params):
             raise CallError("names of parameters that differ in '.' and '_' alone; rename one")
@@ -73,7 +77,7 @@ class Module(torch.nn.Module):
         }
         self._memory: dict[tuple[str, str], str] = {}
         for key, name in self._names.items():
-            if hasattr(self, key):
+            if hasattr(type(self), key) or hasattr(self, key):
                 raise CallError(f"modules have an attribute {key!r}; rename the parameter {name!r}")
             self.register_parameter(key, torch.nn.Parameter(self._tensor(params[name])))
         for node, entries in step.init(seed=0).items():
@@ -83,6 +87,12 @@ class Module(torch.nn.Module):
                     self.register_parameter(key, torch.nn.Parameter(self._tensor(value)))
                 else:
                     self.register_buffer(key, self._tensor(value))
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """The parameters as calls of the step take them: the values of constrained ones."""
+        numbers = {n: _array(getattr(self, key), n) for key, n in self._names.items()}
+        return self.step.graph.constrained(numbers)
 
     def forward(self, *, seed: int | tuple[int, ...] | None = None, **data: Any) -> torch.Tensor:
         """The cost, averaged over the runs.
@@ -169,13 +179,14 @@ class _Evaluation:
 
     def run(self, tensors: tuple[torch.Tensor, ...]) -> float:
         owner, step = self.owner, self.owner.step
-        self.params, state = {}, {}
+        numbers, state = {}, {}
         for (node, name), key in owner._memory.items():
             value = np.array(_array(getattr(owner, key), key))  # `second` needs it as it is now
             state.setdefault(node, {})[name] = value
         for key, tensor in zip(self.keys, tensors, strict=True):
             if key[0] == "grads":
-                self.params[key[1]] = _array(tensor, key[1])
+                numbers[key[1]] = _array(tensor, key[1])
+        self.params = step.graph.constrained(numbers)
         self.state = state or None
         out = step(self.params, seed=self.seed, runs=owner.runs, data=self.data, state=self.state)
         found = {

@@ -54,6 +54,24 @@ class Binder:
 
         The names in `needed` must be there; by default all declared ones.
         """
+        values, sizes = self.arrays(params, data, needed)
+        for name in self._constrained:
+            if name in values:
+                numbers = self.graph.unconstrained({name: params[name]})
+                values[name] = numbers[name].astype(self.dtype)
+        if self._given:
+            check_given(self._given, values)
+        if self._computed:
+            self._check_computed(values)
+        return values, sizes
+
+    def arrays(
+        self,
+        params: Mapping[str, Any],
+        data: Mapping[str, Any] | None,
+        needed: set[str] | None = None,
+    ) -> tuple[dict[str, np.ndarray], dict[Plate, int]]:
+        """The same before values are checked: only names, kinds and shapes."""
         dtype = self.dtype
         values: dict[str, np.ndarray] = {}
         for name, node in _matched("parameter", self._params, params, needed).items():
@@ -65,10 +83,6 @@ class Binder:
                 raise CallError(
                     f"parameter {name!r}: expected shape {node.shape}, got {array.shape}"
                 )
-        for name in self._constrained:
-            if name in values:
-                numbers = self.graph.unconstrained({name: params[name]})
-                values[name] = numbers[name].astype(dtype)
         sizes: dict[Plate, int] = self._sizes.copy()
         given = {} if data is None else data
         if found := _matched("data", self._data, given, needed):
@@ -86,10 +100,6 @@ class Binder:
                     )
             if 0 in sizes.values():
                 check_empty(self.graph, sizes)
-        if self._given:
-            check_given(self._given, values)
-        if self._computed:
-            self._check_computed(values)
         return values, sizes
 
     def _check_computed(self, values: Mapping[str, np.ndarray]) -> None:

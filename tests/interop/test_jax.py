@@ -66,16 +66,42 @@ def test_a_seed_is_that_of_a_call_of_the_step_or_a_key():
     for seed, same in ((5, 5), ((5,), (5,)), ((5, 2), (5, 2)), (key, words)):
         wanted = step({"w": W}, seed=same, runs=3, data=data).cost
         assert float(jax.jit(f)({"w": W}, seed, data)) == pytest.approx(wanted, rel=1e-12)
+    for step_number in range(2):
+        traced = jax.jit(lambda i: f({"w": W}, (5, i), data))(step_number)
+        assert traced == f({"w": W}, (5, step_number), data)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["called", "traced"])
+def test_mistakes_are_errors_before_the_callback(wrap):
+    step = scg.compile(model(), scg.ScoreFunction(), data_grads=("x",))
+    f, data = wrap(function(step)), {"x": X, "y": Y}
+    for match, params, given in (
+        ("data 'x' is missing", {"w": W}, {"y": Y}),
+        ("unknown data 'q'", {"w": W}, data | {"q": 1.0}),
+        ("parameter 'w' is missing", {}, data),
+        (r"parameter 'w': expected shape \(3,\), got \(2,\)", {"w": W[:2]}, data),
+        ("data 'y': declared as integers", {"w": W}, data | {"y": Y + 0.5}),
+        ("data 'x': expected numbers", {"w": W}, data | {"x": X + 1j}),
+        ("parameter 'w': expected numbers", {"w": W * 1j}, data),
+    ):  # fmt: skip
+        with pytest.raises(scg.CallError, match=match):
+            f(params, 0, given)
     with pytest.raises(scg.CallError, match="a seed is an integer"):
         f({"w": W}, 1.5, data)
-    with pytest.raises(scg.CallError, match="data 'x' is missing"):
-        f({"w": W}, 1, {"y": Y})
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit, lambda f: jax.jit(jax.jit(f))])
-def test_data_without_gradients_are_refused(wrap):
-    f = cost(function(scg.compile(model(), scg.Enumeration())), square=False)
-    with pytest.raises(scg.CallError, match=r"data_grads=\('x',\)"):
-        jax.grad(wrap(lambda x: f(W, x)))(X)
-    slope = jax.grad(wrap(lambda w: f(w, X)))(W)
-    np.testing.assert_allclose(slope, jax.grad(expected)(W, X), rtol=1e-10)
+def test_wrong_seeds_are_errors():
+    f = function(scg.compile(model(), scg.Enumeration()))
+    for seed, match in ((-1, "not negative"), (None, "a seed is"), ((), "an empty tuple")):
+        with pytest.raises(scg.CallError, match=match):
+            f({"w": W}, seed, {"x": X, "y": Y})
+
+
+def test_constrained_parameters_are_unconstrained_numbers():
+    g = scg.Graph("s")
+    scale = g.parameter("scale", 2.0, constraint=scg.positive)
+    g.cost("c", g.sample("z", scg.Normal(0.0, scale)) ** 2)
+    f, number = function(scg.compile(g, scg.Reparameterization())), g.unconstrained(g.init(0))
+    difference = (f({"scale": number["scale"] + 1e-6}, 0) - f(number, 0)) / 1e-6
+    assert jax.grad(f)(number, 0)["scale"] == pytest.approx(float(difference), rel=1e-5)
+    assert f({"scale": -3.0}, 0) > 0  # every number has a value

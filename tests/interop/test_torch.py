@@ -158,6 +158,26 @@ def test_a_negated_view_is_read(x):
     assert found.item() == layer(x=-x, y=Y).item()
 
 
+def test_a_constrained_parameter_is_the_number_behind_it():
+    g = scg.Graph("s")
+    scale = g.parameter("scale", 2.0, constraint=scg.positive)
+    g.cost("c", g.sample("z", scg.Normal(0.0, scale)) ** 2)
+    layer = module(scg.compile(g, scg.Reparameterization(), order=2))
+    (number,) = layer.parameters()
+    assert layer.params["scale"] == pytest.approx(2.0) and number.item() != 2.0
+
+    def cost(x):
+        return torch.func.functional_call(layer, {"scale": x}, (), {"seed": 0})
+
+    assert torch.autograd.gradcheck(cost, number) and torch.autograd.gradgradcheck(cost, number)
+    optimizer = torch.optim.SGD([number], 5.0)
+    for _ in range(20):
+        optimizer.zero_grad()
+        layer().backward()
+        optimizer.step()
+    assert 0 < layer.params["scale"] < 1
+
+
 def test_arrays_are_read_in_place():
     layer = module(compiled(scg.Enumeration(), dtype="float64"))
     array = np.ones((5, 3))
@@ -218,7 +238,8 @@ def test_bfloat16_and_calls_without_gradients(x):
 
 
 def test_a_parameter_named_as_an_attribute_of_modules_is_an_error():
-    g = scg.Graph("m")
-    g.cost("c", g.parameter("half", 1.0) ** 2)
-    with pytest.raises(scg.CallError, match="modules have an attribute 'half'"):
-        module(scg.compile(g))
+    for name in ("half", "params", "runs"):
+        g = scg.Graph("m")
+        g.cost("c", g.parameter(name, 1.0) ** 2)
+        with pytest.raises(scg.CallError, match=f"modules have an attribute {name!r}"):
+            module(scg.compile(g))
