@@ -82,7 +82,7 @@ class Bernoulli(Finite):
         return subtract(log(self.parameters["probs"]), log1p(-self.parameters["probs"]))
 
     @property
-    def _finite(self) -> Any:
+    def finite_logits(self) -> Any:
         """Logits of which infinite ones, those of certain values, count as ±HUGE: 0 · ∞ is NaN."""
         a = self.logits
         return within(a, -HUGE, HUGE, a, clip(a, -HUGE, HUGE), closed=True)
@@ -129,7 +129,9 @@ class Bernoulli(Finite):
     def entropy_elementwise(self) -> Any:
         """−p log p − (1 − p) log(1 − p)."""
         if self._given_logits:
-            a = self._finite  # nothing cancels: −log p is softplus(−a), −log(1 − p) softplus(a)
+            a = (
+                self.finite_logits
+            )  # nothing cancels: −log p is softplus(−a), −log(1 − p) softplus(a)
             return sigmoid(a) * softplus(-a) + sigmoid(-a) * softplus(a)
         return -self.tally(self.probs, 1.0 - self.probs)
 

@@ -10,7 +10,7 @@ import numpy as np
 from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form, numeric
-from scg.distributions.sequential import Automaton, stacked
+from scg.distributions.sequential import Automaton, finite, restored, stacked
 from scg.errors import DeclarationError
 from scg.ops.elementwise import possible
 from scg.ops.reductions import log_softmax, sum
@@ -222,12 +222,12 @@ class MarkovChain(_Chain):
     @cached_property
     def pairs(self) -> Any:  # type: ignore[override]
         """Log-probabilities of transitions."""
-        return log_softmax(self.parameters["transition_logits"])
+        return restored(log_softmax(finite(self.parameters["transition_logits"])))
 
     @cached_property
     def unary(self) -> Any:  # type: ignore[override]
         """Log-probabilities of the first class, then zeros."""
-        first = log_softmax(self.parameters["initial_logits"])
+        first = restored(log_softmax(finite(self.parameters["initial_logits"])))
         return concatenate(
             reshape(first, shape=(1, self.classes)),
             np.zeros((self.steps - 1, self.classes)),
@@ -237,7 +237,8 @@ class MarkovChain(_Chain):
     @cached_property
     def _messages(self) -> Any:  # type: ignore[override]
         """The transitions: what follows sums to one."""
-        return stacked([self.weigh(t, self.unary) + self.lead(self.end) for t in range(self.steps)])
+        own = [finite(self.weigh(t, self.unary)) + self.lead(self.end) for t in range(self.steps)]
+        return stacked(own)
 
     @property
     def log_normalizer(self) -> float:

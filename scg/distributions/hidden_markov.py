@@ -14,6 +14,7 @@ from scg.distributions.base import ENTROPY, Distribution, Joint, closed_form, un
 from scg.distributions.chains import LinearChain, MarkovChain
 from scg.distributions.mixture import Tagged
 from scg.distributions.protocols import Noise
+from scg.distributions.sequential import restored
 from scg.distributions.values import check_mask
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
@@ -135,7 +136,8 @@ class HiddenMarkov(Joint):
         """log Z of the posterior, one value for the sequence."""
         if mask is not None:
             check_mask(self, mask)
-        value = LinearChain.of(self._scores(x, mask), self.states.pairs).log_normalizer
+        chain = LinearChain.of(self._scores(x, mask), self.states.pairs)
+        value = restored(chain.log_normalizer)
         return value if mask is None else where(mask, value, 0.0)
 
     def prob(self, x: Any) -> Any:

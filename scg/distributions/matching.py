@@ -12,7 +12,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form, numeric
 from scg.distributions.sequential import NEVER, Automaton
 from scg.errors import DeclarationError
-from scg.ops.elementwise import equal, where
+from scg.ops.elementwise import equal, possible, where
 from scg.ops.reductions import sum
 from scg.ops.shape import cumsum, getitem, reshape
 
@@ -28,7 +28,7 @@ class Matching(Automaton):
     Parameters
     ----------
     logits : array_like or node
-        Scores X, shape (n, n), the event shape, with n from 1 to 12.
+        Scores X, shape (n, n), the event shape, with n from 1 to 12. Pairs at −∞ are impossible.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class Matching(Automaton):
            [0.33333333, 0.66666667]])
     """
 
-    constraints = sets.of(logits=sets.real)
+    constraints = sets.of(logits=sets.logits)
     support = sets.OneHotRows(distinct=True)
     first = 0
 
@@ -106,7 +106,7 @@ class Matching(Automaton):
     # --- as a distribution
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ P X − log perm(exp X), one value for the matrix."""
-        return sum(self.natural * x, (-2, -1)) - self.log_normalizer
+        return sum(possible(self.natural, x) * x, (-2, -1)) - self.log_normalizer
 
     cardinality = closed_form("n!", lambda d: math.factorial(d.steps))
 

@@ -154,11 +154,13 @@ class Multinomial(Trials, Joint):
 
     def entropy_elementwise(self) -> Any:
         """log Pois(n; n) − Σ E log Pois(K; n p): a multinomial vector is Poisson, given its sum."""
-        n = float(self.total_count)
-        each = Binomial(self.total_count, probs=self.probs)
-        rate = getitem(n * self.probs, (Ellipsis, None))
+        n, some = float(self.total_count), greater(self.probs, 0.0)
+        p = where(some, self.probs, 0.5)  # a class without probability adds nothing
+        rate = getitem(n * p, (Ellipsis, None))
+        each = Binomial(self.total_count, probs=p)
         unlikely = each.expect(lambda k, _: -gamma_log_density(rate, k + 1.0, 1.0))
-        return sum(unlikely, -1) + float(gamma_log_density(n, n + 1.0, 1.0))
+        whole = float(gamma_log_density(n, n + 1.0, 1.0))
+        return sum(where(some, unlikely, 0.0), -1) + whole
 
     def kl_elementwise(self, other: Any) -> Any:
         """n times the divergence of one draw; the numbers of draws must agree."""

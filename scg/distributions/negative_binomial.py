@@ -182,7 +182,10 @@ class NegativeBinomial(Distribution):
         """−E[K log p + r log(1 − p) + log Γ(K + r) − log Γ(r) − log K!], to rounding."""
         r = self.total_count
         ways = log_gamma_gap(r, self._odds, r, 1.0)
-        return -(self.trial.tally(self.mean(), r) + ways)
+        trial = self.trial
+        if "logits" in self.parameters:
+            trial = Bernoulli(logits=trial.finite_logits)
+        return -(trial.tally(self.mean(), r) + ways)
 
     def kl_elementwise(self, other: Any) -> Any:
         """E of the difference of the log-probabilities, to rounding."""

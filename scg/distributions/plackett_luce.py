@@ -15,9 +15,9 @@ from scg.distributions.base import FAR, closed_form, numeric
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.gumbel import Gumbel
 from scg.distributions.protocols import Noise
-from scg.distributions.sequential import Sequential, stacked
+from scg.distributions.sequential import Sequential, check_items, finite, restored, stacked
 from scg.errors import DeclarationError, UnsupportedError
-from scg.ops.elementwise import absolute, exp, greater, log, maximum, minimum, where
+from scg.ops.elementwise import absolute, exp, greater, log, maximum, minimum, possible, where
 from scg.ops.gather import one_hot
 from scg.ops.gradient import stop
 from scg.ops.reductions import log_softmax, max, softmax, sum
@@ -39,7 +39,8 @@ class PlackettLuce(Sequential):
     Parameters
     ----------
     logits : array_like or node
-        Logarithms θ of the items' weights, shape (n,).
+        Logarithms θ of the items' weights, shape (n,). Items at −∞ are not drawn; at least k are
+        finite.
     k : int, optional
         Number of items drawn; all by default. The event shape is (k, n).
 
@@ -66,7 +67,7 @@ class PlackettLuce(Sequential):
     0.25
     """
 
-    constraints = sets.of(logits=sets.real)
+    constraints = sets.of(logits=sets.logits)
 
     def __init__(self, logits: Any, k: int | None = None):
         self.parameters = {"logits": numeric(logits)}
@@ -79,6 +80,7 @@ class PlackettLuce(Sequential):
         if self.k > shape[0]:
             raise DeclarationError(f"PlackettLuce: k must be from 1 to {shape[0]}, got {k!r}")
         self.check_numbers()
+        check_items(self, logits, self.k)
         self.steps, self.options = self.shape = (self.k, *shape)
 
     @property
@@ -98,8 +100,8 @@ class PlackettLuce(Sequential):
 
     @property
     def logits(self) -> Any:
-        """θ."""
-        return self.parameters["logits"]
+        """θ, of which none is −∞."""
+        return finite(self.parameters["logits"])
 
     # --- as a sequence of choices; the state is 1 for an item that is left
     def start(self) -> np.ndarray:
@@ -185,8 +187,8 @@ class PlackettLuce(Sequential):
     def log_prob_elementwise(self, x: Any) -> Any:
         """Σ (θ − log Σ exp θ of what is left), one value for the order."""
         weights, top = self._weights(self._left(x))
-        chosen = sum(x * self.logits, (-2, -1))
-        return chosen - sum(top + log(sum(weights, -1)), -1)
+        each = sum(x * self.logits, -1) - top
+        return restored(sum(each - log(sum(weights, -1)), -1))
 
     def _levels(self) -> Iterator[tuple[Any, OneHotCategorical]]:
         """For each row: the probability of each set of items before it, and the item given it."""
@@ -202,7 +204,8 @@ class PlackettLuce(Sequential):
             taken = np.zeros((len(places), n), bool)
             for row, items in zip(taken, places, strict=True):
                 row[list(items)] = True
-            law = OneHotCategorical(logits=where(taken, -np.inf, self.logits))
+            logs = where(taken, -np.inf, self.logits)
+            law = OneHotCategorical(logits=restored(logs, max(logs, -1, keepdims=True)))
             yield reached, law
             if t + 1 < self.k:
                 flow = reshape(reached[..., None] * law.probs, shape=(taken.size,))
@@ -230,7 +233,9 @@ class PlackettLuce(Sequential):
     def kl_elementwise(self, other: Any) -> Any:
         """The same sum of divergences."""
         pairs = zip(self._levels(), other._levels(), strict=True)
-        return _total(sum(reached * d.kl_elementwise(e)) for (reached, d), (_, e) in pairs)
+        return _total(
+            sum(reached * possible(d.kl_elementwise(e), reached)) for (reached, d), (_, e) in pairs
+        )
 
     def mode(self) -> Any:
         """The k largest logits in order, of equals the first."""

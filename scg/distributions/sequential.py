@@ -12,14 +12,26 @@ from scg.distributions.base import Joint, unsupported
 from scg.distributions.categorical import OneHotCategorical, search
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward
-from scg.ops.elementwise import possible, where
+from scg.errors import DeclarationError
+from scg.ir.expr import Expr
+from scg.ops.elementwise import less, maximum, possible, where
 from scg.ops.gather import one_hot
 from scg.ops.reductions import logsumexp, max, sum
 from scg.ops.shape import concatenate, getitem, reshape
 from scg.ops.statistics import argmax
 
-#: The log-weight of what is impossible, whose multiple by 0 is 0.
+#: The log-weight of what is impossible in sums over choices, where −∞ would have no derivative.
 NEVER = -1e30
+
+
+def finite(logs: Any) -> Any:
+    """Log-weights of which none is less than NEVER."""
+    return maximum(logs, NEVER)
+
+
+def restored(logs: Any, top: Any = 0.0) -> Any:
+    """−∞ in place of log-weights that are NEVER, relative to the largest one."""
+    return where(less(logs - top, NEVER / 2), -np.inf, logs)
 
 
 class Sequential(Joint):
@@ -187,13 +199,13 @@ class Automaton(Sequential):
         after: Any = self.end
         found = []
         for t in reversed(range(self.steps)):
-            found.append(self.weigh(t, scores) + self.lead(after))
+            found.append(finite(self.weigh(t, scores)) + self.lead(after))
             after = reduce(found[-1], -1)
         return stacked(found[::-1])
 
     @cached_property
     def _messages(self) -> Any:
-        return self._ahead(self.natural, logsumexp)
+        return self._ahead(finite(self.natural), logsumexp)
 
     @property
     def log_normalizer(self) -> Any:
@@ -203,11 +215,12 @@ class Automaton(Sequential):
     @cached_property
     def table(self) -> OneHotCategorical:
         """Distribution of the choice at each step in each state, shape (T, S, C)."""
-        return OneHotCategorical(logits=self._messages)
+        top = max(self._messages, -1, keepdims=True)
+        return OneHotCategorical(logits=restored(self._messages, top))
 
     def decide(self, scores: Any) -> Any:
         """Most probable value at other natural parameters, of equals the one of first options."""
-        messages, state, chosen = self._ahead(scores, max), self.start(), []
+        messages, state, chosen = self._ahead(finite(scores), max), self.start(), []
         for t in range(self.steps):
             row = sum(state[..., None] * possible(getitem(messages, t), state[..., None]), -2)
             chosen.append(one_hot(argmax(row, -1), self.options))
@@ -259,7 +272,19 @@ class Automaton(Sequential):
 
     def kl_elementwise(self, other: Any) -> Any:
         """Σ_t Σ_s P(s) KL(choice | s), one value for the vector."""
-        return sum(self.visits() * self.table.kl_elementwise(other.table))
+        visits = self.visits()
+        return sum(visits * possible(self.table.kl_elementwise(other.table), visits))
+
+
+def check_items(owner: Joint, logits: Any, k: int) -> None:
+    """Raise if fewer than k items have logits above −∞, where these are numbers."""
+    if not isinstance(logits, Expr):
+        some = int(np.sum(np.asarray(logits) > -np.inf))
+        if some < k:
+            raise DeclarationError(
+                f"{type(owner).__name__}: k = {k} items cannot be drawn: only {some} have logits "
+                "above −∞"
+            )
 
 
 def stacked(rows: Sequence[Any]) -> Any:

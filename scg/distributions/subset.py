@@ -10,9 +10,9 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form, numeric
-from scg.distributions.sequential import NEVER, Automaton
+from scg.distributions.sequential import NEVER, Automaton, check_items
 from scg.errors import DeclarationError
-from scg.ops.elementwise import equal, where
+from scg.ops.elementwise import equal, possible, where
 from scg.ops.reductions import sum
 from scg.ops.shape import concatenate, cumsum, getitem
 
@@ -27,7 +27,8 @@ class Subset(Automaton):
     Parameters
     ----------
     logits : array_like or node
-        Logits θ of the items, shape (n,): the event shape. Adding a constant changes nothing.
+        Logits θ of the items, shape (n,): the event shape. Adding a constant changes nothing. Items
+        at −∞ are not taken; at least k are finite.
     k : int
         Size of the subset, from 1 to n.
 
@@ -52,7 +53,7 @@ class Subset(Automaton):
     array([0.45454545, 0.72727273, 0.81818182])
     """
 
-    constraints = sets.of(logits=sets.real)
+    constraints = sets.of(logits=sets.logits)
 
     def __init__(self, logits: Any, k: int):
         self.parameters = {"logits": numeric(logits)}
@@ -65,6 +66,7 @@ class Subset(Automaton):
             raise DeclarationError(f"Subset: k must be from 1 to {self.shape[0]}, got {k!r}")
         self.check_numbers()
         self.steps, self.options = self.shape[0], 2
+        check_items(self, logits, k)
 
     @property
     def static(self) -> tuple[Any, ...]:
@@ -124,7 +126,7 @@ class Subset(Automaton):
     # --- as a distribution
     def log_prob_elementwise(self, x: Any) -> Any:
         """θ·x − log e_k, one value for the vector."""
-        return sum(self.natural * x, -1) - self.log_normalizer
+        return sum(possible(self.natural, x) * x, -1) - self.log_normalizer
 
     def entropy_elementwise(self) -> Any:
         """−log p at the mean, because log p is linear."""
