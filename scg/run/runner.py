@@ -15,6 +15,7 @@ from scg.engine.blocks import Sampling, merged, moments, spans
 from scg.engine.program import Program
 from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
+from scg.ir.expr import Expr
 from scg.ir.plate import Plate
 from scg.run.binding import Binder, as_runs
 from scg.run.carried import carried
@@ -75,6 +76,11 @@ class Runner:
     @cached_property
     def _binder(self) -> Binder:
         return self.binder()
+
+    @property
+    def data_nodes(self) -> dict[str, Expr]:
+        """The data of a call: those that the graph declares, and the values of recorded nodes."""
+        return {**self.graph.data_nodes, **self.plan.given.leaves(self.graph)}
 
     def binder(self) -> Binder:
         """What checks the arguments of calls."""

@@ -10,6 +10,7 @@ import numpy as np
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate, Time
+from scg.run.step import Step
 from scg.seeds.noise import stream_key
 from scg.train.check import check_count
 
@@ -24,8 +25,8 @@ class Batches:
 
     Parameters
     ----------
-    graph : Graph
-        The model.
+    graph : Graph or Step
+        The model; a step, where nodes are recorded (``scg.compile(g, given=…)``).
     data : mapping
         Arrays by name; those on the batch plate hold all examples.
     batch_size : int or None
@@ -44,7 +45,7 @@ class Batches:
 
     def __init__(
         self,
-        graph: CoreGraph,
+        graph: CoreGraph | Step,
         data: Mapping[str, Any],
         batch_size: int | None,
         seed: tuple[int, ...],
@@ -125,7 +126,7 @@ def taken(data: Mapping[str, Any], axes: Mapping[str, int], chosen: np.ndarray) 
 
 
 def axes_of(
-    graph: CoreGraph, data: Mapping[str, np.ndarray], plate: str | None
+    graph: CoreGraph | Step, data: Mapping[str, np.ndarray], plate: str | None
 ) -> tuple[dict[str, int], Plate | None]:
     """The axis of the batch plate in each array that lies on it, and the plate."""
     nodes = {name: graph.data_nodes[name] for name in data if name in graph.data_nodes}

@@ -162,7 +162,7 @@ def fit(
         windows = Windows(step, arrays, base, window, steps_per_epoch, transform)
     elif window is not None:
         raise CallError("fit: window= needs stream=True")
-    batches = windows or make_batches(step.graph, arrays, *how)
+    batches = windows or make_batches(step, arrays, *how)
     last = epochs * batches.per_epoch
     run = Run(step, _start(step, params, seed))
     if transform is None:

@@ -43,7 +43,7 @@ class Shards:
         self, step: Step, batches: Batches | Stream, count: int, plate: str | None, loads: bool
     ):
         self.batches, self.count, self.loads = batches, count, loads
-        self.axes, on = axes_of(step.graph, dict(batches[0]), plate)
+        self.axes, on = axes_of(step, dict(batches[0]), plate)
         if on is None:
             raise CallError(
                 "fit: executor= splits the examples of a batch, but no data lie on a plate"
@@ -101,6 +101,7 @@ def work_of(
             "dtype": str(np.dtype(step.program.dtype)),
             "check_finite": step.check_finite,
             "truncate": plan.truncation,
+            "given": dict(plan.given.nodes),
         }
         make_step = functools.partial(_compiled, step.graph, chosen, options)
     return Work(_estimating, (make_step, shards.plate, loader, how if loader else ()))
@@ -120,7 +121,7 @@ def _estimating(
 ) -> Callable[[Any], dict[Any, np.ndarray]]:
     """Weighted estimates of a shard by output."""
     step = make_step()
-    batches = Batches(step.graph, loader(), *how) if loader else None
+    batches = Batches(step, loader(), *how) if loader else None
     learned = {memory.node: memory.parameters for memory in step.surrogate.memory.values()}
 
     def compute(chunk: tuple[Any, Any, Any, Shard]) -> dict[Any, np.ndarray]:

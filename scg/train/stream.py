@@ -7,12 +7,13 @@ from typing import Any
 
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
+from scg.run.step import Step
 from scg.train.batches import Batches, Data, Transform, checked_array
 from scg.train.check import check_count
 
 
 def make_batches(
-    graph: CoreGraph,
+    graph: CoreGraph | Step,
     data: Any,
     batch_size: int | None,
     seed: tuple[int, ...],

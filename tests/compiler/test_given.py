@@ -40,7 +40,7 @@ def behaved(step, params, data, there=(1,) * STEPS):
         logs = np.log([LAWS[t][a] for t, a in enumerate(actions)])
         weight = np.exp(logs.sum())
         given = {**data, "a": np.array(actions), "a_log_prob": logs}
-        m = scg.moments(step, params, data={k: given[k] for k in step.binder()._data})
+        m = scg.moments(step, params, data={k: given[k] for k in step.data_nodes})
         found = {k: found.get(k, 0.0) + weight * v for k, v in m.mean.items()}
         cost += weight * m.cost
     return found, cost
@@ -89,7 +89,7 @@ def test_other_weights_are_biased_and_marked(weights):
     assert "BIASED" in str(step.plan)
     assert "BIASED" in str(step.explain())
     recorded = {**X, "a": [1, 0, 1], "a_log_prob": [-0.5] * STEPS}
-    data = {k: recorded[k] for k in step.binder()._data}
+    data = {k: recorded[k] for k in step.data_nodes}
     assert not step(g.init(seed=0), seed=0, data=data).unbiased
     with pytest.warns(scg.BiasWarning, match="weighted by Recorded"):
         scg.compile(g, given={"a": scg.Recorded(weights.ratios, weights.clip)}, backend="numpy")
@@ -217,6 +217,28 @@ def test_a_recorded_deterministic_node_keeps_its_paths():
 def test_estimators_that_need_other_values_are_refused(estimator, words):
     with pytest.raises(scg.EstimatorError, match=words):
         scg.compile(plain(), estimator, given=PRODUCT)
+
+
+def test_fit_learns_from_logged_actions():
+    """A bandit whose log came from another policy: mini-batches of recorded actions and rewards."""
+    g, batch = scg.Graph("bandit"), scg.Plate("batch")
+    theta = g.parameter("theta", np.zeros(3))
+    a = g.sample("a", scg.Categorical(logits=theta), plates=batch)
+    pay = scg.op(lambda a: 1.0 * a, name="pay", vectorized=True)
+    g.cost("loss", -g.deterministic("paid", pay(a)))
+    given = {**PRODUCT, "paid": scg.Recorded()}
+    step = scg.compile(g, given=given, backend="numpy")
+    rng, q = np.random.default_rng(0), np.array([0.6, 0.3, 0.1])
+    actions = rng.choice(3, 400, p=q)
+    log = {
+        "a": actions,
+        "a_log_prob": np.log(q[actions]),
+        "paid": np.array([0.2, 0.9, 0.5])[actions],
+    }
+    run = scg.fit(step, data=log, seed=0, epochs=20, batch_size=50, optimizer=scg.optim.Adam(0.05))
+    assert np.argmax(run.params["theta"]) == 1
+    with pytest.raises(scg.CallError, match="data 'paid' is missing"):
+        scg.fit(step, data={k: log[k] for k in ("a", "a_log_prob")}, seed=0, batch_size=50)
 
 
 def test_errors():
