@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -73,6 +74,8 @@ class Environment(Checked):
     ----------
     plate : Plate
         The plate of the episodes.
+    ops : dict
+        The ops that call Python by name, for ``Graph.from_json(text, custom=env.ops)``.
 
     Raises
     ------
@@ -111,11 +114,13 @@ class Environment(Checked):
         self._seen = _Space(label, "observation", probe.single_observation_space, gymnasium)
         self._taken = _Space(label, "action", probe.single_action_space, gymnasium)
         self._simulator.spaces = self._seen, self._taken
-        width = self._seen.size
-        own = {"vectorized": True}
-        self._open = op(self._simulator.open, name=f"{label}.reset", kind="int", **own)
-        self._first = op(self._simulator.first, name=f"{label}.first", shape=(width,), **own)
-        self._advance = op(self._simulator.advance, name=f"{label}.step", shape=(width + 2,), **own)
+        width, base = self._seen.size, re.sub(r"\W", "_", label)
+        own: dict[str, Any] = {"vectorized": True}
+        self._open = op(self._simulator.open, name=f"{base}_reset", kind="int", **own)
+        self._first = op(self._simulator.first, name=f"{base}_first", shape=(width,), **own)
+        self._advance = op(self._simulator.advance, name=f"{base}_step", shape=(width + 2,), **own)
+        calls = self._open, self._first, self._advance, _whole
+        self.ops = {call.__name__: call for call in calls}
 
     def __repr__(self) -> str:
         return f"Environment({self.name!r}, episodes={self.episodes})"

@@ -133,9 +133,20 @@ def test_python_is_called_once_a_step_and_not_after_the_end(gymnasium):
     step(right, seed=0)  # from cell 1 or 2 to cell 4
     assert SyncVectorEnv.calls in (2, 3)
     text = str(step.profile(params, rounds=2))
-    assert "Python at each step of t: op:Corridor.step" in text
+    assert "Python at each step of t: op:Corridor_step" in text
     drawn = step.graph.simulate(params, nodes=["end", "action"], seed=4, runs=2)
     assert drawn["end"].shape == (2, 3)
+
+
+def test_a_text_takes_the_environment(gymnasium):
+    env = scg.Environment("Corridor", episodes=3)
+    g = live(env)
+    h = scg.Graph.from_json(g.to_json(), custom=env.ops)
+    one, other = (
+        scg.compile(x, {"action": scg.ScoreFunction()}, backend="numpy")(x.init(seed=0), seed=1)
+        for x in (g, h)
+    )
+    assert one.cost == other.cost
 
 
 def test_an_environment_runs_one_call_at_a_time(gymnasium):
