@@ -32,12 +32,17 @@ def draw(results, path):
     figure.savefig(path, metadata={"Date": None})
 
 
+def _text(results):
+    runs = (f"{json.dumps(str(seed))}: {json.dumps(run)}" for seed, run in results.items())
+    return "{" + ",\n ".join(runs) + "}\n"
+
+
 def main(path, seeds=3):
     learn, results = runpy.run_path(str(EXAMPLE))["main"], {}
     for seed in range(int(seeds)):
         curve, found = learn(seed=seed)
         results[seed] = {"curve": curve, "variance": found}
-        Path(path).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        Path(path).write_text(_text(results), encoding="utf-8")
     draw(results, Path(path).with_suffix(".svg"))
 
 
