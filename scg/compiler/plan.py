@@ -10,7 +10,6 @@ from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
 from scg.compiler.assignment import Assignment, continuity
 from scg.compiler.given import NOTHING, ONCE, RecordedNodes
-from scg.compiler.members import Members
 from scg.compiler.paths import Paths, check_paths, plate_keys, sample_plates
 from scg.compiler.requirements import complaint, family_of
 from scg.errors import EstimatorError, did_you_mean
@@ -120,7 +119,7 @@ def make_plan(
 ) -> Plan:
     """Assign the user's estimators, choose unbiased ones for the other nodes, and check all."""
     users = _given(influence.graph, influence, estimator)
-    chosen, reasons = _choose(influence, users, given.once(influence))
+    chosen, reasons = _choose(influence, users, given)
     estimators = {node: chosen[node] for node in influence.nodes}
     view = Assignment(influence, estimators)
     given.check(influence, estimators)
@@ -213,11 +212,11 @@ def _is_noise(node: StochasticNode, view: Assignment) -> bool:
 # --- the automatic choice -------------------------------------------------------------------------
 def _choose(
     influence: Influence,
-    given: Mapping[StochasticNode, Estimator],
-    once: Members[StochasticNode],
+    users: Mapping[StochasticNode, Estimator],
+    given: RecordedNodes,
 ) -> tuple[dict[StochasticNode, Estimator], dict[StochasticNode, str]]:
-    chosen: dict[StochasticNode, Estimator] = dict(given)
-    reasons = dict.fromkeys(given, "chosen by the user")
+    chosen: dict[StochasticNode, Estimator] = dict(users)
+    reasons = dict.fromkeys(users, "chosen by the user")
 
     def opens(node: StochasticNode, continuous: bool) -> bool:
         if node not in chosen and continuous and node.attrs["family"].reparameterized:
@@ -225,13 +224,13 @@ def _choose(
             reasons[node] = "automatic: every path to its costs is continuous"
         return node in chosen and chosen[node].opens
 
-    for node in once:  # recorded values cannot be sampled again
-        if node not in chosen and not node.attrs["family"].reparameterized:
-            chosen[node], reasons[node] = ONCE, "automatic: recorded, or above recorded values"
-    continuity(influence, opens)
-    for node in once:
+    for node in given.recorded(influence):
         if node not in chosen:
-            chosen[node], reasons[node] = ONCE, "automatic: recorded, or above recorded values"
+            chosen[node], reasons[node] = ONCE, "automatic: its values are recorded"
+    continuity(influence, opens)
+    for node in given.once(influence):
+        if node not in chosen:
+            chosen[node], reasons[node] = ONCE, "automatic: it leads to recorded values"
     rest = [node for node in influence.nodes if node not in chosen]
     view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     steps = influence.graph.steps  # whose number of paths is exponential in the length

@@ -241,6 +241,27 @@ def test_fit_learns_from_logged_actions():
         scg.fit(step, data={k: log[k] for k in ("a", "a_log_prob")}, seed=0, batch_size=50)
 
 
+def test_recorded_normals_are_scored_and_a_pathwise_node_leads_to_them():
+    g = scg.Graph("normals")
+    theta, phi = g.parameter("theta", 0.4), g.parameter("phi", -0.3)
+    x = g.sample("x", scg.Normal(phi, 1.0))
+    a = g.sample("a", scg.Normal(theta * x, 0.8))
+    g.cost("c", (a - 1.0) ** 2 + x)
+    step = scg.compile(g, given=PRODUCT, backend="numpy")
+    assert [type(own).__name__ for own in step.plan.estimators.values()] == [
+        "Reparameterization",
+        "ScoreFunction",
+    ]
+    params, noise = g.init(seed=0), step.noise(seed=1)
+    x = -0.3 + noise["x/n"].item()
+    found = step(params, noise=noise, data={"a": 0.7, "a_log_prob": -1.1}).grads
+    logp = -0.5 * ((0.7 - 0.4 * x) / 0.8) ** 2 - np.log(0.8) - 0.5 * np.log(2 * np.pi)
+    ratio, cost = np.exp(logp + 1.1), 0.09 + x
+    slope = (0.7 - 0.4 * x) / 0.64
+    np.testing.assert_allclose(found["theta"], ratio * cost * slope * x, atol=1e-12)
+    np.testing.assert_allclose(found["phi"], ratio * (cost * slope * 0.4 + 1.0), atol=1e-12)
+
+
 def test_errors():
     g = plain()
     g.deterministic("twice", g.parameter("w", 1.0) * 2)
