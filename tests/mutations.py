@@ -36,6 +36,8 @@ SUITES = {
     "checkpoint": "tests/train/test_checkpoint.py",
     "impossible": "tests/estimators/test_impossible.py",
     "truncation": "tests/compiler/test_truncation.py",
+    "given": "tests/compiler/test_given.py",
+    "critic": "tests/estimators/test_critic.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -70,6 +72,30 @@ MUTATIONS = [
         "truncation",
     ),
     Mutation(
+        "terms-without-their-own-ratio",
+        "scg/compiler/surrogate.py",
+        "boxed = boxed if weight is None else weight * boxed\n                self.added",
+        "self.added",
+        "the score of a recorded value has the mean zero only together with its ratio",
+        "given",
+    ),
+    Mutation(
+        "ratios-with-derivatives",
+        "scg/estimators/recorded.py",
+        "ratio = stop(logp) - behaviour",
+        "ratio = logp - behaviour",
+        "credit passes ratios as well as scores",
+        "given",
+    ),
+    Mutation(
+        "a-bootstrap-of-its-own-step",
+        "scg/ops/along.py",
+        "body = Body((total,), (term, *given), (), (new,), (total,))",
+        "body = Body((total,), (term, *given), (), (new,), (new,))",
+        "the value before the action takes the place of costs after it",
+        "critic",
+    ),
+    Mutation(
         "stop-of-the-draw",
         "scg/estimators/protocol.py",
         "x = stop(dist.sample(noise.on(plate) if plate else noise))",
@@ -88,8 +114,8 @@ MUTATIONS = [
     Mutation(
         "moving-average-with-its-own-cost",
         "scg/estimators/baselines/simple.py",
-        "return total / maximum(weight, 1.0 - decay)",
-        "return decay * total + (1.0 - decay) * now",
+        "return average_so_far(decay, memory)",
+        'return decay * memory.state("average", 0.0) + (1.0 - decay) * now',
         "the baseline depends on the draw of this call",
         "state",
     ),
