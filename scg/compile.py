@@ -149,6 +149,7 @@ def compile(
     options = _Options(backend, dtype, order, tuple(data_grads), check_finite, recorded)
     if stream:
         check_stream(graph, truncate)
+        recorded.check_stream()
     if truncate is not None:
         check_truncation(graph, truncate, order, data_grads)
     if isinstance(truncate, PES):

@@ -186,8 +186,8 @@ MUTATIONS = [
     Mutation(
         "score-not-summed-over-a-plate",
         "scg/compiler/first_run.py",
-        "return scores(logp, sep, directed(self.graph, node, self.factors))",
-        "return logp",
+        "found = scores(logp, sep, directed(self.graph, node, self.factors))",
+        "found = logp",
         "a cost that reduces a plate must be boxed with the score of all its elements",
         "plates",
     ),

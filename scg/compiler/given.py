@@ -52,6 +52,16 @@ class RecordedNodes:
             for name, own in self.nodes.items()
         ]
 
+    def check_stream(self) -> None:
+        """Raise where ratios of earlier windows would have to multiply the costs of a window."""
+        for name, own in self.nodes.items():
+            if own.ratios == "product":
+                raise EstimatorError(
+                    f"given: the costs of a stream depend on the values of {name!r} in all earlier "
+                    "windows, whose ratios a window does not have. Leave stream=True out, or write "
+                    'scg.Recorded(ratios="step")'
+                )
+
     def leaves(self, graph: Any) -> dict[str, Expr]:
         """The data that calls bring beside those that a graph declares."""
         declared, found = graph if graph.apart else graph.declared, {}

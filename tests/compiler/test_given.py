@@ -273,6 +273,8 @@ def test_errors():
     ):
         with pytest.raises(scg.EstimatorError, match=words):
             scg.compile(g, given=given)
+    with pytest.raises(scg.EstimatorError, match="earlier windows"):
+        scg.compile(corridor(), given=PRODUCT, stream=True, truncate=scg.RTRL())
     with pytest.raises(scg.EstimatorError, match='ratios must be "product" or "step"'):
         scg.Recorded(ratios="all")
     with pytest.raises(scg.EstimatorError, match="clip"):
