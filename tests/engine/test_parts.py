@@ -153,3 +153,36 @@ def test_products_with_a_long_inner_axis_are_sums_of_parts(dtype):
             np.testing.assert_allclose(out[key], value, atol=atol)
     for key in ("au", "ub", "v1"):
         np.testing.assert_array_equal(found[0][key], found[1][key])
+
+
+def test_rows_are_cut_where_parts_write_apart():
+    graph, rows = scg.Graph("rows"), 30_000
+    x = graph.data("x", shape=(3, 3), plates=PLATE)
+    k, table = graph.data("k", plates=PLATE, kind="int"), graph.data("table", shape=(50, 8))
+    positive = x @ x.T + np.eye(3)
+    outputs = {
+        "cumsum": np.cumsum(x, axis=0),
+        "sort": np.sort(x, axis=-1),
+        "taken": table[k],
+        "factor": np.linalg.cholesky(positive),
+        "added": scg.grad(np.sum(table[k] ** 2), [table])[0],
+    }
+    rng = np.random.default_rng(0)
+    values = {
+        "x": rng.normal(size=(rows, 3, 3)),
+        "k": rng.integers(-50, 50, rows),
+        "table": rng.normal(size=(50, 8)),
+    }
+    engine, oracle = Executable(outputs), Interpreter(outputs)
+    leaves, wanted = (
+        {leaf: values[leaf.attrs["name"]] for leaf in one.leaves} for one in (engine, oracle)
+    )
+    wanted = oracle.run(wanted, {PLATE: rows})
+    scg.set_threads(2)
+    found = engine.run(leaves, {PLATE: rows})
+    assert sum(len(stage.rows) > 1 for stage in engine.plan({PLATE: rows}).stages) >= 4
+    for key, value in wanted.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-12, atol=1e-13, err_msg=key)
+    values["k"][-5] = 50
+    with pytest.raises(scg.CallError, match="50"):
+        engine.run({leaf: values[leaf.attrs["name"]] for leaf in engine.leaves}, {PLATE: rows})

@@ -107,6 +107,7 @@ def loop_parts(
         return Cut([call])  # parts might write to the same elements
     lengths = [length for _, length in nest]
     operations = math.prod(lengths) * len(loop.items)
+    operations += sum(math.prod(full(item.to.base, sizes)) for item in rows)
     at = ends(lengths[0], operations)
     if at is None:
         return Cut([call])
@@ -149,9 +150,9 @@ def _apart(
     stride: Callable[[Axes, Axis], int],
     sizes: Mapping[Plate, int],
 ) -> bool:
-    """Whether steps along the outermost axis divide the result of an adjoint among them."""
+    """Whether steps along the outermost axis divide the result of a row function among them."""
     (axis, length), *inner = nest
-    if not item.expr.op.row.adjoint or not moves(item.to, axis):
+    if not moves(item.to, axis):
         return False
     step = stride(item.to, axis)
     reach = sum((n - 1) * stride(item.to, a) for a, n in inner if moves(item.to, a))
