@@ -41,6 +41,7 @@ class Item:
     level: int = 0
     fused: tuple[int, ...] = ()  # positions of arguments that may be values of this nest
     numbers: tuple[int, ...] = ()  # what a row function takes besides addresses
+    is_kept: bool = False  # whether the array that it adds to holds zeros already
 
 
 @dataclass(eq=False)

@@ -7,6 +7,7 @@ matrix and triangular systems; derivatives of determinants become products with 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,10 @@ _take = _of_kernels(
     "take",
     RowOp("take", lambda e: ((), (-e.args[0].ndim,), ()), lambda e: (e.args[0].shape[0],)),
 )
-_add_at = _of_kernels(
-    "add_at",
-    RowOp("add_at", lambda e: ((-e.ndim,), (), ()), lambda e: (e.shape[0],), from_zero=True),
-)
+_ROWS = RowOp("add_at", lambda e: ((-e.ndim,), (), ()), lambda e: (e.shape[0],), from_zero=True)
+add_at = _of_kernels("add_at", _ROWS)
+#: Sets the rows to zero that `add_at` of the same arguments adds to, in its array.
+clear_at = _of_kernels("clear_at", replace(_ROWS, function="clear_at", from_zero=False))
 _lu = _of_kernels("lu", matrices("lu"))
 _sign_of_lu = _of_kernels(
     "sign_of_lu", RowOp("sign_det", lambda e: ((), MATRIX), lambda e: (e.args[0].shape[-1],))
@@ -81,6 +82,11 @@ def _chosen(x: Expr, k: Expr) -> Expr:
     return _built(_take, (x, k), np.broadcast_shapes(x.shape[1:], k.shape))
 
 
+def clearing(e: Expr) -> Expr:
+    """The op that clears a result of `add_at`."""
+    return intern(e.graph, clear_at, e.args, {}, (e.shape, e.plates, e.kind))
+
+
 def _gather(e: Expr, views: Any) -> Expr:
     x, k = e.args
     rows = reshape(x, shape=(x.shape[0], *(1,) * k.ndim, *x.shape[1:]))
@@ -91,7 +97,7 @@ def _scatter(e: Expr, views: Any) -> Expr:
     g, k = e.args
     k_wide = reshape(k, shape=k.shape + (1,) * (g.ndim - k.ndim))
     shape = (e.shape[0], *(1,) * k.ndim, *e.shape[1:])
-    return reshape(_built(_add_at, (g, k_wide), shape, e.plates), shape=e.shape)
+    return reshape(_built(add_at, (g, k_wide), shape, e.plates), shape=e.shape)
 
 
 def _to_front(x: Expr, axis: int) -> Expr:
@@ -118,7 +124,7 @@ def _take_along(e: Expr, views: Any) -> Expr:
 def _scatter_along(e: Expr, views: Any) -> Expr:
     axis = e.attrs["axis"]
     shape = (e.shape[axis], *keep(e.shape, (axis,)))
-    return _from_front(_built(_add_at, e.args, shape), axis)
+    return _from_front(_built(add_at, e.args, shape), axis)
 
 
 def _sort(e: Expr, views: Any) -> Expr:

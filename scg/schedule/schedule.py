@@ -10,6 +10,7 @@ import numpy as np
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, SIZED
 from scg.ir.walk import everywhere, topological
+from scg.schedule.clear import keep_zeros
 from scg.schedule.entries import Entry, Fallback, Loop, Repeat, uses
 from scg.schedule.fuse import fuse
 from scg.schedule.lift import is_mean_alone
@@ -60,6 +61,12 @@ class Schedule:
         turns = order(used, kept)
         self.entries: list[Entry] = [entries[turn] for turn in turns]
         self.order = [used[turn] for turn in turns]
+        #: Arrays that hold zeros before and after each run.
+        self.kept: list[Expr] = []
+        for loop, use in [] if apart else keep_zeros(self.entries, kept):
+            self.entries.append(loop)
+            self.order.append(use)
+            self.kept.append(loop.items[0].to.base)
         self.fallbacks = [e.expr.op.name for e in self.entries if isinstance(e, Fallback)]
         self._give_slots()
         self.noise = {leaf: slot for leaf, slot in self.leaves.items() if leaf.op is NOISE}

@@ -21,8 +21,8 @@ from scg.ops.gather import gather, scatter
 from scg.ops.reductions import REDUCTIONS, expand, zeros
 from scg.ops.shape import reshape
 
-#: Least number of rows of a table that is updated by rows.
-MANY = 1 << 10
+#: Least elements of a table that is updated by rows; below, whole updates are as fast.
+LARGE = 1 << 17
 
 
 def touched(grad: Expr) -> list[Expr] | None:
@@ -47,7 +47,7 @@ def row_updates(
     `old` has the leaves that a rule moves - the parameter and its slots - and `new` what it makes
     of them, under the same keys.
     """
-    indices = touched(grad) if grad.ndim and grad.shape[0] >= MANY else None
+    indices = touched(grad) if grad.ndim and grad.size >= LARGE else None
     if not indices or any(leaf.shape != grad.shape for leaf in old.values()):
         return None
     found = []

@@ -5,6 +5,7 @@ import pytest
 
 import scg
 from scg.errors import CallError
+from scg.schedule import clear
 from scg.train import rows
 from scg.train.optim import (
     SGD,
@@ -38,6 +39,12 @@ def model():
     return g
 
 
+@pytest.fixture(autouse=True)
+def every_table_is_large(monkeypatch):
+    monkeypatch.setattr(rows, "LARGE", ROWS)
+    monkeypatch.setattr(clear, "LARGE", ROWS)
+
+
 @pytest.fixture(scope="module")
 def steps():
     g = model()
@@ -64,7 +71,7 @@ def after(update, count):
 
 def dense(step, optimizer, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "MANY", 10**9)
+        patch.setattr(rows, "LARGE", 10**9)
         return FusedUpdate(step, optimizer, optimizer)
 
 

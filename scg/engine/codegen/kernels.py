@@ -224,7 +224,7 @@ class _Writer:
     def _row(self, item: Item) -> None:
         """Call a row function, whose operands may overlap any other."""
         row = item.expr.op.row
-        if row.from_zero:
+        if row.from_zero and not item.is_kept:
             self._begin(item.to, "0")
         code = type_code(item.expr.args[0].kind, self.real)
         if row.adjoint:

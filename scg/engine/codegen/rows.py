@@ -54,6 +54,10 @@ def _movements(code: str) -> None:
         put(out, at, get(out, at) + get(x, zero))
 
     @shown
+    def clear_at(out, k, step, n):
+        put(out, np.uint64(get_i8(k, zero) % i8(n)) * step, T(0))
+
+    @shown
     def cumsum(out, x, so, sx, n, reverse):
         total = T(0)
         for j in range(n):

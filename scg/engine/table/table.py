@@ -84,6 +84,8 @@ class Table:
         Threads that matrix products are cut for.
     ports : Ports, optional
         What opens the arrays of a call; the table of a body has none.
+    kept : collection of Expr
+        Arrays that hold zeros before and after each run.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Table:
         real: np.dtype,
         threads: int,
         ports: Any = None,
+        kept: Collection[Expr] = (),
     ):
         self.sizes, self.real, self.slots, self.ports = sizes, real, slots, ports
         self._steps, self._leaf_keys = steps, leaf_keys
@@ -109,7 +112,9 @@ class Table:
         lengths = {base: bytes_of(base, sizes, real) for base in bases}
         together = groups([step.entry for step in steps])
         outside = slots.keys() - noise.keys()
-        self.offsets, self._bytes = place(order, outside, lengths, together)
+        self.offsets, self._bytes = place(order, {*outside, *kept}, lengths, together)
+        self.offsets |= {base: self._room(lengths[base]) for base in kept}
+        self._kept = [(self.offsets[base], lengths[base]) for base in kept]
         self._rows: list[Call] = []
         self._nested: list[Nested] = []
         self._owned: list[Any] = [leaf_keys]
@@ -258,8 +263,17 @@ class Table:
         seed = arena[self._seed : self._seed + 16].data.cast("Q")
         first_run = arena[self._first : self._first + 8].view(np.int64)
         first_run[...] = 0
+        self._clear(arena)
         noise_at = arena.ctypes.data + np.array(self._noise_at, np.int64)
         return Frame(arena, words, code, drawing, reading, seed, first_run, noise_at, owned)
+
+    def _clear(self, arena: np.ndarray) -> None:
+        for start, length in self._kept:
+            arena[start : start + length] = 0
+
+    def restore(self, frame: Frame) -> None:
+        """Make a frame fit for another run after one that did not finish."""
+        self._clear(frame.arena)
 
     def _memory(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Any]]:
         """An arena, the words and the rows of a frame, and all memory that these look at."""

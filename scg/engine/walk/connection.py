@@ -52,10 +52,14 @@ class Connection:
             self._seed[0], self._seed[1] = seed_word(seed)
             if first_run != self._first:
                 self.frame.first_run[...] = self._first = first_run
-        for call in self._calls:
-            if call():
-                self.explain()
-                raise IndexError("an index is out of bounds")
+        try:
+            for call in self._calls:
+                if call():
+                    self.explain()
+                    raise IndexError("an index is out of bounds")
+        except BaseException:
+            self.plan.restore(self.frame)
+            raise
         return self.results() if self._views else self.outputs
 
     def results(self) -> dict[Any, np.ndarray]:

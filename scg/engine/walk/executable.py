@@ -85,7 +85,8 @@ class Executable:
             used = [*schedule.order, kept]
             steps, fill, leaf_keys = self._steps, self._fill, self.leaf_keys
             slots, real = schedule.slots, self.dtype
-            made = Table(steps, used, slots, fill, leaf_keys, own, real, threads, ports)
+            kept_zero = schedule.kept
+            made = Table(steps, used, slots, fill, leaf_keys, own, real, threads, ports, kept_zero)
             found = self._plans.setdefault(key, made)
         return found
 

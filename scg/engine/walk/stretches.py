@@ -147,6 +147,8 @@ class Stretches:
         self._merged.fill(0.0)
         if self._team():
             for connection in self._connections:
+                connection.plan.restore(connection.frame)
+            for connection in self._connections:
                 connection.explain()
             raise IndexError("an index is out of bounds")
         means = self._merged[:, 0]
