@@ -208,7 +208,7 @@ def fit(
                     advance()
                     ended = finish()
                     whole = (run.now, run.epoch)
-                    if ended and callbacks:
+                    if ended and (callbacks or logs):
                         update.release()
                     if ended or (checkpoint_every and run.now.count % checkpoint_every == 0):
                         kept.save(run)
