@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scg.errors import CallError
 from scg.ir.tables import grid
 from scg.run.curvature import assemble
 
@@ -94,7 +95,9 @@ class Result:
 
     @property
     def carry(self) -> dict[str, np.ndarray]:
-        """With ``stream=True``: what the next window takes over, as copies."""
+        """With ``stream=True``: what the next window takes over, as copies; of a single run."""
+        if self.runs != 1:
+            raise CallError(f"out.carry: a window continues one run, and this call has {self.runs}")
         return {key[1]: np.array(x) for key, x in self._found.items() if key[0] == "carry"}
 
     @property

@@ -107,6 +107,52 @@ def test_windows_of_estimators_with_signals_are_unbiased_together(estimator):
     assert mean == pytest.approx(truth, abs=1e-10)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_stochastic_initial_state_and_classes_in_the_carry(masked):
+    """The initial node has effect in the first window alone; later samples of it have no trace."""
+    g, t = scg.Graph("start"), scg.Time("t")
+    theta, x = g.parameter("theta", [0.4, -0.3]), g.data("x", plates=t)
+    there = g.data("there", plates=t, kind="int") if masked else None
+    first = g.sample("first", scg.Categorical(logits=theta))
+
+    def cell(z, x):
+        now = g.sample("z", scg.Categorical(logits=theta * x + theta[z]))
+        g.cost("c", (now - 0.3 * x) ** 2 * theta[z])
+        return now
+
+    g.scan(cell, init=first, xs=x, over=t, mask=there)
+    data = {"x": np.array([0.7, -1.2, 0.4])}
+    if masked:
+        data["there"] = np.array([1, 0, 1])
+    params = g.init(seed=0)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy", truncate=scg.RTRL(), stream=True)
+    truth = scg.exact(g, params, data).grads["theta"]
+    mean = 0.0
+    for start, *later in itertools.product([0, 1], repeat=5):  # first, three of z, a later first
+        *zs, again = later
+        chance, carry, grad, z = _chance([0.4, -0.3], start), None, 0.0, start
+        chance *= _chance([0.4, -0.3], again)
+        for k, (part, of) in enumerate(((slice(0, 2), zs[:2]), (slice(2, 3), zs[2:]))):
+            window = {name: value[part] for name, value in data.items()}
+            for i, now in enumerate(of):
+                shift = [0.4, -0.3][z]
+                logits = np.array([0.4, -0.3]) * window["x"][i] + shift
+                chance *= _chance(logits, now)
+                z = now if not masked or window["there"][i] else z
+            noise = {"first/u": [[again if k else start]], "z/u": [[[value] for value in of]]}
+            noise = {n: np.where(np.array(u) == 0, 1e-9, 1 - 1e-9) for n, u in noise.items()}
+            out = step(params, noise=noise, data=window, carry=carry)
+            carry, grad = out.carry, grad + out.grads["theta"]
+        mean = mean + chance * grad
+    assert np.max(np.abs(mean - truth)) < 1e-10
+    assert carry["cell/0"].dtype == np.int64
+
+
+def _chance(logits, value):
+    p = np.exp(logits) / np.sum(np.exp(logits))
+    return p[value]
+
+
 def test_all_signs_of_uoro_in_windows():
     g, data = walk(), {"x": np.array([0.4, -0.9, 0.3])}
     wanted = scg.compile(g, backend="numpy")({"a": 0.6}, seed=0, data=data).grads["a"]
@@ -232,6 +278,8 @@ def test_errors():
         step({"a": 0.6}, seed=0, data=data, carry={"h": 1.0})
     with pytest.raises(scg.CallError, match=r"carry 'cell/0': expected shape \(\)"):
         step({"a": 0.6}, seed=0, data=data, carry={**out.carry, "cell/0": np.zeros(3)})
+    with pytest.raises(scg.CallError, match=r"out.carry: a window continues one run.*has 2"):
+        assert step({"a": 0.6}, seed=0, runs=2, data=data).carry
     with pytest.raises(scg.CallError, match="one run, got runs=2"):
         step({"a": 0.6}, seed=0, runs=2, data=data, carry=out.carry)
     with pytest.raises(scg.CallError, match="batch_size= does not go with stream=True"):
