@@ -153,7 +153,8 @@ def compile(
     if truncate is not None:
         check_truncation(graph, truncate, order, data_grads)
     if isinstance(truncate, PES):
-        if estimator is not None:
+        own = estimator.values() if isinstance(estimator, Mapping) else [estimator]
+        if not all(isinstance(one, (BlackBox, type(None))) for one in own):
             raise EstimatorError(
                 f"truncate={truncate!r} takes the model as a black box; leave estimator out"
             )

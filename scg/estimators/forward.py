@@ -114,9 +114,10 @@ class UORO(Forward):
         s̃ ← ρ₀ J s̃ + ρ₁ ν,    θ̃ ← θ̃/ρ₀ + νᵀ(∂F/∂θ)/ρ₁,
 
     whose product has the mean J s̃ θ̃ᵀ + ∂F/∂θ for all positive ρ that are even in ν. The norms of
-    both factors are balanced, ρ₀² = |θ̃|/|J s̃| and ρ₁² = |νᵀ ∂F/∂θ|/|ν|. A step takes and keeps as
-    much as one of the model, without a look back: use it to learn online where :class:`RTRL` is too
-    large. The price is variance, which grows with the size of the carry. First derivatives only.
+    both factors are balanced, ρ₀² = |θ̃|/|J s̃| and ρ₁² = |νᵀ ∂F/∂θ|/|ν|. A step takes a JVP and a
+    VJP of the cell, and keeps n + p numbers, without a look back: use it to learn online where
+    :class:`RTRL` is too large. The price is variance, which grows with the size of the carry. First
+    derivatives only.
 
     Examples
     --------

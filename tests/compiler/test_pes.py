@@ -106,7 +106,8 @@ def test_check_compares_with_its_own_smoothed_cost():
     found = scg.check(step, {"theta": 0.4}, seed=3, data=windows, runs=1000)
     assert found and found.reference == "the gradient of the smoothed cost"
     assert found.bound < 0.3
-    alone = scg.compile(g, backend="numpy", truncate=scg.PES(0.5))
+    chosen = {node.name: own for node, own in step.plan.estimators.items()}
+    alone = scg.compile(g, chosen, backend="numpy", truncate=scg.PES(0.5))  # as workers do
     with pytest.raises(scg.CallError, match=r"several windows need a step.*stream=True"):
         scg.check(alone, {"theta": 0.4}, seed=3, data=windows, runs=1000)
 
