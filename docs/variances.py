@@ -102,6 +102,13 @@ def machine(particles: bool = False) -> scg.Graph:
     return finish(g, np.exp(x[0] - 0.6 * x[1]), particles)
 
 
+def point(particles: bool = False) -> scg.Graph:
+    """Two parameters of a black box."""
+    g = scg.Graph("point")
+    x = g.sample("x", scg.Delta(np.stack([g.parameter("theta", HERE), -0.7])))
+    return finish(g, (x[0] - 0.45) ** 2 + np.sin(2.0 * x[0] + x[1]), particles)
+
+
 #: The toys of pages whose estimators fit no other.
 GAMMA = (gamma, "a gamma variable", "x + sin 2x, x ~ Gamma(2 exp(θ/4), 1)", (-3, 3))
 MATCHING = (matching, "a matching", "(P₁₁ − 0.3)³ + P₁₂/2, scores (θ, 0.4), 0", (-5, 1))
@@ -111,11 +118,12 @@ MACHINE = (
     "exp(x₁ − 0.6 x₂), visible biases θ, −0.7",
     (-5, 1),
 )
-ALL = TOYS | {"gamma": GAMMA, "matching": MATCHING, "machine": MACHINE}
+POINT = (point, "a point", "(x₁ − 0.45)² + sin(2 x₁ + x₂), x = (θ, −0.7)", (-3, 3))
+ALL = TOYS | {"gamma": GAMMA, "matching": MATCHING, "machine": MACHINE, "point": POINT}
 #: The toy of each page that has one of its own.
 OWN = {
     "rsvi": "gamma", "grep": "gamma", "gumbel_sinkhorn": "matching",
-    "persistent_chains": "machine",
+    "persistent_chains": "machine", "spsa": "point",
 }  # fmt: skip
 #: For pages with options or other names the estimators that are plotted.
 NAMED: dict[str, dict[str, Any]] = {
@@ -139,6 +147,9 @@ NAMED: dict[str, dict[str, Any]] = {
         "best constant": scg.ScoreFunction(scg.baselines.OptimalConstant()),
     },
     "persistent_chains": {"K = 2": scg.PersistentChains(2, **QUIET)},
+    "evolution_strategy": {"K = 2": scg.EvolutionStrategy(2)},
+    "orthogonal_evolution": {"K = 4": scg.OrthogonalEvolution(4)},
+    "spsa": {f"c = {c}": scg.SPSA(c, **QUIET) for c in (0.1, 0.5)},
     "rao_gumbel": {"K = 1": scg.RaoGumbel(0.5, 1, **QUIET)},
     "rebar": {
         "η = 1, τ = 0.5": scg.REBAR(learn=False), "learned at θ = 0.5": scg.REBAR(),
@@ -169,7 +180,7 @@ SAMPLED = {
         ("classes", page)
         for page in ("arsm", "gumbel_softmax", "lax", "rao_gumbel", "rebar", "relax")
     ),
-    *(("normal", page) for page in ("leave_one_out", "vimco")),
+    *(("normal", page) for page in ("leave_one_out", "orthogonal_evolution", "vimco")),
     ("gamma", ""),
     ("matching", "gumbel_sinkhorn"),
     ("classes", "implicit_mle"),
@@ -217,7 +228,7 @@ def moments(step: Any, params: Any, state: Any, sampled: bool) -> tuple[np.ndarr
 
 def truth(graph: scg.Graph, params: Any, toy: str) -> np.ndarray:
     """The true gradient."""
-    if toy in ("normal", "gamma"):
+    if toy in ("normal", "gamma", "point"):
         return moments(scg.compile(graph, scg.Reparameterization()), params, None, False)[0]
     found = scg.exact(graph, params).grads
     return np.concatenate([np.ravel(found[name]) for name in sorted(found)])

@@ -62,6 +62,8 @@ NEEDS = {
     "relaxation": "the distribution has a relaxation (`Bernoulli` and `OneHotCategorical`).",
     "smooth relaxations": "so do the nodes below, unless they are reparameterized.",
     "Gibbs sampler": "the distribution is an `RBM`.",
+    "normal values": "the distribution is `Normal`.",
+    "point mass": "the distribution is `Delta`.",
     "no plates": "the node lives on no plate.",
     "latent density": "the sample is reparameterized, or a function of a continuous latent.",
 }

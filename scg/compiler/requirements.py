@@ -8,7 +8,15 @@ from typing import Any
 
 from scg.compiler.assignment import Assignment, Rule, broken_path
 from scg.compiler.members import Members
-from scg.distributions import Bernoulli, Categorical, Distribution, Matching, OneHotCategorical
+from scg.distributions import (
+    Bernoulli,
+    Categorical,
+    Delta,
+    Distribution,
+    Matching,
+    Normal,
+    OneHotCategorical,
+)
 from scg.distributions.constraints.numbers import Angles, Constraint
 from scg.errors import EstimatorError, UnsupportedError
 from scg.estimators.protocol import Estimator
@@ -309,6 +317,10 @@ REQUIREMENTS: dict[str, Rule] = {
     "matchings": _of_family(
         lambda family: issubclass(family, Matching), "is not a distribution of matchings"
     ),
+    "normal values": _of_family(
+        lambda family: issubclass(family, Normal), "is not a normal distribution"
+    ),
+    "point mass": _of_family(lambda family: issubclass(family, Delta), "is not a point mass"),
     "latent density": _of_family(
         lambda family: family.reparameterized or family.supports("latent"),
         "has neither a reparameterization nor a latent that has one",

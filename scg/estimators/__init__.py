@@ -14,6 +14,7 @@ from scg.estimators.darn import DARN
 from scg.estimators.disarm import DisARM
 from scg.estimators.double_cv import DoubleCV
 from scg.estimators.enumeration import Enumeration
+from scg.estimators.evolution_strategy import EvolutionStrategy
 from scg.estimators.gapped_straight_through import GappedStraightThrough
 from scg.estimators.go import GO
 from scg.estimators.gradient_predictor import GradientPredictor
@@ -26,6 +27,7 @@ from scg.estimators.leave_one_out import LeaveOneOut
 from scg.estimators.local_expectation import LocalExpectation
 from scg.estimators.measure_valued import MeasureValued
 from scg.estimators.muprop import MuProp
+from scg.estimators.orthogonal_evolution import OrthogonalEvolution
 from scg.estimators.persistent_chains import PersistentChains
 from scg.estimators.protocol import Estimator
 from scg.estimators.ram import RAM
@@ -37,6 +39,7 @@ from scg.estimators.reparameterization import Reparameterization
 from scg.estimators.rodeo import RODEO
 from scg.estimators.rsvi import RSVI
 from scg.estimators.score_function import ScoreFunction
+from scg.estimators.spsa import SPSA
 from scg.estimators.stochastic_triple import StochasticTriple
 from scg.estimators.straight_through import StraightThrough
 from scg.estimators.stratified import Stratified
@@ -86,6 +89,9 @@ ESTIMATORS = (
     ImplicitMLE,
     GumbelSinkhorn,
     PersistentChains,
+    EvolutionStrategy,
+    OrthogonalEvolution,
+    SPSA,
 )
 
 #: The compiler's choice for a node: pathwise where each path is continuous; the sum over its values

@@ -369,6 +369,31 @@ def normal(noise, _):
     return {**values, "ε": noise["x/n"], "θ": LOC}, {}
 
 
+def opposite(noise, _):
+    x = LOC + SCALE * np.concatenate([noise["x/n"], -noise["x/n"]])
+    return {"f": real_cost, "p": density, "x": x, "θ": LOC}, {"i": range(len(x))}
+
+
+def crossed(noise, _):
+    a, b = noise["x/n"]
+    rest = b - (a @ b) / (a @ a) * a
+    e = np.array([a, rest * np.linalg.norm(b) / np.linalg.norm(rest)])
+    return opposite({"x/n": e}, _)
+
+
+def point():
+    g = scg.Graph("point")
+    x = g.sample("x", scg.Delta(g.parameter("theta", LOC)))
+    g.cost("loss", real_cost(x))
+    return g
+
+
+def signs(noise, _):
+    s = np.where(noise["x/u"] > 0.5, 1.0, -1.0)
+    s = np.concatenate([s, -s])
+    return {"f": real_cost, "v": lambda t: t, "s": s, "θ": LOC}, {"i": range(len(s))}
+
+
 def lax(noise, state):
     values, over = normal(noise, state)
     return {**values, "c": network(state)}, over
@@ -642,6 +667,9 @@ ROWS = [
     Row("gapped", scg.GappedStraightThrough(0.6, 0.8, **BIASED), classes, gapped),
     Row("implicit", scg.ImplicitMLE(0.7, **BIASED), classes, implicit),
     Row("sinkhorn", scg.GumbelSinkhorn(0.6, 3, **BIASED), matchings, matched),
+    Row("evolution", scg.EvolutionStrategy(4), reals, opposite),
+    Row("orthogonal evolution", scg.OrthogonalEvolution(4), reals, crossed),
+    Row("spsa", scg.SPSA(0.3, 4, **BIASED), point, signs),
     Row("chains", scg.PersistentChains(3, 2, **BIASED), machine, chains, moved),
     Row("darn", scg.DARN(**BIASED), bits, darn),
 ]  # fmt: skip

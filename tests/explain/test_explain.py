@@ -261,6 +261,7 @@ LAWS = {
     "OneHotCategorical": lambda t: scg.OneHotCategorical(logits=t * np.array([1.0, -1.0])),
     "Gamma": lambda t: scg.Gamma(np.exp(t) + np.zeros(2), 1.0),
     "Matching": lambda t: scg.Matching(t * np.eye(2)),
+    "Delta": lambda t: scg.Delta(t + np.zeros(2)),
     "RBM": lambda t: scg.RBM(t + np.zeros(2), [0.3], [[0.5], [-0.2]]),
 }
 
