@@ -59,6 +59,9 @@ class Independent(Distribution):
     (3,)
     """
 
+    #: The family of the base distribution.
+    family: type[Distribution]
+
     def __new__(cls, base: Any = None, *_: Any, **__: Any) -> Independent:
         """Make an instance of the Independent that belongs to the family of `base`."""
         if not isinstance(base, Distribution):
@@ -132,5 +135,6 @@ def _of(family: type[Distribution]) -> type[Independent]:
     for name in (*_OPTIONAL, *_BLOCKWISE):
         there = _BLOCKWISE.get(name) or _delegate(name)
         members[name] = there if family.supports(name) else getattr(family, name)
+    members["family"] = family
     members["__doc__"] = f"Independent blocks of {family.__name__} elements."
     return type(Independent.__name__, (Independent,), members)

@@ -8,6 +8,7 @@ from typing import Any
 
 from scg.distributions.base import Distribution
 from scg.distributions.constraints import Constraint
+from scg.distributions.independent import Independent
 from scg.ops.elementwise import exp
 from scg.ops.gradient import graft, stop
 from scg.ops.reductions import log_softmax
@@ -22,6 +23,7 @@ def opened(laws: Sequence[Distribution], log_weights: Any, x: Any) -> Any:
     Coordinate after coordinate, x_d keeps F_d(x_d | x_1 ... x_d−1) = Σ_k w_k F_kd(x_d), with w_k
     the weight of component k given the coordinates before: Graves (2016), section 3.
     """
+    laws = [_elements(law) for law in laws]
     shape, flat, found = laws[0].shape, ravel(x), []
     for d in range(math.prod(shape)):
         parts = [_coordinate(law, d) for law in laws]
@@ -34,6 +36,20 @@ def opened(laws: Sequence[Distribution], log_weights: Any, x: Any) -> Any:
         log_weights = log_weights + _joined([law.log_prob_elementwise(y) for law in parts])
         found.append(y)
     return reshape(_joined(found), shape=shape)
+
+
+def _elements(law: Distribution) -> Distribution:
+    """The distribution whose independent elements a block consists of."""
+    while isinstance(law, Independent):
+        law = law.base
+    return law
+
+
+def _family(family: type[Distribution]) -> type[Distribution]:
+    """The family of these elements."""
+    while issubclass(family, Independent):
+        family = family.family
+    return family
 
 
 def _coordinate(law: Distribution, d: int) -> Any:
@@ -54,7 +70,10 @@ def _joined(values: list[Any]) -> Any:
 
 def closed(families: Sequence[type[Distribution]]) -> str:
     """Why samples of a mixture of families have no path; empty if they have one."""
+    families = [_family(family) for family in families]
     for family in families:
+        if family.kind == "int" or getattr(family.support, "kind", "") == "integer":
+            return f"its component {family.__name__} is discrete, and its samples jump"
         if not family.supports("cdf"):
             return f"its component {family.__name__} has no distribution function"
         if not isinstance(family.support, Constraint):

@@ -135,6 +135,28 @@ def test_two_dimensions(backend, seed):
         assert np.all(error < 0.2 * largest)
 
 
+@pytest.mark.parametrize("shape", [(2,), (2, 2)])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_blocks_of_independent_elements(shape, mixed):
+    """On one noise they have the paths of the elements, whose conditional CDFs are the same."""
+    found = []
+    for blocks in ((False, False), (True, not mixed)):
+        g = scg.Graph("blocks")
+        m = g.parameter("m", np.linspace(-1.0, 2.0, 2 * np.prod(shape)).reshape(2, *shape))
+        s, w = g.parameter("s", [0.8, 1.3]), g.parameter("w", WEIGHTS)
+        parts = [scg.Normal(m[k], s[k]) for k in (0, 1)]
+        parts = [
+            scg.Independent(p, len(shape)) if b else p for p, b in zip(parts, blocks, strict=True)
+        ]
+        x = g.sample("x", scg.Mixture(parts, logits=w))
+        g.cost("loss", np.sum(np.sin(x)) ** 2 + x.log_prob())
+        step = scg.compile(g, scg.Reparameterization(), backend="numpy")
+        found.append(step(g.init(seed=0), seed=1, runs=20))
+    for name in "msw":
+        np.testing.assert_allclose(found[0].grads[name], found[1].grads[name], rtol=1e-11)
+    assert found[0].cost == pytest.approx(found[1].cost, rel=1e-12)
+
+
 def test_second_order():
     g, x = normals()
     g.cost("loss", x**2)
@@ -154,7 +176,12 @@ def test_second_order():
 @pytest.mark.parametrize(
     ("parts", "why"),
     [
-        ([scg.Poisson(2.0), scg.Poisson(1.0)], "component Poisson has no distribution function"),
+        ([scg.Poisson(2.0), scg.Poisson(1.0)], "component Poisson is discrete"),
+        ([scg.Independent(scg.Bernoulli([0.1, 0.2]))] * 2, "component Bernoulli is discrete"),
+        (
+            [scg.MultivariateNormal(np.zeros(2), scale_diag=np.ones(2))] * 2,
+            "component MultivariateNormal has no distribution function",
+        ),
         ([scg.Normal(), scg.Delta(0.0)], "its component Delta"),
         ([scg.Normal(), scg.Exponential(1.0)], "different supports, between which samples jump"),
         ([scg.Uniform(0.0, 1.0), scg.Uniform(2.0, 3.0)], "its component Uniform"),
@@ -163,6 +190,6 @@ def test_second_order():
 def test_what_has_no_path_says_why(parts, why):
     g = scg.Graph("closed")
     x = g.sample("x", scg.Mixture(parts, logits=g.parameter("w", [0.0, 0.3])))
-    g.cost("loss", 1.0 * x)
+    g.cost("loss", np.sum(1.0 * x))
     with pytest.raises(scg.EstimatorError, match=f"Mixture has no reparameterization: .*{why}"):
         scg.compile(g, scg.Reparameterization())

@@ -112,6 +112,7 @@ TABLE: dict[str, tuple[Any, dict[str, Any]] | Callable[[scg.Graph], Any]] = {
     "gumbel-hard": (scg.GumbelSoftmax, {"hard": True}),
     "gumbel-learned": (scg.GumbelSoftmax, {"learn": True}),
     "rao-gumbel": (scg.RaoGumbel, {"resamples": 3}),
+    "spsa": (scg.SPSA, {"step": 0.5}),
     "gapped-mean": (scg.GappedStraightThrough, {"gap": None}),
     "automatic": lambda graph: None,
 }

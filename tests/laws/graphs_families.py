@@ -267,6 +267,39 @@ def structured() -> Row:
     return Row("structured", build, params, model)
 
 
+def machine() -> Row:
+    """A Boltzmann machine of two visible units and a hidden one above a point mass."""
+    params = arrays(a=[0.5, -0.8], b=0.3, W=[1.1, -0.6], k=0.7)
+
+    def loss(k, x, w):
+        return bent(k, w, x[1]) + (x[0] - 0.4 * w) ** 3
+
+    def build():
+        g, t = graph_with("machine", params)
+        x = g.sample("x", scg.RBM(t["a"], t["b"][None], t["W"][:, None]))
+        w = g.sample("w", scg.Delta(t["k"] * (x[0] + 0.5) - 0.2))
+        g.cost("loss", loss(t["k"], x, w))
+        g.cost("first", curve(t["k"], x[0]))
+        return g
+
+    vectors = [np.array(x, float) for x in ((0, 0), (0, 1), (1, 0), (1, 1))]
+
+    def weight(t, x):
+        return np.exp(t["a"] @ x) * (1 + np.exp(t["b"] + t["W"] @ x))
+
+    def probability(t, v, atom):
+        return weight(t, atom) / sum(weight(t, other) for other in vectors)
+
+    model = Model(
+        [Conditional("x", vectors, probability)],
+        [
+            Cost(lambda t, v: loss(t["k"], v["x"], t["k"] * (v["x"][0] + 0.5) - 0.2), {"x"}),
+            Cost(lambda t, v: curve(t["k"], v["x"][0]), {"x"}),
+        ],
+    )
+    return Row("machine", build, params, model)
+
+
 FAMILIES = [
     make()
     for make in (
@@ -277,5 +310,6 @@ FAMILIES = [
         gamma_then_classes,
         normals_on_plate,
         structured,
+        machine,
     )
 ]
