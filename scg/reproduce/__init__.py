@@ -10,10 +10,11 @@ from scg.reproduce.index import index
 from scg.reproduce.muprop import TABLE2, TABLE3
 from scg.reproduce.page import write
 from scg.reproduce.paper import Conditions, Paper, compute
+from scg.reproduce.rsvi import RSVI
 from scg.reproduce.tokui import TOKUI
 from scg.reproduce.unbiased import UNBIASED
 
-_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP)
+_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP, RSVI)
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}
 

@@ -23,13 +23,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
-def interval(values: Sequence[float], digits: int = 1) -> str:
-    """Mean and half width of the 95 % interval over seeds (Student's t)."""
+def interval(values: Sequence[float], digits: int | None = 1) -> str:
+    """Mean and half width of the 95 % interval over seeds (Student's t).
+
+    `digits` follow the point; None shows three and two significant ones.
+    """
     if not values:
         return "–"
     half = _T.get(len(values) - 1, 1.96) * stdev(values) / len(values) ** 0.5 if values[1:] else 0
-    around = f" ± {half:.{digits}f}" if values[1:] else ""
-    return f"{mean(values):.{digits}f}{around}"
+    centre, width = (".3g", ".2g") if digits is None else 2 * (f".{digits}f",)
+    around = f" ± {half:{width}}" if values[1:] else ""
+    return f"{mean(values):{centre}}{around}"
 
 
 def write(paper: Paper, folder: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import mean
+from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +104,7 @@ class Standings:
                 f"{self.contest.unit} of test images in nats, with 95 % intervals over the seeds, "
                 f"whose number stands in brackets. The images' own standard error, "
                 f"{min(errors):.2f} to {max(errors):.2f} nats, is common to all estimators. Times "
-                "were measured beside other work."
+                "are medians over runs, measured beside other work."
             )
         for updates in self.lengths():
             for model in self.contest.models:
@@ -138,7 +138,7 @@ class Standings:
                     *(f"{interval(v)} ({len(v)})" if v else "–" for v in values),
                     self.contest.published[model].get(name, "–"),
                     f"{chosen} of {tried}",
-                    f"{mean(r['ms_per_update'] for r in runs if r['valid'] is not None):.1f}",
+                    f"{_speed(runs):.1f}",
                 ]
 
     def _variances(self, model: str, updates: int) -> list[str]:
@@ -174,9 +174,10 @@ class Standings:
             how = next(h for h in self.contest.images if any(r["images"] == h for r in mine))
             for color, name in zip(COLOURS, self.contest.estimators, strict=False):
                 key = dict(model=model, estimator=name, updates=longest, images=how)
-                for r in (r for r in mine if key.items() <= r.items()):
+                rival = [r for r in mine if key.items() <= r.items()]
+                for r in rival:
                     points = np.array(r["curve"], dtype=float)
-                    scales = 1.0, r["ms_per_update"] / 1000
+                    scales = 1.0, _speed(rival) / 1000
                     for axes, scale in zip(pair, scales, strict=True):
                         x, y = scale * points[:, 0], points[:, -1]
                         axes.plot(x, y, color=color, alpha=0.8, label=name)
@@ -189,3 +190,8 @@ class Standings:
             lines = {line.get_label(): line for line in pair[0].get_lines()}
             pair[0].legend(list(lines.values()), list(lines), fontsize="small")
         return figure
+
+
+def _speed(runs: list[Record]) -> float:
+    """Milliseconds an update: the median, because other work may stop a run for a while."""
+    return median(r["ms_per_update"] for r in runs if r["valid"] is not None)
