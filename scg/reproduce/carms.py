@@ -243,7 +243,8 @@ def draw(records: list[Record]) -> Figure:
     for axes in (left, right):
         axes.axhline(1.0, color="#888888", linewidth=0.8)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="x-small")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize="x-small")
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 

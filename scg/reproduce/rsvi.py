@@ -119,7 +119,7 @@ def draw(records: list[Record]) -> Figure:
     axes.set(yscale="log", xlabel="α₁", ylabel="squared error of a gradient")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize="x-small", ncols=2)
+    axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +104,7 @@ class Standings:
                 f"{self.contest.unit} of test images in nats, with 95 % intervals over the seeds, "
                 f"whose number stands in brackets. The images' own standard error, "
                 f"{min(errors):.2f} to {max(errors):.2f} nats, is common to all estimators. Times "
-                "are medians over runs, measured beside other work."
+                "are those of the fastest run; other work ran beside."
             )
         for updates in self.lengths():
             for model in self.contest.models:
@@ -193,5 +193,5 @@ class Standings:
 
 
 def _speed(runs: list[Record]) -> float:
-    """Milliseconds an update: the median, because other work may stop a run for a while."""
-    return median(r["ms_per_update"] for r in runs if r["valid"] is not None)
+    """Milliseconds an update of the fastest run: other work slows a run down, or stops it."""
+    return min(r["ms_per_update"] for r in runs if r["valid"] is not None)

@@ -185,7 +185,9 @@ def draw(records: list[Record]) -> Figure:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("variance of the gradient")
-    figure.axes[1].legend(fontsize="x-small")
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside right", fontsize="small"
+    )
     return figure
 
 

@@ -6,9 +6,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import scg
 from scg.command import main as cli
 from scg.errors import DataError
-from scg.reproduce import PAPERS, Conditions, arms, compute, index, write
+from scg.reproduce import (
+    PAPERS,
+    Conditions,
+    arms,
+    artbp,
+    carms,
+    compute,
+    gated,
+    index,
+    rsvi,
+    tokui,
+    training,
+    unbiased,
+    write,
+)  # fmt: skip
 from scg.reproduce.ledger import Ledger
 from scg.reproduce.muprop import STRUCTURED, TABLE2, TWO
 from scg.reproduce.paper import SEEDS
@@ -157,3 +172,62 @@ def test_the_toy_of_arms_has_the_closed_form(tmp_path):
     assert all(r["bias"] < 1e-12 for r in records if r["kind"] == "toy")
     by_text = {f.expectation: f.holds for f in arms.findings(records)}
     assert by_text["ARMS with two samples is DisARM"] is True
+
+
+def test_the_closed_form_of_the_dirichlet_posterior():
+    exact = rsvi.posterior(1)
+    g, slope = rsvi.task(exact, 2.0)
+    out = scg.compile(g, rsvi.ESTIMATORS["implicit"])(g.init(0), seed=1, runs=2000)
+    assert abs(out.grads["a"] - slope) < 5 * out.stderr["a"] < 0.1 * abs(slope)
+    assert rsvi.task(exact, float(exact[0]))[1] == 0.0
+
+
+def test_a_constant_in_the_cost_matters_to_local_expectations_alone():
+    low, _, high = tokui._shifted("LEG")["variance"]
+    assert high > 1000 * low
+    assert np.ptp(tokui._shifted("RAM")["variance"]) < 1e-9
+
+
+def test_the_optimal_baseline_is_best():
+    found = {name: unbiased._variance(1, 3.0, name) for name in unbiased.NAMES[:3]}
+    assert all(record["bias"] < 1e-12 for record in found.values())
+    none, mean, best = (record["variance"] for record in found.values())
+    assert best < mean < 0.2 * none
+
+
+def test_short_windows_have_the_wrong_sign(tmp_path):
+    under = Conditions("", tmp_path, backend="numpy")
+    exact, short, longer = (
+        artbp._gradient(under, 13, f"{name}", 1)["mean"]
+        for name in ("exact", "Truncated(10)", "Truncated(100)")
+    )
+    assert short < 0 < longer < exact
+
+
+def test_an_exact_variance_of_the_toy_of_carms():
+    exact = carms._toy(10, 1, 0, "leave-one-out")
+    rng = np.random.default_rng([1, 10, 0])
+    probs = rng.dirichlet(np.full(3, 10.0), size=3)
+    values = 3.0 * np.arange(3)
+    # Leave-one-out on three samples, class by class: 100,000 draws with NumPy alone.
+    z = np.stack([rng.choice(3, size=(100_000, 3), p=p) for p in probs], axis=-1)
+    cost = values[z].sum(axis=-1)
+    signal = 1.5 * (cost - cost.mean(axis=1, keepdims=True))
+    scores = np.eye(3)[z] - probs
+    drawn = (signal[..., None, None] * scores).mean(axis=1)
+    assert drawn.var(axis=0).sum() == pytest.approx(exact, rel=0.03)
+
+
+def test_a_gated_classifier_is_trained_and_tested(done):
+    folder = done[1].parents[1]
+    labels = np.arange(50_200) % 10
+    for name, count in (("train", len(labels)), ("t10k", 40)):
+        header = bytes([0, 0, 8, 1]) + np.array([count], ">u4").tobytes()
+        content = header + labels[:count].astype(np.uint8).tobytes()
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(content)
+    under = replace(done[0], updates=4)
+    parts = training.held_out(under.data)
+    for unit in ("noisy rectifier", "sigmoid, no noise"):
+        record = gated._train(under, parts, unit, 1)
+        assert 50 < record["error"] <= 100 and len(record["curve"]) == 4
+        assert (record["closed"] > 0.5) == (unit == "noisy rectifier")
