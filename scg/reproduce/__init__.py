@@ -6,6 +6,7 @@ from scg.reproduce.arms import ARMS
 from scg.reproduce.artbp import ARTBP
 from scg.reproduce.carms import CARMS
 from scg.reproduce.gated import GATED
+from scg.reproduce.graves import GRAVES
 from scg.reproduce.index import index
 from scg.reproduce.muprop import TABLE2, TABLE3
 from scg.reproduce.page import write
@@ -14,7 +15,7 @@ from scg.reproduce.rsvi import RSVI
 from scg.reproduce.tokui import TOKUI
 from scg.reproduce.unbiased import UNBIASED
 
-_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP, RSVI)
+_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP, RSVI, GRAVES)
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import scg
-from scg.data import Binarize, binarize, load
+from scg.data import Binarize, binarize
 from scg.models import categorical_vae
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
@@ -91,7 +91,7 @@ def _place(under: Conditions, classes: int, seed: int) -> Any:
 
 
 def _train(under: Conditions, classes: int, seed: int) -> Record:
-    x = load(under.data).train
+    x = training.held_out(under.data)[0]
     step = scg.compile(
         _model(x.mean(axis=0, dtype=float), classes),
         scg.LeaveOneOut(4),
@@ -107,7 +107,7 @@ def _train(under: Conditions, classes: int, seed: int) -> Record:
 
 
 def _variance(under: Conditions, classes: int, seed: int, estimator: scg.Estimator) -> Record:
-    grey = load(under.data).train
+    grey = training.held_out(under.data)[0]
     graph = _model(grey.mean(axis=0, dtype=float), classes)
     step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
     x = binarize(grey[-BATCH:], 0)

@@ -9,6 +9,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from scg.common.files import write_atomically
+from scg.errors import ScgError
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.paper import Conditions, Finding, Paper
 
@@ -66,8 +67,10 @@ def _sentence(finding: Finding) -> str:
 
 def _styled(paper: Paper, records: list[Record], content: io.BytesIO) -> None:
     """Draw the figure; the same records give the same bytes."""
-    import matplotlib as mpl
-
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        raise ScgError("the page's figure needs matplotlib: pip install 'scgrad[draw]'") from None
     with mpl.rc_context({"svg.hashsalt": "scg", "font.size": 9}):
         paper.draw(records).savefig(content, format="svg", metadata={"Date": None})
 

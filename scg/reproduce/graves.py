@@ -1,0 +1,153 @@
+"""Graves (2016): pathwise gradients through mixtures, with a closed form."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import scg
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.page import interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.verify.plot import COLOURS, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COMPONENTS, DIMENSIONS, RUNS = 3, (1, 2, 4), 5000
+PARAMETERS = {"logits": "weights", "loc": "means", "log_scale": "scales"}
+ESTIMATORS: dict[str, scg.Estimator] = {
+    "pathwise": scg.Reparameterization(),
+    "score function": scg.ScoreFunction(),
+    "leave-one-out, K = 2": scg.LeaveOneOut(2),
+}
+
+
+def _declared(g: scg.Graph, dimensions: int, seed: int) -> tuple[Any, Any, Any]:
+    rng = np.random.default_rng([seed, 2016, dimensions])
+    shape = (COMPONENTS, dimensions)
+    logits = g.parameter("logits", rng.normal(size=COMPONENTS))
+    loc = g.parameter("loc", 1.5 * rng.normal(size=shape))
+    scale = np.exp(g.parameter("log_scale", 0.3 * rng.normal(size=shape)))
+    return logits, loc, scale
+
+
+def sampled(dimensions: int, seed: int) -> scg.Graph:
+    """The mean of Σ (x_d − 1)² + (Σ x_d)² over a mixture of normals with diagonal covariances."""
+    g = scg.Graph("mixture of normals")
+    logits, loc, scale = _declared(g, dimensions, seed)
+    parts = [scg.Normal(loc[k], scale[k]) for k in range(COMPONENTS)]
+    x = g.sample("x", scg.Mixture(parts, logits))
+    g.cost("loss", np.sum((x - 1.0) ** 2) + np.sum(x) ** 2)
+    return g
+
+
+def closed(dimensions: int, seed: int) -> scg.Graph:
+    """The same mean in closed form."""
+    g = scg.Graph("closed form")
+    logits, loc, scale = _declared(g, dimensions, seed)
+    moments = np.sum((loc - 1.0) ** 2 + 2.0 * scale**2, axis=-1) + np.sum(loc, axis=-1) ** 2
+    g.cost("loss", np.sum(scg.softmax(logits) * moments))
+    return g
+
+
+def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+    """Variance and bias of each estimator."""
+    for dimensions in DIMENSIONS:
+        for seed in SEEDS:
+            for name in ESTIMATORS:
+                key = dict(dimensions=dimensions, seed=seed, estimator=name)
+                work = functools.partial(_measure, dimensions, seed, name)
+                yield Piece({"kind": "variance", **key}, work)
+
+
+def _measure(dimensions: int, seed: int, name: str) -> Record:
+    truth = closed(dimensions, seed)
+    params = truth.init(0)
+    exact = scg.compile(truth, backend="numpy")(params, seed=0).grads
+    step = scg.compile(sampled(dimensions, seed), ESTIMATORS[name], backend="numpy")
+    out = step(params, seed=seed, runs=RUNS)
+    z = max(float(np.abs((out.grads[p] - exact[p]) / out.stderr[p]).max()) for p in PARAMETERS)
+    return {p: float(RUNS * np.sum(out.stderr[p] ** 2)) for p in PARAMETERS} | {"z": z}
+
+
+def _found(records: list[Record]) -> dict[tuple[int, str], list[Record]]:
+    found: dict[tuple[int, str], list[Record]] = {}
+    for r in records:
+        if r["kind"] == "variance":
+            found.setdefault((r["dimensions"], r["estimator"]), []).append(r)
+    return found
+
+
+def findings(records: list[Record]) -> list[Finding]:
+    """The pathwise gradient is unbiased, and has less variance than the score function."""
+    found = _found(records)
+    worst = [r["z"] for runs in found.values() for r in runs]
+    text = "no mean is more than five standard errors from the closed form"
+    about = f"The largest deviation is {max(worst):.2f} standard errors." if worst else ""
+    results = [Finding(text, max(worst) < 5 if worst else None, about)]
+    for dimensions in DIMENSIONS:
+        for parameter, word in PARAMETERS.items():
+            text = f"{word} in {dimensions}D: pathwise has less variance than the score function"
+            pair = [found.get((dimensions, n), []) for n in ("score function", "pathwise")]
+            if all(pair):
+                ratios = [a[parameter] / b[parameter] for a, b in zip(*pair, strict=False)]
+                about = f"Ratios {', '.join(f'{x:.3g}' for x in ratios)}."
+                results.append(Finding(text, min(ratios) > 1, about))
+            else:
+                results.append(Finding(text, None))
+    return results
+
+
+def tables(records: list[Record]) -> str:
+    """Variances by dimension, estimator and parameter."""
+    rows = [
+        [dimensions, name, *(interval([r[p] for r in runs], None) for p in PARAMETERS), len(runs)]
+        for (dimensions, name), runs in _found(records).items()
+    ]
+    about = (
+        f"Variance of one run ({RUNS} runs for each seed), summed over components, with 95 % "
+        "intervals over the seeds, which draw the mixture."
+    )
+    return f"{about}\n\n{table(['dimensions', 'estimator', *PARAMETERS.values(), 'seeds'], rows)}"
+
+
+def draw(records: list[Record]) -> Figure:
+    """Variances by dimension, a panel for each kind of parameter."""
+    figure, found = canvas(8.5, 2.9), _found(records)
+    for axes, (parameter, word) in zip(
+        figure.subplots(1, 3, sharey=True), PARAMETERS.items(), strict=True
+    ):
+        for color, name in zip(COLOURS, ESTIMATORS, strict=False):
+            shown = [d for d in DIMENSIONS if (d, name) in found]
+            values = [mean(r[parameter] for r in found[d, name]) for d in shown]
+            axes.plot(shown, values, "o-", color=color, label=name)
+        axes.set(yscale="log", xlabel="dimensions", title=word, xticks=DIMENSIONS)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("variance of the gradient")
+    figure.axes[0].legend(fontsize="x-small")
+    return figure
+
+
+GRAVES = Paper(
+    name="graves",
+    title="Graves (2016): gradients through mixtures of normals",
+    about="""
+The report derives pathwise gradients through mixtures by conditional distribution functions, one
+coordinate after the other, and has no experiment. Here three normals with diagonal covariances are
+mixed, the cost is quadratic, and its mean has a closed form in weights, means and scales.
+""",
+    why="""
+Both are unbiased. Pathwise has less variance in means and scales, by factors of 4 to 32; in the
+weights of four-dimensional mixtures not always, because coordinates follow each other.
+""",
+    pieces=pieces,
+    findings=findings,
+    tables=tables,
+    draw=draw,
+)
