@@ -180,3 +180,59 @@ def test_a_hidden_markov_chain_has_a_small_table():
         q = p / (1 + np.exp(-0.4)) + (1 - p) / (1 + np.exp(-0.1))
         total += q * 0.49 + (1 - q) * 0.09
     np.testing.assert_allclose(scg.exact(g, g.init(seed=0)).cost, total, rtol=1e-12)
+
+
+def common_cause(steps, classes):
+    """A root with many children, and a chain that joins them one after the other."""
+    g = scg.Graph("cause")
+    w = np.random.default_rng(6).normal(size=(3, classes, classes))
+    a = g.parameter("a", np.random.default_rng(7).normal(size=classes))
+    root = g.sample("root", scg.OneHotCategorical(a))
+    children = [g.sample(f"x{i}", scg.OneHotCategorical(root @ w[0])) for i in range(steps)]
+    state = g.sample("s0", scg.OneHotCategorical(children[0] @ w[1]))
+    for i in range(1, steps):
+        joined = state @ w[1] * (children[i] @ w[2])
+        state = g.sample(f"s{i}", scg.OneHotCategorical(joined + a))
+    g.cost("loss", state @ w[2][0])
+    return g, w
+
+
+def test_min_fill_sums_a_common_cause_out_last():
+    """In topological order the table of the root would hold all its children, 3^13 entries."""
+    g, w = common_cause(12, 3)
+    params = g.init(seed=0)
+    step = scg.compile(g, scg.Enumeration(), backend="numpy")
+    assert "the largest table has 81 entries" in str(step.explain())
+    given = np.eye(3)  # the state given the root, root first
+    child, total = softmax(w[0]), 0.0
+    given = child @ softmax(w[1])
+    for _ in range(1, 12):
+        logits = w[1][:, None] * w[2][None] + params["a"]  # of state and child
+        given = np.einsum("rs,rc,sct->rt", given, child, softmax(logits))
+    total = softmax(params["a"]) @ given @ w[2][0]
+    assert step(params, seed=0).cost == pytest.approx(total, rel=1e-12)
+    assert scg.exact(g, params).cost == pytest.approx(total, rel=1e-12)
+    small, _ = common_cause(4, 2)
+    out = scg.compile(small, scg.Enumeration(), backend="numpy")(small.init(seed=0), seed=0)
+    np.testing.assert_allclose(
+        out.grads["a"], scg.exact(small, small.init(seed=0)).grads["a"], atol=1e-12
+    )
+
+
+def test_a_grid_has_tables_of_its_shorter_side():
+    """Six rows of two, declared column by column: a node, the one below and the one beside."""
+    g = scg.Graph("grid")
+    a = g.parameter("a", 0.4)
+    nodes = {}
+    for j in range(2):
+        for i in range(6):
+            parents = [nodes[p] for p in ((i - 1, j), (i, j - 1)) if p in nodes]
+            logit = sum((k + 1.0) * x for k, x in enumerate(parents)) - a
+            nodes[i, j] = g.sample(f"z{i}{j}", scg.Bernoulli(logits=logit))
+    g.cost("loss", nodes[5, 1] * a)
+    step = scg.compile(g, scg.Enumeration(), backend="numpy")
+    params = g.init(seed=0)
+    np.testing.assert_allclose(
+        step(params, seed=0).grads["a"], scg.exact(g, params).grads["a"], atol=1e-12
+    )
+    assert "the largest table has 8 entries" in str(step.explain())
