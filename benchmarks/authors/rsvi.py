@@ -8,8 +8,8 @@ from scipy.special import gammaln, polygamma
 
 import scg
 
-#: Counts of 0 and 1, because the authors' code subtracts log x! of each count from its own component
-#: alone: without bias, but with other variances.
+#: Counts of 0 and 1: the authors' code subtracts log x! of each count from its own component
+#: alone, which leaves the mean and changes the variance.
 ALPHA, PRIOR = np.array([2.3, 1.5, 4.0]), np.array([3.0, 2.0, 5.0])
 COUNTS = np.array([1.0, 0.0, 1.0])
 
