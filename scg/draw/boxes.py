@@ -83,6 +83,9 @@ class Boxes:
             words.append(type(seen.dist).__name__)
         elif role == "stochastic":
             words.append(node.attrs["family"].__name__)
+        declared = self.graph.parameters.get(name)
+        if declared is not None and declared.constraint and self.options.labels != "names":
+            words.append(declared.constraint.name.replace("_", " "))
         shape = seen.dist.shape if seen else node.shape
         if self.options.labels != "names" and shape:
             words.append(str(shape))

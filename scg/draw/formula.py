@@ -47,6 +47,8 @@ def _text(expr: Expr, least: int, deepest: int, named: bool = True) -> str:
         return pretty(short(printable(expr.name or op), 24))
     if deepest == 0:
         return "…"
+    if op == "carry":
+        return op
     if op in _PLAIN:
         return _text(args[0], least, deepest - 1)
     if op in _SIGNS and len(args) == 2:

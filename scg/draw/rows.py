@@ -27,10 +27,20 @@ def rows(scene: Scene) -> list[list[str]]:
     found = []
     for chain in sorted(chains, key=len, reverse=True):
         linked = all(pair in scene.links for pair in pairwise(chain))
-        if len(chain) > 2 and linked and not placed & {*chain} and _alike(scene, chain[1:]):
+        if len(chain) < 3 or not linked or placed & {*chain} or not _alike(scene, chain[1:]):
+            continue
+        if not _knotted(scene, chain):
             placed |= {*chain}
             found.append(chain)
     return found
+
+
+def _knotted(scene: Scene, chain: list[str]) -> bool:
+    """Whether nodes that differ in other numbers, too, lie between those of a chain."""
+    own, like = {*chain}, _STEP.sub("*", chain[0])
+    others = {key for key in scene.marks if key not in own and _STEP.sub("*", key) == like}
+    below = {head for tail, head in scene.links if tail in own and head in others}
+    return any(tail in below and head in own for tail, head in scene.links)
 
 
 def _alike(scene: Scene, chain: list[str]) -> bool:

@@ -11,7 +11,7 @@ import scg
 from scg.draw import fold
 from scg.draw.graph import identifiers
 from scg.models import policy
-from tests.draw.pictures import SVG
+from tests.draw.pictures import SVG, texts
 
 
 def chain(length, costs=True):
@@ -222,3 +222,22 @@ def test_a_long_chain_with_costs_is_small_at_every_level():
     for level in ("plan", "surrogate", "influence", "program"):
         scene = step.draw(level=level).scene
         assert len(scene.marks) <= 30 and len(scene.links) <= 60
+
+
+def test_steps_of_nested_scans_are_no_row():
+    """Between two of them lie the inner steps."""
+    g, outer, inner = scg.Graph(), scg.Time("outer", length=3), scg.Time("inner", length=2)
+    w = g.parameter("w", 0.4)
+
+    def step(h):
+        def cell(k):
+            z = g.sample("z", scg.Bernoulli(logits=w * k + h))
+            g.cost("c", (z - k) ** 2)
+            return np.tanh(k + z)
+
+        return w * g.scan(cell, init=h, over=inner)[0]
+
+    g.scan(step, init=0.5, over=outer)
+    unrolled = g.unroll(outer=3, inner=2)
+    assert len(unrolled.stochastic) == 6 and unrolled.draw().scene.rows == []
+    assert "= (z − carry)²" in texts(g.draw(labels="formulas"))

@@ -258,3 +258,11 @@ def test_a_scan_leads_to_the_next_element():
     later = {ends: link.label for ends, link in g.draw().scene.links.items() if link.later}
     assert later == {("z", "z"): "next t"}  # beside the edge that is there already, to the cost
     assert g.draw().source.count("next t") == 1
+
+
+def test_labels_with_shapes_name_constraints():
+    g = scg.Graph()
+    sigma = g.parameter("sigma", np.ones(2), constraint=scg.positive)
+    g.cost("loss", np.sum(g.sample("z", scg.Normal(0.0, sigma)) ** 2))
+    assert "positive (2,)" in texts(g.draw(labels="shapes"))
+    assert "positive (2,)" not in texts(g.draw())
