@@ -775,7 +775,11 @@ CALL = {
         C,
         "parameter: expected a mapping from names to arrays, got list",
     ),
-    "data missing": (lambda: call(data={}), C, "data 'x' is missing; the graph declares 'x'"),
+    "data missing": (
+        lambda: call(data={}),
+        C,
+        "data 'x' is missing; the graph declares 'x'; write data={'x': ...}",
+    ),
     "data without the plate": (
         lambda: call(data={"x": np.ones(2)}),
         C,

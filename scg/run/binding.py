@@ -149,7 +149,8 @@ def _matched(
     wanted = {name: node for name, node in declared.items() if needed is None or name in needed}
     for name in wanted:
         if name not in given:
-            raise CallError(f"{what} {name!r} is missing; the graph declares {known}")
+            write = f"; write data={{{name!r}: ...}}" if what == "data" else ""
+            raise CallError(f"{what} {name!r} is missing; the graph declares {known}{write}")
     return {name: node for name, node in declared.items() if name in given}
 
 

@@ -68,8 +68,8 @@ def test_parameters(params, message):
 @pytest.mark.parametrize(
     "data, message",
     [
-        ({}, "data 'x' is missing; the graph declares 'x', 'k'"),
-        (None, "data 'x' is missing; the graph declares 'x', 'k'"),
+        ({}, "data 'x' is missing; the graph declares 'x', 'k'; write data={'x': ...}"),
+        (None, "data 'x' is missing; the graph declares 'x', 'k'; write data={'x': ...}"),
         (DATA | {"y": 1.0}, "unknown data 'y'; the graph declares 'x', 'k'"),
         (DATA | {"x": np.zeros(2)}, "data 'x': expected shape (batch, 2), got (2,)"),
         (DATA | {"x": np.zeros((4, 3))}, "data 'x': expected shape (batch, 2), got (4, 3)"),
