@@ -21,7 +21,7 @@ def opened(laws: Sequence[Distribution], log_weights: Any, x: Any) -> Any:
     """The sample `x` with its derivatives in the weights and in the components' parameters.
 
     Coordinate after coordinate, x_d keeps F_d(x_d | x_1 ... x_d−1) = Σ_k w_k F_kd(x_d), with w_k
-    the weight of component k given the coordinates before: Graves (2016), section 3.
+    the weight of component k given the coordinates before: Graves (2016).
     """
     laws = [_elements(law) for law in laws]
     shape, flat, found = laws[0].shape, ravel(x), []

@@ -19,7 +19,7 @@ class BitFlip(Estimator):
 
     References
     ----------
-    Kunes et al. (2023), section 3.
+    Kunes et al. (2023).
     """
 
     evaluations = "2"

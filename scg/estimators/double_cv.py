@@ -33,7 +33,7 @@ class DoubleCV(Estimator):
 
     References
     ----------
-    Titsias and Shi (2022), section 3.
+    Titsias and Shi (2022).
     """
 
     orders = ANY_ORDER

@@ -30,7 +30,7 @@ class GappedStraightThrough(Estimator):
 
     References
     ----------
-    Fan et al. (2022), section 4.
+    Fan et al. (2022).
     """
 
     unbiased = False

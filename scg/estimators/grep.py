@@ -17,7 +17,7 @@ class GREP(Estimator):
 
     References
     ----------
-    Ruiz, Titsias and Blei (2016), section 3.
+    Ruiz, Titsias and Blei (2016).
     """
 
     orders = ANY_ORDER

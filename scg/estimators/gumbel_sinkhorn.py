@@ -32,7 +32,7 @@ class GumbelSinkhorn(Estimator):
 
     References
     ----------
-    Mena et al. (2018), section 3.
+    Mena et al. (2018).
     """
 
     unbiased = False

@@ -25,7 +25,7 @@ class LocalExpectation(Estimator):
 
     References
     ----------
-    Titsias and Lázaro-Gredilla (2015), section 3.
+    Titsias and Lázaro-Gredilla (2015).
     """
 
     evaluations = "n |values| + 1"

@@ -21,7 +21,7 @@ class RAM(Estimator):
 
     References
     ----------
-    Tokui and Sato (2017), section 4.
+    Tokui and Sato (2017).
     """
 
     evaluations = "n |values| + 1"

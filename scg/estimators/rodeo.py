@@ -37,7 +37,7 @@ class RODEO(Estimator):
 
     References
     ----------
-    Shi et al. (2022), section 4.
+    Shi et al. (2022).
     """
 
     evaluations = "K"

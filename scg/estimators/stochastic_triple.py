@@ -21,7 +21,7 @@ class StochasticTriple(Estimator):
 
     References
     ----------
-    Arya et al. (2022), section 2 and appendix on pruning.
+    Arya et al. (2022).
     """
 
     evaluations = "2"

@@ -27,7 +27,7 @@ class StraightThrough(Estimator):
 
     References
     ----------
-    Bengio, Léonard and Courville (2013), section 4.
+    Bengio, Léonard and Courville (2013).
     """
 
     unbiased = False

@@ -30,7 +30,7 @@ class UGC(Estimator):
 
     References
     ----------
-    Kunes et al. (2023), section 4; one bit flip of each sample of the pair, in place of the first.
+    Kunes et al. (2023); one bit flip of each sample of the pair, in place of the first.
     """
 
     evaluations = "4"

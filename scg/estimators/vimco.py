@@ -28,7 +28,7 @@ class VIMCO(Estimator):
 
     References
     ----------
-    Mnih and Rezende (2016), section 3; L̂ there is −f.
+    Mnih and Rezende (2016); L̂ there is −f.
     """
 
     orders = ANY_ORDER

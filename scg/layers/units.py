@@ -30,7 +30,7 @@ def stochastic_times_smooth(g: Graph, name: str, a: Expr, *, credit: bool = Fals
 
     Notes
     -----
-    Bengio, Léonard and Courville (2013, section 3).
+    Bengio, Léonard and Courville (2013).
 
     Examples
     --------
@@ -64,7 +64,7 @@ def noisy_rectifier(g: Graph, name: str, a: Expr, scale: float = 1.0) -> Expr:
 
     Notes
     -----
-    Bengio, Léonard and Courville (2013, section 3).
+    Bengio, Léonard and Courville (2013).
 
     Examples
     --------

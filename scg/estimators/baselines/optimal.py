@@ -23,7 +23,7 @@ class OptimalConstant(Baseline):
 
     References
     ----------
-    Bengio, Léonard and Courville (2013), section 3.
+    Bengio, Léonard and Courville (2013).
     """
 
     requires = ("coordinates", "enumerable graph")
@@ -73,7 +73,7 @@ class PerUnit(Baseline):
 
     References
     ----------
-    Bengio, Léonard and Courville (2013), section 3.
+    Bengio, Léonard and Courville (2013).
     """
 
     requires = ("coordinates",)
