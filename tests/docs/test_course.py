@@ -19,6 +19,9 @@ KNOWN = json.loads(curves.FILE.read_text(encoding="utf-8"))
 T, THETAS = toys.TARGET, curves.THETAS
 
 
+COSINE, KS = curves.COSTS["cos(k x)"]
+
+
 # --- a million draws ------------------------------------------------------------------------------
 #: Points of curves with the estimators that they are of: picture, curve, panel, position.
 DRAWN = {
@@ -39,6 +42,15 @@ DRAWN = {
     ("antithetic", "ARMS, K = 4", 0, 10): (
         toys.coin, scg.ARMS(4), {"theta": logit(curves.PROBS[10])},
     ),
+    ("target", "REBAR, τ = 1", 0, 15): (
+        toys.aimed, scg.REBAR(1.0, learn=False), curves.HERE, {"t": curves.TARGETS[15]},
+    ),
+    ("grid", "pathwise", 2, 12): (
+        lambda: toys.normal(COSINE, "mu"), scg.Reparameterization(), {"mu": 1.0}, {"k": KS[12]},
+    ),
+    ("grid", "score function", 5, 12): (
+        lambda: toys.normal(COSINE, "sigma"), scg.ScoreFunction(), {"sigma": 1.0}, {"k": KS[12]},
+    ),
 }  # fmt: skip
 
 
@@ -46,10 +58,12 @@ DRAWN = {
 def test_a_million_draws(point):
     """Variances of 20 batches: their mean against the exact one, by a t-test at 1e-8 each."""
     picture, name, panel, position = point
-    graph, estimator, params = DRAWN[point]
+    graph, estimator, params, *data = DRAWN[point]
     step = scg.compile(graph(), estimator)
-    outs = [step(params, seed=(7, batch), runs=50_000) for batch in range(20)]
-    found = np.array([out.stderr["theta"] ** 2 * out.runs for out in outs])
+    (learned,) = params
+    given = data[0] if data else None
+    outs = [step(params, seed=(7, batch), runs=50_000, data=given) for batch in range(20)]
+    found = np.array([out.stderr[learned] ** 2 * out.runs for out in outs])
     exact = KNOWN[picture][panel]["curves"][name][position]
     t = (found.mean() - exact) / (found.std(ddof=1) / np.sqrt(20))
     assert abs(t) < stats.t.isf(0.5e-8, 19)
