@@ -311,9 +311,10 @@ class Derivation:
         given = self.plan.given
         for name, own in given.nodes.items():
             if name in self.influence.graph.stochastic:
-                formula, words = "", f"the values of {quoted(name)} are recorded"
+                a = quoted(name)
+                formula, words = "", f"the values of {a} are recorded"
                 if own.ratios is not None:
-                    formula = f"ρ({name}) = p({name}) / q({name})"
+                    formula = f"ρ({a}) = p({a}) / q({a})"
                     what = "each cost below it" if own.ratios == "product" else "its score"
                     words += f", with log q as data, and ⟦ρ⟧ multiplies {what}"
                 bias = "; BIASED" if name in given.biased else ""

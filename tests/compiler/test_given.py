@@ -87,7 +87,10 @@ def test_other_weights_are_biased_and_marked(weights):
     assert bias(step, g)[0] > 0.02
     assert not step.plan.unbiased
     assert "BIASED" in str(step.plan)
-    assert "BIASED" in str(step.explain())
+    why = step.explain()
+    assert "BIASED" in str(why)
+    assert ("ρ(‹a›)" in str(why.derivation.lines)) is (weights.ratios is not None)
+    assert ("\\rho(" in why.to_latex()) is (weights.ratios is not None)
     recorded = {**X, "a": [1, 0, 1], "a_log_prob": [-0.5] * STEPS}
     data = {k: recorded[k] for k in step.data_nodes}
     assert not step(g.init(seed=0), seed=0, data=data).unbiased
