@@ -275,7 +275,7 @@ class MeanField:
     def __init__(self, first: FirstRun):
         self.first = first
         influence = first.influence
-        self.env: dict[Expr, Expr] = {}
+        self.env: dict[Expr, Expr] = first.plan.given.values(first.graph)
         self.points: dict[Expr, Expr] = {}
         #: Zeros that are added to each point, so that its slope holds also where it recurs.
         self.shifts: dict[Expr, Expr] = {}

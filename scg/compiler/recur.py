@@ -83,7 +83,8 @@ def run(
             env[expr] = value(expr, env)
         elif expr.op is CARRY:
             made = expr.graph.scans[expr.attrs["scan"]]  # pyright: ignore[reportAttributeAccessIssue]
-            env |= _carried(made, env, ahead or value, passage)
+            found = _carried(made, env, ahead or value, passage)
+            env |= {e: x for e, x in found.items() if e not in env}  # carries may be recorded
         elif is_output(expr):
             env[expr] = env[expr.args[0]]
         else:
@@ -109,7 +110,7 @@ def _carried(
             cross(x, factors[made.name]) if made.name in factors and x.kind == "float" else x
             for x in places
         ]
-        inside = before | dict(zip(made.carries, crossed, strict=True))
+        inside = dict(zip(made.carries, crossed, strict=True)) | before
         run(order, inside, value, passage=passage)
         news = [inside[new] for new in made.news]
         wide = [ordered((*new.plates, *on)) for new, on in zip(news, plates, strict=True)]

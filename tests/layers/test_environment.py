@@ -198,3 +198,35 @@ def test_the_real_one():
     assert -60 < out.cost < -8
     assert out.cost == step(g.init(seed=0), seed=0).cost
     assert np.isfinite(out.grads["w"]).all()
+
+
+def test_a_recorded_episode_needs_no_environment(gymnasium):
+    env = scg.Environment("Corridor", episodes=3)
+    g, t = scg.Graph("live"), scg.Time("t", length=STEPS)
+    preferences = g.parameter("preferences", PREFERENCES)
+
+    def cell(state):
+        seen = g.deterministic("seen", state.observation)
+        alive = g.deterministic("alive", state.alive)
+        logits = alive * preferences[seen]
+        action = g.sample("action", scg.Categorical(logits=logits))
+        g.deterministic("log_prob", action.log_prob())
+        state, reward = env.step(state, action)
+        g.cost("loss", -g.deterministic("reward", reward))
+        return state
+
+    g.scan(cell, init=env.reset(g), over=t)
+    score = {"action": scg.ScoreFunction(scg.Critic(("seen", "alive"), (2,)))}
+    live = scg.compile(g, score, backend="numpy")
+    params, names = g.init(seed=0), ["action", "seen", "alive", "reward", "log_prob"]
+    log = {k: v[0] for k, v in g.simulate(params, nodes=names, seed=5).items()}
+    log["action_log_prob"] = log.pop("log_prob")
+    given = {name: scg.Recorded() for name in ("seen", "alive", "reward")}
+    given["action"] = scg.Recorded(ratios="product")
+    step = scg.compile(g, score, given=given, backend="numpy")
+    one = live(params, seed=5)
+    SyncVectorEnv.calls = 0
+    other = step(params, seed=0, data=log)
+    assert SyncVectorEnv.calls == 0
+    np.testing.assert_allclose(one.cost, other.cost, atol=1e-14)
+    np.testing.assert_allclose(one.grads["preferences"], other.grads["preferences"], atol=1e-12)
