@@ -1,35 +1,42 @@
-"""Studies, comparisons and training on a Dask cluster whose workers are killed at random.
+"""Studies, comparisons and training on workers: killed at random, and timed.
 
-python benchmarks/cluster.py [--every 4]    needs pip install 'scgrad[dask]'
+    python benchmarks/cluster.py                       # all parts; needs pip install 'scgrad[dask]'
+    python benchmarks/cluster.py latency scaling       # some; others stay as they are
 
-It prints a Markdown list for docs/explanation/scale.md. Workers are killed with SIGKILL; their
-nannies start them again.
+It writes docs/results/cluster.json, and the table of docs/explanation/scale.md that is made of it.
+Workers are killed with SIGKILL; their nannies start them again. Times need a quiet machine.
 """
 
 import argparse
-import builtins
 import contextlib
-import functools
+import datetime
 import hashlib
+import json
 import os
 import pickle
 import platform
 import random
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 import scg
+from scg.common.files import json_text, write_atomically
 from scg.data import load_digits
 from scg.workers import Crew, Work
 
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "docs" / "results" / "cluster.json"
 WORKERS = 2
+AXES = {"rate": [3e-4, 1e-3], "seed": range(15)}
 
 
 def graph():
@@ -109,66 +116,136 @@ def nothing():
     return lambda chunk: None
 
 
-def latency(executor, count=300):
-    with Crew(executor) as crew:
-        crew.values(Work(nothing), range(4))
-        start = time.perf_counter()
-        crew.values(Work(nothing), range(count))
-        return (time.perf_counter() - start) / count
-
-
-def main(every):
+@contextlib.contextmanager
+def dask():
     import distributed
 
-    print = functools.partial(builtins.print, flush=True)
-
-    axes = {"rate": [3e-4, 1e-3], "seed": range(15)}
-    scg.set_threads(1)  # as workers have it
-    here = scg.study(cell, axes)
-    bits = {digest(train(1).params)}
-    rows = compare(1)
+    local = {"threads_per_worker": 1, "dashboard_address": None}
     with (
-        distributed.LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
+        distributed.LocalCluster(n_workers=WORKERS, **local) as cluster,
         distributed.Client(cluster) as client,
-        tempfile.TemporaryDirectory() as folder,
     ):
-        print(
-            f"- scg {scg.__version__}, Python {platform.python_version()}, NumPy {np.__version__},"
-        )
-        print(f"  distributed {distributed.__version__}; load {os.getloadavg()[0]:.0f} on 2 cores")
+        yield client, cluster
+
+
+# --- parts ----------------------------------------------------------------------------------------
+def study_part(every):
+    """A study whose workers die, beside the same study in this process."""
+    here = scg.study(cell, AXES)
+    with dask() as (client, cluster), tempfile.TemporaryDirectory() as folder:
         with killer(client, cluster, every) as killed:
-            found = scg.study(cell, axes, executor=client, folder=folder, retries=5)
+            found = scg.study(cell, AXES, executor=client, folder=folder, retries=5)
         files = len(list(Path(folder).iterdir()))
-        same = all(
-            (a["cost"], a["digest"]) == (b["cost"], b["digest"])
-            for a, b in zip(here.rows(), found.rows(), strict=True)
-        )
-        print(f"- study: {len(found)} cells, {files} files, {len(found.failed)} failed, "
-              f"{len(killed)} workers killed; equal to one process: {same}")  # fmt: skip
-        with killer(client, cluster, every) as killed:
-            bits.add(digest(train(client).params))
-        print(f"- fit: 15 updates of 8 shards, {len(killed)} killed; digests: {len(bits)}")
-        with killer(client, cluster, every) as killed:
-            again = compare(client)
-        print(f"- compare: 80000 runs, {len(killed)} killed; equal: {again == rows}")
-        print(f"- latency of an empty chunk: Dask {1e3 * latency(client):.2f} ms,", end=" ")
-    print(f"pool {1e3 * latency(1):.2f} ms, threads none")
-    for count in (1, 2):
-        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-            scg.study(cell, {"rate": [1e-3], "seed": range(2 * count)}, executor=pool)
+    same = [
+        (a.get("cost"), a.get("digest")) == (b.get("cost"), b.get("digest"))
+        for a, b in zip(here.rows(), found.rows(), strict=True)
+    ]
+    return {
+        "cells": len(found), "files": files, "failed": len(found.failed), "killed": len(killed),
+        "equal": all(same),
+    }  # fmt: skip
+
+
+def fit_part(every):
+    """A training whose workers die, beside that of one worker."""
+    alone = digest(train(1).params)
+    with dask() as (client, cluster), killer(client, cluster, every) as killed:
+        found = train(client)
+    return {
+        "updates": found.now.count, "shards": 8, "killed": len(killed),
+        "equal": digest(found.params) == alone,
+    }  # fmt: skip
+
+
+def compare_part(every):
+    """A comparison whose workers die, beside that of one worker."""
+    alone = compare(1)
+    with dask() as (client, cluster), killer(client, cluster, every) as killed:
+        found = compare(client)
+    return {"runs": 80_000, "killed": len(killed), "equal": found == alone}
+
+
+def latency_part(every):
+    """Milliseconds of a chunk that does nothing, and bytes of a part of a batch."""
+
+    def of(executor, count=300):
+        with Crew(executor) as crew:
+            crew.values(Work(nothing), range(4))
             start = time.perf_counter()
-            scg.study(cell, axes, executor=pool)
-            print(f"- {count} processes: {time.perf_counter() - start:.1f} s for the study")
+            crew.values(Work(nothing), range(count))
+            return 1e3 * (time.perf_counter() - start) / count
+
+    with dask() as (client, _), ThreadPoolExecutor(1) as threads:
+        found = {"Dask": of(client), "pool of processes": of(1), "thread": of(threads)}
     step = scg.compile(graph(), scg.DisARM(), backend="numpy")
     params = step.graph.init(0)
     out = step(params, seed=0, x=images()["x"][:50])
-    print(f"- bytes of a shard: {len(pickle.dumps(params))} there, "
-          f"{len(pickle.dumps(out.grads))} back")  # fmt: skip
+    return {
+        "ms": found,
+        "bytes": [len(pickle.dumps(params)), len(pickle.dumps(out.grads))],
+    }
+
+
+def scaling_part(every, rounds=5):
+    """Seconds of the three kinds of work on pools of one and of two processes, in turns."""
+    works = {
+        "study of 30 trainings": lambda pool: scg.study(cell, AXES, executor=pool),
+        "training of 15 updates of 8 shards": train,
+        "comparison of 80,000 runs": compare,
+    }
+    seconds = {name: {str(count): [] for count in (1, WORKERS)} for name in works}
+    with contextlib.ExitStack() as stack:
+        pools = {}
+        for count in (1, WORKERS):
+            spawn = get_context("spawn")
+            pools[count] = stack.enter_context(ProcessPoolExecutor(count, mp_context=spawn))
+        for turn in range(rounds + 1):
+            for name, work in works.items():
+                for count, pool in pools.items():
+                    start = time.perf_counter()
+                    work(pool)
+                    if turn:  # the first starts processes and compiles
+                        seconds[name][str(count)].append(time.perf_counter() - start)
+    return {"seconds": seconds}
+
+
+PARTS = {
+    "study": study_part,
+    "fit": fit_part,
+    "compare": compare_part,
+    "latency": latency_part,
+    "scaling": scaling_part,
+}
+
+
+def main(parts, every):
+    import distributed
+
+    scg.set_threads(1)  # as workers have it
+    found = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
+    for part in parts:
+        circumstances = {
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 1),
+            "versions": {
+                "scg": scg.__version__,
+                "Python": platform.python_version(),
+                "NumPy": np.__version__,
+                "distributed": distributed.__version__,
+            },
+        }
+        found[part] = PARTS[part](every) | circumstances
+        print(part, found[part], flush=True)
+        write_atomically(OUT, json_text(found).encode())
+    subprocess.run([sys.executable, ROOT / "docs" / "tables.py"], check=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--every", type=float, default=4.0, help="mean seconds between kills")
-    main(parser.parse_args().every)
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"unknown parts: {', '.join(sorted(unknown))}")
+    main(options.parts or list(PARTS), options.every)

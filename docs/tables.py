@@ -16,6 +16,7 @@ from typing import Any
 import bibliography
 import numpy as np
 import variances
+import workers
 from formulas import notation
 
 import scg
@@ -371,6 +372,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield others, variances.described(text, others.stem, known)
     front = REFERENCE.parent / "index.md"
     yield front, between(front, "estimators", summary(known))
+    scale = REFERENCE.parent / "explanation" / "scale.md"
+    yield scale, between(scale, "measurements", workers.lines())
     design = REFERENCE.parent / "design.md"
     yield design, between(design, "imports", map_of_imports())
 
