@@ -9,7 +9,7 @@ from typing import Any
 from scg.common.frame import frame
 from scg.compiler.members import LONGEST
 from scg.explain.node import Credit, NodeExplanation
-from scg.ir.tables import aligned
+from scg.ir.tables import aligned, grid
 
 _HOW = {
     "score": "score",
@@ -61,6 +61,10 @@ class CreditMatrix:
         if self.left_out[0]:
             rows.append(["…"] * len(rows[0]))
         return rows
+
+    def _repr_html_(self) -> str:
+        head, *rows = self.table()
+        return grid(head, rows)
 
     def __str__(self) -> str:
         rows = self.table()

@@ -62,7 +62,7 @@ def bars(named: Mapping[str, Row], path: str | PathLike[str] | None) -> Figure:
         hatch=["" if row.unbiased else "//" for row in rows],
     )
     left, positive = 0.0, [row.variance for row in rows if row.variance > 0]
-    if positive and max(positive) > _WIDE * min(positive):
+    if positive and far_apart(positive):
         left = min(positive) / 3.0
         axes.set_xscale("log")
     for y, row in enumerate(rows):
@@ -73,6 +73,12 @@ def bars(named: Mapping[str, Row], path: str | PathLike[str] | None) -> Figure:
     axes.set_xlim(left=left)
     axes.set_xlabel("variance of a single-run gradient, summed over its components")
     return saved(figure, path)
+
+
+def far_apart(values: Sequence[float] | np.ndarray) -> bool:
+    """Whether numbers are positive and differ by a factor that a logarithmic axis suits."""
+    found = np.asarray(values)
+    return bool(np.all(found > 0) and np.max(found) > _WIDE * np.min(found))
 
 
 def panel(
@@ -92,8 +98,7 @@ def panel(
             linestyle="-" if unbiased else "--",
             label=plain(name) if unbiased else f"{plain(name)} (BIASED)",
         )
-    every = np.concatenate([y for y, _ in lines.values()])
-    if truth is None and np.all(every > 0) and np.max(every) > _WIDE * np.min(every):
+    if truth is None and far_apart(np.concatenate([y for y, _ in lines.values()])):
         axes.set_yscale("log")
     axes.grid(alpha=0.25)
 

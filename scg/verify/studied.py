@@ -12,7 +12,7 @@ import numpy as np
 from scg.common.frame import frame
 from scg.errors import CallError, did_you_mean
 from scg.ir.tables import aligned, grid
-from scg.verify.plot import COLOURS, MARKS, canvas, plain, saved
+from scg.verify.plot import COLOURS, MARKS, canvas, far_apart, plain, saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,6 +65,8 @@ class Study:
     ) -> Figure:
         """Draw a value over an axis: means over all other axes, with two standard errors.
 
+        An axis is logarithmic where positive numbers differ more than thirtyfold.
+
         Parameters
         ----------
         value : str
@@ -91,15 +93,19 @@ class Study:
         if not rows:
             raise CallError(f"study: no cell has a number called {value!r}")
         figure = canvas(6, 4)
-        axes = figure.subplots()
+        axes, means, most = figure.subplots(), [], 1
         for k, label in enumerate(dict.fromkeys(row[by] if by else "" for row in rows)):
             groups: dict[Any, list[float]] = {}
             for row in rows:
                 if not by or row[by] == label:
                     groups.setdefault(row[over], []).append(row[value])
+            if _numbers(groups):
+                groups = dict(sorted(groups.items()))
+            heights = [float(np.mean(y)) for y in groups.values()]
+            means, most = means + heights, max(most, *map(len, groups.values()))
             axes.errorbar(
                 list(groups) if _numbers(groups) else [plain(str(x)) for x in groups],
-                [np.mean(y) for y in groups.values()],
+                heights,
                 [
                     2 * np.std(y, ddof=1) / len(y) ** 0.5 if len(y) > 1 else 0
                     for y in groups.values()
@@ -110,7 +116,12 @@ class Study:
                 label=plain(str(label)),
             )
         axes.set_xlabel(plain(over))
-        axes.set_ylabel(plain(value))
+        axes.set_ylabel(plain(value) + (", mean ± 2 standard errors" if most > 1 else ""))
+        places = list(dict.fromkeys(row[over] for row in rows))
+        if _numbers(places) and far_apart(places):
+            axes.set_xscale("log")
+        if far_apart(means):
+            axes.set_yscale("log")
         axes.grid(alpha=0.25)
         if by:
             axes.legend(title=plain(by))

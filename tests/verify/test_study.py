@@ -100,12 +100,18 @@ def test_a_graph_is_measured_with_options_of_estimators_parameters_and_compile()
 
 
 def test_a_study_prints_plots_and_is_a_frame(tmp_path):
-    table = scg.study(jobs.train, GRID, fixed={"folder": str(tmp_path)})
+    fixed = {"folder": str(tmp_path)}
+    table = scg.study(jobs.train, GRID, fixed=fixed)
     assert repr(table) == "Study(4 cells over rate, seed; 0 failed)" and len(table) == 4
     assert "<table>" in table._repr_html_() and "curve" in str(table)
     assert list(table.to_frame()["loss"]) == [0.0, 0.5, 0.0, 2.0]
     axes = table.plot("loss", over="seed", by="rate").axes[0]
     assert [line.get_ydata().tolist() for line in axes.lines[::3]] == [[0.0, 0.5], [0.0, 2.0]]
+    wide = scg.study(jobs.train, {"rate": [1.0, 1e-2, 1e-4], "seed": [1, 2]}, fixed=fixed)
+    axes = wide.plot("loss", over="rate").axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [1e-4, 1e-2, 1.0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert "standard errors" in axes.get_ylabel()
     with pytest.raises(scg.CallError, match="no axis is called 'sed'; did you mean 'seed'"):
         table.plot("loss", over="sed")
     with pytest.raises(scg.CallError, match="no cell has a number called 'los'"):
