@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import itertools
 import json
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import checked
+from scg.common.arguments import Count, checked
 from scg.common.files import json_text, write_atomically
 from scg.errors import CallError
 from scg.estimators.protocol import Estimator
@@ -36,7 +38,7 @@ def study(
     executor: Any = None,
     fixed: Mapping[str, Any] | None = None,
     threads: int = 1,
-    retries: int = 1,
+    retries: Count = 1,
     again: bool = False,
     progress: bool = False,
 ) -> Study:
@@ -82,7 +84,8 @@ def study(
     Raises
     ------
     CallError
-        If there is no axis, or the function cannot be sent to workers.
+        If there is no axis, the function does not take its arguments or cannot be sent to workers,
+        or the folder cannot be written.
     WorkerError
         If the executor itself is lost. Cells in the folder are kept: call the study again.
 
@@ -102,11 +105,12 @@ def study(
         work = Work(_measuring, (what, dict(fixed or {})), threads)
         about: Any = (digests(what), what.init(0), dict(fixed or {}))
     elif callable(what):
+        _check_call(what, {**(fixed or {}), **cells[0]}, len(fixed or {}) + len(cells[0]))
         work, about = Work(_calling, (what, dict(fixed or {})), threads), (what, dict(fixed or {}))
     else:
         raise CallError(f"study: what must be a function or a graph, got {type(what).__name__}")
     keys = [digest((about, *both)) for both in zip(labels, cells, strict=True)]
-    place = None if folder is None else Path(folder)
+    place = None if folder is None else _made(Path(folder))
     found = (
         {} if place is None else {k: r for k in keys if (r := _read(place / f"{k}.json", again))}
     )
@@ -127,21 +131,50 @@ def study(
 # --- cells ----------------------------------------------------------------------------------------
 def _cells(over: Mapping[str, Any]) -> tuple[list[Cell], list[Cell]]:
     """The labels and the values of all cells, in the order of the axes."""
-    if not over or not all(len(values) for values in over.values()):
+    axes = [list(_labelled(name, values)) for name, values in over.items()]
+    if not axes or not all(axes):
         raise CallError('study: over names axes with values, e.g. {"seed": range(5)}')
-    axes = [list(_labelled(values)) for values in over.values()]
     grid = [tuple(zip(*point, strict=True)) for point in itertools.product(*axes)]
     labels, cells = ([dict(zip(over, part[k], strict=True)) for part in grid] for k in (0, 1))
     return labels, cells
 
 
-def _labelled(values: Any) -> Iterator[tuple[Any, Any]]:
+def _labelled(name: str, values: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(values, Mapping):
         yield from values.items()
         return
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise CallError(f"study: axis {name!r} is a sequence of values, such as [{values!r}]")
     for value in values:
         value = value.item() if isinstance(value, np.generic) else value
         yield value if isinstance(value, (bool, int, float, str)) else repr(value), value
+
+
+def _check_call(function: Callable[..., Any], arguments: Cell, count: int) -> None:
+    """Raise if a function does not take its arguments, before all cells fail."""
+    if len(arguments) < count:
+        raise CallError("study: a name is among the axes and in fixed=; give it once")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some functions of C
+        return
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        name = getattr(function, "__name__", repr(function))
+        raise CallError(f"study: {name} does not take its axes and fixed=: {error}") from None
+
+
+def _made(folder: Path) -> Path:
+    """A folder in which files can be written, found out before the work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise CallError(
+            f"study: no files can be written to folder {str(folder)!r}: {error}"
+        ) from None
 
 
 def _read(path: Path, again: bool) -> dict[str, Any] | None:
@@ -177,6 +210,8 @@ def _calling(function: Callable[..., Any], fixed: dict[str, Any]) -> Callable[[C
         start = time.perf_counter()
         found = function(**fixed, **cell)
         row = dict(found) if isinstance(found, Mapping) else {"value": found}
+        if taken := sorted(row.keys() & {*cell, "failure"}):
+            raise CallError(f"study: {taken[0]!r} is a column already; return another name")
         return _plain({"seconds": time.perf_counter() - start} | row)
 
     return compute

@@ -123,6 +123,26 @@ def test_wrong_arguments_are_refused(tmp_path):
         scg.study(jobs.train, {})
     with pytest.raises(scg.CallError, match="over names axes"):
         scg.study(jobs.train, {"seed": []})
+    for values in (3, "abc"):
+        with pytest.raises(scg.CallError, match="axis 'seed' is a sequence of values"):
+            scg.study(jobs.train, {"seed": values})
+    with pytest.raises(scg.CallError, match="train does not take its axes and fixed=: missing"):
+        scg.study(jobs.train, {"seed": [1]})
+    with pytest.raises(
+        scg.CallError, match=r"train does not take .*unexpected keyword argument 'sd'"
+    ):
+        scg.study(jobs.train, GRID | {"sd": [1]}, fixed={"folder": ""})
+    with pytest.raises(scg.CallError, match="a name is among the axes and in fixed="):
+        scg.study(jobs.train, GRID, fixed={"folder": "", "seed": 1})
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", "/proc/none/there"):
+        with pytest.raises(scg.CallError, match="no files can be written to folder"):
+            scg.study(jobs.train, GRID, fixed={"folder": ""}, folder=folder)
+    (row,) = scg.study(lambda seed: {"seed": 2.0}, {"seed": [1]}).rows()
+    assert row == {
+        "seed": 1,
+        "failure": "CallError: study: 'seed' is a column already; return another name",
+    }
     with pytest.raises(scg.CallError, match="must be a function or a graph, got int"):
         scg.study(3, GRID)
     with pytest.raises(scg.CallError, match="cannot be sent to workers"):
