@@ -170,6 +170,7 @@ def fit(
     crew = Crew(executor, retries=3)
     update, split = make_update(step, *optimizers), None
     if executor is not None:
+        assert not isinstance(batches, Windows)  # which check_windows refuses
         split = Shards(step, batches, shards or SHARDS, plate, loader is not None)
         work = work_of(step, make_step, split, loader, how)
         update = ShardedUpdate(step, *optimizers, crew, work)

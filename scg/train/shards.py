@@ -42,6 +42,8 @@ class Shards:
     def __init__(
         self, step: Step, batches: Batches | Stream, count: int, plate: str | None, loads: bool
     ):
+        if step.plan.stream:
+            raise CallError("fit: executor= splits batches, but this step takes windows (stream=)")
         self.batches, self.count, self.loads = batches, count, loads
         self.axes, on = axes_of(step, dict(batches[0]), plate)
         if on is None:

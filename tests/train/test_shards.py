@@ -234,6 +234,10 @@ def test_what_cannot_be_split_is_refused(pool):
     with pytest.raises(scg.CallError, match="no data lie on a plate"):
         fit(lambda g, x, w, b: g.cost("c", w**2), data=False)
 
+    windows = chain(backend="numpy", truncate=scg.Truncated(2, allow_biased=True), stream=True)
+    with pytest.raises(scg.CallError, match="this step takes windows"):
+        scg.fit(windows, data=sequences(), seed=0, executor=pool)
+
     def two(g, x, w, b):
         g.cost("c", w * x)
         g.cost("prior", w**2)
