@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from scg.common.console import progress_console
+
 if TYPE_CHECKING:
     from scg.train.run import Run
 
@@ -22,12 +24,11 @@ def progress_bar(
     if not shown:
         yield lambda: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=progress_console()) as bar:
         title = f"{shown}: " if isinstance(shown, str) else ""
         task = bar.add_task(title, total=total, completed=run.now.count)
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from scg.common.arguments import Count, checked
+from scg.common.console import progress_console
 from scg.common.files import json_text, write_atomically
 from scg.errors import CallError
 from scg.estimators.protocol import Estimator
@@ -193,10 +194,9 @@ def _bar(shown: bool, total: int, done: int) -> Iterator[Callable[[], None]]:
     if not shown:
         yield lambda: None
         return
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True)) as bar:
+    with Progress(console=progress_console()) as bar:
         task = bar.add_task("study", total=total, completed=done)
         yield lambda: bar.advance(task)
         bar.refresh()  # a notebook shows nothing anew when the bar is left

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import scg
+from scg.common.console import progress_console
 from scg.train import Batches, GradientVariance, HeldOut, checkpoint
 from tests.train.models import nvil, pixels, sbn
 
@@ -357,6 +358,15 @@ def test_the_progress_bar_shows_the_mean_cost_of_its_epoch(step, monkeypatch):
         cost = run.history[epoch - 1]["cost"]
         assert shown[epoch * per_epoch - 1][1] == f"sbn: epoch {epoch}, cost {cost:.3f}"
     assert refreshed[-1] == len(shown)  # a notebook would show the last update nowhere else
+
+
+@pytest.mark.parametrize("widgets", [True, False])
+def test_the_progress_bar_of_a_notebook_needs_no_widgets(widgets, monkeypatch):
+    """Where ipywidgets are missing, rich would show a warning instead of the bar."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: "a module" if widgets else None)
+    found = progress_console()
+    assert (found.is_jupyter, found.is_terminal) == (widgets, not widgets)
 
 
 def test_the_progress_bar_goes_to_the_error_stream(step, capsys):
