@@ -13,6 +13,7 @@ from scg.draw.render import Picture
 from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
 from scg.graph.declaration import read, write
+from scg.ir.plate import Plate
 from scg.run.simulate import sampler, simulate
 from scg.run.unroll import unroll
 
@@ -55,7 +56,7 @@ class Graph(CoreGraph):
         return write(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Graph.from_json, (self.to_json(),)
+        return _unpickled, (self.to_json(), {plate.name: plate for plate in self.plates})
 
     @classmethod
     @checked("scg.Graph.from_json(text)", DeclarationError)
@@ -161,3 +162,8 @@ class Graph(CoreGraph):
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()
+
+
+def _unpickled(declaration: str, plates: Mapping[str, Plate]) -> Graph:
+    """The graph of a pickle, on plates that estimators in other pickles may name, too."""
+    return read(declaration, Graph, plates=plates)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import uuid
+import weakref
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +12,8 @@ from scg.common.arguments import checked, kind
 from scg.errors import DeclarationError
 
 _serial = itertools.count()
+#: Plates that were pickled or unpickled here, by their keys.
+_travelled: weakref.WeakValueDictionary[str, Plate] = weakref.WeakValueDictionary()
 
 
 @kind('a plate such as scg.Plate("particles", length=5)')
@@ -62,6 +66,13 @@ class Plate:
         )
         self.serial = next(_serial)
         self._like: Plate | None = None
+        self._key = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a plate, which stays one object wherever it arrives, in however many pickles."""
+        self._key = self._key or uuid.uuid4().hex
+        _travelled[self._key] = self
+        return _arrived, (self._key, type(self), self.__dict__)
 
     def elements(self, sizes: Mapping[Plate, int]) -> int:
         """Number of elements, given those of the plates whose length is not fixed."""
@@ -87,6 +98,13 @@ class Plate:
 
     def __repr__(self) -> str:
         return f"Plate({self.name!r})"
+
+
+def _arrived(key: str, cls: type[Plate], state: dict[str, Any]) -> Plate:
+    """The plate of a pickle: the one that is here, if it is."""
+    plate = cls.__new__(cls)
+    plate.__dict__.update(state)
+    return _travelled.setdefault(key, plate)
 
 
 @kind('an ordered plate such as scg.Time("t")')

@@ -2,6 +2,7 @@
 
 import functools
 import multiprocessing
+import pickle
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -116,9 +117,21 @@ def test_the_sum_of_a_tree_depends_on_its_terms_alone():
     assert tree_sum([{"a": x} for x in terms]) == {"a": tree_sum(terms)}
 
 
-def test_graphs_are_pickled_as_their_declaration():
-    import pickle
+def test_a_plate_stays_one_object_in_all_pickles():
+    """Estimators name plates, and are sent beside the graph or after it."""
+    g, particles = scg.Graph("p"), scg.Plate("particles", length=3)
+    z = g.sample("z", scg.Bernoulli(logits=g.parameter("w", 0.4)), plates=particles)
+    g.cost("loss", -scg.plate_logsumexp(0.3 * z, particles))
+    estimator, params = scg.VIMCO(particles), g.init(0)
+    alone = scg.compare(g, {"v": estimator}, params, runs=500, seed=0, backend="numpy")
+    options = {"fixed": {"runs": 500, "backend": "numpy"}, "executor": 1}
+    table = scg.study(g, {"estimator": {"v": estimator}, "seed": [0]}, **options)
+    assert table.rows()[0].get("variance") == alone.rows["v"].variance, table.failed
+    here = pickle.loads(pickle.dumps((g, estimator)))
+    assert here[0].plates == (particles,) and here[1].plate is particles
 
+
+def test_graphs_are_pickled_as_their_declaration():
     g = scg.Graph("toy")
     b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4)))
     g.cost("loss", (b - 0.499) ** 2)

@@ -59,10 +59,12 @@ def read(
     *,
     custom: Mapping[str, Any] | None = None,
     what: str = "declaration",
+    plates: Mapping[str, Plate] = MappingProxyType({}),
 ) -> Any:
     """The graph of a declaration, see :meth:`scg.Graph.from_json`; `make` is called with its name.
 
-    `what` names the declaration in messages, for example by its path.
+    `what` names the declaration in messages, for example by its path; `plates` are those that it
+    does not make anew.
     """
     if isinstance(declaration, str):
         declaration = parse(declaration, what)
@@ -71,7 +73,7 @@ def read(
         raise DeclarationError(
             f"{what}: schema {top['schema']!r}; this version of scg reads schema {SCHEMA}"
         )
-    reader = _Reader(make, what, top, MappingProxyType(dict(custom or {})))
+    reader = _Reader(make, what, top, MappingProxyType(dict(custom or {})), plates)
     return reader.graph
 
 
@@ -85,8 +87,9 @@ class _Reader:
         what: str,
         top: dict[str, Any],
         custom: Mapping[str, Any],
+        plates: Mapping[str, Plate],
     ):
-        self.what, self.custom = what, custom
+        self.what, self.custom, self.given = what, custom, plates
         entries = mapping(f"{what}: nodes", top.get("nodes", {}))
         if len(entries) > NODES:
             raise DeclarationError(f"{what}: more than {NODES} nodes")
@@ -160,6 +163,8 @@ class _Reader:
     # --- named nodes ------------------------------------------------------------------------------
     def _plate(self, name: str, options: Any) -> Plate:
         options = mapping("options", options, {"length", "size", "reduce", "ordered"})
+        if name in self.given:
+            return self.given[name]
         return (Time if options.pop("ordered", False) else Plate)(name, **options)
 
     def _scan(self, name: str, given: Any) -> None:
