@@ -450,7 +450,7 @@ WRONG = {
     ),
     "estimator that does not fit": (
         lambda p: ("explain", "policy", "--estimator", "Reparameterization"),
-        "node 'action0'",
+        r"node 'action\[0\]'",
     ),
     "unknown option": (
         lambda p: ("explain", "sbn1", "--set", "layers=3"),
