@@ -76,7 +76,9 @@ def test_every_estimator_keeps_the_law(row, verdicts, seed):
 
 @pytest.mark.statistical
 def test_the_whole_matrix(verdicts, seed):
-    matrix = {name: verdicts(row) for name, row in ROWS.items()}
+    # From the end, because another process may be at a row before it, and would find the same ones.
+    found = {name: verdicts(row) for name, row in reversed(ROWS.items())}
+    matrix = {name: found[name] for name in ROWS}
     sys.stdout.write(table(matrix))
     for row, cells in matrix.items():
         assert set(cells) == set(CHOICES), f"{row} has empty cells"
