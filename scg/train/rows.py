@@ -23,20 +23,27 @@ from scg.ops.shape import reshape
 
 #: Least elements of a table that is updated by rows; below, whole updates are as fast.
 LARGE = 1 << 17
+#: Most indices of rows of one table.
+FEW = 8
 
 
 def touched(grad: Expr) -> list[Expr] | None:
     """Indices of all rows in which a gradient may differ from zero; None if they are not known."""
-    if grad.op is scatter:
-        return [] if grad.plates else [grad.args[1]]
-    if grad.op in (add, subtract):
-        found = [touched(arg) for arg in grad.args]
-    else:  # ops of which the result is zero where an argument is
-        found = [touched(grad.args[i]) for i in grad.op.linear if grad.args[i].shape == grad.shape]
-        found = [indices for indices in found if indices][:1] if grad.op.elementwise else []
-    if not found or not all(found):
-        return None
-    return list(dict.fromkeys(index for indices in found for index in indices or ()))
+    found: dict[Expr, None] = {}
+    stack = [grad]
+    while stack:
+        e = stack.pop()
+        if e.op is scatter and not e.plates:
+            found[e.args[1]] = None
+        elif e.op in (add, subtract):
+            stack += e.args
+        else:  # the result is zero where one of these arguments is
+            zero = [e.args[i] for i in e.op.linear if e.args[i].shape == e.shape]
+            zero.sort(key=lambda arg: arg.op is not scatter)
+            if not (zero and e.op.elementwise):
+                return None
+            stack.append(zero[0])
+    return list(found) if len(found) <= FEW else None
 
 
 def row_updates(

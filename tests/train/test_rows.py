@@ -5,6 +5,7 @@ import pytest
 
 import scg
 from scg.errors import CallError
+from scg.ops.gather import scatter
 from scg.schedule import clear
 from scg.train import rows
 from scg.train.optim import (
@@ -170,6 +171,20 @@ def test_a_rule_of_the_user_is_proved_to_leave_rows_alone(steps, monkeypatch):
     update = FusedUpdate(steps["numba"], Signs(0.1), Signs(0.1))
     assert tables_of(update) == {"table", "prices"}
     assert_same(after(update, 5), after(dense(steps["numba"], Signs(0.1), monkeypatch), 5))
+
+
+def test_rows_of_long_sums_are_found_and_those_of_many_indices_are_not():
+    g, plate = scg.Graph("sums"), scg.Plate("batch")
+    x = g.data("x", shape=(WIDTH,), plates=plate)
+    k, *others = (g.data(f"k{n}", plates=plate, kind="int") for n in range(10))
+
+    def added(n, index):
+        return scatter(x * n, index, length=ROWS, rank=2, index_rank=0, over=(plate,))
+
+    long = sum((added(float(n), k) for n in range(2, 2000)), added(1.5, k))
+    assert rows.touched(long * 0.5) == [k]
+    assert rows.touched(long + 1.0) is None
+    assert rows.touched(sum((added(2.0, other) for other in others), long)) is None
 
 
 def fitted(step, params=None, **options):
