@@ -6,6 +6,7 @@ python docs/tables.py --check    exit with 1 if a page is out of date
 
 import contextlib
 import inspect
+import json
 import re
 import sys
 import warnings
@@ -229,6 +230,7 @@ def estimators() -> Iterator[str]:
     others = sorted({path.stem for path in (REFERENCE / "estimators").glob("*.md")} - {*known})
     yield "\n".join(f"estimators/{name}" for name in [*known, *others]) + "\n```"
 
+    yield from sampled()
     yield "\n## Notation\n"
     yield (
         "Each page shows the formula that `explain()` prints and that the tests evaluate on noise. "
@@ -237,6 +239,33 @@ def estimators() -> Iterator[str]:
         "$\\varepsilon$ and $u$ noise, and $\\sigma$ the logistic function.\n"
     )
     yield inspect.cleandoc(notation.__doc__ or "").partition("\n\n")[2].partition("\n\n")[2]
+
+
+#: Distributions of the rows of docs/results/sampled.json, which docs/sampled.py writes.
+SAMPLED = {
+    "subset": "`Subset`, 2 of 3",
+    "order": "`PlackettLuce`, 3 items",
+    "first of an order": "`PlackettLuce`, 2 of 3",
+    "field": "`LinearChain`, 3 × 2",
+    "matching": "`Matching`, 3 × 3",
+    "chain": "`MarkovChain`, 3 × 3",
+}
+
+
+def sampled() -> Iterator[str]:
+    """Yield the table of what is only tested by averages of runs."""
+    found = json.loads((REFERENCE.parent / "results" / "sampled.json").read_text(encoding="utf-8"))
+    yield "\n## Tested by sampling alone\n"
+    yield (
+        "Tests compute the mean of an unbiased estimate exactly, to 1e-10 or by quadrature, where "
+        "its noise can be integrated. On these distributions the relaxations' noise cannot: tests "
+        "average 20 000 runs, and |z| must stay below 7. The numbers are the bias that such a "
+        "test finds with probability 0.99, relative to the largest component of the gradient.\n"
+    )
+    names = list(next(iter(found.values())))
+    yield from table("distribution", *names)
+    for key, rows in found.items():
+        yield row(SAMPLED[key], *(f"{rows[n]:.0%}" for n in names))
 
 
 #: Nodes on which :func:`over_time` tries an estimator.
