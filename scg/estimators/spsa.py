@@ -66,9 +66,9 @@ class SPSA(Estimator):
         u = noise.uniform((self.samples // 2, flat_size(dist)))
         plate, signs = pairs(where(greater(u, 0.5), 1.0, -1.0), noise, self.samples)
         signs = np_reshape(signs, dist.shape)
-        value = stop(dist.sample(noise) + self.step * signs)
+        value = stop(dist.mean() + self.step * signs)
         return Draw(value, plate=plate, aux={"signs": signs})
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the cost times the signs along the value."""
-        return along(downstream.cost * draw.aux["signs"] / self.step, dist.sample(None))
+        return along(downstream.cost * draw.aux["signs"] / self.step, dist.mean())

@@ -12,7 +12,7 @@ import numpy as np
 
 from scg.common.arguments import checked
 from scg.compile import compile
-from scg.errors import BiasWarning, CallError, EnumerationError, StopWarning
+from scg.errors import BiasWarning, CallError, EnumerationError, EstimatorError, StopWarning
 from scg.estimators import REFERENCES
 from scg.estimators.forward import RTRL
 from scg.estimators.pes import PES
@@ -270,7 +270,10 @@ def _other(step: Step, stream: bool = False) -> Step:
         warnings.simplefilter("ignore", StopWarning)
         if stream:
             return compile(step.graph, other, truncate=RTRL(), stream=True)
-        return compile(step.graph, other)
+        try:
+            return compile(step.graph, other)
+        except EstimatorError:  # a score does not fit, as at a point mass
+            return compile(step.graph)
 
 
 def _biased(step: Step) -> tuple[str, ...]:

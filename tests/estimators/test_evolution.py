@@ -174,6 +174,22 @@ def test_the_bias_is_quadratic_in_the_step():
     assert off[0] > 1e-3
 
 
+def test_check_compares_signs_with_the_path():
+    """A score does not fit a point mass; the compiler's choice does."""
+    for c, found in ((0.6, False), (1e-3, True)):
+        step, params = point(sharp, scg.SPSA(c, **QUIET), backend="numpy")
+        result = scg.check(step, params, seed=0)
+        assert bool(result) is found and "SPSA at 'w' is biased by design" in str(result)
+
+
+@pytest.mark.parametrize("estimator", [scg.EvolutionStrategy(), scg.OrthogonalEvolution()])
+def test_an_empty_event(estimator):
+    g = scg.Graph()
+    w = g.sample("w", scg.Normal(g.parameter("m", np.zeros(0)), 1.0))
+    g.cost("loss", np.sum(w) + 2.0)
+    assert scg.compile(g, estimator, backend="numpy")(g.init(seed=0), seed=0).cost == 2.0
+
+
 @pytest.mark.parametrize("estimator", [
     scg.OrthogonalEvolution(4), scg.SPSA(0.1, 4, **QUIET),
 ], ids=lambda e: type(e).__name__)  # fmt: skip

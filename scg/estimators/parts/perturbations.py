@@ -67,6 +67,8 @@ def orthogonal(rows: Expr) -> Expr:
 
 def directions(noise: Sampler, count: int, size: int) -> Expr:
     """Normal directions in a vector space of some size, orthogonal in blocks of that size."""
+    if size < 2:
+        return noise.normal((count, size))
     blocks = [
         orthogonal(noise.normal((min(size, count - at), size), f"n{at // size}" if at else "n"))
         for at in range(0, count, size)
