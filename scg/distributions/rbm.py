@@ -11,7 +11,9 @@ import numpy as np
 from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
 from scg.distributions.base import Joint, closed_form, numeric, unsupported
+from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.protocols import Noise
+from scg.distributions.upward import Upward
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import cast, exp, greater, sigmoid, softplus, where
@@ -219,11 +221,28 @@ class RBM(Joint):
     def sample(self, noise: Noise) -> Any:
         """The smaller side unit by unit; if it is the hidden one, the visible one given it."""
         # one leaf a unit: its threshold is random
-        return self._in_turn(lambda i: noise.uniform((), f"u{i}"))
+        return self._in_turn(_against(lambda i: noise.uniform((), f"u{i}")))
 
     def coupling(self, u: Any) -> Any:
         """Sample as a function of one uniform for each unit."""
-        return self._in_turn(lambda i: getitem(u, i))
+        return self._in_turn(_against(lambda i: getitem(u, i)))
+
+    def upward(self, x: Any, noise: Noise) -> Upward:
+        """A unit of either side becomes 1, and later ones follow on the same noise."""
+        same = _against(lambda i: noise.uniform((), f"u{i}"))
+        logits: list[Any] = []
+        bits: list[Any] = []
+
+        def first(i: int, logit: Any) -> Any:
+            logits.append(logit)
+            bits.append(same(i, logit))
+            return bits[-1]
+
+        def moved(here: Any) -> Any:
+            return self._in_turn(lambda i, logit: where(getitem(here, i), 1, same(i, logit)))
+
+        self._in_turn(first)
+        return Bernoulli(logits=_row(logits)).upward(cast(_row(bits)))._replace(moved=moved)
 
     @cached_property
     def _levels(self) -> list[Any]:
@@ -235,21 +254,23 @@ class RBM(Joint):
             table = logsumexp(pairs, -1)
         return found[::-1]
 
-    def _in_turn(self, uniform: Callable[[int], Any]) -> Any:
-        def draw(logit: Any, i: int) -> Any:
-            return where(greater(sigmoid(logit), uniform(i)), 1, 0)
-
+    def _in_turn(self, draw: Callable[[int, Any], Any]) -> Any:
         bits: list[Any] = []
         place: Any = 0
         for i, logits in enumerate(self._levels):
-            bits.append(draw(getitem(logits, place), i))
+            bits.append(draw(i, getitem(logits, place)))
             place = 2 * place + bits[-1]
         units = _row(bits)
         if self._turned:
             _, bias, weights = self._sides
             logits = bias + matmul(cast(units), weights)
-            units = _row([draw(getitem(logits, i), len(bits) + i) for i in range(self.shape[0])])
+            units = _row([draw(len(bits) + i, getitem(logits, i)) for i in range(self.shape[0])])
         return cast(units)
+
+
+def _against(uniform: Callable[[int], Any]) -> Callable[[int, Any], Any]:
+    """1 where the probability of a logit exceeds the uniform of a unit, else 0."""
+    return lambda i, logit: where(greater(sigmoid(logit), uniform(i)), 1, 0)
 
 
 def _row(units: list[Any]) -> Any:

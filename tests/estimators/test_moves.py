@@ -172,6 +172,10 @@ JOINT = {
     "autoregressive": lambda t: scg.Autoregressive(
         scg.Bernoulli, np.reshape(np.concatenate([t, 0.3 * t, t[:1]]), (3, 3)), t[:3]
     ),
+    "hidden units": lambda t: scg.RBM(t[:3], t[:2], np.reshape(np.concatenate([t, t[:2]]), (3, 2))),
+    "visible units": lambda t: scg.RBM(
+        t[:2], t[:3], np.reshape(np.concatenate([t, t[:2]]), (2, 3))
+    ),
     "mixture of bits": lambda t: scg.Mixture(
         [scg.Bernoulli(logits=t[:2]), scg.Bernoulli(logits=-t[1:3])], logits=t[:2]
     ),
