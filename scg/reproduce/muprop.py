@@ -167,8 +167,8 @@ these figures, too, (Yin and Zhou 2019) thresholds at 1/2.
 """,
     why="""
 Binarization decides the level: with two layers and 15,000 updates ST ends at 58.5 on thresholded
-and 63.6 on sampled images (published 56.1), MuProp-C at 61.9 and 65.9 (57.7); the rest is length.
-On sampled images NVIL ends above MuProp, but its published failure with three layers does not show.
+and 63.6 on sampled images (published 56.1), MuProp-C at 61.9 and 65.9 (57.7); the rest may be
+length. On sampled images NVIL ends above MuProp, but its failure with three layers does not show.
 """,
     pieces=STRUCTURED.pieces,
     findings=structured_findings,
