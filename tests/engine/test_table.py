@@ -70,7 +70,7 @@ def test_the_schedule_shows_entries_leaves_and_outputs(step, tmp_path):
     picture = step.draw(level="schedule", fold=False)
     entries, marks = step.program.engine().schedule.entries, picture.scene.marks
     assert len([key for key in marks if key.startswith("#")]) == len(entries)
-    assert {"layer/w", "layer/h/u", "-> ∂/∂ layer/w", "-> objective ", "-> cost loss"} <= set(marks)
+    assert {"layer/w", "layer/h/u", "-> grads layer/w", "-> cost ", "-> costs loss"} <= set(marks)
     shown = [line.text for mark in marks.values() for line in mark.lines]
     assert any("gemm [batch, 2]" in text for text in shown)
     assert any(f"for {PLACES['layer/h']}" in text for text in shown)
@@ -90,7 +90,7 @@ def test_every_array_that_an_entry_reads_comes_from_somewhere(step):
 def test_many_entries_share_the_box_of_their_node(step, monkeypatch):
     monkeypatch.setattr(operations, "_SINGLY", 1)
     marks = step.draw(level="schedule").scene.marks
-    assert any(key.startswith("for ") and "layer/h" in key for key in marks)
+    assert any("layer/h" in key and key.startswith("∂ ") for key in marks)
     assert not any(key.startswith("#") for key in marks)
 
 
