@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scg.compiler.analyse import continuous_in
 from scg.compiler.plan import Plan
@@ -237,7 +237,7 @@ class _Flow:
         start = _At(self.turn[goal])
         paths: dict[_At, _Path] = {start: _Path(wanted)}
         ends: dict[_At, tuple[Expr, bool]] = {}
-        latest = [(-start.turn, *start[1:])]  # users of an expression come before it
+        latest: list[Any] = [(-start.turn, *start[1:])]  # users of an expression come before it
         while latest:
             back, *rest = heapq.heappop(latest)
             at = _At(-back, *rest)

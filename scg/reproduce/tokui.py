@@ -186,7 +186,7 @@ def draw(records: list[Record]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("variance of the gradient")
     figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside right", fontsize="small"
+        *figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize="small"
     )
     return figure
 
