@@ -263,7 +263,8 @@ variables have too many joint outcomes for it. Published figures of variances we
 """,
     why="""
 The toy: CARMS has less variance than independent samples and ARSM at all drawn points, and than the
-unordered set if classes are nearly equal. The frozen autoencoders were not measured yet.
+unordered set if classes are nearly equal. At frozen autoencoders (one seed) it has 4 to 13 % less
+than independent samples; the version with Gumbel noise (CARMS-G) has more.
 """,
     pieces=pieces,
     findings=findings,
