@@ -316,8 +316,11 @@ def picture(page: str, known: dict[str, Any]) -> str:
         panels.append(Panel(name, formula, THETAS, drawn, low, high, note))
     unbiased = all(curve["unbiased"] for toy in toys(page) for curve in known[page][toy].values())
     what = "variance" if unbiased else "mean squared error"
-    of = "with" if page in OWN else "of the gradient's estimate from"  # a panel is narrow
-    return figure(panels, f"{what} {of} {BUDGET} evaluations of the cost")
+    if page in OWN:  # one panel is narrow
+        return figure(panels, f"{what}, {BUDGET} evaluations")
+    return figure(
+        panels, f"{what} of the gradient's estimate from {BUDGET} evaluations of the cost"
+    )
 
 
 def words(page: str, known: dict[str, Any]) -> str:

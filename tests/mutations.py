@@ -362,9 +362,8 @@ MUTATIONS = [
     Mutation(
         "a-layer-reads-its-first-input",
         "scg/layers/nn.py",
-        "return self._apply(x, *others, *self._parameters)",
-        "self._out = vars(self).get('_out') or self._apply(x, *others, *self._parameters)\n"
-        "        return self._out",
+        "result = self._apply(x, *others, *self._parameters)",
+        "result = vars(self).setdefault('_out', self._apply(x, *others, *self._parameters))",
         "a layer that is applied twice returns what it made of its first input",
         "nn",
     ),

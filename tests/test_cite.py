@@ -73,6 +73,7 @@ def test_a_step_cites_what_it_uses_once():
         "mnih2014",
         "glynn1990",
         "williams1992",
+        "thomas2014",
         "salmon2011",
     ]
 
