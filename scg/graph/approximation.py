@@ -36,12 +36,18 @@ class Approximation:
     Raises
     ------
     DeclarationError
-        If a layer is no stochastic node on the plate, or depends on a node that is none of them.
+        If there is no layer, or one is listed twice, is no stochastic node on the plate, or depends
+        on a node that is none of them.
     """
 
     def __init__(self, caller: str, z: Expr | Sequence[Expr], plate: Plate):
         self.caller = caller
         self.layers: tuple[Any, ...] = tuple(z) if isinstance(z, (list, tuple)) else (z,)
+        if not self.layers or len(set(map(id, self.layers))) < len(self.layers):
+            raise DeclarationError(
+                f"scg.{caller}: expected each layer of the approximation once, got "
+                f"[{', '.join(map(said, self.layers))}]"
+            )
         for layer in self.layers:
             if not isinstance(layer, StochasticNode) or plate not in layer.plates:
                 raise DeclarationError(
@@ -72,6 +78,16 @@ class Approximation:
                     "path; use scg.reweighted_wake_sleep or scg.tvo"
                 )
         return self
+
+    def density(self, name: str, function: Callable[..., Any], values: Sequence[Expr]) -> Expr:
+        """The user's log-density at `values`; an error unless it is a scalar."""
+        found = function(*values)
+        if not isinstance(found, Expr) or found.shape != ():
+            raise DeclarationError(
+                f"scg.{self.caller}: {name} must return a scalar for each particle, got "
+                f"{said(found)}; sum log-probabilities over their events"
+            )
+        return found
 
     @property
     def stopped(self) -> list[Expr]:

@@ -58,7 +58,7 @@ def dreg(log_joint: Callable[..., Any], z: Expr | Sequence[Expr], plate: Plate) 
     q = Approximation("dreg", z, plate).reparameterized()
 
     def log_w(values: Sequence[Expr]) -> Expr:
-        return log_joint(*values) - q.log_prob_through(values)
+        return q.density("log_joint", log_joint, values) - q.log_prob_through(values)
 
     first = log_w(q.layers)
     share = held(shares(first, (), (plate,)))
@@ -126,12 +126,15 @@ def gdreg(
     """
     q = Approximation("gdreg", z, plate).reparameterized()
 
+    def likelihood(values: Sequence[Expr]) -> Expr:
+        return q.density("log_likelihood", log_likelihood, values)
+
     def log_priors(values: Sequence[Expr], at: Sequence[Expr]) -> Expr:
         parts = zip(_priors(prior, values), at, strict=True)
         return reduce(add, [law.log_prob(value) for law, value in parts])
 
     def log_w(values: Sequence[Expr], log_prior: Expr) -> Expr:
-        return log_likelihood(*values) + log_prior - q.log_prob_through(values)
+        return likelihood(values) + log_prior - q.log_prob_through(values)
 
     first = log_w(q.layers, log_priors(q.layers, q.layers))
     share = held(shares(first, (), (plate,)))
@@ -143,7 +146,7 @@ def gdreg(
     # In the prior: each layer as a sample of its prior, with everything else fixed.
     values = [held(layer) for layer in q.layers]
     values = [law.opened(v) for law, v in zip(_priors(prior, values), values, strict=True)]
-    others = log_likelihood(*values) + log_priors(values, [held(v) for v in values])
+    others = likelihood(values) + log_priors(values, [held(v) for v in values])
     both = [others, log_w(values, log_priors(values, values))]
     others, whole = through(both, dict(zip(values, values, strict=True)))
     third = share * (others - share * whole)
@@ -174,7 +177,7 @@ def reweighted_wake_sleep(
     In those of q it is the gradient of KL(p(z|x) ‖ q) up to a bias of order 1/K, not the bound's.
     """
     q = Approximation("reweighted_wake_sleep", z, plate)
-    joint, log_q = log_joint(*q.stopped), q.log_prob(q.stopped)
+    joint, log_q = q.density("log_joint", log_joint, q.stopped), q.log_prob(q.stopped)
     log_w = joint - log_q
     share = held(shares(log_w, (), (plate,)))
     slope = -plate_sum(share * (joint + log_q), plate)
@@ -203,7 +206,8 @@ def tvo(
     z : Expr or sequence of Expr
         The stochastic node, sampled from q on the particles; or all layers of q. It gets no credit.
     plate : Plate
-        The particles.
+        The particles, K ≥ 2: one has no covariance, so that its gradient in q's parameters is
+        noise of mean zero.
     partition : sequence of float
         The ends of the intervals, from 0 to 1. Curvature lies near 0: a first interval of 0.01 to
         0.3 is usual.
@@ -214,12 +218,13 @@ def tvo(
     -----
     With K particles of weights w_k, ŵ_k ∝ w_k^β estimates the mean at β, and the gradient there is
     −Σ_k ŵ_k (∇log w_k + K/(K−1) (log w_k − Σ_j ŵ_j log w_j) ∇ (β log p(x, z_k) + (1−β) log q(z_k |
-    x))) at fixed samples. Masrani, Le and Wood (2019). At β = 0 it is unbiased; elsewhere the
-    weights' normalisation makes value and gradient biased in the order 1/K.
+    x))) at fixed samples. Masrani, Le and Wood (2019). At β = 0 and K ≥ 2 it is unbiased;
+    elsewhere the weights' normalisation makes value and gradient biased in the order 1/K.
     """
     q = Approximation("tvo", z, plate)
     beta, length = _points(partition, rule)
-    log_p, log_q = (getitem(v, (None,)) for v in (log_joint(*q.stopped), q.log_prob(q.stopped)))
+    densities = q.density("log_joint", log_joint, q.stopped), q.log_prob(q.stopped)
+    log_p, log_q = (getitem(v, (None,)) for v in densities)
     log_w = log_p - log_q
     share = held(shares(log_w * beta, (), (plate,)))
     mean = plate_sum(absorb(share, log_w), plate)
@@ -242,8 +247,12 @@ def _priors(prior: Callable[..., Any], values: Sequence[Expr]) -> list[Distribut
 
 def _points(partition: Sequence[float], rule: str) -> tuple[np.ndarray, np.ndarray]:
     """The points β of the Riemann sum, and their weights."""
-    ends = np.asarray(partition, dtype=float)
-    if ends.ndim != 1 or len(ends) < 2 or tuple(ends[[0, -1]]) != (0, 1) or min(np.diff(ends)) <= 0:
+    try:
+        ends = np.asarray(partition, dtype=float)
+    except (TypeError, ValueError):
+        ends = np.zeros(0)
+    whole = ends.ndim == 1 and len(ends) > 1 and tuple(ends[[0, -1]]) == (0, 1)
+    if not (whole and np.all(np.diff(ends) > 0)):
         raise DeclarationError(
             f"scg.tvo: partition must rise from 0 to 1, such as (0, 0.1, 1), got {said(partition)}"
         )

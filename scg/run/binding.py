@@ -78,7 +78,7 @@ class Binder:
             values[name] = array = params[name]
             if type(array) is np.ndarray and array.dtype is dtype and array.shape == node.shape:
                 continue  # almost always, and a call of `_array` takes as long
-            values[name] = array = _array("parameter", name, array, node, dtype)
+            values[name] = array = as_array("parameter", name, array, node, dtype)
             if array.shape != node.shape:
                 raise CallError(
                     f"parameter {name!r}: expected shape {node.shape}, got {array.shape}"
@@ -88,7 +88,7 @@ class Binder:
         if found := _matched("data", self._data, given, needed):
             origin = dict.fromkeys(sizes, "its declared length")
             for name, node in found.items():
-                values[name] = array = _array("data", name, given[name], node, dtype)
+                values[name] = array = as_array("data", name, given[name], node, dtype)
                 _measure(name, node, array, sizes, origin)
         check_steps(self.graph, sizes)
         if needed is None:
@@ -154,7 +154,7 @@ def _matched(
     return {name: node for name, node in declared.items() if name in given}
 
 
-def _array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.ndarray:
+def as_array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.ndarray:
     """A value as an array of its node's type; no copy if it is one."""
     if type(value) is np.ndarray and value.dtype is dtype and node.kind == "float":
         return value

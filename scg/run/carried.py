@@ -11,6 +11,7 @@ from scg.compiler.continuation import Continuation
 from scg.engine.interpreter import full
 from scg.errors import CallError
 from scg.ir.plate import Plate
+from scg.run.binding import as_array
 
 
 def carried(
@@ -24,7 +25,8 @@ def carried(
     Raises
     ------
     CallError
-        If the carry is not one that a window of the same plates left.
+        If the carry is not one that a window of the same plates left, or holds fractions where the
+        scan carries integers.
     """
     if given is not None and (
         not isinstance(given, Mapping) or given.keys() != window.leaves.keys()
@@ -41,11 +43,11 @@ def carried(
         if given is None:
             values[leaf.attrs["name"]] = np.zeros(wanted, kind)
             continue
-        array = np.asarray(given[name])
+        array = as_array("carry", name, given[name], leaf, np.dtype(dtype))
         if array.shape != wanted:
             raise CallError(
                 f"carry {name!r}: expected shape {wanted}, got {array.shape}; a sequence keeps the "
                 "sizes of its plates, such as the batch, from window to window"
             )
-        values[leaf.attrs["name"]] = np.asarray(array, kind, order="C")
+        values[leaf.attrs["name"]] = np.asarray(array, order="C")
     return values

@@ -224,6 +224,16 @@ def test_infinite_data_have_no_probability(name, x):
         assert np.isfinite(slope).all(), name
 
 
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("x", [np.inf, -np.inf, np.nan])
+def test_no_support_has_numbers_that_are_not_finite(name, x):
+    """Nor counts, so that observed and recorded ones are errors."""
+    law, _ = LAWS[name]
+    event = np.array(drawn(law, 1)[0], float)
+    event[(0,) * event.ndim] = x
+    assert "must be" in law.support.complaint(event)
+
+
 # A Delta gives it the probability 0; in an autoregressive law it is an error that names logits.
 @pytest.mark.parametrize("name", [n for n in INFINITE if not n.startswith(("Delta", "Auto"))])
 def test_nan_is_not_taken_for_a_number(name):

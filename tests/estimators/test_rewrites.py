@@ -1,6 +1,7 @@
 """Bounds of several layers with other gradients: DReG, GDReG, reweighted wake-sleep, TVO."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -351,7 +352,17 @@ def test_errors_say_what_to_do():
         scg.gdreg(lambda v: [scg.Normal()] * 2, lambda v: v, z, particles)
     with pytest.raises(scg.UnsupportedError, match="StudentT has no path through given values"):
         scg.gdreg(lambda v: scg.StudentT(3.0), lambda v: v, z, particles)
-    for partition in ((0.0, 0.5), (0.0, 0.5, 0.5, 1.0), (1.0,), 0.5):
+    for log_joint in (lambda v: None, lambda v: np.stack([v, v])):
+        for bound in (scg.dreg, scg.reweighted_wake_sleep, partial(scg.tvo, partition=(0, 1))):
+            with pytest.raises(scg.DeclarationError, match="log_joint must return a scalar"):
+                bound(log_joint, z, particles)
+        with pytest.raises(scg.DeclarationError, match="log_likelihood must return a scalar"):
+            scg.gdreg(lambda v: scg.Normal(), log_joint, z, particles)
+    for layers in ([], [z, z]):
+        with pytest.raises(scg.DeclarationError, match="each layer of the approximation once"):
+            scg.dreg(lambda *v: v[0], layers, particles)
+    wrong = (0.0, 0.5), (0.0, 0.5, 0.5, 1.0), (1.0,), 0.5, (0.0, np.nan, 1.0), (0.0, "half", 1.0)
+    for partition in wrong:
         with pytest.raises(scg.DeclarationError, match="partition must rise from 0 to 1"):
             scg.tvo(lambda v: v, z, particles, partition)
     with pytest.raises(scg.DeclarationError, match="rule must be"):

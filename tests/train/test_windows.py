@@ -278,6 +278,19 @@ def test_errors():
         step({"a": 0.6}, seed=0, data=data, carry={"h": 1.0})
     with pytest.raises(scg.CallError, match=r"carry 'cell/0': expected shape \(\)"):
         step({"a": 0.6}, seed=0, data=data, carry={**out.carry, "cell/0": np.zeros(3)})
+    counter, t = scg.Graph("counter"), scg.Time("t", length=2)
+
+    def cell(n):
+        counter.cost("c", counter.parameter("w", 1.0) * n)
+        return n + 1
+
+    counter.scan(cell, init=0, over=t)
+    counts = scg.compile(counter, backend="numpy", truncate=scg.RTRL(), stream=True)
+    carry = counts({"w": 1.0}, seed=0).carry
+    assert counts({"w": 1.0}, seed=0, carry=carry).cost == 2 + 3
+    for wrong, words in ((2.5, "declared as integers"), (np.nan, "integers"), ("2", "numbers")):
+        with pytest.raises(scg.CallError, match=f"carry 'cell/0': .*{words}"):
+            counts({"w": 1.0}, seed=0, carry={**carry, "cell/0": wrong})
     with pytest.raises(scg.CallError, match=r"out.carry: a window continues one run.*has 2"):
         assert step({"a": 0.6}, seed=0, runs=2, data=data).carry
     with pytest.raises(scg.CallError, match="one run, got runs=2"):

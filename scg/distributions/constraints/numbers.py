@@ -125,9 +125,9 @@ class Interval(Constraint):
         self.name = name or f"between {low} and {high}"
 
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Whether x is between the bounds."""
+        """Whether x is a finite number between the bounds."""
         if self.closed:
-            return (x >= self.low) & (x <= self.high)
+            return (x >= self.low) & (x <= self.high) & np.isfinite(x)
         return (x > self.low) & (x < self.high)
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
@@ -265,7 +265,7 @@ class Integers(Constraint):
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Whether x is an integer within the bounds."""
-        return (x >= self.low) & (x <= self.high) & (x == np.floor(x))
+        return (x >= self.low) & (x <= self.high) & (x == np.floor(x)) & np.isfinite(x)
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
         """Compare with bounds half a step further, because means and rounded sums must pass."""
