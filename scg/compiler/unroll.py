@@ -8,7 +8,6 @@ that no random node decides.
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -51,7 +50,7 @@ class Unrolled:
         self.declared = graph
         plates = ordered(scan.plate for scan in graph.scans.values())
         self.lengths = {plate: lengths[plate] for plate in plates}
-        self.plates = {p: _of_length(p, n) if fixed else p for p, n in self.lengths.items()}
+        self.plates = {p: p.of_length(n) if fixed else p for p, n in self.lengths.items()}
         self.graph: Any = type(graph)(graph.name)
         self.graph.declared, self.graph.apart = graph, fixed
         self.graph.boundaries = truncation and Boundaries(graph, truncation, self)
@@ -292,13 +291,6 @@ def _within(expr: Expr, at: At) -> At:
 
 def _at(name: str, at: At) -> str:
     return f"{name}[{','.join(str(k) for _, k in at)}]" if at else name
-
-
-def _of_length(plate: Plate, length: int) -> Plate:
-    """The plate with a fixed length, in the same place among the axes."""
-    fixed = copy.copy(plate)
-    fixed.length = length
-    return fixed
 
 
 def by_node(graph: CoreGraph, values: Mapping[str, Expr]) -> dict[str, Expr]:

@@ -78,6 +78,12 @@ class Plate:
         """Number of elements, given those of the plates whose length is not fixed."""
         return sizes[self._like or self] if self.length is None else self.length
 
+    def of_length(self, length: int) -> Plate:
+        """Another plate with a fixed length, in the same place among the axes."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__, length=length, _key="")
+        return other
+
     def twin(self) -> Plate:
         """Plate of the compiler of the same size, for pairs of elements."""
         twin = Plate.internal(f"left out of {self.name}", self.length, rank=1)
