@@ -174,7 +174,7 @@ def test_threads_share_tables_at_any_switch_interval(monkeypatch):
     (plate,) = engine.schedule.plates
     monkeypatch.setattr(executable, "PLANS", 3)
     monkeypatch.setattr(executable, "Ports", lambda engine, sizes: sizes)
-    monkeypatch.setattr(executable, "Table", lambda *given: given[-1])
+    monkeypatch.setattr(executable, "Table", lambda *given: given[-2])  # the ports
     interval, errors = sys.getswitchinterval(), []
 
     def work(number):
