@@ -14,7 +14,7 @@ import numpy as np
 
 from scg.common.arguments import checked
 from scg.compiler.analyse import Influence
-from scg.compiler.continuation import check_stream
+from scg.compiler.continuation import check_later_steps, check_stream
 from scg.compiler.differentiate import erase, gradients
 from scg.compiler.given import RecordedNodes, make_given
 from scg.compiler.invariants import check
@@ -168,6 +168,8 @@ def compile(
     short = _enough_steps(whole, cut)
     unrolled = _planned(short.graph, estimator, options)
     plan = replace(of_all_steps(whole, unrolled), truncation=truncate, stream=stream)
+    if stream:
+        check_later_steps(plan.estimators)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:

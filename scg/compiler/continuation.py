@@ -7,11 +7,13 @@ log-probabilities in all windows before, which counts for the costs of this one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from scg.errors import EstimatorError
+from scg.estimators.protocol import Estimator
 from scg.estimators.truncation import Truncation
-from scg.ir.expr import Expr
+from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import STATE, intern
 from scg.ops.elementwise import where
 from scg.ops.reductions import plate_mean
@@ -72,4 +74,15 @@ def check_stream(graph: Any, truncation: Truncation | None) -> None:
             raise EstimatorError(
                 f"stream=True: scan {made.name!r} runs in reverse, from the end of a sequence that "
                 "has none; leave stream out"
+            )
+
+
+def check_later_steps(estimators: Mapping[StochasticNode, Estimator]) -> None:
+    """Raise where an estimator has values in place of costs that later windows bring as well."""
+    for node, own in estimators.items():
+        if "later steps" in own.requires:
+            raise EstimatorError(
+                f"stream=True: {own!r} of node {node.name!r} bootstraps on values of later steps, "
+                "which a window does not have at its end, where the costs of later windows count "
+                "in full. Write trace=1.0, or leave stream out"
             )

@@ -250,6 +250,8 @@ def test_errors():
     ):
         with pytest.raises(scg.EstimatorError, match=words):
             scg.compile(g, scg.ScoreFunction(critic, allow_biased=True), backend="numpy")
+    with pytest.raises(scg.EstimatorError, match=r"of node 'a' bootstraps .* Write trace=1.0"):
+        scg.compile(g, of_critic(0.5), stream=True, truncate=scg.RTRL(), backend="numpy")
     g = relay()
     for critic, words in (
         (scg.Bootstrap(("s",)), r"does not separate the node from it"),

@@ -157,6 +157,7 @@ def test_gradient_variance_is_the_exact_one():
     [
         ({"batch_size": 13}, "batch_size is 13, but the data hold 12 examples"),
         ({"batch_size": 0}, "batch_size must be a positive integer, or None, got 0"),
+        ({"data": {"x": np.zeros((0, 4))}, "batch_size": None}, "the data hold no examples"),
         ({"data": {}}, "data 'x' is missing"),
         ({"data": {"x": pixels(), "y": pixels()}}, "unknown data 'y'; the graph declares 'x'"),
         ({"data": {"x": np.full((12, 4), np.nan)}}, "data 'x': 48 of 48 values are not finite"),
