@@ -23,9 +23,9 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER, intern
 from scg.ir.origin import warn
 from scg.ir.plate import Plate, ordered
-from scg.ops.elementwise import logical_and
+from scg.ops.elementwise import logical_and, where
 from scg.ops.gradient import gate, stop
-from scg.ops.reductions import expand
+from scg.ops.reductions import expand, zeros
 from scg.ops.steps import at_step
 
 #: The estimator of recorded nodes, and of those above them.
@@ -92,8 +92,11 @@ class RecordedNodes:
         behaviour = None
         if own.ratios is not None:
             behaviour = _slice(graph, full, _leaf(node, _behaviour(name), (), "float", full))
+        there = present(node, env)
+        if there is not None:  # a slope at what pads a sequence, which may be NaN, counts 0 times
+            value = where(there, value, zeros(value))
         logp, elements = dist.log_prob(value), dist.log_prob(value, elementwise=True)
-        return own.draw(logp, elements, value, behaviour, present(node, env))
+        return own.draw(logp, elements, value, behaviour, there)
 
     def recorded(self, influence: Influence) -> Members[StochasticNode]:
         """The recorded stochastic nodes of a graph, which may be unrolled."""

@@ -111,13 +111,16 @@ def checks_of_recorded(graph: CoreGraph, leaves: Mapping[str, Expr]) -> list[Val
     found = []
     for name, leaf in leaves.items():
         node = graph.stochastic.get(name)
-        masks = {arg.args[1] for arg in (() if node is None else node.args) if arg.op is gate}
-        plain = all(mask.op is DATA and mask.plates == leaf.plates for mask in masks)
+        sampled = graph.stochastic.get(name.removesuffix("_log_prob")) if node is None else node
+        masks = {arg.args[1] for arg in (() if sampled is None else sampled.args) if arg.op is gate}
+        mask = next(iter(masks), None)
+        if len(masks) > 1 or not (mask is None or (mask.op is DATA and mask.plates == leaf.plates)):
+            continue
         if node is None:
-            found.append(ValueCheck(f"recorded {name!r}", leaf, Real()))
-        elif len(masks) <= 1 and plain and node.declared.support.fixed:
+            found.append(ValueCheck(f"recorded {name!r}", leaf, Real(), mask))
+        elif node.declared.support.fixed:
             what = f"recorded values of node {name!r}"
-            found.append(ValueCheck(what, leaf, node.declared.support, next(iter(masks), None)))
+            found.append(ValueCheck(what, leaf, node.declared.support, mask))
     return found
 
 

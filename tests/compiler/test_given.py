@@ -139,6 +139,30 @@ def test_the_unrolled_step_is_the_same(backend):
             np.testing.assert_allclose(block, other.hessian[a][b], atol=1e-12)
 
 
+@pytest.mark.parametrize("pad", [np.nan, np.inf, -3.0])
+@pytest.mark.parametrize("ratios", ["product", "step"])
+def test_what_pads_recorded_values_does_not_count(ratios, pad):
+    g, t = scg.Graph("padded"), scg.Time("t")
+    w = g.parameter("w", [0.3, -0.4])
+
+    def cell(h):
+        a = g.sample("a", scg.Gamma(np.exp(w[0] * h), 1.0))
+        new = np.tanh(h * w[1] + a**2)
+        g.cost("c", new**2)
+        return new
+
+    g.scan(cell, init=0.2, over=t, mask=g.data("there", plates=t, kind="int"))
+    weighted = {"a": scg.Recorded(ratios, allow_biased=True)}
+    step = scg.compile(g, given=weighted, order=2, backend="numpy")
+    params = g.init(seed=0)
+    short = {"there": [1, 1], "a": [0.4, 0.9], "a_log_prob": [-0.5, -0.7]}
+    long = {"there": [1, 0, 1], "a": [0.4, pad, 0.9], "a_log_prob": [-0.5, pad, -0.7]}
+    wanted, found = (step(params, seed=0, data=data) for data in (short, long))
+    assert found.cost == pytest.approx(wanted.cost, rel=1e-12)
+    np.testing.assert_allclose(found.grads["w"], wanted.grads["w"], rtol=1e-12)
+    np.testing.assert_allclose(found.hessian["w"]["w"], wanted.hessian["w"]["w"], rtol=1e-12)
+
+
 def plain():
     """Nodes without a scan: a pathwise one above the recorded one, costs mixed over a plate."""
     g, batch = scg.Graph("plain"), scg.Plate("batch", length=2)
