@@ -158,6 +158,12 @@ def compile(
             raise EstimatorError(
                 f"truncate={truncate!r} takes the model as a black box; leave estimator out"
             )
+        if recorded.nodes:
+            raise EstimatorError(
+                f"truncate={truncate!r} runs the model at perturbed parameters, at which recorded "
+                f"values ({', '.join(map(repr, recorded.nodes))}) have other probabilities; leave "
+                "given out, or truncate"
+            )
         estimator = BlackBox()
     if not graph.scans:
         return _finished(_planned(graph, estimator, options), options)

@@ -146,6 +146,16 @@ def test_words_and_errors():
         scg.compile(g, scg.ScoreFunction(), truncate=how)
     with pytest.raises(scg.EstimatorError, match=r"first derivatives.*order=1"):
         scg.compile(g, truncate=how, order=2)
+    jumps, t = scg.Graph("jumps"), scg.Time("t", length=2)
+
+    def cell(h):
+        z = jumps.sample("z", scg.Bernoulli(logits=jumps.parameter("w", 0.4) * h))
+        jumps.cost("c", z)
+        return h + z
+
+    jumps.scan(cell, init=0.0, over=t)
+    with pytest.raises(scg.EstimatorError, match=r"recorded values \('z'\).*leave given out"):
+        scg.compile(jumps, truncate=how, given={"z": scg.Recorded("product")})
     with pytest.raises(scg.EstimatorError, match="leave data_grads out"):
         scg.compile(g, truncate=how, data_grads=("x",))
     with pytest.raises(scg.EstimatorError, match="sigma must be positive"):
