@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from scg.compiler.analyse import Cost, Influence
 from scg.compiler.elimination import tables
 from scg.compiler.members import LONGEST, Members
-from scg.compiler.requirements import PATH_LIMIT, count_text, draws_of
+from scg.compiler.node_rules import PATH_LIMIT, count_text
+from scg.compiler.requirements import draws_of
 from scg.errors import EstimatorError, PathsWarning
 from scg.estimators import SAMPLED, SUMMED, Enumeration, Estimator
 from scg.ir.expr import Expr, StochasticNode

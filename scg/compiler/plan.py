@@ -10,8 +10,9 @@ from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
 from scg.compiler.assignment import Assignment, continuity
 from scg.compiler.given import NOTHING, ONCE, RecordedNodes
+from scg.compiler.node_rules import family_of
 from scg.compiler.paths import Paths, check_paths, plate_keys, sample_plates
-from scg.compiler.requirements import complaint, family_of
+from scg.compiler.requirements import complaint
 from scg.errors import EstimatorError, did_you_mean
 from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.estimators.truncation import Truncation

@@ -1,23 +1,35 @@
-"""Requirements of estimators on a node and on the paths to its costs, each checked by a rule."""
+"""Requirements of estimators by name; rules on the paths to the costs and on other nodes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
 
 from scg.compiler.assignment import Assignment, Rule, broken_path
 from scg.compiler.members import Members
+from scg.compiler.node_rules import (
+    PATH_LIMIT,
+    classes,
+    coordinates,
+    count_text,
+    enough_values,
+    family_of,
+    finite_support,
+    fixed_support,
+    next_value,
+    no_plates,
+    of_family,
+    reparameterized,
+    supporting,
+    visible_support,
+    weak_derivatives,
+)
 from scg.distributions import (
     Bernoulli,
-    Categorical,
     Delta,
     Distribution,
     Matching,
     Normal,
-    OneHotCategorical,
 )
-from scg.distributions.constraints.numbers import Angles, Constraint
 from scg.errors import EstimatorError, UnsupportedError
 from scg.estimators.protocol import Estimator
 from scg.graph.carry import discounts
@@ -25,141 +37,6 @@ from scg.ir.expr import Expr, StochasticNode
 
 #: Selects nodes that have to do with one.
 Which = Callable[[StochasticNode, Assignment], Members[StochasticNode]]
-
-PATH_LIMIT = 1024
-#: Numbers of a node at all values of one coordinate each.
-ELEMENTS = 1 << 27
-
-
-# --- of the distribution --------------------------------------------------------------------------
-def _of_family(holds: Callable[[Any], bool], lacking: str) -> Rule:
-    """A requirement on the class of a node's distribution alone."""
-
-    def rule(node: StochasticNode, view: Assignment) -> str | None:
-        return None if holds(node.attrs["family"]) else f"{family_of(node)} {lacking}"
-
-    return rule
-
-
-def _reparameterized(node: StochasticNode, view: Assignment) -> str | None:
-    family = node.attrs["family"]
-    why = f": {family.stopped}" if family.stopped else ""
-    return None if family.reparameterized else f"{family_of(node)} has no reparameterization{why}"
-
-
-def _supporting(method: str, lacking: str) -> Rule:
-    return _of_family(lambda family: family.supports(method), lacking)
-
-
-def _finite_support(node: StochasticNode, view: Assignment) -> str | None:
-    if not node.attrs["family"].supports("cardinality"):
-        return f"{family_of(node)} has no finite support"
-    count = node.declared.cardinality()
-    if count > PATH_LIMIT:
-        return f"its support has {count_text(count)} values, more than {PATH_LIMIT}"
-    return None
-
-
-def _classes(node: StochasticNode, view: Assignment) -> str | None:
-    if not issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
-        return f"{family_of(node)} is not a distribution of classes"
-    return "it has a single class" if node.declared.classes < 2 else None
-
-
-def _enough_values(node: StochasticNode, view: Assignment) -> str | None:
-    count, samples = node.declared.cardinality(), view.estimators[node].samples
-    if samples <= count:
-        return None
-    return f"its support has {count} values, fewer than the {samples} samples without replacement"
-
-
-def _coordinates(node: StochasticNode, view: Assignment) -> str | None:
-    if not node.attrs["family"].supports("coordinate_values"):
-        return f"{family_of(node)} has no independent coordinates with finitely many values"
-    values = node.declared.coordinate_values()
-    alternatives = len(values) * node.size // math.prod(values.shape[1:])
-    if alternatives * node.size > ELEMENTS:
-        return (
-            f"its {alternatives} alternatives, each of one coordinate, are of {node.size} "
-            f"numbers: {count_text(alternatives * node.size)} in all, more than {ELEMENTS}"
-        )
-    return None
-
-
-def _weak_derivatives(node: StochasticNode, view: Assignment) -> str | None:
-    family = node.attrs["family"]
-    if not family.supports("weak_derivatives"):
-        if family.supports("coordinate_values"):
-            return _coordinates(node, view)
-        return f"{family_of(node)} has no measure-valued derivative here"
-    return _not_in(node, view, "measure-valued derivative")
-
-
-def _next_value(node: StochasticNode, view: Assignment) -> str | None:
-    family = node.attrs["family"]
-    if not family.supports("upward"):
-        return f"{family_of(node)} has no next value: {family.lacks('upward')}"
-    if family.supports("coordinate_values"):
-        return _coordinates(node, view)
-    return _not_in(node, view, "rate of moves") if family.weak_parameters else None
-
-
-def _not_in(node: StochasticNode, view: Assignment, what: str) -> str | None:
-    """Complaint about a learned parameter in which there is no measure-valued derivative."""
-    family = node.attrs["family"]
-    for name, value in zip(node.declared.parameters, node.args, strict=True):
-        if name not in family.weak_parameters and view.learned[value]:
-            return (
-                f"{family_of(node)} has a {what} in "
-                f"{' and '.join(map(repr, family.weak_parameters))}, not in {name!r} "
-                "(stop its gradient if it is not to be learned)"
-            )
-    return None
-
-
-def _fixed_support(node: StochasticNode, view: Assignment) -> str | None:
-    return _moving(node, view, lambda part: not part.fixed)
-
-
-def _visible_support(node: StochasticNode, view: Assignment) -> str | None:
-    """A score may miss the ends of angles where what they contribute to the costs cancels."""
-
-    def visible(part: Constraint) -> bool:
-        return not part.fixed and not (isinstance(part, Angles) and view.invariances[node].turn)
-
-    return _moving(node, view, visible)
-
-
-def _moving(
-    node: StochasticNode, view: Assignment, counts: Callable[[Constraint], bool]
-) -> str | None:
-    support = node.declared.support
-    parts = filter(counts, getattr(support, "parts", (support,)))
-    if not any(_learned(bound, view) for part in parts for bound in (part.low, part.high)):
-        return None
-    return (
-        f"the support of {family_of(node)} moves with learned parameters, which the derivative of "
-        "its log-density misses (stop their gradient if they are not to be learned)"
-    )
-
-
-def _learned(bound: Any, view: Assignment) -> bool:
-    """Whether a bound, which may be an expression of arguments of the node, is learned."""
-    if not isinstance(bound, Expr):
-        return False
-    if bound in view.learned:
-        return view.learned[bound]
-    return any(_learned(arg, view) for arg in bound.args)
-
-
-def _no_plates(node: StochasticNode, view: Assignment) -> str | None:
-    if not node.plates:
-        return None
-    own = ", ".join(repr(plate.name) for plate in node.plates)
-    return (
-        f"it lives on plate {own}, whose elements may differ from call to call, while its state "
-        "belongs to the node (leave plates= and data out of its parameters)"
-    )
 
 
 # --- of the paths to the costs --------------------------------------------------------------------
@@ -256,7 +133,7 @@ def _not_relaxed(node: StochasticNode, view: Assignment) -> str | None:
 
 
 def _not_summed(node: StochasticNode, view: Assignment) -> str | None:
-    reason = _finite_support(node, view) or _surviving_plates(node, view)
+    reason = finite_support(node, view) or _surviving_plates(node, view)
     return reason and f"node {node.name!r} cannot be averaged over exactly: {reason}"
 
 
@@ -299,45 +176,45 @@ REQUIREMENTS: dict[str, Rule] = {
     "later steps": _later_steps,
     "no scan": _no_scan,
     "discount": _discounted,
-    "reparameterized distribution": _reparameterized,
-    "acceptance": _supporting("accepted", "has no rejection sampler with a smooth proposal"),
-    "standardization": _supporting("standardized", "has no standardization"),
+    "reparameterized distribution": reparameterized,
+    "acceptance": supporting("accepted", "has no rejection sampler with a smooth proposal"),
+    "standardization": supporting("standardized", "has no standardization"),
     "continuous paths": _continuous_paths,
     "differentiable costs": _differentiable_costs,
-    "mean": _supporting("mean", "has no mean"),
+    "mean": supporting("mean", "has no mean"),
     "mean field": _of_nodes(_with_related, _no_mean),
     "modes below": _of_nodes(_itself_and_below, _no_mode),
-    "finite support": _finite_support,
+    "finite support": finite_support,
     "surviving plates": _surviving_plates,
-    "relaxation": _supporting("relax", "has no relaxation"),
-    "latent of each element": _supporting("separate", "has no latent for each of its elements"),
-    "Gibbs sampler": _supporting("gibbs", "has no block Gibbs sampler"),
-    "no plates": _no_plates,
-    "scores": _supporting("scores", "has no scores that decide about a most probable value"),
-    "matchings": _of_family(
+    "relaxation": supporting("relax", "has no relaxation"),
+    "latent of each element": supporting("separate", "has no latent for each of its elements"),
+    "Gibbs sampler": supporting("gibbs", "has no block Gibbs sampler"),
+    "no plates": no_plates,
+    "scores": supporting("scores", "has no scores that decide about a most probable value"),
+    "matchings": of_family(
         lambda family: issubclass(family, Matching), "is not a distribution of matchings"
     ),
-    "normal values": _of_family(
+    "normal values": of_family(
         lambda family: issubclass(family, Normal), "is not a normal distribution"
     ),
-    "point mass": _of_family(lambda family: issubclass(family, Delta), "is not a point mass"),
-    "latent density": _of_family(
+    "point mass": of_family(lambda family: issubclass(family, Delta), "is not a point mass"),
+    "latent density": of_family(
         lambda family: family.reparameterized or family.supports("latent"),
         "has neither a reparameterization nor a latent that has one",
     ),
     "smooth relaxations": _smooth_relaxations,
-    "coordinates": _coordinates,
-    "weak derivatives": _weak_derivatives,
-    "next value": _next_value,
-    "fixed support": _fixed_support,
+    "coordinates": coordinates,
+    "weak derivatives": weak_derivatives,
+    "next value": next_value,
+    "fixed support": fixed_support,
     "densities below": _of_nodes(_strictly_below, _no_density),
     "enumerable below": _of_nodes(_itself_and_below, _not_summed),
     "enumerable graph": _enumerable,
-    "binary values": _of_family(
+    "binary values": of_family(
         lambda family: issubclass(family, Bernoulli), "is not a distribution of binary values"
     ),
-    "classes": _classes,
-    "enough values": _enough_values,
+    "classes": classes,
+    "enough values": enough_values,
 }
 
 
@@ -352,21 +229,11 @@ def complaint(node: StochasticNode, estimator: Estimator, view: Assignment) -> s
         reason = REQUIREMENTS[name](node, view)
         if reason is not None:
             return reason
-    return _visible_support(node, view) if estimator.credit == "score" else None
-
-
-def family_of(node: StochasticNode) -> str:
-    """The name of a node's distribution."""
-    return node.attrs["family"].__name__
+    return visible_support(node, view) if estimator.credit == "score" else None
 
 
 def _path_text(walk: list[Expr]) -> str:
     return " → ".join(expr.name or expr.op.name for expr in walk)
-
-
-def count_text(n: int) -> str:
-    """A count in few digits; Python writes no integer of thousands of digits."""
-    return str(n) if n < 10**9 else f"about 10^{math.floor(math.log10(n))}"
 
 
 def draws_of(estimator: Estimator, dist: Distribution) -> int:

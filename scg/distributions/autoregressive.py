@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import ENTROPY, Joint, closed_form, numeric, unsupported
+from scg.distributions.base import ENTROPY, closed_form, unsupported
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.finite import Joint
+from scg.distributions.given import numeric
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,8 +9,8 @@ import numpy as np
 
 from scg.common.arguments import constructor
 from scg.distributions.constraints import Constraint, check
+from scg.distributions.given import joint_shape, numeric
 from scg.distributions.protocols import Noise
-from scg.distributions.upward import Upward, among
 from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Density, Expr
@@ -286,52 +284,6 @@ class Distribution:
         return f"{type(self).__name__}({given})"
 
 
-class Finite(Distribution):
-    """Independent coordinates with finitely many values; by default they are the elements."""
-
-    weak_derivatives = unsupported(
-        "measure-valued derivative", "a part at each value of a coordinate instead"
-    )
-
-    def coordinate_values(self) -> np.ndarray:
-        """All values of one coordinate, on a leading axis."""
-        raise NotImplementedError
-
-    def coordinate_probs(self) -> Any:
-        """Probabilities of these values, on a last axis."""
-        raise NotImplementedError
-
-    def upward(self, x: Any, noise: Any = None) -> Upward:
-        """The move of each coordinate to its next value."""
-        return among(self.coordinate_values(), self.coordinate_probs(), x)
-
-    def _coordinates(self) -> tuple[np.ndarray, int]:
-        """Values of a coordinate, and the number of coordinates."""
-        values = self.coordinate_values()
-        return values, math.prod(self.shape[: len(self.shape) + 1 - values.ndim])
-
-    def cardinality(self) -> int:
-        """Number of values of the event: that of a coordinate, to the number of coordinates."""
-        values, count = self._coordinates()
-        return len(values) ** count
-
-    def enumerate_support(self) -> np.ndarray:
-        """All values of the event, shape (cardinality, *shape)."""
-        values, count = self._coordinates()
-        rows = list(itertools.product(range(len(values)), repeat=count))
-        return values[np.array(rows, dtype=int)].reshape(len(rows), *self.shape)
-
-
-class Joint(Distribution):
-    """Distribution whose elements depend on each other."""
-
-    coordinate_values = unsupported(
-        "independent coordinates with finitely many values", "its elements depend on each other"
-    )
-    coordinate_probs = coordinate_values
-    weak_derivatives = unsupported("measure-valued derivative", "its elements depend on each other")
-
-
 def _recorded(result: Any, *used: tuple[Distribution, Any]) -> Any:
     """A result, recorded in its graph as a density, entropy or divergence of distributions."""
     if isinstance(result, Expr) and result not in result.graph.densities:
@@ -350,31 +302,6 @@ def _recorded(result: Any, *used: tuple[Distribution, Any]) -> Any:
             for dist, value in used
         )
     return result
-
-
-def numeric(value: Any) -> Any:
-    """The parameter as a node or an array of floats."""
-    return value if isinstance(value, Expr) else np.asarray(value, dtype=float)
-
-
-def one_of(family: str, **given: Any) -> dict[str, Any]:
-    """The one parameter that is given, for families with two parametrisations."""
-    chosen = {name: numeric(value) for name, value in given.items() if value is not None}
-    if len(chosen) != 1:
-        options = " or ".join(f"{name}=" for name in given)
-        raise DeclarationError(
-            f"{family}: give exactly one of {options}, got {', '.join(chosen) or 'none'}"
-        )
-    return chosen
-
-
-def joint_shape(family: str, **parameters: Any) -> tuple[int, ...]:
-    """Event shape to which the parameters broadcast."""
-    try:
-        return np.broadcast_shapes(*(np.shape(value) for value in parameters.values()))
-    except ValueError as error:
-        shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in parameters.items())
-        raise DeclarationError(f"{family}: parameter shapes do not broadcast: {shapes}") from error
 
 
 def check_same(this: Distribution, other: Any) -> None:

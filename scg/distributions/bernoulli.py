@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, Finite, closed_form, one_of
+from scg.distributions.base import FAR, closed_form
+from scg.distributions.finite import Finite
+from scg.distributions.given import one_of
 from scg.distributions.logistic import Logistic
 from scg.distributions.protocols import Noise
 from scg.ops.elementary import ceil, clip, floor

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, Joint, closed_form
+from scg.distributions.base import Distribution, closed_form
+from scg.distributions.finite import Joint
 from scg.distributions.gamma import shape_remainder
 from scg.distributions.protocols import Noise
 from scg.distributions.shape_parts import beta_parts

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.base import numeric
+from scg.distributions.given import numeric
 from scg.errors import DeclarationError
 from scg.ops.elementwise import (
     exp,

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Finite, closed_form
+from scg.distributions.base import closed_form
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import search
 from scg.distributions.counts import POINTS, Trials, check_same_total, settled, spread
+from scg.distributions.finite import Finite
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward, count
 from scg.ops.elementary import clip, floor

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, Finite, closed_form, one_of, unsupported
+from scg.distributions.base import FAR, closed_form, unsupported
+from scg.distributions.finite import Finite
+from scg.distributions.given import one_of
 from scg.distributions.gumbel import Gumbel
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError

@@ -9,7 +9,8 @@ import numpy as np
 
 from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
-from scg.distributions.base import closed_form, numeric
+from scg.distributions.base import closed_form
+from scg.distributions.given import numeric
 from scg.distributions.sequential import Automaton, finite, restored, stacked
 from scg.errors import DeclarationError
 from scg.ops.elementwise import possible

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.base import Distribution, check_same, numeric, one_of
+from scg.distributions.base import Distribution, check_same
+from scg.distributions.given import numeric, one_of
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ops.elementary import floor

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import ENTROPY, Distribution, Joint, closed_form, unsupported
+from scg.distributions.base import ENTROPY, Distribution, closed_form, unsupported
 from scg.distributions.chains import LinearChain, MarkovChain
+from scg.distributions.finite import Joint
 from scg.distributions.mixture import Tagged
 from scg.distributions.protocols import Noise
 from scg.distributions.sequential import restored

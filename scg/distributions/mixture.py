@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import ENTROPY, FAR, Distribution, Joint, one_of, unsupported
+from scg.distributions.base import ENTROPY, FAR, Distribution, unsupported
 from scg.distributions.categorical import Categorical
+from scg.distributions.finite import Joint
+from scg.distributions.given import one_of
 from scg.distributions.independent import Independent
 from scg.distributions.mixture_moves import joined, movable
 from scg.distributions.mixture_path import closed, opened

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, closed_form
+from scg.distributions.base import closed_form
 from scg.distributions.binomial import Binomial
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.counts import Trials, check_same_total
+from scg.distributions.finite import Joint
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError

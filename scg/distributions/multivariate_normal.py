@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Joint, closed_form, numeric
+from scg.distributions.base import closed_form
+from scg.distributions.finite import Joint
+from scg.distributions.given import numeric
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.arrange import diag, diagonal

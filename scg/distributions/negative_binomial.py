@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Distribution, closed_form, one_of
+from scg.distributions.base import Distribution, closed_form
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.counts import log_gamma_gap, settled
+from scg.distributions.given import one_of
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward, count
 from scg.ops.elementary import ceil, floor

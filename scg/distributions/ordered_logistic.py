@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import Finite, closed_form, numeric
+from scg.distributions.base import closed_form
+from scg.distributions.finite import Finite
+from scg.distributions.given import numeric
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where

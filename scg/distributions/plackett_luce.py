@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import FAR, closed_form, numeric
+from scg.distributions.base import FAR, closed_form
 from scg.distributions.categorical import OneHotCategorical
+from scg.distributions.given import numeric
 from scg.distributions.gumbel import Gumbel
 from scg.distributions.protocols import Noise
 from scg.distributions.sequential import Sequential, check_items, finite, restored, stacked

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import ENTROPY, Distribution, Joint, one_of, unsupported
+from scg.distributions.base import ENTROPY, Distribution, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import OneHotCategorical
+from scg.distributions.finite import Joint
+from scg.distributions.given import one_of
 from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_softplus
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError

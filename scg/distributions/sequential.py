@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from scg.common.lazy import cached_property
-from scg.distributions.base import Joint, unsupported
+from scg.distributions.base import unsupported
 from scg.distributions.categorical import OneHotCategorical, search
+from scg.distributions.finite import Joint
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError

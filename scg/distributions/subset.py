@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import closed_form, numeric
+from scg.distributions.base import closed_form
+from scg.distributions.given import numeric
 from scg.distributions.sequential import NEVER, Automaton, check_items
 from scg.errors import DeclarationError
 from scg.ops.elementwise import equal, possible, where

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import ENTROPY, Distribution, Joint, unsupported
+from scg.distributions.base import ENTROPY, Distribution, unsupported
 from scg.distributions.bijections import Bijection
+from scg.distributions.finite import Joint
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.reductions import sum

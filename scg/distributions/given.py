@@ -1,0 +1,35 @@
+"""Parameters as users give them: numbers or nodes, one of two parametrisations, broadcast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.ir.expr import Expr
+
+
+def numeric(value: Any) -> Any:
+    """The parameter as a node or an array of floats."""
+    return value if isinstance(value, Expr) else np.asarray(value, dtype=float)
+
+
+def one_of(family: str, **given: Any) -> dict[str, Any]:
+    """The one parameter that is given, for families with two parametrisations."""
+    chosen = {name: numeric(value) for name, value in given.items() if value is not None}
+    if len(chosen) != 1:
+        options = " or ".join(f"{name}=" for name in given)
+        raise DeclarationError(
+            f"{family}: give exactly one of {options}, got {', '.join(chosen) or 'none'}"
+        )
+    return chosen
+
+
+def joint_shape(family: str, **parameters: Any) -> tuple[int, ...]:
+    """Event shape to which the parameters broadcast."""
+    try:
+        return np.broadcast_shapes(*(np.shape(value) for value in parameters.values()))
+    except ValueError as error:
+        shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in parameters.items())
+        raise DeclarationError(f"{family}: parameter shapes do not broadcast: {shapes}") from error
