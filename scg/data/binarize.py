@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scg.errors import DataError
-from scg.seeds.noise import stream_key
+from scg.seeds.noise import generator
 
 
 def binarize(images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
@@ -39,7 +39,7 @@ def binarize(images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
     """
     if not np.all((images >= 0) & (images <= 1)):
         raise DataError("binarize: expected grey values in [0, 1]; divide by the largest value")
-    rng = np.random.default_rng([int(word) for word in stream_key(seed, "binarize")])
+    rng = generator(seed, "binarize")
     return (rng.random(np.shape(images), dtype=np.float32) < images).astype(np.uint8)
 
 

@@ -14,7 +14,7 @@ from scg.distributions.constraints import Constraint
 from scg.errors import CallError, DeclarationError, ScgError, UnsupportedError, did_you_mean
 from scg.graph.init import GivenValues, zeros
 from scg.ir.expr import Expr
-from scg.seeds.noise import check_seed, stream_key
+from scg.seeds.noise import check_seed, generator
 
 _MOST = 1 << 60  # elements of an array
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
@@ -113,7 +113,7 @@ def initial(self: Any, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
     check_seed(seed)
     params = {}
     for name, parameter in self.parameters.items():
-        rng = np.random.default_rng([int(word) for word in stream_key(seed, f"init:{name}")])
+        rng = generator(seed, f"init:{name}")
         params[name] = value = _made(name, parameter, rng)
         shape, constraint = parameter.node.shape, parameter.constraint
         if value.shape != shape:

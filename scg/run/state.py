@@ -10,7 +10,7 @@ import numpy as np
 from scg.compiler.memory import NodeMemory
 from scg.errors import CallError
 from scg.run.result import Nested
-from scg.seeds.noise import check_seed, stream_key
+from scg.seeds.noise import check_seed, generator
 
 
 def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -> Nested:
@@ -20,8 +20,7 @@ def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -
     for memory in memories:
         state[memory.node] = {}
         for name, init in memory.initial.items():
-            words = stream_key(seed, f"memory:{memory.node}@{name}")
-            value = init(np.random.default_rng([int(word) for word in words]))
+            value = init(generator(seed, f"memory:{memory.node}@{name}"))
             state[memory.node][name] = np.asarray(value, dtype=float)
     return state
 

@@ -99,6 +99,14 @@ def stream_key(seed: Seed, leaf: str) -> Key:
     return x0[0], x1[0]
 
 
+def generator(seed: Seed, purpose: str) -> np.random.Generator:
+    """NumPy's generator for what is sampled outside of a graph, by its purpose such as "binarize".
+
+    For one seed, purposes and the noise leaves of graphs are independent of each other.
+    """
+    return np.random.default_rng([int(word) for word in stream_key(seed, purpose)])
+
+
 def threefry2x32(key: Key, x0: NDArray[np.uint32], x1: NDArray[np.uint32]) -> None:
     """Overwrite the counters (x0, x1), uint32 arrays of one shape, by their blocks under `key`.
 

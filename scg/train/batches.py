@@ -11,7 +11,7 @@ from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate, Time
 from scg.run.step import Step
-from scg.seeds.noise import stream_key
+from scg.seeds.noise import generator
 from scg.train.check import check_count
 
 Data = dict[str, np.ndarray]
@@ -113,8 +113,7 @@ class Batches:
     def _shuffled(self, epoch: int) -> np.ndarray:
         order = self._order
         if order[0] != epoch:
-            words = stream_key((*self.seed, epoch), "fit:shuffle")
-            rng = np.random.default_rng([int(word) for word in words])
+            rng = generator((*self.seed, epoch), "fit:shuffle")
             self._order = order = (epoch, rng.permutation(self.examples))
         return order[1]
 

@@ -10,7 +10,7 @@ import numpy as np
 from scg.errors import CallError
 from scg.estimators.truncation import ARTBP
 from scg.run.step import Step
-from scg.seeds.noise import stream_key
+from scg.seeds.noise import generator
 from scg.train.batches import Data, Transform, checked_array
 from scg.train.check import check_count
 
@@ -100,8 +100,7 @@ class Windows:
 
     def _each(self) -> Iterator[tuple[Data, bool]]:
         """The windows, and whether each begins a sequence."""
-        words = stream_key(self.seed, "fit:segments")
-        rng = np.random.default_rng([int(word) for word in words])
+        rng = generator(self.seed, "fit:segments")
         if not self._axes:  # a sequence that no data measure has no end
             yield self.data, True
             while True:

@@ -13,7 +13,7 @@ import numpy as np
 
 from scg.errors import CallError
 from scg.run.step import Step
-from scg.seeds.noise import stream_key
+from scg.seeds.noise import generator
 from scg.verify.sampling import flat
 
 Moments = tuple[np.ndarray, np.ndarray]
@@ -31,8 +31,7 @@ def smoothed(
     if len(windows) != 1 and not streams:
         raise CallError("check: several windows need a step that was compiled with stream=True")
     base = tuple(seed) if isinstance(seed, tuple) else (seed,)
-    words = stream_key((*base, 1), "check:perturbations")
-    rng = np.random.default_rng([int(word) for word in words])
+    rng = generator((*base, 1), "check:perturbations")
     sigma = step.plan.truncation.sigma  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     numbers = step.graph.unconstrained(params)
 
