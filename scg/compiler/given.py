@@ -26,7 +26,7 @@ from scg.ir.plate import Plate, ordered
 from scg.ops.elementwise import logical_and, where
 from scg.ops.gradient import gate, stop
 from scg.ops.reductions import expand, zeros
-from scg.ops.steps import at_step
+from scg.ops.steps import at_steps
 
 #: The estimator of recorded nodes, and of those above them.
 ONCE = ScoreFunction()
@@ -217,9 +217,7 @@ def _leaf(node: Expr, name: str, shape: Any, kind: str, full: str = "") -> Expr:
 
 
 def _slice(graph: Any, full: str, value: Expr) -> Expr:
-    for plate, k in _at(graph, full):
-        value = at_step(value, plate=plate, index=k)
-    return value
+    return at_steps(value, _at(graph, full))
 
 
 def _at(graph: Any, full: str) -> tuple[tuple[Plate, int], ...]:

@@ -16,7 +16,7 @@ from scg.ir.walk import rewrite, topological
 from scg.ops.along import decayed_sum
 from scg.ops.elementwise import where
 from scg.ops.gradient import stop
-from scg.ops.steps import at_step
+from scg.ops.steps import at_steps
 
 #: A node's view of the graph below it, :class:`scg.compiler.downstream.NodeDownstream`.
 View = Any
@@ -56,10 +56,7 @@ def value_of(down: View, name: str, below: bool) -> Expr:
             "carry of which it is computed, so that a step does not compute it"
         )
     rewrite(order, first.env)
-    value = first.env[found]
-    for plate, k in _at(first.graph, node):
-        if plate in value.plates:
-            value = at_step(value, plate=plate, index=k)
+    value = at_steps(first.env[found], _at(first.graph, node))
     lost = [p for p in value.plates if p.owned_by_user and p not in node.plates]
     if lost:
         raise EstimatorError(

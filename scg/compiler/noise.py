@@ -13,7 +13,7 @@ from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, constant, intern
 from scg.ir.plate import Plate, Plates, ordered
-from scg.ops.steps import at_step
+from scg.ops.steps import at_steps
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,7 @@ class NodeNoise:
         if self.names.setdefault(name, leaf) != leaf:
             name += f"[{', '.join([*(plate.name for plate in self.plates), *map(str, shape)])}]"
         attrs, signature = {"name": name, "law": law}, (leaf[1], plates, "float")
-        value = intern(self.graph, NOISE, (), attrs, signature)
-        for plate, k in self.at:
-            value = at_step(value, plate=plate, index=k)
-        return value
+        return at_steps(intern(self.graph, NOISE, (), attrs, signature), self.at)
 
     def _name(self, tag: str) -> str:
         """Join node and tag; a tag with a slash must not look like another node's name."""

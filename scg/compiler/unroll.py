@@ -26,7 +26,7 @@ from scg.ir.plate import Plate, ordered
 from scg.ir.walk import named_below
 from scg.ops.gradient import cross, observed
 from scg.ops.reductions import expand
-from scg.ops.steps import at_step, join_steps
+from scg.ops.steps import at_step, at_steps, join_steps
 
 #: The steps of some plates, in canonical order.
 At = tuple[tuple[Plate, int], ...]
@@ -174,9 +174,7 @@ class Unrolled:
 
     def slice(self, value: Expr, at: At) -> Expr:
         """An expression of the unrolled graph at some steps."""
-        for plate, k in at:
-            value = at_step(value, plate=self.plates[plate], index=k)
-        return value
+        return at_steps(value, self._mapped(at))
 
     # --- building ---------------------------------------------------------------------------------
     def whole(self, expr: Expr) -> Expr:

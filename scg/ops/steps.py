@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from scg.errors import DeclarationError
@@ -59,6 +60,14 @@ join_steps = Op(
     plates=lambda args, attrs: ordered((*(p for x in args for p in x.plates), attrs["plate"])),
     attributes={"plate": _plate},
 )
+
+
+def at_steps(x: Expr, at: Iterable[tuple[Plate, int]]) -> Expr:
+    """The element of a node at steps of several plates; those on which it is not do not matter."""
+    for plate, index in at:
+        if plate in x.plates:
+            x = at_step(x, plate=plate, index=index)
+    return x
 
 
 def step_of(x: Expr, plate: Plate, index: int) -> Expr:
