@@ -35,7 +35,6 @@ from scg.errors import (
     StopWarning,
     did_you_mean,
 )
-from scg.estimators.forward import UORO, Forward
 from scg.estimators.pes import PES, BlackBox
 from scg.estimators.protocol import Estimator
 from scg.estimators.recorded import Recorded
@@ -179,7 +178,7 @@ def compile(
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
-        if isinstance(truncate, (UORO, PES)):
+        if truncate is not None and not truncate.unrolls:
             raise EnumerationError(
                 f"truncate={truncate!r} runs scans as loops alone: its moments are not computed. "
                 "Take the mean of runs"
@@ -198,7 +197,7 @@ def compile(
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
     same = same_credit(whole, unrolled.influence, short.lengths, sampled)
-    loops = stream or isinstance(truncate, (Forward, PES))  # loops round credit up, without bias
+    loops = stream or (truncate is not None and truncate.loops)  # loops round credit up, unbiased
     if (same or loops) and len(chosen) == len(whole.nodes):
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options)

@@ -12,8 +12,6 @@ from typing import Any
 
 from scg.compiler.analyse import Influence
 from scg.errors import BiasWarning, EstimatorError
-from scg.estimators.forward import Forward
-from scg.estimators.pes import PES
 from scg.estimators.truncation import Cutting, Truncation
 from scg.graph.carry import Scan
 from scg.ir.expr import Expr
@@ -43,7 +41,7 @@ def check_truncation(
             f"truncate={truncation!r} is for first derivatives, because products of two of its "
             "estimates do not have the right mean. Write order=1, or leave truncate out"
         )
-    if data_grads and isinstance(truncation, (Forward, PES)):
+    if data_grads and truncation.loops:
         raise EstimatorError(
             f"truncate={truncation!r} is for parameters, not for data; leave data_grads out, or "
             "truncate"

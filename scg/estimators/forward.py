@@ -39,6 +39,8 @@ class Slopes(Protocol):
 class Forward(Truncation):
     """What a scan takes along of the influence of the parameters on its carry."""
 
+    loops = True
+
     def shapes(self, n: int, p: int) -> tuple[tuple[int, ...], ...]:
         """Shapes of the numbers that are taken along."""
         raise NotImplementedError
@@ -138,6 +140,7 @@ class UORO(Forward):
     """
 
     cites = ("tallec2018",)
+    unrolls = False
     words = "the carry takes along a product of two vectors whose mean is its derivative"
 
     def shapes(self, n: int, p: int) -> tuple[tuple[int, ...], ...]:

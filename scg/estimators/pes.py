@@ -53,6 +53,8 @@ class PES(Truncation):
 
     cites = ("vicol2021",)
     objective = "the smoothed cost"
+    loops = True
+    unrolls = False
     words = (
         "parameters are perturbed once a window, and costs are credited with all perturbations so "
         "far: the gradient is that of the smoothed cost"

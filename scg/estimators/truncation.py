@@ -30,9 +30,15 @@ class Truncation(Checked):
         What happens to the credit, for explanations.
     objective : str
         The cost of which the mean of the estimate is the gradient, if not the declared one.
+    loops : bool
+        Whether a step must run scans as loops.
+    unrolls : bool
+        Whether the unrolled graph has the same estimate, so that its moments can be computed there.
     """
 
     unbiased: bool = True
+    loops: bool = False
+    unrolls: bool = True
     objective: str = ""
     allow_biased: bool = False
     cites: tuple[str, ...] = ()
