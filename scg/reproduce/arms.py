@@ -9,7 +9,7 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import table
+from scg.reproduce.page import framed, table
 from scg.reproduce.paper import Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -119,8 +119,7 @@ def draw(records: list[Record]) -> Figure:
                 style = "--" if name == "DisARM" else "-"
                 axes.plot(PROBS, shown, style, color=color, label=name)
         axes.set(yscale="log", xlabel="p", title=f"{n} evaluations")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        framed(axes)
     figure.axes[0].set_ylabel("variance of the gradient")
     figure.axes[0].legend(fontsize="small")
     return figure

@@ -10,7 +10,7 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import interval, table
+from scg.reproduce.page import framed, interval, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -174,8 +174,7 @@ def draw(records: list[Record]) -> Figure:
                 style = "--" if name.startswith("Truncated") else "-"
                 axes.plot(x, r["losses"], style, color=color, label=name if i == 0 else "_")
         axes.set(yscale="log", xlabel="updates", title=f"{size} units")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        framed(axes)
     figure.axes[0].set_ylabel("loss of a step")
     figure.axes[0].legend(fontsize="x-small")
     return figure

@@ -13,8 +13,8 @@ from scg.data import Binarize, binarize
 from scg.models import categorical_vae
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import interval, table
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.page import framed, interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
 if TYPE_CHECKING:
@@ -171,13 +171,8 @@ def findings(records: list[Record]) -> list[Finding]:
                 f"frozen, C = {classes}, K = {samples}: CARMS-I has less variance than "
                 "leave-one-out for all seeds"
             )
-            pair = [frozen.get((classes, samples, n)) for n in ("CARMS-I", "leave-one-out")]
-            if all(pair):
-                ratio = [b / a for a, b in zip(*pair, strict=False)]
-                about = f"Ratios {', '.join(f'{x:.3g}' for x in ratio)}."
-                found.append(Finding(text, min(ratio) > 1, about))
-            else:
-                found.append(Finding(text, None))
+            above, below = (frozen.get((classes, samples, n)) for n in ("leave-one-out", "CARMS-I"))
+            found.append(by_ratio(text, above, below))
     return found
 
 
@@ -242,10 +237,9 @@ def draw(records: list[Record]) -> Figure:
     right.set(xlabel="samples K", title="frozen autoencoder")
     for axes in (left, right):
         axes.axhline(1.0, color="#888888", linewidth=0.8)
-        axes.grid(alpha=0.3)
+        framed(axes)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize="x-small")
-        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import interval, table
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.page import framed, interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
 if TYPE_CHECKING:
@@ -93,13 +93,11 @@ def findings(records: list[Record]) -> list[Finding]:
     for dimensions in DIMENSIONS:
         for parameter, word in PARAMETERS.items():
             text = f"{word} in {dimensions}D: pathwise has less variance than the score function"
-            pair = [found.get((dimensions, n), []) for n in ("score function", "pathwise")]
-            if all(pair):
-                ratios = [a[parameter] / b[parameter] for a, b in zip(*pair, strict=False)]
-                about = f"Ratios {', '.join(f'{x:.3g}' for x in ratios)}."
-                results.append(Finding(text, min(ratios) > 1, about))
-            else:
-                results.append(Finding(text, None))
+            above, below = (
+                [r[parameter] for r in found.get((dimensions, n), [])]
+                for n in ("score function", "pathwise")
+            )
+            results.append(by_ratio(text, above, below))
     return results
 
 
@@ -127,8 +125,7 @@ def draw(records: list[Record]) -> Figure:
             values = [mean(r[parameter] for r in found[d, name]) for d in shown]
             axes.plot(shown, values, "o-", color=color, label=name)
         axes.set(yscale="log", xlabel="dimensions", title=word, xticks=DIMENSIONS)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        framed(axes)
     figure.axes[0].set_ylabel("variance of the gradient")
     figure.axes[0].legend(fontsize="x-small")
     return figure

@@ -37,6 +37,12 @@ def interval(values: Sequence[float], digits: int | None = 1) -> str:
     return f"{mean(values):{centre}}{around}"
 
 
+def framed(axes: Any, which: str = "major") -> None:
+    """Give axes a grid, and no frame at the top and on the right."""
+    axes.grid(alpha=0.3, which=which)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def write(paper: Paper, folder: Path) -> Path:
     """Write the page of a paper and its figure beside its results."""
     ledger = Ledger(folder / f"{paper.name}.jsonl")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,6 +56,20 @@ class Finding(NamedTuple):
     expectation: str
     holds: bool | None
     found: str = ""
+
+
+def by_ratio(
+    expectation: str,
+    above: Sequence[float] | None,
+    below: Sequence[float] | None,
+    met: Callable[[Sequence[float]], bool] = lambda ratios: min(ratios) > 1,
+) -> Finding:
+    """Judge the ratios of two figures, seed by seed; by default all must be above 1."""
+    if not above or not below:
+        return Finding(expectation, None)
+    ratios = [a / b for a, b in zip(above, below, strict=False)]
+    about = f"Ratios {', '.join(f'{x:.3g}' for x in ratios)}."
+    return Finding(expectation, met(ratios), about)
 
 
 @dataclass(frozen=True)

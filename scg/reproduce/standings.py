@@ -11,7 +11,7 @@ import numpy as np
 
 from scg.reproduce.contest import Contest
 from scg.reproduce.ledger import Record
-from scg.reproduce.page import interval, table
+from scg.reproduce.page import framed, interval, table
 from scg.reproduce.paper import Finding
 from scg.verify.plot import COLOURS, canvas
 
@@ -185,8 +185,7 @@ class Standings:
             pair[0].set_title(f"{model}, {how}")
             pair[1].set(xlabel="seconds of training", title="the same runs against time")
             for axes in pair:
-                axes.grid(alpha=0.3)
-                axes.spines[["top", "right"]].set_visible(False)
+                framed(axes)
             lines = {line.get_label(): line for line in pair[0].get_lines()}
             pair[0].legend(list(lines.values()), list(lines), fontsize="small")
         return figure

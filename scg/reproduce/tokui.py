@@ -17,8 +17,8 @@ from scg.estimators.baselines import MovingAverage, Network
 from scg.models import sbn
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import interval, table
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.page import framed, interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
 
@@ -127,13 +127,8 @@ def findings(records: list[Record]) -> list[Finding]:
         for point in POINTS:
             for more, less in itertools.pairwise(names):
                 text = f"{model}, {point} updates: {more} has more variance than {less}, all seeds"
-                pair = [found.get((model, point, name)) for name in (more, less)]
-                if all(pair):
-                    ratios = [a / b for a, b in zip(*pair, strict=False)]
-                    about = f"Ratios {', '.join(f'{x:.3g}' for x in ratios)}."
-                    results.append(Finding(text, min(ratios) > 1, about))
-                else:
-                    results.append(Finding(text, None))
+                above, below = (found.get((model, point, name)) for name in (more, less))
+                results.append(by_ratio(text, above, below))
     return results
 
 
@@ -182,8 +177,7 @@ def draw(records: list[Record]) -> Figure:
             values = [mean(found[model, p, name]) for p in shown]
             axes.plot(shown, values, "o-", color=color, label=name)
         axes.set(yscale="log", xlabel="updates", title=model)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        framed(axes)
     figure.axes[0].set_ylabel("variance of the gradient")
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize="small"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 import scg
 from scg.estimators.baselines import Constant, OptimalConstant, PerUnit
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import interval, table
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.page import framed, interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
 if TYPE_CHECKING:
@@ -107,6 +107,14 @@ def _found(records: list[Record], kind: str) -> dict[tuple[float, str], list[Rec
     return found
 
 
+def _near(ratios: Sequence[float]) -> bool:
+    return max(ratios) < 1.1
+
+
+def _not_below(ratios: Sequence[float]) -> bool:
+    return min(ratios) >= 1
+
+
 def findings(records: list[Record]) -> list[Finding]:
     """What the report derives."""
     found = _found(records, "variance")
@@ -120,14 +128,11 @@ def findings(records: list[Record]) -> list[Finding]:
             learned = name.startswith("learned")
             if learned:
                 text = f"offset {offset:g}: {name}, is within 10 % of the optimal baseline"
-            pair = [found.get((offset, n), []) for n in ("optimal per unit", name)]
-            if all(pair):
-                ratios = [b["variance"] / a["variance"] for a, b in zip(*pair, strict=False)]
-                met = max(ratios) < 1.1 if learned else min(ratios) >= 1
-                about = f"Ratios {', '.join(f'{x:.3g}' for x in ratios)}."
-                results.append(Finding(text, met, about))
-            else:
-                results.append(Finding(text, None))
+            above, below = (
+                [r["variance"] for r in found.get((offset, n), [])]
+                for n in (name, "optimal per unit")
+            )
+            results.append(by_ratio(text, above, below, _near if learned else _not_below))
     return results
 
 
@@ -160,8 +165,7 @@ def draw(records: list[Record]) -> Figure:
                 x = 20 * np.arange(len(r["curve"]))
                 axes.plot(x, r["curve"], color=color, alpha=0.8, label=name if i == 0 else "_")
         axes.set(xlabel="updates", title=f"cost + {offset:g}")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        framed(axes)
     figure.axes[0].set_ylabel("exact mean cost, without offset")
     figure.axes[0].legend(fontsize="small")
     return figure
