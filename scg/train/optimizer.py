@@ -16,7 +16,7 @@ can hold. An optimizer of your own is one method:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,12 @@ class Optimizer:
     def __post_init__(self) -> None:
         if not callable(self.rate):
             self._check_rate(self.rate)
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.type == "bool" and not isinstance(value, (bool, np.bool_)):
+                raise CallError(
+                    f"{type(self).__name__}: {option.name} must be True or False, got {value!r}"
+                )
         if self.clip is not None and not callable(self.clip):
             raise CallError(
                 f"{type(self).__name__}: clip must be a function of the gradients, such as "

@@ -126,6 +126,9 @@ def test_a_gradient_that_is_not_finite_is_an_error_with_its_name():
     [
         (lambda: SGD(0.1, momentum=1.0), "SGD: momentum must be a number at least 0 and below 1"),
         (lambda: SGD(0.1, nesterov=True), "nesterov=True needs momentum"),
+        (lambda: SGD(0.1, 0.9, nesterov=1), "SGD: nesterov must be True or False, got 1"),
+        (lambda: Adam(lazy="yes"), "Adam: lazy must be True or False, got 'yes'"),
+        (lambda: Adam(lazy=None), "Adam: lazy must be True or False, got None"),
         (lambda: Adam(beta2=1.5), "Adam: beta2 must be a number at least 0 and below 1, got 1.5"),
         (lambda: RMSprop(decay=-0.1), "RMSprop: decay must be a number"),
         (lambda: Adam(-1), r"Adam: rate must be a number at least 0, got -1; write Adam\(1e-3\)"),
