@@ -11,11 +11,13 @@ class EvolutionStrategy(Estimator):
     """Score function on antithetic pairs of normal perturbations.
 
     1/K Σ_i f(x_i) ∇θ log p(x_i; θ), x_i = μ + σ ε_i for one half of the samples and μ − σ ε_i for
-    the other: K evaluations. In μ it is 1/K Σ (f(μ + σ ε) − f(μ − σ ε)) ε/σ over pairs. Perturb
-    the parameters of a black box: ``w = g.sample("w", scg.Normal(theta, 0.1))``. The objective is
-    the cost smoothed by the normal distribution, whose gradient it estimates without bias. Use
-    :class:`OrthogonalEvolution` for several pairs, :class:`SPSA` for the cost itself, and
-    :class:`Reparameterization` if the cost has a slope.
+    the other: K evaluations of the cost f. μ and σ are mean and scale of the node's normal
+    distribution p, θ its parameters, and ε_i standard normals. In μ it is 1/K Σ (f(μ + σ ε) − f(μ −
+    σ ε)) ε/σ over pairs. Use it to perturb the parameters of a black box:
+    ``w = g.sample("w", scg.Normal(theta, 0.1))``. The objective is the cost smoothed by the normal
+    distribution, whose gradient it estimates without bias. Use :class:`OrthogonalEvolution` for
+    several pairs, :class:`SPSA` for the cost itself, and :class:`Reparameterization` if the cost
+    has a slope.
 
     Parameters
     ----------

@@ -20,13 +20,14 @@ from scg.ops.shape import np_reshape
 class PersistentChains(Estimator):
     """Block Gibbs chains that go on from call to call, with a leave-one-out baseline; biased.
 
-    1/K Σ_i (f(x_i) − 1/(K−1) Σ_{j≠i} f(x_j)) ∇θ log p̃(x_i; θ): K evaluations, with p̃ = Z p the
-    unnormalised probability of an :class:`RBM`; log Z drops out. Each call moves each of the K
+    1/K Σ_i (f(x_i) − 1/(K−1) Σ_{j≠i} f(x_j)) ∇θ log p̃(x_i; θ): K evaluations of the cost f. x_i is
+    where chain i is, θ are the parameters of an :class:`RBM`, p̃ = Z p is its unnormalised
+    probability and Z its partition function; log Z drops out. Each call moves each of the K
     chains by some steps at the present parameters, and the state keeps where they are: pass
     ``state=`` from call to call, as `fit` does. The chains lag behind the distribution, which
-    makes the estimate biased. Use it for RBMs of more than 20 units, as a learned prior
-    above all: the node's sample is the negative phase in :meth:`RBM.contrast`. Smaller machines are
-    sampled exactly by each other estimator.
+    makes the estimate biased. Use it for RBMs of more than 20 units on both sides, above all as a
+    learned prior: the node's sample is the negative phase in :meth:`RBM.contrast`. All other
+    estimators sample an RBM exactly, which only smaller ones allow.
 
     Parameters
     ----------
