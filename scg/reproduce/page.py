@@ -107,7 +107,7 @@ def _budget(paper: Paper, ledger: Ledger) -> str:
     machine = " and ".join(sorted({r["machine"] for r in ledger.find(kind="machine")}))
     commits = ", ".join(sorted({r["commit"] for r in ledger.records}))
     if machine:
-        lines.append(f"Machine: {machine}; one process, one thread, other work beside it.")
+        lines.append(f"Machine: {machine}; one process, one thread; wall-clock seconds.")
     if commits:
         lines.append(f"Commits: {commits}.")
     return "\n".join(lines)

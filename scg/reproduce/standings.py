@@ -104,7 +104,7 @@ class Standings:
                 f"{self.contest.unit} of test images in nats, with 95 % intervals over the seeds, "
                 f"whose number stands in brackets. The images' own standard error, "
                 f"{min(errors):.2f} to {max(errors):.2f} nats, is common to all estimators. Times "
-                "are those of the fastest run; other work ran beside."
+                "are those of the fastest run."
             )
         for updates in self.lengths():
             for model in self.contest.models:
