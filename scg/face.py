@@ -143,7 +143,7 @@ class Graph(CoreGraph):
         Raises
         ------
         CallError
-            If an option is unknown.
+            If an option is unknown, or names a node or a scope that the graph does not have.
         ScgError
             If the suffix is unknown, or no program that draws is installed.
 

@@ -30,7 +30,6 @@ _SIGNS = {
 
 def graph_scene(graph: CoreGraph, plan: Plan | None, options: Options) -> Scene:
     """The scene of a declared graph, and of the estimators of its plan."""
-    options.check_names({name: role for name, (_, role) in graph.roles.items()})
     shown = {n: role for n, (_, role) in graph.roles.items() if not options.hides(n, role)}
     made = networks(graph, options)
     layers = {output: layer for output, (layer, _) in made.items()}

@@ -96,6 +96,7 @@ def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: O
     for key, group in boxes.items():
         scene.marks[key] = _mark(key, group, singly, most)
     scene.links = _arrows(scene, boxes, outputs, singly, options.labels != "names")
+    options.check_hidden([word for m in scene.marks.values() for word in (m.title, m.kind)])
     scene.marks = {k: m for k, m in scene.marks.items() if not options.hides(m.title, m.kind)}
     scene.links = {e: link for e, link in scene.links.items() if {*e} <= scene.marks.keys()}
     if not singly and options.direction is None:

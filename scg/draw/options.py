@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from scg.engine.profile import Profile
 from scg.errors import CallError, did_you_mean
+from scg.graph.core import CoreGraph
 
 _CHOICES = {
     "direction": (None, "down", "right"),
@@ -17,8 +18,8 @@ _CHOICES = {
     "style": ("screen", "paper"),
 }
 
-
 _ROLES = ("parameter", "data", "deterministic", "stochastic", "cost", "network")
+_LISTED = 8  #: Scopes that an error names.
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,39 @@ class Options:
         """Whether a node is left out."""
         return any(matches(name, pattern) or pattern == role for pattern in self.hide)
 
-    def check_names(self, roles: Mapping[str, str]) -> None:
-        """Raise if an option names what a graph does not have; `roles` are those of its nodes."""
-        if isinstance(self.heat, Profile):
-            raise CallError('draw: a profile is the heat of a schedule: level="schedule"')
-        given = {"hide": self.hide, "notes": self.notes, "heat": self.heat or ()}
-        for option, names in given.items():
-            for name in names if not isinstance(names, bool) else ():
-                if name not in _ROLES and not any(matches(n, name) for n in roles):
-                    near = did_you_mean(name, roles)
+    def check_names(self, graph: CoreGraph) -> None:
+        """Raise if an option names a node or a scope that a graph does not have."""
+        self.check_hidden(graph.roles)
+        for option in ("notes", "heat"):
+            given = getattr(self, option)
+            for name in given if isinstance(given, Mapping) else ():
+                if name not in graph.roles:
+                    near = did_you_mean(name, graph.roles)
                     raise CallError(f"draw: {option} names {name!r}, which is no node{near}")
+        self.check_scopes(graph)
+
+    def check_hidden(self, names: Collection[str]) -> None:
+        """Raise if a pattern of what is hidden is no role and fits no name."""
+        for pattern in self.hide:
+            if pattern not in _ROLES and not any(matches(name, pattern) for name in names):
+                near = did_you_mean(pattern, names)
+                raise CallError(f"draw: hide names {pattern!r}, which is no node{near}")
+
+    def check_scopes(self, graph: CoreGraph) -> None:
+        """Raise if a pattern of what folds, or does not, fits no scope of a graph."""
+        inner = (name.split("/")[:-1] for name in (*graph.roles, *(f"{n}/" for n in graph.layers)))
+        scopes = {"/".join(parts[:i]): None for parts in inner for i in range(1, len(parts) + 1)}
+        for option in ("fold", "unfold"):
+            given = getattr(self, option)
+            for pattern in given if isinstance(given, Collection) else ():
+                if not any(matches(scope, pattern.rstrip("/")) for scope in scopes):
+                    most = [*scopes][:_LISTED]
+                    known = ", ".join(most) + (", …" if len(scopes) > len(most) else "")
+                    raise CallError(
+                        f"draw: {option} names {pattern!r}, which is no scope"
+                        f"{did_you_mean(pattern, scopes)}; "
+                        + (f"scopes are {known}" if scopes else "the graph has no scopes")
+                    )
 
     def folds(self, scope: str) -> bool:
         """Whether a scope is one box by the user's wish."""

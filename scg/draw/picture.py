@@ -15,6 +15,7 @@ from scg.draw.options import Options
 from scg.draw.render import Picture
 from scg.draw.scene import Scene
 from scg.draw.surrogate import surrogate_scene
+from scg.engine.profile import Profile
 from scg.engine.program import Program
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
@@ -34,6 +35,7 @@ LEVELS: Mapping[str, Callable[[Surrogate, Program, Options], Scene]] = {
 
 def draw_graph(graph: CoreGraph, options: Options, path: Path = None) -> Picture:
     """Draw a declared graph."""
+    options.check_names(graph)
     return _finished(graph_scene(graph, None, options), options, path)
 
 
@@ -43,6 +45,12 @@ def draw_step(
     """Draw a product of a step."""
     if level not in LEVELS:
         raise CallError(f"draw: level must be one of {', '.join(LEVELS)}, got {level!r}")
+    if level != "schedule" and isinstance(options.heat, Profile):
+        raise CallError('draw: a profile is the heat of a schedule: level="schedule"')
+    if level in ("program", "schedule"):
+        options.check_scopes(surrogate.graph)  # the rest names boxes of the picture
+    else:
+        options.check_names(surrogate.graph)
     return _finished(LEVELS[level](surrogate, program, options), options, path)
 
 
@@ -57,4 +65,5 @@ def _finished(scene: Scene, options: Options, path: Path) -> Picture:
 def draw_plan(plan: Any, options: Options | None = None) -> Picture:
     """Draw the declared graph with the estimator of each node and the flow of credit."""
     options = options or Options()
+    options.check_names(plan.influence.graph)
     return _finished(graph_scene(plan.influence.graph, plan, options), options, None)

@@ -39,7 +39,6 @@ class _Builder:
 
     def scene(self) -> Scene:
         roles = {n: role for n, (_, role) in self.graph.roles.items()}
-        self.options.check_names(roles)
         below = {n for n, (e, _) in self.graph.roles.items() if e in self.influence.downstream}
         shown = {n: r for n, r in roles.items() if n in below and not self.options.hides(n, r)}
         boxes = Boxes(self.graph, None, self.options, shown)

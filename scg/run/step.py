@@ -291,7 +291,8 @@ class Step(Runner):
         Raises
         ------
         CallError
-            If an option is unknown, or if a step with ``backend="numpy"`` is to draw its schedule.
+            If an option is unknown or names nothing, or if a step with ``backend="numpy"`` is to
+            draw its schedule.
         ScgError
             If the suffix is unknown, or no program that draws is installed.
         """

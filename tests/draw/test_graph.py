@@ -218,6 +218,8 @@ def test_an_empty_graph():
         ({"heat": {"b": float("nan")}}, "heat of 'b' must be a number, got nan"),
         ({"heat": 3.0}, "heat is a number by name of a node, got 3.0"),
         ({"notes": {"c": "x"}}, "notes names 'c', which is no node"),
+        ({"notes": {"parameter": "x"}}, "notes names 'parameter', which is no node"),
+        ({"heat": {3: 1.0}}, "heat names 3, which is no node"),
         ({"notes": 1}, "notes are True, False or texts"),
         ({"hide": True}, "hide"),
         ({"colour": 1}, "no argument 'colour'"),

@@ -1,5 +1,7 @@
 """Networks: layers that follow each other are one box; unfolded, they are layers."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -41,13 +43,43 @@ def test_a_network_is_one_box_with_its_parameters():
 def test_unfolded_it_is_its_layers_and_with_fold_false_its_parameters():
     marks = drawn(model(), unfold="encoder").scene.marks
     assert {"encoder/0/", "encoder/1/", "mean/", "decoder/"} <= marks.keys()
-    assert drawn(model(), unfold="nothing").source == drawn(model()).source
     marks = drawn(model(), fold=False).scene.marks
     assert {"encoder/0/W", "mean/b", "decoder/1/b"} <= marks.keys()
     folded = drawn(model(), fold="decoder").scene.marks["decoder/"]
     assert folded.members == drawn(model()).scene.marks["decoder/"].members
+
+
+LEVELS = ("graph", "influence", "plan", "surrogate", "program", "schedule")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("option", ["fold", "unfold"])
+def test_a_scope_that_is_none_is_refused_at_each_level(option, level):
+    step = scg.compile(model(), backend="numba" if level == "schedule" else "numpy")
+    step.draw(level=level, **{option: ["decoder*", "encoder/0/", "mean"]})
+    known = "scopes are encoder, encoder/0, encoder/1, mean, decoder, decoder/0, decoder/1"
+    near = f"{option} names 'decodr', which is no scope; did you mean 'decoder'?; {known}"
+    with pytest.raises(scg.CallError, match=re.escape(near)):
+        step.draw(level=level, **{option: ("mean", "decodr")})
+    with pytest.raises(scg.CallError, match=r"z.*which is no scope"):
+        step.draw(level=level, **{option: "z"})
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_hidden_node_that_is_none_is_refused_at_each_level(level):
+    step = scg.compile(model(), backend="numba" if level == "schedule" else "numpy")
+    step.draw(level=level, hide="data")
+    with pytest.raises(scg.CallError, match="hide names 'zz', which is no node"):
+        step.draw(level=level, hide=["data", "zz"])
+
+
+def test_wrong_scopes():
     with pytest.raises(scg.CallError, match="unfold takes names or patterns, got 3"):
         model().draw(unfold=3)
+    g = scg.Graph()
+    g.cost("loss", g.parameter("theta", 0.4))
+    with pytest.raises(scg.CallError, match=r"fold names 'loss', .*; the graph has no scopes"):
+        g.draw(fold="loss")
 
 
 def test_hidden_networks_are_contracted():
