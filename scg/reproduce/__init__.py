@@ -9,13 +9,14 @@ from scg.reproduce.gated import GATED
 from scg.reproduce.graves import GRAVES
 from scg.reproduce.index import index
 from scg.reproduce.muprop import TABLE2, TABLE3
+from scg.reproduce.nvil import FAILURE
 from scg.reproduce.page import write
 from scg.reproduce.paper import Conditions, Paper, compute
 from scg.reproduce.rsvi import RSVI
 from scg.reproduce.tokui import TOKUI
 from scg.reproduce.unbiased import UNBIASED
 
-_ALL = (TABLE2, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP, RSVI, GRAVES)
+_ALL = (TABLE2, FAILURE, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP, RSVI, GRAVES)
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}
 

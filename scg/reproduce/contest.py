@@ -64,19 +64,27 @@ class Contest:
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def pieces(self, under: Conditions, ledger: Ledger) -> Iterator[Piece]:
-        """Runs and tests on the first kind of images, variances, then the other kinds."""
+        """Seed by seed all runs and tests of a model; the first also chooses rates."""
         shown = functools.cache(functools.partial(training.images, under.data))
         for how in self.images:
             for model in self.models:
-                for name in self.estimators:
-                    yield from self._runs(under, ledger, shown, how, model, name)
-                if how == self.images[0]:
-                    yield from self._variances(under, ledger, shown, model)
+                for seed in SEEDS:
+                    for name in self.estimators:
+                        yield from self._runs(under, ledger, shown, how, model, name, seed)
+                    if how == self.images[0] and seed == SEEDS[0]:
+                        yield from self._variances(under, ledger, shown, model)
 
     def _runs(
-        self, under: Conditions, ledger: Ledger, shown: Shown, how: str, model: str, name: str
+        self,
+        under: Conditions,
+        ledger: Ledger,
+        shown: Shown,
+        how: str,
+        model: str,
+        name: str,
+        seed: int,
     ) -> Iterator[Piece]:
-        def piece(kind: str, rate: float, seed: int) -> Piece:
+        def piece(kind: str, rate: float) -> Piece:
             key = {
                 "kind": kind, "images": how, "model": model, "estimator": name, "rate": rate,
                 "seed": seed, "updates": under.updates,
@@ -95,13 +103,12 @@ class Contest:
 
             return Piece(key, work)
 
-        if how == self.images[0]:
+        if how == self.images[0] and seed == SEEDS[0]:
             for rate in self._rates(name):
-                yield piece("run", rate, SEEDS[0])
+                yield piece("run", rate)
         rate = self.chosen_rate(ledger.records, model, name, under.updates)
-        for seed in SEEDS:
-            yield piece("run", rate, seed)
-            yield piece("test", rate, seed)
+        yield piece("run", rate)
+        yield piece("test", rate)
 
     def _rates(self, name: str) -> tuple[float, ...]:
         return self.rates.get(name, self.rates[""])

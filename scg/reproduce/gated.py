@@ -63,7 +63,8 @@ def _train(under: Conditions, parts: Parts, unit: str, seed: int) -> Record:
     means = train.mean(axis=0, dtype=float)
     graph = gated(means, width=WIDTH, gater=GATER, unit=kind, target=TARGET)
     step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
-    curve, points = [], min(10, under.updates)
+    curve: list[list[float]] = []
+    points = max(min(10, under.updates), -(-under.updates * BATCH // len(train)))
 
     def error(run: Run) -> None:
         found = _error(graph, run.params, valid[::10], labels["valid"][::10])
@@ -213,6 +214,6 @@ Sparse gates, and straight-through before the unbiased estimator. The error rate
     tables=tables,
     draw=draw,
     images=True,
-    lengths=(500, 3000, 10_000, 30_000, 100_000),
+    lengths=(500, 3000, 15_000, 30_000, 100_000),
     predict=predict,
 )

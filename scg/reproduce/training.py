@@ -96,7 +96,7 @@ def train(
 ) -> Record:
     """Train once, and keep the parameters of the best validation in a file."""
     step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
-    passes = max(PASSES, under.updates * BATCH // len(shown.train))
+    passes = PASSES * -(-under.updates * BATCH // (PASSES * len(shown.train)))
     try:
         run = scg.fit(
             step,
@@ -106,7 +106,7 @@ def train(
             own_optimizer=scg.optim.Adam(OWN_RATE),
             batch_size=BATCH,
             epochs=passes,
-            steps_per_epoch=under.updates // passes,
+            steps_per_epoch=max(1, under.updates // passes),
             callbacks=[best],
         )
     except scg.CallError as error:  # a gradient that is not finite

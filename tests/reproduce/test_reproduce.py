@@ -18,6 +18,7 @@ from scg.reproduce import (
     compute,
     gated,
     index,
+    nvil,
     rsvi,
     tokui,
     training,
@@ -231,3 +232,35 @@ def test_a_gated_classifier_is_trained_and_tested(done):
         record = gated._train(under, parts, unit, 1)
         assert 50 < record["error"] <= 100 and len(record["curve"]) == 4
         assert (record["closed"] > 0.5) == (unit == "noisy rectifier")
+
+
+def test_suspects_differ_from_the_table_in_one_respect(done, monkeypatch, tmp_path):
+    means = np.linspace(0.1, 0.9, 16)
+    ours, theirs = nvil.Suspect().graph(means), STRUCTURED.models[nvil.THREE](means)
+    params, x = ours.init(1), {"x": np.eye(16)[:3]}
+    assert params.keys() == theirs.init(1).keys()
+    values = [scg.evaluate(g, params, x, samples=2, seed=1) for g in (ours, theirs)]
+    assert values[0] == values[1]
+    for name, setting in list(nvil.SUSPECTS.items())[1:]:
+        changed = [v != getattr(nvil.Suspect(), k) for k, v in vars(setting).items()]
+        assert sum(changed) == 1, name
+
+    monkeypatch.setattr(nvil, "UPDATES", 4)
+    wanted = "output biases from 0"
+    pieces = [p for p in nvil.pieces(replace(done[0], folder=tmp_path), Ledger(tmp_path / "x"))
+              if p.key.get("name", wanted) == wanted]  # fmt: skip
+    ignorant, found = (piece.work()["test"] for piece in pieces[:2])
+    assert 0 < ignorant < 8 * np.log(2) and found > ignorant - 0.5
+
+
+@pytest.mark.parametrize("updates", [1, 3, 1200])
+def test_any_number_of_updates_divides_into_passes(done, updates, monkeypatch):
+    plans = []
+    monkeypatch.setattr(scg, "fit", lambda *_, **how: plans.append(how) or 1 / 0)
+    under = replace(done[0], updates=updates)
+    x = training.images(under.data, "thresholded")
+    with pytest.raises(ZeroDivisionError):
+        graph = STRUCTURED.models[TWO](x.means)
+        training.train(graph, scg.MuProp(), None, x, 0.1, 1, under, under.folder / "none.npz")
+    (plan,) = plans
+    assert 1 <= plan["steps_per_epoch"] <= 500 and plan["epochs"] % training.PASSES == 0
