@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from scg.reproduce.anbn import ANBN
 from scg.reproduce.arms import ARMS
 from scg.reproduce.artbp import ARTBP
 from scg.reproduce.carms import CARMS
+from scg.reproduce.chorales import CHORALES
 from scg.reproduce.gated import GATED
 from scg.reproduce.graves import GRAVES
 from scg.reproduce.index import index
@@ -16,7 +18,10 @@ from scg.reproduce.rsvi import RSVI
 from scg.reproduce.tokui import TOKUI
 from scg.reproduce.unbiased import UNBIASED
 
-_ALL = (TABLE2, FAILURE, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP, RSVI, GRAVES)
+_ALL = (
+    TABLE2, FAILURE, TABLE3, ARMS, CARMS, TOKUI, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI,
+    GRAVES,
+)  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}
 

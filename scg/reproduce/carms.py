@@ -265,5 +265,5 @@ than independent samples; the version with Gumbel noise (CARMS-G) has more.
     findings=findings,
     tables=tables,
     draw=draw,
-    images=True,
+    data="mnist:DIR",
 )

@@ -213,7 +213,7 @@ Sparse gates, and straight-through before the unbiased estimator. The error rate
     findings=findings,
     tables=tables,
     draw=draw,
-    images=True,
+    data="mnist:DIR",
     lengths=(500, 3000, 15_000, 30_000, 100_000),
     predict=predict,
 )

@@ -174,7 +174,7 @@ length. On sampled images NVIL ends above MuProp, but its failure with three lay
     findings=structured_findings,
     tables=lambda records: Standings(STRUCTURED, records).tables(),
     draw=lambda records: Standings(STRUCTURED, records).draw(),
-    images=True,
+    data="mnist:DIR",
     lengths=(1000, 5000, 15_000, 50_000, 100_000),
     predict=STRUCTURED.predict,
 )
@@ -189,7 +189,7 @@ Only the variances: the published order concerns the end of training, and these 
     findings=generative_findings,
     tables=lambda records: Standings(GENERATIVE, records).tables(),
     draw=lambda records: Standings(GENERATIVE, records).draw(),
-    images=True,
+    data="mnist:DIR",
     lengths=(1000, 5000, 15_000, 50_000, 100_000),
     predict=GENERATIVE.predict,
 )

@@ -202,5 +202,5 @@ Short runs with one respect changed at a time.
     findings=findings,
     tables=tables,
     draw=draw,
-    images=True,
+    data="mnist:DIR",
 )

@@ -83,7 +83,7 @@ def _styled(paper: Paper, records: list[Record], content: io.BytesIO) -> None:
 
 def _budget(paper: Paper, ledger: Ledger) -> str:
     """The command, and by length and kind of work: pieces done and planned, seconds, hours."""
-    where = " --data mnist:DIR" if paper.images else ""
+    where = f" --data {paper.data}" if paper.data else ""
     lines = [f"    scg reproduce {paper.name}{where} --out docs/results --minutes 60", ""]
     lines += ["The same command resumes, and writes this page again.", ""]
     done = [r for r in ledger.records if "cell_seconds" in r]

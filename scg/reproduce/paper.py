@@ -35,7 +35,7 @@ class Conditions:
     Attributes
     ----------
     data : str
-        Address of the images, see :func:`scg.data.load`.
+        Address of the images, see :func:`scg.data.load`, or the file that the paper names.
     folder : Path
         Results, parameters and page.
     updates : int
@@ -95,8 +95,8 @@ class Paper:
         From the records to the tables of the page; Markdown.
     draw : callable
         From the records to the figure of the page.
-    images : bool
-        True if ``--data`` must name images.
+    data : str
+        What ``--data`` must name, such as ``mnist:DIR``; empty if nothing is read.
     lengths : tuple of int
         Updates of a training run, among which a time limit chooses; empty if nothing is trained.
     predict : callable, optional
@@ -111,7 +111,7 @@ class Paper:
     findings: Callable[[list[Record]], list[Finding]]
     tables: Callable[[list[Record]], str]
     draw: Callable[[list[Record]], Figure]
-    images: bool = False
+    data: str = ""
     lengths: tuple[int, ...] = ()
     predict: Callable[[Conditions, Ledger], Callable[[Record], float]] | None = None
 

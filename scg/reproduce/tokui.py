@@ -206,5 +206,5 @@ MuProp, because a constant in the cost does not cancel there (shown exactly). RA
     findings=findings,
     tables=tables,
     draw=draw,
-    images=True,
+    data="mnist:DIR",
 )

@@ -12,9 +12,11 @@ from scg.errors import DataError
 from scg.reproduce import (
     PAPERS,
     Conditions,
+    anbn,
     arms,
     artbp,
     carms,
+    chorales,
     compute,
     gated,
     index,
@@ -203,6 +205,35 @@ def test_short_windows_have_the_wrong_sign(tmp_path):
         for name in ("exact", "Truncated(10)", "Truncated(100)")
     )
     assert short < 0 < longer < exact
+
+
+def test_lines_are_learned_online(tmp_path):
+    under = Conditions("", tmp_path, backend="numpy")
+    now, then = anbn.lines((0, 0), 2000).values()
+    assert (now[1:].argmax(axis=-1) == then[:-1]).all() and set(then) == {0, 1, 2}
+    runs = [anbn._run(under, name, 1, 192) for name in anbn.WAYS if "16" in name]
+    assert all(0.5 < r["test"] < 2 and r["curve"][-1][0] == 192 for r in runs)
+    assert anbn.ENTROPY == pytest.approx(np.log2(32) / 34, abs=5e-5)  # a line has 34 in the mean
+    odds = np.array([1, 15.5]) / 16.5  # another symbol follows one of 16.5 a, and of 16.5 b
+    assert anbn.MARKOV == pytest.approx(-33 / 34 * np.sum(odds * np.log2(odds)), abs=5e-5)
+
+
+def test_chorales_are_read_and_learned_online(tmp_path):
+    songs = [[[60, 72], [60, -1], [64, 21]], [[108, 72], [60, 71]]]
+    file = tmp_path / "songs.json"
+    file.write_text(json.dumps(dict.fromkeys(("train", "valid", "test"), songs)))
+    parts = chorales.read(str(file))
+    now, then, begins = parts["train"].values()
+    assert begins.tolist() == [1, 0, 0, 1, 0]
+    assert np.flatnonzero(then[1]).tolist() == [39] and np.flatnonzero(now[2]).tolist() == [39]
+    assert then.sum(axis=1).tolist() == [2, 1, 2, 2, 2] and not now[[0, 3]].any()
+    under = Conditions(str(file), tmp_path, backend="numpy")
+    for name in ("UORO, windows of 5", "ARTBP(5)"):
+        record = chorales._run(under, parts, name, 1e-2, 1, 4)
+        costs = [entry[2] for entry in record["curve"]]
+        assert record["valid"] == min(costs) < costs[0] and record["test"] == record["valid"]
+    with pytest.raises(DataError, match=r"--data jsb-chorales-quarter\.json"):
+        chorales.read("digits")
 
 
 def test_an_exact_variance_of_the_toy_of_carms():

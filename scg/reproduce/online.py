@@ -1,0 +1,80 @@
+"""Online learning: a recurrent network predicts a stream, and learns after each window of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import scg
+from scg.estimators.truncation import Truncation
+from scg.reproduce.ledger import Record
+from scg.reproduce.paper import Conditions
+
+DECAY = 0.015  # of the rate, over the square root of the updates
+Test = Callable[[Mapping[str, Any]], float]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How credit passes between steps, and after how many of them the parameters move."""
+
+    truncate: Truncation
+    window: int
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the window is a mean: the segments of ARTBP have random lengths."""
+        return isinstance(self.truncate, scg.ARTBP)
+
+
+def learn(
+    way: Learner,
+    declare: Callable[[], scg.Graph],
+    stream: Mapping[str, np.ndarray],
+    rate: float,
+    seed: int,
+    under: Conditions,
+    *,
+    passes: int,
+    points: int,
+    test: Callable[[scg.Graph], Test] | None = None,
+) -> tuple[Mapping[str, Any], Record]:
+    """Learn from a stream that is read some times; parameters, and the curve of the run.
+
+    The curve has `points` entries: steps so far, the mean cost of a step since the last entry in
+    bits, and what `test` returns at these parameters. Lengths of random segments count by their
+    mean.
+    """
+    graph, curve = declare(), []
+    step = scg.compile(graph, truncate=way.truncate, stream=True, backend=under.backend)
+    steps = passes * len(next(iter(stream.values())))
+    tested = test(graph) if test else None
+    spent = time.process_time()
+
+    def point(run: Any) -> None:
+        mean = float(run.history[-1]["cost"]) / way.window / float(np.log(2))
+        entry = [run.now.count * way.window, round(mean, 4)]
+        curve.append(entry + ([round(tested(run.params), 4)] if tested else []))
+
+    run = scg.fit(
+        step,
+        data=stream,
+        seed=seed,
+        stream=True,
+        window=None if way.drawn else way.window,
+        epochs=points,
+        steps_per_epoch=max(1, steps // way.window // points),
+        optimizer=scg.optim.Adam(lambda count: rate / (1 + DECAY * count**0.5)),
+        callbacks=[point],
+    )
+    return run.params, {"curve": curve, "cpu_seconds": round(time.process_time() - spent, 1)}
+
+
+def bits(graph: scg.Graph, data: Mapping[str, np.ndarray], under: Conditions) -> Test:
+    """Function from parameters to the mean cost of a step of some data, in bits."""
+    step, count = scg.compile(graph, backend=under.backend), len(next(iter(data.values())))
+    return lambda params: float(step(params, seed=0, data=data).cost) / count / float(np.log(2))
