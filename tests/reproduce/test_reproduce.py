@@ -15,6 +15,7 @@ from scg.reproduce import (
     anbn,
     arms,
     artbp,
+    autoencoders,
     carms,
     chorales,
     compute,
@@ -295,3 +296,32 @@ def test_any_number_of_updates_divides_into_passes(done, updates, monkeypatch):
         training.train(graph, scg.MuProp(), None, x, 0.1, 1, under, under.folder / "none.npz")
     (plan,) = plans
     assert 1 <= plan["steps_per_epoch"] <= 500 and plan["epochs"] % training.PASSES == 0
+
+
+def test_rivals_of_a_race_get_equal_evaluations(done):
+    under = done[0]
+    race = replace(
+        autoencoders.BINARY,
+        graph=lambda means: scg.models.bernoulli_vae(means, hidden=3),
+        rivals={name: autoencoders.BINARY.rivals[f"{name}, K = {k}"] for name, k in
+                (("ARMS", 2), ("leave-one-out", 4))},
+        budget=96,
+    )  # fmt: skip
+    assert [race.updates(name) * race.rivals[name][1] for name in race.rivals] == [96, 96]
+    works = [p for p in race.pieces(under, Ledger(done[1])) if p.key["seed"] == 1]
+    records = [{**p.work(), **p.key} for p in works]
+    assert [r["curve"][-1][0] for r in records] == [48, 24]
+    assert all(0 < r["test"] < 16 and r["ms"] > 0 for r in records)
+    records += [{**r, "seed": 2, "test": r["test"] + i} for i, r in enumerate(records)]
+    worse, better = (r["rival"] for r in records[:2])
+    gap = records[0]["test"] - records[1]["test"]
+    found = race.order(records, worse, better)
+    assert found.holds == (gap > 1) and f"{gap - 1:.2f} nats" in found.found
+    page = race.table(records)
+    assert "| ARMS | 2 | 48 | " in page and "(2)" in page
+    # In the time of the fastest rival the slow one made 2.4 updates, fewer than its first stretch.
+    timed = [dict(r, ms=10.0 if r["rival"] == "ARMS" else 1.0) for r in records]
+    first, last = (row.split(" | ")[-1] for row in race.table(timed).splitlines()[-2:])
+    assert first.startswith(f"{records[0]['curve'][0][1]:.2f} ")
+    assert last.startswith(f"{records[1]['curve'][-1][1]:.2f} ")
+    assert len(autoencoders.race.draw((race,), records).axes) == 2

@@ -1,0 +1,196 @@
+"""Race: estimators train one model with the same number of evaluations of its cost."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import scg
+from scg.data import Binarize
+from scg.reproduce import training
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.page import framed, interval, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Piece
+from scg.train import Run
+from scg.verify.plot import COLOURS, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BATCH, RATE, POINTS = 50, 1e-3, 12
+
+
+@dataclass(frozen=True)
+class Race:
+    """A model, and the estimators that train it by Adam on images binarized anew for each batch.
+
+    Attributes
+    ----------
+    name : str
+        Name of the model.
+    graph : callable
+        From the mean training image to the graph.
+    rivals : mapping
+        By name an estimator, and how often one update evaluates the cost of an example.
+    budget : int
+        Evaluations of the cost in a training run, for each example of a batch: a rival that needs
+        more in an update makes fewer updates.
+    measure : callable
+        From an evaluation to the figure and its standard error; lower is better.
+    """
+
+    name: str
+    graph: Callable[[np.ndarray], scg.Graph]
+    rivals: Mapping[str, tuple[scg.Estimator, int]]
+    budget: int
+    measure: Callable[[Any], tuple[float, float]]
+
+    def updates(self, rival: str) -> int:
+        """The updates of a rival's run: a multiple of the points of its curve."""
+        each = self.budget // (self.rivals[rival][1] * POINTS)
+        return max(each, 1) * POINTS
+
+    def pieces(self, under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+        """One run for each seed and rival."""
+        shown = functools.cache(lambda: training.images(under.data, "sampled"))
+        grey = functools.cache(lambda: training.held_out(under.data)[0])
+        for seed in SEEDS:
+            for rival in self.rivals:
+
+                def work(rival: str = rival, seed: int = seed) -> Record:
+                    return self._train(under, grey(), shown(), rival, seed)
+
+                yield Piece(self._key(rival, seed=seed), work)
+
+    def _key(self, rival: str, **more: Any) -> Record:
+        return dict(kind="race", race=self.name, rival=rival, budget=self.budget, **more)
+
+    def _train(
+        self, under: Conditions, grey: np.ndarray, x: training.Images, rival: str, seed: int
+    ) -> Record:
+        graph, watch = self.graph(x.means), _Watch(self.measure, x.valid)
+        step = scg.compile(graph, self.rivals[rival][0], backend=under.backend, dtype="float32")
+        run = scg.fit(
+            step, data={"x": grey}, seed=seed, optimizer=scg.optim.Adam(RATE), batch_size=BATCH,
+            epochs=POINTS, steps_per_epoch=self.updates(rival) // POINTS, transform=Binarize(),
+            callbacks=[watch],
+        )  # fmt: skip
+        found = scg.evaluate(graph, run.params, {"x": x.test}, samples=20, seed=2, batch_size=250)
+        figure, stderr = self.measure(found)
+        return {
+            "test": round(figure, 3),
+            "stderr": round(stderr, 3),
+            # The first stretch holds the compilation.
+            "ms": round(1000 * POINTS * median(watch.seconds[1:]) / run.now.count, 4),
+            "curve": watch.curve,
+        }
+
+    # --- results ----------------------------------------------------------------------------------
+    def find(self, records: list[Record], rival: str) -> list[Record]:
+        """The runs of a rival, in the order of the seeds."""
+        found = [r for r in records if self._key(rival).items() <= r.items()]
+        return sorted(found, key=lambda r: r["seed"])
+
+    def order(self, records: list[Record], worse: str, better: str) -> Finding:
+        """Expect one rival to end above another for each seed."""
+        text = f"{self.name}: {worse} ends above {better} for each seed"
+        high, low = (self.find(records, name) for name in (worse, better))
+        pairs = [(a, b) for a in high for b in low if a["seed"] == b["seed"]]
+        gaps = [a["test"] - b["test"] for a, b in pairs]
+        about = f"By {', '.join(f'{gap:.2f}' for gap in gaps)} nats." if gaps else ""
+        return Finding(text, min(gaps) > 0 if gaps else None, about)
+
+    def table(self, records: list[Record]) -> str:
+        """Figures at the end of the evaluations, and after equal times."""
+        found = {name: runs for name in self.rivals if (runs := self.find(records, name))}
+        if not found:
+            return ""
+        speeds = {name: min(r["ms"] for r in runs) for name, runs in found.items()}
+        seconds = min(speeds[name] * self.updates(name) for name in found) / 1000
+        rows = []
+        for name, runs in found.items():
+            then = [_at(r["curve"], 1000 * seconds / speeds[name]) for r in runs]
+            rows.append(
+                [
+                    name,
+                    self.rivals[name][1],
+                    self.updates(name),
+                    f"{interval([r['test'] for r in runs], 2)} ({len(runs)})",
+                    f"{speeds[name]:.2f}",
+                    interval(then, 2),
+                ]
+            )
+        head = ["estimator", "evaluations an update", "updates", "test, equal evaluations (seeds)",
+                "CPU ms an update", f"validation after {seconds:.1f} CPU s"]  # fmt: skip
+        return f"## {self.name}\n\n{table(head, rows)}"
+
+
+@dataclass
+class _Watch:
+    """A callback that validates after each stretch of updates, and measures its CPU time."""
+
+    measure: Callable[[Any], tuple[float, float]]
+    x: np.ndarray
+    curve: list[list[float]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    since: float = field(default_factory=time.process_time)
+
+    def __call__(self, run: Run) -> None:
+        self.seconds.append(time.process_time() - self.since)
+        found = scg.evaluate(run.step.graph, run.params, {"x": self.x}, samples=5, seed=1)
+        self.curve.append([run.now.count, round(self.measure(found)[0], 3)])
+        self.since = time.process_time()
+
+
+def _at(curve: Sequence[Sequence[float]], updates: float) -> float:
+    return float(np.interp(updates, *np.transpose(curve)))
+
+
+ABOUT = (
+    "Test figures in nats with 95 % intervals over the seeds, whose number stands in brackets: one "
+    "in four of the test images, 20 samples each. Their own standard error, {:.2f} to {:.2f} nats, "
+    "is common to all estimators. Runs have equal numbers of evaluations of the cost; the last "
+    "column compares them after equal times, those of the fastest run of each estimator."
+)
+
+
+def tables(races: Sequence[Race], records: list[Record]) -> str:
+    """The tables of all races."""
+    errors = [r["stderr"] for r in records if r["kind"] == "race"]
+    about = ABOUT.format(min(errors), max(errors)) if errors else ""
+    return "\n\n".join([about, *(race.table(records) for race in races)])
+
+
+def draw(races: Sequence[Race], records: list[Record]) -> Figure:
+    """Validation against evaluations and time: a row for each race, means over the seeds."""
+    figure = canvas(8.5, 3.0 * len(races))
+    for pair, race in zip(figure.subplots(len(races), 2, squeeze=False, sharey="row"), races,
+                          strict=True):  # fmt: skip
+        for color, (name, (_, each)) in zip(COLOURS * 2, race.rivals.items(), strict=False):
+            runs = race.find(records, name)
+            if not runs:
+                continue
+            curves = np.array([r["curve"] for r in runs])
+            updates, values = curves[0, :, 0], curves[:, :, 1]
+            scales = each, min(r["ms"] for r in runs) / 1000
+            style = "--" if list(race.rivals).index(name) >= len(COLOURS) else "-"
+            for axes, scale in zip(pair, scales, strict=True):
+                axes.plot(scale * updates, values.mean(axis=0), style, color=color, label=name)
+                axes.fill_between(
+                    scale * updates, values.min(axis=0), values.max(axis=0), color=color,
+                    alpha=0.15, linewidth=0,
+                )  # fmt: skip
+        pair[0].set(xlabel="evaluations of an example's cost", ylabel="−bound, validation, nats")
+        pair[0].set_title(race.name)
+        pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
+        for axes in pair:
+            framed(axes)
+        if pair[0].get_legend_handles_labels()[0]:
+            pair[0].legend(fontsize="x-small")
+    return figure
