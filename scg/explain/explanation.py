@@ -154,7 +154,7 @@ class Explanation:
         return markdown(self.graph, self.head, self.derivation.lines, self.matrix)
 
     def to_latex(self) -> str:
-        """The derivation and the credit in LaTeX, for a document with the package amsmath."""
+        """The derivation and the credit in LaTeX, for a document with amsmath and amssymb."""
         return document(self.graph, self.head, self.derivation.lines, self.matrix)
 
     def _repr_html_(self) -> str:

@@ -41,14 +41,19 @@ _GREEK = dict(
         strict=True,
     )
 )
+_VARIABLES = _GREEK.keys() - {"ℓ"}  #: What ∇ names as its variable; ℓ is a function.
 _SIGNS = {
     "Σ": r"\sum", "Π": r"\prod", "∫": r"\int", "∇": r"\nabla", "−": "-", "<": "< ", ">": "> ",
     "·": r"\cdot ", "≠": r"\ne ",
+    "≥": r"\ge ", "≤": r"\le ",
     "≈": r"\approx ", "∈": r"\in ", "→": r"\to ", "⊠": r"\boxtimes ", "∂": r"\partial ",
     "…": r"\dots ", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#",
     "~": r"\sim ", "_": r"\_", "$": r"\$", "^": r"\,\hat{}\,", "\\": r"\backslash ", "¬": r"\neg ",
     "⊤": r"\top", "′": r"\prime",
 }  # fmt: skip
+
+#: Signs beyond ASCII that have a formula; other letters are text.
+KNOWN = "".join(c for c in {**_SIGNS, **_GREEK, **_SUBSCRIPTS, **_SUPERSCRIPTS} if not c.isascii())
 
 
 class Token(NamedTuple):
@@ -70,7 +75,7 @@ def tokens(formula: str) -> Iterator[Token]:
         kind = next(k for k in ("node", "word", "number", "space", "sign") if found[k] is not None)
         place = found.end()
         above = below = ""
-        if found[kind] == "∇" and text[place : place + 1] in _GREEK:
+        if found[kind] == "∇" and text[place : place + 1] in _VARIABLES:
             below, place = text[place], place + 1
         elif kind != "space":
             after = _AFTER.match(text, place)
@@ -129,11 +134,7 @@ def latex(formula: str) -> str:
 
 def _tex(token: Token) -> str:
     if token.kind == "node":
-        letters = (_GREEK.get(c) for c in token.text)
-        signs = (_SIGNS.get(c, "") if not c.isascii() or c in "<>^~\\" else "" for c in token.text)
-        parts = zip(token.text, letters, signs, strict=True)
-        name = "".join(rf"\{a} " if a else b or escaped(c) for c, a, b in parts)
-        return rf"\mathrm{{{name.strip()}}}"
+        return _name(unicodedata.normalize("NFC", token.text))
     if token.kind == "word":
         word = token.text
         if word in _GREEK:
@@ -142,6 +143,16 @@ def _tex(token: Token) -> str:
             return r"\log"
         return word if len(word) == 1 else rf"\operatorname{{{''.join(map(_letter, word))}}}"
     return token.text if token.kind == "number" else _SIGNS.get(token.text, token.text)
+
+
+def _name(text: str) -> str:
+    """A user's name, upright; letters that mathematics does not have are text."""
+    parts = []
+    for c in text:
+        sign = _SIGNS.get(c, "") if not c.isascii() or c in "<>^~\\" else ""
+        other = rf"\text{{{c}}}" if not c.isascii() and c.isprintable() else escaped(c)
+        parts.append(rf"\{_GREEK[c]} " if c in _GREEK else sign or other)
+    return rf"\mathrm{{{''.join(parts).strip()}}}"
 
 
 def _letter(character: str) -> str:
@@ -186,6 +197,39 @@ def _element(token: Token, look: Callable[[str], str]) -> str:
 
 def _row(formula: str) -> str:
     return "".join(_element(token, lambda name: "") for token in tokens(formula))
+
+
+def wrapped(formula: str, width: int) -> list[str]:
+    """Lines of a formula: they end before signs that stand in few brackets, if they can."""
+    breaks, depth, name, indices = {}, 0, False, 0
+    for place, sign in enumerate(formula):
+        name = sign == "‹" or (name and sign != "›")
+        if not name:
+            indices += (sign == "{") - (sign == "}")
+            depth += (sign in "([") - (sign in ")]")
+            if sign == " " and not indices:
+                breaks[place] = 5 * depth + _cost(formula[:place], formula[place + 1 :])
+    lines, start = [], 0
+    while len(plain(formula[start:])) > width:
+        fit = [b for b in breaks if b > start and len(plain(formula[start:b])) <= width]
+        fit = [b for b in fit if len(plain(formula[start:b])) > width // 3] or fit
+        if not fit:
+            fit = [b for b in breaks if b > start][:1]
+        if not fit:
+            break
+        end = min(reversed(fit), key=breaks.__getitem__)
+        lines.append(formula[start:end])
+        start = end + 1
+    return [*lines, formula[start:]]
+
+
+def _cost(before: str, after: str) -> int:
+    """What a line's end costs between two parts of a formula."""
+    if before[-1] == ",":
+        return 0
+    if after[0] in "=≈+−":
+        return 1
+    return 9 if before.endswith(("=", "≈", "+", "−", "θ", "log", "}", ";")) else 4
 
 
 # --- names ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from scg.explain.derivation import DerivationLine
 from scg.explain.matrix import CreditMatrix
-from scg.explain.notation import escaped, latex, plain
+from scg.explain.notation import KNOWN, escaped, latex, plain, wrapped
 
 _TITLES = {
     "objective": "objective",
@@ -21,7 +21,8 @@ _TITLES = {
     "surrogate": "surrogate",
     "second": "second order",
 }
-_MATHEMATICS = re.compile(r"[^\x00-\x7F“”]+")
+_LINE = 64  #: Letters of a line of a displayed formula.
+_MATHEMATICS = re.compile(f"[{re.escape(KNOWN)}]+")
 
 
 def derivation_text(lines: Sequence[DerivationLine]) -> str:
@@ -72,16 +73,26 @@ def _pieces(words: str, text: Callable[[str], str], name: Callable[[str], str]) 
 
 
 def document(title: str, head: str, lines: Sequence[DerivationLine], matrix: CreditMatrix) -> str:
-    """A fragment in LaTeX for a document with the package amsmath."""
+    """A fragment in LaTeX for a document with the packages amsmath and amssymb."""
     parts = [rf"\section*{{{_words(title)}}}", f"{_words(head)}.", r"\begin{enumerate}"]
     for line in lines:
-        formula = f"\n  \\[ {latex(line.formula)} \\]" if line.formula else ""
-        parts.append(f"  \\item \\textbf{{{_TITLES[line.kind]}}}{formula}\n  {_words(line.words)}.")
+        formula = f"\n  \\[ {_display(line.formula)} \\]" if line.formula else ""
+        head = _TITLES[line.kind] + ("" if formula else ":")
+        parts.append(f"  \\item \\textbf{{{head}}}{formula}\n  {_words(line.words)}.")
     parts.append(r"\end{enumerate}")
     rows = [" & ".join(map(_words, row)) + r" \\" for row in matrix.table()]
     columns = "l" * len(matrix.table()[0])
     parts += [rf"\begin{{tabular}}{{{columns}}}", *rows, r"\end{tabular}"]
     return "\n".join(parts) + "\n"
+
+
+def _display(formula: str) -> str:
+    """LaTeX of a formula, cut into lines that fit a page."""
+    rows = wrapped(formula, _LINE)
+    if len(rows) < 2:
+        return latex(formula)
+    inside = r" \\ & \quad ".join(map(latex, rows))
+    return rf"\begin{{aligned}} & {inside} \end{{aligned}}"
 
 
 def _words(text: str) -> str:

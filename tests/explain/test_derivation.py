@@ -220,14 +220,14 @@ def test_letters_give_way_to_names_of_the_user():
     assert renamed("(f(‹b›) − b̄)", {"b": "γ"}) == "(f(‹b›) − γ̄)"
 
 
-#: Commands of LaTeX with amsmath that formulas may use, besides Greek letters.
+#: Commands of LaTeX with amsmath and amssymb that formulas may use, besides Greek letters.
 COMMANDS = (
     "mathrm|operatorname|sum|prod|int|nabla|log|top|prime|hat|tilde|bar|boxtimes|partial|dots|in|to|"
-    "cdot|ne|approx|sim|backslash|neg"
+    "cdot|ne|approx|sim|backslash|neg|text|ge|le"
 )
 
 
-def test_latex_has_no_command_that_amsmath_lacks():
+def test_latex_has_no_command_that_amsmath_and_amssymb_lack():
     greek = "|".join(name for name in notation._GREEK.values())
     known = re.compile(rf"(?:{COMMANDS}|{greek})")
     names = ["^", "~\\", "a<b>c", "}_{x}", "日"]
