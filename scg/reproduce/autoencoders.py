@@ -8,7 +8,7 @@ from typing import Any
 
 import scg
 from scg.models import bernoulli_vae, categorical_vae, structured
-from scg.reproduce import race
+from scg.reproduce import race, training
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.paper import Conditions, Finding, Paper, Piece
 from scg.reproduce.race import Race
@@ -66,6 +66,7 @@ Short runs: at equal evaluations few samples and many updates win.
     tables=partial(race.tables, (BINARY,)),
     draw=partial(race.draw, (BINARY,)),
     data="mnist:DIR",
+    read=training.held_out,
 )
 
 # --- CARMS ----------------------------------------------------------------------------------------
@@ -122,4 +123,5 @@ Short runs: the two differ less than seeds do.
     tables=partial(race.tables, CATEGORICAL),
     draw=partial(race.draw, CATEGORICAL),
     data="mnist:DIR",
+    read=training.held_out,
 )

@@ -53,7 +53,8 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
             def checkpoint(classes: int = classes, seed: int = seed) -> Record:
                 return _train(under, classes, seed)
 
-            yield Piece(frozen, checkpoint)
+            file = _place(under, classes, seed)
+            yield Piece(frozen, checkpoint, (file,))
             for samples in (2, 4, 7):
                 for name in ("CARMS-I", "CARMS-G", "leave-one-out", "ARSM"):
                     if name != "ARSM" or samples == 2:  # its evaluations follow from the classes
@@ -65,7 +66,7 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
                             return _variance(under, classes, seed, NAMES[name](samples))
 
                         key = dict(classes=classes, seed=seed, samples=samples, estimator=name)
-                        yield Piece({"kind": "variance", **key}, at)
+                        yield Piece({"kind": "variance", **key}, at, needs=file)
 
 
 def _toy(a: int, seed: int, i: int, name: str) -> float:
@@ -266,4 +267,5 @@ than independent samples; the version with Gumbel noise (CARMS-G) has more.
     tables=tables,
     draw=draw,
     data="mnist:DIR",
+    read=training.held_out,
 )

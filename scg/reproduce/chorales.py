@@ -216,4 +216,5 @@ Not measured yet.
     tables=tables,
     draw=draw,
     data=FORM,
+    read=read,
 )

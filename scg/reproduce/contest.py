@@ -48,7 +48,8 @@ class Contest:
     measure : callable
         From an evaluation to the figure and its standard error, in nats.
     rates : mapping
-        By estimator the rates among which the first seed chooses on validation; "" for others.
+        By estimator the rates among which the first seed of the first model chooses on validation;
+        "" for others.
     """
 
     models: Mapping[str, Callable[[np.ndarray], scg.Graph]]
@@ -64,7 +65,7 @@ class Contest:
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def pieces(self, under: Conditions, ledger: Ledger) -> Iterator[Piece]:
-        """Seed by seed all runs and tests of a model; the first also chooses rates."""
+        """Seed by seed all runs and tests of a model; the first one chooses the rates."""
         shown = functools.cache(functools.partial(training.images, under.data))
         for how in self.images:
             for model in self.models:
@@ -85,6 +86,7 @@ class Contest:
         seed: int,
     ) -> Iterator[Piece]:
         def piece(kind: str, rate: float) -> Piece:
+            file = _file(under, how, model, name, rate, seed)
             key = {
                 "kind": kind, "images": how, "model": model, "estimator": name, "rate": rate,
                 "seed": seed, "updates": under.updates,
@@ -93,7 +95,6 @@ class Contest:
             def work() -> Record:
                 x = shown(how)
                 graph = self.models[model](x.means)
-                file = _file(under, how, model, name, rate, seed)
                 if kind == "test":
                     return training.test(graph, self.measure, x, file, self.test_samples)
                 best = training.Best(self.measure, x.valid)
@@ -101,23 +102,23 @@ class Contest:
                     graph, self.estimators[name], best, x, rate, seed, under, file
                 )
 
-            return Piece(key, work)
+            return Piece(key, work, (file,)) if kind == "run" else Piece(key, work, needs=file)
 
-        if how == self.images[0] and seed == SEEDS[0]:
+        if (how, model, seed) == (self.images[0], next(iter(self.models)), SEEDS[0]):
             for rate in self._rates(name):
                 yield piece("run", rate)
-        rate = self.chosen_rate(ledger.records, model, name, under.updates)
+        rate = self.chosen_rate(ledger.records, name, under.updates)
         yield piece("run", rate)
         yield piece("test", rate)
 
     def _rates(self, name: str) -> tuple[float, ...]:
         return self.rates.get(name, self.rates[""])
 
-    def chosen_rate(self, records: list[Record], model: str, name: str, updates: int) -> float:
-        """The rate with the lowest validation figure of the first seed."""
+    def chosen_rate(self, records: list[Record], name: str, updates: int) -> float:
+        """The rate with the lowest validation figure of the first seed and model."""
         key = {
-            "kind": "run", "images": self.images[0], "model": model, "estimator": name,
-            "seed": SEEDS[0], "updates": updates,
+            "kind": "run", "images": self.images[0], "model": next(iter(self.models)),
+            "estimator": name, "seed": SEEDS[0], "updates": updates,
         }  # fmt: skip
         runs = [r for r in records if key.items() <= r.items() and r["valid"] is not None]
         best = min(runs, key=lambda r: r["valid"], default=None)
@@ -126,18 +127,18 @@ class Contest:
     def _variances(
         self, under: Conditions, ledger: Ledger, shown: Shown, model: str
     ) -> Iterator[Piece]:
+        rate = self.chosen_rate(ledger.records, self.frozen, under.updates)
+        file = _file(under, self.images[0], model, self.frozen, rate, SEEDS[0])
         for name in self.measured:
 
             def work(name: str = name) -> Record:
                 x = shown(self.images[0])
-                rate = self.chosen_rate(ledger.records, model, self.frozen, under.updates)
-                file = _file(under, self.images[0], model, self.frozen, rate, SEEDS[0])
                 params = training.parameters(file)
                 graph, estimator = self.models[model](x.means), self.measured[name]
                 return training.variance(graph, estimator, params, x, DRAWS, self.served, under)
 
             key = dict(kind="variance", model=model, estimator=name, updates=under.updates)
-            yield Piece(key, work)
+            yield Piece(key, work, needs=file)
 
     def predict(self, under: Conditions, ledger: Ledger) -> Callable[[Record], float]:
         """Time one short run of each estimator and model; seconds of a piece follow from it."""

@@ -214,6 +214,7 @@ Sparse gates, and straight-through before the unbiased estimator. The error rate
     tables=tables,
     draw=draw,
     data="mnist:DIR",
+    read=held_out,
     lengths=(500, 3000, 15_000, 30_000, 100_000),
     predict=predict,
 )

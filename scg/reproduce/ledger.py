@@ -11,6 +11,7 @@ from typing import Any
 
 import scg
 from scg.common.files import json_text, write_atomically
+from scg.errors import DataError
 
 Record = dict[str, Any]
 
@@ -25,15 +26,22 @@ class Ledger:
     ----------
     path : Path
         The file; it may not exist yet. A last line that an interrupt cut is dropped.
+
+    Raises
+    ------
+    DataError
+        If another line is damaged.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             write_atomically(path, whole.encode())
-        self.records: list[Record] = [json.loads(line) for line in whole.splitlines()]
+        self.records: list[Record] = [
+            _record(line, f"{path}, line {i}") for i, line in enumerate(whole.splitlines(), 1)
+        ]
 
     def find(self, **key: Any) -> list[Record]:
         """The records that have these entries."""
@@ -47,6 +55,16 @@ class Ledger:
             file.write(text + "\n")
         self.records.append(json.loads(text))
         return self.records[-1]
+
+
+def _record(line: str, where: str) -> Record:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or "kind" not in record:
+        raise DataError(f'{where}: expected a JSON object with a "kind"; remove the line')
+    return record
 
 
 @cache

@@ -8,6 +8,7 @@ from statistics import mean
 import scg
 from scg.estimators.baselines import MovingAverage, Network
 from scg.models import sbn, structured
+from scg.reproduce import training
 from scg.reproduce.contest import Contest
 from scg.reproduce.ledger import Record
 from scg.reproduce.paper import Finding, Paper
@@ -26,10 +27,10 @@ MEASURED: dict[str, scg.Estimator] = {
 }
 PROTOCOL = """
 The published protocol is SGD with momentum 0.9 in batches of 100 with a constant rate; it reports
-the best *test* figure of a grid of rates. Here the first seed chooses the rate on validation
-images. Each run keeps the parameters of its best validation, and stops when ten validations (20
-passes over the images) brought no better one. The sections of the paper that we read state no
-number of updates.
+the best *test* figure of a grid of rates. Here the first seed of the first network chooses the rate
+on validation images. Each run keeps the parameters of its best validation, and stops when ten
+validations (20 passes over the images) brought no better one. The sections of the paper that we
+read state no number of updates.
 
 LR is the score function, C a moving-average baseline, VN variance normalization, IDB a network
 baseline of 100 tanh units (here of the layer's inputs; published also of its outputs). LR-C-VN-IDB
@@ -175,6 +176,7 @@ length. On sampled images NVIL ends above MuProp, but its failure with three lay
     tables=lambda records: Standings(STRUCTURED, records).tables(),
     draw=lambda records: Standings(STRUCTURED, records).draw(),
     data="mnist:DIR",
+    read=training.held_out,
     lengths=(1000, 5000, 15_000, 50_000, 100_000),
     predict=STRUCTURED.predict,
 )
@@ -190,6 +192,7 @@ Only the variances: the published order concerns the end of training, and these 
     tables=lambda records: Standings(GENERATIVE, records).tables(),
     draw=lambda records: Standings(GENERATIVE, records).draw(),
     data="mnist:DIR",
+    read=training.held_out,
     lengths=(1000, 5000, 15_000, 50_000, 100_000),
     predict=GENERATIVE.predict,
 )

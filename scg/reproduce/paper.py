@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,10 +23,24 @@ Report = Callable[[str], None]
 
 
 class Piece(NamedTuple):
-    """One piece of work: its key in the ledger, and the function that computes its figures."""
+    """One piece of work.
+
+    Attributes
+    ----------
+    key : dict
+        Its key in the ledger.
+    work : callable
+        Computes its figures.
+    makes : tuple of Path
+        Files that `work` writes, such as the parameters of a training run.
+    needs : Path, optional
+        A file that an earlier piece makes, and `work` reads.
+    """
 
     key: Record
     work: Callable[[], Mapping[str, Any]]
+    makes: tuple[Path, ...] = ()
+    needs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,8 @@ class Paper:
         From the records to the figure of the page.
     data : str
         What ``--data`` must name, such as ``mnist:DIR``; empty if nothing is read.
+    read : callable, optional
+        Reads that data, so that a wrong address is found before anything is computed.
     lengths : tuple of int
         Updates of a training run, among which a time limit chooses; empty if nothing is trained.
     predict : callable, optional
@@ -112,6 +129,7 @@ class Paper:
     tables: Callable[[list[Record]], str]
     draw: Callable[[list[Record]], Figure]
     data: str = ""
+    read: Callable[[str], Any] | None = None
     lengths: tuple[int, ...] = ()
     predict: Callable[[Conditions, Ledger], Callable[[Record], float]] | None = None
 
@@ -120,12 +138,13 @@ def compute(paper: Paper, under: Conditions, minutes: float, report: Report = pr
     """Compute the missing pieces of a paper, and begin none after so many minutes.
 
     Where `under` gives no number of updates, it is the one that an earlier call chose in the
-    folder, or else the largest whose predicted time fits.
+    folder, or else the largest whose predicted time fits. A file that is gone, such as parameters
+    beside a copied ledger, is made again by the piece that makes it.
     """
     deadline = time.monotonic() + 60 * minutes
     scg.set_threads(1)  # the same bits on machines with more cores
     ledger = Ledger(under.folder / f"{paper.name}.jsonl")
-    if minutes <= 0:
+    if not minutes > 0:
         return ledger
     if not ledger.find(kind="machine"):
         about = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
@@ -133,12 +152,19 @@ def compute(paper: Paper, under: Conditions, minutes: float, report: Report = pr
     if paper.predict and not under.updates:
         under = replace(under, updates=_length(paper, under, ledger, 60 * minutes, report))
     left: set[str] = set()
+    makers: dict[Path, Piece] = {}
+    ready = cache(lambda: paper.read and paper.read(under.data))
     for piece in paper.pieces(under, ledger):
+        makers.update(dict.fromkeys(piece.makes, piece))
         if ledger.find(**piece.key):
             continue
         if time.monotonic() > deadline:
             left.add(str(piece.key))
             continue
+        ready()
+        if piece.needs and not piece.needs.exists():
+            report(f"{piece.needs} is missing: its training is repeated")
+            makers[piece.needs].work()
         started = time.perf_counter()
         figures = piece.work()
         seconds = round(time.perf_counter() - started, 2)

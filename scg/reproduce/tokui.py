@@ -52,7 +52,9 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
             def checkpoints(model: str = model, seed: int = seed) -> Record:
                 return _train(under, shown(), model, seed)
 
-            yield Piece(dict(kind="checkpoints", model=model, seed=seed), checkpoints)
+            files = {point: _place(under, model, seed, point) for point in POINTS}
+            key = dict(kind="checkpoints", model=model, seed=seed)
+            yield Piece(key, checkpoints, tuple(files.values()))
             for point in POINTS:
                 for name in ESTIMATORS:
 
@@ -67,7 +69,7 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
                         )
 
                     key = dict(model=model, seed=seed, point=point, estimator=name)
-                    yield Piece({"kind": "variance", **key}, work)
+                    yield Piece({"kind": "variance", **key}, work, needs=files[point])
 
 
 def _shifted(name: str) -> Record:
@@ -207,4 +209,5 @@ MuProp, because a constant in the cost does not cancel there (shown exactly). RA
     tables=tables,
     draw=draw,
     data="mnist:DIR",
+    read=training.held_out,
 )

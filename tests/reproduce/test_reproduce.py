@@ -113,6 +113,36 @@ def test_out_of_time_nothing_begins(done, tmp_path):
     assert said == ["16 pieces of work are left; the same command computes them"]
 
 
+def test_parameters_that_are_gone_are_made_again(done, tmp_path):
+    lines = done[1].read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["kind"] != "test"]
+    (tmp_path / "muprop.jsonl").write_text("".join(kept))
+    said = []
+    compute(PAPER, replace(done[0], folder=tmp_path), 100, said.append)
+    assert figures(tmp_path / "muprop.jsonl")[-6:] == [
+        r for r in figures(done[1]) if r["kind"] == "test"
+    ]
+    assert sum("repeated" in line for line in said) == 6
+
+
+@pytest.mark.parametrize("line", ['{"kind": "toy", broken', "[]", '{"seed": 1}', "\ufffd"])
+def test_a_damaged_ledger_names_the_line(line, tmp_path):
+    file = tmp_path / "arms.jsonl"
+    file.write_bytes(b'{"kind": "machine"}\n' + line.encode("utf-16") + b"\n")
+    with pytest.raises(DataError, match="line 2"):
+        Ledger(file)
+    file.write_text('{"kind": "machine"}\n' + line + "\n")
+    with pytest.raises(DataError, match=r"arms\.jsonl, line 2"):
+        Ledger(file)
+
+
+@pytest.mark.parametrize("paper", [p for p in PAPERS.values() if p.data], ids=lambda p: p.name)
+def test_a_wrong_address_is_found_before_anything_is_computed(paper, tmp_path):
+    with pytest.raises(DataError):
+        compute(paper, Conditions("digits", tmp_path, 5), 10, quiet)
+    assert {r["kind"] for r in Ledger(tmp_path / f"{paper.name}.jsonl").records} == {"machine"}
+
+
 def test_the_page_shows_the_figures(done):
     under, file = done
     page = write(PAPER, under.folder).read_text()
@@ -146,6 +176,9 @@ def test_the_command_writes_the_page_and_refuses_unknown_papers(tmp_path, capsys
     with pytest.raises(SystemExit) as left:
         cli.main(["reproduce", "einstein1905"])
     assert left.value.code == 2 and "muprop" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        cli.main(["reproduce", "arms", "--minutes", "-1", "--out", str(tmp_path)])
+    assert left.value.code == 2
 
 
 def test_images_without_a_part_for_validation(tmp_path):
@@ -281,7 +314,7 @@ def test_suspects_differ_from_the_table_in_one_respect(done, monkeypatch, tmp_pa
     wanted = "output biases from 0"
     pieces = [p for p in nvil.pieces(replace(done[0], folder=tmp_path), Ledger(tmp_path / "x"))
               if p.key.get("name", wanted) == wanted]  # fmt: skip
-    ignorant, found = (piece.work()["test"] for piece in pieces[:2])
+    ignorant, found = (piece.work()["valid"] for piece in pieces[:2])
     assert 0 < ignorant < 8 * np.log(2) and found > ignorant - 0.5
 
 
