@@ -14,7 +14,7 @@ import numpy as np
 
 from scg.common.arguments import checked
 from scg.compiler.analyse import Influence
-from scg.compiler.continuation import check_later_steps, check_stream
+from scg.compiler.continuation import check_signals, check_stream
 from scg.compiler.differentiate import erase, gradients
 from scg.compiler.given import RecordedNodes, make_given
 from scg.compiler.invariants import check
@@ -174,19 +174,15 @@ def compile(
     unrolled = _planned(short.graph, estimator, options)
     plan = replace(of_all_steps(whole, unrolled), truncation=truncate, stream=stream)
     if stream:
-        check_later_steps(plan.estimators)
+        check_signals(plan.estimators, truncate)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
-        if truncate is not None and not truncate.unrolls:
+        if stream or (truncate is not None and not truncate.unrolls):
+            how = "stream=True" if stream else f"truncate={truncate!r}"
             raise EnumerationError(
-                f"truncate={truncate!r} runs scans as loops alone: its moments are not computed. "
-                "Take the mean of runs"
-            )
-        if stream:
-            raise EnumerationError(
-                "a step with stream=True runs scans as loops alone: its moments are not computed. "
-                "Compile without stream"
+                f"{how} runs scans as loops alone, so that no exact moments of its step are known; "
+                "scg.check(step, params, seed=0) compares the mean of runs with what it estimates"
             )
         with warnings.catch_warnings():  # the user was warned
             for category in (BiasWarning, PathsWarning, StopWarning):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scg.errors import EstimatorError
+from scg.estimators.forward import Forward
 from scg.estimators.protocol import Estimator
 from scg.estimators.truncation import Truncation
 from scg.ir.expr import Expr, StochasticNode
@@ -77,12 +78,21 @@ def check_stream(graph: Any, truncation: Truncation | None) -> None:
             )
 
 
-def check_later_steps(estimators: Mapping[StochasticNode, Estimator]) -> None:
-    """Raise where an estimator has values in place of costs that later windows bring as well."""
+def check_signals(
+    estimators: Mapping[StochasticNode, Estimator], truncation: Truncation | None
+) -> None:
+    """Raise where an estimator needs the costs of later windows, with which traces meet."""
     for node, own in estimators.items():
         if "later steps" in own.requires:
             raise EstimatorError(
                 f"stream=True: {own!r} of node {node.name!r} bootstraps on values of later steps, "
                 "which a window does not have at its end, where the costs of later windows count "
                 "in full. Write trace=1.0, or leave stream out"
+            )
+        if "whole signal" in own.requires and isinstance(truncation, Forward):
+            raise EstimatorError(
+                f"stream=True: {own!r} of node {node.name!r} divides its signal, but not the costs "
+                f"of later windows, which {truncation!r} credits to it as well. Leave "
+                "variance_normalization out, as Adam scales the gradient itself, or write "
+                "truncate=scg.Truncated(k), with which credit ends where a window does"
             )

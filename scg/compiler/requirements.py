@@ -158,6 +158,10 @@ def _later_steps(node: StochasticNode, view: Assignment) -> str | None:
     return f"it {many}; a critic with trace=1.0 does not bootstrap"
 
 
+def _whole_signal(node: StochasticNode, view: Assignment) -> str | None:
+    return None  # only windows hide a part of the signal, see ``check_signals``
+
+
 def _no_scan(node: StochasticNode, view: Assignment) -> str | None:
     if not _homes(node, view):
         return None
@@ -174,6 +178,7 @@ def _homes(node: StochasticNode, view: Assignment) -> frozenset[str]:
 
 REQUIREMENTS: dict[str, Rule] = {
     "later steps": _later_steps,
+    "whole signal": _whole_signal,
     "no scan": _no_scan,
     "discount": _discounted,
     "reparameterized distribution": reparameterized,

@@ -74,11 +74,12 @@ class MuProp(Estimator):
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Means along the pass, a slope, a fixed support, and what the baseline requires."""
+        """Means along the pass, a slope, a fixed support, and what options require."""
         return (
             "mean field",
             "differentiable costs",
             "fixed support",
+            *(("whole signal",) if self.variance_normalization else ()),
             *(self.baseline.requires if self.baseline else ()),
         )
 

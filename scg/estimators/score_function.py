@@ -64,8 +64,9 @@ class ScoreFunction(Estimator):
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
-        """What the baseline requires, and a discount that can be dropped."""
+        """What the baseline requires, a discount to drop, and all of a signal that is divided."""
         own = ("discount",) if self.drop_discount else ()
+        own += ("whole signal",) if self.variance_normalization else ()
         return (*own, *(self.baseline.requires if self.baseline else ()))
 
     def where(self) -> dict[str, Any]:

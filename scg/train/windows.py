@@ -10,6 +10,7 @@ import numpy as np
 from scg.errors import CallError
 from scg.estimators.truncation import ARTBP
 from scg.run.step import Step
+from scg.run.windows import cut, joined, ordered_axes, ordered_plate, steps_of
 from scg.seeds.noise import generator
 from scg.train.batches import Data, Transform, checked_array
 from scg.train.check import check_count
@@ -64,21 +65,13 @@ class Windows:
         if data is None or isinstance(data, Mapping):
             self.data = {name: checked_array(name, x) for name, x in (data or {}).items()}
             self._pieces = [self.data]
-        steps = {made.plate for made in step.graph.scans.values()}
-        if len(steps) > 1:
-            names = ", ".join(repr(plate.name) for plate in steps)
-            raise CallError(f"fit: stream=True takes scans over one plate, not {names}")
-        (self._plate,) = steps
+        self._plate = ordered_plate(step.graph)
         if self._plate.length is not None and (window or self._cuts):
             raise CallError(
                 f"fit: plate {self._plate.name!r} has the length {self._plate.length}, which is "
                 "that of all windows; leave its length out"
             )
-        self._axes = {
-            name: node.plates.index(self._plate)
-            for name, node in step.graph.data_nodes.items()
-            if self._plate in node.plates
-        }
+        self._axes = ordered_axes(step.graph, self._plate)
         self.per_epoch = self._count(steps_per_epoch)
         self._windows, self._taken = self._each(), 0
         self._last: tuple[Data, bool] = {}, True
@@ -109,11 +102,15 @@ class Windows:
             rest, begins, length = None, True, self._length(rng)
             for piece in self._pieces:
                 rest = self._joined(rest, piece)
-                while self._steps(rest) >= (length or 1):
-                    end = length or self._steps(rest)
-                    yield self._cut(rest, 0, end), begins
-                    rest, begins, length = self._cut(rest, end, None), False, self._length(rng)
-            if rest is not None and self._steps(rest):
+                while steps_of(rest, self._axes) >= (length or 1):
+                    end = length or steps_of(rest, self._axes)
+                    yield cut(rest, self._axes, 0, end), begins
+                    rest, begins, length = (
+                        cut(rest, self._axes, end, None),
+                        False,
+                        self._length(rng),
+                    )
+            if rest is not None and steps_of(rest, self._axes):
                 yield rest, begins
             elif begins:
                 raise CallError(
@@ -130,7 +127,7 @@ class Windows:
         if given is not None:
             return check_count("steps_per_epoch", given)
         if self._axes and self._cuts is None and self.data and self.batch_size:
-            return -(-self._steps(self.data) // self.batch_size)
+            return -(-steps_of(self.data, self._axes) // self.batch_size)
         try:
             if self._axes and self._cuts is None and not self.batch_size:
                 return len(self._pieces)  # pyright: ignore[reportArgumentType]
@@ -152,23 +149,9 @@ class Windows:
         missing = [name for name in self._axes if name not in found]
         for name in missing:
             raise CallError(f"data {name!r} is missing in a piece of the sequence")
-        if rest is not None and self._steps(rest):
-            for name, axis in self._axes.items():
-                found[name] = np.concatenate([rest[name], found[name]], axis)
-        return found
-
-    def _steps(self, data: Data) -> int:
-        name, axis = next(iter(self._axes.items()))
-        return data[name].shape[axis] if data[name].ndim > axis else 0
-
-    def _cut(self, data: Data, start: int, end: int | None) -> Data:
-        """Some steps of data."""
-        return {
-            name: x[(slice(None),) * self._axes[name] + (slice(start, end),)]
-            if name in self._axes
-            else x
-            for name, x in data.items()
-        }
+        if rest is None or not steps_of(rest, self._axes):
+            return found
+        return joined(rest, found, self._axes)
 
 
 def check_windows(**options: Any) -> None:

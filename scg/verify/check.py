@@ -23,6 +23,7 @@ from scg.verify.exact import gradient
 from scg.verify.moments import moments
 from scg.verify.sampling import LEVEL, Sample, flat, z_limit, z_scores
 from scg.verify.smoothed import smoothed
+from scg.verify.windowed import gathered, whole, windows_of
 
 #: Sums of fewer runs are not normal where most runs have a gradient of zero: false alarms.
 LEAST_RUNS = 1000
@@ -53,7 +54,7 @@ class Check:
     runs : int
         Runs of the step; 0 where the bias was computed.
     biased : tuple of str
-        The estimators that are biased by design, with their nodes.
+        The estimators that are biased by design, with their nodes, and a biased truncation.
     reason : str
         Why it was sampled.
     dtype : str
@@ -125,8 +126,9 @@ def check(
     step : Step
         A compiled step.
     params, data, state : mapping
-        As for a call of the step. A step by :class:`PES` is compared with the gradient of its own
-        smoothed cost; its data may be a list of windows, through which each run goes.
+        As for a call of the step. Data of a step with ``stream=True`` are a sequence, or a list of
+        its windows, through which each run goes; :class:`ARTBP` cuts the sequence anew in each run.
+        A step by :class:`PES` is compared with the gradient of its own smoothed cost.
     seed : int or tuple of int
         The seed of the sampling.
     runs : int
@@ -163,15 +165,18 @@ def check(
             "params, data) has the mean of the estimate for these values"
         )
     truth = None
+    windows = windows_of(step, data)
     if isinstance(step.plan.truncation, PES):
-        own, other = smoothed(step, _other(step, True), params, data, seed, _enough(runs))
+        own, other = smoothed(step, _other(step, True), params, windows, seed, _enough(runs))
         what = "the gradient of the smoothed cost"
         return _compared(step, (*own, runs), other, what, "the smoothed cost is an integral")
+    data = whole(step, windows)
     try:
         truth = gradient(step.graph, params, data)
         return _computed(step, params, data, state, truth)
     except EnumerationError as error:
-        return _sampled(step, params, seed, data, runs, state, truth, str(error))
+        own = gathered(step, params, windows, seed, _enough(runs), state)
+        return _sampled(step, params, seed, data, own, runs, truth, str(error))
 
 
 def _computed(step: Step, params: Any, data: Any, state: Any, truth: np.ndarray) -> Check:
@@ -206,12 +211,11 @@ def _sampled(
     params: Any,
     seed: int | tuple[int, ...],
     data: Any,
+    own: tuple[Any, Any],
     runs: int,
-    state: Any,
     truth: np.ndarray | None,
     reason: str,
 ) -> Check:
-    sample = Sample(step, step.checked(params, data, state), seed, _enough(runs))
     if truth is not None:
         reference, wanted, doubt = "the exact gradient", truth, np.zeros(())
     else:
@@ -220,8 +224,7 @@ def _sampled(
         against = Sample(other, other.checked(params, data, None), seeds, runs)
         reference = type(next(iter(other.plan.estimators.values()))).__name__
         wanted, doubt = against.mean, against.stderr
-    own = sample.mean, sample.stderr, sample.runs
-    return _compared(step, own, (wanted, doubt), reference, reason)
+    return _compared(step, (*own, runs), (wanted, doubt), reference, reason)
 
 
 def _compared(
@@ -277,12 +280,13 @@ def _other(step: Step, stream: bool = False) -> Step:
 
 
 def _biased(step: Step) -> tuple[str, ...]:
-    """Name the estimators that are biased by design, and their nodes."""
-    return tuple(
+    """Name the estimators that are biased by design, and their nodes; and a biased truncation."""
+    named = [
         f"{type(estimator).__name__} at {node.name!r}"
         for node, estimator in step.plan.estimators.items()
         if not estimator.unbiased
-    )
+    ]
+    return (*named, *([] if step.plan.truncation_unbiased else [repr(step.plan.truncation)]))
 
 
 def _component(step: Step, deviation: np.ndarray) -> str:

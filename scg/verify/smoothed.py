@@ -11,25 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from scg.errors import CallError
 from scg.run.step import Step
 from scg.seeds.noise import generator
-from scg.verify.sampling import flat
+from scg.verify.windowed import Windows, through
 
 Moments = tuple[np.ndarray, np.ndarray]
 
 
 def smoothed(
-    step: Step, other: Step, params: Mapping[str, Any], data: Any, seed: Any, runs: int
+    step: Step, other: Step, params: Mapping[str, Any], windows: Windows, seed: Any, runs: int
 ) -> tuple[Moments, Moments]:
     """Mean and standard error of a step's gradients, and of another's at perturbed parameters.
 
     `other` takes its state and the influence of parameters from window to window.
     """
-    windows = [data] if data is None or isinstance(data, Mapping) else list(data)
-    streams = step.surrogate.first.window is not None
-    if len(windows) != 1 and not streams:
-        raise CallError("check: several windows need a step that was compiled with stream=True")
     base = tuple(seed) if isinstance(seed, tuple) else (seed,)
     rng = generator((*base, 1), "check:perturbations")
     sigma = step.plan.truncation.sigma  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
@@ -39,19 +34,5 @@ def smoothed(
         shifts = {k: sigma * rng.standard_normal(np.shape(x)) for k, x in numbers.items()}
         return step.graph.constrained({k: x + shifts[k] for k, x in numbers.items()})
 
-    own, against = [], []
-    for run in range(runs):
-        for found, which, perturbed in ((own, step, False), (against, other, True)):
-            carry, total = None, 0.0
-            for i, window in enumerate(windows):
-                at = moved() if perturbed else params
-                key = (*base, int(perturbed), run, i)
-                out = which(at, seed=key, data=window, carry=carry)
-                carry = (out.carry or None) if len(windows) > 1 else None
-                total = total + flat(out.grads)
-            found.append(total)
-    (a, da), (b, db) = (
-        (np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / runs**0.5)
-        for found in (own, against)
-    )
-    return (a, da), (b, db)
+    own = through(step, lambda: params, lambda: windows, (*base, 0), runs)
+    return own, through(other, moved, lambda: windows, (*base, 1), runs)

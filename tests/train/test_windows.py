@@ -265,6 +265,11 @@ def test_errors():
     plain.cost("c", plain.parameter("a", 0.0) ** 2)
     with pytest.raises(scg.EstimatorError, match="has no scan"):
         scg.compile(plain, stream=True, truncate=scg.RTRL())
+    for own in (scg.ScoreFunction, scg.MuProp):
+        own = own(variance_normalization=True, allow_biased=True)
+        with pytest.raises(scg.EstimatorError, match=r"of node 'z' divides its signal.*Truncated"):
+            scg.compile(bits(), own, stream=True, truncate=scg.UORO())
+        scg.compile(bits(), own, stream=True, truncate=scg.Truncated(2, allow_biased=True))
     step = scg.compile(g, backend="numpy")
     with pytest.raises(scg.CallError, match=r"compile it with stream=True"):
         step({"a": 0.6}, seed=0, data=data, carry={})
