@@ -146,6 +146,9 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "schedule": lambda: schedule(),
 }
 
+#: Those that are also in a page with boxes that open.
+OPENING = ("vae",)
+
 
 def schedule() -> Any:
     """The entries of a compiled variational autoencoder, and how long each takes."""
@@ -160,7 +163,10 @@ def write(folder: Path) -> None:
     """Draw all pictures of the gallery into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
-        draw().save(folder / f"{name}.svg")
+        picture = draw()
+        picture.save(folder / f"{name}.svg")
+        if name in OPENING:
+            (folder / f"{name}.html").write_text(picture.to_html(), encoding="utf-8")
 
 
 def setup(app: Any) -> dict[str, bool]:

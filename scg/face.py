@@ -113,7 +113,8 @@ class Graph(CoreGraph):
         Parameters
         ----------
         path : str or path, optional
-            A file to write: .svg, .png, .pdf, .tex (TikZ), or .dot for Graphviz' text.
+            A file to write: .svg, .png, .pdf, .tex (TikZ), .html, in which folded boxes open when
+            they are pressed, or .dot for Graphviz' text.
         direction : {None, "down", "right"}
             Where arrows point. By default down; repetitions in time then run to the right.
         labels : {"names", "shapes", "formulas"}
@@ -162,6 +163,9 @@ class Graph(CoreGraph):
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()
+
+    def _repr_html_(self) -> str | None:
+        return self.draw()._repr_html_()
 
 
 def _unpickled(declaration: str, plates: Mapping[str, Plate]) -> Graph:

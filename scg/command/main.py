@@ -143,7 +143,7 @@ def training(setting: setup.Setting, out: Path, as_json: bool, **given: Any) -> 
 @_declared
 @click.option("--estimator", help="Draw the plan with this estimator.")
 @click.option("--level", type=click.Choice([*LEVELS]), help="The product to draw, of a step.")
-@click.option("--out", type=Place(), help="A .svg, .png, .pdf, .tex or .dot file.")
+@click.option("--out", type=Place(), help="A .svg, .png, .pdf, .tex, .html or .dot file.")
 def draw(model: str, data: str, options: Any, estimator: Any, level: Any, out: Any) -> None:
     """Draw MODEL, its plan or another product. Without --out print DOT text."""
     graph, _ = setup.declare(model, data, options)

@@ -23,6 +23,8 @@ MOST_BOXES, MOST_LINKS = 150, 400
 #: Members of a repetition that folds.
 _REPEATS, _NEAR, _BANDS, _LISTED = 7, 2, 10, 3
 _NUMBER = re.compile(r"(?<![\d.])\d+(?!\d|\.\.|\.\d)")
+#: The range that boxes of one repetition share, and the signs around it.
+_MIDDLE = re.compile(r"(?:^|[^\d.])\d+\.\.\d+(?:[^\d.]|$)")
 Owner = dict[str, str]  #: The key of the box that takes in each box.
 
 
@@ -38,28 +40,32 @@ def folded(scene: Scene, options: Options) -> Scene:
             "hide=...",
             UserWarning,
         )
-    scene = parameters_folded(scene)
+    scene = parameters_folded(scene, options)
     scene = _merged(scene, _scopes(scene, options.folds))
-    before = len(scene.marks)
+    before, kept = len(scene.marks), set[str]()
     steps: tuple[tuple[int, Callable[[Scene], Owner]], ...] = (
         (READABLE, _repetitions),
         (READABLE, _repetitions),
-        (2 * READABLE, lambda s: _scopes(s, lambda scope: "/" not in scope)),
+        (2 * READABLE, lambda s: _scopes(s, _outermost)),
         (READABLE, _repetitions),
         (LARGEST, _bands),
     )
     for limit, step in steps:
         if len(scene.marks) > limit:
-            scene = _merged(scene, step(scene))
+            owner = {key: box for key, box in step(scene).items() if key not in kept}
+            open = {key for key, box in owner.items() if options.unfolds(box)}
+            kept |= open
+            scene = _merged(scene, {key: box for key, box in owner.items() if key not in open})
     if len(scene.marks) < before:
         shown = f"{declared} nodes in {len(scene.marks)} boxes"
         scene.caption.append(("muted", f"{shown}, repetitions folded"))
     return scene
 
 
-def parameters_folded(scene: Scene) -> Scene:
+def parameters_folded(scene: Scene, options: Options) -> Scene:
     """The scene with parameters of scopes that have the same users in one box."""
-    return _merged(scene, _parameters(scene))
+    owner = _parameters(scene)
+    return _merged(scene, {key: box for key, box in owner.items() if not options.unfolds(box)})
 
 
 # --- what shares a box ----------------------------------------------------------------------------
@@ -110,6 +116,10 @@ def _scopes(scene: Scene, folds: Callable[[str], bool]) -> Owner:
                 owner[key] = "/".join(parts[:i]) + "/"
                 break
     return owner
+
+
+def _outermost(scope: str) -> bool:
+    return "/" not in scope
 
 
 def _common(names: Iterable[str]) -> list[str]:
@@ -206,6 +216,8 @@ def _box(key: str, marks: list[Mark]) -> Mark:
     elif kind == "parameter":
         same = []
     groups = common(*(mark.groups for mark in marks))
+    middle = _MIDDLE.search(key)
+    opens = f"*{middle[0]}*" if middle else key.partition("\n")[0]
     return Mark(
         kind,
         [*titles, *same],
@@ -213,4 +225,5 @@ def _box(key: str, marks: list[Mark]) -> Mark:
         groups,
         folded=".." in key or any(mark.folded for mark in marks),
         fill=marks[0].fill if len({mark.fill for mark in marks}) == 1 else "",
+        opens=opens,
     )

@@ -90,4 +90,6 @@ def as_networks(scene: Scene, made: Mapping[Expr, tuple[str, str]], options: Opt
 
 def _box(home: str, layers: list[Mark]) -> Mark:
     lines = [Text(title(line), "title") for line in home.split("\n")]
-    return Mark("network", lines, (), common(*(mark.groups for mark in layers)))
+    groups = common(*(mark.groups for mark in layers))
+    opens = home.partition("\n")[0] if len(layers) > 1 else ""
+    return Mark("network", lines, (), groups, opens=opens)

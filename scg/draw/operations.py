@@ -102,7 +102,7 @@ def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: O
     if not singly and options.direction is None:
         beside = {f"∂ {key}": key for key in boxes}
         scene.upward = {key: beside.get(key) for key in boxes if key.startswith("∂ ")}
-    scene = parameters_folded(scene) if singly else folded(scene, options)
+    scene = parameters_folded(scene, options) if singly else folded(scene, options)
     drawn = len(boxes) if singly else len(scene.marks)
     scene.caption = _legend(name, units, drawn) if options.notes else []
     return scene

@@ -48,6 +48,8 @@ class Options:
         Numbers by name of a node, shown as warm colours; for a schedule, a profile of the step.
     unfold : str or sequence of str
         Patterns of networks and scopes that are not folded; a network then shows its layers.
+    opened : tuple of str
+        Patterns of boxes that were pressed: of scopes, networks, parameters and repetitions.
     """
 
     direction: str | None = None
@@ -59,6 +61,7 @@ class Options:
     style: str = "screen"
     heat: Mapping[str, float] | Profile | None = None
     unfold: str | Sequence[str] = ()
+    opened: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -138,9 +141,10 @@ class Options:
         return any(matches(scope, pattern.rstrip("/")) for pattern in self.fold)
 
     def unfolds(self, scope: str) -> bool:
-        """Whether a scope or a network stays unfolded by the user's wish."""
+        """Whether a scope, or another box, stays unfolded by the user's wish."""
         names = [name.rstrip("/") for name in scope.split("\n")]
-        return any(matches(n, pattern.rstrip("/")) for n in names for pattern in self.unfold)
+        patterns = [pattern.rstrip("/") for pattern in (*self.unfold, *self.opened)]
+        return any(matches(name, pattern) for name in names for pattern in patterns)
 
     @property
     def inches(self) -> str:

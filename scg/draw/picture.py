@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -36,7 +37,7 @@ LEVELS: Mapping[str, Callable[[Surrogate, Program, Options], Scene]] = {
 def draw_graph(graph: CoreGraph, options: Options, path: Path = None) -> Picture:
     """Draw a declared graph."""
     options.check_names(graph)
-    return _finished(graph_scene(graph, None, options), options, path)
+    return _finished(lambda own: graph_scene(graph, None, own), options, path)
 
 
 def draw_step(
@@ -51,12 +52,18 @@ def draw_step(
         options.check_scopes(surrogate.graph)  # the rest names boxes of the picture
     else:
         options.check_names(surrogate.graph)
-    return _finished(LEVELS[level](surrogate, program, options), options, path)
+    return _finished(lambda own: LEVELS[level](surrogate, program, own), options, path)
 
 
-def _finished(scene: Scene, options: Options, path: Path) -> Picture:
+def _finished(scene: Callable[[Options], Scene], options: Options, path: Path) -> Picture:
     """A scene as a picture, saved if a path is given."""
-    picture = Picture(written(scene, options), scene, options.style)
+
+    def drawn(own: Options) -> Picture:
+        made = scene(own)
+        again = lambda box: drawn(replace(own, opened=(*own.opened, box)))  # noqa: E731
+        return Picture(written(made, own), made, own.style, again)
+
+    picture = drawn(options)
     if path is not None:
         picture.save(path)
     return picture
@@ -66,4 +73,4 @@ def draw_plan(plan: Any, options: Options | None = None) -> Picture:
     """Draw the declared graph with the estimator of each node and the flow of credit."""
     options = options or Options()
     options.check_names(plan.influence.graph)
-    return _finished(graph_scene(plan.influence.graph, plan, options), options, None)
+    return _finished(lambda own: graph_scene(plan.influence.graph, plan, own), options, None)

@@ -9,11 +9,14 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from scg.common.files import write_atomically
+from scg.draw.fold import LARGEST
+from scg.draw.openable import document, openable
 from scg.draw.scene import Scene
 from scg.draw.svg import dressed
 from scg.draw.tikz import tikz
@@ -22,6 +25,8 @@ from scg.errors import ScgError
 FORMATS = ("svg", "png", "pdf", "tikz")
 _SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".tex": "tikz", ".tikz": "tikz"}
 _TEXT = (".dot", ".gv")
+_JOINTLY, _SINGLY = 3, 8  # folded boxes that open in any combination, or one at a time
+_NODES = 400  # of all pictures in which one box is open
 _DPI = 144  # of a PNG
 _FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 
@@ -38,11 +43,61 @@ class Picture:
         What the picture shows: nodes, arrows, boxes.
     style : {"screen", "paper"}
         With "screen", an SVG has dark colours for dark screens.
+    again : callable
+        The picture in which one more box is open; :meth:`opened` calls it.
     """
 
     source: str
     scene: Scene
     style: str = "screen"
+    again: Callable[[str], Picture] | None = field(default=None, repr=False, compare=False)
+
+    def opened(self, box: str) -> Picture:
+        """The picture in which a folded box, by its :attr:`~scg.draw.scene.Mark.opens`, is open."""
+        assert self.again is not None
+        picture = self.again(box)
+        inside = {
+            n for mark in self.scene.marks.values() if mark.opens == box for n in mark.members
+        }
+        for key, mark in picture.scene.marks.items():
+            before = self.scene.marks.get(key)
+            if before is not None and before.opened:
+                mark.opens, mark.opened = before.opens, True
+            elif before is None and not mark.opens and mark.members and inside >= {*mark.members}:
+                mark.opens, mark.opened = box, True
+        return picture
+
+    def to_html(self) -> str:
+        """A part of a page in which folded boxes open and close by pressing.
+
+        Up to three boxes open in any combination, more of them one at a time. A box whose contents
+        could not be read does not open.
+        """
+        views = self._views()
+        titles: dict[str, list[str]] = {key[0]: [] for key in views if len(key) == 1}
+        for mark in self.scene.marks.values():
+            if mark.opens in titles:
+                titles[mark.opens] += [line.text for line in mark.lines if line.look == "title"]
+        svgs = {key: picture.render("svg").decode() for key, picture in views.items()}
+        return openable(svgs, {box: ", ".join(names) for box, names in titles.items()})
+
+    def _views(self) -> dict[tuple[str, ...], Picture]:
+        """The picture itself, and those in which some boxes are open, by these boxes."""
+        views: dict[tuple[str, ...], Picture] = {(): self}
+        sizes: dict[str, int] = {}
+        for mark in filter(lambda mark: mark.opens, self.scene.marks.values()):
+            sizes.setdefault(mark.opens, len(self.scene.marks))
+            sizes[mark.opens] += len(mark.members)
+        left = _NODES
+        for box, size in sizes.items() if self.again else ():
+            if size <= min(LARGEST, left) and len(views) <= _SINGLY:
+                views[(box,)] = self.opened(box)
+                left -= size
+        boxes = [box for box, *_ in filter(None, views)]
+        for count in range(2, len(boxes) + 1 if len(boxes) <= _JOINTLY else 0):
+            for key in combinations(boxes, count):
+                views[key] = views[key[:-1]].opened(key[-1])
+        return views
 
     def render(self, format: str = "svg") -> bytes:
         """Content of a file of a format: "svg", "png", "pdf", or "tikz" for LaTeX.
@@ -73,15 +128,19 @@ class Picture:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture in the format of the suffix.
 
-        It is .svg, .png, .pdf, .tex for TikZ, or .dot for the text that Graphviz reads.
+        It is .svg, .png, .pdf, .tex for TikZ, .html for a page in which folded boxes open, or .dot
+        for the text that Graphviz reads.
         """
         file = Path(path)
         if file.suffix in _TEXT:
             write_atomically(file, self.source.encode())
+        elif file.suffix == ".html":
+            page = document(self.scene.title, self.to_html(), self.style == "screen")
+            write_atomically(file, page.encode())
         elif file.suffix in _SUFFIXES:
             write_atomically(file, self.render(_SUFFIXES[file.suffix]))
         else:
-            known = ", ".join([*_SUFFIXES, *_TEXT])
+            known = ", ".join([*_SUFFIXES, ".html", *_TEXT])
             raise ScgError(f"cannot draw to {str(path)!r}: the suffix must be one of {known}")
 
     def _repr_svg_(self) -> str | None:
@@ -89,6 +148,14 @@ class Picture:
             return self.render("svg").decode("utf-8")
         except ScgError:
             return None  # the notebook then shows the text
+
+    def _repr_html_(self) -> str | None:
+        """The picture with boxes that open, if there are any."""
+        try:
+            page = self.to_html()
+        except ScgError:
+            return None
+        return page if "<script>" in page else None
 
     def __str__(self) -> str:
         return self.source

@@ -33,6 +33,10 @@ class Mark:
         Whether it stands for a repetition.
     fill : str
         The use of a colour that fills it.
+    opens : str
+        The pattern of the folded box that it is, or that it was taken from; empty if there is none.
+    opened : bool
+        Whether it was taken from that box.
     """
 
     kind: str
@@ -41,6 +45,8 @@ class Mark:
     groups: tuple[Hashable, ...] = ()
     folded: bool = False
     fill: str = ""
+    opens: str = ""
+    opened: bool = False
 
     @property
     def title(self) -> str:

@@ -25,6 +25,10 @@ def dressed(svg: str, scene: Scene, dark: bool) -> str:
             mark = scene.marks[keys[tail]]
             names = "\n".join(mark.members or (keys[tail],))
             data = f'data-node="{_attribute(names)}"'
+            if mark.opens:
+                data += f' data-opens="{_attribute(mark.opens)}"'
+            if mark.opened:
+                data += ' data-opened="true"'
             label = f"{mark.title}: {mark.kind}"
         else:
             data = f'data-from="{tail}" data-to="{head}"'

@@ -48,7 +48,8 @@ def page(shown: Contents) -> str:
     """The page as text, which loads no other file."""
     graph = shown.plan.influence.graph
     ids = identifiers(graph)
-    svg, width = inline_svg(draw_plan(shown.plan))
+    picture = draw_plan(shown.plan)
+    width = inline_svg(picture)[1]
     nodes: dict[str, dict[str, None]] = {}  # ordered sets
     for node in shown.nodes:
         costs = nodes.setdefault(ids[node.name], {})
@@ -59,6 +60,7 @@ def page(shown: Contents) -> str:
     credit = {
         "nodes": {id: list(costs) for id, costs in nodes.items()},
         "names": {id: _told(own) for id, own in names.items()},
+        "members": {name: id for id, own in names.items() for name in own},
     }
     boxes = _Boxes(ids, set(graph.costs))
     return PAGE.format(
@@ -66,7 +68,7 @@ def page(shown: Contents) -> str:
         head=html.escape(shown.head),
         style=STYLE + PAGE_STYLE,
         layout="wide" if width > _BESIDE else "beside",
-        svg=svg,
+        picture=picture.to_html(),
         derivation=boxes.steps(shown.lines),
         matrix=boxes.table(shown.matrix),
         terms=terms(shown.nodes, shown.surrogate, shown.note, ids, shown.alike),

@@ -22,6 +22,7 @@ main.wide { display: block; }
 figure { margin: 0; flex: 1 1 50%; overflow: auto; max-height: 95vh; position: sticky; top: 0; }
 .wide figure { position: static; max-height: none; }
 figure svg { max-width: max(100%, 36rem); height: auto; }
+figure .bar { position: sticky; left: 0; }
 article { flex: 1 1 50%; min-width: 0; }
 h2 { font-size: 1.15rem; margin: 1.2rem 0 .3rem; }
 button { font: inherit; font-weight: 600; color: inherit; background: none; cursor: pointer;
@@ -64,11 +65,14 @@ function clear() {
   for (const e of all("[aria-pressed=true]")) e.setAttribute("aria-pressed", "false");
   said.textContent = "";
 }
+const boxes = all("figure g.node");
 function light(nodes, costs, pressed) {
   clear();
   const both = new Set([...nodes, ...costs]);
-  for (const id of nodes) document.getElementById(id)?.classList.add("chosen");
-  for (const id of costs) document.getElementById(id)?.classList.add("credited");
+  for (const box of boxes) {
+    if (nodes.includes(box.dataset.box)) box.classList.add("chosen");
+    if (costs.includes(box.dataset.box)) box.classList.add("credited");
+  }
   for (const e of all(".name")) e.classList.toggle("lit", both.has(e.dataset.box));
   for (const e of all("[data-press]"))
     if (pressed.includes(e.dataset.press)) e.setAttribute("aria-pressed", "true");
@@ -96,13 +100,17 @@ function press(kind, id) {
     line.classList.add("lit");
   }
 }
-document.querySelector("figure svg")?.setAttribute("role", "group");
-for (const [id, name] of Object.entries(credit.names)) {
-  const box = document.getElementById(id);
-  if (!box) continue;
+for (const svg of all("figure svg")) svg.setAttribute("role", "group");
+for (const box of boxes) {  // also those of pictures in which other boxes are open
+  const own = box.dataset.node.split("\\n");
+  const id = own.map(name => credit.members[name]).find(Boolean);
+  if (!id) continue;
+  const name = own.length < 4 ? own.join(", ") : credit.names[id];
+  box.dataset.box = id;
   box.setAttribute("role", "button");
   box.setAttribute("tabindex", "0");
   box.setAttribute("aria-pressed", "false");
+  box.removeAttribute("aria-expanded");  // the button above the picture opens it
   box.setAttribute("aria-label", name + (id in credit.nodes ? ": light its steps and costs"
     : ": light the nodes that it credits"));
   box.dataset.press = (id in credit.nodes ? "node " : "cost ") + id;
@@ -145,7 +153,7 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
 to light its nodes. Tab, Enter and Escape do the same.</p>
 <p id="said" role="status" aria-live="polite"></p>
 <main class="{layout}">
-<figure>{svg}</figure>
+<figure>{picture}</figure>
 <article>
 <h2 id="derivation">Derivation</h2>
 {derivation}

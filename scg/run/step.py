@@ -280,7 +280,8 @@ class Step(Runner):
         Parameters
         ----------
         path : str or path, optional
-            A file to write: .svg, .png, .pdf, .tex (TikZ), or .dot for Graphviz' text.
+            A file to write: .svg, .png, .pdf, .tex (TikZ), .html, in which folded boxes open when
+            they are pressed, or .dot for Graphviz' text.
         level : {"plan", "graph", "influence", "surrogate", "program", "schedule"}
             The plan is the model with its estimators and the flow of credit; the surrogate is the
             graph of log-probabilities ℓ under magic boxes ⊠ times costs; the schedule is what the
@@ -301,6 +302,9 @@ class Step(Runner):
 
     def _repr_svg_(self) -> str | None:
         return self.draw()._repr_svg_()
+
+    def _repr_html_(self) -> str | None:
+        return self.draw()._repr_html_()
 
     @property
     def stages(self) -> dict[str, Any]:

@@ -90,6 +90,15 @@ def test_dark_mode_reaches_drawings(browser):
     page.close()
 
 
+def test_a_box_of_the_gallery_opens(browser):
+    page = browser.open(SITE / "gallery" / "index.html")
+    count = "document.querySelectorAll('.view:not([hidden]) g.network').length"
+    assert page.evaluate(count) == 2
+    page.click(".view:not([hidden]) g[data-opens]")
+    assert page.evaluate(count) == 4 and not page.errors
+    page.close()
+
+
 def test_the_lab_is_there(browser):
     page = browser.open(SITE / "lab.html", width=400)
     assert page.overflow == 0 and not page.errors
