@@ -6,6 +6,8 @@ node, compile, and check the gradient against exact truth.
 
 __version__ = "0.1.0"
 
+from typing import TYPE_CHECKING, Any
+
 from scg import ops
 from scg.cite import cite
 from scg.compile import compile
@@ -56,7 +58,6 @@ from scg.distributions import (
     VonMises,
     Weibull,
 )
-from scg.distributions.annealing import annealed_log_z
 from scg.distributions.constraints import (
     lower_cholesky,
     ordered_vector,
@@ -136,21 +137,45 @@ from scg.estimators.truncation import ARTBP, Truncated
 from scg.face import Graph
 from scg.graph import init
 from scg.graph.bounds import elbo, iwae, vr_iwae
-from scg.graph.rewrites import dreg, gdreg, reweighted_wake_sleep, tvo
 from scg.ir.plate import Plate, Time
 from scg.layers import nn
-from scg.layers.environment import Environment
 from scg.layers.units import noisy_rectifier, stochastic_times_smooth
 from scg.ops import *  # noqa: F403 - its __all__ lists what users call
-from scg.train import evaluate, fit, optim
-from scg.verify.advise import advise
-from scg.verify.attribute import attribute
-from scg.verify.check import check
-from scg.verify.compare import compare
-from scg.verify.exact import exact
-from scg.verify.moments import moments
-from scg.verify.study import study
-from scg.verify.sweep import sweep
+
+if TYPE_CHECKING:
+    from scg.distributions.annealing import annealed_log_z
+    from scg.graph.rewrites import dreg, gdreg, reweighted_wake_sleep, tvo
+    from scg.layers.environment import Environment
+    from scg.train import evaluate, fit, optim
+    from scg.verify.advise import advise
+    from scg.verify.attribute import attribute
+    from scg.verify.check import check
+    from scg.verify.compare import compare
+    from scg.verify.exact import exact
+    from scg.verify.moments import moments
+    from scg.verify.study import study
+    from scg.verify.sweep import sweep
+
+#: Names whose modules are imported when they are first used; importing scg is to stay fast.
+_LATER = {
+    "Environment": "scg.layers.environment",
+    "advise": "scg.verify.advise",
+    "annealed_log_z": "scg.distributions.annealing",
+    "attribute": "scg.verify.attribute",
+    "check": "scg.verify.check",
+    "compare": "scg.verify.compare",
+    "dreg": "scg.graph.rewrites",
+    "evaluate": "scg.train",
+    "exact": "scg.verify.exact",
+    "fit": "scg.train",
+    "gdreg": "scg.graph.rewrites",
+    "moments": "scg.verify.moments",
+    "optim": "scg.train",
+    "reweighted_wake_sleep": "scg.graph.rewrites",
+    "study": "scg.verify.study",
+    "sweep": "scg.verify.sweep",
+    "tvo": "scg.graph.rewrites",
+}
 
 # fmt: off
 __all__ = [
@@ -179,3 +204,16 @@ __all__ = [
 ]
 # fmt: on
 __all__ += ops.__all__
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'scg' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_LATER[name]), name)
+    return globals().setdefault(name, value)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

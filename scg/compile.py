@@ -1,58 +1,20 @@
-"""Run the compiler's passes one after the other, and return a step."""
+"""Compile: the public function, which runs the passes one after the other."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import operator
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
-
-import numpy as np
 
 from scg.common.arguments import checked
-from scg.compiler.analyse import Influence
-from scg.compiler.continuation import check_signals, check_stream
-from scg.compiler.differentiate import erase, gradients
-from scg.compiler.given import RecordedNodes, make_given
-from scg.compiler.invariants import check
-from scg.compiler.objective import check_reductions
-from scg.compiler.plan import Plan, check_orders, make_plan, of_all_steps
-from scg.compiler.recur import NeedsSteps
-from scg.compiler.same_credit import same_credit
-from scg.compiler.surrogate import Surrogate
-from scg.compiler.truncation import check_truncation
-from scg.compiler.unroll import Unrolled, by_node
 from scg.engine.backends import chosen_backend
-from scg.errors import (
-    BiasWarning,
-    DeclarationError,
-    EnumerationError,
-    EstimatorError,
-    PathsWarning,
-    StopWarning,
-    did_you_mean,
-)
-from scg.estimators.pes import PES, BlackBox
+from scg.errors import DeclarationError, did_you_mean
 from scg.estimators.protocol import Estimator
 from scg.estimators.recorded import Recorded
-from scg.estimators.truncation import Cutting, Truncation
+from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir import collector
-from scg.ir.expr import Expr
-from scg.ir.origin import Origin
-from scg.ir.plate import Plate
-from scg.run.curvature import directional, hessian
-from scg.run.finish import finish
-from scg.run.recurrent import RecurrentStep
 from scg.run.step import Step
 
 DTYPES = ("float64", "float32")
-#: The length of a sequence on which estimators are chosen and checked: a path begins at a step,
-#: crosses another and ends at a third; longer ones repeat the second.
-SHORT = 3
 
 
 @checked("scg.compile(g, estimator=scg.MuProp())")
@@ -142,171 +104,13 @@ def compile(
     >>> step(g.init(seed=0), seed=1, runs=10).grads["theta"].shape
     ()
     """
+    from scg.compiler.given import make_given  # importing scg is to stay fast
+    from scg.passes import Request, compiled
+
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order, data_grads)
-    recorded = make_given(graph, given)
-    options = _Options(backend, dtype, order, tuple(data_grads), check_finite, recorded)
-    if stream:
-        check_stream(graph, truncate)
-        recorded.check_stream()
-    if truncate is not None:
-        check_truncation(graph, truncate, order, data_grads)
-    if isinstance(truncate, PES):
-        own = estimator.values() if isinstance(estimator, Mapping) else [estimator]
-        if not all(isinstance(one, (BlackBox, type(None))) for one in own):
-            raise EstimatorError(
-                f"truncate={truncate!r} takes the model as a black box; leave estimator out"
-            )
-        if recorded.nodes:
-            raise EstimatorError(
-                f"truncate={truncate!r} runs the model at perturbed parameters, at which recorded "
-                f"values ({', '.join(map(repr, recorded.nodes))}) have other probabilities; leave "
-                "given out, or truncate"
-            )
-        estimator = BlackBox()
-    if not graph.scans:
-        return _finished(_planned(graph, estimator, options), options)
-    whole = Influence(graph, data_grads)
-    check("analyse", whole)
-    check_reductions(whole)
-    cut = truncate if isinstance(truncate, Cutting) else None
-    short = _enough_steps(whole, cut)
-    unrolled = _planned(short.graph, estimator, options)
-    plan = replace(of_all_steps(whole, unrolled), truncation=truncate, stream=stream)
-    if stream:
-        check_signals(plan.estimators, truncate)
-    chosen = {node.name or "": own for node, own in plan.estimators.items()}
-
-    def of_length(lengths: Mapping[Plate, int]) -> Step:
-        if stream or (truncate is not None and not truncate.unrolls):
-            how = "stream=True" if stream else f"truncate={truncate!r}"
-            raise EnumerationError(
-                f"{how} runs scans as loops alone, so that no exact moments of its step are known; "
-                "scg.check(step, params, seed=0) compares the mean of runs with what it estimates"
-            )
-        with warnings.catch_warnings():  # the user was warned
-            for category in (BiasWarning, PathsWarning, StopWarning):
-                warnings.simplefilter("ignore", category)
-            unrolled = Unrolled(graph, lengths, truncation=cut).graph
-            return _finished(_planned(unrolled, chosen, options), options)
-
-    sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
-    rolled = None
-    same = same_credit(whole, unrolled.influence, short.lengths, sampled)
-    loops = stream or (truncate is not None and truncate.loops)  # loops round credit up, unbiased
-    if (same or loops) and len(chosen) == len(whole.nodes):
-        with contextlib.suppress(NeedsSteps):
-            rolled = _finished(plan, options)
-    if loops and rolled is None:
-        how = "stream=True" if stream else f"truncate={truncate!r}"
-        named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())
-        raise EstimatorError(
-            f"{how} runs scans as loops, but an estimator looks at single steps "
-            f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
-        )
-    return RecurrentStep(graph, of_length, rolled)
-
-
-def _enough_steps(whole: Influence, cut: Cutting | None) -> Unrolled:
-    """A graph with scans unrolled to a few steps, so many that each node influences a cost.
-
-    The shortest way from step to step visits no carry twice.
-    """
-    graph = whole.graph
-    names = {node.name for node in whole.nodes}
-    most = max(SHORT, 1 + sum(len(scan.carries) for scan in graph.scans.values()))
-    for steps in range(SHORT, most + 1):
-        short: dict[Plate, int] = {
-            scan.plate: min(scan.plate.length or steps, steps) for scan in graph.scans.values()
-        }
-        unrolled = Unrolled(graph, short, truncation=cut)
-        seen = Influence(unrolled.graph).nodes
-        if names == {graph.declared_node(node.name or "") for node in seen}:
-            break
-    return unrolled
-
-
-class _Options(NamedTuple):
-    backend: str
-    dtype: str
-    order: int
-    data_grads: tuple[str, ...]
-    check_finite: bool
-    given: RecordedNodes
-
-
-def _planned(
-    graph: CoreGraph, estimator: Estimator | Mapping[str, Estimator] | None, options: _Options
-) -> Plan:
-    """The plan of a graph without scans."""
-    influence = Influence(graph, options.data_grads)
-    check("analyse", influence)
-    check_reductions(influence)
-    plan = make_plan(influence, estimator, options.given)
-    check("plan", plan)
-    if options.order > 1:  # the first is a matter of bias, of which the plan warns
-        check_orders(plan, options.order)
-    return plan
-
-
-def _finished(plan: Plan, options: _Options) -> Step:
-    """The step of a planned graph."""
-    backend, dtype, order, data_grads, check_finite, _ = options
-    influence = plan.influence
-    graph = influence.graph
-    surrogate = Surrogate(plan)
-    check("surrogate", surrogate)
-    learned = influence.learned
-    all_grads = dict(
-        zip(learned, gradients(surrogate.objective, list(learned.values())), strict=True)
-    )
-    grads = {name: all_grads[name] for name in graph.parameters}
-    check("differentiate", {learned[name]: grad for name, grad in all_grads.items()})
-
-    outputs: dict[Any, Expr] = {("cost",): surrogate.objective}
-    outputs |= {("costs", name): value for name, value in by_node(graph, surrogate.costs).items()}
-    outputs |= {("grads", name): value for name, value in grads.items()}
-    outputs |= {("data_grads", name): all_grads[name] for name in data_grads}
-    for memory in surrogate.memory.values():
-        outputs |= {("state", memory.node, name): v for name, v in memory.updates.items()}
-    kinds = {kind for own in surrogate.memory.values() for kind in own.parameters.values()}
-    if "loss" in kinds and surrogate.loss is not None:
-        outputs |= _own_gradients(surrogate, "loss", surrogate.loss)
-    if "objective" in kinds:
-        outputs |= _own_gradients(surrogate, "objective", surrogate.objective)
-    if "variance" in kinds and grads:
-        outputs |= _own_gradients(surrogate, "variance", _squared_norm(list(grads.values())))
-    if surrogate.first.window is not None:
-        outputs |= {("carry", name): x for name, x in surrogate.first.window.ends.items()}
-    curvature = None
-    if order == 2:
-        products = directional(graph, learned, all_grads)
-        curvature = finish(products, dtype, backend)
-        outputs |= hessian(graph, products)
-    program = finish(outputs, dtype, backend)
-    graph.origin = Origin()
-    return Step(graph, plan, surrogate, program, curvature, check_finite)
-
-
-def _own_gradients(surrogate: Surrogate, kind: str, objective: Expr) -> dict[Any, Expr]:
-    """The gradients of the estimators' own parameters that learn on `objective`."""
-    own = [
-        (memory.node, name, memory.leaves[name])
-        for memory in surrogate.memory.values()
-        for name, learn in memory.parameters.items()
-        if learn == kind
-    ]
-    learned = gradients(objective, [leaf for _, _, leaf in own])
-    return {("own", node, name): g for (node, name, _), g in zip(own, learned, strict=True)}
-
-
-def _squared_norm(grads: list[Expr]) -> Expr:
-    """Σ g² of the finished gradient, whose mean is the variance plus a constant.
-
-    Stops and boxes are erased; samples are constant in the estimators' own parameters.
-    """
-    erased = erase(grads)
-    return functools.reduce(operator.add, [np.sum(erased[g] ** 2) for g in grads])
+    asked = backend, dtype, order, tuple(data_grads), check_finite
+    return compiled(graph, estimator, Request(*asked, truncate, stream, make_given(graph, given)))
 
 
 def _check_options(graph: CoreGraph, dtype: str, order: int, data_grads: Sequence[str]) -> None:

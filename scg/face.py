@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scg.common.arguments import checked, kind
-from scg.draw.options import Options
-from scg.draw.picture import draw_graph
-from scg.draw.render import Picture
 from scg.errors import DeclarationError
 from scg.graph.core import CoreGraph
-from scg.graph.declaration import read, write
 from scg.ir.plate import Plate
 from scg.run.simulate import sampler, simulate
 from scg.run.unroll import unroll
+
+if TYPE_CHECKING:
+    from scg.draw.render import Picture
 
 
 @kind("a scg.Graph")
@@ -53,6 +52,8 @@ class Graph(CoreGraph):
         DeclarationError
             If an initializer, a constraint or an op has no name, or a number is not finite.
         """
+        from scg.graph.declaration import write  # importing scg is to stay fast
+
         return write(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -88,6 +89,8 @@ class Graph(CoreGraph):
         >>> scg.Graph.from_json(g.to_json())
         Graph('toy': 1 parameter, 1 stochastic, 1 cost)
         """
+        from scg.graph.declaration import read
+
         return read(declaration, cls, custom=custom)
 
     @checked('g.draw("graph.svg")')
@@ -158,6 +161,9 @@ class Graph(CoreGraph):
         digraph {
         ...
         """
+        from scg.draw.options import Options  # importing scg is to stay fast
+        from scg.draw.picture import draw_graph
+
         options = Options(direction, labels, hide, fold, notes, size, style, heat, unfold)
         return draw_graph(self, options, path)
 
@@ -170,4 +176,6 @@ class Graph(CoreGraph):
 
 def _unpickled(declaration: str, plates: Mapping[str, Plate]) -> Graph:
     """The graph of a pickle, on plates that estimators in other pickles may name, too."""
+    from scg.graph.declaration import read
+
     return read(declaration, Graph, plates=plates)

@@ -314,8 +314,8 @@ MUTATIONS = [
     Mutation(
         "gaussian-copula-of-another-correlation",
         "scg/estimators/parts/couplings.py",
-        "half = np.arcsin(-1.0 / (count - 1)) / 2.0",
-        "half = np.arcsin(-1.0 / count) / 2.0",
+        "np.arcsin(-1.0 / (count - 1))",
+        "np.arcsin(-1.0 / count)",
         "ARMS and CARMS weigh differences as if their draws avoided each other less",
         "matrix",
     ),

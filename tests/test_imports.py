@@ -11,7 +11,7 @@ import networkx as nx
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """errors common special seeds ir ops distributions graph estimators.protocol
     estimators.baselines estimators.parts estimators compiler schedule engine draw explain run face
-    compile workers cite layers data verify train testing interop scg models course reproduce
+    passes compile workers cite layers data verify train testing interop scg models course reproduce
     command __main__""".split()
 
 

@@ -46,40 +46,50 @@ def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Called],
 
 
 def _checked(function: Any, owner: str, error: type[ScgError], usage: str = "") -> Any:
-    signature = inspect.signature(function)
-    every = signature.parameters.values()
-    known = [p.name for p in every if p.name not in ("self", "cls")]
-    takes = f"; it takes {', '.join(known) or 'none'}"
-    variadic = any(p.kind is p.VAR_KEYWORD for p in every)
-    places = [p.name for p in every if p.kind is p.POSITIONAL_OR_KEYWORD]
-    fixed = {p.name for p in every if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    needed = {p.name for p in every if p.name in fixed and p.default is p.empty}
-    kinds = {p.name: kind for p in every if (kind := _kind(str(p.annotation)))}
-
-    def explain(args: Any, options: Any) -> None:
-        """Raise because arguments are missing, unknown, too many or given twice."""
-        for name in () if variadic else options:
-            if name not in known:
-                near = did_you_mean(name, known)
-                raise error(f"{owner} has no argument {name!r}{near}{takes}")
-        try:
-            signature.bind(*args, **options)
-        except TypeError as wrong:
-            raise error(f"{owner}: {wrong}{usage or takes}") from None
+    found: list[_Parameters] = []  # from the first call on: importing scg is to stay fast
 
     @functools.wraps(function)
     def checked(*args: Any, **options: Any) -> Any:
-        given = dict(zip(places, args, strict=False)) | options
-        whole = len(given) == len(args) + len(options) and needed <= given.keys()
-        if not whole or (not variadic and not given.keys() <= fixed):
-            explain(args, options)
-        for name, kind in kinds.items():
+        if not found:
+            found.append(_Parameters(function))
+        takes = found[0]
+        given = dict(zip(takes.places, args, strict=False)) | options
+        whole = len(given) == len(args) + len(options) and takes.needed <= given.keys()
+        if not whole or (not takes.variadic and not given.keys() <= takes.fixed):
+            takes.explain(args, options, owner, error, usage)
+        for name, kind in takes.kinds.items():
             if name in given and not kind[1](given[name]):
                 got = f"got {said(given[name])}{usage}"
                 raise error(f"{owner}: {name} must be {kind[0]}, {got}")
         return function(*args, **options)
 
     return checked
+
+
+class _Parameters:
+    """The parameters of a function: places, names, those without defaults, and kinds."""
+
+    def __init__(self, function: Any):
+        self.signature = inspect.signature(function)
+        every = self.signature.parameters.values()
+        self.known = [p.name for p in every if p.name not in ("self", "cls")]
+        self.variadic = any(p.kind is p.VAR_KEYWORD for p in every)
+        self.places = [p.name for p in every if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.fixed = {p.name for p in every if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        self.needed = {p.name for p in every if p.name in self.fixed and p.default is p.empty}
+        self.kinds = {p.name: kind for p in every if (kind := _kind(str(p.annotation)))}
+
+    def explain(self, args: Any, options: Any, owner: str, error: Any, usage: str) -> None:
+        """Raise because arguments are missing, unknown, too many or given twice."""
+        takes = f"; it takes {', '.join(self.known) or 'none'}"
+        for name in () if self.variadic else options:
+            if name not in self.known:
+                near = did_you_mean(name, self.known)
+                raise error(f"{owner} has no argument {name!r}{near}{takes}")
+        try:
+            self.signature.bind(*args, **options)
+        except TypeError as wrong:
+            raise error(f"{owner}: {wrong}{usage or takes}") from None
 
 
 def said(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Attributes, modules of the engine and kernels are made at their first use."""
+"""Attributes, modules of the engine, kernels and SciPy are made or loaded at their first use."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ if hasattr(os, "register_at_fork"):  # else a child could wait forever for a loc
     os.register_at_fork(
         before=building.acquire, after_in_parent=building.release, after_in_child=building.release
     )
+
+
+def scipy_function(name: str) -> Callable[..., Any]:
+    """Function of ``scipy.special``, which is imported at the first call: twice NumPy's time."""
+
+    def rule(*args: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(*args)
+
+    return rule
 
 
 class cached_property(Generic[T]):

@@ -6,12 +6,14 @@ import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logit, logsumexp, softmax
 
 from scg.common.arguments import Count, checked
+from scg.common.lazy import scipy_function
 from scg.distributions.rbm import LARGEST, RBM
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
+
+logit, logsumexp, softmax = map(scipy_function, ("logit", "logsumexp", "softmax"))
 
 
 class Annealed(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import logging
 import os
 
 from scg.errors import DeclarationError
@@ -39,5 +38,7 @@ def _default() -> str:
             raise ImportError("No module named 'numba'")
         return BACKENDS[0]
     except (ImportError, OSError) as error:
+        import logging
+
         logging.getLogger("scg").warning("scg computes with NumPy, which is slower: %s", error)
         return BACKENDS[1]

@@ -17,7 +17,7 @@ from scg.ir.expr import Expr
 from scg.seeds.noise import check_seed, generator
 
 _MOST = 1 << 60  # elements of an array
-Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+Initializer = Callable[["np.random.Generator", tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import uuid
+import os
 import weakref
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -70,7 +70,7 @@ class Plate:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a plate, which stays one object wherever it arrives, in however many pickles."""
-        self._key = self._key or uuid.uuid4().hex
+        self._key = self._key or os.urandom(16).hex()
         _travelled[self._key] = self
         return _arrived, (self._key, type(self), self.__dict__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +27,7 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> str:
 def listing(rows: Mapping[str, str], caption: str = "") -> str:
     """Table of labels and texts; empty texts are left out."""
     lines = (
-        f"<tr><th {_LEFT}>{html.escape(label)}</th><td {_LEFT}>{html.escape(text)}</td></tr>"
+        f"<tr><th {_LEFT}>{_escaped(label)}</th><td {_LEFT}>{_escaped(text)}</td></tr>"
         for label, text in rows.items()
         if text
     )
@@ -46,13 +45,19 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") 
 
 def folded(title: str, text: str) -> str:
     """A title that opens to show a text."""
-    summary = f"<summary>{html.escape(title)}</summary>"
-    return f"<details>{summary}<pre>{html.escape(text)}</pre></details>"
+    summary = f"<summary>{_escaped(title)}</summary>"
+    return f"<details>{summary}<pre>{_escaped(text)}</pre></details>"
+
+
+def _escaped(text: str) -> str:
+    import html  # with a large table of names
+
+    return html.escape(text)
 
 
 def _cell(tag: str, column: int, text: str) -> str:
-    return f"<{tag} {_RIGHT if column else _LEFT}>{html.escape(text)}</{tag}>"
+    return f"<{tag} {_RIGHT if column else _LEFT}>{_escaped(text)}</{tag}>"
 
 
 def _caption(text: str) -> str:
-    return f'<caption style="caption-side:bottom">{html.escape(text)}</caption>' if text else ""
+    return f'<caption style="caption-side:bottom">{_escaped(text)}</caption>' if text else ""

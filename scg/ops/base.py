@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.lazy import scipy_function
 from scg.errors import DeclarationError
 from scg.ir.dispatch import UFUNCS
 from scg.ir.expr import Expr
@@ -87,17 +88,6 @@ def special(
     attributes = [f"{{{attribute}}}" for attribute in traits.get("attributes", ())]
     call = f"{{code}}({name}({', '.join(doubles + attributes)}))"
     return elementwise(name, numpy or scipy_function(name), *vjps, **{"kernel": call, **traits})
-
-
-def scipy_function(name: str) -> Callable[..., Any]:
-    """Function of ``scipy.special``, which is imported at the first call."""
-
-    def rule(*args: Any) -> Any:
-        import scipy.special
-
-        return getattr(scipy.special, name)(*args)
-
-    return rule
 
 
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:

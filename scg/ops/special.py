@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.lazy import scipy_function
 from scg.errors import UnsupportedError
 from scg.ops.attributes import between
-from scg.ops.base import integer, scipy_function, special
+from scg.ops.base import integer, special
 from scg.ops.elementary import sin
 from scg.ops.elementwise import (
     JUMPS,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scg.common.lazy import cached_property
-from scg.compiler.plan import Plan
-from scg.compiler.surrogate import Surrogate
 from scg.engine.blocks import Sampling, merged, moments, spans
 from scg.engine.program import Program
 from scg.errors import CallError, did_you_mean
@@ -24,6 +22,10 @@ from scg.run.guard import Guard
 from scg.run.result import Layout, Nested
 from scg.run.state import checked_state, initial_state
 from scg.seeds.noise import check_seed
+
+if TYPE_CHECKING:
+    from scg.compiler.plan import Plan
+    from scg.compiler.surrogate import Surrogate
 
 Sizes = Mapping[Plate, int]
 

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scg.common.arguments import checked, kind
-from scg.draw.options import Options
-from scg.draw.picture import draw_step
-from scg.draw.render import Picture
 from scg.engine.blocks import moments
 from scg.errors import CallError
-from scg.explain.explanation import Explanation, explain
 from scg.run.binding import as_runs, bind_noise, check_noise_sizes
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import as_direction
@@ -24,7 +20,9 @@ from scg.run.runner import Runner
 from scg.run.state import initial_state
 
 if TYPE_CHECKING:
+    from scg.draw.render import Picture
     from scg.engine.profile import Profile
+    from scg.explain.explanation import Explanation
 
 
 @kind("a step, as scg.compile returns it")
@@ -257,6 +255,8 @@ class Step(Runner):
 
     def explain(self) -> Explanation:
         """Explanation of the estimator and the term of each node; ``print`` it."""
+        from scg.explain.explanation import explain  # importing scg is to stay fast
+
         return explain(self.surrogate, self.program)
 
     @checked('step.draw("plan.svg")')
@@ -297,6 +297,9 @@ class Step(Runner):
         ScgError
             If the suffix is unknown, or no program that draws is installed.
         """
+        from scg.draw.options import Options
+        from scg.draw.picture import draw_step
+
         options = Options(direction, labels, hide, fold, notes, size, style, heat, unfold)
         return draw_step(level, self.surrogate, self.program, options, path)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from scg.compiler.unroll import Unrolled
 from scg.errors import DeclarationError
 
 
@@ -37,6 +36,8 @@ def unroll(self: Any, **lengths: int) -> Any:
     >>> g.unroll(t=2)
     Graph('walk': 1 parameter, 2 stochastic, 2 cost)
     """
+    from scg.compiler.unroll import Unrolled  # importing scg is to stay fast
+
     plates = {scan.plate.name: scan.plate for scan in self.scans.values()}
     for name, length in lengths.items():
         if name not in plates:

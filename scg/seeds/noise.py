@@ -18,12 +18,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from scg.errors import CallError
 from scg.seeds.normal import to_normal
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 Seed = int | tuple[int, ...]
 Key = tuple[np.uint32, np.uint32]

@@ -1,11 +1,22 @@
-"""What the functions share: blocks of elements as columns, and checks of orders."""
+"""What the functions share: quadrature, blocks of elements as columns, and checks of orders."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@functools.cache
+def unit_rule(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points and weights of Gauss-Legendre quadrature on the unit interval."""
+    points, weights = np.polynomial.legendre.leggauss(count)
+    return 0.5 * (points + 1.0), 0.5 * weights
 
 
 def doubles(*values: ArrayLike) -> list[NDArray[np.float64]]:

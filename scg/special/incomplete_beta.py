@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from scg.special.columns import by_blocks, doubles
 from scg.special.incomplete_gamma import stirling
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 # Below this, x^a / (a B(a, b)) is the incomplete beta function I_x(a, b) to the last digit.
 _LOG_SMALL = -60.0

@@ -5,10 +5,14 @@ Implicit gradients of gamma variates need dP/da; estimators of order two need hi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from scg.special.columns import by_blocks, check_order, doubles
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 # The contour crosses the real axis at mu = a + _SHIFT, right of the integrand's saddle at a, which
 # keeps it off the branch point 0 when a is small; the nodes are _STEP / sqrt(mu) apart. With these

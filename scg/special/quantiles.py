@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from scg.special.columns import doubles
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 # Below this, x^a / Γ(a + 1) is the incomplete gamma function P(a, x) to the last digit.
 _LOG_SMALL = -60.0

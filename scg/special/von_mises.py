@@ -6,22 +6,25 @@ Gauss-Legendre quadrature up to where the integrand is below e^-50 of its first 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from scg.special.columns import check_order, doubles
+from scg.special.columns import check_order, doubles, unit_rule
 
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(64)
-_POINTS, _WEIGHTS = 0.5 * (_POINTS + 1), 0.5 * _WEIGHTS  # for the unit interval
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_COUNT = 64  # points of the rule
 _DECAY = 50.0
 
 
 def _integrals(kappa: NDArray, start: NDArray, stop: NDArray, orders: int) -> list[NDArray]:
     """Integrate (cos t − 1)^j exp(κ (cos t − 1)) over (start, stop) for j = 0, ..., orders."""
-    length = stop - start
-    t = start[..., None] + length[..., None] * _POINTS
+    length, (points, weights) = stop - start, unit_rule(_COUNT)
+    t = start[..., None] + length[..., None] * points
     versine = -2 * np.sin(0.5 * t) ** 2
-    term = np.exp(kappa[..., None] * versine) * _WEIGHTS
+    term = np.exp(kappa[..., None] * versine) * weights
     return [length * (term * versine**j).sum(axis=-1) for j in range(orders + 1)]
 
 
@@ -119,9 +122,10 @@ def von_mises_variance(kappa: ArrayLike, order: int = 0) -> NDArray[np.float64]:
     """Derivative of E x² in κ: the joint cumulant of x² and `order` times cos x − 1."""
     check_order(order, range(4), "the variance")
     kappa = np.asarray(kappa, np.float64)[..., None]
-    t = _reach(kappa, np.zeros_like(kappa)) * _POINTS
+    points, weights = unit_rule(_COUNT)
+    t = _reach(kappa, np.zeros_like(kappa)) * points
     versine = -2 * np.sin(0.5 * t) ** 2
-    weight = np.exp(kappa * versine) * _WEIGHTS
+    weight = np.exp(kappa * versine) * weights
     weight = weight / weight.sum(axis=-1, keepdims=True)
     mean = (weight * t**2).sum(axis=-1, keepdims=True)
     if order == 0:

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betainc, betaln, expit, logit, ndtr
 
+from scg.common.lazy import scipy_function
+
+betainc, betaln, expit, logit, ndtr = map(
+    scipy_function, ("betainc", "betaln", "expit", "logit", "ndtr")
+)
 GOLDEN = (3.0 - 5.0**0.5) / 2.0
 _WIDTH = 2.0  # s: of the logistic density of the points of a normal
 _BEND = 0.05

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
+from scg.common.lazy import scipy_function
 from scg.errors import CallError, EnumerationError
 from scg.graph.core import CoreGraph
 from scg.run.step import Step
@@ -147,4 +147,5 @@ def z_scores(difference: np.ndarray, stderr: np.ndarray, scale: np.ndarray) -> n
 
 def z_limit(components: int, level: float = LEVEL) -> float:
     """The bound that all |z| of so many unbiased components keep with probability `level`."""
-    return float(-ndtri((1.0 - level) / (2.0 * max(components, 1))))  # Bonferroni
+    tail = (1.0 - level) / (2.0 * max(components, 1))  # Bonferroni
+    return float(-scipy_function("ndtri")(tail))

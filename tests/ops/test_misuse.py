@@ -7,8 +7,8 @@ import pytest
 import scipy.special as sp
 
 import scg
-from scg.compile import finish
 from scg.errors import CallError, DeclarationError
+from scg.run.finish import finish
 
 MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
 

@@ -22,8 +22,7 @@ from scg.ops.powers import power
 from scg.ops.reductions import sum
 from scg.ops.shape import np_expand_dims
 from scg.ops.special import ndtr, ndtri
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+from scg.special.columns import unit_rule
 
 
 class Given:
@@ -193,10 +192,10 @@ class GaussianCopula(Coupling):
         # Beyond 9 standard deviations the mass rounds to 0, and infinities have no product.
         inside = (ndtri(minimum(maximum(x, 0.0), 1.0)) for x in (a, b))
         h, k = (minimum(maximum(x, -9.0), 9.0) for x in inside)
-        half = np.arcsin(-1.0 / (count - 1)) / 2.0
+        arc, (points, weights) = np.arcsin(-1.0 / (count - 1)), unit_rule(24)
         total = ndtr(h) * ndtr(k)
         both, squares = h * k, square(h) + square(k)
-        for node, weight in zip(half * (1.0 + _NODES), half * _WEIGHTS, strict=True):
+        for node, weight in zip(arc * points, arc * weights, strict=True):
             exponent = (both * np.sin(node) - 0.5 * squares) / np.cos(node) ** 2
             total = total + weight / (2.0 * np.pi) * exp(exponent)
         return total

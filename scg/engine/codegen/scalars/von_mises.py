@@ -8,18 +8,19 @@ from math import exp, inf, log, nan
 from scg.engine.codegen.calls import CALLS
 from scg.engine.codegen.intrinsics import sin, sqrt
 from scg.engine.codegen.scalars.base import numbers, part, scalar
-from scg.special.von_mises import _DECAY, _POINTS, _WEIGHTS
+from scg.special.columns import unit_rule
+from scg.special.von_mises import _COUNT, _DECAY
 
 i0e = CALLS["i0e"]
 
-_point, _weight = numbers(_POINTS), numbers(_WEIGHTS)
+_point, _weight = map(numbers, unit_rule(_COUNT))
 
 
 @part
 def mass(kappa, start, stop, power):
     """Integrate (cos t − 1)^power exp(κ (cos t − 1)) over (start, stop)."""
     total = 0.0
-    for k in range(64):
+    for k in range(_COUNT):
         half = sin(0.5 * (start + (stop - start) * _point(k)))
         versine = -2.0 * half * half
         term = exp(kappa * versine) * _weight(k)
@@ -87,7 +88,7 @@ def von_mises_variance(kappa, order):
     """Twin of :func:`scg.special.von_mises.von_mises_variance`."""
     end = reach(kappa, 0.0)
     total, mean, angle = 0.0, 0.0, 0.0
-    for k in range(64):
+    for k in range(_COUNT):
         t = end * _point(k)
         versine = -2.0 * sin(0.5 * t) ** 2
         weight = exp(kappa * versine) * _weight(k)
@@ -96,7 +97,7 @@ def von_mises_variance(kappa, order):
     if order == 0:
         return mean
     joint, single, square = 0.0, 0.0, 0.0
-    for k in range(64):
+    for k in range(_COUNT):
         t = end * _point(k)
         versine = -2.0 * sin(0.5 * t) ** 2
         weight = exp(kappa * versine) * _weight(k) / total
