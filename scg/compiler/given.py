@@ -8,7 +8,8 @@ from influences what is computed from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,8 @@ class RecordedNodes:
             name = graph.declared_name(full)
             if name in self.nodes:
                 value = stop(_slice(graph, full, _leaf(node, name, node.shape, node.kind, full)))
+                there = _all(_masks(node))  # data, which mean the same in a run
+                value = value if there is None else where(there, value, zeros(value))
                 found[node] = expand(value, node.plates, node.shape)
         return found
 
@@ -227,14 +230,19 @@ def _at(graph: Any, full: str) -> tuple[tuple[Plate, int], ...]:
 
 def present(node: Expr, env: Mapping[Expr, Expr]) -> Expr | None:
     """The mask of a node in cells; arguments of its distribution pass a gate for each."""
+    return _all(env[mask] for arg in node.args for mask in _masks(arg))
+
+
+def _masks(expr: Expr) -> list[Expr]:
+    """The masks of the gates that an expression passes last."""
     found: list[Expr] = []
-    for arg in node.args:
-        while arg.op is gate:
-            arg, mask = arg.args
-            found.append(env[mask])
-    if not found:
-        return None
-    first, *others = dict.fromkeys(found)
-    for mask in others:
-        first = logical_and(first, mask)
-    return first
+    while expr.op is gate:
+        expr, mask = expr.args
+        found.append(mask)
+    return found
+
+
+def _all(masks: Iterable[Expr]) -> Expr | None:
+    """Where all masks are true; None without masks."""
+    each = dict.fromkeys(masks)
+    return functools.reduce(logical_and, each) if each else None

@@ -8,7 +8,7 @@ this one edge back in time; see "Time" in ``docs/design.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,3 +128,28 @@ def end_of(made: Scan, number: int) -> Expr:
     """A carry after the last step."""
     new = left(made.news[number], made.name)
     return step_of(new, made.plate, 0 if made.reverse else -1)
+
+
+def passed_below(graph: Any, goal: Expr, names: Container[Expr]) -> dict[Expr, set[str]]:
+    """Expressions in `names` on which one depends through others alone, also at other steps.
+
+    For each of them the plates of the carries that such paths pass first; "" where they pass none.
+    """
+    before = {
+        leaf: (new, made) for made in graph.scans.values() for leaf, new in made.before.items()
+    }
+    found: dict[Expr, set[str]] = {}
+    stack = [(arg, "") for arg in goal.args]
+    seen = set(stack)
+    while stack:
+        expr, plate = stack.pop()
+        if expr in names:
+            found.setdefault(expr, set()).add(plate)
+            continue
+        below = [(arg, plate) for arg in expr.args]
+        if expr in before:
+            new, made = before[expr]
+            below.append((new, made.plate.name))
+        stack += [at for at in below if at not in seen]
+        seen.update(below)
+    return found

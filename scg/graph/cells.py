@@ -36,12 +36,12 @@ def discounted(graph: Any, cost: Expr) -> Expr:
     return observed(inner) if cost.op is observed else inner
 
 
-def gated(graph: Any, arg: Expr) -> Expr:
-    """An argument of a distribution in a cell, without credit at padded steps."""
+def gated(graph: Any, node: Expr) -> Expr:
+    """What a cell names, or gives a distribution, without credit at padded steps."""
     for cell in graph.cells:
-        if cell.mask is not None and arg.value is None and arg.kind == "float":
-            arg = gate(arg, cell.mask)
-    return arg
+        if cell.mask is not None and node.value is None:
+            node = gate(node, cell.mask)
+    return node
 
 
 # --- what stays inside ---------------------------------------------------------------------------

@@ -186,9 +186,9 @@ class CoreGraph(NamedNodes):
 
     @checked('g.deterministic("total", np.sum(z))', DeclarationError)
     def deterministic(self, name: str, value: Expr) -> Expr:
-        """Name a deterministic node, for drawings, messages and ``simulate``; it is returned."""
+        """Return a deterministic node with a name, for drawings, messages and ``simulate``."""
         full = self._register(name)
-        node = self.as_node(value, full)
+        node = gated(self, self.as_node(value, full))
         self._enter(full, node, "deterministic")
         self.deterministics[full] = node
         self.names.setdefault(node, full)

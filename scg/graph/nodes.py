@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scg.common.arguments import checked
 from scg.errors import CallError, DeclarationError, did_you_mean
-from scg.graph.carry import Cell, Scan
+from scg.graph.carry import Cell, Scan, passed_below
 from scg.graph.cells import check_homes
 from scg.graph.costs import Observation
 from scg.graph.parameters import Parameter
@@ -17,7 +17,6 @@ from scg.ir.expr import Density, Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.origin import Origin, caller
 from scg.ir.plate import Plate, Plates, as_plates
-from scg.ir.walk import named_below
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -140,7 +139,10 @@ class NamedNodes:
     def to_networkx(self) -> nx.DiGraph:
         """The declared graph as a directed graph of named nodes, each with its ``role``.
 
-        Unnamed deterministic operations are contracted into edges between named nodes.
+        Unnamed deterministic operations are contracted into edges between named nodes. An edge has
+        two attributes: ``within`` tells whether a path leads there without a carry, at one step,
+        and ``next`` holds the names of ordered plates along which carries lead there, to other
+        steps. Edges of scans may form cycles; those that are ``within`` form none.
         """
         import networkx as nx
 
@@ -154,8 +156,11 @@ class NamedNodes:
         for name, (node, _) in self.roles.items():
             # A cost, or a further name of a node, has the node itself as its source.
             further = by_expr.get(node, name) != name
-            below = [node] if further else named_below(node, by_expr)
-            digraph.add_edges_from((source, name) for source in sorted(by_expr[n] for n in below))
+            found = {node: {""}} if further else passed_below(self, node, by_expr)
+            for source in sorted(found, key=by_expr.__getitem__):
+                ways = found[source]
+                plates = tuple(sorted(ways - {""}))
+                digraph.add_edge(by_expr[source], name, within="" in ways, next=plates)
         return digraph
 
     def __repr__(self) -> str:

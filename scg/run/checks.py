@@ -107,12 +107,17 @@ def _is_cheap(expr: Expr) -> bool:
 
 
 def checks_of_recorded(graph: CoreGraph, leaves: Mapping[str, Expr]) -> list[ValueCheck]:
-    """Checks of recorded values, and of the log-probabilities with which they were sampled."""
-    found = []
+    """Checks of recorded values, and of the log-probabilities with which they were sampled.
+
+    The graph may be one that the compiler unrolled; recorded are nodes of the declared one.
+    """
+    graph, found = graph if graph.apart else graph.declared, []
     for name, leaf in leaves.items():
         node = graph.stochastic.get(name)
         sampled = graph.stochastic.get(name.removesuffix("_log_prob")) if node is None else node
-        masks = {arg.args[1] for arg in (() if sampled is None else sampled.args) if arg.op is gate}
+        computed = graph.deterministics.get(name)
+        gates = sampled.args if sampled is not None else () if computed is None else (computed,)
+        masks = {expr.args[1] for expr in gates if expr.op is gate}
         mask = next(iter(masks), None)
         if len(masks) > 1 or not (mask is None or (mask.op is DATA and mask.plates == leaf.plates)):
             continue

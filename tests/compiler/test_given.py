@@ -163,6 +163,33 @@ def test_what_pads_recorded_values_does_not_count(ratios, pad):
     np.testing.assert_allclose(found.hessian["w"]["w"], wanted.hessian["w"]["w"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_what_pads_recorded_deterministic_values_does_not_count(backend):
+    """Rewards that were not paid are NaN, and rows that were not read are in no table."""
+    g, t = scg.Graph("live"), scg.Time("t")
+    theta, w = g.parameter("theta", [0.1, -0.4]), g.parameter("w", [0.3, 0.2, 0.5])
+
+    def cell(h):
+        a = g.sample("a", scg.Categorical(logits=theta * h))
+        paid, row = g.deterministic("paid", 2.0 * a), g.deterministic("row", a + 0)
+        g.cost("c", paid * w[0] * h + np.log(paid + 2.0) + w[row] * h)
+        return np.tanh(h + paid * w[1])
+
+    g.scan(cell, init=0.3, over=t, mask=g.data("there", plates=t, kind="int"))
+    nodes = {"a": scg.Recorded(allow_biased=True), "paid": scg.Recorded(), "row": scg.Recorded()}
+    step = scg.compile(g, given=nodes, backend=backend)
+    params = g.init(seed=0)
+    short = {"there": [1, 1], "a": [1, 0], "paid": [0.5, 2.0], "row": [2, 1]}
+    long = {"there": [1, 0, 1], "a": [1, 7, 0], "paid": [0.5, np.nan, 2.0], "row": [2, 99, 1]}
+    wanted = step(params, seed=0, data=short)
+    for found in (s(params, seed=0, data=long) for s in (step, step.unrolled({t: 3}))):
+        assert found.cost == pytest.approx(wanted.cost, rel=1e-12)
+        for name, grad in wanted.grads.items():
+            np.testing.assert_allclose(found.grads[name], grad, rtol=1e-12)
+    with pytest.raises(scg.CallError, match="recorded 'paid' must be real, got nan"):
+        step(params, seed=0, data={**long, "there": [1, 1, 1], "a": [1, 1, 0]})
+
+
 def plain():
     """Nodes without a scan: a pathwise one above the recorded one, costs mixed over a plate."""
     g, batch = scg.Graph("plain"), scg.Plate("batch", length=2)

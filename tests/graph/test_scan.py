@@ -2,10 +2,13 @@
 
 import json
 
+import networkx as nx
 import numpy as np
 import pytest
 
 import scg
+
+from ..recurrence.recurrent import Recurrent
 
 T, B = 3, 2
 
@@ -398,3 +401,40 @@ def test_texts_that_are_no_scans(change, match):
     change(declaration)
     with pytest.raises(scg.DeclarationError, match=match):
         scg.Graph.from_json(declaration)
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 3))
+def test_edges_in_time_are_those_of_the_unrolled_graph(seed):
+    g = Recurrent(seed).graph
+    unrolled = g.unroll(**{made.plate.name: 3 for made in g.scans.values()})
+    steps, pairs = unrolled.steps, {}
+    for source, goal in unrolled.to_networkx().edges:
+        if source in steps and goal in steps and steps[source].at and steps[goal].at:
+            same = steps[source].at == steps[goal].at
+            pairs.setdefault((steps[source].node, steps[goal].node), set()).add(same)
+    found = g.to_networkx()
+    for edge, ways in pairs.items():
+        at = found.edges[edge]
+        assert ({True} if at["within"] else set()) | ({False} if at["next"] else set()) == ways
+    inside = {step.node for step in steps.values()}
+    assert {(a, b) for a, b in found.edges if {a, b} <= inside} == pairs.keys()
+    within = [(a, b) for a, b, there in found.edges(data="within") if there]
+    assert nx.is_directed_acyclic_graph(nx.DiGraph(within))
+
+
+def test_a_carry_alone_leads_to_the_next_step_of_its_plate():
+    g, t = scg.Graph("walk"), scg.Time("days")
+    first = g.sample("first", scg.Normal(g.parameter("m", 0.1), 1.0))
+
+    def cell(h):
+        z = g.sample("z", scg.Normal(0.5 * h, 1.0))
+        g.cost("now", z**2)
+        g.cost("before", h**2)
+        return z + h
+
+    g.cost("last", g.scan(cell, init=first, over=t)[0])
+    edges = g.to_networkx().edges
+    both, next_day = {"within": True, "next": ("days",)}, {"within": False, "next": ("days",)}
+    assert edges["z", "now"] == {"within": True, "next": ()}
+    assert edges["z", "z"] == edges["z", "before"] == next_day
+    assert edges["z", "last"] == edges["first", "z"] == both
