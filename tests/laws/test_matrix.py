@@ -3,12 +3,10 @@
 `test_the_whole_matrix` prints it: pytest -rP tests/laws/test_matrix.py
 """
 
-import json
 import math
-import os
 import sys
 from collections import Counter
-from pathlib import Path
+from functools import partial
 from statistics import NormalDist
 
 import pytest
@@ -29,38 +27,17 @@ DETECTED = 1e-3  # relative to the gradient
 
 
 @pytest.fixture(scope="session")
-def verdicts(tmp_path_factory, seed):
-    """The verdicts of a row, found once for all processes that run the tests.
-
-    If SCG_TEST_VERDICTS names a folder, they are kept there, and a run with another seed finds
-    those anew that averages of runs decided. The others do not depend on the seed.
-    """
-    kept = os.environ.get("SCG_TEST_VERDICTS")
-    folder = Path(kept) if kept else tmp_path_factory.getbasetemp()
-    if not kept and "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
+def verdicts(kept, seed):
+    """The verdicts of a row by the name of the estimator."""
 
     def of(row):
-        file = folder / f"{row}-{seed}.json"
-        if not file.exists():
-            known = next(map(read, folder.glob(f"{row}-*.json")), {})
-            part = file.with_suffix(f".{os.getpid()}")
-            cells = {name: found(row, name, seed, known.get(name)) for name in CHOICES}
-            part.write_text(json.dumps(cells))
-            part.replace(file)
-        return read(file)
+        return kept(str(row), {name: partial(found, row, name, seed) for name in CHOICES})
 
     return of
 
 
-def read(file):
-    return {name: Verdict(*v) for name, v in json.loads(file.read_text()).items()}
-
-
-def found(row, name, seed, known=None):
+def found(row, name, seed):
     """A verdict, also about what breaks the law: the other estimators are to be seen, too."""
-    if known and not known.drawn:
-        return known
     try:
         return verdict(row, name, seed)
     except AssertionError as error:

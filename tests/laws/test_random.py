@@ -5,6 +5,7 @@
 
 import sys
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -51,18 +52,22 @@ def placed(row, rng):
 @pytest.mark.statistical
 @pytest.mark.filterwarnings("ignore::scg.StopWarning", "ignore::scg.PathsWarning")
 @pytest.mark.parametrize("part", range(PARTS))
-def test_random_placements_keep_the_law(part, seed):
-    found: list[Verdict] = []
-    for number in range(part, GRAPHS, PARTS):
+def test_random_placements_keep_the_law(part, kept, seed):
+    refused: list[Verdict] = []
+
+    def found(number):
         row, rng = random_row(number), np.random.default_rng(number)
-        step, names, refused = placed(row, rng)
-        found += [Verdict("refused", reason=reason) for reason in refused]
+        step, names, reasons = placed(row, rng)
+        refused.extend(Verdict("refused", reason=reason) for reason in reasons)
         try:
-            found.append(judged(row, step, (seed, number), WEAKEST))
+            return judged(row, step, (seed, number), WEAKEST)
         except AssertionError as error:
             raise AssertionError(f"graph {number} with {names}: {error}") from error
-    sys.stdout.write(report(found))
-    assert sum(v.kind != "refused" for v in found) == len(range(part, GRAPHS, PARTS))
+
+    numbers = range(part, GRAPHS, PARTS)
+    verdicts = kept(f"random-{part}", {str(n): partial(found, n) for n in numbers})
+    sys.stdout.write(report([*verdicts.values(), *refused]))
+    assert not any(v.kind == "refused" for v in verdicts.values())
 
 
 def report(found: list[Verdict]) -> str:

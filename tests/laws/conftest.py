@@ -1,0 +1,42 @@
+"""Verdicts of the laws, found once for all processes and kept for a run with another seed."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from .verdicts import Verdict
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory, seed):
+    """Function of a table's name and of what finds each of its verdicts; it returns all of them.
+
+    If SCG_TEST_VERDICTS names a folder, they are kept there, and a run with another seed finds
+    those anew that averages of runs decided. The others do not depend on the seed.
+    """
+    chosen = os.environ.get("SCG_TEST_VERDICTS")
+    folder = Path(chosen) if chosen else tmp_path_factory.getbasetemp()
+    if not chosen and "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def of(table: str, find: Mapping[str, Callable[[], Verdict]]) -> dict[str, Verdict]:
+        place = folder / "verdicts" / table
+        file = place / f"{seed}.json"
+        if not file.exists():
+            place.mkdir(parents=True, exist_ok=True)
+            known = next(map(_read, place.glob("*.json")), {})
+            same = {name: verdict for name, verdict in known.items() if not verdict.drawn}
+            cells = {name: same[name] if name in same else find[name]() for name in find}
+            part = file.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(cells))
+            part.replace(file)
+        return _read(file)
+
+    return of
+
+
+def _read(file: Path) -> dict[str, Verdict]:
+    return {name: Verdict(*v) for name, v in json.loads(file.read_text()).items()}
