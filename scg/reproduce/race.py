@@ -168,7 +168,12 @@ def tables(races: Sequence[Race], records: list[Record]) -> str:
 
 
 def draw(races: Sequence[Race], records: list[Record]) -> Figure:
-    """Validation against evaluations and time: a row for each race, means over the seeds."""
+    """Validation against evaluations and time, means and ranges over the seeds.
+
+    Each race that has runs is a row.
+    """
+    begun = {r["race"] for r in records if r["kind"] == "race"}
+    races = [race for race in races if race.name in begun] or list(races[:1])
     figure = canvas(8.5, 3.0 * len(races))
     for pair, race in zip(figure.subplots(len(races), 2, squeeze=False, sharey="row"), races,
                           strict=True):  # fmt: skip

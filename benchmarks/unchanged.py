@@ -1,0 +1,112 @@
+"""Compare the gradients of two revisions, given the same parameters, states and noise.
+
+python benchmarks/unchanged.py OLD [NEW]
+
+It decides whether results that an older revision measured are void. The estimators are those of
+scg/reproduce/muprop.py, on networks of 4 + 4 units. Two calls follow each other, so that averages
+have moved; weights of network baselines are given, too, since revisions may draw them otherwise.
+NEW is HEAD by default. The program fails if a relative difference exceeds 1e-12.
+"""
+
+import argparse
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+LIMIT = 1e-12
+
+
+def gradients(place):
+    """Write all gradients and states of the revision that is imported to a file."""
+    import scg
+    from scg.models import sbn, structured
+
+    try:
+        from scg.estimators.baselines import MovingAverage, Network
+    except ImportError:  # revisions of the first days
+        from scg.baselines import MovingAverage, Network
+
+    average, network = MovingAverage(), Network((5,))
+    normalized = {"variance_normalization": True, "allow_biased": True}
+    estimators = {
+        "LR": scg.ScoreFunction(),
+        "LR-C": scg.ScoreFunction(average),
+        "LR-C-IDB": scg.ScoreFunction(network),
+        "LR-C-VN-IDB": scg.ScoreFunction(network, **normalized),
+        "MuProp": scg.MuProp(),
+        "MuProp-C": scg.MuProp(baseline=average),
+        "MuProp-C-VN": scg.MuProp(baseline=average, **normalized),
+        "MuProp-C-IDB": scg.MuProp(baseline=network),
+        "ST": scg.StraightThrough(allow_biased=True),
+        "1/2": scg.DARN(allow_biased=True),
+    }
+    rng = np.random.default_rng(0)
+    means, images = rng.random(16), (rng.random((2, 7, 16)) < 0.5).astype(float)
+    found = {}
+    for model in (sbn, structured):
+        for name, estimator in estimators.items():
+            g = model(means, hidden=(4, 4))
+            step = scg.compile(g, estimator, backend="numpy")
+            params = drawn(g.init(0), lambda shape: rng.normal(size=shape))
+            state = {
+                node: {
+                    key: rng.normal(size=np.shape(value)) if np.ndim(value) else value
+                    for key, value in sorted(entries.items())
+                }
+                for node, entries in sorted(step.init(0).items())
+            }
+            for x in images:
+                noise = drawn(step.noise(seed=1, data={"x": x}), rng.random)
+                out = step(params, noise=noise, data={"x": x}, state=state)
+                state = out.state
+            results = {"cost": out.cost, **out.grads}
+            for node, entries in state.items():
+                results.update({f"state {node} {key}": value for key, value in entries.items()})
+            found.update({f"{model.__name__}, {name}: {k}": v for k, v in results.items()})
+    np.savez(place, **found)
+
+
+def drawn(arrays, draw):
+    """Random arrays of the same shapes, in the order of their names."""
+    return {name: draw(np.shape(arrays[name])) for name in sorted(arrays)}
+
+
+def measured(revision, folder):
+    """The gradients of a revision."""
+    packed = subprocess.run(["git", "archive", revision, "scg"], cwd=ROOT, capture_output=True)
+    if packed.returncode:
+        sys.exit(packed.stderr.decode())
+    code, place = Path(folder) / revision.replace("/", "-"), Path(folder) / "found.npz"
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as tar:
+        tar.extractall(code, filter="data")
+    script = f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r})\n"
+    script += f"import unchanged; unchanged.gradients({str(place)!r})"
+    environment = {**os.environ, "PYTHONPATH": str(code)}
+    subprocess.run([sys.executable, "-c", script], env=environment, cwd=code, check=True)
+    with np.load(place) as found:
+        return dict(found)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("old")
+    parser.add_argument("new", nargs="?", default="HEAD")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        old, new = (measured(revision, folder) for revision in (args.old, args.new))
+    if old.keys() != new.keys():
+        sys.exit(f"names differ: {sorted(old.keys() ^ new.keys())}")
+    gaps = {
+        key: float(np.abs(old[key] - new[key]).max() / max(np.abs(new[key]).max(), 1e-300))
+        for key in new
+    }
+    worst = max(gaps, key=gaps.get)
+    print(f"{len(gaps)} arrays; the largest relative difference is {gaps[worst]:.1e} ({worst})")
+    sys.exit(gaps[worst] > LIMIT)
