@@ -11,7 +11,7 @@ import numpy as np
 import scg
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.online import Learner, bits, learn
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -157,7 +157,7 @@ def draw(records: list[Record]) -> Figure:
     axes.axhline(ENTROPY, color="0.5", lw=1, ls=":")
     axes.set(xlabel="symbols", ylabel="bits a symbol")
     framed(axes)
-    axes.legend(fontsize="small")
+    labelled(axes)
     return figure
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, table
+from scg.reproduce.page import framed, labelled, table
 from scg.reproduce.paper import Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -121,7 +121,7 @@ def draw(records: list[Record]) -> Figure:
         axes.set(yscale="log", xlabel="p", title=f"{n} evaluations")
         framed(axes)
     figure.axes[0].set_ylabel("variance of the gradient")
-    figure.axes[0].legend(fontsize="small")
+    labelled(figure.axes[0])
     return figure
 
 

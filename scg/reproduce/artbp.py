@@ -10,7 +10,7 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -176,7 +176,7 @@ def draw(records: list[Record]) -> Figure:
         axes.set(yscale="log", xlabel="updates", title=f"{size} units")
         framed(axes)
     figure.axes[0].set_ylabel("loss of a step")
-    figure.axes[0].legend(fontsize="x-small")
+    labelled(figure.axes[0], fontsize="x-small")
     return figure
 
 

@@ -14,7 +14,7 @@ from scg.data import Binarize, binarize
 from scg.models import categorical_vae
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
@@ -240,8 +240,7 @@ def draw(records: list[Record]) -> Figure:
     for axes in (left, right):
         axes.axhline(1.0, color="#888888", linewidth=0.8)
         framed(axes)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize="x-small")
+        labelled(axes, fontsize="x-small")
     return figure
 
 

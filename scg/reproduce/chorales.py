@@ -15,7 +15,7 @@ import scg
 from scg.errors import DataError
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.online import Learner, Test, bits, learn
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -192,7 +192,7 @@ def draw(records: list[Record]) -> Figure:
             axes.plot(x, y, style, color=color, alpha=0.8, label=name if i == 0 else "_")
     axes.set(xlabel="chords read", ylabel="bits a step, validation")
     framed(axes)
-    axes.legend(fontsize="small")
+    labelled(axes)
     return figure
 
 

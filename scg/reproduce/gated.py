@@ -15,7 +15,7 @@ import scg
 from scg.estimators.baselines import PerUnit
 from scg.models import gated
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.reproduce.training import held_out
 from scg.train import Run
@@ -190,7 +190,7 @@ def draw(records: list[Record]) -> Figure:
             axes.plot(x, y, color=color, alpha=0.8, label=unit if i == 0 else "_")
     axes.set(yscale="log", xlabel="updates", ylabel="validation error, %")
     framed(axes, "both")
-    axes.legend(fontsize="small")
+    labelled(axes)
     return figure
 
 

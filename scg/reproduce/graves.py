@@ -11,7 +11,7 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
@@ -127,7 +127,7 @@ def draw(records: list[Record]) -> Figure:
         axes.set(yscale="log", xlabel="dimensions", title=word, xticks=DIMENSIONS)
         framed(axes)
     figure.axes[0].set_ylabel("variance of the gradient")
-    figure.axes[0].legend(fontsize="x-small")
+    labelled(figure.axes[0], fontsize="x-small")
     return figure
 
 

@@ -43,6 +43,12 @@ def framed(axes: Any, which: str = "major") -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def labelled(axes: Any, **how: Any) -> None:
+    """Give axes a legend, if anything on them has a label."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(**{"fontsize": "small", **how})
+
+
 def write(paper: Paper, folder: Path) -> Path:
     """Write the page of a paper and its figure beside its results."""
     ledger = Ledger(folder / f"{paper.name}.jsonl")

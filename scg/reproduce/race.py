@@ -15,7 +15,7 @@ import scg
 from scg.data import Binarize
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Piece
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
@@ -196,6 +196,5 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
         pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
         for axes in pair:
             framed(axes)
-        if pair[0].get_legend_handles_labels()[0]:
-            pair[0].legend(fontsize="x-small")
+        labelled(pair[0], fontsize="x-small")
     return figure

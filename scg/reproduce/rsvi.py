@@ -11,7 +11,7 @@ from scipy.special import polygamma
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, table
+from scg.reproduce.page import framed, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -118,7 +118,7 @@ def draw(records: list[Record]) -> Figure:
             axes.plot(SHAPES, errors[name].mean(axis=0), "o-", color=color, label=name)
     axes.set(yscale="log", xlabel="α₁", ylabel="squared error of a gradient")
     framed(axes)
-    axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    labelled(axes, fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 

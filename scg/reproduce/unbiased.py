@@ -10,7 +10,7 @@ import numpy as np
 import scg
 from scg.estimators.baselines import Constant, OptimalConstant, PerUnit
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
@@ -167,7 +167,7 @@ def draw(records: list[Record]) -> Figure:
         axes.set(xlabel="updates", title=f"cost + {offset:g}")
         framed(axes)
     figure.axes[0].set_ylabel("exact mean cost, without offset")
-    figure.axes[0].legend(fontsize="small")
+    labelled(figure.axes[0])
     return figure
 
 
