@@ -22,13 +22,14 @@ from scg.ops.elementwise import (
     log_binary,
     maximum,
     minimum,
+    possible,
     sigmoid,
     softplus,
     subtract,
     where,
 )
 from scg.ops.gradient import graft, stop
-from scg.ops.powers import absorb, xlog1py, xlogy
+from scg.ops.powers import xlog1py, xlogy
 from scg.ops.within import within
 
 #: Stands for infinity; in single precision, too, there is room for sums above.
@@ -117,7 +118,7 @@ class Bernoulli(Finite):
         """Log-probability of one sequence with given numbers of ones and zeros."""
         if self._given_logits:
             a = self.logits
-            return -(absorb(ones, softplus(-a)) + absorb(zeros, softplus(a)))
+            return -(ones * possible(softplus(-a), ones) + zeros * possible(softplus(a), zeros))
         return xlogy(ones, self.probs) + xlog1py(zeros, -self.probs)
 
     def prob_elementwise(self, x: Any) -> Any:

@@ -18,6 +18,7 @@ from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward, count
 from scg.ops.elementary import clip, floor
 from scg.ops.elementwise import cast, exp, greater, less, less_equal, minimum, sqrt, where
+from scg.ops.powers import ratio
 from scg.ops.proportions import beta_log_density, binomial_probability
 from scg.ops.reductions import sum
 from scg.ops.shape import getitem
@@ -104,7 +105,7 @@ class Binomial(Trials, Finite):
     def log_prob_elementwise(self, x: Any) -> Any:
         """In p, the log-density of a beta value of shapes k + 1 and n − k + 1, over n + 1."""
         ((name, value),) = self.parameters.items()
-        n, x = float(self.total_count), settled(x, value) if name == "probs" else x
+        n, x = float(self.total_count), settled(x, self.trial)
         density = beta_log_density(value, x + 1.0, n + 1.0 - x, logit=name == "logits")
         return density - math.log(n + 1.0)
 
@@ -123,7 +124,7 @@ class Binomial(Trials, Finite):
     def upward(self, x: Any, noise: Any = None) -> Upward:
         """In p, by a trial that failed."""
         p, failed = self.full(self.probs), self.total_count - x
-        up = count(x, failed * p, p, failed / (1.0 - p))
+        up = count(x, failed * p, p, ratio(failed, 1.0 - p))
         return up._replace(moved=lambda here: minimum(up.moved(here), float(self.total_count)))
 
     mean = closed_form("n p", lambda d: d.total_count * d.probs)

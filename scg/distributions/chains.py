@@ -9,13 +9,15 @@ import numpy as np
 
 from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
-from scg.distributions.base import closed_form
+from scg.distributions.base import FAR, closed_form
 from scg.distributions.given import numeric
 from scg.distributions.sequential import Automaton, finite, restored, stacked
 from scg.errors import DeclarationError
 from scg.ops.elementwise import possible
-from scg.ops.reductions import log_softmax, sum
+from scg.ops.gradient import stop
+from scg.ops.reductions import log_softmax, max, sum
 from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.within import within
 
 
 class _Chain(Automaton):
@@ -89,7 +91,8 @@ class _Chain(Automaton):
         """Σ u·x + Σ x·V x − log Z, one value for the sequence; linear in each vector."""
         joint = x[..., :-1, :, None] * x[..., 1:, None, :]
         energy = sum(x * possible(self.unary, x), (-2, -1))
-        return energy + sum(joint * possible(self.pairs, joint), (-3, -2, -1)) - self.log_normalizer
+        pairs = joint * _mixed(self.pairs, joint)
+        return energy + sum(pairs, (-3, -2, -1)) - self.log_normalizer
 
     def pair_marginals(self) -> Any:
         """Probability of each pair of successive classes, shape (T − 1, K, K)."""
@@ -102,6 +105,15 @@ class _Chain(Automaton):
         """All sequences, shape (cardinality, T, K)."""
         rows = itertools.product(range(self.classes), repeat=self.steps)
         return np.eye(self.classes)[np.array(list(rows))]
+
+
+def _mixed(pairs: Any, joint: Any) -> Any:
+    """Scores of pairs, of which means and relaxed values mix even impossible ones.
+
+    There these count as FAR below the best pair, without a derivative.
+    """
+    near = within(pairs, -np.inf, np.inf, pairs, stop(max(pairs)) - FAR, closed=True)
+    return possible(within(joint, 0.0, 1.0, near, pairs, closed=False), joint)
 
 
 class LinearChain(_Chain):

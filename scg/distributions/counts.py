@@ -62,14 +62,16 @@ def _deep(x: Any) -> Any:
     return getitem(numeric(x), (Ellipsis, None))
 
 
-def settled(x: Any, p: Any) -> Any:
-    """A count without a derivative where a trial succeeds with probability `p` = 0 or 1.
+def settled(x: Any, trial: Any) -> Any:
+    """A count without a derivative where a trial succeeds with probability 0 or 1.
 
     There the log-probability has the term 0 · log 0, which has no slope.
     """
     if not isinstance(x, Expr):
         return x
-    return graft(x, within(p, 0.0, 1.0, x, 0.0, closed=False))
+    ((name, value),) = trial.parameters.items()
+    low, high = (-np.inf, np.inf) if name == "logits" else (0.0, 1.0)
+    return graft(x, within(value, low, high, x, 0.0, closed=False))
 
 
 class Trials(Distribution):

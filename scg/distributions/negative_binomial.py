@@ -163,7 +163,7 @@ class NegativeBinomial(Distribution):
     def log_prob_elementwise(self, x: Any) -> Any:
         """In p, the log-density of a beta value of shapes k + 1 and r, times (1 − p) / (k + r)."""
         r, ((name, value),) = self.total_count, self.trial.parameters.items()
-        x = settled(x, value) if name == "probs" else x
+        x = settled(x, self.trial)
         density = beta_log_density(value, x + 1.0, r, logit=name == "logits")
         return density + self.trial.log_prob_elementwise(0.0) - log(x + r)
 

@@ -12,7 +12,7 @@ from scg.distributions.finite import Finite
 from scg.distributions.given import numeric
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.elementwise import exp, expm1, greater, log, sigmoid, softplus, square, where
+from scg.ops.elementwise import expm1, greater, log, possible, sigmoid, softplus, square, where
 from scg.ops.gather import one_hot
 from scg.ops.reductions import sum
 from scg.ops.select import take_along_axis
@@ -41,7 +41,8 @@ class OrderedLogistic(Finite):
     Notes
     -----
     P(X ≤ k; η, c) = σ(c_k − η). Between two thresholds a < b the log-probability is
-    log σ(b) + log σ(−a) + log(1 − exp(a − b)), in which nothing cancels.
+    log σ(b) + log σ(−a) + log(1 − exp(a − b)), in which nothing cancels, with a − b the difference
+    of the cutpoints. An infinite predictor makes the first or last class certain.
 
     Examples
     --------
@@ -77,14 +78,19 @@ class OrderedLogistic(Finite):
         return self.cutpoints - getitem(self.predictor, (Ellipsis, None))
 
     @property
+    def _apart(self) -> Any:
+        """1 − exp(a − b) of neighbouring thresholds a < b."""
+        c, k = self.cutpoints, self.classes - 1
+        return -expm1(_last(c, 0, k - 1) - _last(c, 1, k))
+
+    @property
     def log_probs(self) -> Any:
         """Log-probabilities, classes last."""
         c, k = self._thresholds, self.classes - 1
         low, high = -softplus(-c), -softplus(c)  # log σ(c), log σ(−c)
         if k == 1:
             return concatenate(low, high, axis=-1)
-        a, b = _last(c, 0, k - 1), _last(c, 1, k)
-        between = _last(low, 1, k) + _last(high, 0, k - 1) + log(-expm1(a - b))
+        between = _last(low, 1, k) + _last(high, 0, k - 1) + log(self._apart)
         return concatenate(_last(low, 0, 1), between, _last(high, k - 1, k), axis=-1)
 
     @property
@@ -94,8 +100,7 @@ class OrderedLogistic(Finite):
         below, above = sigmoid(c), sigmoid(-c)
         if k == 1:
             return concatenate(below, above, axis=-1)
-        a, b = _last(c, 0, k - 1), _last(c, 1, k)
-        between = _last(below, 1, k) * _last(above, 0, k - 1) * -expm1(a - b)
+        between = _last(below, 1, k) * _last(above, 0, k - 1) * self._apart
         return concatenate(_last(below, 0, 1), between, _last(above, k - 1, k), axis=-1)
 
     def quantile(self, u: Any) -> Any:
@@ -128,13 +133,13 @@ class OrderedLogistic(Finite):
 
     def entropy_elementwise(self) -> Any:
         """−Σ p log p."""
-        logp = self.log_probs
-        return -sum(exp(logp) * logp, -1)
+        p = self.probs
+        return -sum(p * possible(self.log_probs, p), -1)
 
     def kl_elementwise(self, other: Any) -> Any:
         """Σ p (log p − log q)."""
-        logp = self.log_probs
-        return sum(exp(logp) * (logp - other.log_probs), -1)
+        p = self.probs
+        return sum(p * (possible(self.log_probs, p) - possible(other.log_probs, p)), -1)
 
     coordinate_values = closed_form("0 to K − 1", lambda d: np.arange(d.classes))
     coordinate_probs = closed_form("p", lambda d: d.probs)

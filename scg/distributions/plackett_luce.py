@@ -16,7 +16,7 @@ from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.given import numeric
 from scg.distributions.gumbel import Gumbel
 from scg.distributions.protocols import Noise
-from scg.distributions.sequential import Sequential, check_items, finite, restored, stacked
+from scg.distributions.sequential import NEVER, Sequential, check_items, finite, restored, stacked
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ops.elementwise import absolute, exp, greater, log, maximum, minimum, possible, where
 from scg.ops.gather import one_hot
@@ -178,7 +178,8 @@ class PlackettLuce(Sequential):
             apart = sum(absolute(z[..., None] - z[..., None, :]), -1)
             ranks = self.options - 1.0 - 2.0 * np.arange(self.options)
             return softmax((ranks[:, None] * z[..., None, :] - apart[..., None, :]) / temperature)
-        rows, z = [], z / temperature
+        some = greater(self.logits, NEVER / 2)
+        rows, z = [], where(some, z / temperature, -np.inf)
         for _ in range(self.k):
             rows.append(softmax(z))
             z = z + log(maximum(1.0 - rows[-1], math.exp(-FAR)))

@@ -15,17 +15,21 @@ from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.finite import Joint
 from scg.distributions.given import numeric
 from scg.distributions.protocols import Noise
+from scg.distributions.sequential import restored
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
-from scg.ops.elementwise import cast, exp, greater, sigmoid, softplus, where
+from scg.ops.elementwise import cast, equal, exp, greater, possible, sigmoid, softplus, where
 from scg.ops.gradient import stop
 from scg.ops.linalg import matmul
 from scg.ops.reductions import logsumexp, softmax, sum
 from scg.ops.shape import concatenate, getitem, reshape, transpose
+from scg.ops.within import within
 
 #: Most units of the smaller side, over whose configurations the partition function is summed.
 LARGEST = 20
+#: Stands for −log 0 in sums of weights; as a power of 2, so that multiples cancel.
+FORBIDDEN = 2.0**100
 #: Numbers in a block of configurations, and the logarithm of the most in a program.
 BLOCK, IN_PROGRAM = 2**22, 27
 
@@ -63,7 +67,8 @@ class RBM(Joint):
     come in blocks, so that memory is bounded where parameters are arrays. A program that
     differentiates log Z may keep 2^min(n, m) · max(n, m) numbers: where a parameter is a node, more
     than 2^27 are refused. Samples are exact, too: the smaller side unit by unit from its marginal,
-    then the other side given it. KL is that to another RBM, with any number of hidden units.
+    then the other side given it. KL is that to another RBM, with any number of hidden units. An
+    infinite bias makes its unit certain; `log_weight` leaves it out.
 
     Beyond 20 units there are `log_weight`, which is log p(x) + log Z; `contrast`, which has the
     derivatives of log p(x) on average over samples; chains of `gibbs` steps, which
@@ -164,7 +169,7 @@ class RBM(Joint):
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """a·x + Σ log(1 + exp(b + xW)) − log Z, one value for the vector."""
-        return self.log_weight(x) - self.log_normalizer
+        return restored(self.log_weight(x) - self.log_normalizer)
 
     def mean(self) -> Any:
         """Marginal probabilities of the visible units."""
@@ -189,17 +194,19 @@ class RBM(Joint):
                 f"{self.shape[0]}; average log_prob over samples"
             )
         table = _log_weights(*self.parameters.values()) if self._turned else self._table
-        return table - self.log_normalizer
+        return restored(table - self.log_normalizer)
 
     def entropy_elementwise(self) -> Any:
         """−Σ_x p(x) log p(x), one value for the vector."""
         log_p = self._log_probs("the entropy")
-        return -sum(exp(log_p) * log_p, -1)
+        p = exp(log_p)
+        return -sum(p * possible(log_p, p), -1)
 
     def kl_elementwise(self, other: Any) -> Any:
         """Σ_x p(x) (log p(x) − log q(x)), one value for the vector."""
         log_p, log_q = self._log_probs("KL"), other._log_probs("KL")
-        return sum(exp(log_p) * (log_p - log_q), -1)
+        p = exp(log_p)
+        return sum(p * possible(log_p - log_q, p), -1)
 
     cardinality = closed_form("2 to the number of visible units", lambda d: 2 ** d.shape[0])
 
@@ -294,8 +301,23 @@ def _configurations(weights: Any) -> Iterator[np.ndarray]:
 
 
 def _log_weight(x: Any, bias: Any, other: Any, weights: Any) -> Any:
-    """Log-weight of configurations of one side, the other one summed out."""
-    return matmul(x, bias) + sum(softplus(other + matmul(x, weights)), -1)
+    """Log-weight of configurations of one side, the other one summed out.
+
+    Infinite biases make units certain, and count for nothing where they are as they must be.
+    """
+    own, off, on = _parts(bias)
+    given, never, always = _parts(other)
+    near = where(greater(x, 0.5), 1.0, 0.0)  # a mean of certain units may be rounded
+    wrong = matmul(near, off - on) + sum(on)
+    linear = matmul(x, own + matmul(weights, where(greater(always, 0.0), 1.0, 0.0)))
+    fields = given - never - always + matmul(x, weights)
+    return linear + sum(softplus(fields), -1) - wrong
+
+
+def _parts(bias: Any) -> tuple[Any, Any, Any]:
+    """The finite biases, and weights of units that are never or always 1."""
+    infinite = (where(equal(bias, end), FORBIDDEN, 0.0) for end in (-np.inf, np.inf))
+    return (within(bias, -np.inf, np.inf, bias, 0.0, closed=True), *infinite)
 
 
 def _log_weights(bias: Any, other: Any, weights: Any) -> Any:

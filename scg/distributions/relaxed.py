@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions import constraints as sets
-from scg.distributions.base import ENTROPY, Distribution, unsupported
+from scg.distributions.base import ENTROPY, FAR, Distribution, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.categorical import OneHotCategorical
 from scg.distributions.finite import Joint
@@ -17,8 +17,19 @@ from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_exp, open_sigmoid, open_unit
-from scg.ops.elementwise import absolute, log, log1p, softplus, subtract
+from scg.ops.elementwise import (
+    absolute,
+    greater,
+    log,
+    log1p,
+    maximum,
+    softplus,
+    subtract,
+    where,
+)
+from scg.ops.gradient import stop
 from scg.ops.reductions import log_softmax, logsumexp, sum
+from scg.ops.within import within
 
 
 class RelaxedBernoulli(Distribution):
@@ -39,7 +50,9 @@ class RelaxedBernoulli(Distribution):
     Notes
     -----
     Pathwise: x = σ((logits + log u − log(1 − u)) / τ) (Maddison et al. 2017, equation 24). A sample
-    that would round to 0 or 1 is moved inside. The log-odds of x are logistic.
+    that would round to 0 or 1 is moved inside. The log-odds of x are logistic. At p = 0 and p = 1
+    there is no density: infinite logits count as ±80 max(τ, 1), without derivatives, with which x
+    is within exp(−80) of 0 or 1 but for the noise.
 
     Examples
     --------
@@ -61,15 +74,26 @@ class RelaxedBernoulli(Distribution):
         self.temperature = self.parameters["temperature"]
         self.hard = Bernoulli(**chosen)
 
+    @property
+    def logits(self) -> Any:
+        """log p − log(1 − p), finite."""
+        end, (given,) = _far(self.temperature), self.hard.parameters.values()
+        if "logits" in self.parameters:
+            ends = where(greater(given, 0.0), end, -end)
+            return within(given, -np.inf, np.inf, given, ends, closed=True)
+        p = within(given, 0.0, 1.0, given, 0.5, closed=False)
+        ends = where(greater(given, 0.5), end, -end)
+        return within(given, 0.0, 1.0, subtract(log(p), log1p(-p)), ends, closed=False)
+
     def quantile(self, u: Any) -> Any:
         """σ((logits + log u − log(1 − u)) / τ)."""
-        noisy = self.hard.logits + (log(u) - log1p(-u))
+        noisy = self.logits + (log(u) - log1p(-u))
         return open_sigmoid(noisy / self.temperature)
 
     @property
     def log_odds(self) -> Logistic:
         """Distribution of log x − log(1 − x)."""
-        return Logistic(self.hard.logits / self.temperature, 1.0 / self.temperature)
+        return Logistic(self.logits / self.temperature, 1.0 / self.temperature)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """Weak derivatives of the log-odds."""
@@ -81,7 +105,7 @@ class RelaxedBernoulli(Distribution):
 
     def mean(self) -> Any:
         """E σ(z) of the log-odds z, to rounding."""
-        return mean_sigmoid(*_joint(self.log_odds))
+        return open_unit(mean_sigmoid(*_joint(self.log_odds)))
 
     def variance(self) -> Any:
         """E σ(z) − E σ(z) σ(−z) − (E σ(z))²."""
@@ -101,8 +125,13 @@ class RelaxedBernoulli(Distribution):
     def log_prob_elementwise(self, x: Any) -> Any:
         """Logistic log-density at z = τ (log x − log(1 − x)) − logits, and log τ − log x(1 − x)."""
         log_x, log_rest = log(x), log1p(-x)
-        z = absolute(self.temperature * subtract(log_x, log_rest) - self.hard.logits)
+        z = absolute(self.temperature * subtract(log_x, log_rest) - self.logits)
         return log(self.temperature) - log_x - log_rest - z - 2.0 * softplus(-z)
+
+
+def _far(temperature: Any) -> Any:
+    """Least log-odds that count as certain, and least −log p that counts as impossible."""
+    return FAR * maximum(stop(temperature), 1.0)
 
 
 def _joint(law: Logistic) -> tuple[Any, Any]:
@@ -132,7 +161,8 @@ class RelaxedOneHotCategorical(Joint):
     Notes
     -----
     Pathwise: x = softmax((log p + Gumbel noise) / τ) (Maddison et al. 2017, equation 10). An
-    element that would round to 0 or 1 is moved inside.
+    element that would round to 0 or 1 is moved inside. The log p of an impossible class counts as
+    −80 max(τ, 1), without derivatives.
 
     Examples
     --------
@@ -143,11 +173,11 @@ class RelaxedOneHotCategorical(Joint):
     """
 
     reparameterized = True
-    support = sets.simplex
+    support = sets.Simplex(closed=False)
     mean = variance = unsupported("moments in closed form", "it is an integral")
     mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")
     entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "it is an integral")
-    constraints = sets.of(temperature=sets.positive, logits=sets.real, probs=sets.simplex)
+    constraints = sets.of(temperature=sets.positive, logits=sets.logits, probs=sets.simplex)
 
     def __init__(self, temperature: Any, logits: Any = None, *, probs: Any = None):
         if np.ndim(temperature) != 0:
@@ -161,10 +191,16 @@ class RelaxedOneHotCategorical(Joint):
         self.hard = OneHotCategorical(**chosen)
         self.classes = self.hard.classes
 
+    @property
+    def log_probs(self) -> Any:
+        """log p, finite."""
+        logs = self.hard.log_probs
+        return where(greater(logs, -np.inf), logs, -_far(self.temperature))
+
     def coupling(self, u: Any) -> Any:
         """softmax((log p − log(−log u)) / τ)."""
         gumbel = -log(-log(u))
-        return open_unit(open_exp(log_softmax((self.hard.log_probs + gumbel) / self.temperature)))
+        return open_unit(open_exp(log_softmax((self.log_probs + gumbel) / self.temperature)))
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """One value a vector: log (C−1)! + (C−1) log τ + Σ (s − log x) − C log Σ exp s.
@@ -172,6 +208,6 @@ class RelaxedOneHotCategorical(Joint):
         Here s = log p − τ log x.
         """
         classes, log_x = float(self.classes), log(x)
-        s = self.hard.log_probs - self.temperature * log_x
+        s = self.log_probs - self.temperature * log_x
         spread = sum(subtract(s, log_x), -1) - classes * logsumexp(s, -1)
         return spread + (classes - 1.0) * log(self.temperature) + math.lgamma(classes)

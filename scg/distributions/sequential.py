@@ -15,7 +15,7 @@ from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.elementwise import less, maximum, possible, where
+from scg.ops.elementwise import greater, less, maximum, possible, where
 from scg.ops.gather import one_hot
 from scg.ops.reductions import logsumexp, max, sum
 from scg.ops.shape import concatenate, getitem, reshape
@@ -236,9 +236,15 @@ class Automaton(Sequential):
         """The first state."""
         return np.eye(len(self.end))[self.first]
 
+    @cached_property
+    def _alive(self) -> Any:
+        """1 for each state at each step from which a possible value can be completed, (T, S)."""
+        return where(greater(max(self._messages, -1), NEVER / 2), 1.0, 0.0)
+
     def offer(self, step: int, state: Any) -> Any:
-        """Average of the table over the state."""
-        return weighted(state, getitem(self.table.probs, step))
+        """Average of the table over the state, of which relaxed choices put some where none is."""
+        state = state * getitem(self._alive, step)
+        return weighted(state, getitem(self.table.probs, step)) / sum(state, -1)[..., None]
 
     def move(self, state: Any, choice: Any) -> Any:
         """Independent of each other given the past, a state and a choice arrive at the next."""

@@ -40,4 +40,4 @@ class BitFlip(Estimator):
 
     def term(self, dist: Binary, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Inject the difference along the probability of the bit."""
-        return along(flip(draw.value, draw.aux["u"], downstream), dist.probs)
+        return along(flip(draw.value, dist.probs, draw.aux["u"], downstream), dist.probs)

@@ -54,7 +54,7 @@ class MeasureValued(Estimator):
         own = np.eye(x.size, dtype=bool).reshape(-1, *x.shape)
         here = constant(x.graph, own, (plate,))
 
-        counts_of_trials = dist.support.kind == "integer" and "probs" in dist.parameters
+        counts_of_trials = dist.support.kind == "integer" and "probs" in dist.weak_parameters
 
         def cost(part: Expr, theta: Expr) -> Expr:
             replay = downstream.alone(dist.moved(x, here, stop(part)))

@@ -77,4 +77,5 @@ class UGC(Estimator):
         near = less(minimum(probs, 1.0 - probs), tau)
         signal = maximum(probs, 1.0 - probs) * (downstream.cost - downstream.others(draw.samples))
         pair = along(where(near, 0.0, signal), dist.log_prob(x, elementwise=True))
-        return pair + along(where(near, flip(x, draw.aux["u"], downstream), 0.0), probs)
+        flips = flip(x, probs, draw.aux["u"], downstream)
+        return pair + along(where(near, flips, 0.0), probs)

@@ -46,12 +46,18 @@ jumps = Op("mixed_supports", lambda x: x, lambda x: x, (lambda g, y, x: g,), kin
 _SAME = (stop, broadcast, reshape, continuous, cast)
 
 
+def source(x: Any) -> Any:
+    """What an expression is a copy of, in another shape or type."""
+    while isinstance(x, Expr) and x.op in _SAME:
+        x = x.args[0]
+    return x
+
+
 def bounds(x: Any) -> tuple[float, float]:
     """Bounds of a node's values, from what is known when it is declared."""
     if not isinstance(x, Expr):
         return -np.inf, np.inf
-    while x.op in _SAME:
-        x = x.args[0]
+    x = source(x)
     if x.value is not None and x.value.size:
         return float(np.min(x.value)), float(np.max(x.value))
     if isinstance(x, StochasticNode):

@@ -117,32 +117,6 @@ def test_through_a_node(name, backend):
     np.testing.assert_allclose(out.grads["t"], slope, atol=1e-7)
 
 
-ESTIMATORS = (
-    scg.LeaveOneOut(2),
-    scg.REBAR(),
-    scg.RELAX(hidden=(3,)),
-    scg.ImplicitMLE(allow_biased=True),
-)
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
-@pytest.mark.parametrize("name", ["subset", "first of an order", "matching", "field"])
-def test_estimators_meet_no_nan(name, estimator):
-    make, t, mask = STRUCTURED[name]
-    g = scg.Graph("masked")
-    p, m = g.parameter("t", np.zeros(t.shape)), g.data("m", shape=t.shape)
-    x = g.sample("x", make(p + m))
-    g.cost("cost", np.sum(np.sin(np.arange(x.size).reshape(x.shape)) * x) ** 2)
-    try:
-        step = scg.compile(g, estimator, backend="numpy")
-    except scg.EstimatorError:
-        return
-    out = step({"t": t}, seed=1, runs=40, m=mask)
-    assert np.isfinite(out.cost) and np.isfinite(out.grads["t"]).all()
-    drawn = g.simulate({"t": t}, nodes=["x"], seed=1, runs=200, data={"m": mask})["x"]
-    assert np.isfinite([make(t + mask).log_prob(value) for value in drawn]).all()
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -199,15 +173,22 @@ EDGES = {
                      [[0.3, -INF], [0.1, 0.2]]),
     "HiddenMarkov, emission": (lambda t: scg.HiddenMarkov(3, [0.1, 0.2], V[:2, :2],
                                                           scg.Bernoulli(probs=t)), [0.0, 1.0]),
+    "OrderedLogistic": (lambda t: scg.OrderedLogistic(t, [-1.0, 0.3]), [0.3, -INF, INF]),
+    "OrderedLogistic, cutpoints": (lambda t: scg.OrderedLogistic(0.1, t), [-INF, 0.3, 1.0]),
+    "RBM, visible": (lambda t: scg.RBM(t, [0.1, 0.2], V[:, :2]), [0.3, -INF, INF]),
+    "RBM, hidden": (lambda t: scg.RBM([0.1, 0.2], t, V[:2]), [0.3, INF, -INF]),
+    "RelaxedBernoulli": (lambda t: scg.RelaxedBernoulli(0.5, probs=t), [0.3, 0.0, 1.0]),
+    "RelaxedBernoulli, logits": (lambda t: scg.RelaxedBernoulli(3.0, t), [0.3, -INF, INF]),
+    "RelaxedOneHotCategorical": (lambda t: scg.RelaxedOneHotCategorical(0.5, probs=t),
+                                 [0.3, 0.0, 0.7]),
+    "RelaxedOneHotCategorical, logits": (lambda t: scg.RelaxedOneHotCategorical(3.0, t),
+                                         [0.3, -INF, 0.7]),
 } | {name: (make, t + mask) for name, (make, t, mask) in STRUCTURED.items()}  # fmt: skip
 #: Families whose parameters the constructor holds to finite numbers, or to positive ones.
 NO_EDGES = {
     "Normal", "Gamma", "Beta", "Dirichlet", "Poisson", "Exponential", "Laplace", "Logistic",
     "Gumbel", "LogNormal", "Uniform", "StudentT", "Cauchy", "HalfNormal", "Weibull",
-    "InverseGamma", "Pareto", "VonMises", "MultivariateNormal", "OrderedLogistic", "RBM",
-    "Transformed", "Delta",
-    # At probability 0 or 1 these have no density.
-    "RelaxedBernoulli", "RelaxedOneHotCategorical",
+    "InverseGamma", "Pareto", "VonMises", "MultivariateNormal", "Transformed", "Delta",
 }  # fmt: skip
 
 
@@ -235,3 +216,88 @@ def test_costs_and_gradients_are_finite(name, backend):
     out = step({"t": np.where(fixed, 0.0, t)}, seed=1, runs=50, m=np.where(fixed, t, 0.0))
     assert np.isfinite(list(out.costs.values())).all(), out.costs
     assert np.isfinite(out.grads["t"]).all(), out.grads["t"]
+
+
+#: By family, estimators that replay what is below it at means, relaxed values or alternatives.
+MEETS = {
+    "Bernoulli": (scg.BitFlip(), scg.UGC(), scg.GO()),
+    "Bernoulli, logits": (scg.BitFlip(), scg.MuProp()),
+    "Binomial": (scg.GO(), scg.StochasticTriple()),
+    "Binomial, logits": (scg.MuProp(), scg.MeasureValued(), scg.DARN(allow_biased=True)),
+    "Geometric, logits": (scg.GO(), scg.MeasureValued(), scg.StraightThrough(allow_biased=True)),
+    "NegativeBinomial, logits": (scg.GO(), scg.MeasureValued(), scg.DoubleCV(2)),
+    "Autoregressive": (scg.GO(),),
+    "RBM, visible": (scg.GO(), scg.MuProp()),
+    "RelaxedBernoulli": (scg.MuProp(), scg.Reparameterization()),
+    "RelaxedBernoulli, logits": (scg.Reparameterization(),),
+    "subset": (scg.REBAR(), scg.GumbelSoftmax(allow_biased=True)),
+    "first of an order of what is left": (scg.GumbelSoftmax(allow_biased=True),),
+    "matching": (scg.RELAX(hidden=(3,)), scg.ImplicitMLE(allow_biased=True)),
+    "pairs of a field": (scg.MuProp(), scg.GumbelSoftmax(allow_biased=True)),
+    "chain": (scg.REBAR(),),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "estimator"),
+    [(name, estimator) for name, several in MEETS.items() for estimator in several],
+    ids=lambda x: x if isinstance(x, str) else type(x).__name__,
+)
+def test_replays_meet_no_nan(name, estimator):
+    make, t = EDGES[name]
+    t, g = np.array(t, dtype=float), scg.Graph()
+    fixed = np.isinf(t)
+    p, m = g.parameter("t", np.full(t.shape, 0.5)), g.data("m", shape=t.shape)
+    x = g.sample("x", make(p + m))
+    g.cost("value", np.sum(np.cos(np.arange(x.size).reshape(x.shape)) * x) ** 2)
+    g.cost("likelihood", x.log_prob())
+    out = scg.compile(g, estimator, backend="numpy")(
+        {"t": np.where(fixed, 0.0, t)}, seed=1, runs=40, m=np.where(fixed, t, 0.0)
+    )
+    assert np.isfinite(list(out.costs.values())).all(), out.costs
+    assert np.isfinite(out.grads["t"]).all(), out.grads["t"]
+    np.testing.assert_array_equal(out.grads["t"][fixed], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [([0.2, -INF, INF], [0.1, -0.2]), ([0.2, INF], [-INF, 9, INF])]
+)
+def test_machines_with_certain_units(a, b):
+    """They are the machines of their other units, whose biases the certain ones move."""
+    a, b, w = np.array(a), np.array(b), rng.normal(size=(len(a), len(b)))
+    g = scg.Graph()
+    p, m, k = g.parameter("w", w), g.data("a", shape=a.shape), g.data("b", shape=b.shape)
+    d = scg.RBM(m, k, p)
+    x = g.sample("x", d)
+    f = np.exp(np.cos(np.arange(len(a))) * x).sum()
+    g.cost("c", f + d.entropy() + d.kl(scg.RBM(np.zeros(len(a)), [0.3], np.ones((len(a), 1)))))
+    found = scg.compile(g, scg.Enumeration(), backend="numpy")({"w": w}, seed=0, a=a, b=b)
+    sure = {"a": np.clip(a, -40.0, 40.0), "b": np.clip(b, -40.0, 40.0)}
+    wanted = scg.compile(g, scg.Enumeration(), backend="numpy")({"w": w}, seed=0, **sure)
+    assert found.cost == pytest.approx(wanted.cost, abs=1e-11)
+    np.testing.assert_allclose(found.grads["w"], wanted.grads["w"], atol=1e-11)
+    assert scg.exact(g, {"w": w}, dict(a=a, b=b)).cost == pytest.approx(wanted.cost, abs=1e-11)
+
+
+def test_certain_elements_of_relaxed_samples():
+    """Beyond rounding they are 0 or 1, whatever the temperature is."""
+    g = scg.Graph()
+    tau, p = g.parameter("tau", 8.0), g.data("p", shape=2)
+    x = g.sample("x", scg.RelaxedBernoulli(tau, probs=p))
+    y = g.sample("y", scg.RelaxedOneHotCategorical(tau, logits=np.log(p)))
+    g.cost("x0", x[0] + y[0])
+    g.cost("x1", x[1] + y[1])
+    out = scg.compile(g, backend="numpy")({"tau": 8.0}, seed=0, runs=200, p=[0.0, 1.0])
+    assert out.costs["x0"] < 1e-30 and out.costs["x1"] == pytest.approx(2.0)
+    assert out.grads["tau"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_relaxed_samples_that_do_not_round_to_a_value_keep_their_log_probability():
+    """The relaxation of a subset need not sum to its size."""
+    g = scg.Graph()
+    x = g.sample("x", scg.Subset(g.parameter("t", A), 2))
+    g.cost("c", x.log_prob())
+    out = scg.compile(g, scg.REBAR(), backend="numpy")({"t": A}, seed=3, runs=100)
+    assert np.isfinite(out.grads["t"]).all()
+    d, e = scg.PlackettLuce(A[:3]), scg.MarkovChain(3, A[:3], V)
+    assert d.log_prob(np.eye(3)[[0, 0, 1]]) == -INF < e.log_prob(np.eye(3)[[0, 0, 1]])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.errors import UnsupportedError
-from scg.ir.expr import Expr
+from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA
 from scg.ops.elementary import floor
 from scg.ops.elementwise import (
@@ -25,7 +25,7 @@ from scg.ops.elementwise import (
     subtract,
 )
 from scg.ops.reductions import max
-from scg.ops.within import bounds
+from scg.ops.within import bounds, source
 
 
 class Constraint:
@@ -318,6 +318,12 @@ def given(x: Any) -> bool:
     if x.op.name in ("where", "expand", "mixed_supports"):
         return any(map(given, x.args))
     return x.op is DATA or (x.value is not None and not np.isfinite(x.value).all())
+
+
+def sampled(x: Any, support: Constraint) -> bool:
+    """Whether `x` is a sample on the set: replays may then put means or relaxed values there."""
+    x = source(x)
+    return isinstance(x, StochasticNode) and x.declared.support.same(support)
 
 
 def known(x: Any, low: Any, high: Any) -> bool:

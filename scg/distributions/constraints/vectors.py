@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.constraints.numbers import Constraint, Positive, known
+from scg.distributions.constraints.numbers import Constraint, Positive, known, sampled
 from scg.ops.arrange import diagonal, diagonal_matrix, tril
 from scg.ops.elementwise import absolute, log, minimum, softplus, subtract
 from scg.ops.reductions import max, softmax, sum
@@ -21,14 +21,24 @@ class Simplex(Constraint):
     """Vectors of non-negative numbers that sum to one, by the softmax.
 
     The softmax does not depend on the mean of its argument, in whose direction gradients are zero.
+
+    Parameters
+    ----------
+    closed : bool
+        Whether numbers may be 0.
     """
 
-    name, axes = "a vector of non-negative numbers that sum to one", 1
+    axes = 1
     low, high = 0.0, 1.0
 
+    def __init__(self, closed: bool = True):
+        sign = "non-negative" if closed else "positive"
+        self.closed, self.name = closed, f"a vector of {sign} numbers that sum to one"
+
     def contains(self, x: np.ndarray) -> np.ndarray:
-        """Whether numbers are non-negative and sum to one up to rounding."""
-        return (x >= 0).all(axis=-1) & (np.abs(x.sum(axis=-1) - 1) <= _ROUNDING)
+        """Whether numbers are positive, or 0 if closed, and sum to one up to rounding."""
+        inside = (x >= 0 if self.closed else x > 0).all(axis=-1)
+        return inside & (np.abs(x.sum(axis=-1) - 1) <= _ROUNDING)
 
     def transform(self, u: Any) -> Any:
         """exp(u) / Σ exp(u)."""
@@ -40,7 +50,7 @@ class Simplex(Constraint):
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
         """Reject negative numbers, and sums that differ from one by half or more."""
-        return None if known(x, 0.0, 1.0) else (_margin(x, 1.0, 0.0), 0.0, np.inf, True)
+        return None if known(x, 0.0, 1.0) else (_margin(x, 1.0, 0.0), 0.0, np.inf, self.closed)
 
     @property
     def inside(self) -> float:
@@ -93,8 +103,14 @@ class OneHotRows(OneHot):
         rows = super().contains(x).all(axis=-1)
         return np.asarray(rows & ((x.sum(axis=-2) <= 1).all(axis=-1) | (not self.distinct)))
 
+    def same(self, other: Constraint) -> bool:
+        """Whether the other has distinct rows if this one has."""
+        return super().same(other) and self.distinct == other.distinct  # type: ignore[attr-defined]
+
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Pass matrices that round to such ones, and means of them."""
+        """Pass matrices that round to such ones, means of them, and samples."""
+        if sampled(x, self):
+            return None
         margin = min(_margin(x, 1.0, 0.5), -1)
         if self.distinct:
             margin = minimum(margin, 1.5 - max(sum(x, -2), -1))
@@ -138,7 +154,9 @@ class Subsets(Counts):
         return super().contains(x) & (x <= 1).all(axis=-1)
 
     def test(self, x: Any) -> tuple[Any, Any, Any, bool] | None:
-        """Pass vectors that round to such vectors, and means of them."""
+        """Pass vectors that round to such vectors, means of them, and samples."""
+        if sampled(x, self):
+            return None
         return minimum(_margin(x, float(self.total), 0.5), 1.5 - max(x, -1)), 0.0, np.inf, True
 
 

@@ -10,7 +10,7 @@ from scg.distributions.upward import Upward
 from scg.estimators.protocol import Downstream, along
 from scg.ir.expr import Expr
 from scg.ir.op import constant
-from scg.ops.elementwise import equal, greater, greater_equal, logical_and, where
+from scg.ops.elementwise import equal, greater, greater_equal, logical_and, possible, where
 from scg.ops.gradient import stop
 from scg.ops.powers import inverse_or_zero
 from scg.ops.reductions import plate_sum, sum
@@ -23,12 +23,14 @@ def each(up: Upward, downstream: Downstream) -> Expr:
     eye = np.eye(int(np.prod(coordinates)), dtype=bool).reshape(-1, *coordinates)
     plate = downstream.plate(len(eye))
     here = constant(up.weight.graph, eye, (plate,))
-    return plate_sum(where(here, change(up.moved(here), downstream), 0.0), plate)
+    size = sum(where(here, up.weight, 0.0))
+    return plate_sum(where(here, change(up.moved(here), downstream, size), 0.0), plate)
 
 
-def change(value: Expr, downstream: Downstream) -> Expr:
-    """Change of the costs where the sample is another value."""
-    return downstream.alone(stop(value)).cost - downstream.cost
+def change(value: Expr, downstream: Downstream, weight: Expr | None = None) -> Expr:
+    """Change of the costs where the sample is another value, impossible where the weight is 0."""
+    cost = downstream.alone(stop(value)).cost
+    return (cost if weight is None else possible(cost, stop(weight))) - downstream.cost
 
 
 def choose(weight: Expr, u: Expr) -> tuple[Expr, Expr]:
@@ -57,8 +59,9 @@ def inject(up: Upward, changes: Expr) -> Expr:
     return total
 
 
-def flip(x: Expr, u: Expr, downstream: Downstream) -> Expr:
+def flip(x: Expr, probs: Expr, u: Expr, downstream: Downstream) -> Expr:
     """The estimate of the derivative in the probability of each bit, from the flip of one."""
     chosen, rarity = choose(constant(x.graph, np.ones(x.shape)), u)
-    slope = (1.0 - 2.0 * x) * change(where(chosen, 1.0 - x, x), downstream)
+    other = sum(where(chosen, x + (1.0 - 2.0 * x) * probs, 0.0))
+    slope = (1.0 - 2.0 * x) * change(where(chosen, 1.0 - x, x), downstream, other)
     return where(chosen, rarity * slope, 0.0)
