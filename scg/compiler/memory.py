@@ -25,6 +25,8 @@ class NodeMemory:
     #: Own parameters and state by name, and what makes their initial values.
     leaves: dict[str, Expr] = field(default_factory=dict)
     initial: dict[str, Callable[[np.random.Generator], Any]] = field(default_factory=dict)
+    #: Least and greatest number of a state, by name.
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
     #: What own parameters learn on: the "loss", the "variance" or the "objective".
     parameters: dict[str, str] = field(default_factory=dict)
     #: New values of states, one for each step of an unrolled scan, and auxiliary losses.
@@ -44,6 +46,10 @@ class NodeMemory:
         """The losses, as means over the nodes that share the memory."""
         return [x if self.nodes == 1 else x / self.nodes for x in self.losses]
 
+    def limits(self, name: str) -> tuple[float, float]:
+        """Least and greatest number of a state or own parameter."""
+        return self.bounds.get(name, (-np.inf, np.inf))
+
     def parameter(
         self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
     ) -> Expr:
@@ -51,8 +57,15 @@ class NodeMemory:
         self.parameters[name] = learn
         return self._leaf(name, shape, lambda rng: init(rng, shape))
 
-    def state(self, name: str, initial: float, shape: tuple[int, ...] = ()) -> Expr:
+    def state(
+        self,
+        name: str,
+        initial: float,
+        shape: tuple[int, ...] = (),
+        bounds: tuple[float, float] = (-np.inf, np.inf),
+    ) -> Expr:
         """A state, as it was before this call."""
+        self.bounds[name] = bounds
         return self._leaf(name, shape, lambda rng: np.full(shape, initial))
 
     def update(self, name: str, value: Expr | float) -> None:

@@ -66,7 +66,8 @@ class PersistentChains(Estimator):
         """Move each chain from where it was."""
         plate, n = noise.plate(self.samples), dist.shape[0]
         own = noise.constant(np.eye(self.samples), plate)
-        on, before = noise.on(plate), noise.memory.state("chains", 0.5, (self.samples, n))
+        on = noise.on(plate)
+        before = noise.memory.state("chains", 0.5, (self.samples, n), bounds=(0.0, 1.0))
         x: Any = cast(where(greater(matmul(own, before), on.uniform((n,), "start")), 1, 0))
         for i in range(self.steps):
             x = dist.gibbs(x, on, i)

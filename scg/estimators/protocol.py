@@ -222,8 +222,17 @@ class Memory(Protocol):
         """
         ...
 
-    def state(self, name: str, initial: float, shape: tuple[int, ...] = ()) -> Expr:
-        """A number kept from call to call, as it was before this call."""
+    def state(
+        self,
+        name: str,
+        initial: float,
+        shape: tuple[int, ...] = (),
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+    ) -> Expr:
+        """A number kept from call to call, as it was before this call.
+
+        A call refuses a given state beyond its least and greatest number.
+        """
         ...
 
     def update(self, name: str, value: Expr) -> None:

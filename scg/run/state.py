@@ -25,6 +25,15 @@ def initial_state(memories: Iterable[NodeMemory], seed: int | tuple[int, ...]) -
     return state
 
 
+def _check_bounds(what: str, value: np.ndarray, low: float, high: float) -> None:
+    bad = ~((value >= low) & (value <= high))
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        wanted = "a number" if np.isinf([low, high]).all() else f"numbers from {low:g} to {high:g}"
+        at = f" at index {', '.join(map(str, place))}" if place else ""
+        raise CallError(f"{what}: expected {wanted}, got {value[place]}{at}")
+
+
 def checked_state(memories: Iterable[NodeMemory], given: Mapping[str, Mapping[str, Any]]) -> Nested:
     """The state that a call gives, as arrays: all entries, and no others."""
     if not isinstance(given, Mapping):
@@ -50,6 +59,7 @@ def checked_state(memories: Iterable[NodeMemory], given: Mapping[str, Mapping[st
                     f"state {name!r} of node {memory.node!r}: expected shape {leaf.shape}, "
                     f"got {value.shape}"
                 )
+            _check_bounds(f"state {name!r} of node {memory.node!r}", value, *memory.limits(name))
             found[memory.node][name] = value
     for node, entries in given.items():
         if node not in found:

@@ -195,3 +195,14 @@ def test_a_large_machine_says_what_to_write():
     for estimator in (None, scg.ScoreFunction()):
         with pytest.raises(scg.ScgError, match=r"at most 20 units; .*PersistentChains.*contrast"):
             scg.compile(g, estimator)
+
+
+@pytest.mark.parametrize("value", [np.nan, -0.1, 1.5, np.inf])
+def test_a_state_that_is_no_probability_is_refused(value):
+    step, params = compiled(scored, backend="numpy")
+    state = step.init(seed=0)
+    state["x"]["chains"][1, 0] = value
+    with pytest.raises(scg.CallError, match=r"numbers from 0 to 1, got .* at index 1, 0"):
+        step(params, seed=0, state=state)
+    with pytest.raises(scg.CallError, match="numbers from 0 to 1"):
+        step.bind(params, state=state)
