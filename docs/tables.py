@@ -230,7 +230,10 @@ def estimators() -> Iterator[str]:
     others = sorted({path.stem for path in (REFERENCE / "estimators").glob("*.md")} - {*known})
     yield "\n".join(f"estimators/{name}" for name in [*known, *others]) + "\n```"
 
-    yield from sampled()
+    yield (
+        "\n[Tested by sampling alone](sampled.md) lists the graphs on which tests average runs of "
+        "an estimator, because its mean cannot be computed, with the bias that they would find."
+    )
     yield "\n## Notation\n"
     yield (
         "Each page shows the formula that `explain()` prints and that the tests evaluate on noise. "
@@ -253,14 +256,32 @@ SAMPLED = {
 
 
 def sampled() -> Iterator[str]:
-    """Yield the table of what is only tested by averages of runs."""
-    found = json.loads((REFERENCE.parent / "results" / "sampled.json").read_text(encoding="utf-8"))
-    yield "\n## Tested by sampling alone\n"
+    """Yield the page of what is only tested by averages of runs."""
+    laws, found = (
+        json.loads((REFERENCE.parent / "results" / name).read_text(encoding="utf-8"))
+        for name in ("laws.json", "sampled.json")
+    )
+    weakest = max(x for entry in laws.values() for x in entry["sampled"].values())
+    yield "# Tested by sampling alone\n"
     yield (
-        "Tests compute the mean of an unbiased estimate exactly, to 1e-10 or by quadrature, where "
-        "its noise can be integrated. On these distributions the relaxations' noise cannot: tests "
-        "average 20 000 runs, and |z| must stay below 7. The numbers are the bias that such a "
-        "test finds with probability 0.99, relative to the largest component of the gradient.\n"
+        "Tests hold each estimator to the laws on each of a table of small graphs (`tests/laws`). "
+        "Each pair gets one of four verdicts. *Exact*: the mean of the estimate is computed, to "
+        "1e-10 or by quadrature to 1e-6, and is the true gradient. *Biased*: as the estimator "
+        "declares. *Refused*: `scg.compile` raises an error with the reason. *Sampled*: the noise "
+        "has more than 4096 outcomes. There tests average runs, and |z| must stay below 7. The "
+        "number beside such a graph is the bias that a test finds with probability 0.99, relative "
+        f"to the largest component of the gradient: at most {weakest:.1%}.\n"
+    )
+    yield from table("estimator", "exact", "biased", "refused", "sampled: detectable bias")
+    for entry in laws.values():
+        runs = ", ".join(f"{graph} {bias:.1%}" for graph, bias in entry["sampled"].items())
+        counts = (entry[kind] for kind in ("exact", "biased", "refused"))
+        shown = "the compiler's choice" if entry["shown"] == "None" else f"`{entry['shown']}`"
+        yield row(shown, *counts, runs)
+    yield "\n## Relaxations of structured distributions\n"
+    yield (
+        "On these distributions the relaxations' noise cannot be integrated: tests average 20 000 "
+        "runs. The numbers are detectable biases, as above.\n"
     )
     names = list(next(iter(found.values())))
     yield from table("distribution", *names)
@@ -337,6 +358,7 @@ PAGES = {
     "ops": ops,
     "distributions": distributions,
     "estimators": estimators,
+    "sampled": sampled,
     "bibliography": sources,
 }
 

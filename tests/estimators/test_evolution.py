@@ -222,3 +222,21 @@ def test_backends_agree_on_plates(estimator):
 def test_errors(make, message):
     with pytest.raises(scg.EstimatorError, match=message):
         make()
+
+
+@pytest.mark.parametrize("c", [0.5, 1.5])
+def test_signs_have_the_gradient_of_no_smoothed_cost(c):
+    """In one parameter they have that of an average over an interval; in two the mean rotates."""
+    step, params = point(lambda v: v[0] ** 3 * v[1], scg.SPSA(c, **QUIET), backend="numpy")
+    x, y = V[:2]
+    found = scg.moments(step, params).mean["v"]
+    wanted = [3 * x**2 * y + c**2 * y, x**3 + 3 * c**2 * x, 0.0]
+    np.testing.assert_allclose(
+        found, wanted, atol=1e-10
+    )  # d/dy of the first is not d/dx of the second
+
+    g = scg.Graph("one")
+    w = g.sample("w", scg.Delta(g.parameter("v", 0.4)))
+    g.cost("loss", np.exp(w))
+    found = scg.moments(scg.compile(g, scg.SPSA(c, **QUIET), backend="numpy"), {"v": 0.4}).mean["v"]
+    assert found == pytest.approx((np.exp(0.4 + c) - np.exp(0.4 - c)) / (2 * c), abs=1e-10)

@@ -27,16 +27,17 @@ def kept(tmp_path_factory, seed):
         file = place / f"{seed}.json"
         if not file.exists():
             place.mkdir(parents=True, exist_ok=True)
-            known = next(map(_read, place.glob("*.json")), {})
+            known = next(map(read, place.glob("*.json")), {})
             same = {name: verdict for name, verdict in known.items() if not verdict.drawn}
             cells = {name: same[name] if name in same else find[name]() for name in find}
             part = file.with_suffix(f".{os.getpid()}")
             part.write_text(json.dumps(cells))
             part.replace(file)
-        return _read(file)
+        return read(file)
 
     return of
 
 
-def _read(file: Path) -> dict[str, Verdict]:
+def read(file: Path) -> dict[str, Verdict]:
+    """The verdicts of a table."""
     return {name: Verdict(*v) for name, v in json.loads(file.read_text()).items()}

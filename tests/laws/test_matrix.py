@@ -3,10 +3,12 @@
 `test_the_whole_matrix` prints it: pytest -rP tests/laws/test_matrix.py
 """
 
+import json
 import math
 import sys
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from statistics import NormalDist
 
 import pytest
@@ -16,7 +18,7 @@ from scg.estimators import ESTIMATORS
 
 from .choices import CHOICES
 from .graphs import ROWS
-from .verdicts import FAMILY_WISE, POWER, THRESHOLD, Verdict, verdict
+from .verdicts import FAMILY_WISE, POWER, THRESHOLD, WEAKEST, Verdict, verdict
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::scg.StopWarning"),
@@ -24,6 +26,8 @@ pytestmark = [
 ]
 SIGNS = {"exact": "=", "sampled": "~", "biased": "b", "refused": "."}
 DETECTED = 1e-3  # relative to the gradient
+#: How each estimator stands, with the bias that runs would find; docs/sampled.py writes it.
+RECORD = Path(__file__).resolve().parents[2] / "docs" / "results" / "laws.json"
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +76,28 @@ def test_the_whole_matrix(verdicts, seed):
         if general and not estimator.requires:
             refused = [row for row, v in column.items() if v.kind == "refused"]
             assert not refused, f"{name} requires nothing, but is refused on {refused}"
+
+
+@pytest.mark.statistical
+def test_the_documented_table_is_this_one(verdicts):
+    """Otherwise: PYTHONPATH=. python docs/sampled.py FOLDER && python docs/tables.py."""
+    found = {name: verdicts(row) for name, row in reversed(ROWS.items())}
+    said = json.loads(RECORD.read_text(encoding="utf-8"))
+    assert set(said) == set(CHOICES)
+    for name in CHOICES:
+        now = recorded({row: cells[name] for row, cells in found.items()})
+        for kind in ("exact", "biased", "refused"):
+            assert said[name][kind] == now[kind], f"{name}: {kind}"
+        assert set(said[name]["sampled"]) == set(now["sampled"]), name
+        assert all(0 <= bias <= WEAKEST for bias in said[name]["sampled"].values()), name
+
+
+def recorded(column):
+    """How an estimator stands on the rows: how often, and where runs were averaged."""
+    kinds = Counter(v.kind for v in column.values())
+    counts = {kind: kinds[kind] for kind in ("exact", "biased", "refused")}
+    runs = {row: round(v.number, 3) for row, v in column.items() if v.kind == "sampled"}
+    return counts | {"sampled": runs}
 
 
 def test_every_estimator_of_the_registry_is_in_the_table():
