@@ -22,7 +22,8 @@ from scg.schedule.entries import Gemm, Loop, Repeat
 from scg.schedule.listing import name_of
 
 _WORDS, _ARRAYS = 4, 3  # that are named in a line of a box, and on an arrow
-_WIDE = 32  # letters of what a box reads and returns
+_WIDE = 24  # letters of what a box reads and returns
+_TITLE = 20  # letters of a line of a title
 _SINGLY = 20  # operations or entries that have a box each
 _BEFORE = {"cost": "objective", "costs": "cost", "grads": "∂/∂", "own": "∂/∂"}
 _PARTS = {"program": "operations", "schedule": "entries"}
@@ -96,6 +97,8 @@ def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: O
     for key, group in boxes.items():
         scene.marks[key] = _mark(key, group, singly, most)
     scene.links = _arrows(scene, boxes, outputs, singly, options.labels != "names")
+    if not singly:
+        scene.links = _reduced(scene.links)
     options.check_hidden([word for m in scene.marks.values() for word in (m.title, m.kind)])
     scene.marks = {k: m for k, m in scene.marks.items() if not options.hides(m.title, m.kind)}
     scene.links = {e: link for e, link in scene.links.items() if {*e} <= scene.marks.keys()}
@@ -129,7 +132,7 @@ def _by_node(units: list[Unit], outputs: Mapping[Any, Expr]) -> dict[str, list[U
     last: dict[str, str] = {}
     copies: Counter[str] = Counter()
     for unit, ahead in zip(units, reversed(forward), strict=True):
-        words = short(", ".join(map(title, unit.origins)) or "no node", 60)
+        words = _several(unit.origins)
         words = words if ahead else f"∂ {words}"
         key = last.get(words, words)
         if any(turn[writer[b]] > turn.get(key, len(turn)) for b in unit.read if b in writer):
@@ -140,6 +143,13 @@ def _by_node(units: list[Unit], outputs: Mapping[Any, Expr]) -> dict[str, list[U
         turn.setdefault(key, len(turn))
         writer |= dict.fromkeys(unit.written, key)
     return boxes
+
+
+def _several(origins: Sequence[str]) -> str:
+    """The first names of some, and how many others there are."""
+    shown = [title(origin) for origin in origins[: _WORDS if len(origins) <= _WORDS else 2]]
+    more = len(origins) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "") or "no node"
 
 
 def _arrows(
@@ -180,13 +190,23 @@ def _arrows(
         else:
             scene.marks[tail].lines += _listed("→", words)
     for key, names in used.items():
-        scene.marks[key].lines[1:1] = _listed("←", braced(names))
+        lines = scene.marks[key].lines
+        place = sum(line.look == "title" for line in lines)
+        lines[place:place] = _listed("←", braced(names))
     links = {}
     for ends, arrays in between.items():
         several = len(arrays) > _ARRAYS
         label = f"{len(arrays)} arrays" if several else ", ".join(arrays)
         links[ends] = Link(label=label if ends[0] in boxes else "")
     return links
+
+
+def _reduced(links: dict[tuple[str, str], Link]) -> dict[tuple[str, str], Link]:
+    """The arrows that do not follow from others."""
+    import networkx
+
+    least = networkx.transitive_reduction(networkx.DiGraph([*links]))
+    return {ends: link for ends, link in links.items() if ends in least.edges}
 
 
 def _listed(sign: str, words: str) -> list[Text]:
@@ -203,12 +223,13 @@ def _kind(key: Any) -> str:
 def _mark(key: str, group: list[Unit], singly: bool, most: float) -> Mark:
     seconds = sum(unit.seconds for unit in group)
     ops = Counter(op for unit in group for op in unit.ops)
-    words = [f"{op} ×{n}" if n > 1 else op for op, n in ops.most_common(_WORDS)]
+    words = [f"{op}\u00a0×{n}" if n > 1 else op for op, n in ops.most_common(_WORDS)]
     rest = sum(ops.values()) - sum(n for _, n in ops.most_common(_WORDS))
-    words += [f"{rest} more"] if rest else []
-    lines = [Text(group[0].title if singly else key, "title")]
+    words += [f"{rest}\u00a0more"] if rest else []
+    names = [group[0].title] if singly else textwrap.wrap(key, _TITLE, break_long_words=False)
+    lines = [Text(name, "title") for name in names]
     if ops != Counter([lines[0].text]):
-        lines += [Text(", ".join(some)) for some in (words[:2], words[2:]) if some]
+        lines += [Text(line) for line in textwrap.wrap(", ".join(words), _WIDE)]
     if singly and group[0].detail:
         lines.append(Text(group[0].detail, "note"))
     if most:
@@ -237,6 +258,7 @@ def _legend(name: str, units: list[Unit], boxes: int) -> list[tuple[str, str]]:
     lines = [("muted", f"{len(units)} {_PARTS[name]}{within}")]
     if boxes < len(units):
         lines.append(("muted", "∂ derivatives   ← what a box reads   → what it returns"))
+        lines.append(("muted", "arrows that follow from others are left out"))
     else:
         lines.append(("muted", "○ noise   no border: input or output"))
     if any(unit.seconds for unit in units):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import scg
+from scg.models.sbn import sbn
 from scg.models.vae import gaussian_vae
 from tests.draw.pictures import coloured, groups, texts
 from tests.draw.test_fold import chain
@@ -139,9 +140,27 @@ def test_a_schedule_of_a_network_fits_a_page_and_leads_one_way():
     assert all(mark.fill.startswith("heat") for mark in scene.marks.values())
     assert "∂ pixels" in scene.marks and scene.upward["∂ pixels"] == "pixels"
     assert "← decoder1/{W, b}" in lines and "→ ∂/∂ decoder1/{W, b}" in lines
-    root = ElementTree.fromstring(picture.render("svg"))
-    width, height = (float(root.get(side).removesuffix("pt")) for side in ("width", "height"))
+    width, height = size(picture)
     assert width < 600 and height < 842  # points: A4 is 595 wide and 842 high
+
+
+def size(picture):
+    root = ElementTree.fromstring(picture.render("svg"))
+    return [float(root.get(side).removesuffix("pt")) for side in ("width", "height")]
+
+
+def test_a_schedule_of_three_layers_has_the_arrows_that_imply_the_others():
+    pytest.importorskip("numba")
+    step = scg.compile(sbn(np.full(20, 0.5), (8, 6, 4)), scg.MuProp(), backend="numba")
+    picture = step.draw(level="schedule")
+    width, height = size(picture)
+    assert width < 800 and height < 1100
+    links, boxes = networkx.DiGraph(list(picture.scene.links)), list(picture.scene.marks)
+    assert networkx.is_directed_acyclic_graph(links)
+    least = networkx.transitive_reduction(links)
+    assert set(least.edges) == set(links.edges) and len(links.edges) < 2 * len(boxes)
+    below = networkx.descendants(links, "h1")  # samples of h1 reach all layers and gradients
+    assert {"h2", "h3", "∂ h1", "∂ h2", "∂ h3", "∂ pixels"} <= below
 
 
 def test_a_large_program_leads_one_way_too():
