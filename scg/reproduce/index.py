@@ -26,11 +26,10 @@ largest number of updates that fits the minutes.
 
 #: What no page repeats.
 LEFT = """
-Not repeated yet: Table 2 of MuProp on faces; relaxations against VIMCO (Maddison et al. 2017);
-autoencoders and structured prediction trained with ARMS and CARMS; UORO on sequences; deep
-exponential families (Naesseth et al. 2017); networks below a Boltzmann machine (Hu and
-Salakhutdinov 2018). Each page counts, in its last table, the pieces of work that are done and
-planned, with the measured seconds of one.
+Not repeated yet: Table 2 of MuProp on faces; relaxations against VIMCO (Maddison et al. 2017); ARMS
+and CARMS on other data than digits; deep exponential families (Naesseth et al. 2017); networks
+below a Boltzmann machine (Hu and Salakhutdinov 2018). Each page counts, in its last table, the
+pieces of work that are done and planned, with the measured seconds of one.
 """
 
 

@@ -175,15 +175,19 @@ class Standings:
             for color, name in zip(COLOURS, self.contest.estimators, strict=False):
                 key = dict(model=model, estimator=name, updates=longest, images=how)
                 rival = [r for r in mine if key.items() <= r.items()]
+                speed = _speed(self.find("run", model=model, estimator=name)) if rival else 0.0
                 for r in rival:
                     points = np.array(r["curve"], dtype=float)
-                    scales = 1.0, _speed(rival) / 1000
+                    scales = 1.0, speed / 1000
                     for axes, scale in zip(pair, scales, strict=True):
                         x, y = scale * points[:, 0], points[:, -1]
                         axes.plot(x, y, color=color, alpha=0.8, label=name)
             pair[0].set(xlabel="updates", ylabel=f"{self.contest.unit}, validation")
             pair[0].set_title(f"{model}, {how}")
-            pair[1].set(xlabel="seconds of training", title="the same runs against time")
+            pair[1].set(
+                xlabel="seconds of training at the speed of the fastest run",
+                title="the same against time",
+            )
             for axes in pair:
                 framed(axes)
             lines = {line.get_label(): line for line in pair[0].get_lines()}
