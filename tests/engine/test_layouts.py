@@ -5,7 +5,7 @@ import pytest
 
 import scg
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 
 def unaligned(x):

@@ -6,7 +6,7 @@ import pytest
 import scg
 from scg.engine import program
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 BLOCK = 1 << 15
 
 

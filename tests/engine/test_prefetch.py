@@ -5,7 +5,7 @@ import pytest
 
 import scg
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 from scg.engine.codegen import native
 from scg.engine.table import prefetch

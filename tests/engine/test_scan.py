@@ -20,7 +20,7 @@ from scg.ops.steps import at_step, only_step
 from tests.ops.loops import compared, example
 from tests.ops.test_scan import B, T, inner_loop
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 
 def agree(found, expected, rtol=1e-12):

@@ -14,7 +14,7 @@ from scg.ir.op import OPS
 
 from . import native
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 
 @pytest.mark.parametrize("plates", [native.ALONE, native.MIXED], ids=["alone", "mixed"])

@@ -11,7 +11,7 @@ import scg
 from scg.schedule.entries import Uses
 from scg.schedule.order import elements, order
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 
 def arrays(sizes):

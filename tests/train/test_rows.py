@@ -20,7 +20,7 @@ from scg.train.optim import (
 )
 from scg.train.update import FusedUpdate, Snapshot, Update, make_update
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 ROWS, WIDTH, BATCH = 1100, 3, 8
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 
+from scg.engine.codegen.functions import define
 from scg.engine.codegen.instruction import instruction
-from scg.engine.codegen.jit import jit
 
-part = jit(fastmath={"contract"})
+part = define(contract=True)
 
 #: Name to the function of one element.
 SCALARS: dict[str, Any] = {}
@@ -27,7 +26,7 @@ def numbers(values: Any) -> Any:
     """Return k -> values[k], for k ≥ 0, from a table in the object code."""
     array = ir.ArrayType(ir.DoubleType(), len(values))
 
-    @instruction(types.float64, types.int64)
+    @instruction("f8", "i8")
     def look_up(builder, k):
         name = builder.module.get_unique_name("scg.numbers")
         table = ir.GlobalVariable(builder.module, array, name)
