@@ -18,9 +18,9 @@ from scg.compiler.differentiate import erase, gradients
 from scg.compiler.given import RecordedNodes
 from scg.compiler.invariants import check
 from scg.compiler.objective import check_reductions
+from scg.compiler.other_credit import other_credit
 from scg.compiler.plan import Plan, check_orders, make_plan, of_all_steps
 from scg.compiler.recur import NeedsSteps
-from scg.compiler.same_credit import same_credit
 from scg.compiler.surrogate import Surrogate
 from scg.compiler.truncation import check_truncation
 from scg.compiler.unroll import Unrolled, by_node
@@ -104,6 +104,24 @@ def _over_time(graph: CoreGraph, estimator: Estimators, options: Request) -> Ste
         check_signals(plan.estimators, truncate)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
 
+    sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
+    rolled = None
+    late = [node.name for node in whole.nodes if node.name not in chosen]
+    apart = f"{late[0]!r} influences costs of much later steps alone" if late else plan.steps_apart
+    reason = apart or other_credit(whole, unrolled.influence, short.lengths, sampled)
+    loops = stream or (truncate is not None and truncate.loops)  # loops round credit up, unbiased
+    if not apart and (loops or not reason):
+        with contextlib.suppress(NeedsSteps):
+            rolled = _finished(plan, options)
+    named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())
+    if loops and rolled is None:
+        how = "stream=True" if stream else f"truncate={truncate!r}"
+        raise EstimatorError(
+            f"{how} runs scans as loops, but an estimator looks at single steps "
+            f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
+        )
+    reason = reason or f"an estimator looks at single steps ({named})"
+
     def of_length(lengths: Mapping[Plate, int]) -> Step:
         if stream or (truncate is not None and not truncate.unrolls):
             how = "stream=True" if stream else f"truncate={truncate!r}"
@@ -114,23 +132,9 @@ def _over_time(graph: CoreGraph, estimator: Estimators, options: Request) -> Ste
         with warnings.catch_warnings():  # the user was warned
             for category in (BiasWarning, PathsWarning, StopWarning):
                 warnings.simplefilter("ignore", category)
-            unrolled = Unrolled(graph, lengths, truncation=cut).graph
-            return _finished(_planned(unrolled, chosen, options), options)
+            plan = _planned(Unrolled(graph, lengths, truncation=cut).graph, chosen, options)
+        return _finished(replace(plan, steps="" if rolled else reason), options)
 
-    sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
-    rolled = None
-    same = same_credit(whole, unrolled.influence, short.lengths, sampled)
-    loops = stream or (truncate is not None and truncate.loops)  # loops round credit up, unbiased
-    if (same or loops) and len(chosen) == len(whole.nodes):
-        with contextlib.suppress(NeedsSteps):
-            rolled = _finished(plan, options)
-    if loops and rolled is None:
-        how = "stream=True" if stream else f"truncate={truncate!r}"
-        named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())
-        raise EstimatorError(
-            f"{how} runs scans as loops, but an estimator looks at single steps "
-            f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
-        )
     return RecurrentStep(graph, of_length, rolled)
 
 

@@ -12,7 +12,7 @@ from scg.compiler.assignment import Assignment, continuity
 from scg.compiler.given import NOTHING, ONCE, RecordedNodes
 from scg.compiler.node_rules import family_of
 from scg.compiler.paths import Paths, check_paths, plate_keys, sample_plates
-from scg.compiler.requirements import complaint
+from scg.compiler.requirements import REQUIREMENTS, SURVIVING, complaint
 from scg.errors import EstimatorError, did_you_mean
 from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.estimators.truncation import Truncation
@@ -30,7 +30,8 @@ class Plan:
     """Estimator and reason for each stochastic node, in topological order; ``print`` it.
 
     `truncation` is how credit is cut between the steps of scans, if it is; `given` are the nodes
-    whose values are recorded; with `stream` a run is a window of a longer sequence.
+    whose values are recorded; with `stream` a run is a window of a longer sequence. `steps` says
+    why scans run step by step, if they do.
     """
 
     influence: Influence
@@ -39,6 +40,7 @@ class Plan:
     truncation: Truncation | None = None
     given: RecordedNodes = NOTHING
     stream: bool = False
+    steps: str = ""
 
     @property
     def unbiased(self) -> bool:
@@ -76,7 +78,20 @@ class Plan:
         """What is to be said beside the estimators of nodes."""
         costs = ", ".join(map(repr, self.normalised))
         bias = f"normalised weights in the gradient of {costs}: BIASED" if costs else ""
-        return [note for note in (*self.given.lines, self.cut, bias) if note]
+        apart = self.steps and f"steps: one by one, compiled for each length; {self.steps}"
+        return [note for note in (*self.given.lines, self.cut, bias, apart) if note]
+
+    @property
+    def steps_apart(self) -> str:
+        """The first node whose samples at different steps could not share a plate, in words.
+
+        Their weights are those of one step, but in a loop costs of all steps would meet them.
+        """
+        view, rule = Assignment(self.influence, self.estimators), REQUIREMENTS[SURVIVING]
+        for node, own in self.estimators.items():
+            if SURVIVING in own.requires and (reason := rule(node, view)):
+                return f"{node.name!r} by {type(own).__name__}: {reason}"
+        return ""
 
     @property
     def objective(self) -> str:

@@ -66,7 +66,7 @@ def _surviving_plates(node: StochasticNode, view: Assignment) -> str | None:
         reaches = (reach for reach in view.influence.downstream[node] if plate not in reach.sep)
         if lost := costs.union(reach.members for reach in reaches):
             by_op = view.mixers.lost(plate)[node]
-            op = next(op for op, behind in by_op.items() if lost.first in behind)
+            op = next((op for op, behind in by_op.items() if lost.first in behind), "a carry")
             return (
                 f"{op} mixes the elements of plate {plate.name!r} on the way to cost "
                 f"{lost.first.name!r}, so that all their values would have to be enumerated jointly"
@@ -176,6 +176,8 @@ def _homes(node: StochasticNode, view: Assignment) -> frozenset[str]:
     return declared.homes.get(declared.stochastic[name], frozenset())
 
 
+#: The requirement of weights of single elements: no op mixes the elements of a plate.
+SURVIVING = "surviving plates"
 REQUIREMENTS: dict[str, Rule] = {
     "later steps": _later_steps,
     "whole signal": _whole_signal,
@@ -190,7 +192,7 @@ REQUIREMENTS: dict[str, Rule] = {
     "mean field": _of_nodes(_with_related, _no_mean),
     "modes below": _of_nodes(_itself_and_below, _no_mode),
     "finite support": finite_support,
-    "surviving plates": _surviving_plates,
+    SURVIVING: _surviving_plates,
     "relaxation": supporting("relax", "has no relaxation"),
     "latent of each element": supporting("separate", "has no latent for each of its elements"),
     "Gibbs sampler": supporting("gibbs", "has no block Gibbs sampler"),

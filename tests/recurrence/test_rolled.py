@@ -80,3 +80,80 @@ def test_beyond_the_limit_of_paths_one_error_says_what_fits():
     assert step({"a": 0.0}, seed=0, x=np.zeros(5)).cost > 0
     with pytest.raises(scg.EstimatorError, match=r"more than 1024.*Enumerate fewer nodes"):
         step({"a": 0.0}, seed=0, x=np.zeros(30))
+
+
+def test_explain_says_why_steps_run_one_by_one():
+    def step(estimator, keep):
+        g, t = scg.Graph("lag"), scg.Time("t")
+        theta = g.parameter("theta", 0.3)
+
+        def cell(h):
+            z = g.sample("z", scg.Bernoulli(logits=theta))
+            g.cost("c", (z - 0.5 * h) ** 2)
+            return z + keep * h if keep else z
+
+        g.scan(cell, init=0.0, over=t)
+        return scg.compile(g, estimator, backend="numpy")
+
+    for keep, estimator, why in (
+        (0.0, scg.ScoreFunction(), "a loop would credit 'z' with 'c' at steps that it does not"),
+        (0.5, scg.RAM(), "an estimator looks at single steps ('z' by RAM)"),
+    ):
+        made = step(estimator, keep)
+        assert not made.any_length and f"compiled for each length; {why}" in str(made.explain())
+    made = step(scg.ScoreFunction(), 0.5)
+    assert made.any_length and "compiled for each length" not in str(made.explain())
+
+
+def independent(where):
+    """Bits that no carry leads to; a cost sees those of its step, of earlier ones, or all."""
+    g, t = scg.Graph("bits"), scg.Time("t", length=3)
+    theta = g.parameter("theta", 0.3)
+
+    def cell(h):
+        z = g.sample("z", scg.Bernoulli(logits=theta))
+        if where == "step":
+            g.cost("own", (z - 0.2) ** 2 * theta)
+        if where == "carry":
+            g.cost("later", (z - 0.3 * h) ** 2 + 1.3 * h**3)
+        return z + 0.5 * h, z
+
+    _, zs = g.scan(cell, init=0.0, over=t)
+    if where == "outside":
+        g.cost("all", np.exp(scg.plate_sum(zs, t)))
+    return g
+
+
+@pytest.mark.parametrize("where", ["step", "carry", "outside"])
+@pytest.mark.parametrize(
+    "estimator",
+    [scg.Enumeration(), scg.UnorderedSet(2), scg.SumAndSample(2), scg.Stratified(2)],
+    ids=lambda own: type(own).__name__,
+)
+def test_weights_of_single_steps_stay_at_their_step(estimator, where):
+    """Where costs meet samples of several steps, these cannot lie on one plate with its weights."""
+    g = independent(where)
+    step = scg.compile(g, estimator, backend="numpy")
+    assert step.any_length == (where == "step")
+    params = {"theta": 0.3}
+    truth, out = scg.exact(g, params), step(params, seed=0, runs=2000)
+    stderr = out.stderr["theta"]
+    assert abs(out.grads["theta"] - truth.grads["theta"]) < 5 * stderr + 1e-12
+    assert stderr < 0.1 * abs(truth.grads["theta"])
+    if where == "carry":
+        with pytest.raises(scg.EstimatorError, match="single steps"):
+            scg.compile(g, estimator, truncate=scg.UORO(), backend="numpy")
+
+
+@pytest.mark.parametrize("where", ["carry", "outside"])
+@pytest.mark.parametrize("estimator", [scg.DisARM(), scg.ARM(), scg.ARMS(samples=3)], ids=str)
+def test_couplings_of_independent_steps_share_a_plate(estimator, where):
+    g = independent(where)
+    step, params = scg.compile(g, estimator, backend="numpy"), {"theta": 0.3}
+    noise = step.noise(seed=0, runs=20)
+    (made,) = g.scans.values()
+    rolled, apart = (s(params, noise=noise) for s in (step, step.unrolled({made.plate: 3})))
+    assert step.any_length
+    assert rolled.grads["theta"] == pytest.approx(apart.grads["theta"], rel=1e-12)
+    exact = scg.exact(g, params).grads["theta"]
+    assert scg.moments(step, params).mean["theta"] == pytest.approx(exact, rel=1e-10)

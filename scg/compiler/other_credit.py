@@ -1,4 +1,4 @@
-"""Same credit: whether loops credit nodes with the same costs as the unrolled graph.
+"""Other credit: whether loops credit nodes with the same costs as the unrolled graph.
 
 Along the plate of a scan, loops know three signs: a cost may lie at an earlier, the same or a later
 step. Other credit - a carry that forgets, a lag of two steps, a scan in a scan - they would round
@@ -18,13 +18,16 @@ from scg.ir.plate import Apart, Direction, Plate
 At = tuple[tuple[Plate, int], ...]
 
 
-def same_credit(
+def other_credit(
     whole: Influence,
     short: Influence,
     lengths: Mapping[Plate, int],
     nodes: Iterable[StochasticNode],
-) -> bool:
-    """Whether some nodes of a graph have the credit that they have in the graph of a few steps."""
+) -> str:
+    """The first of some nodes whose credit loops would round up, in words; "" if there is none.
+
+    It is compared with that in the graph of a few steps.
+    """
     seen: dict[tuple[str, At], set[tuple[str, At]]] = {
         (node.name or "", tuple(zip(plates, at, strict=True))): set()
         for node in nodes
@@ -41,7 +44,11 @@ def same_credit(
         name, at = _declared(short, cost.name)
         steps.setdefault(name, []).append(at)
     by_name = {node.name: whole.downstream[node] for node in whole.nodes}
-    return all(found == _allowed(by_name[name], at, steps) for (name, at), found in seen.items())
+    for (name, at), found in seen.items():
+        if found != (rounded := _allowed(by_name[name], at, steps)):
+            cost, _ = min(rounded ^ found)
+            return f"a loop would credit {name!r} with {cost!r} at steps that it does not influence"
+    return ""
 
 
 def _declared(short: Influence, name: str) -> tuple[str, At]:
