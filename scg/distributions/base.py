@@ -218,6 +218,8 @@ class Distribution:
     quantile = unsupported("quantile function", "vectors are not ordered; see `coupling`")
     #: ``cdf(x)``, elementwise and on the support, for paths through mixtures.
     cdf = unsupported("distribution function", "none is implemented")
+    #: ``conditional(d, before)``: the distribution of element d of a vector given those before it.
+    conditional = unsupported("conditional distributions", "none are implemented")
     #: ``opened(x)``: the held value x with the derivatives in the parameters of a sample at x.
     opened = unsupported("path through given values", "none is implemented")
     mean = unsupported("mean")

@@ -21,12 +21,14 @@ def opened(laws: Sequence[Distribution], log_weights: Any, x: Any) -> Any:
     """The sample `x` with its derivatives in the weights and in the components' parameters.
 
     Coordinate after coordinate, x_d keeps F_d(x_d | x_1 ... x_d−1) = Σ_k w_k F_kd(x_d), with w_k
-    the weight of component k given the coordinates before: Graves (2016).
+    the weight of component k given the coordinates before, and F_kd the distribution function of
+    its coordinate given these: Graves (2016).
     """
     laws = [_elements(law) for law in laws]
     shape, flat, found = laws[0].shape, ravel(x), []
     for d in range(math.prod(shape)):
-        parts = [_coordinate(law, d) for law in laws]
+        before = _joined(found) if found else None
+        parts = [_coordinate(law, d, before) for law in laws]
         weights, start = exp(log_softmax(log_weights)), stop(getitem(flat, d))
         level, y = stop(_sum(weights, [law.cdf(start) for law in parts])), start
         for _ in range(_STEPS):
@@ -52,7 +54,10 @@ def _family(family: type[Distribution]) -> type[Distribution]:
     return family
 
 
-def _coordinate(law: Distribution, d: int) -> Any:
+def _coordinate(law: Distribution, d: int, before: Any) -> Any:
+    """The distribution of a coordinate given those before it."""
+    if law.supports("conditional"):
+        return law.conditional(d, before)
     values = (getitem(ravel(law.full(value)), d) for value in law.parameters.values())
     return type(law).rebuild(tuple(values), law.static)
 
@@ -74,7 +79,7 @@ def closed(families: Sequence[type[Distribution]]) -> str:
     for family in families:
         if family.kind == "int" or getattr(family.support, "kind", "") == "integer":
             return f"its component {family.__name__} is discrete, and its samples jump"
-        if not family.supports("cdf"):
+        if not family.supports("cdf") and not family.supports("conditional"):
             return f"its component {family.__name__} has no distribution function"
         if not isinstance(family.support, Constraint):
             return f"paths through mixtures of {family.__name__} are not implemented"

@@ -10,6 +10,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form
 from scg.distributions.finite import Joint
 from scg.distributions.given import numeric
+from scg.distributions.normal import Normal
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.arrange import diag, diagonal
@@ -131,6 +132,17 @@ class MultivariateNormal(Joint):
     def coupling(self, u: Any) -> Any:
         """μ + L Φ⁻¹(u) with the Cholesky factor L: quantiles given the elements before."""
         return self.loc + matmul(self._tril(), ndtri(u))
+
+    def conditional(self, d: int, before: Any) -> Normal:
+        """Normal(μ_d + Σ L_dj ε_j, L_dd), with ε the noise of the elements before."""
+        factor = self._tril()
+        loc, scale = getitem(self.loc, d), getitem(factor, (d, d))
+        if d:
+            first = slice(0, d)
+            residual = before - getitem(self.loc, first)
+            noise = solve_triangular(getitem(factor, (first, first)), residual)
+            loc = loc + sum(getitem(factor, (d, first)) * noise)
+        return Normal(loc, scale)
 
     def opened(self, x: Any) -> Any:
         """μ + L ε at fixed ε, with the Cholesky factor L."""
