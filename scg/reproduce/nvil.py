@@ -95,7 +95,7 @@ SUSPECTS: dict[str, Suspect] = {
     "a network that sees both halves": Suspect(estimator=_signal(scg.Critic(("x",), (100,)))),
     "no variance normalization": Suspect(estimator=_signal(Network((100,)), False)),
 }
-#: Once the values of the units were found to matter: what is published to learn, and a higher rate.
+#: Once the values of the units were found to matter: what is published to learn, and other rates.
 CONTROLS: dict[str, Suspect] = {
     "units 0 and 1, two layers": Suspect(signs=False, widths=WIDTHS[:2], fails=False),
     **{
@@ -105,6 +105,7 @@ CONTROLS: dict[str, Suspect] = {
         for name in ("MuProp-C-VN", "ST")
     },
     "units 0 and 1, rate 0.03": Suspect(signs=False, rate=3e-2),
+    "units 0 and 1, rate 0.003": Suspect(signs=False, rate=3e-3),
 }
 ALL = {**SUSPECTS, **CONTROLS}
 
@@ -122,7 +123,7 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 
     for name in ALL:
         yield piece(name, SEEDS[0], SHORT)
-    for name in ("units 0 and 1", "units 0 and 1, two layers"):
+    for name in ("units 0 and 1", "units 0 and 1, rate 0.003", "units 0 and 1, two layers"):
         yield piece(name, SEEDS[0], LONG)
     for seed in SEEDS[1:]:
         for name in (TABLE, "units 0 and 1", *CONTROLS, *SUSPECTS):
