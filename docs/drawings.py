@@ -92,6 +92,19 @@ def mixture() -> scg.Graph:
     return g
 
 
+def regression() -> scg.Graph:
+    """A hierarchical regression: an intercept for each county, one slope for all houses."""
+    g = scg.Graph("hierarchical regression")
+    county = scg.Plate("county", length=6, reduce="sum")
+    house = scg.Plate("house", length=10, reduce="sum")
+    tau, sigma = (g.parameter(name, 1.0, constraint=scg.positive) for name in ("tau", "sigma"))
+    alpha = g.sample("alpha", scg.Normal(g.parameter("mu", 0.0), tau), plates=county)
+    floor = g.data("floor", plates=(county, house))
+    eta = g.deterministic("eta", alpha + g.parameter("beta", 0.0) * floor)
+    g.observe("y", scg.Normal(eta, sigma), g.data("level", plates=(county, house)))
+    return g
+
+
 def recurrence() -> scg.Graph:
     """A recurrence that is declared as a scan: what the carry holds reaches the next step."""
     g, t = scg.Graph("a scan"), scg.Time("steps", length=20)
@@ -133,6 +146,7 @@ PICTURES: dict[str, Callable[[], Any]] = {
     "markov_plan": lambda: compiled(markov(1000), scg.ScoreFunction()).draw(),
     "scan": lambda: compiled(recurrence(), scg.ScoreFunction()).draw(),
     "mixture": lambda: compiled(mixture(), scg.LeaveOneOut(samples=2)).draw(),
+    "regression": lambda: regression().draw(labels="formulas"),
     "stops": lambda: compiled(stops(), scg.ScoreFunction()).draw(),
     "vae": lambda: compiled(gaussian_vae(np.full(20, 0.5))).draw(),
     "vae_shapes": lambda: gaussian_vae(np.full(20, 0.5)).draw(

@@ -111,7 +111,7 @@ class Graph(CoreGraph):
         """Draw the declared graph; :meth:`Step.draw` adds estimators and the flow of credit.
 
         Circles are stochastic, squares deterministic, diamonds costs, grey circles observed; inputs
-        have no border (Schulman et al. 2015). Boxes are plates.
+        have no border (Schulman et al. 2015), data are grey. Boxes are plates.
 
         Parameters
         ----------

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _BARE = {"shape": "plaintext", "margin": "0.04,0.02", "height": "0.25", "width": "0.2"}
 _ROUND = {"shape": "ellipse", "margin": "0.02,0.02", "height": "0.55", "width": "0.55"}
 _SHAPES = {
-    **dict.fromkeys(("parameter", "data", "sample", "output"), _BARE),
+    **dict.fromkeys(("parameter", "sample", "output"), _BARE),
+    "data": _BARE | {"shape": "box", "margin": "0.08,0.03"},
     "deterministic": {"shape": "box"},
     **dict.fromkeys(("stochastic", "observed"), _ROUND),
     "cost": {"shape": "diamond", "margin": "0.0,0.0"},
@@ -129,6 +130,8 @@ def _look(mark: Mark) -> dict[str, str]:
     if fill:
         look |= {"style": "filled", "fillcolor": color(fill)}
         words.append(fill)
+    if mark.kind == "data":
+        look |= {"style": "filled,rounded", "color": color(fill)}
     if mark.kind == "cost" and len(mark.lines) > 1:
         look["margin"] = "0.02,0.04"
     if mark.folded and look["shape"] != "plaintext":

@@ -75,9 +75,9 @@ def _legend(scene: Scene) -> list[tuple[str, str]]:
     """The shapes, fills and colours in use."""
     kinds = {mark.kind for mark in scene.marks.values()}
     links = scene.links.values()
-    inputs = " or ".join(kind for kind in ("parameter", "data") if kind in kinds)
     shapes = [sign for kind, sign in _SIGNS.items() if kind in kinds]
-    shapes += [f"no border: {inputs}"] if inputs else []
+    shapes += ["no border: parameter"] if "parameter" in kinds else []
+    shapes += ["grey box: data"] if "data" in kinds else []
     shapes += ["box with depth: a network"] if "network" in kinds else []
     lines = [("muted", "   ".join(shapes))] if shapes else []
     for kind, way in WAYS.items():

@@ -34,6 +34,7 @@ USES: Mapping[str, tuple[str, str]] = {
     "plate": ("#6a6a6a", "#9a9a9a"),
     "blocked": ("#b00021", "#ff8b95"),
     "observed": ("#d6d6d6", "#3a3e46"),
+    "data": ("#e4e4e4", "#30343b"),
     "guide": ("#e2f1e4", "#1f3a2a"),
     "loop": ("#e3eefa", "#1d3148"),
     "product": ("#fbe8d3", "#47301a"),

@@ -59,7 +59,7 @@ def labels(picture, name):
 def test_shapes():
     assert shapes(toy().draw()) == {
         "w": "plaintext",
-        "x": "plaintext",
+        "x": "box",
         "b": "ellipse",
         "h": "box",
         "loss": "diamond",

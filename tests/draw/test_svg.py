@@ -23,7 +23,18 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-FILLS = ("observed", "guide", "loop", "product", "python", "heat0", "heat1", "heat2", "heat3")
+FILLS = (
+    "observed",
+    "data",
+    "guide",
+    "loop",
+    "product",
+    "python",
+    "heat0",
+    "heat1",
+    "heat2",
+    "heat3",
+)
 
 
 @pytest.mark.parametrize("dark", [0, 1])
