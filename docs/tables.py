@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import bibliography
+import ledger
 import numpy as np
 import variances
 import workers
@@ -403,9 +404,16 @@ def summary(known: dict[str, Any]) -> Iterator[str]:
 
 def between(path: Path, what: str, lines: Iterator[str]) -> str:
     """Text of a page with the current lines between two marks."""
+    before, begin, _, after = marked(path, what)
+    return before + begin + "\n".join(lines) + "\n" + after
+
+
+def marked(path: Path, what: str) -> tuple[str, str, str, str]:
+    """Text of a page before two marks, the first of them, between them, and from the second on."""
     begin, end = f"<!-- {what}: made by docs/tables.py -->\n", f"<!-- end of {what} -->"
     before, _, rest = path.read_text(encoding="utf-8").partition(begin)
-    return before + begin + "\n".join(lines) + "\n" + end + rest.partition(end)[2]
+    shown, _, after = rest.partition(end)
+    return before, begin, shown, end + after
 
 
 def pages() -> Iterator[tuple[Path, str]]:
@@ -427,6 +435,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield scale, between(scale, "measurements", workers.lines())
     design = REFERENCE.parent / "design.md"
     yield design, between(design, "imports", map_of_imports())
+    shown = marked(design, "lines")[2]
+    yield design, between(design, "lines", iter(ledger.near(shown, [*ledger.table()])))
 
 
 def main() -> int:
