@@ -23,33 +23,35 @@ PAID = {
     "recurrence": """
         compiler/analyse:190 compiler/continuation compiler/credit compiler/downstream:225
         compiler/first_run:166 compiler/forward compiler/given compiler/memory:63
-        compiler/named compiler/perturbation compiler/recur compiler/same_credit
-        compiler/truncation compiler/unroll compiler/words:95 engine/interpreter:189
-        engine/operations:29 engine/table/repeat engine/table/table:253
-        engine/walk/executable:136 estimators/baselines/critic
-        estimators/baselines/simple:83 estimators/forward estimators/parts/options:24
-        estimators/pes estimators/protocol:278 estimators/recorded
-        estimators/score_function:72 estimators/truncation graph/carry graph/cells
-        graph/declaration/read:288 graph/declaration/write:180 graph/growth graph/nodes:164
-        graph/scan graph/tree ir/plate:103 ir/walk:49 layers/environment ops/along
-        ops/backward ops/body ops/border ops/gradient:57 ops/loops ops/pullback
-        ops/recurrence ops/scan ops/steps passes:110 run/carried run/checks:150
-        run/recurrent run/runner:166 run/unroll run/windows schedule/entries:107
-        schedule/fuse:218 schedule/listing:59 schedule/schedule:91 schedule/steps
-        train/windows verify/by_step verify/smoothed verify/windowed
+        compiler/named compiler/perturbation compiler/plan:156 compiler/recur
+        compiler/same_credit compiler/sequences compiler/truncation compiler/unroll
+        compiler/words:95 engine/interpreter:189 engine/operations:29 engine/table/frame:35
+        engine/table/repeat engine/table/table:218 engine/walk/executable:136
+        estimators/baselines/critic estimators/baselines/simple:83 estimators/forward
+        estimators/parts/options:24 estimators/pes estimators/protocol:116
+        estimators/recorded estimators/score_function:72 estimators/truncation
+        estimators/views:180 graph/carry graph/cells graph/declaration/read:288
+        graph/declaration/write:180 graph/growth graph/nodes:164 graph/scan graph/tree
+        ir/plate:103 ir/walk:49 layers/environment ops/along ops/backward ops/body
+        ops/border ops/gradient:57 ops/loops ops/pullback ops/recurrence ops/scan ops/steps
+        passes:60 run/carried run/checks:150 run/recurrent run/runner:166 run/unroll
+        run/windows schedule/entries:107 schedule/fuse:218 schedule/listing:59
+        schedule/schedule:91 schedule/steps train/windows verify/by_step verify/smoothed
+        verify/windowed
     """,
     "structured distributions and flows": """
-        compiler/elimination distributions/__init__:65 distributions/annealing
-        distributions/autoregressive:123 distributions/bijections distributions/chains
-        distributions/hidden_markov distributions/matching distributions/plackett_luce
-        distributions/rbm distributions/sequential distributions/subset
-        distributions/transformed estimators/persistent_chains verify/exact:248
+        compiler/elimination compiler/paths:97 distributions/__init__:65
+        distributions/annealing distributions/autoregressive:123 distributions/bijections
+        distributions/chains distributions/hidden_markov distributions/matching
+        distributions/plackett_luce distributions/rbm distributions/sequential
+        distributions/subset distributions/transformed estimators/persistent_chains
+        verify/exact:248
     """,
     "further estimators and bounds": """
-        distributions/beta:200 distributions/binomial:139 distributions/exponential:231
-        distributions/gamma:166 distributions/independent:133 distributions/laplace:56
-        distributions/location_scale:107 distributions/mixture_moves
-        distributions/mixture_path distributions/multinomial:163
+        compiler/alone:15 distributions/beta:200 distributions/binomial:139
+        distributions/exponential:231 distributions/gamma:166 distributions/independent:133
+        distributions/laplace:56 distributions/location_scale:107
+        distributions/mixture_moves distributions/mixture_path distributions/multinomial:163
         distributions/multivariate_normal:198 distributions/normal:192
         distributions/poisson:73 distributions/shape_parts distributions/standardized
         distributions/upward distributions/von_mises:89 estimators/__init__:87
@@ -60,29 +62,37 @@ PAID = {
         graph/rewrites
     """,
     "convolutions, Hessians and sparse updates": """
-        compiler/one_hot engine/codegen/intrinsics:260 engine/codegen/kernels:322
+        compiler/one_hot engine/codegen/intrinsics:260 engine/codegen/kernels:302
         engine/table/parts:161 engine/table/products:108 engine/walk/connection:117
-        engine/walk/stretches:157 ops/convolution:127 run/curvature:71 run/step:218
-        schedule/clear schedule/lift:48 train/rows train/update:206
+        engine/walk/stretches:157 layers/convolutional ops/convolution:127 run/curvature:71
+        run/shown:85 run/step:150 schedule/clear schedule/lift:48 train/optim:179 train/rows
+        train/update:206
     """,
     "exact moments and impossible values": """
-        compiler/angles compiler/noise:2 compiler/requirements:193 compiler/routes
-        compiler/simplify:226 distributions/base:257 distributions/bernoulli:156
-        distributions/categorical:256 distributions/constraints/__init__
-        distributions/constraints/numbers:310 distributions/constraints/vectors
-        distributions/counts:99 distributions/mixture:199 distributions/values
-        engine/codegen/matrices estimators/parts/latent:54 ir/tables:6 ops/determinant:1
+        compiler/angles compiler/assignment:135 compiler/differentiate:117
+        compiler/node_rules:73 compiler/noise:2 compiler/objective:45
+        compiler/requirements:193 compiler/routes compiler/simplify:226
+        distributions/base:200 distributions/bernoulli:156 distributions/categorical:256
+        distributions/constraints/__init__ distributions/constraints/constraint:105
+        distributions/constraints/numbers:205 distributions/constraints/vectors
+        distributions/counts:99 distributions/mixture:199 distributions/ordered_logistic:132
+        distributions/student_t:180 distributions/uniform:90 distributions/values
+        engine/codegen/matrices:132 engine/codegen/scalars/gamma:155
+        estimators/baselines/network:82 estimators/local_expectation:40
+        estimators/parts/latent:54 estimators/parts/support:62 graph/costs:81
+        graph/declaration/attributes:39 ir/tables:6 ops/decompositions:207 ops/determinant:1
         ops/elementary:96 ops/elementwise:264 ops/powers:28 ops/proportions:265
         ops/reductions:242 ops/select:71 ops/statistics:201 ops/weighted ops/within:5
-        schedule/lower:148 schedule/rewritten:181 verify/check:224 verify/compare:214
-        verify/cuts verify/integrand:9 verify/kinks:5 verify/levels:5 verify/line
-        verify/quadrature:4 verify/search verify/walk:1
+        schedule/lower:148 schedule/rewritten:181 special/quantiles:90 verify/cells:154
+        verify/check:224 verify/compare:214 verify/cuts verify/integrand:9 verify/kinks:5
+        verify/levels:5 verify/line verify/quadrature:107 verify/search verify/walk:1
     """,
     "checked arguments and messages": """
         command/estimators:87 command/models:84 command/process:5 common/arguments:12
-        compiler/advice:8 compiler/paths data/readers:129 errors:50 explain/work:9
-        graph/core:227 graph/init:66 graph/parameters:146 ir/dispatch:123 ir/op:139
-        ir/origin:40 layers/nn:182 ops/custom:120 run/binding:186
+        compiler/advice:8 data/address:163 data/readers:129 errors:50 explain/work:9
+        graph/bounds:167 graph/core:227 graph/declaration/parts:125 graph/init:66
+        graph/parameters:146 ir/dispatch:123 ir/op:139 ir/origin:40 layers/layer:62
+        layers/nn:120 ops/custom:120 ops/shape:288 run/binding:186 run/state:59
     """,
     "large graphs": """
         compiler/members:111 compiler/mixing:5
@@ -98,32 +108,34 @@ PAID = {
         estimators/rebar:82 estimators/relax:91 estimators/rodeo:97 estimators/stratified:78
         estimators/sum_and_sample:77 estimators/unordered_set:109 estimators/vimco:45
         explain/alike explain/derivation explain/explanation:209 explain/formulas
-        explain/lineage explain/matrix explain/node:127 explain/notation explain/page:150
-        explain/template explain/texts
+        explain/lineage explain/lines explain/matrix explain/node:127 explain/notation
+        explain/page:150 explain/template explain/texts
     """,
     "attribution, advice and curves": """
         compiler/entries verify/advice verify/advise verify/attribute verify/attribution
-        verify/curves verify/joint verify/plot:55 verify/sampling:101 verify/sweep
+        verify/curves verify/joint verify/moments:218 verify/plot:55 verify/sampling:101
+        verify/sweep
     """,
     "training that resumes": """
-        common/files graph/declaration/digest:1 train/check train/checkpoint:136
-        train/finish train/interrupt:43 train/metrics:69 train/optimizer:6 train/run
-        train/stream:2
+        command/train:81 common/files graph/declaration/digest:1 train/__init__:20
+        train/check train/checkpoint:136 train/clip:72 train/finish train/interrupt:43
+        train/metrics:69 train/optimizer:130 train/progress:33 train/run:75
+        train/schedules:82 train/settings:65 train/stream:2
     """,
     "workers and studies": """
-        engine/codegen/native:174 seeds/noise:240 train/batches:150 train/shards
-        verify/distributed verify/studied verify/study workers/*
+        engine/codegen/native:174 seeds/noise:240 train/batches:150 train/fit:177
+        train/shards verify/distributed verify/studied verify/study workers/*
     """,
     "kernel cache and forks": """
-        command/lists:64 common/lazy:11 engine/codegen/cache:72 engine/codegen/settings:3
-        engine/codegen/target:177 ir/collector:23
+        command/lists:64 command/main:218 common/lazy:11 engine/codegen/cache:72
+        engine/codegen/settings:3 engine/codegen/target:177 ir/collector:23
     """,
     "PyTorch, JAX and samplers": """
-        engine/backends engine/program:277 run/simulate:188 interop/*
+        engine/backends engine/program:277 interop/* run/guard:102 run/simulate:188
     """,
     "notebooks and tables": """
-        common/console common/frame engine/profile:37 ir/operation:133 ops/special:248
-        run/result:124
+        cite:76 common/console common/frame engine/profile:37 ir/operation:133
+        ops/special:248 run/result:124
     """,
     "course, lab and published experiments": """
         command/lab course/* reproduce/*

@@ -236,7 +236,7 @@ MUTATIONS = [
         "averaged(value, weights, conditions(keep, weights))",
         "averaged(value, weights, tuple(keep))",
         "a cost of a grandparent and a grandchild is summed over the former too early",
-        "random",
+        "compositions::test_weights_of_a_child_know_its_parent",
     ),
     Mutation(
         "likelihood-of-the-mean-of-samples",
@@ -300,7 +300,7 @@ MUTATIONS = [
         'return expr.op.continuous and arg.kind == "float" and expr.op.vjp(index) is not None',
         "return True",
         "comparisons pass as differentiable and their jump is missed",
-        "stops::test_a_jump_is_scored_not_differentiated",
+        "stops::test_reparameterizing_a_jump_is_an_error_that_names_the_comparison",
     ),
     Mutation(
         "left-out-particle-imputes-itself",
@@ -368,7 +368,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a-layer-reads-its-first-input",
-        "scg/layers/nn.py",
+        "scg/layers/layer.py",
         "result = self._apply(x, *others, *self._parameters)",
         "result = vars(self).setdefault('_out', self._apply(x, *others, *self._parameters))",
         "a layer that is applied twice returns what it made of its first input",

@@ -9,10 +9,10 @@ from pathlib import Path
 import networkx as nx
 
 ROOT = Path(__file__).resolve().parents[1]
-ORDER = """errors common special seeds ir ops distributions graph estimators.protocol
-    estimators.baselines estimators.parts estimators compiler schedule engine draw explain run face
-    passes compile workers cite layers data verify train testing interop scg models course reproduce
-    command __main__""".split()
+ORDER = """errors common special seeds ir ops distributions graph estimators.views
+    estimators.protocol estimators.baselines estimators.parts estimators compiler
+    schedule engine draw explain run face passes compile workers cite layers data verify
+    train testing interop scg models course reproduce command __main__""".split()
 
 
 def name(path: Path) -> str:

@@ -20,17 +20,17 @@ from scg.compiler.forward import ForwardPassage, past_scores
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
-from scg.compiler.paths import sample_plates
 from scg.compiler.perturbation import Perturbation
 from scg.compiler.plan import Plan
 from scg.compiler.recur import NeedsSteps, Passage, run
 from scg.compiler.requirements import draws_of
+from scg.compiler.sequences import sequences
 from scg.compiler.truncation import along, directed
 from scg.distributions.base import Distribution
 from scg.errors import CompilerError
 from scg.estimators.forward import Forward
 from scg.estimators.pes import PES
-from scg.estimators.protocol import Draw, Estimator, divided
+from scg.estimators.protocol import Draw, divided
 from scg.estimators.truncation import Cutting
 from scg.graph.carry import backwards, discounts
 from scg.ir.expr import Expr, StochasticNode
@@ -62,6 +62,7 @@ class FirstRun:
         self.owners: dict[Plate, Members[StochasticNode]] = {}
         #: The noise leaves of nodes in loops at the first step.
         self._begin: dict[StochasticNode, dict[str, Any]] = {}
+        self._sequences = sequences(plan)
         self._plates: dict[object, Plate] = {}
         self._values: dict[StochasticNode, Plate] = {}
         self._twins: dict[Plate, Plate] = {}
@@ -164,28 +165,6 @@ class FirstRun:
                 self._plates[key] = Plate.internal(f"samples of {node.name}", length, rank=1)
             found.append(self._plates[key])
         return found
-
-    @cached_property
-    def _sequences(self) -> dict[str, dict[object, int]]:
-        """Of each node of a scan the sample plates of estimators that sample jointly."""
-        graph = self.graph
-        if not graph.scans and graph.declared is None:
-            return {}
-        whole = self.influence if graph.scans else Influence(graph.declared)
-        by_name = {graph.declared_node(n.name or ""): e for n, e in self.plan.estimators.items()}
-        of = {node: by_name[node.name or ""] for node in whole.nodes if node.name in by_name}
-        lengths = sample_plates(whole, of)
-        steps = {scan.plate for scan in whole.graph.scans.values()}
-        return {
-            node.name or "": {
-                key: n
-                for arg in node.args
-                for key, n in lengths[arg].items()
-                if isinstance(key, Estimator)
-            }
-            for node in whole.nodes
-            if not steps.isdisjoint(node.plates)
-        }
 
     def _as_one(self, node: StochasticNode, draw: Draw) -> bool:
         """Whether all steps of a node share a sample plate of equal weights."""

@@ -13,9 +13,9 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import ENTROPY, Distribution, closed_form, unsupported
 from scg.distributions.chains import LinearChain, MarkovChain
 from scg.distributions.finite import Joint
-from scg.distributions.mixture import Tagged
 from scg.distributions.protocols import Noise
 from scg.distributions.sequential import restored
+from scg.distributions.tagged import Tagged
 from scg.distributions.values import check_mask
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr

@@ -18,6 +18,7 @@ from scg.distributions.independent import Independent
 from scg.distributions.mixture_moves import joined, movable
 from scg.distributions.mixture_path import closed, opened
 from scg.distributions.protocols import Noise
+from scg.distributions.tagged import Tagged
 from scg.distributions.upward import Upward
 from scg.distributions.values import check_mask, on_support
 from scg.errors import DeclarationError, UnsupportedError
@@ -39,21 +40,6 @@ from scg.ops.reductions import logsumexp, sum
 from scg.ops.shape import concatenate, getitem, reshape
 from scg.ops.weighted import log_mean_exp
 from scg.ops.within import jumps, within
-
-
-class Tagged:
-    """The noise of one part of a distribution: its tags get a prefix."""
-
-    def __init__(self, noise: Noise, prefix: str):
-        self.noise, self.prefix = noise, prefix
-
-    def uniform(self, shape: tuple[int, ...], tag: str = "u") -> Any:
-        """Uniforms under a tag with the prefix."""
-        return self.noise.uniform(shape, f"{self.prefix}{tag}")
-
-    def normal(self, shape: tuple[int, ...], tag: str = "n") -> Any:
-        """Standard normals under a tag with the prefix."""
-        return self.noise.normal(shape, f"{self.prefix}{tag}")
 
 
 class Mixture(Joint):

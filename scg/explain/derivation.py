@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from scg.compiler.members import LONGEST
@@ -12,6 +12,7 @@ from scg.compiler.plan import Plan
 from scg.explain.alike import Entry, entries
 from scg.explain.formulas import of_term, renamed, replacements, specialised, within
 from scg.explain.lineage import Lineage
+from scg.explain.lines import DerivationLine, Summand
 from scg.explain.node import Credit, NodeExplanation
 from scg.explain.notation import added, bracketed, few, listed, quoted
 from scg.ir.expr import StochasticNode
@@ -24,56 +25,6 @@ _PASSES = {
     "countable": "the derivative passes the sum, which converges uniformly",
     "continuous": "the derivative passes the integral, because the support does not move with ⟦θ⟧",
 }
-
-
-@dataclass(frozen=True)
-class DerivationLine:
-    """One step of a derivation.
-
-    Attributes
-    ----------
-    kind : {"objective", "interchange", "drop", "gradient", "estimate", "term", "alike", \
-"surrogate", "second"}
-        What the step does.
-    formula, words : str
-        The formula, and why it holds. Users' names stand in angle quotes, formulas among the words
-        in white brackets.
-    nodes, costs : tuple of str
-        What the step is about.
-    """
-
-    kind: str
-    formula: str
-    words: str
-    nodes: tuple[str, ...] = ()
-    costs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Summand:
-    """A summand of the gradient, where parameters enter at one node or in one cost.
-
-    Attributes
-    ----------
-    formula : str
-        The summand; its mean over the samples is a part of the gradient.
-    node : str or None
-        The node at which parameters enter; None where they enter in the cost.
-    costs : tuple of str
-        The costs that are credited or, for a pathwise node, differentiated.
-    through : tuple of str
-        For a pathwise node: nodes below whose probabilities are differentiated, too.
-    kept, summed : tuple of str
-        Plates on which each element is credited with its own costs alone, and plates over which
-        the score is summed.
-    """
-
-    formula: str
-    node: str | None
-    costs: tuple[str, ...]
-    through: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-    summed: tuple[str, ...] = ()
 
 
 class Derivation:

@@ -14,7 +14,7 @@ from scg.compiler.plan import Plan
 from scg.draw.graph import identifiers
 from scg.draw.picture import draw_plan
 from scg.draw.render import Picture
-from scg.explain.derivation import DerivationLine
+from scg.explain.lines import DerivationLine
 from scg.explain.matrix import CreditMatrix
 from scg.explain.node import NodeExplanation
 from scg.explain.notation import mathml

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 
-from scg.explain.derivation import DerivationLine
+from scg.explain.lines import DerivationLine
 from scg.explain.matrix import CreditMatrix
 from scg.explain.notation import KNOWN, escaped, latex, plain, wrapped
 

@@ -7,7 +7,6 @@ have the shape of one example: a batch is a plate.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,73 +18,12 @@ from scg.face import Graph
 from scg.graph.init import glorot_uniform
 from scg.graph.parameters import Initializer
 from scg.ir.expr import Expr, describe
-from scg.ops import convolution as ops
-from scg.ops.convolution import Pair, pair
+from scg.layers.convolutional import conv2d, conv_transpose
+from scg.layers.layer import Layer, bias_start
 from scg.ops.elementwise import relu, sigmoid, sqrt, square, tanh
 from scg.ops.reductions import mean
 
-
-class Layer:
-    """A function of nodes whose calls share parameters.
-
-    Make layers with :func:`linear` and its neighbours; use this class to write another kind.
-
-    Parameters
-    ----------
-    g : Graph
-        The graph that declares the parameters.
-    name : str
-        Their scope, below the scope in which the layer is made.
-    declare : callable
-        Function from the size of the first input along `axis` to the parameters.
-    apply : callable
-        Function from the inputs and the parameters to the output.
-    least, expected : int and str
-        Least number of axes of the first input, and its description in messages.
-    axis : int
-        Axis of the first input whose size determines the shapes of the parameters.
-    """
-
-    def __init__(
-        self,
-        g: Graph,
-        name: str,
-        declare: Callable[[int], Sequence[Any]],
-        apply: Callable[..., Expr],
-        *,
-        least: int = 1,
-        expected: str = "a vector or more axes, inputs last",
-        axis: int = -1,
-    ):
-        with g.scope(name):
-            self._g, self._scope, self.name = g, g.path, "/".join(g.path)
-        self._declare, self._apply = declare, apply
-        self._least, self._expected, self._axis = least, expected, axis
-        self._size = 0
-        self._parameters: Sequence[Any] | None = None
-
-    def __call__(self, x: Any, *more: Any) -> Expr:
-        """Apply the layer to nodes or arrays."""
-        x, *others = [self._g.as_node(value, self.name) for value in (x, *more)]
-        if x.ndim < self._least:
-            raise DeclarationError(
-                f"layer {self.name!r}: expected {self._expected} as input, got {describe(x)}"
-            )
-        size = x.shape[self._axis]
-        if self._parameters is None:
-            with self._g.at(self._scope):
-                self._parameters, self._size = tuple(self._declare(size)), size
-        elif size != self._size:
-            raise DeclarationError(
-                f"layer {self.name!r}: its parameters are for inputs of size {self._size}, as in "
-                f"its first call, got {describe(x)}"
-            )
-        result = self._apply(x, *others, *self._parameters)
-        self._g.layers.setdefault(self.name, []).append(result)
-        return result
-
-    def __repr__(self) -> str:
-        return f"Layer({self.name!r})"
+__all__ = ["Layer", "conv2d", "conv_transpose", "gru_cell", "layer_norm", "linear", "mlp"]
 
 
 @checked('scg.nn.linear(g, "out", 10)(x)', DeclarationError)
@@ -117,7 +55,7 @@ def linear(
     >>> both.shape, {name: value.shape for name, value in g.init(seed=0).items()}
     ((2,), {'out/W': (3, 2), 'out/b': (2,)})
     """
-    start = _start(width, bias)
+    start = bias_start(width, bias)
 
     def declare(inputs: int) -> list[Expr]:
         weights = g.parameter("W", shape=(inputs, width), init=init)
@@ -159,95 +97,6 @@ def mlp(
         return x
 
     return apply
-
-
-@checked('scg.nn.conv2d(g, "conv", 8, size=3)(image)', DeclarationError)
-def conv2d(
-    g: Graph,
-    name: str,
-    filters: int,
-    size: int | Pair,
-    *,
-    stride: int | Pair = 1,
-    padding: int | Pair = 0,
-    dilation: int | Pair = 1,
-    bias: Any = True,
-    init: Initializer = glorot_uniform,
-) -> Layer:
-    """Layer of cross-correlations of an image (channels, H, W) with filters.
-
-    The parameters are ``W``, shape (filters, channels, height, width), and ``b``, shape (filters,),
-    see :func:`linear`. See :func:`scg.conv2d` for `stride`, `padding` and `dilation`.
-    """
-
-    def apply(x: Expr, weights: Expr) -> Expr:
-        return ops.conv2d(x, weights, stride=stride, padding=padding, dilation=dilation)
-
-    return _convolution(g, name, apply, filters, pair(size, "nn.conv2d", 1), False, bias, init)
-
-
-@checked('scg.nn.conv_transpose(g, "up", 8, size=4, stride=2)(image)', DeclarationError)
-def conv_transpose(
-    g: Graph,
-    name: str,
-    filters: int,
-    size: int | Pair,
-    *,
-    stride: int | Pair = 1,
-    padding: int | Pair = 0,
-    output_padding: int | Pair = 0,
-    dilation: int | Pair = 1,
-    bias: Any = True,
-    init: Initializer = glorot_uniform,
-) -> Layer:
-    """Layer that enlarges an image (channels, H, W), for decoders.
-
-    The parameters are ``W``, shape (channels, filters, height, width), and ``b``, shape (filters,),
-    see :func:`linear`. See :func:`scg.conv_transpose` for the other arguments.
-    """
-    options = {
-        "stride": stride,
-        "padding": padding,
-        "output_padding": output_padding,
-        "dilation": dilation,
-    }
-
-    def apply(x: Expr, weights: Expr) -> Expr:
-        return ops.conv_transpose(x, weights, **options)
-
-    size = pair(size, "nn.conv_transpose", 1)
-    return _convolution(g, name, apply, filters, size, True, bias, init)
-
-
-def _convolution(
-    g: Graph,
-    name: str,
-    convolve: Callable[[Expr, Expr], Expr],
-    filters: int,
-    size: Pair,
-    transposed: bool,
-    bias: Any,
-    init: Initializer,
-) -> Layer:
-    """Layer of a convolution; the weights of a transposed one have the channels first."""
-    start = _start(filters, bias)
-
-    def declare(channels: int) -> list[Expr]:
-        pair = (channels, filters) if transposed else (filters, channels)
-
-        def filter_init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-            matrix = init(rng, (channels * math.prod(size), filters))
-            return matrix.T.reshape(filters, channels, *size).swapaxes(0, int(transposed))
-
-        weights = g.parameter("W", shape=(*pair, *size), init=filter_init)
-        return [weights, *(g.parameter("b", b) for b in start)]
-
-    def apply(x: Expr, weights: Expr, *b: Expr) -> Expr:
-        out = convolve(x, weights)
-        return out + b[0][:, None, None] if b else out
-
-    expected = "an image (channels, H, W)"
-    return Layer(g, name, declare, apply, least=3, expected=expected, axis=0)
 
 
 @checked('scg.nn.layer_norm(g, "norm")(x)', DeclarationError)
@@ -310,13 +159,3 @@ def gru_cell(g: Graph, name: str, width: int, *, init: Initializer = glorot_unif
         return update * h + (1.0 - update) * candidate
 
     return Layer(g, name, declare, apply)
-
-
-def _start(width: int, bias: Any) -> list[np.ndarray]:
-    """Initial values of ``b``: one array, or none."""
-    if bias is False:
-        return []
-    start = np.zeros(width) if bias is True else np.asarray(bias)
-    if start.shape not in ((), (width,)):
-        raise DeclarationError(f"bias: expected shape ({width},), got {start.shape}")
-    return [np.broadcast_to(start, (width,))]

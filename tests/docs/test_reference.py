@@ -33,11 +33,11 @@ def names():
         for name in space.__all__:
             if not inspect.ismodule(getattr(space, name)) and name != "MODELS":
                 yield f"{prefix}.{name}"
-    for space, module in (("scg.init", scg.init), ("scg.layers.nn", scg.nn)):
-        for name, value in vars(module).items():
-            own = inspect.isfunction(value) and value.__module__ == module.__name__
-            if own and not name.startswith("_"):
-                yield f"{space}.{name}"
+    yield from (f"scg.layers.nn.{name}" for name in scg.nn.__all__)
+    for name, value in vars(scg.init).items():
+        own = inspect.isfunction(value) and value.__module__ == scg.init.__name__
+        if own and not name.startswith("_"):
+            yield f"scg.init.{name}"
     for name, value in vars(scg.optim).items():
         if inspect.isclass(value) and value.__module__.startswith("scg.train."):
             yield f"scg.optim.{name}"

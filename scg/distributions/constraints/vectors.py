@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.constraints.numbers import Constraint, Positive, known, sampled
+from scg.distributions.constraints.constraint import Constraint, known, sampled
+from scg.distributions.constraints.numbers import Positive
 from scg.ops.arrange import diagonal, diagonal_matrix, tril
 from scg.ops.elementwise import absolute, log, minimum, softplus, subtract
 from scg.ops.reductions import max, softmax, sum

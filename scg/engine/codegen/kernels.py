@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scg.engine.codegen.layout import Word
 from scg.engine.codegen.nests import Axis, is_unit, merge, moves
 from scg.ir.expr import Expr
 from scg.ops.elementwise import logical_and, logical_not, logical_or, where
@@ -28,19 +29,6 @@ LEAST = {"f4": "-inf", "f8": "-inf", "i8": str(np.iinfo(np.int64).min)}
 
 #: Elements that are added in single precision before they are added to a double total.
 STRETCH = 1024
-
-
-class Word(NamedTuple):
-    """The content of one word of an operand table.
-
-    ``kind`` is the "size" of merged axes, the "address" of an operand, its "step" along an axis in
-    bytes or its "stride" in elements, the "count" of elements of its whole array, or a "number".
-    """
-
-    kind: str
-    axes: Axes | None
-    along: tuple[Axis, ...]
-    value: int = 0
 
 
 class Kernel(NamedTuple):

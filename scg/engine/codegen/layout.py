@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from scg.engine.codegen.nests import Axis
+from scg.schedule.entries import Axes
+
 
 def positions(layout: Any) -> Any:
     """Layout whose fields hold their own positions."""
@@ -16,6 +19,19 @@ def kernel(layout: Any, text: str) -> str:
     at = positions(layout)
     body = re.sub(r"\btable\.(\w+)", lambda found: f"word(table, {getattr(at, found[1])})", text)
     return f"def kernel(table):\n{body}"
+
+
+class Word(NamedTuple):
+    """The content of one word of an operand table.
+
+    ``kind`` is the "size" of merged axes, the "address" of an operand, its "step" along an axis in
+    bytes or its "stride" in elements, the "count" of elements of its whole array, or a "number".
+    """
+
+    kind: str
+    axes: Axes | None
+    along: tuple[Axis, ...]
+    value: int = 0
 
 
 #: Bytes of a line of a processor's cache.

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.engine.codegen import native
-from scg.engine.codegen.kernels import Word
-from scg.engine.codegen.layout import kernel
+from scg.engine.codegen.layout import Word, kernel
 from scg.engine.codegen.nests import Axis, moves
 from scg.engine.interpreter import full
 from scg.ir.expr import Expr

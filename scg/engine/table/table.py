@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from scg.engine.codegen import native
-from scg.engine.codegen.kernels import Word
-from scg.engine.codegen.layout import positions
+from scg.engine.codegen.layout import Word, positions
 from scg.engine.codegen.nests import Axis
 from scg.engine.interpreter import Sizes, full
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch, products
 from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of, place
+from scg.engine.table.frame import Caller, Compiled, Frame
 from scg.engine.table.parts import At, Call, Cut, loop_parts
 from scg.engine.table.repeat import Places, Turns, fixed_arrays, slices, turns
 from scg.engine.walk.team import Rows, Stage, walk
@@ -26,43 +26,12 @@ from scg.schedule.products import elements_of
 from scg.schedule.sources import type_of
 from scg.schedule.stack import groups
 
-#: Runs stages of the table, or names an op that Python computes.
-Caller = Callable[[], int] | Fallback
-
-
-class Compiled(NamedTuple):
-    """An entry with its kernel's source, address and words, and the entries of its body.
-
-    An op that Python computes has no kernel; `rows` may be known already.
-    """
-
-    entry: Any
-    source: str | None = None
-    function: int | None = None
-    words: tuple[Word, ...] = ()
-    inner: tuple[Compiled, ...] = ()
-    rows: tuple[Call, ...] = ()
-
 
 class Nested(NamedTuple):
     """The table of a body, and the number of the row that walks it."""
 
     row: int
     table: Table
-
-
-class Frame(NamedTuple):
-    """What one running call owns: memory, and a table whose addresses point into it."""
-
-    arena: np.ndarray  # the arrays that do not leave the call
-    words: np.ndarray  # of all rows
-    code: np.ndarray  # function and address of the words of each row
-    drawing: list[Caller]  # how to run the table
-    reading: list[Caller]  # the same without the rows that fill noise leaves
-    seed: memoryview  # the word of the seed, and whether it is a hash
-    first_run: np.ndarray
-    noise_at: np.ndarray  # addresses of the noise leaves
-    owned: list[Any]  # all memory that a walk looks at
 
 
 class Table:

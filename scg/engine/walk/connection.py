@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from scg.engine.interpreter import Interpreter, full, kernel_of
-from scg.engine.table.table import Caller, Table
+from scg.engine.table.frame import Caller
+from scg.engine.table.table import Table
 from scg.ir.expr import Expr
 from scg.schedule.entries import Fallback
 from scg.schedule.schedule import Schedule

@@ -13,9 +13,10 @@ from scg.engine.codegen.kernels import generate
 from scg.engine.interpreter import Sizes
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch
+from scg.engine.table.frame import Compiled
 from scg.engine.table.parts import join_source, joins_of
 from scg.engine.table.repeat import MOVE, TURNS
-from scg.engine.table.table import Compiled, Table
+from scg.engine.table.table import Table
 from scg.engine.walk import blas, stretches, team
 from scg.engine.walk.connection import Connection
 from scg.engine.walk.ports import Ports
