@@ -42,10 +42,10 @@ PAID = {
     "structured distributions and flows": """
         compiler/elimination compiler/paths:97 distributions/__init__:65
         distributions/annealing distributions/autoregressive:123 distributions/bijections
-        distributions/chains distributions/hidden_markov distributions/matching
-        distributions/plackett_luce distributions/rbm distributions/sequential
-        distributions/subset distributions/transformed estimators/persistent_chains
-        verify/exact:248
+        distributions/chains distributions/configurations distributions/hidden_markov
+        distributions/matching distributions/plackett_luce distributions/rbm
+        distributions/sequential distributions/subset distributions/transformed
+        estimators/persistent_chains verify/exact:248
     """,
     "further estimators and bounds": """
         compiler/alone:15 distributions/beta:200 distributions/binomial:139
@@ -97,6 +97,10 @@ PAID = {
     "large graphs": """
         compiler/members:111 compiler/mixing:5
     """,
+    "kernels without numba": """
+        engine/codegen/arithmetic engine/codegen/expressions engine/codegen/functions
+        engine/codegen/language
+    """,
     "drawings": """
         draw/boxes:107 draw/flow:84 draw/fold draw/formula draw/graph draw/influence
         draw/letters draw/networks draw/openable draw/operations draw/options draw/picture
@@ -128,7 +132,7 @@ PAID = {
     """,
     "kernel cache and forks": """
         command/lists:64 command/main:218 common/lazy:11 engine/codegen/cache:72
-        engine/codegen/settings:3 engine/codegen/target:177 ir/collector:23
+        engine/codegen/target:177 ir/collector:23
     """,
     "PyTorch, JAX and samplers": """
         engine/backends engine/program:277 interop/* run/guard:102 run/simulate:188

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form, unsupported
 from scg.distributions.bernoulli import Bernoulli
+from scg.distributions.configurations import configurations, digits, log_weight, log_weights
 from scg.distributions.finite import Joint
 from scg.distributions.given import numeric
 from scg.distributions.protocols import Noise
@@ -19,19 +20,16 @@ from scg.distributions.sequential import restored
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
-from scg.ops.elementwise import cast, equal, exp, greater, possible, sigmoid, softplus, where
+from scg.ops.elementwise import cast, exp, greater, possible, sigmoid, where
 from scg.ops.gradient import stop
 from scg.ops.linalg import matmul
 from scg.ops.reductions import logsumexp, softmax, sum
 from scg.ops.shape import concatenate, getitem, reshape, transpose
-from scg.ops.within import within
 
 #: Most units of the smaller side, over whose configurations the partition function is summed.
 LARGEST = 20
-#: Stands for −log 0 in sums of weights; as a power of 2, so that multiples cancel.
-FORBIDDEN = 2.0**100
-#: Numbers in a block of configurations, and the logarithm of the most in a program.
-BLOCK, IN_PROGRAM = 2**22, 27
+#: The logarithm of the most numbers in a program.
+IN_PROGRAM = 27
 
 
 class RBM(Joint):
@@ -128,7 +126,7 @@ class RBM(Joint):
                 f"numbers to differentiate log Z, of at most 2^{IN_PROGRAM}; {instead}. Arrays are "
                 "summed in blocks"
             )
-        return _log_weights(*self._sides)
+        return log_weights(*self._sides)
 
     @property
     def log_normalizer(self) -> Any:
@@ -138,7 +136,7 @@ class RBM(Joint):
     # --- without log Z
     def log_weight(self, x: Any) -> Any:
         """Unnormalised log-probability, log p(x) + log Z."""
-        return _log_weight(x, *self.parameters.values())
+        return log_weight(x, *self.parameters.values())
 
     def contrast(self, x: Any, sample: Any) -> Any:
         """The unnormalised log-probability of `x`, with the derivatives of log p(x) on average.
@@ -175,7 +173,7 @@ class RBM(Joint):
         """Marginal probabilities of the visible units."""
         _, other, weights = self._sides
         found, at = 0.0, 0
-        for rows in _configurations(weights):
+        for rows in configurations(weights):
             p = getitem(softmax(self._table), slice(at, at + len(rows)))
             at += len(rows)
             found += matmul(p, sigmoid(other + matmul(rows, weights)) if self._turned else rows)
@@ -193,7 +191,7 @@ class RBM(Joint):
                 f"RBM: {what} is a sum over the visible vectors, of at most {LARGEST} units, got "
                 f"{self.shape[0]}; average log_prob over samples"
             )
-        table = _log_weights(*self.parameters.values()) if self._turned else self._table
+        table = log_weights(*self.parameters.values()) if self._turned else self._table
         return restored(table - self.log_normalizer)
 
     def entropy_elementwise(self) -> Any:
@@ -212,14 +210,14 @@ class RBM(Joint):
 
     def enumerate_support(self) -> np.ndarray:
         """All binary vectors, shape (cardinality, n)."""
-        return _digits(np.arange(self.cardinality()), self.shape[0])
+        return digits(np.arange(self.cardinality()), self.shape[0])
 
     # --- samples
     def smaller_side(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Exact samples of the units of the smaller side, shape (count, units)."""
         p = softmax(self._table)
         units = min(np.shape(self.parameters["weights"]))
-        return _digits(rng.choice(len(p), size=count, p=p / p.sum()), units)
+        return digits(rng.choice(len(p), size=count, p=p / p.sum()), units)
 
     @property
     def uniforms(self) -> tuple[int, ...]:
@@ -285,42 +283,3 @@ def _against(uniform: Callable[[int], Any]) -> Callable[[int, Any], Any]:
 def _row(units: list[Any]) -> Any:
     rows = [reshape(unit, shape=(1,)) for unit in units]
     return concatenate(*rows, axis=-1) if len(rows) > 1 else rows[0]
-
-
-def _digits(numbers: np.ndarray, units: int) -> np.ndarray:
-    """The binary digits of numbers, the highest first."""
-    return (numbers[:, None] >> np.arange(units)[::-1] & 1).astype(float)
-
-
-def _configurations(weights: Any) -> Iterator[np.ndarray]:
-    """Blocks of all configurations of the units that the rows of the weights belong to."""
-    units, others = np.shape(weights)
-    size = max(BLOCK // others, 1)
-    for start in range(0, 2**units, size):
-        yield _digits(np.arange(start, min(start + size, 2**units)), units)
-
-
-def _log_weight(x: Any, bias: Any, other: Any, weights: Any) -> Any:
-    """Log-weight of configurations of one side, the other one summed out.
-
-    Infinite biases make units certain, and count for nothing where they are as they must be.
-    """
-    own, off, on = _parts(bias)
-    given, never, always = _parts(other)
-    near = where(greater(x, 0.5), 1.0, 0.0)  # a mean of certain units may be rounded
-    wrong = matmul(near, off - on) + sum(on)
-    linear = matmul(x, own + matmul(weights, where(greater(always, 0.0), 1.0, 0.0)))
-    fields = given - never - always + matmul(x, weights)
-    return linear + sum(softplus(fields), -1) - wrong
-
-
-def _parts(bias: Any) -> tuple[Any, Any, Any]:
-    """The finite biases, and weights of units that are never or always 1."""
-    infinite = (where(equal(bias, end), FORBIDDEN, 0.0) for end in (-np.inf, np.inf))
-    return (within(bias, -np.inf, np.inf, bias, 0.0, closed=True), *infinite)
-
-
-def _log_weights(bias: Any, other: Any, weights: Any) -> Any:
-    """That of all configurations of one side."""
-    found = [_log_weight(rows, bias, other, weights) for rows in _configurations(weights)]
-    return concatenate(*found, axis=-1) if len(found) > 1 else found[0]

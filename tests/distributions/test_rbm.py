@@ -8,7 +8,7 @@ import scipy.special
 
 import scg
 from scg.compiler.differentiate import gradients
-from scg.distributions import rbm
+from scg.distributions import configurations
 from scg.engine.interpreter import Interpreter
 
 from . import law
@@ -32,9 +32,9 @@ def table(visible_bias, hidden_bias, weights):
     return (v @ visible_bias)[:, None] + h @ hidden_bias + v @ weights @ h.T
 
 
-@pytest.fixture(params=[rbm.BLOCK, 8], ids=["one block", "many blocks"])
+@pytest.fixture(params=[configurations.BLOCK, 8], ids=["one block", "many blocks"])
 def blocks(request, monkeypatch):
-    monkeypatch.setattr(rbm, "BLOCK", request.param)
+    monkeypatch.setattr(configurations, "BLOCK", request.param)
 
 
 @pytest.mark.usefixtures("blocks")
