@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,8 +70,9 @@ def scan(
     Raises
     ------
     DeclarationError
-        If the carry changes its form, shape or kind; if `xs` or `mask` are not on the plate; if
-        the cell mixes steps, or what it declares is used outside and is no output.
+        If the carry changes its form, shape or kind; if `xs` or `mask` are not on the plate, or
+        `init` is; if the cell takes other arguments; if it mixes steps, or what it declares is used
+        outside and is no output.
 
     Examples
     --------
@@ -93,9 +95,15 @@ def scan(
             f"g.scan: over must be an ordered plate, got {over!r}; write scg.Time({over.name!r})"
         )
     full = _name(self, name or getattr(cell, "__name__", "scan"))
+    if over in (outer.plate for outer in self.cells):
+        raise DeclarationError(
+            f"scan {full!r}: plate {over.name!r} is that of a scan around it, whose cell sees one "
+            "step; make another one, scg.Time(...), for the steps of this scan"
+        )
     self._check_plates(full, (over,))
-    starts = [self.as_node(value, full) for value in tree.leaves(init)]
+    starts = [_start(self, full, value, over) for value in tree.leaves(init)]
     inputs = xs if isinstance(xs, tuple) else (xs,)
+    _check_takes(full, cell, inputs)
     inputs = tree.refilled(
         inputs, [_on_plate(self, full, "xs", x, over) for x in tree.leaves(inputs)]
     )
@@ -113,6 +121,10 @@ def scan(
         inputs = tree.refilled(inputs, kept)
     count = len(starts)
     if discount is not None:
+        if (rate := self.as_node(discount, full)).shape != ():
+            raise DeclarationError(
+                f"scan {full!r}: the discount is {describe(rate)}, expected a number"
+            )
         starts.append(self.as_node(1.0, full))
     on = (over,) if present is None else present.plates  # a padded step keeps the carry
     leaves = [
@@ -152,6 +164,32 @@ def _name(graph: Any, name: str) -> str:
     base = "/".join((*graph.path, name if name.isidentifier() else "scan"))
     names = (base if i == 1 else f"{base} {i}" for i in range(1, len(graph.scans) + 2))
     return next(full for full in names if full not in graph.scans)
+
+
+def _start(graph: Any, full: str, value: Any, plate: Plate) -> Expr:
+    node = graph.as_node(value, full)
+    if plate in node.plates:
+        raise DeclarationError(
+            f"scan {full!r}: init is {describe(node)}, but it is the carry before the first step "
+            f"alone; what differs from step to step of plate {plate.name!r} enters by xs"
+        )
+    return node
+
+
+def _check_takes(full: str, cell: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+    """Raise unless a cell takes the carry and what differs from step to step."""
+    try:
+        takes = inspect.signature(cell)
+    except ValueError:  # that of some functions in C is not known
+        return
+    try:
+        takes.bind(None, *inputs)
+    except TypeError:
+        names = ", ".join(["carry", *(f"x{i + 1}" for i in range(len(inputs)))])
+        raise DeclarationError(
+            f"scan {full!r}: the cell is called as cell({names}), with one argument for each of "
+            f"xs, but takes {takes}"
+        ) from None
 
 
 def _on_plate(graph: Any, full: str, what: str, value: Any, plate: Plate) -> Expr:

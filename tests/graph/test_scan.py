@@ -312,6 +312,20 @@ def test_costs_are_one_number_a_step():
     refused("cost 'c' has event shape \\(3,\\), expected a scalar", cell)
 
 
+def test_what_a_scan_is_given_is_checked_before_its_cell_runs():
+    g, t = scg.Graph("g"), scg.Time("t", length=2)
+    x = g.data("x", plates=t)
+    for match, cell, options in (
+        (r"init is node 'x' .* on t.*enters by xs", lambda h: h, {"init": x}),
+        (r"called as cell\(carry, x1\).*but takes \(h\)", lambda h: h, {"init": 0.0, "xs": x}),
+        ("the discount is .*expected a number", lambda h: h, {"init": 0.0, "discount": [0.5]}),
+    ):
+        with pytest.raises(scg.DeclarationError, match=match):
+            g.scan(cell, over=t, **options)
+    with pytest.raises(scg.DeclarationError, match=r"that of a scan around it.*scg.Time"):
+        g.scan(lambda h: g.scan(lambda k: k + 1.0, init=h, over=t)[0], init=0.0, over=t)
+
+
 def test_a_cell_sees_one_step():
     g, t = scg.Graph("g"), scg.Time("t", length=2)
     x = g.data("x", plates=t)
