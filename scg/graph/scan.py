@@ -268,12 +268,24 @@ def join(graph: Any, made: Scan) -> None:
         if leaf.plates != new.plates:
             raise DeclarationError(f"{describe(leaf)} becomes {describe(new)}, on other plates")
     graph.scans[made.name] = made
-    homes_of(graph, made.news)
 
 
-def check_joined(graph: Any, nodes: Mapping[str, Any]) -> None:
-    """Raise if a carry leaf among the nodes of a text belongs to no scan."""
+def check_joined(graph: Any, nodes: Mapping[str, Any], inside: Mapping[Expr, list[str]]) -> None:
+    """Find the scans in which the nodes of a text live; for `inside` of them it names some.
+
+    Raises
+    ------
+    DeclarationError
+        If a carry leaf belongs to no scan, a node to one of another plate, or a cell mixes steps.
+    """
     known = {leaf for made in graph.scans.values() for leaf in made.carries}
     for name, node in nodes.items():
         if isinstance(node, Expr) and node.op is CARRY and node not in known:
             raise DeclarationError(f"node {name!r} is the carry of no scan")
+    for name, node in graph.stochastic.items():
+        for cell in (within := inside.get(node, [])):
+            if cell not in graph.scans or graph.scans[cell].plate not in node.plates:
+                raise DeclarationError(f"node {name!r} is in no cell of a scan {cell!r:.60}")
+        homes_of(graph, node.args)
+        graph.homes[node] = frozenset(within).union(*(graph.homes[arg] for arg in node.args))
+    homes_of(graph, [new for made in graph.scans.values() for new in made.news])

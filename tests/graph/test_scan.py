@@ -289,6 +289,35 @@ def test_training_a_graph_with_a_scan_on_lengths_that_change():
     assert params["mu"] == pytest.approx(1.0, abs=0.1)
 
 
+def test_json_of_scans_in_scans_and_of_nodes_that_no_carry_leads_to():
+    g, t, s = scg.Graph("nested"), scg.Time("t"), scg.Time("s")
+    y, theta = g.data("y", plates=(t, s)), g.parameter("theta", 0.3)
+
+    def outer(h, y):
+        def inner(k, y):
+            z = g.sample("z", scg.Bernoulli(logits=theta))  # its home is not seen from its args
+            g.cost("c", (z - k * h - y) ** 2)
+            return np.tanh(k + z * theta)
+
+        k, _ = g.scan(inner, init=h, xs=y, over=s, discount=0.5)
+        return 0.5 * h + k * theta
+
+    g.scan(outer, init=0.2, xs=y, over=t)
+    text = g.to_json()
+    again = scg.Graph.from_json(text)
+    assert again.to_json() == text
+    for each in (g, again):
+        assert each.homes[each.stochastic["z"]] == {"inner", "outer"}
+    dropped = scg.ScoreFunction(drop_discount=True, allow_biased=True)
+    values = {"y": data(1, 2, 2)}
+    steps = [scg.compile(each, dropped, backend="numpy") for each in (g, again)]
+    a, b = (step({"theta": 0.3}, seed=0, data=values).grads["theta"] for step in steps)
+    assert a == b
+    for other in ('"in": ["theta"]', '"in": ["inner", "other"]'):
+        with pytest.raises(scg.DeclarationError, match="'z' is in no cell of a scan"):
+            scg.Graph.from_json(text.replace('"in": ["inner", "outer"]', other))
+
+
 # --- errors ---------------------------------------------------------------------------------------
 def refused(match, cell, error=scg.DeclarationError, **options):
     g, t = scg.Graph("g"), scg.Time("t", length=2)

@@ -21,7 +21,8 @@ distributions of scg, the functions that the caller passes as ``custom``, and th
 ``Graph.to_json`` writes the same without notation. A node without a name of its own is one
 operation, ``"#3": {"op": "subtract", "args": ["b", "#2"]}``, and others refer to it:
 ``"loss": {"cost": {"node": "#3"}}``; a distribution is
-``{"family": "Bernoulli", "static": ["logits"], "args": ["theta"]}``.
+``{"family": "Bernoulli", "static": ["logits"], "args": ["theta"]}``, and a sample that a cell
+declares names its scans, ``"in": ["cell"]``.
 """
 
 from scg.graph.declaration.parts import SCHEMA

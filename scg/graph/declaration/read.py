@@ -39,7 +39,7 @@ from scg.ir.plate import Plate, Time
 ENTRIES = {
     "parameter": set(),
     "data": set(),
-    "sample": {"plates"},
+    "sample": {"plates", "in"},
     "deterministic": set(),
     "cost": set(),
     "constant": {"kind", "shape"},
@@ -104,6 +104,7 @@ class _Reader:
         self.values: dict[str, Any] = dict(self.plates)
         self.texts: dict[str, Expression] = {}
         self.roles: dict[str, str] = {}
+        self.inside: dict[Expr, list[str]] = {}
         uses = {
             name: self._guarded(f"node {name!r}", self._examine, name, entry)
             for name, entry in entries.items()
@@ -112,7 +113,7 @@ class _Reader:
             self.values[name] = self._guarded(f"node {name!r}", self._declare, name, entries[name])
         for name, entry in mapping(f"{what}: scans", top.get("scans", {})).items():
             self._guarded(f"scan {name!r}", self._scan, name, entry)
-        self._guarded("scans", check_joined, self.graph, self.values)
+        self._guarded("scans", check_joined, self.graph, self.values, self.inside)
 
     def _guarded(self, where: str, declare: Any, *args: Any) -> Any:
         """Call `declare`; the declaration is to blame for anything that this raises."""
@@ -193,7 +194,9 @@ class _Reader:
     def _sample(self, name: str, given: Any, entry: Any) -> Expr:
         written = isinstance(given, Expression)
         dist = given.evaluate(self.values) if written else self._distribution(given)
-        return self.graph.sample(name, dist, plates=self._on(entry.get("plates", [])))
+        node = self.graph.sample(name, dist, plates=self._on(entry.get("plates", [])))
+        self.inside[node] = strings("in", entry.get("in", []))
+        return node
 
     def _deterministic(self, name: str, given: Any, entry: Any) -> Expr:
         return self.graph.deterministic(name, self._value(given))

@@ -116,7 +116,8 @@ class _Tokens:
             "static": _attribute(node.attrs["static"], name),
             "args": [self.known[arg] for arg in node.args],
         }
-        return {"sample": dist} | _on(node)
+        inside = sorted(self.graph.homes.get(node, ()))
+        return {"sample": dist} | _on(node) | ({"in": inside} if inside else {})
 
     def _expression(self, expr: Expr, name: str) -> dict[str, Any]:
         if expr.value is not None:
