@@ -146,10 +146,12 @@ def _learned(bound: Any, view: Assignment) -> bool:
 
 
 def no_plates(node: StochasticNode, view: Assignment) -> str | None:
-    """Complain of a node on a plate, where an estimator has a state for the node."""
-    if not node.plates:
+    """Complain of a node on a plate or in a scan, where an estimator has a state for the node."""
+    _, steps = node.graph.steps.get(node.name, ("", ()))
+    plates = [*node.plates, *(plate for plate, _ in steps)]
+    if not plates:
         return None
-    own = ", ".join(repr(plate.name) for plate in node.plates)
+    own = ", ".join(repr(plate.name) for plate in plates)
     return (
         f"it lives on plate {own}, whose elements may differ from call to call, while its state "
         "belongs to the node (leave plates= and data out of its parameters)"

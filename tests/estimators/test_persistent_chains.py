@@ -174,6 +174,17 @@ def test_errors():
     g.cost("loss", x[0])
     with pytest.raises(scg.EstimatorError, match="it lives on plate 'batch'"):
         scg.compile(g, scg.PersistentChains(**QUIET))
+    g, time = scg.Graph("scan"), scg.Time("t")
+    steps = g.data("steps", plates=time)
+
+    def cell(h, step):
+        z = g.sample("z", scg.RBM(g.parameter("a", np.zeros(2)), [0.0], [[1.0], [2.0]]))
+        g.cost("loss", z[0] + h * step)
+        return h + z[1]
+
+    g.scan(cell, init=0.0, xs=steps, over=time)
+    with pytest.raises(scg.EstimatorError, match="it lives on plate 't'"):
+        scg.compile(g, scg.PersistentChains(**QUIET))
     g = scg.Graph("bits")
     g.cost("loss", g.sample("x", scg.Bernoulli(logits=g.parameter("t", 0.3))))
     with pytest.raises(scg.EstimatorError, match="no block Gibbs sampler"):
