@@ -6,6 +6,7 @@ from scg.distributions.base import Distribution
 from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
+from scg.ops.elementwise import possible
 
 
 class VIMCO(Estimator):
@@ -46,5 +47,6 @@ class VIMCO(Estimator):
         self.impute = impute
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
-        """Subtract the cost without the own particle."""
-        return control_variate(draw, downstream.without(self.plate, self.impute))
+        """Subtract the cost without the own particle; 0 where no other particle is possible."""
+        without = downstream.without(self.plate, self.impute)
+        return control_variate(draw, possible(without, 0.0))

@@ -155,3 +155,19 @@ def test_errors_say_what_to_do():
         scg.compile(g, scg.VIMCO(particles))
     with pytest.raises(scg.DeclarationError, match=r"scg\.iwae: log_w is"):
         scg.iwae(g.parameter("free", 0.0), particles)
+
+
+@pytest.mark.parametrize("impute", ["geometric", "arithmetic"])
+def test_no_baseline_where_no_other_particle_is_possible(impute):
+    """Particles that a mask or their own value rules out leave a bound without the own particle."""
+    g = scg.Graph()
+    particles = scg.Plate("particles")
+    theta, there = g.parameter("theta", [0.3, -0.2]), g.data("there", plates=particles)
+    z = g.sample("z", scg.Bernoulli(logits=theta), plates=particles)
+    log_w = 0.7 * np.sum(z) - z.log_prob()
+    g.cost("masked", scg.iwae(np.where(there > 0.0, log_w, -np.inf), particles))
+    g.cost("ruled out", np.exp(-scg.iwae(np.where(z[0] > 0.5, log_w, -np.inf), particles)))
+    step = scg.compile(g, scg.VIMCO(particles, impute=impute), backend="numpy")
+    for mask in ([1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]):
+        assert scg.check(step, g.init(seed=0), 0, {"there": np.array(mask)}).exact
+        assert scg.check(step, g.init(seed=0), 0, {"there": np.array(mask)})
