@@ -70,7 +70,34 @@ def test_the_known_best_plan_is_found(case):
     assert ("Reparameterization()" in advice.refused[node]) == (case != "smooth")
 
 
-def test_without_other_parameters_a_local_expectation_beats_muprop():
+def test_muprop_is_the_best_plan_for_a_plainly_wide_layer_by_evaluations():
+    """RAM replays the cost for both values of each of 200 units."""
+    g = wide(lambda g, b, rng: bent(b, rng), 200)
+    advice = scg.advise(g, g.init(seed=0), runs=400, price="evaluations")
+    first, *others = advice.ranking["b"]
+    assert type(first.estimator) is scg.MuProp and first.price == 2
+    assert 1.4 * first.product < min(found.product for found in others)
+    assert {found.price for found in others if isinstance(found.estimator, scg.RAM)} == {401}
+    assert advice.priced == "evaluations"
+
+
+def test_the_factors_of_muprop_and_local_expectations_on_a_quadratic_cost():
+    """Variances n/2 apart, evaluations (2n + 1)/2: their products 2 + 1/n."""
+    size = 40
+    h = np.random.default_rng(0).normal(size=(size, size))
+    h = (np.triu(h, 1) + np.triu(h, 1).T) / size
+    g = scg.Graph("quadratic")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", np.zeros(size))))
+    g.cost("loss", 0.5 * np.sum((b @ h) * b))
+    tried = [scg.MuProp(), scg.RAM()]
+    advice = scg.advise(g, g.init(seed=0), candidates=tried, runs=20_000, price="evaluations")
+    by = {type(found.estimator): found for found in advice.ranking["b"]}
+    muprop, ram = by[scg.MuProp], by[scg.RAM]
+    assert muprop.error / ram.error == pytest.approx(size / 2, rel=0.1)
+    assert (muprop.price, ram.price) == (2, 2 * size + 1)
+
+
+def test_without_other_parameters_a_local_expectation_beats_muprop_by_work():
     """Its variance falls faster with the width than its price, that of replays, grows."""
     g = wide(lambda g, b, rng: bent(b, rng), 100)
     tried = [scg.MuProp(), scg.RAM()]
@@ -154,7 +181,7 @@ def test_what_cannot_be_advised_is_refused():
     g = normal(jumps=True)
     with pytest.raises(scg.CallError, match=r"no candidate fits node 'z': .*is not continuous"):
         scg.advise(g, g.init(seed=0), candidates=[scg.Reparameterization()])
-    with pytest.raises(scg.CallError, match='price must be "work" or "time"'):
+    with pytest.raises(scg.CallError, match='price must be "work", "evaluations" or "time"'):
         scg.advise(g, g.init(seed=0), price="money")
     plain = scg.Graph("plain")
     plain.cost("loss", plain.parameter("w", 1.0) ** 2)
