@@ -97,10 +97,6 @@ PAID = {
     "large graphs": """
         compiler/members:111 compiler/mixing:5
     """,
-    "kernels without numba": """
-        engine/codegen/arithmetic engine/codegen/expressions engine/codegen/functions
-        engine/codegen/language
-    """,
     "drawings": """
         draw/boxes:107 draw/flow:84 draw/fold draw/formula draw/graph draw/influence
         draw/letters draw/networks draw/openable draw/operations draw/options draw/picture

@@ -46,8 +46,8 @@ def compile(
         compiler chooses an unbiased one for each node without. Nodes that share an instance are
         sampled jointly.
     backend : {"numba", "numpy"}, optional
-        The engine: kernels compiled by LLVM, in numba's language, or the NumPy interpreter. The
-        default is the environment variable ``SCG_BACKEND``, and "numba" without it.
+        The engine: kernels compiled by numba, or the NumPy interpreter. The default is the
+        environment variable ``SCG_BACKEND``, and numba without it.
     dtype : {"float64", "float32"}
         The type of all floats.
     order : {1, 2}

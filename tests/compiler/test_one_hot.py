@@ -92,7 +92,7 @@ def test_the_estimates_are_those_of_the_products(model, estimator, monkeypatch):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_engine_and_second_derivatives_agree(model, monkeypatch):
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     compiled_step = compiled(model, scg.ScoreFunction(), order=2, backend="numba")
     monkeypatch.setattr(one_hot, "MANY", 10**9)
     plain = compiled(model, scg.ScoreFunction(), order=2)

@@ -132,7 +132,7 @@ def test_a_mixture_of_supports_jumps():
 
 
 def test_kernels_agree_on_mixtures():
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     outputs, given = mixtures("Exponential", ["Normal", "Uniform", "Delta"], "probs")
     for dtype, rtol in (("float64", 1e-10), ("float32", 1e-4)):
         compare(outputs, given, dtype, {PLATE: 4}, rtol)

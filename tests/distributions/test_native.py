@@ -14,7 +14,7 @@ from tests.ops.native import compare, in_python, novel
 from .law import Leaves
 from .test_capabilities import LAWS
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 P = scg.Plate("p")
 

@@ -141,7 +141,7 @@ def test_probabilities_of_zero_and_one_where_nothing_is():
 
 def test_kernels_agree_on_supports():
     """One program for both backends: values inside, outside, and not there."""
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     g, outputs, given = scg.Graph(), {}, {}
     there = g.data("there", plates=PLATE, kind="int")
     given[there] = np.array([1, 1, 0])

@@ -130,7 +130,7 @@ def test_levels_and_backends():
 
 
 def test_a_schedule_of_a_network_fits_a_page_and_leads_one_way():
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     step = scg.compile(gaussian_vae(np.full(20, 0.5)), backend="numba")
     data = {"x": np.ones((8, 20))}
     profile = step.profile(step.graph.init(seed=0), data=data, rounds=2)

@@ -13,7 +13,7 @@ from scg.engine.program import Program
 from scg.ir.walk import topological
 from tests.crosscheck import test_random_graphs as random_graphs
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 RECIPES = random_graphs.recipes(random_graphs.FUNCTIONS, random_graphs.ANY, 6)
 REDUCE = st.sampled_from(("mean", "sum"))

@@ -59,13 +59,18 @@ def alone(missing):
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
-def test_without_llvmlite_the_default_is_numpy_with_one_line():
-    ran = alone("sys.modules['llvmlite'] = None")
+@pytest.mark.parametrize("name", ["numba", "llvmlite"])
+def test_without_numba_the_default_is_numpy_with_one_line(name):
+    ran = alone(f"sys.modules[{name!r}] = None")
     assert ran.stdout.split() == ["numpy", "6.0"]
     (line,) = ran.stderr.splitlines()
-    assert line.startswith("scg computes with NumPy, which is slower: ") and "llvmlite" in line
+    assert line.startswith("scg computes with NumPy, which is slower: ") and name in line
 
 
-def test_numba_need_not_be_installed():
-    ran = alone("sys.modules['numba'] = None")
-    assert (ran.stdout.split(), ran.stderr) == (["numba", "6.0"], "")
+def test_a_numba_that_does_not_import_is_named(tmp_path):
+    package = tmp_path / "numba"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('Numba needs NumPy 2.9 or less')")
+    ran = alone(f"sys.path.insert(0, {str(tmp_path)!r})")
+    assert "ScgError: numba cannot be imported (Numba needs NumPy 2.9 or less)" in ran.stderr
+    assert "backend='numpy'" in ran.stderr.splitlines()[-1]

@@ -290,23 +290,74 @@ def test_without_a_home_there_is_no_cache(monkeypatch):
     assert cache.directory() is None
 
 
-_TWO = """
+_KEY = """
 import sys
+from scg.engine.codegen import native
+if sys.argv[1:]:
+    import numba
+    for setting in sys.argv[1:]:
+        exec(f"numba.config.{setting}")
+print(native.identity("def kernel(table):\\n    pass\\n"), "numba" in sys.modules)
+"""
+
+
+def made_by(*changed, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", _KEY, *changed],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    identity, loaded = done.stdout.split()
+    assert (loaded == "True") == bool(changed)
+    return identity
+
+
+def test_the_key_holds_the_settings_of_numba():
+    pytest.importorskip("numba")
+    usual = made_by()
+    assert made_by("OPT = 3", "THREADING_LAYER = 'tbb'") == usual
+    assert made_by(NUMBA_NUM_THREADS="1", NUMBA_DISABLE_JIT="1") == usual
+    others = {made_by(NUMBA_OPT="0"), made_by("OPT = 0"), made_by(NUMBA_CPU_NAME="generic")}
+    assert len(others | {usual}) == 4
+
+
+_MODEL = """
+import scg
+g = scg.Graph("toy")
+b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.5)))
+g.cost("loss", (b - 0.3) ** 2)
+print(scg.compile(g, scg.ScoreFunction(), backend="numba")(g.init(0), seed=1).cost)
+"""
+
+
+def test_kernels_are_compiled_whatever_numba_does_to_other_functions():
+    command = [sys.executable, "-c", _MODEL]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert float(done.stdout) == pytest.approx(0.09) or float(done.stdout) == pytest.approx(0.49)
+
+
+_TWO = """
+import ctypes, sys
 import numpy as np
 from scg.engine.codegen import native
 
 source = "def kernel(table):\\n    store_f8(word(table, 0), u8(0), f8(2.0), 0, 1)\\n"
 print("ready", flush=True)
 sys.stdin.readline()
-out = np.zeros(1)
-words = np.array([out.ctypes.data])
-native.caller(source, words.ctypes.data)()
+out, scratch = np.zeros(1), np.zeros(2, np.int64)
+words, at = np.array([out.ctypes.data]), scratch.ctypes.data
+ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)(native.address(source))(
+    at, at + 8, words.ctypes.data
+)
 print(out[0])
 """
 
 
 def test_two_processes_compile_one_kernel_at_once(folder):
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     both = [
         subprocess.Popen(
             [sys.executable, "-c", _TWO],
@@ -360,6 +411,6 @@ for dtype in sys.argv[1:]:
 
 
 def test_object_code_of_different_processes_shares_no_names():
-    """What a kernel calls is its own, whatever else a process has compiled."""
+    """What a kernel calls is its own, whatever the number that numba gave it in its process."""
     for types in (["f8"], ["f4"], ["f8", "f4"], ["f4", "f8"]):
         subprocess.run([sys.executable, "-c", RUNNING_SUMS, *types], check=True)

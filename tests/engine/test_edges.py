@@ -9,7 +9,7 @@ from scg.engine.walk.executable import Executable
 from scg.ir.op import OPS
 from scg.ops import elementwise, linalg, reductions, shape
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 BATCH, OTHER = scg.Plate("batch"), scg.Plate("other")
 

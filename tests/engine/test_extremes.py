@@ -16,7 +16,7 @@ from scg.ops import special
 from tests.distributions import test_native as families
 from tests.ops import native
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 #: Where a matrix is singular but for rounding, the solution is LAPACK's alone.
 SYSTEMS = ("solve", "inverse", "slogdet", "det", "MultivariateNormal")

@@ -55,7 +55,7 @@ print(codes)
 
 
 def test_children_forked_during_a_compilation_compile():
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKS],
         env={**os.environ, "SCG_CACHE_DIR": ""},
@@ -93,7 +93,7 @@ print(codes)
 
 
 def test_children_forked_while_the_engine_is_loaded_load_it():
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LOADS],
         capture_output=True,
@@ -199,7 +199,7 @@ def test_threads_share_tables_at_any_switch_interval(monkeypatch):
 
 
 def test_threads_call_one_step_with_many_sizes():
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     g = scg.Graph("m")
     x = g.data("x", shape=(3,), plates=scg.Plate("batch"))
     z = g.sample("z", scg.Bernoulli(logits=g.parameter("t", np.zeros(3)) * x))

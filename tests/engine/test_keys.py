@@ -10,7 +10,7 @@ from scg.engine.codegen import native
 from scg.engine.noise import keys
 from scg.seeds import noise
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 SEEDS = st.integers(0, 2**64 - 1) | st.integers(0, 2**200) | st.tuples(st.integers(0, 2**70))
 NAMES = st.lists(st.text(max_size=300), min_size=1, max_size=5)

@@ -5,7 +5,7 @@ import pytest
 
 import scg
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 
 def unaligned(x):

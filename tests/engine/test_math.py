@@ -9,7 +9,7 @@ import scg
 from scg.engine.walk.executable import Executable
 from scg.ir.op import OPS
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 #: Largest error measured by this test, rounded up: float32, float64.
 BOUNDS = {

@@ -6,7 +6,7 @@ import pytest
 import scg
 from scg.engine import program
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 BLOCK = 1 << 15
 
 

@@ -12,7 +12,7 @@ from scg.engine.walk.executable import Executable
 from scg.ops import elementwise, reductions
 from scg.ops.linalg import contract
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 pytestmark = pytest.mark.usefixtures("own_threads")
 
 PLATE, OTHER = scg.Plate("batch"), scg.Plate("other")

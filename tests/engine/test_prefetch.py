@@ -5,7 +5,7 @@ import pytest
 
 import scg
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 from scg.engine.codegen import native
 from scg.engine.table import prefetch

@@ -11,7 +11,7 @@ import scg
 from scg.engine import program, sampler
 from scg.engine.walk import blas
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 #: Elements of arrays that are copied, and of arrays that are read where they are.
 LENGTHS = (3, 2 * sampler.SMALL // 8)

@@ -20,7 +20,7 @@ from scg.ops.steps import at_step, only_step
 from tests.ops.loops import compared, example
 from tests.ops.test_scan import B, T, inner_loop
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 
 def agree(found, expected, rtol=1e-12):

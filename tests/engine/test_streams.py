@@ -12,7 +12,7 @@ from scg.engine.noise import streams
 from scg.engine.program import Program
 from scg.seeds import noise
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 
 def filled(law, dtype, seed, leaf, runs, shape, kind="any"):

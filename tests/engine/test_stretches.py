@@ -10,7 +10,7 @@ from scg.engine import blocks as splits
 from scg.engine import program, sampler
 from scg.engine.walk import stretches
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 pytestmark = pytest.mark.usefixtures("own_threads")
 
 

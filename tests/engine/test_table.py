@@ -8,7 +8,7 @@ import pytest
 import scg
 from scg.draw import operations
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 
 def declared():

@@ -12,7 +12,7 @@ import pytest
 import scg
 from scg.engine.walk import blas, team
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 pytestmark = pytest.mark.usefixtures("own_threads")
 
 

@@ -14,7 +14,7 @@ from scg.ir.plate import Plate
 from scg.ops.determinant import cofactors
 from scg.testing import check_gradient
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 BATCH = Plate("batch")
 N = 4
 

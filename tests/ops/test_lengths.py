@@ -88,7 +88,7 @@ def test_a_masked_row_of_zeros_has_no_derivative_of_any_order():
 
 
 def test_backends_agree_at_the_origin():
-    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba")
     g = scg.Graph("origin")
     x = g.parameter("x", [[0.0, 0.0], [3.0, 4.0]])
     g.cost("c", np.sum(norm(x, axis=1) ** 2) + np.sum(norm(x, axis=1)) + np.std(x[0]))

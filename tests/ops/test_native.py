@@ -14,7 +14,7 @@ from scg.ir.op import OPS
 
 from . import native
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 
 @pytest.mark.parametrize("plates", [native.ALONE, native.MIXED], ids=["alone", "mixed"])

@@ -10,7 +10,7 @@ from scg.compiler.simplify import simplify
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 INF = np.inf
 BATCH = scg.Plate("batch")
 

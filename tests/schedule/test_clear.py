@@ -10,7 +10,7 @@ from scg.errors import CallError
 from scg.ops.gather import scatter
 from scg.schedule import clear
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 PLATE, ROWS = scg.Plate("batch"), 70
 
 

@@ -11,7 +11,7 @@ import scg
 from scg.schedule.entries import Uses
 from scg.schedule.order import elements, order
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 
 def arrays(sizes):

@@ -11,7 +11,7 @@ from scg.ops import elementwise
 from scg.schedule.entries import Gemm, Uses
 from scg.schedule.stack import groups
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 
 BATCH = scg.Plate("batch")
 

@@ -20,7 +20,7 @@ from scg.train.optim import (
 )
 from scg.train.update import FusedUpdate, Snapshot, Update, make_update
 
-pytest.importorskip("llvmlite")
+pytest.importorskip("numba")
 ROWS, WIDTH, BATCH = 1100, 3, 8
 
 

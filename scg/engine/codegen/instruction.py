@@ -1,46 +1,34 @@
-"""Functions that kernels call by name: each builds LLVM's instructions from typed values."""
+"""Decorators that make functions of LLVM's builder callable in kernels."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from llvmlite import ir
-
-#: LLVM's types by type code: floats, signed and unsigned words, and truth values.
-TYPES = {
-    "f4": ir.FloatType(),
-    "f8": ir.DoubleType(),
-    "i8": ir.IntType(64),
-    "u8": ir.IntType(64),
-    "b1": ir.IntType(1),
-}
+from numba.extending import intrinsic
 
 
-class Value(NamedTuple):
-    """A value of a kernel: its type code, and LLVM's value."""
-
-    code: str
-    ir: Any
-
-
-class Intrinsic(NamedTuple):
-    """A function ``build(builder, *values)`` of LLVM's builder.
-
-    `codes` are type codes, first of the result, which is None for a statement. A parameter's code
-    is None for a number that is known when the kernel is compiled, and "float" for the type of the
-    first argument.
-    """
-
-    build: Callable[..., Any]
-    codes: tuple[str | None, ...]
-
-
-def instruction(*codes: str | None) -> Callable[[Callable[..., Any]], Any]:
-    """Decorate ``build(builder, *values)``; see :class:`Intrinsic`."""
-    return lambda build: Intrinsic(build, codes)
+def instruction(result: Any, *parameters: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate ``build(builder, *values)``, which returns a value of type `result`, or None."""
+    return lambda build: _made(build, len(parameters), lambda *_: result(*parameters))
 
 
 def of_floats(count: int) -> Callable[[Callable[..., Any]], Any]:
     """Decorate ``build(builder, *values)``: `count` floats of one type to a float of that type."""
-    return instruction(*["float"] * (1 + count))
+    return lambda build: _made(build, count, lambda x, *_: x(*[x] * count))
+
+
+def _made(build: Callable[..., Any], count: int, signature_of: Callable[..., Any]) -> Any:
+    def typed(typingctx: Any, *given: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            built = build(builder, *values)
+            return context.get_dummy_value() if built is None else built
+
+        return signature_of(*given), codegen
+
+    # numba reads the number of arguments here
+    names = ["typingctx", *(f"x{i}" for i in range(count))]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    typed.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+    return intrinsic(typed)  # pyright: ignore[reportArgumentType]

@@ -1,6 +1,7 @@
 """Intrinsics of generated kernels: memory at an address, bits of a float, calls.
 
-Each is one or a few LLVM instructions. Addresses and indices are unsigned words.
+Each is one or a few LLVM instructions. Integers are unsigned and have 64 bits: for signed indices
+numba would insert Python's wraparound, which keeps a loop from being vectorised.
 """
 
 from __future__ import annotations
@@ -8,13 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-from scg.engine.codegen.arithmetic import declared
-from scg.engine.codegen.instruction import TYPES, instruction, of_floats
+from scg.engine.codegen.instruction import instruction, of_floats
 
 _WORD = ir.IntType(64)
 _BYTE = ir.IntType(8)
-_LLVM = {**TYPES, "b1": _BYTE}  # in memory
+_LLVM = {"f4": ir.FloatType(), "f8": ir.DoubleType(), "i8": _WORD, "b1": _BYTE}
+_NUMBA = {"f4": types.float32, "f8": types.float64, "i8": types.int64, "b1": types.boolean}
+_u8 = types.uint64
+_literal: Any = intrinsic(prefer_literal=True)
 
 
 # --- memory -----------------------------------------------------------------------------------
@@ -50,27 +56,38 @@ def _element(builder: Any, code: str, address: Any, index: Any) -> Any:
 
 
 def _loader(code: str) -> Any:
-    @instruction(code, "u8", "u8", None, None)
-    def load(builder, address, index, number, writes):
+    @_literal
+    def load(typingctx, address, index, number, writes):
         """Read element `index` of operand `number`."""
-        read, value = _read(builder, code, address, index)
-        _scope(builder, read, number, writes)
-        return value
+        numbers = number.literal_value, writes.literal_value
+
+        def codegen(context, builder, signature, args):
+            read, value = _read(builder, code, *args[:2])
+            _scope(builder, read, *numbers)
+            return value
+
+        return _NUMBA[code](_u8, _u8, number, writes), codegen
 
     return load
 
 
 def _storer(code: str) -> Any:
-    @instruction(None, "u8", "u8", code, None, None)
-    def store(builder, address, index, value, number, writes):
+    @_literal
+    def store(typingctx, address, index, value, number, writes):
         """Write element `index` of operand `number`."""
-        _scope(builder, _write(builder, code, address, index, value), number, writes)
+        numbers = number.literal_value, writes.literal_value
+
+        def codegen(context, builder, signature, args):
+            _scope(builder, _write(builder, code, *args[:3]), *numbers)
+            return context.get_dummy_value()
+
+        return types.void(_u8, _u8, _NUMBA[code], number, writes), codegen
 
     return store
 
 
 def _getter(code: str) -> Any:
-    @instruction(code, "u8", "u8")
+    @instruction(_NUMBA[code], _u8, _u8)
     def get(builder, address, index):
         """Read an element that may overlap any other."""
         return _read(builder, code, address, index)[1]
@@ -79,7 +96,7 @@ def _getter(code: str) -> Any:
 
 
 def _putter(code: str) -> Any:
-    @instruction(None, "u8", "u8", code)
+    @instruction(types.void, _u8, _u8, _NUMBA[code])
     def put(builder, *values):
         """Write an element that may overlap any other."""
         _write(builder, code, *values)
@@ -93,23 +110,28 @@ get_f4, get_f8, get_i8, get_b1 = map(_getter, ("f4", "f8", "i8", "b1"))
 put_f4, put_f8, put_i8, put_b1 = map(_putter, ("f4", "f8", "i8", "b1"))
 
 
-@instruction("u8", "u8", None)
-def word(builder, table, position):
+@_literal
+def word(typingctx, table, position):
     """Word `position` of the operand table at the address `table`."""
-    return builder.load(_element(builder, "i8", table, _WORD(position)))
+    at = position.literal_value
+
+    def codegen(context, builder, signature, args):
+        return builder.load(_element(builder, "i8", args[0], _WORD(at)))
+
+    return _u8(_u8, position), codegen
 
 
-@instruction(None, "u8")
+@instruction(types.void, _u8)
 def prefetch(builder, address):
     """Request the cache line of an address."""
     pointer, number = _BYTE.as_pointer(), ir.IntType(32)
-    known = [pointer, number, number, number]
-    function = declared(builder, "llvm.prefetch.p0", ir.VoidType(), known)
+    known = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, known, "llvm.prefetch.p0")
     reading, all_caches, data = number(0), number(3), number(1)
     builder.call(function, [builder.inttoptr(address, pointer), reading, all_caches, data])
 
 
-@instruction(None, "u8", "u8", "u8")
+@instruction(types.void, _u8, _u8, _u8)
 def copy_bytes(builder, to, source, count):
     """Copy bytes to where they do not overlap."""
     pointer = _BYTE.as_pointer()
@@ -206,38 +228,42 @@ def _shared(builder: Any, address: Any) -> Any:
     return builder.inttoptr(address, _WORD.as_pointer())
 
 
-@instruction("u8", "u8", "u8")
+@instruction(_u8, _u8, _u8)
 def atomic_add(builder, address, amount):
     """Add to the word at an address; return what it was before."""
     return builder.atomic_rmw("add", _shared(builder, address), amount, "seq_cst")
 
 
-@instruction("u8", "u8")
+@instruction(_u8, _u8)
 def atomic_read(builder, address):
     """Read the word at an address."""
     return builder.load_atomic(_shared(builder, address), "seq_cst", 8)
 
 
-@instruction(None, "u8", "u8")
+@instruction(types.void, _u8, _u8)
 def atomic_write(builder, address, value):
     """Write the word at an address."""
     builder.store_atomic(value, _shared(builder, address), "seq_cst", 8)
 
 
 # --- calls ------------------------------------------------------------------------------------
-@instruction(None, "u8")
+@instruction(types.void, _u8)
 def rest(builder, address):
     """Call the function without arguments at an address."""
     function = ir.FunctionType(ir.IntType(32), [])
     builder.call(builder.inttoptr(address, function.as_pointer()), [])
 
 
-@instruction("b1", "u8", "u8")
+@instruction(types.boolean, _u8, _u8)
 def call(builder, address, operands):
-    """Call the kernel at an address; return whether it failed."""
-    status = ir.IntType(32)
-    kernel = builder.inttoptr(address, ir.FunctionType(status, [_WORD]).as_pointer())
-    return builder.icmp_unsigned("!=", builder.call(kernel, [operands]), status(0))
+    """Call the kernel at an address, in numba's calling convention; return whether it failed."""
+    pointer = _BYTE.as_pointer()
+    function = ir.FunctionType(ir.IntType(32), [pointer.as_pointer()] * 2 + [_WORD])
+    with builder.goto_entry_block():
+        result, exception = builder.alloca(pointer), builder.alloca(pointer)
+    kernel = builder.inttoptr(address, function.as_pointer())
+    status = builder.call(kernel, [result, exception, operands])
+    return builder.icmp_unsigned("!=", status, status.type(0))
 
 
 def _product(code: str) -> Any:
@@ -246,7 +272,7 @@ def _product(code: str) -> Any:
     parameters = [enum] * 3 + [_WORD] * 3 + [real, *matrix, *matrix, real, *matrix]
     blas = ir.FunctionType(ir.VoidType(), parameters).as_pointer()
 
-    @instruction(None, *["u8"] * 12)
+    @instruction(types.void, *[_u8] * 12)
     def gemm(builder, function, ta, tb, m, n, k, a, lda, b, ldb, c, ldc):
         """Call row-major ``cblas_?gemm`` at an address: C = op(A) op(B)."""
         row_major, ta, tb = enum(101), builder.trunc(ta, enum), builder.trunc(tb, enum)

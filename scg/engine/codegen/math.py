@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.codegen.functions import define
 from scg.engine.codegen.instruction import of_floats
 from scg.engine.codegen.intrinsics import exponent, scale, significand, sqrt
+from scg.engine.codegen.jit import jit
 
-helper = define(contract=True, inline=True)
+helper = jit(fastmath={"contract"}, forceinline=True)
 
-#: (function name, type code) to the helper.
+#: (function name, type code) to the compiled helper.
 FUNCTIONS: dict[tuple[str, str], Any] = {}
 
 #: The normal quantile's numerators and denominators (without their leading 1) in the centre, the

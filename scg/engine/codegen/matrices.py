@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from scg.engine.codegen import intrinsics
-from scg.engine.codegen.functions import define
 from scg.engine.codegen.intrinsics import plus, sqrt
+from scg.engine.codegen.jit import jit
 
-row = define(contract=True)
+row = jit(fastmath={"contract"})
 zero, one = np.uint64(0), np.uint64(1)
 
 

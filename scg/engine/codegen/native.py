@@ -1,6 +1,6 @@
-"""Compile a kernel's source to object code, and load object code.
+"""Compile a kernel's source with numba to object code, and load object code with llvmlite.
 
-Fresh and cached kernels share one path: source, object code, address. Loading needs no compiler, so
+Fresh and cached kernels share one path: source, object code, address. Loading needs no numba, so
 that a warm start does not import it.
 """
 
@@ -19,11 +19,17 @@ import llvmlite.binding as llvm
 
 from scg.common.lazy import building
 from scg.engine.codegen import cache, symbols
+from scg.engine.codegen.settings import settings
+from scg.errors import ScgError
 
 #: Folders with the functions that kernels may call; object code depends on their text.
 _HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")
 
 _Kernel = ctypes.CFUNCTYPE(ctypes.c_int)  # with argument types, each call would check them
+
+_scratch = (ctypes.c_int64 * 2)()
+#: Pointers, because a call would convert numbers every time.
+_nowhere = ctypes.byref(_scratch), ctypes.byref(_scratch, 8)
 
 #: Addresses by the hash of a kernel's text; the compiler is the same for the whole process.
 _addresses: dict[bytes, int] = {}
@@ -32,9 +38,9 @@ _addresses: dict[bytes, int] = {}
 def address(source: str, codes: tuple[str, ...] = ()) -> int:
     """Address of the kernel that `source` defines, which is compiled if needed.
 
-    The source is the text of one function ``kernel(table)`` of the address of an operand table,
-    whose result, an int32, is not 0 after a failure; or, with `codes`, of numbers of these types,
-    of which the first is the result's.
+    The source is the text of one function ``kernel(table)`` of the address of an operand table or,
+    with `codes`, of numbers of these types, of which the first is the result's. The kernel has
+    numba's calling convention, ``int32 (void**, void**, uint64)``.
     """
     known = hashlib.sha256(f"{codes}\n{source}".encode()).digest()
     with building:
@@ -51,7 +57,7 @@ def address(source: str, codes: tuple[str, ...] = ()) -> int:
 def caller(source: str, table: int) -> Callable[[], int]:
     """Function that calls a kernel with a table; its result is not 0 after a failure."""
     at = ctypes.byref(ctypes.c_char.from_address(table))
-    return functools.partial(_function(source), at)
+    return functools.partial(_function(source), *_nowhere, at)
 
 
 @functools.cache
@@ -61,13 +67,14 @@ def _function(source: str) -> Any:
 
 def identity(source: str, codes: tuple[str, ...] = ()) -> str:
     """Content address of a kernel: the hash of its source and of what compiles it."""
-    return hashlib.sha256(f"{_environment()}\n{codes}\n{source}".encode()).hexdigest()
+    made_by = f"{_environment()}\n{settings()}"
+    return hashlib.sha256(f"{made_by}\n{codes}\n{source}".encode()).hexdigest()
 
 
 @functools.cache
 def _environment() -> str:
     """Description of all that object code depends on besides its source."""
-    parts = [version("llvmlite"), llvm.get_process_triple()]
+    parts = [version("numba"), version("llvmlite"), llvm.get_process_triple()]
     parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
     package = Path(__file__).parents[2]
     for folder in _HELPERS:
@@ -144,10 +151,33 @@ def _namespace() -> dict[str, Any]:
 
 
 def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
-    """Payload for :func:`_load`."""
-    from scg.engine.codegen.language import kernel
-    from scg.engine.codegen.target import object_code
+    """Payload for :func:`_load`, in which only the kernel has a public name.
 
-    module = kernel(source, name, _namespace(), codes)
-    needed = [name for name in module.globals if name.startswith(symbols.PREFIX)]
-    return " ".join([name, *needed]).encode() + b"\0" + object_code(str(module))
+    numba numbers functions by the order of their compilation. Object code of two processes may
+    therefore call different functions by one name, and the function that is loaded first would
+    serve both.
+    """
+    import numpy as np
+
+    try:
+        import numba
+    except ImportError as error:
+        raise ScgError(
+            f"numba cannot be imported ({error}); install a numba that fits NumPy "
+            f"{np.__version__}, or use backend='numpy' (environment variable SCG_BACKEND)"
+        ) from error
+
+    from scg.engine.codegen.jit import jit, kernel, object_code
+
+    scope = dict(_namespace())
+    exec(source.replace("def kernel(", f"def {name}(", 1), scope)
+    types = [numba.from_dtype(np.dtype(code)) for code in codes]
+    signature = types[0](*types) if types else numba.void(numba.uint64)
+    module, entry = kernel(jit(signature, fastmath={"contract"})(scope[name]))
+    needed = []
+    for function in module.functions:
+        if not function.is_declaration and function.name != entry:
+            function.linkage = llvm.Linkage.internal
+        elif function.name.startswith(symbols.PREFIX):
+            needed.append(function.name)
+    return " ".join([entry, *needed]).encode() + b"\0" + object_code(module)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from scg.engine.codegen.functions import define
 from scg.engine.codegen.intrinsics import (
     atomic_add,
     atomic_read,
@@ -13,6 +12,7 @@ from scg.engine.codegen.intrinsics import (
     rest,
     word,
 )
+from scg.engine.codegen.jit import jit
 from scg.engine.codegen.layout import LINE, Counters, Job, Shared, Task, positions
 
 _one, _zero = np.uint64(1), np.uint64(0)
@@ -28,7 +28,7 @@ _LENGTH = np.uint64(8 * len(Task._fields))
 #: Reads of a counter before a thread lets others run, and before a helper leaves.
 _PATIENCE, _LOOKS = np.uint64((1 << 16) - 1), np.uint64(1 << 17)
 
-_inlined = define(contract=False, inline=True)
+_inlined = jit(forceinline=True)
 
 
 @_inlined

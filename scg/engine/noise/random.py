@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import types
 
-from scg.engine.codegen.functions import define
 from scg.engine.codegen.instruction import instruction
+from scg.engine.codegen.jit import jit
 from scg.engine.noise.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
 from scg.seeds.normal import FORMATS, quantile
 
@@ -42,7 +43,7 @@ def threefry(builder: Any, key: Any, x0: Lanes, x1: Lanes) -> tuple[Lanes, Lanes
     return x0, x1
 
 
-@instruction(*["u8"] * 3)
+@instruction(*[types.uint64] * 3)
 def stream_key(builder, key, seed):
     """See :func:`scg.seeds.noise.stream_key`; the first word lies in the key's upper half."""
     halves = (seed, builder.lshr(seed, _I64(32)))
@@ -95,7 +96,7 @@ class _Machine:
 def _writer(law: str, code: str, along: str, lanes: int) -> Any:
     """Intrinsic that samples `lanes` blocks and writes elements `begin` to `end` of them."""
 
-    @instruction(None, *["u8"] * 6)
+    @instruction(types.void, *[types.uint64] * 6)
     def write(builder, key, run, block, address, begin, end):
         x0, x1 = (spread(builder, builder.trunc(x, _I32), lanes) for x in (run, block))
         if along == "blocks":
@@ -121,7 +122,7 @@ def _drawer(law: str, code: str, along: str) -> Any:
     of_run, of_block = np.uint64(along != "blocks"), np.uint64(along == "blocks")
     none = np.uint64(0)
 
-    @define(contract=False, inline=True)
+    @jit(forceinline=True)
     def draw(key, run, block, address, begin, end):
         at = none
         while at < end:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from numba import types
 
-from scg.engine.codegen.functions import define
 from scg.engine.codegen.instruction import instruction
+from scg.engine.codegen.jit import jit
 
-part = define(contract=True)
+part = jit(fastmath={"contract"})
 
 #: Name to the function of one element.
 SCALARS: dict[str, Any] = {}
@@ -26,7 +27,7 @@ def numbers(values: Any) -> Any:
     """Return k -> values[k], for k ≥ 0, from a table in the object code."""
     array = ir.ArrayType(ir.DoubleType(), len(values))
 
-    @instruction("f8", "i8")
+    @instruction(types.float64, types.int64)
     def look_up(builder, k):
         name = builder.module.get_unique_name("scg.numbers")
         table = ir.GlobalVariable(builder.module, array, name)

@@ -46,7 +46,7 @@ def beta_implicit(a, b, s, in_a, in_b):
     if not (a > 0.0 and b > 0.0 and abs(a + b + s) < inf):
         return nan
     above = s > log(a) - log(b)
-    lower, upper = b if above else a, a if above else b
+    lower, upper = (b, a) if above else (a, b)
     s, n = -s if above else s, a + b
     p = exp(-log1pexp(-s))
     rate = lower - n * p
@@ -64,7 +64,7 @@ def beta_implicit(a, b, s, in_a, in_b):
         v = width * exp(y - decay)
         term = exp(-n * log1p(p * expm1(-v)) - lower * v) * v * (1.0 + decay)
         first, second = -log1pexp(v - s) - of_lower, -log1pexp(s - v) - of_upper
-        first, second = second if above else first, first if above else second
+        first, second = (second, first) if above else (first, second)
         score = (first if in_a > 0 else 1.0) * (second if in_b > 0 else 1.0)
         if in_a == 2:
             score *= first

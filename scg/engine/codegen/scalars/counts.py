@@ -12,9 +12,8 @@ from scg.engine.codegen.scalars.base import part, scalar
 betainc, expit, gammaincc = (CALLS[name] for name in ("betainc", "expit", "gammaincc"))
 
 
-def _smallest(function: Any) -> Any:
+def _smallest(cdf: Any) -> Any:
     """Return the search for the smallest integer k ≥ 0 with cdf(k, a, b) ≥ u, by bisection."""
-    cdf = part(function)
 
     @part
     def search(a, b, u, mean, deviation):
@@ -43,19 +42,9 @@ def _smallest(function: Any) -> Any:
     return search
 
 
-@_smallest
-def _poisson(k, rate, _):
-    return gammaincc(k + 1.0, rate)
-
-
-@_smallest
-def _binomial(k, n, p):
-    return betainc(n - k, k + 1.0, 1.0 - p) if k < n else 1.0
-
-
-@_smallest
-def _negative_binomial(k, r, z):
-    return betainc(r, k + 1.0, expit(-z))
+_poisson = _smallest(part(lambda k, rate, _: gammaincc(k + 1.0, rate)))
+_binomial = _smallest(part(lambda k, n, p: betainc(n - k, k + 1.0, 1.0 - p) if k < n else 1.0))
+_negative_binomial = _smallest(part(lambda k, r, z: betainc(r, k + 1.0, expit(-z))))
 
 
 @scalar
