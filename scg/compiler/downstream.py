@@ -15,6 +15,7 @@ from scg.compiler.analyse import Cost, Reach
 from scg.compiler.credit import signals
 from scg.compiler.differentiate import gradients, through
 from scg.compiler.first_run import FirstRun
+from scg.compiler.given import present
 from scg.compiler.leave_out import LeaveOut
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.objective import contribution, reduction, total
@@ -25,8 +26,9 @@ from scg.distributions.base import Distribution
 from scg.graph.carry import CARRY
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, constant, plate_size
-from scg.ir.plate import Plate, Plates
+from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import named_below, rewrite, topological
+from scg.ops.elementwise import maximum, where
 from scg.ops.gradient import mark
 from scg.ops.powers import ratio
 from scg.ops.reductions import expand, plate_sum, zeros
@@ -104,6 +106,18 @@ class NodeDownstream:
         return unit
 
     @cached_property
+    def there(self) -> Expr | None:
+        """The mask of the node's scans, if they have one."""
+        return present(self.node, self.first.env)
+
+    def shown(self, value: Expr) -> Expr:
+        """What a baseline reads of a value at the node's step: zeros where it is padded."""
+        there, apart = self.there, self.node.name in self.first.graph.steps
+        if there is None or not (apart or {*there.plates} & {*value.plates}):
+            return value
+        return where(there, value, zeros(value))
+
+    @cached_property
     def discount(self) -> Expr:
         """The discount of the node's step in its scan."""
         return self.first.discount(self.node, self.first.env)
@@ -126,10 +140,10 @@ class NodeDownstream:
         env, given = self.first.env, self.first.graph.inputs.get(self.node.name or "")
         if given is not None:  # the same for each step of a scan
             rewrite(topological(given, known=env), env)
-            return tuple(env[expr] for expr in given)
+            return tuple(self.shown(env[expr]) for expr in given)
         turn, plates = self.shared.inputs, {*self.node.plates}
         found = [e for e in named_below(self.node, turn) if e.size and {*e.plates} <= plates]
-        return tuple(env[expr] for expr in sorted(found, key=turn.__getitem__))
+        return tuple(self.shown(env[expr]) for expr in sorted(found, key=turn.__getitem__))
 
     @cached_property
     def own(self) -> NodeRoute:
@@ -194,8 +208,13 @@ class NodeDownstream:
         return self.first.twin(plate)
 
     def average(self, expr: Expr) -> Expr:
-        """Weighted mean over all plates of the node."""
+        """Weighted mean over all plates of the node; padded elements of a scan do not count."""
         total = self.first.collapse(expr)
+        if self.there is not None:
+            counts = where(self.there, 1.0, 0.0)
+            plates = ordered((*total.plates, *counts.plates))
+            total, counts = (expand(x, plates, x.shape) for x in (counts * total, counts))
+            return plate_sum(total, plates) / maximum(plate_sum(counts, plates), 1.0)
         for plate in total.plates:
             total = plate_sum(total, (plate,)) / plate_size(total.graph, plate)
         return total

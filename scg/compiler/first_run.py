@@ -17,6 +17,7 @@ from scg.compiler.continuation import Continuation
 from scg.compiler.credit import scores
 from scg.compiler.elimination import averaged, conditions
 from scg.compiler.forward import ForwardPassage, past_scores
+from scg.compiler.given import present
 from scg.compiler.members import Members, shared_sum
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
@@ -37,7 +38,7 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import constant
 from scg.ir.plate import Plate, Plates, ordered, same
 from scg.ir.walk import topological
-from scg.ops.elementwise import exp, possible
+from scg.ops.elementwise import exp, possible, where
 from scg.ops.gradient import cross, stop
 from scg.ops.reductions import expand, plate_sum, zeros
 
@@ -125,6 +126,11 @@ class FirstRun:
         weights = discounts(self.graph, node)
         run(backwards(self.graph, weights), env, self._draw, self._ahead, self.passage)
         return reduce(mul, (env[weight] for weight in weights), constant(self.graph, 1.0))
+
+    def present(self, node: StochasticNode) -> Expr | None:
+        """How many elements of a node of a scan are not padded; None without a mask."""
+        there = present(node, self.env)
+        return None if there is None else plate_sum(where(there, 1.0, 0.0), there.plates)
 
     def _ahead(self, node: StochasticNode, env: dict[Expr, Expr]) -> Expr:
         """The sample of a node in a loop, of which the plates may still grow."""

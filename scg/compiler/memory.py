@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -14,6 +14,7 @@ from scg.errors import CompilerError
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.op import STATE, constant, intern
+from scg.ops.elementwise import maximum, where
 
 
 @dataclass
@@ -32,19 +33,40 @@ class NodeMemory:
     #: New values of states, one for each step of an unrolled scan, and auxiliary losses.
     changes: dict[str, list[Expr]] = field(default_factory=dict)
     losses: list[Expr] = field(default_factory=list)
-    nodes: int = 0  #: How many nodes share the memory: the steps of an unrolled scan.
+    #: Of each node that shares the memory, the steps of an unrolled scan, and of each change and
+    #: loss: how many of its elements are there, which is None without a mask.
+    present: list[Expr | None] = field(default_factory=list)
+    _of_change: dict[str, list[int]] = field(default_factory=dict)
+    _of_loss: list[int] = field(default_factory=list)
+
+    def begin(self, present: Expr | None) -> None:
+        """Let a further node share the memory."""
+        self.present.append(present)
 
     @property
     def updates(self) -> dict[str, Expr]:
         """New values of states: the means over the steps."""
-        return {
-            k: x[0] if len(x) == 1 else reduce(add, x) / len(x) for k, x in self.changes.items()
-        }
+        return {name: self._mean(x, self._of_change[name]) for name, x in self.changes.items()}
 
     @property
     def mean_loss(self) -> list[Expr]:
-        """The losses, as means over the nodes that share the memory."""
-        return [x if self.nodes == 1 else x / self.nodes for x in self.losses]
+        """The losses, as parts of the mean over the nodes that share the memory."""
+        every = range(len(self.present))
+        return [self._share(i, every, x) for i, x in zip(self._of_loss, self.losses, strict=True)]
+
+    def _mean(self, values: list[Expr], nodes: Sequence[int]) -> Expr:
+        parts = (self._share(i, nodes, x) for i, x in zip(nodes, values, strict=True))
+        return reduce(add, parts)
+
+    def _share(self, node: int, nodes: Sequence[int], value: Expr) -> Expr:
+        """What a node's value adds to the mean over some nodes; padded elements do not count."""
+        if len(nodes) == 1:
+            return value
+        counts = [count for i in nodes if (count := self.present[i]) is not None]
+        if len(counts) < len(nodes):
+            return value / len(nodes)
+        every, own = reduce(add, counts), self.present[node]
+        return value * where(every > 0.0, own / maximum(every, 1.0), 1.0 / len(nodes))
 
     def limits(self, name: str) -> tuple[float, float]:
         """Least and greatest number of a state or own parameter."""
@@ -72,10 +94,12 @@ class NodeMemory:
         """Set the value of a state after this call."""
         new = value if isinstance(value, Expr) else constant(self.graph, value)
         self.changes.setdefault(name, []).append(new)
+        self._of_change.setdefault(name, []).append(len(self.present) - 1)
 
     def loss(self, value: Expr) -> None:
         """Add an auxiliary loss."""
         self.losses.append(value)
+        self._of_loss.append(len(self.present) - 1)
 
     def _leaf(
         self, name: str, shape: tuple[int, ...], init: Callable[[np.random.Generator], Any]

@@ -63,7 +63,7 @@ def value_of(down: View, name: str, below: bool) -> Expr:
             f"node {_name(down)!r}: its critic reads {name!r} on plate {names(lost)}, on which the "
             "node does not live, so that an element would see several values"
         )
-    return value
+    return down.shown(value)
 
 
 def beyond(down: View, inputs: Sequence[str], seen: Any) -> Expr:

@@ -92,7 +92,7 @@ class Surrogate:
             self.graph.origin = node.origin
             draw, estimator = first.draws[node], self.plan.estimators[node]
             memory = first.noises[node].memory
-            memory.nodes += 1
+            memory.begin(first.present(node))
             down: Any = shared.view(node)
             parts: Any = None
             if node.size:  # an empty event has nothing to estimate
