@@ -41,7 +41,7 @@ SUITES = {
     "critic": "tests/estimators/test_critic.py",
     "vimco": "tests/estimators/test_vimco.py",
     "lax": "tests/estimators/test_lax.py",
-    "carms": "tests/estimators/test_carms.py",
+    "arms": "tests/estimators/test_arms.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -116,7 +116,7 @@ MUTATIONS = [
         "return (plate_sum(own, (plate,)) - own) / (plate.length - 1.0)",
         "return plate_sum(own, (plate,)) / float(plate.length)",
         "the baseline of a draw contains the draw's own cost",
-        "compositions::test_every_ordered_pair",
+        "compositions::test_every_ordered_pair[chain_two_costs-BitFlip]",
     ),
     Mutation(
         "moving-average-with-its-own-cost",
@@ -132,7 +132,7 @@ MUTATIONS = [
         'downstream.at(dist.mode(), below="mode").cost',
         "downstream.cost",
         "the baseline is the cost of the draw instead of the mode",
-        "compositions::test_every_ordered_pair",
+        "compositions::test_every_ordered_pair[chain_two_costs-BitFlip]",
     ),
     Mutation(
         "muprop-at-the-mean-field-mean",
@@ -148,7 +148,7 @@ MUTATIONS = [
         "slope = stop(self.scale * replay.slope)",
         "slope = self.scale * replay.slope",
         "the correction then differentiates the slope as well",
-        "compositions::test_every_ordered_pair",
+        "compositions::test_every_ordered_pair[chain_two_costs-BitFlip]",
     ),
     Mutation(
         "muprop-scale-forgotten",
@@ -180,7 +180,7 @@ MUTATIONS = [
         'box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g * y,))',
         'box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g,))',
         "the second derivative loses score times score",
-        "second_order::test_hessian_of_one_estimator_for_all_nodes",
+        "second_order::test_hessian_of_one_estimator_for_all_nodes[two_costs_one_node]",
     ),
     Mutation(
         "score-of-the-last-ancestor-only",
@@ -188,7 +188,7 @@ MUTATIONS = [
         "total = own if total is None else total + own",
         "total = own",
         "prefix sums of scores forget earlier ancestors",
-        "compositions::test_every_ordered_pair",
+        "compositions::test_every_ordered_pair[chain_two_costs-BitFlip]",
     ),
     Mutation(
         "score-not-summed-over-a-plate",
@@ -324,7 +324,7 @@ MUTATIONS = [
         "np.arcsin(-1.0 / (count - 1))",
         "np.arcsin(-1.0 / count)",
         "ARMS and CARMS weigh differences as if their draws avoided each other less",
-        "carms",
+        "arms::test_the_gaussian_joint_cdf_is_that_of_scipy",
     ),
     Mutation(
         "bias-not-claimed",
@@ -340,7 +340,7 @@ MUTATIONS = [
         "centre = moving_average(signal, self.decay, downstream, memory)",
         "centre = downstream.average(signal * downstream.unit)",
         "the centre of NVIL depends on the draw of this call",
-        "compositions::test_every_ordered_pair",
+        "mixed::test_bernoulli_normal_bernoulli",
     ),
     Mutation(
         "a-tie-goes-to-one-piece",

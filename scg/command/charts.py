@@ -37,11 +37,12 @@ def bars(values: Mapping[str, float], label: str) -> str:
     return _svg(figure)
 
 
-def image_grid(rows: np.ndarray, height: int, label: str, columns: int = 12) -> str:
+def image_grid(rows: np.ndarray, height: int, label: str) -> str:
     """Images of values in [0, 1], of which 1 is dark, as an ``<img>`` element.
 
-    One row is one image, `height` pixels high; `columns` of them stand side by side.
+    One row is one image, `height` pixels high; twelve of them stand side by side.
     """
+    columns = 12
     width = rows.shape[1] // height
     count = -(-len(rows) // columns)
     canvas = np.full((count * (height + 1) + 1, columns * (width + 1) + 1), 0.8)

@@ -94,11 +94,6 @@ class _Chain(Automaton):
         pairs = joint * _mixed(self.pairs, joint)
         return energy + sum(pairs, (-3, -2, -1)) - self.log_normalizer
 
-    def pair_marginals(self) -> Any:
-        """Probability of each pair of successive classes, shape (T − 1, K, K)."""
-        joint = self.visits()[..., None] * self.table.probs
-        return getitem(joint, slice(1, None))
-
     cardinality = closed_form("K to the power T", lambda d: d.classes**d.steps)
 
     def enumerate_support(self) -> np.ndarray:

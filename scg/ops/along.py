@@ -11,7 +11,7 @@ from scg.ops.body import Body
 from scg.ops.border import place
 from scg.ops.elementwise import where
 from scg.ops.gradient import cross
-from scg.ops.reductions import expand, zeros
+from scg.ops.reductions import zeros
 from scg.ops.scan import scan
 
 
@@ -46,15 +46,11 @@ def decayed_sum(
     return sums
 
 
-def shifted(x: Expr, over: Plate, first: Expr | None = None, reverse: bool = False) -> Expr:
-    """The element before each one along a plate or, in reverse, after each one.
-
-    `first`, by default zero, stands where there is none.
-    """
+def shifted(x: Expr, over: Plate, reverse: bool = False) -> Expr:
+    """The element before each one along a plate or, in reverse, after each one; else zero."""
     before, now = _places(x, over)
-    start = zeros(before) if first is None else expand(first, before.plates, before.shape)
     body = Body((before,), (now,), (), (now,), (before,))
-    _, (moved,) = scan(body, (start,), (x,), (), over, reverse)
+    _, (moved,) = scan(body, (zeros(before),), (x,), (), over, reverse)
     return moved
 
 

@@ -13,7 +13,7 @@ from scg.ir.op import SIZED
 from scg.ir.plate import Plate, Plates, ordered
 from scg.ir.walk import rewrite, topological
 from scg.ops.base import broadcast
-from scg.ops.border import Border, Exprs, below, place
+from scg.ops.border import Exprs, below, place
 from scg.ops.reductions import expand
 
 
@@ -164,15 +164,6 @@ def narrowed(body: Body, args: Exprs, over: Plate) -> tuple[Body, Exprs]:
     new, outputs = (tuple(env[e] for e in group) for group in (body.new, body.outputs))
     args = (*args[:cut], *steps.values(), *constants.values())
     return Body(body.carry, tuple(steps), tuple(constants), new, outputs), args
-
-
-def closed(carry: Exprs, steps: Exprs, new: Exprs, outputs: Exprs = ()) -> tuple[Body, Exprs]:
-    """A body of expressions that read others, too; and those, which are the loop's constants."""
-    found = Border((*new, *outputs), {*carry, *steps}, lambda expr: True)
-    constants = tuple(found.places.values())
-    every = found.rewritten({*carry, *steps})
-    cut = len(new)
-    return Body(carry, steps, constants, every[:cut], every[cut:]), tuple(found.places)
 
 
 def check_closed(body: Body) -> None:

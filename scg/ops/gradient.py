@@ -29,41 +29,31 @@ mark = Op(
     attributes={"label": text},
 )
 
+
+def _first(name: str, *vjps: Any) -> Op:
+    """Op of two arguments whose value is the first one, of the shape of both."""
+    return Op(
+        name,
+        lambda x, other: np.broadcast_arrays(x, other)[0],
+        broadcast_shapes,
+        vjps,
+        kind="same",
+        elementwise=True,
+        kernel="{0}",
+    )
+
+
 #: The value of the first argument with the derivative of the second. Unlike `stop` it cuts no
 #: credit: nodes below the value still influence the cost.
-graft = Op(
-    "graft",
-    lambda value, slope: np.broadcast_arrays(value, slope)[0],
-    broadcast_shapes,
-    (lambda g, y, value, slope: 0.0 * g, lambda g, y, value, slope: g),
-    kind="same",
-    elementwise=True,
-    kernel="{0}",
-)
+graft = _first("graft", lambda g, y, value, slope: 0.0 * g, lambda g, y, value, slope: g)
 
 #: The first argument, and its derivative where the second is true: a step that is padded has a
 #: value, but learns nothing.
-gate = Op(
-    "gate",
-    lambda x, there: np.broadcast_arrays(x, there)[0],
-    broadcast_shapes,
-    (lambda g, y, x, there: OPS["where"](there, g, 0.0), None),
-    kind="same",
-    elementwise=True,
-    kernel="{0}",
-)
+gate = _first("gate", lambda g, y, x, there: OPS["where"](there, g, 0.0), None)
 
 #: The first argument, whose derivative is multiplied by the second: a boundary in time that credit
 #: passes with a factor.
-cross = Op(
-    "cross",
-    lambda x, factor: np.broadcast_arrays(x, factor)[0],
-    broadcast_shapes,
-    (lambda g, y, x, factor: g * factor, None),
-    kind="same",
-    elementwise=True,
-    kernel="{0}",
-)
+cross = _first("cross", lambda g, y, x, factor: g * factor, None)
 
 #: The identity; it marks a cost that is the −log p of an observation.
 observed = Op("observed", lambda x: x, lambda x: x, (lambda g, y, x: g,))

@@ -14,12 +14,12 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op, intern
 from scg.ir.plate import Plate, ordered
 from scg.ops.backward import pull
-from scg.ops.body import Body, LoopOp, check_closed, closed, fitted
+from scg.ops.body import Body, LoopOp, check_closed, fitted
 from scg.ops.border import Exprs, place
 from scg.ops.loops import scanned
 from scg.ops.reductions import zeros
 
-__all__ = ["Body", "closed", "place", "scan"]
+__all__ = ["Body", "place", "scan"]
 
 
 class _Scan(Op):
@@ -63,7 +63,7 @@ def scan(
     Parameters
     ----------
     body : Body
-        What a step computes; :func:`closed` makes one of expressions that read others.
+        What a step computes.
     init : tuple of Expr
         First values of the carries. They are repeated on the plates that a step gives its carry.
     xs : tuple of Expr

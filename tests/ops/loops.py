@@ -8,12 +8,23 @@ import scg
 from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
 from scg.ir.plate import Plate, ordered
+from scg.ops.body import Body
+from scg.ops.border import Border
 from scg.ops.reductions import expand, plate_mean, plate_sum
-from scg.ops.scan import closed, place, scan
+from scg.ops.scan import place, scan
 
 STEPS, BATCH, GROUP, LATE = (Plate(name) for name in ("t", "batch", "group", "late"))
 SHAPES = ((), (3,), (2, 3))
 SIZES = {BATCH: 2, GROUP: 3}
+
+
+def closed(carry, steps, new, outputs=()):
+    """A body of expressions that read others, too; and those, which are the loop's constants."""
+    found = Border((*new, *outputs), {*carry, *steps}, lambda expr: True)
+    constants = tuple(found.places.values())
+    every = found.rewritten({*carry, *steps})
+    cut = len(new)
+    return Body(carry, steps, constants, every[:cut], every[cut:]), tuple(found.places)
 
 
 @dataclass

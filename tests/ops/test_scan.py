@@ -12,13 +12,13 @@ from scg.graph.declaration.digest import digests
 from scg.ir.plate import Plate
 from scg.ir.walk import topological
 from scg.ops import along
-from scg.ops.body import Body, closed
+from scg.ops.body import Body
 from scg.ops.border import place
 from scg.ops.recurrence import Recurrence, rolled
 from scg.ops.reductions import plate_sum
 from scg.ops.scan import scan, scan_op
 
-from .loops import compared, example
+from .loops import closed, compared, example
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 17])
@@ -54,24 +54,24 @@ def leaves(**nodes):
 
 
 def test_running_sums_and_shifts_with_their_derivatives():
-    (x, w, f), values = leaves(x=((2,), (T, B)), w=((2,), (T, B)), f=((2,), ()))
+    (x, w), values = leaves(x=((2,), (T, B)), w=((2,), (T, B)))
     made = {
         "up": along.running_sum(x, T),
         "down": along.running_sum(x, T, reverse=True),
         "before": along.shifted(x, T),
-        "after": along.shifted(x, T, first=f, reverse=True),
+        "after": along.shifted(x, T, reverse=True),
     }
     slopes = {
         f"slope of {name}": gradients(plate_sum(np.sum(y * w), (T, B)), [x])[0]
         for name, y in made.items()
     }
     out = computed({**made, **slopes}, values)
-    x, w, f, none = values["x"], values["w"], values["f"], np.zeros((1, 3, 2))
+    x, w, none = values["x"], values["w"], np.zeros((1, 3, 2))
     expected = {
         "up": x.cumsum(0),
         "down": x[::-1].cumsum(0)[::-1],
         "before": np.concatenate([none, x[:-1]]),
-        "after": np.concatenate([x[1:], none + f]),
+        "after": np.concatenate([x[1:], none]),
         "slope of up": w[::-1].cumsum(0)[::-1],
         "slope of down": w.cumsum(0),
         "slope of before": np.concatenate([w[1:], none]),

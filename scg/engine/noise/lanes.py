@@ -20,10 +20,9 @@ def spread(builder: Any, value: Any, count: int) -> Lanes:
     return Lanes(builder, builder.shuffle_vector(one, one, order))
 
 
-def numbered(builder: Any, count: int, element: Any = _I32) -> Lanes:
+def numbered(builder: Any, count: int) -> Lanes:
     """Numbers of the lanes."""
-    kind = ir.VectorType(element, count)
-    return Lanes(builder, ir.Constant(kind, [element(i) for i in range(count)]))
+    return Lanes(builder, ir.Constant(ir.VectorType(_I32, count), [_I32(i) for i in range(count)]))
 
 
 def interleaved(x: Lanes, y: Lanes) -> Lanes:
