@@ -388,7 +388,7 @@ MUTATIONS = [
         'total = hashlib.sha256(f"{len(text)}\\n{text}\\n".encode())',
         "total = hashlib.sha256()",
         "a flipped digit of the number of updates resumes to other parameters",
-        "checkpoint",
+        "checkpoint::test_every_flipped_bit_is_found",
     ),
     Mutation(
         "weight-of-the-impossible-by-its-logarithm",
