@@ -128,7 +128,7 @@ PAID = {
     """,
     "kernel cache and forks": """
         command/lists:64 command/main:218 common/lazy:11 engine/codegen/cache:72
-        engine/codegen/target:177 ir/collector:23
+        engine/codegen/settings:3 engine/codegen/target:177 ir/collector:23
     """,
     "PyTorch, JAX and samplers": """
         engine/backends engine/program:277 interop/* run/guard:102 run/simulate:188
