@@ -27,6 +27,7 @@ from scg.verify.windowed import gathered, whole, windows_of
 
 #: Sums of fewer runs are not normal where most runs have a gradient of zero: false alarms.
 LEAST_RUNS = 1000
+_ULPS = 16
 _TOLERANCE = {"float64": 1e-10, "float32": 1e-4}  # relative to the gradient or its deviation
 
 
@@ -189,7 +190,10 @@ def _computed(step: Step, params: Any, data: Any, state: Any, truth: np.ndarray)
             f"check: the estimate of {where} is not finite in outcomes of positive probability; "
             "scg.moments(step, params).table() shows them"
         )
-    rounding = _TOLERANCE[str(step.program.dtype)] * np.max(size + np.abs(truth), initial=0.0)
+    dtype = str(step.program.dtype)
+    rounding = _TOLERANCE[dtype] * np.max(size + np.abs(truth), initial=0.0)
+    # a gradient of zero is a difference of terms of the size of the cost
+    rounding += _ULPS * float(np.finfo(dtype).eps * np.abs(m.cost))
     bound = float(rounding + m.error)
     bias = float(np.max(deviation, initial=0.0))
     return Check(
@@ -202,7 +206,7 @@ def _computed(step: Step, params: Any, data: Any, state: Any, truth: np.ndarray)
         reference="the exact gradient",
         runs=0,
         biased=_biased(step),
-        dtype=str(step.program.dtype),
+        dtype=dtype,
     )
 
 
