@@ -25,8 +25,8 @@ PAID = {
         compiler/first_run:166 compiler/forward compiler/given compiler/memory:63
         compiler/named compiler/perturbation compiler/plan:156 compiler/recur
         compiler/sequences compiler/truncation compiler/unroll compiler/words:95
-        engine/interpreter:189 engine/operations:29 engine/table/frame:35
-        engine/table/repeat engine/table/table:218 engine/walk/executable:136
+        engine/drawing engine/interpreter:189 engine/operations:29 engine/table/frame:35
+        engine/table/repeat engine/table/table:218 engine/walk/executable:136 engine/windows
         estimators/baselines/critic estimators/baselines/simple:83 estimators/forward
         estimators/parts/options:24 estimators/pes estimators/protocol:116
         estimators/recorded estimators/score_function:72 estimators/truncation
@@ -34,10 +34,10 @@ PAID = {
         graph/declaration/write:180 graph/growth graph/nodes:164 graph/scan graph/tree
         ir/plate:103 ir/walk:49 layers/environment ops/along ops/backward ops/body
         ops/border ops/gradient:57 ops/loops ops/pullback ops/recurrence ops/scan ops/steps
-        passes:60 run/carried run/checks:150 run/recurrent run/runner:166 run/unroll
+        passes:60 run/carried run/checkpoint run/checks:150 run/recurrent run/runner:166 run/unroll
         run/windows schedule/entries:107 schedule/fuse:218 schedule/listing:59
-        schedule/schedule:91 schedule/steps train/windows verify/by_step verify/smoothed
-        verify/windowed
+        schedule/schedule:91 schedule/steps schedule/sweeps train/windows verify/by_step
+        verify/smoothed verify/windowed
     """,
     "structured distributions and flows": """
         compiler/elimination compiler/paths:97 distributions/__init__:65

@@ -30,6 +30,7 @@ def compile(
     check_finite: bool = False,
     truncate: Truncation | None = None,
     stream: bool = False,
+    checkpoint: bool | int = False,
     given: Sequence[str] | Mapping[str, Recorded] = (),
 ) -> Step:
     """Compile a graph to a step, which samples and estimates the cost and its gradients.
@@ -73,6 +74,13 @@ def compile(
         a sequence. Needs `truncate`, because backpropagation ends where a window begins. The
         windows of :class:`ARTBP` are its segments, see :meth:`ARTBP.segment`. See also
         ``scg.fit(..., stream=True)``.
+    checkpoint : bool or int
+        Run scans in windows of so many steps; with True, of √T of T steps. The step keeps the
+        carries between windows, and computes each window again when credit passes it, so that its
+        working memory is of order √T in place of T. Use it for long sequences; for one without end
+        see `stream`. (The ``checkpoint`` of ``scg.fit`` is the file of a run.) The estimates are
+        those of the step that runs scans as loops, up to rounding. The estimators must run as
+        loops, the scans lie on one plate, and ops of your own be pure.
     given : sequence of str, or mapping from str to Recorded
         Nodes whose values a call brings as data, by their names, as where actions were taken in a
         live environment. A recorded value of a stochastic node is scored, not sampled, and
@@ -91,7 +99,8 @@ def compile(
         If the graph has no cost, or costs on different plates without ``reduce=``; if an option
         or ``SCG_BACKEND`` is unknown.
     EstimatorError
-        If an estimator does not fit a node, or it or the truncation does not support the order.
+        If an estimator does not fit a node, or it or the truncation does not support the order; if
+        `stream` or `checkpoint` does not fit the graph.
 
     Examples
     --------
@@ -109,8 +118,8 @@ def compile(
 
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order, data_grads)
-    asked = backend, dtype, order, tuple(data_grads), check_finite
-    return compiled(graph, estimator, Request(*asked, truncate, stream, make_given(graph, given)))
+    asked = backend, dtype, order, tuple(data_grads), check_finite, truncate, stream, checkpoint
+    return compiled(graph, estimator, Request(*asked, make_given(graph, given)))
 
 
 def _check_options(graph: CoreGraph, dtype: str, order: int, data_grads: Sequence[str]) -> None:

@@ -38,10 +38,12 @@ from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.origin import Origin
 from scg.ir.plate import Plate
+from scg.run.checkpoint import make_windows
 from scg.run.curvature import directional, hessian
 from scg.run.finish import finish
 from scg.run.recurrent import RecurrentStep
 from scg.run.step import Step
+from scg.schedule.sweeps import StepWindows
 
 #: The length of a sequence on which estimators are chosen and checked: a path begins at a step,
 #: crosses another and ends at a third; longer ones repeat the second.
@@ -61,6 +63,7 @@ class Request(NamedTuple):
     check_finite: bool
     truncate: Truncation | None
     stream: bool
+    checkpoint: bool | int
     given: RecordedNodes
 
 
@@ -72,6 +75,7 @@ def compiled(graph: CoreGraph, estimator: Estimators, options: Request) -> Step:
         given.check_stream()
     if truncate is not None:
         check_truncation(graph, truncate, options.order, options.data_grads)
+    windows = make_windows(graph, options.checkpoint, options.check_finite)
     if isinstance(truncate, PES):
         own = estimator.values() if isinstance(estimator, Mapping) else [estimator]
         if not all(isinstance(one, (BlackBox, type(None))) for one in own):
@@ -86,12 +90,14 @@ def compiled(graph: CoreGraph, estimator: Estimators, options: Request) -> Step:
             )
         estimator = BlackBox()
     if graph.scans:
-        return _over_time(graph, estimator, options)
+        return _over_time(graph, estimator, options, windows)
     return _finished(_planned(graph, estimator, options), options)
 
 
-def _over_time(graph: CoreGraph, estimator: Estimators, options: Request) -> Step:
-    """The step of a graph with scans: loops, or the unrolled graph."""
+def _over_time(
+    graph: CoreGraph, estimator: Estimators, options: Request, windows: StepWindows | None
+) -> Step:
+    """The step of a graph with scans: loops, in windows or not, or the unrolled graph."""
     truncate, stream = options.truncate, options.stream
     whole = Influence(graph, options.data_grads)
     check("analyse", whole)
@@ -109,13 +115,14 @@ def _over_time(graph: CoreGraph, estimator: Estimators, options: Request) -> Ste
     late = [node.name for node in whole.nodes if node.name not in chosen]
     apart = f"{late[0]!r} influences costs of much later steps alone" if late else plan.steps_apart
     reason = apart or other_credit(whole, unrolled.influence, short.lengths, sampled)
-    loops = stream or (truncate is not None and truncate.loops)  # loops round credit up, unbiased
-    if not apart and (loops or not reason):
+    how = f"checkpoint={options.checkpoint}" if windows else ""
+    how = f"truncate={truncate!r}" if truncate is not None and truncate.loops else how
+    how = "stream=True" if stream else how
+    if not apart and (how or not reason):  # loops round credit up, unbiased
         with contextlib.suppress(NeedsSteps):
-            rolled = _finished(plan, options)
+            rolled = _finished(plan, options, windows)
     named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())
-    if loops and rolled is None:
-        how = "stream=True" if stream else f"truncate={truncate!r}"
+    if how and rolled is None:
         raise EstimatorError(
             f"{how} runs scans as loops, but an estimator looks at single steps "
             f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
@@ -169,8 +176,8 @@ def _planned(graph: CoreGraph, estimator: Estimators, options: Request) -> Plan:
     return plan
 
 
-def _finished(plan: Plan, options: Request) -> Step:
-    """The step of a planned graph."""
+def _finished(plan: Plan, options: Request, windows: StepWindows | None = None) -> Step:
+    """The step of a planned graph, which may run in windows of steps."""
     backend, dtype, order, data_grads, check_finite, *_ = options
     influence = plan.influence
     graph = influence.graph
@@ -201,9 +208,9 @@ def _finished(plan: Plan, options: Request) -> Step:
     curvature = None
     if order == 2:
         products = directional(graph, learned, all_grads)
-        curvature = finish(products, dtype, backend)
+        curvature = finish(products, dtype, backend, windows)
         outputs |= hessian(graph, products)
-    program = finish(outputs, dtype, backend)
+    program = finish(outputs, dtype, backend, windows)
     graph.origin = Origin()
     return Step(graph, plan, surrogate, program, curvature, check_finite)
 

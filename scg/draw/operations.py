@@ -57,6 +57,11 @@ def schedule_scene(program: Program, options: Options) -> Scene:
     """The scene of a compiled program: the entries in the order in which they run."""
     if program.backend == "numpy":
         raise CallError('only a compiled step has a schedule: scg.compile(g, backend="numba")')
+    if program.windows is not None:
+        raise CallError(
+            "a step with checkpoint= has a schedule for each sweep over windows: print "
+            'step.stages["sweeps"], or draw level="program"'
+        )
     table: Any = program.engine()
     schedule, lines = table.schedule, table.listing()
     seconds = _seconds(options.heat, lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +12,12 @@ import numpy as np
 
 from scg.common.lazy import building, cached_property
 from scg.engine.blocks import RunMoments, Sampling, longest_block, moments, spans
+from scg.engine.drawing import by_window, drawn
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.operations import listing
 from scg.engine.profile import Profile
 from scg.engine.sampler import MomentSampler
+from scg.engine.windows import Windowed
 from scg.errors import CompilerError
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, SIZED
@@ -23,7 +26,8 @@ from scg.ir.tables import folded
 from scg.ir.walk import topological
 from scg.schedule.lift import lift, moments_over
 from scg.schedule.sources import sources
-from scg.seeds.noise import check_seed, normal, uniform
+from scg.schedule.sweeps import StepWindows
+from scg.seeds.noise import check_seed
 
 #: Elements of all intermediate arrays of one block of runs.
 BLOCK_ELEMENTS = 1 << 23
@@ -63,11 +67,14 @@ class Program:
         Type of all floats.
     backend : {"numpy", "numba"}
         What computes it: the interpreter, or compiled kernels.
+    windows : StepWindows, optional
+        Where only a window of steps may be in memory; see :mod:`scg.schedule.sweeps`.
     """
 
     outputs: dict[Any, Expr]
     dtype: Any = np.float64
     backend: str = "numpy"
+    windows: StepWindows | None = None
     _engines: dict[Any, Any] = field(default_factory=dict, repr=False)
     _elements: dict[Any, int] = field(default_factory=dict, repr=False)
     _samplers: dict[Any, MomentSampler] = field(default_factory=dict, repr=False)
@@ -125,9 +132,17 @@ class Program:
             if plate is not None:
                 lifted = lift(lifted, plate, lambda leaf: leaf.op in kinds)
                 lifted = moments_over(lifted, plate) if reduced else lifted
+            made: Any = _engine(self.backend)
+            if self.windows is not None:
+                made = functools.partial(Windowed, make=made, windows=self.windows)
             # Threads that make an engine at the same time all keep the first one.
-            self._engines.setdefault(key, _engine(self.backend)(lifted, self.dtype))
+            self._engines.setdefault(key, made(lifted, self.dtype))
         return self._engines[key]
+
+    @property
+    def draws(self) -> bool:
+        """Whether the engine draws noise by itself, where it is read."""
+        return self.backend == "numba" and self.windows is None
 
     def draw_noise(
         self, seed: Any, runs: range, sizes: Sizes, part: tuple[Plate, range] | None = None
@@ -137,14 +152,8 @@ class Program:
         Of the plate of a `part` only some elements are sampled; `sizes` counts all of them.
         """
         check_seed(seed)
-        laws, found = {"uniform": uniform, "normal": normal}, {}
-        for name, leaf in self.noise.items():
-            only = (
-                (leaf.plates.index(part[0]), part[1]) if part and part[0] in leaf.plates else None
-            )
-            law, shape = laws[leaf.attrs["law"]], full(leaf, sizes)
-            found[name] = law(seed, name, runs, shape, self.dtype, only)
-        return found
+        how = seed, runs, sizes, self.dtype
+        return {name: drawn(leaf, *how, part) for name, leaf in self.noise.items()}
 
     @property
     def source(self) -> str:
@@ -156,7 +165,10 @@ class Program:
         return max(1, BLOCK_ELEMENTS // max(self._size(sizes), 1))
 
     def _size(self, sizes: Sizes) -> int:
-        """Elements of all operations of a run."""
+        """Elements of all operations of a run, or of one window of it."""
+        if self.windows is not None:
+            plate = self.windows.plate
+            sizes = {**sizes, plate: self.windows.length(plate.elements(sizes))}
         key = tuple(sizes.items())
         if key not in self._elements:
             self._elements[key] = sum(math.prod(full(e, sizes)) for e in self.operations)
@@ -182,10 +194,15 @@ class Program:
             Elements of each plate.
         """
         runs = next((len(array) for array in (noise or {}).values()), 1)
-        single, engine = self._running(runs)
-        if single:
+        if self._is_single(runs):
             noise = {name: array[0] for name, array in (noise or {}).items()}
-        out = engine.run(_by_name(engine, values, noise or {}), {**sizes, RUNS: runs})
+        return self._computed(values, noise or {}, sizes, runs)
+
+    def _computed(
+        self, values: Mapping[str, Any], noise: Mapping[str, Any], sizes: Sizes, runs: int
+    ) -> dict[Any, Any]:
+        single, engine = self._is_single(runs), self._running(runs)
+        out = engine.run(_by_name(engine, values, noise), {**sizes, RUNS: runs})
         if single:
             return {key: _own(value)[None] for key, value in out.items()}
         return self._over(runs, out, sizes)
@@ -194,7 +211,12 @@ class Program:
         self, values: Mapping[str, Any], seed: Any, runs: range, sizes: Sizes
     ) -> dict[Any, Any]:
         """Compute the outputs for a range of runs, on the noise of a seed; see :meth:`run`."""
-        if self.backend == "numpy":
+        if self.windows is not None:
+            check_seed(seed)
+            how = seed, runs, sizes, self.dtype
+            noise = by_window(self.noise, self.windows.plate, self._is_single(len(runs)), how)
+            return self._computed(values, noise, sizes, len(runs))
+        if not self.draws:
             return self.run(values, self.draw_noise(seed, runs, sizes), sizes)
         return self.tie(values, sizes, len(runs))(seed, runs.start)
 
@@ -204,14 +226,14 @@ class Program:
         Outputs have a leading axis of runs. A compiled engine is bound to the arrays once; every
         call overwrites the results of the last one.
         """
-        if self.backend == "numpy":
+        if not self.draws:
 
             def computed(seed: Any, first: int) -> dict[Any, Any]:
                 out = self.sample(values, seed, range(first, first + runs), sizes)
                 return {key: np.broadcast_to(x, (runs, *x.shape[1:])) for key, x in out.items()}
 
             return computed
-        single, engine = self._running(runs)
+        single, engine = self._is_single(runs), self._running(runs)
         leaves = _by_name(engine, values, dict.fromkeys(self.noise))
         connection = engine.connect(leaves, {**sizes, RUNS: runs}, drawing=True)
         out = connection.outputs
@@ -233,7 +255,7 @@ class Program:
 
     def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
         """Function from a seed and the first of `runs` runs to moments; bound like :meth:`tie`."""
-        if self.backend == "numpy":
+        if not self.draws:
             return lambda seed, first: moments(
                 self.sample(values, seed, range(first, first + runs), sizes)
             )
@@ -241,7 +263,7 @@ class Program:
 
     def estimate(self, values: Mapping[str, Any], sizes: Sizes, runs: int, seed: Any) -> RunMoments:
         """Moments of every output over `runs` runs of a seed, in new arrays."""
-        if self.backend == "numpy":
+        if not self.draws:
             return self.sampler(values, sizes, runs)(seed, 0)
         return self._sampler(sizes, runs).estimate(values, seed)
 
@@ -258,7 +280,7 @@ class Program:
 
     def _longest(self, runs: int, sizes: Sizes) -> int:
         """Runs of a block of stretches; 0 for a sampler without stretches."""
-        if runs == 1 or self.backend == "numpy" or not self.engine(RUNS, reduced=True).merges:
+        if runs == 1 or not self.draws or not self.engine(RUNS, reduced=True).merges:
             return 0
         return longest_block(runs, self._size(sizes))
 
@@ -267,10 +289,13 @@ class Program:
         block = self.block_length(sizes)
         return runs if runs <= block or self._longest(runs, sizes) else block
 
-    def _running(self, runs: int) -> tuple[bool, Any]:
-        """Whether the runs need no axis, and the engine of so many."""
-        single = bool(self.noise) and runs == 1
-        return single, self.engine(RUNS if self.noise and not single else None)
+    def _is_single(self, runs: int) -> bool:
+        """Whether the runs need no axis."""
+        return bool(self.noise) and runs == 1
+
+    def _running(self, runs: int) -> Any:
+        """The engine of so many runs."""
+        return self.engine(RUNS if self.noise and not self._is_single(runs) else None)
 
     def _over(self, runs: int, out: Mapping[Any, Any], sizes: Sizes) -> dict[Any, Any]:
         return {

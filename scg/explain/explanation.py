@@ -27,6 +27,7 @@ from scg.explain.texts import derivation_text, document, markdown
 from scg.explain.work import work
 from scg.ir.expr import StochasticNode
 from scg.ir.plate import sign
+from scg.schedule.sweeps import Sweeps
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Explanation:
         The estimators of the graph.
     order : {1, 2}
         The order of the derivatives.
+    windows : str
+        With ``checkpoint``, the windows of steps in which the step runs; else empty.
     """
 
     graph: str
@@ -66,6 +69,7 @@ class Explanation:
     elimination: str
     plan: Plan = field(repr=False, compare=False)
     order: int = 1
+    windows: str = ""
 
     @cached_property
     def derivation(self) -> Derivation:
@@ -114,6 +118,7 @@ class Explanation:
             "unbiased": self.unbiased,
             "truncation": self.plan.cut,
             "recorded": self.plan.given.lines,
+            "windows": self.windows,
             "paths": self.paths,
             "evaluations": self.evaluations,
             "work": self.work,
@@ -144,7 +149,8 @@ class Explanation:
         lines = ["surrogate S =", f"      {first}", *(f"    + {summand}" for summand in others)]
         lines += [self.note] if self.note else []
         head = f"{self.graph!r}: {self.head}"
-        head += "".join(f"\n{line}" for line in (self.elimination, *self.plan.notes) if line)
+        notes = (self.elimination, *self.plan.notes, self.windows)
+        head += "".join(f"\n{line}" for line in notes if line)
         steps = f"derivation\n{derivation_text(self.derivation.lines)}"
         credit = f"credit\n{textwrap.indent(str(self.matrix), '  ')}"
         return "\n\n".join([head, *map(str, self.nodes), "\n".join(lines), steps, credit])
@@ -228,6 +234,7 @@ def explain(surrogate: Surrogate, program: Program) -> Explanation:
         elimination=elimination(plan.influence, plan.estimators),
         plan=plan,
         order=1 + any(isinstance(k, tuple) and k[0] == "hessian" for k in program.outputs),
+        windows=_in_windows(program),
     )
 
 
@@ -297,6 +304,14 @@ def _plain(value: Any) -> Any:
 
 def _ends(run: Sequence[str]) -> Sequence[Any]:
     return run if len(run) <= LONGEST else [{"from": run[0], "to": run[-1]}]
+
+
+def _in_windows(program: Program) -> str:
+    """The windows in which a program runs, and how often; nothing without them."""
+    windows = program.windows
+    if windows is None:
+        return ""
+    return f"in {windows}: {Sweeps(program.outputs, windows.plate).ways}"
 
 
 def _count(count: int, word: str) -> str:

@@ -78,8 +78,8 @@ class Plate:
         """Number of elements, given those of the plates whose length is not fixed."""
         return sizes[self._like or self] if self.length is None else self.length
 
-    def of_length(self, length: int) -> Plate:
-        """Another plate with a fixed length, in the same place among the axes."""
+    def of_length(self, length: int | None) -> Plate:
+        """Another plate, with a fixed length or without, in the same place among the axes."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__, length=length, _key="")
         return other

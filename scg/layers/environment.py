@@ -248,7 +248,8 @@ class _Simulator:
             if count != session.steps or session.alive.size != np.prod(lead, dtype=int):
                 raise CallError(
                     f"environment {self.label!r}: step {count} was asked for after "
-                    f"{session.steps} steps; an episode's steps follow each other in one scan"
+                    f"{session.steps} steps; an episode's steps follow each other in one scan, and "
+                    "are not made again (checkpoint=)"
                 )
             session.steps += 1
             if session.alive.any():

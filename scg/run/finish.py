@@ -12,14 +12,28 @@ from scg.compiler.one_coordinate import one_coordinate
 from scg.compiler.simplify import simplify
 from scg.engine.program import Program
 from scg.ir.expr import Expr
+from scg.schedule.sweeps import StepWindows, Sweeps
 
 
-def finish(outputs: Mapping[Any, Expr], dtype: str = "float64", backend: str = "numpy") -> Program:
-    """Simplify, take products of one changed coordinate apart, and make a program of it."""
+def finish(
+    outputs: Mapping[Any, Expr],
+    dtype: str = "float64",
+    backend: str = "numpy",
+    windows: StepWindows | None = None,
+) -> Program:
+    """Simplify, take products of one changed coordinate apart, and make a program of it.
+
+    Raises
+    ------
+    EstimatorError
+        If it cannot be run in `windows`.
+    """
     known: dict[Expr, Expr] = {}
     simple = simplify(one_coordinate(simplify(list(outputs.values()), known)), known)
-    program = Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend)
+    program = Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend, windows)
     check("simplify", program.outputs)
+    if windows is not None:
+        Sweeps(program.outputs, windows.plate)
     if backend == "numba" and checks_are_on():
         from scg.schedule.schedule import Schedule  # the checks alone need it here
 

@@ -85,7 +85,8 @@ class Shown(Runner):
         """The products of the pipeline by name, in its order; each is a value that prints.
 
         They are the graph, its influence, the plan, the surrogate, the program and, with
-        ``backend="numba"``, the schedule and the table that kernels run.
+        ``backend="numba"``, the schedule and the table that kernels run; with `checkpoint` the
+        sweeps over windows of steps instead.
 
         Examples
         --------
@@ -107,7 +108,9 @@ class Shown(Runner):
             "surrogate": self.surrogate,
             "program": self.program,
         }
-        if self.program.backend == "numba":
+        if self.program.windows is not None:
+            found["sweeps"] = self.program.engine().sweeps
+        elif self.program.backend == "numba":
             table = self.program.engine()
             found |= {"schedule": table.schedule, "table": table}
         return found

@@ -95,7 +95,7 @@ def name_of(base: Expr, names: dict[Expr, str]) -> str:
             names[base] = str(base.value.item())
         else:
             plate, place = base.attrs.get("plate"), base.attrs.get("place")
-            own = None if place is None else f"argument {place}"
+            own = f"argument {place}" if isinstance(place, int) else place
             size = f"size of {plate.name}" if plate is not None else None
             names[base] = (base.name or size or own or f"%{len(names)}") + _shape(base)
     return names[base]

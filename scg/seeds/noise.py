@@ -94,9 +94,13 @@ def stream_key(seed: Seed, leaf: str) -> Key:
 
     They are the block ``threefry2x32(leaf_key(leaf), (lower, upper half of the seed's word))``.
     """
-    word, hashed = seed_word(seed)
     if not isinstance(leaf, str):
         raise TypeError(f"a noise leaf is named by a str, got {leaf!r}")
+    return _stream_key(*seed_word(seed), leaf)
+
+
+@functools.lru_cache(maxsize=64)
+def _stream_key(word: int, hashed: bool, leaf: str) -> Key:
     x0, x1 = (np.array([half], np.uint32) for half in (word % 2**32, word >> 32))
     threefry2x32(leaf_key(leaf, hashed), x0, x1)
     return x0[0], x1[0]

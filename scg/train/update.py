@@ -167,7 +167,7 @@ class FusedUpdate(Update):
 
 def make_update(step: Step, optimizer: Optimizer, own_optimizer: Optimizer) -> Update:
     """One program for all of an update if a compiled step can hold the optimizers."""
-    compiled = step.program.backend != "numpy" and step.any_length
+    compiled = step.program.draws and step.any_length
     if compiled and not step.check_finite and optimizer.is_rule and own_optimizer.is_rule:
         return FusedUpdate(step, optimizer, own_optimizer)
     return Update(step, optimizer, own_optimizer)

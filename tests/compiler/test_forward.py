@@ -8,7 +8,7 @@ import pytest
 
 import scg
 
-from ..recurrence.recurrent import Recurrent, _gap
+from ..recurrence.recurrent import Recurrent, gap
 
 ROWS = ("score", "mixed", "leave-one-out", "MuProp", "reparameterization", "score, network")
 
@@ -65,10 +65,10 @@ def test_rtrl_is_backpropagation_on_the_same_noise(seed):
         a = step(params, noise=noise, data=data, state=state)
         b = whole(params, noise=noise, data=data, state=state)
         assert a.cost == pytest.approx(b.cost, rel=1e-12)
-        assert max(_gap(a.grads[name], b.grads[name]) for name in params) < 1e-12
+        assert max(gap(a.grads[name], b.grads[name]) for name in params) < 1e-12
         for node, entries in b.estimator_grads.items():
             for name, grad in entries.items():
-                assert _gap(a.estimator_grads[node][name], grad) < 1e-12
+                assert gap(a.estimator_grads[node][name], grad) < 1e-12
 
 
 def test_both_backends_of_a_gated_cell():
@@ -87,14 +87,14 @@ def test_both_backends_of_a_gated_cell():
     for backend in ("numpy", "numba"):
         step = scg.compile(g, backend=backend, truncate=scg.RTRL())
         found = step(params, seed=0, data=data).grads
-        assert max(_gap(found[name], wanted[name]) for name in params) < 1e-12
+        assert max(gap(found[name], wanted[name]) for name in params) < 1e-12
     noise = scg.compile(g, truncate=scg.UORO()).noise(seed=2, runs=2, data=data)
     a, b = (
         scg.compile(g, backend=backend, truncate=scg.UORO())(params, noise=noise, data=data).grads
         for backend in ("numpy", "numba")
     )
-    assert max(_gap(a[name], b[name]) for name in params) < 1e-12
-    assert max(_gap(a[name], wanted[name]) for name in params) > 1e-2
+    assert max(gap(a[name], b[name]) for name in params) < 1e-12
+    assert max(gap(a[name], wanted[name]) for name in params) > 1e-2
 
 
 @pytest.mark.parametrize(

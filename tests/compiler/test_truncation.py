@@ -7,7 +7,7 @@ import pytest
 
 import scg
 
-from ..recurrence.recurrent import Recurrent, _gap
+from ..recurrence.recurrent import Recurrent, gap
 
 HAZARDS = [scg.ARTBP(mean=2.5), scg.ARTBP(mean=1.6, tail=3.5)]
 WINDOWS = [scg.Truncated(k, allow_biased=True) for k in (1, 2)]
@@ -198,7 +198,7 @@ def test_loops_and_unrolled_graphs_agree(seed):
     a = step(params, noise=noise, data=data, state=state)
     b = step.unrolled({case.t: 3})(params, noise=noise, data=data, state=state)
     assert a.cost == pytest.approx(b.cost, rel=1e-12)
-    assert max(_gap(a.grads[name], b.grads[name]) for name in params) < 1e-12
+    assert max(gap(a.grads[name], b.grads[name]) for name in params) < 1e-12
 
 
 def test_the_mean_length_of_segments():

@@ -188,10 +188,10 @@ def gaps(case: Recurrent, row: str, lengths: Any, backend: str = "numpy") -> Ite
             noise = step.noise(seed=3, runs=2, data=data)
             a = step(params, noise=noise, data=data, state=state)
             b = plain(params, noise=noise, data=data, state=state)
-            yield max(_gap(*pair) for pair in _pairs(a, b))
+            yield max(gap(*pair) for pair in pairs(a, b))
 
 
-def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
+def pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
     yield a.cost, b.cost
     for name, grad in a.grads.items():
         yield grad, b.grads[name]
@@ -202,7 +202,7 @@ def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
                 yield value, getattr(b, kind)[node][name]
 
 
-def _gap(a: Any, b: Any) -> float:
+def gap(a: Any, b: Any) -> float:
     return float(
         np.max(np.abs(np.subtract(a, b)), initial=0.0) / (1.0 + np.max(np.abs(b), initial=0.0))
     )

@@ -1,0 +1,279 @@
+"""Windows of steps: the same estimates as the plain step, in memory of order √T."""
+
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+
+import scg
+
+from .recurrent import Recurrent, gap, pairs
+
+#: Graphs of `recurrent.py` that have masks, means, two scans, one in reverse, and a discount.
+CASES = [
+    (0, "score, network"),
+    (1, "leave-one-out"),
+    (2, "mixed"),
+    (3, "LAX"),
+    (4, "MuProp"),
+    (5, "reparameterization"),
+    (7, "Gumbel-softmax"),
+    (10, "straight-through"),
+]
+
+
+@pytest.mark.parametrize(("seed", "row"), CASES)
+def test_windows_estimate_what_the_plain_step_estimates(seed, row):
+    case = Recurrent(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        chosen = case.estimators(row)
+        plain = scg.compile(case.graph, chosen, backend="numpy")
+        steps = [
+            scg.compile(case.graph, chosen, backend="numpy", checkpoint=k) for k in (True, 1, 5)
+        ]
+    params, state = case.graph.init(seed=0), plain.init(seed=1)
+    for length in (1, 3, 17):
+        data = case.data(length)
+        found = plain(params, seed=(3, length), runs=2, data=data, state=state)
+        for step in steps:  # which draw the noise of a window when they come to it
+            own = step(params, seed=(3, length), runs=2, data=data, state=state)
+            assert max(gap(*pair) for pair in pairs(own, found)) < 1e-12
+
+
+def test_compiled_windows():
+    case = Recurrent(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        chosen = case.estimators("mixed")
+        plain = scg.compile(case.graph, chosen, backend="numpy")
+        step = scg.compile(case.graph, chosen, backend="numba", checkpoint=4)
+    params = case.graph.init(seed=0)
+    for length in (3, 8, 13):
+        data = case.data(length)
+        noise = plain.noise(seed=5, data=data)
+        found = plain(params, noise=noise, data=data)
+        for own in (step(params, noise=noise, data=data), step(params, seed=5, data=data)):
+            assert max(gap(*pair) for pair in pairs(own, found)) < 1e-12
+        bound = step.bind(params, data=data, runs=3)(7)
+        several = plain(params, seed=7, runs=3, data=data)
+        assert max(gap(*pair) for pair in pairs(bound, several)) < 1e-12
+
+
+def filtered(length=None, kind=scg.Normal):
+    """A filter of bits or numbers, whose cost also looks back at all steps."""
+    g, t = scg.Graph("filter"), scg.Time("t", length=length)
+    x = g.data("x", plates=t)
+    a, b = g.parameter("a", 0.3), g.parameter("b", [0.1, -0.2])
+
+    def cell(h, x):
+        dist = scg.Normal(a * h + b, 0.5) if kind is scg.Normal else kind(logits=a * h + b)
+        z = g.sample("z", dist)
+        g.cost("miss", np.sum((z - x) ** 2) + 0.1 * np.sum(h * z))
+        new = np.tanh(a * h + 0.5 * z + x)
+        return new, new
+
+    last, hs = g.scan(cell, init=np.zeros(2), xs=x, over=t)
+    middle = scg.plate_mean(hs, t)
+    g.cost("spread", np.sum((hs - middle) ** 2))  # a mean over the steps that each step reads
+    g.cost("end", np.sum(last**2))
+    return g
+
+
+OPTIONS = [
+    {"order": 2},
+    {"data_grads": ("x",)},
+    {"truncate": scg.ARTBP(mean=3)},
+    {"truncate": scg.RTRL()},
+    {"truncate": scg.UORO()},
+    {"dtype": "float32"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(map(str, options)))
+def test_options_go_together_with_windows(options):
+    g = filtered(length=11 if "order" in options else None)
+    plain, step = (scg.compile(g, backend="numpy", checkpoint=k, **options) for k in (False, True))
+    params, data = g.init(seed=0), {"x": np.sin(np.arange(11.0))}
+    found, own = (one(params, seed=2, data=data) for one in (plain, step))
+    near = {"rel": 1e-5, "abs": 1e-5} if "dtype" in options else {"rel": 1e-12, "abs": 1e-12}
+    assert own.cost == pytest.approx(found.cost, **near)
+    for kind in ("grads", "data_grads"):
+        for name, grad in getattr(found, kind).items():
+            assert getattr(own, kind)[name] == pytest.approx(grad, **near)
+    if "order" in options:
+        assert own.hessian["a"]["b"] == pytest.approx(found.hessian["a"]["b"], rel=1e-11)
+        vector = {"a": 1.0, "b": [0.0, 2.0]}
+        a, b = (one.hvp(params, vector, seed=2, data=data)["b"] for one in (plain, step))
+        assert b == pytest.approx(a, rel=1e-11)
+
+
+def test_windows_of_a_stream_and_of_recorded_values():
+    g, xs = filtered(kind=scg.Bernoulli), np.cos(np.arange(7.0))
+    params = g.init(seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for options in (
+            {"truncate": scg.Truncated(2), "stream": True},
+            {"given": ("z",)},
+        ):
+            data = {"x": xs} | ({"z": np.ones((7, 2))} if "given" in options else {})
+            found, own = (
+                scg.compile(g, scg.ScoreFunction(), backend="numpy", checkpoint=k, **options)(
+                    params, seed=1, data=data
+                )
+                for k in (False, 3)
+            )
+            assert own.grads["b"] == pytest.approx(found.grads["b"], rel=1e-12)
+            assert own.carry.keys() == found.carry.keys()
+            for name, value in found.carry.items():
+                assert own.carry[name] == pytest.approx(value, rel=1e-12)
+
+
+def test_fit_learns_the_same():
+    g = filtered(kind=scg.Bernoulli)
+    options = {"seed": 0, "epochs": 3, "optimizer": scg.optim.Adam(1e-2)}
+    data = {"x": np.cos(np.arange(9.0))}
+    plain, own = (
+        scg.fit(scg.compile(g, scg.LeaveOneOut(samples=2), checkpoint=k), data=data, **options)
+        for k in (False, 4)
+    )
+    for name, value in plain.params.items():
+        assert own.params[name] == pytest.approx(value, rel=1e-9)
+
+
+def chain(checkpoint, backend):
+    g, t = scg.Graph("chain"), scg.Time("t")
+    x, w = g.data("x", plates=t), g.parameter("w", np.full((8, 8), 0.1))
+
+    def cell(h, x):
+        z = g.sample("z", scg.Bernoulli(logits=h @ w))
+        g.cost("c", np.sum((z - x) ** 2))
+        return np.tanh(h @ w + z)
+
+    g.scan(cell, init=np.zeros(8), xs=x, over=t)
+    step = scg.compile(g, scg.ScoreFunction(), backend=backend, checkpoint=checkpoint)
+    params = g.init(seed=0)
+    step(params, seed=0, x=np.zeros(3))  # compiles
+
+    def forget():
+        """Drop the tables of all lengths, so that a call makes them anew."""
+        program = step.program
+        program._samplers.clear()
+        for engine in program._engines.values():
+            for _, one in getattr(engine, "parts", [("", engine)]):
+                one.__dict__.get("_plans", {}).clear()
+
+    def once(data):
+        forget()
+        tracemalloc.start()
+        step.bind(params, data=data)(1)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    def peak(length):
+        """Bytes that a call allocates at most, beside the data.
+
+        The smallest of three, because Python's own tables of strings grow now and then.
+        """
+        data = {"x": np.zeros(length)}
+        return min(once(data) for _ in range(3 if backend == "numba" else 1))
+
+    return peak
+
+
+@pytest.mark.parametrize(("backend", "short"), [("numba", 1600), ("numpy", 36)])
+def test_memory_grows_with_the_square_root_of_the_length(backend, short):
+    plain, windows = chain(False, backend), chain(True, backend)
+    small, large = plain(short), plain(16 * short)
+    assert 12 < large / small < 17  # the measure sees what the plain step keeps
+    few, many = windows(short), windows(16 * short)
+    assert many / few < 4.6  # √16 = 4
+    assert many < large / 4
+
+
+def test_memory_of_a_fixed_window_is_that_of_its_carries():
+    peak = chain(40, "numba")
+    more = peak(40 * 200 + 1) - peak(40 * 100 + 1)
+    assert 0 < more < 100 * 1500  # a carry of 8 numbers a window; a window's arrays take 10 kB
+
+
+def test_a_hundred_thousand_steps():
+    g, t = scg.Graph("long"), scg.Time("t", length=100_000, reduce="mean")
+    a = g.parameter("a", 0.5)
+
+    def cell(h):
+        z = g.sample("z", scg.Normal(a * h, 1.0))
+        g.cost("c", z**2)
+        return z
+
+    g.scan(cell, init=0.0, over=t)
+    step = scg.compile(g, scg.Reparameterization(), backend="numba", checkpoint=True)
+    tracemalloc.start()
+    peaks = []
+    for _ in range(3):  # the first one makes the tables; Python's own grow now and then
+        tracemalloc.reset_peak()
+        out = step({"a": 0.5}, seed=0)
+        peaks.append(tracemalloc.get_traced_memory()[1] - tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert min(peaks) < 100_000 * 8 / 2  # half of one array of the steps
+    assert abs(out.cost - 1 / (1 - 0.25)) < 0.05  # the stationary variance; 8 standard errors
+    assert abs(out.grads["a"] - 2 * 0.5 / (1 - 0.25) ** 2) < 0.15
+
+
+# --- what it says ---------------------------------------------------------------------------------
+def test_explain_profile_and_stages_say_it():
+    step = scg.compile(filtered(), backend="numba", checkpoint=True)
+    told = "in windows of √T steps of 't': 3 sweeps (forward, forward, in reverse)"
+    assert told in str(step.explain()) and step.explain().to_dict()["windows"] == told
+    sweeps = step.stages["sweeps"]
+    assert str(sweeps).count("forward") == 4 and "operations" in str(sweeps)
+    data = {"x": np.zeros(9)}
+    profile = step.profile(step.graph.init(seed=0), data=data, rounds=1)
+    assert profile.total > 0 and "in sweep 2" in str(profile) and "in sweep 2" in str(step.program)
+    assert {n for _, n, row in profile.rows if row.kernel == "loop"} == {6}  # 2 in each window
+    assert "def " in step.source
+    with pytest.raises(scg.CallError, match="a schedule for each sweep"):
+        step.draw(level="schedule")
+    fewer = scg.compile(filtered(), backend="numpy", checkpoint=7).explain()
+    assert "in windows of 7 steps of 't'" in str(fewer)
+    assert scg.compile(filtered(), backend="numpy").explain().windows == ""
+
+
+# --- what it refuses ------------------------------------------------------------------------------
+@pytest.mark.parametrize("wrong", [0, -3, 1.5, "all", None])
+def test_windows_have_a_number_of_steps(wrong):
+    with pytest.raises(scg.DeclarationError, match=r"a number of steps, or True.*got"):
+        scg.compile(filtered(), checkpoint=wrong)
+
+
+def test_graphs_that_windows_do_not_fit():
+    g = scg.Graph("still")
+    g.cost("c", g.parameter("a", 1.0) ** 2)
+    with pytest.raises(scg.EstimatorError, match="'still' has no scan"):
+        scg.compile(g, checkpoint=True)
+    with pytest.raises(scg.EstimatorError, match="check_finite=True"):
+        scg.compile(filtered(), checkpoint=True, check_finite=True)
+    with pytest.raises(scg.EstimatorError, match=r"single steps \('z' by RAM\); scg.ScoreFunction"):
+        scg.compile(filtered(kind=scg.Bernoulli), scg.RAM(), checkpoint=True)
+    g, s, t = scg.Graph("nested"), scg.Time("s", length=2), scg.Time("t", length=3)
+    a = g.parameter("a", 0.5)
+
+    def outer(h):
+        return g.scan(lambda k: a * k, init=h, over=s)[0]
+
+    g.cost("c", g.scan(outer, init=1.0, over=t)[0])
+    with pytest.raises(scg.EstimatorError, match=r"one ordered plate, and .* over 's', 't'"):
+        scg.compile(g, checkpoint=True)
+
+
+def test_what_needs_all_steps_at_once():
+    g, t = scg.Graph("peak"), scg.Time("t")
+    x, a = g.data("x", plates=t), g.parameter("a", 0.5)
+    _, hs = g.scan(lambda h, x: (np.tanh(a * h + x),) * 2, init=0.0, xs=x, over=t)
+    g.cost("peak", scg.plate_logsumexp(hs, t))
+    assert scg.compile(g, backend="numpy")({"a": 0.5}, seed=0, x=[0.1, 0.2]).cost > 0
+    with pytest.raises(scg.EstimatorError, match=r"checkpoint: node .*peak.* all steps of 't'"):
+        scg.compile(g, checkpoint=True)
