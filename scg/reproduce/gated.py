@@ -130,13 +130,13 @@ def predict(under: Conditions, ledger: Ledger) -> Callable[[Record], float]:
 
 # --- results --------------------------------------------------------------------------------------
 def _found(records: list[Record]) -> dict[str, list[Record]]:
-    """The runs of each unit, at the largest length that has any."""
-    runs = [r for r in records if r["kind"] == "run"]
-    longest = max((r["updates"] for r in runs), default=0)
+    """The runs of each unit, at its largest length."""
     found: dict[str, list[Record]] = {}
-    for r in runs:
-        if r["updates"] == longest:
-            found.setdefault(r["unit"], []).append(r)
+    for unit in UNITS:
+        runs = [r for r in records if r["kind"] == "run" and r["unit"] == unit]
+        longest = max((r["updates"] for r in runs), default=0)
+        if runs:
+            found[unit] = [r for r in runs if r["updates"] == longest]
     return found
 
 
@@ -154,10 +154,18 @@ def findings(records: list[Record]) -> list[Finding]:
             met = 0.05 < min(active) and max(active) < 0.2 if active else None
             about = f"{interval([100 * a for a in active])} %." if active else ""
             results.append(Finding(text, met, about))
-    rivals = ("straight-through", "stochastic binary, unbiased")
-    pair = [[r["error"] for r in found.get(unit, [])] for unit in rivals]
     text = "straight-through ends with fewer errors than the unbiased estimator, for all seeds"
-    results.append(Finding(text, max(pair[0]) < min(pair[1]) if all(pair) else None))
+    rivals = [
+        [r for r in records if r["kind"] == "run" and r["unit"] == unit]
+        for unit in ("straight-through", "stochastic binary, unbiased")
+    ]
+    common = set.intersection(*({r["updates"] for r in runs} for runs in rivals))
+    if common:
+        few, more = ([r["error"] for r in runs if r["updates"] == max(common)] for runs in rivals)
+        about = f"{interval(few, 2)} and {interval(more, 2)} % after {max(common)} updates."
+        results.append(Finding(text, max(few) < min(more), about))
+    else:
+        results.append(Finding(text, None))
     return results
 
 
