@@ -47,7 +47,7 @@ def elbo() -> scg.Graph:
 
 
 def two_costs() -> scg.Graph:
-    """The fifth graph of Schulman et al. (2015), figure 1: a chain with a cost at each node."""
+    """The fifth simple graph of Schulman et al. (2015): a chain with a cost at each node."""
     g = scg.Graph("a chain with two costs")
     theta = g.parameter("theta", 0.4)
     a = g.sample("x1", scg.Bernoulli(logits=theta))

@@ -43,7 +43,7 @@ def order(factors: Sequence[Mapping[P, int]], hidden: Sequence[P]) -> Sequence[P
     """The hidden plates in the order in which they are summed out of factors of these lengths.
 
     It is the given order, or the greedy one that joins the fewest pairs of plates which no factor
-    has joined (min-fill; Koller and Friedman 2009, section 9.4), if its largest table is smaller.
+    has joined (min-fill; Koller and Friedman 2009), if its largest table is smaller.
     """
     largest = _largest(factors, hidden)
     if largest <= max((math.prod(f.values()) for f in factors), default=1):

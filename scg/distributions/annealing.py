@@ -81,7 +81,7 @@ def annealed_log_z(
 
     References
     ----------
-    Neal (2001); Salakhutdinov and Murray (2008), section 4; Burda, Grosse and Salakhutdinov (2015)
+    Neal (2001); Salakhutdinov and Murray (2008); Burda, Grosse and Salakhutdinov (2015)
     for the reverse chain.
 
     Examples

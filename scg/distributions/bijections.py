@@ -131,7 +131,7 @@ class AffineCoupling(_Coupling):
 
     Notes
     -----
-    y = x exp(2 tanh(s / 2)) + t (Dinh et al. 2017, equation 4, with bounded scales).
+    y = x exp(2 tanh(s / 2)) + t (Dinh et al. 2017, with bounded scales).
 
     Examples
     --------
@@ -183,7 +183,7 @@ class SplineCoupling(_Coupling):
 
     Notes
     -----
-    Rational-quadratic splines (Durkan et al. 2019, equations 4, 5 and 29).
+    Rational-quadratic splines (Durkan et al. 2019).
 
     Examples
     --------

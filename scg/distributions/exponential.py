@@ -65,7 +65,7 @@ class Exponential(Distribution):
     opened = closed_form("z / λ at fixed z", lambda d, x: graft(x, held(x * d.rate) / d.rate))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
-        """In λ: the sample against the sum of two (Mohamed et al. 2020, table 1)."""
+        """In λ: the sample against the sum of two (Mohamed et al. 2020)."""
         more = -log(noise.uniform(self.shape, "more")) / self.rate
         return [(self.rate, 1.0 / self.rate, x, x + more)]
 
@@ -163,7 +163,7 @@ class Weibull(Distribution):
         return np.euler_gamma * (1.0 - 1.0 / k) + log(self.scale / k) + 1.0
 
     def kl_elementwise(self, other: Any) -> Any:
-        """Divergence from Weibull(l, c); Bauckhage (2013, equation 3)."""
+        """Divergence from Weibull(l, c); Bauckhage (2013)."""
         k, c = self.concentration, other.concentration
         distance = log(self.scale / other.scale)
         moment = exp(c * distance + gammaln(1.0 + c / k))

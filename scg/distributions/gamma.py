@@ -43,7 +43,7 @@ class Gamma(Distribution):
     -----
     p(x; α, β) = β^α x^(α−1) exp(−β x) / Γ(α) for x ≥ 0. A sample is x = P⁻¹(α, u) / β, where P is
     the regularised lower incomplete gamma function. Its derivative in α is implicit (Figurnov et
-    al. 2018, equation 5).
+    al. 2018).
 
     Examples
     --------

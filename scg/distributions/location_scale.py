@@ -95,7 +95,7 @@ class Symmetric(LocationScale):
         With the standard density p the parts are −p'(w) / p(0) for w > 0 and its mirror image,
         times p(0) / σ; and −z p'(z) against p(z), times 1 / σ. A value is uniform between zero and
         one of density −z p'(z) (Khintchine 1938): below the height of p at one, uniformly, lies the
-        height at the other. For normal distributions these are Mohamed et al. (2020, table 1).
+        height at the other. For normal distributions these are Mohamed et al. (2020).
         """
         loc, scale, z = self.full(self.loc), self.full(self.scale), self.standardize(x)
         log_u, log_v = (log(noise.uniform(self.shape, tag)) for tag in ("side", "out"))

@@ -56,7 +56,7 @@ class PlackettLuce(Sequential):
     -----
     log p(x) = Σ_t (θ_{i(t)} − log Σ_{i left} exp θ_i) (Plackett 1975). The order is that of the k
     largest θ_i + Gumbel noise (Yellott 1977), which relaxes: permutations by NeuralSort (Grover et
-    al. 2019, eq. 6), the first k by k softmaxes in turn (Xie and Ermon 2019).
+    al. 2019), the first k by k softmaxes in turn (Xie and Ermon 2019).
     :class:`GumbelSoftmax` is this relaxation alone; :class:`REBAR` and :class:`RELAX` correct it by
     the noise given the order (Gadetsky et al. 2020).
 

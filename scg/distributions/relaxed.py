@@ -49,7 +49,7 @@ class RelaxedBernoulli(Distribution):
 
     Notes
     -----
-    Pathwise: x = σ((logits + log u − log(1 − u)) / τ) (Maddison et al. 2017, equation 24). A sample
+    Pathwise: x = σ((logits + log u − log(1 − u)) / τ) (Maddison et al. 2017). A sample
     that would round to 0 or 1 is moved inside. The log-odds of x are logistic. At p = 0 and p = 1
     there is no density: infinite logits count as ±80 max(τ, 1), without derivatives, with which x
     is within exp(−80) of 0 or 1 but for the noise.
@@ -160,7 +160,7 @@ class RelaxedOneHotCategorical(Joint):
 
     Notes
     -----
-    Pathwise: x = softmax((log p + Gumbel noise) / τ) (Maddison et al. 2017, equation 10). An
+    Pathwise: x = softmax((log p + Gumbel noise) / τ) (Maddison et al. 2017). An
     element that would round to 0 or 1 is moved inside. The log p of an impossible class counts as
     −80 max(τ, 1), without derivatives.
 

@@ -34,7 +34,7 @@ class Transformed(Joint):
 
     Notes
     -----
-    log p(y) = log p_base(x) − Σ log |det ∂f| (Rezende and Mohamed 2015, equation 7).
+    log p(y) = log p_base(x) − Σ log |det ∂f| (Rezende and Mohamed 2015).
 
     Examples
     --------

@@ -39,7 +39,7 @@ class VonMises(Distribution):
     Notes
     -----
     p(x; μ, κ) = exp(κ cos(x − μ)) / 2π I₀(κ) with the Bessel function I₀. Samples lie within π of μ
-    and are continuous in it; their derivative in κ is implicit (Figurnov et al. 2018, equation 5).
+    and are continuous in it; their derivative in κ is implicit (Figurnov et al. 2018).
 
     Examples
     --------

@@ -39,7 +39,7 @@ def merged(parts: Iterable[tuple[range, RunMoments]]) -> RunMoments:
     """Merge the moments of consecutive ranges of runs.
 
     Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
-    The American Statistician 37(3), equation 2.1.
+    The American Statistician 37(3).
     """
     whole: RunMoments = {}
     for runs, found in parts:

@@ -19,7 +19,7 @@ class ARM(Estimator):
 
     References
     ----------
-    Yin and Zhou (2019), theorem 1.
+    Yin and Zhou (2019).
     """
 
     evaluations = "2"

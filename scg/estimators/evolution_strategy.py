@@ -26,7 +26,7 @@ class EvolutionStrategy(Estimator):
 
     References
     ----------
-    Salimans et al. (2017), section 2; Nesterov and Spokoiny (2017) for the smoothed cost.
+    Salimans et al. (2017); Nesterov and Spokoiny (2017) for the smoothed cost.
     """
 
     orders = ANY_ORDER

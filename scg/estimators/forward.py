@@ -136,7 +136,7 @@ class UORO(Forward):
 
     References
     ----------
-    Tallec and Ollivier (2018), algorithm 1.
+    Tallec and Ollivier (2018).
     """
 
     cites = ("tallec2018",)

@@ -21,7 +21,7 @@ class GO(Estimator):
 
     References
     ----------
-    Cong et al. (2019), theorem 1.
+    Cong et al. (2019).
     """
 
     evaluations = "n + 1"

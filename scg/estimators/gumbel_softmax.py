@@ -32,7 +32,7 @@ class GumbelSoftmax(Estimator):
 
     References
     ----------
-    Jang et al. (2017), eq. 2; Maddison et al. (2017), eqs. 10 and 24.
+    Jang et al. (2017); Maddison et al. (2017).
     """
 
     unbiased = False

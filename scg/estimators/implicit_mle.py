@@ -30,7 +30,7 @@ class ImplicitMLE(Estimator):
 
     References
     ----------
-    Niepert, Minervini and Franceschi (2021), eqs. 5 and 8.
+    Niepert, Minervini and Franceschi (2021).
     """
 
     unbiased = False

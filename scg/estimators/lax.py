@@ -30,7 +30,7 @@ class LAX(Estimator):
 
     References
     ----------
-    Grathwohl et al. (2018), eq. 5.
+    Grathwohl et al. (2018).
     """
 
     orders = ANY_ORDER

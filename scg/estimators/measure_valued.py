@@ -25,7 +25,7 @@ class MeasureValued(Estimator):
 
     References
     ----------
-    Pflug (1989); Mohamed et al. (2020), section 6.
+    Pflug (1989); Mohamed et al. (2020).
     """
 
     evaluations = "2 n |parameters| + 1"

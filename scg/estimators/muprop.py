@@ -41,7 +41,7 @@ class MuProp(Estimator):
 
     References
     ----------
-    Gu et al. (2016), eq. 6.
+    Gu et al. (2016).
     """
 
     orders = ANY_ORDER

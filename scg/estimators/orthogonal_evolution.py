@@ -23,7 +23,7 @@ class OrthogonalEvolution(Estimator):
 
     References
     ----------
-    Choromanski et al. (2018), section 3.
+    Choromanski et al. (2018).
     """
 
     orders = ANY_ORDER

@@ -46,7 +46,7 @@ class PersistentChains(Estimator):
 
     References
     ----------
-    Tieleman (2008), section 3.
+    Tieleman (2008).
     """
 
     unbiased = False

@@ -29,7 +29,7 @@ class RaoGumbel(Estimator):
 
     References
     ----------
-    Paulus et al. (2021), eq. 7.
+    Paulus et al. (2021).
     """
 
     unbiased = False

@@ -38,7 +38,7 @@ class REBAR(Estimator):
 
     References
     ----------
-    Tucker et al. (2017), eq. 6.
+    Tucker et al. (2017).
     """
 
     orders = ANY_ORDER

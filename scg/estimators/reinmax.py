@@ -29,7 +29,7 @@ class ReinMax(Estimator):
 
     References
     ----------
-    Liu et al. (2023), algorithm 2.
+    Liu et al. (2023).
     """
 
     unbiased = False

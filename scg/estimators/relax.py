@@ -40,7 +40,7 @@ class RELAX(Estimator):
 
     References
     ----------
-    Grathwohl et al. (2018), eq. 8.
+    Grathwohl et al. (2018).
     """
 
     orders = ANY_ORDER

@@ -27,7 +27,7 @@ class RSVI(Estimator):
 
     References
     ----------
-    Naesseth et al. (2017), eq. 5.
+    Naesseth et al. (2017).
     """
 
     orders = ANY_ORDER

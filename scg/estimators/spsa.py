@@ -36,7 +36,7 @@ class SPSA(Estimator):
 
     References
     ----------
-    Spall (1992), eq. 2.2.
+    Spall (1992).
     """
 
     unbiased = False

@@ -19,8 +19,7 @@ def zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Uniform on ±√(6 / (fan in + fan out)), for the weights of a layer.
 
-    Fan in and fan out are the first and the last length of the shape. Glorot and Bengio (2010),
-    equation 16.
+    Fan in and fan out are the first and the last length of the shape. Glorot and Bengio (2010).
     """
     fan_in, fan_out = (shape[0], shape[-1]) if len(shape) > 1 else (shape[0] if shape else 1, 1)
     bound = np.sqrt(6.0 / (fan_in + fan_out))

@@ -104,7 +104,7 @@ def layer_norm(g: Graph, name: str, *, epsilon: float = 1e-5) -> Layer:
     """Layer that gives x mean 0 and variance 1 along its last axis, then scales and shifts it.
 
     It normalises each example by itself, where batch normalisation would mix the examples of a
-    plate. The parameters are ``scale`` and ``shift`` (Ba, Kiros and Hinton 2016, equation 4).
+    plate. The parameters are ``scale`` and ``shift`` (Ba, Kiros and Hinton 2016).
     """
 
     def declare(size: int) -> list[Expr]:

@@ -13,7 +13,7 @@ def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
     """Sigmoid belief network with an encoder of the same shape; the cost is −ELBO.
 
     The decoder is p(h_L) Π p(h_l | h_{l+1}) p(x | h_1), the encoder Π q(h_{l+1} | h_l) with h_0 = x
-    (Mnih and Gregor 2014; Gu et al. 2016, section 8.2).
+    (Mnih and Gregor 2014; Gu et al. 2016).
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def fdarn(means: Any, hidden: int = 32) -> scg.Graph:
     """fDARN: one layer of units with an autoregressive prior; the cost is −ELBO.
 
     The prior is p(h) = Π p(h_i | h_1, …, h_{i−1}); p(x | h) and q(h | x) have independent elements
-    (Gregor et al. 2014; Mnih and Gregor 2014; Gu et al. 2016, section 8.2).
+    (Gregor et al. 2014; Mnih and Gregor 2014; Gu et al. 2016).
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ def structured(
 
     The cost is −log p(lower | h) for layers h sampled from the upper half. Its mean is an upper
     bound of the NLL, which ``scg.evaluate`` estimates with K samples. For MNIST,
-    ``hidden=(200, 200)`` is the network 392-200-200-392 of Gu et al. (2016, section 8.1) and
+    ``hidden=(200, 200)`` is the network 392-200-200-392 of Gu et al. (2016) and
     ``hidden=(20, 20), classes=10`` the categorical one of Jang et al. (2017).
 
     Parameters

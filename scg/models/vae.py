@@ -39,7 +39,7 @@ def categorical_vae(
 ) -> scg.Graph:
     """Variational autoencoder with `variables` categorical latents of `classes` classes.
 
-    It is the categorical model of Jang et al. (2017, section 4.2) with a learned prior.
+    It is the categorical model of Jang et al. (2017) with a learned prior.
 
     Parameters
     ----------

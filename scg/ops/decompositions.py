@@ -1,7 +1,7 @@
 """Matrix factorisations and linear systems on the last two event axes; leading axes are a batch.
 
 VJPs: Giles (2008), "An extended collection of matrix derivative results"; Murray (2016),
-"Differentiation of the Cholesky decomposition", equation 10.
+"Differentiation of the Cholesky decomposition".
 """
 
 from __future__ import annotations

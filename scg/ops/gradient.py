@@ -15,7 +15,7 @@ from scg.ops.base import broadcast_shapes
 #: The identity with a zero derivative.
 stop = Op("stop", lambda x: x, lambda x: x, (None,), kind="same")
 
-#: The magic box ⊠(ℓ) of DiCE (Foerster et al. 2018, eq. 4): forward 1, VJP g · ⊠(ℓ).
+#: The magic box ⊠(ℓ) of DiCE (Foerster et al. 2018): forward 1, VJP g · ⊠(ℓ).
 box = Op("box", lambda x: np.ones_like(x), lambda x: x, (lambda g, y, x: g * y,))
 
 #: The identity. Its label keeps two points of one expression apart, so that each has its own

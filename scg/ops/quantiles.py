@@ -51,7 +51,7 @@ beta_implicit = special(
     attributes={"order": _two_orders},
     kernel="{code}(beta_implicit(f8({0}), f8({1}), f8({2}), {order[0]}, {order[1]}))",
 )
-#: s with I_x(a, b) = u (Figurnov et al. 2018, eq. 5): neither end of (0, 1) is rounded to.
+#: s with I_x(a, b) = u (Figurnov et al. 2018): neither end of (0, 1) is rounded to.
 logit_betaincinv = special(
     "logit_betaincinv",
     lambda g, s, a, b, u: -(g * beta_implicit(a, b, s, order=(1, 0))),

@@ -95,7 +95,7 @@ gammainc = special(
     lambda g, y, a, x: g * gamma_density(a, x),
     doc="The regularized lower incomplete gamma function P(a, x).",
 )
-#: Quantile of the standard gamma distribution, with its implicit VJP (Figurnov et al. 2018, eq. 5).
+#: Quantile of the standard gamma distribution, with its implicit VJP (Figurnov et al. 2018).
 gammaincinv = special(
     "gammaincinv",
     lambda g, y, a, u: -(g * gammainc_da(a, y, order=1)) / gamma_density(a, y),

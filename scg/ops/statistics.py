@@ -223,7 +223,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
     Notes
     -----
-    Martins and Astudillo (2016, algorithm 1 and equation 11).
+    Martins and Astudillo (2016).
     """
     axis = one_axis(axis, np.ndim(x))
     if axis == -1:

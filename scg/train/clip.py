@@ -43,7 +43,7 @@ Clip = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 class ClipNorm:
     """Scale all gradients together so that their joint norm is at most `limit`.
 
-    Pascanu, Mikolov and Bengio (2013, algorithm 1).
+    Pascanu, Mikolov and Bengio (2013).
 
     Examples
     --------

@@ -3,7 +3,7 @@
 A model that declares a deterministic node of per-example log-weights, log w = log p(x, h) −
 log q(h | x) with h ~ q, can be evaluated with any number of samples: with one the mean of log w is
 the evidence lower bound; the mean of log 1/K Σₖ wₖ is the importance-weighted bound of Burda et
-al. (2016, eq. 8), which grows to log p(x). Where h is drawn from the model itself (structured
+al. (2016), which grows to log p(x). Where h is drawn from the model itself (structured
 prediction: log w = log p(y | h)) its negative is the usual estimate of the NLL with K samples.
 """
 

@@ -65,7 +65,7 @@ class Piecewise:
 class Cosine:
     """From `rate` to `final` on half a cosine over `length` updates, after a linear warm-up.
 
-    Loshchilov and Hutter (2017, eq. 5, without restarts).
+    Loshchilov and Hutter (2017, without restarts).
 
     Examples
     --------

@@ -53,7 +53,7 @@ class Merge(NamedTuple):
     """Words of the kernel that merges moments of a block into those of the blocks before.
 
     Source: Chan, Golub & LeVeque (1983), "Algorithms for computing the sample variance",
-    The American Statistician 37(3), equation 2.1.
+    The American Statistician 37(3).
     """
 
     count: int  # elements of the output

@@ -96,7 +96,7 @@ class Critic(Baseline):
 
     References
     ----------
-    Schulman et al. (2016), eq. 16; Weber et al. (2019), sections 4 and 5.
+    Schulman et al. (2016); Weber et al. (2019).
     """
 
     cites = ("schulman2016", "weber2019")
@@ -182,7 +182,7 @@ class Bootstrap(Baseline):
 
     References
     ----------
-    Weber et al. (2019), section 5.
+    Weber et al. (2019).
     """
 
     cites = ("weber2019",)
