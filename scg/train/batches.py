@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,8 @@ class Batches:
         steps_per_epoch: int | None = None,
         transform: Transform | None = None,
     ):
-        self.data = {name: checked_array(name, value) for name, value in data.items()}
+        loose = sequences(graph)
+        self.data = {name: checked_array(name, value, loose) for name, value in data.items()}
         for name in graph.data_nodes:
             if name not in self.data:
                 raise CallError(f"data {name!r} is missing: fit(step, params, {{{name!r}: ...}})")
@@ -165,13 +166,19 @@ def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
     return next(iter(counts.values()), 0)
 
 
-def checked_array(name: str, value: Any) -> np.ndarray:
-    """Data as an array of finite numbers."""
+def sequences(graph: CoreGraph | Step) -> frozenset[str]:
+    """Names of data of steps, which anything may pad; the cost shows whether the rest is finite."""
+    nodes = graph.data_nodes.items()
+    return frozenset(name for name, x in nodes if any(isinstance(p, Time) for p in x.plates))
+
+
+def checked_array(name: str, value: Any, loose: Container[str] = ()) -> np.ndarray:
+    """Data as an array of numbers, which are finite unless its name is in `loose`."""
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:  # rows of different lengths, nodes of a graph
         raise CallError(f"data {name!r}: expected an array of numbers: {error}") from error
-    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+    if array.dtype.kind == "f" and name not in loose and not np.all(np.isfinite(array)):
         bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
         raise CallError(f"data {name!r}: {bad} of {array.size} values are not finite")
     return array

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.run.step import Step
-from scg.train.batches import Batches, Data, Transform, checked_array
+from scg.train.batches import Batches, Data, Transform, checked_array, sequences
 from scg.train.check import check_count
 
 
@@ -26,7 +26,7 @@ def make_batches(
         return Batches(graph, data or {}, batch_size, seed, plate, steps_per_epoch, transform)
     if batch_size is not None or plate is not None:
         raise CallError("batch_size and plate split arrays; here data is an iterable of batches")
-    return Stream(data, seed, steps_per_epoch, transform)
+    return Stream(data, seed, steps_per_epoch, transform, sequences(graph))
 
 
 class Stream:
@@ -46,6 +46,8 @@ class Stream:
         Batches of an epoch; by default their number, where the iterable has a length.
     transform : callable, optional
         See :class:`scg.train.Batches`.
+    loose : container of str
+        Data that need not be finite everywhere: sequences, whose padded steps may hold anything.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Stream:
         seed: tuple[int, ...],
         steps_per_epoch: int | None = None,
         transform: Transform | None = None,
+        loose: Container[str] = (),
     ):
         if steps_per_epoch is None:
             try:
@@ -64,7 +67,7 @@ class Stream:
                     "steps_per_epoch="
                 ) from None
         self.per_epoch = check_count("steps_per_epoch", steps_per_epoch)
-        self.seed, self.transform = seed, transform
+        self.seed, self.transform, self._loose = seed, transform, loose
         self.batch_size: int | None = None
         self.data: Data = {}  # nothing that could be compared with that of a checkpoint
         self._batches, self._iterator = batches, iter(batches)
@@ -92,4 +95,4 @@ class Stream:
                 f"data: batch {self._taken} is of type {type(batch).__name__}; a batch is a "
                 'mapping from names to arrays such as {"x": x}'
             )
-        return {name: checked_array(name, value) for name, value in batch.items()}
+        return {name: checked_array(name, value, self._loose) for name, value in batch.items()}

@@ -12,7 +12,7 @@ from scg.estimators.truncation import ARTBP
 from scg.run.step import Step
 from scg.run.windows import cut, joined, ordered_axes, ordered_plate, steps_of
 from scg.seeds.noise import generator
-from scg.train.batches import Data, Transform, checked_array
+from scg.train.batches import Data, Transform, checked_array, sequences
 from scg.train.check import check_count
 
 
@@ -54,6 +54,7 @@ class Windows:
                 "scg.compile(g, truncate=scg.UORO(), stream=True)"
             )
         self.seed, self.transform, self.batch_size = seed, transform, window
+        self._loose = sequences(step)
         how = step.plan.truncation
         self._cuts = how if isinstance(how, ARTBP) else None
         if self._cuts is not None and window is not None:
@@ -63,7 +64,7 @@ class Windows:
         self.data: Data = {}  # what a checkpoint compares
         self._pieces: Iterable[Mapping[str, Any]] = data
         if data is None or isinstance(data, Mapping):
-            self.data = {name: checked_array(name, x) for name, x in (data or {}).items()}
+            self.data = self._checked(data or {})
             self._pieces = [self.data]
         self._plate = ordered_plate(step.graph)
         if self._plate.length is not None and (window or self._cuts):
@@ -138,6 +139,9 @@ class Windows:
             "steps_per_epoch="
         )
 
+    def _checked(self, data: Mapping[str, Any]) -> Data:
+        return {name: checked_array(name, x, self._loose) for name, x in data.items()}
+
     def _joined(self, rest: Data | None, piece: Any) -> Data:
         """What is left of the pieces before, and another one."""
         if not isinstance(piece, Mapping):
@@ -145,7 +149,7 @@ class Windows:
                 f"data: a piece is of type {type(piece).__name__}; expected a mapping from names "
                 'to arrays such as {"x": x}'
             )
-        found = {name: checked_array(name, x) for name, x in piece.items()}
+        found = self._checked(piece)
         missing = [name for name in self._axes if name not in found]
         for name in missing:
             raise CallError(f"data {name!r} is missing in a piece of the sequence")

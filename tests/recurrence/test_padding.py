@@ -73,3 +73,25 @@ def test_a_call_without_a_present_step_keeps_what_was_learned():
         out = s(g.init(seed=0), seed=0, data=data, state=state)
         assert all(not np.any(grad) for grad in out.estimator_grads["a"].values())
         assert out.state["a"]["average"] == 0.0 == out.grads["theta"]
+
+
+@pytest.mark.parametrize("how", ["mini-batches", "iterable", "windows"])
+def test_fit_takes_what_pads_sequences(how):
+    g, rng = walk(), np.random.default_rng(0)
+    there = np.array([[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 1, 0]])
+    x = rng.normal(size=there.shape)
+
+    def trained(fill):
+        data = {"x": np.where(there, x, fill), "there": there}
+        own = {"truncate": scg.UORO(), "stream": True} if how == "windows" else {}
+        step = scg.compile(g, OWN["network"], backend="numpy", **own)
+        options = {"mini-batches": {"batch_size": 2}, "windows": {"stream": True, "window": 2}}
+        given = [data, data] if how == "iterable" else data
+        run = scg.fit(step, data=given, seed=0, epochs=2, **options.get(how, {}))
+        return run.params["theta"], run.history[-1]["cost"]
+
+    assert trained(np.nan) == trained(0.0)
+    with pytest.raises(scg.CallError, match="not finite"):
+        there[:] = 1
+        x[1, 1] = np.nan
+        trained(0.0)
