@@ -480,7 +480,8 @@ DECLARE = {
     "ufunc with out": (
         lambda g: np.add(g.named("x"), 1.0, out=np.zeros(2)),
         TypeError,
-        "np.add with out is not supported on nodes; it takes nodes and arrays alone",
+        "np.add with out is not supported on nodes; it takes nodes and arrays alone; a node is "
+        "immutable: use the result",
     ),
     "law with two parametrisations": (
         lambda g: scg.Bernoulli(logits=0.0, probs=0.5),

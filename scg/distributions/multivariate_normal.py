@@ -171,10 +171,12 @@ class MultivariateNormal(Joint):
     def _half_log_det(self) -> Any:
         values = self.parameters
         if self._form() == "scale_tril":
-            return sum(log(diagonal(values["scale_tril"])))
+            return sum(log(diagonal(values["scale_tril"], 0, -2, -1)))
         if self._form() == "scale_diag":
             return sum(log(values["scale_diag"]))
-        return 0.5 * sum(log(values["cov_diag"])) + sum(log(diagonal(self._capacitance())))
+        return 0.5 * sum(log(values["cov_diag"])) + sum(
+            log(diagonal(self._capacitance(), 0, -2, -1))
+        )
 
     def _tril(self) -> Any:
         """A Cholesky factor of the covariance."""

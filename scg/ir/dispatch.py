@@ -46,6 +46,14 @@ NO_NUMBER = (
     "g.simulate(params, nodes=[...], seed=1)"
 )
 
+#: What to write instead of options that NumPy's functions have and those on nodes lack.
+_INSTEAD = {
+    "where": "write np.where(condition, x, ...) for the argument or the result",
+    "dtype": "numbers have the dtype that scg.compile is given",
+    "out": "a node is immutable: use the result",
+    "initial": "combine it with the result",
+}
+
 #: Functions of the nearest meaning; for all others difflib finds the nearest spelling.
 _NEAREST = {
     name: nearest
@@ -108,7 +116,7 @@ def ufunc(called: Any, method: str, inputs: tuple[Any, ...], options: Any) -> An
     if options:
         raise TypeError(
             f"np.{called.__name__} with {', '.join(options)} is not supported on nodes; it takes "
-            "nodes and arrays alone"
+            f"nodes and arrays alone{_instead(options)}"
         )
     return UFUNCS[called](*inputs)
 
@@ -126,8 +134,14 @@ def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> 
             signature.bind(*args, **options)
         except TypeError as error:
             takes = ", ".join(signature.parameters)
-            raise TypeError(f"np.{numpy_name(called)} on nodes takes ({takes}): {error}") from None
+            raise TypeError(
+                f"np.{numpy_name(called)} on nodes takes ({takes}): {error}{_instead(options)}"
+            ) from None
         raise
+
+
+def _instead(options: Iterable[str]) -> str:
+    return "".join(f"; {_INSTEAD[name]}" for name in options if name in _INSTEAD)
 
 
 def numpy_name(function: Any) -> str:

@@ -157,21 +157,26 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
 
 
 @implements(np.diagonal)
-def diagonal(x: Any) -> Any:
-    """Diagonal of the last two event axes."""
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Diagonal of two event axes, the first two by default, as the last axis."""
     shape = np.shape(x)
     if len(shape) < 2:
         raise DeclarationError(f"diagonal: expected a matrix, got an event of shape {shape}")
-    rows, columns = shape[-2:]
-    flat = reshape(x, shape=(*shape[:-2], rows * columns))
-    stop = min(rows, columns) * (columns + 1)
-    return part(flat, 0, min(stop, rows * columns), columns + 1)
+    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    (offset,) = integers(offset, "diagonal: offset")
+    *lead, rows, columns = np.shape(x)
+    length = min(rows, columns, rows + offset, columns - offset)
+    flat = reshape(x, shape=(*lead, rows * columns))
+    if length <= 0:
+        return part(flat, 0, 0)
+    start = max(offset, -offset * columns)
+    return part(flat, start, start + (length - 1) * (columns + 1) + 1, columns + 1)
 
 
 @implements(np.trace)
-def trace(x: Any) -> Any:
-    """Sum of the diagonal of the last two event axes."""
-    return sum(diagonal(x), -1)
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Sum of the diagonal of two event axes, the first two by default."""
+    return sum(diagonal(x, offset, axis1, axis2), -1)
 
 
 def _lower(x: Any, k: int) -> Any:
@@ -198,9 +203,17 @@ def triu(x: Any, k: int = 0) -> Any:
 
 
 @implements(np.diag)
-def diag(x: Any) -> Any:
-    """Diagonal matrix of a vector; of a matrix its diagonal."""
-    return diagonal_matrix(x) if np.ndim(x) == 1 else diagonal(x)
+def diag(x: Any, k: int = 0) -> Any:
+    """Matrix with a vector on its k-th diagonal; of a matrix the k-th diagonal."""
+    if np.ndim(x) != 1:
+        if np.ndim(x) != 2:
+            raise DeclarationError(
+                f"diag: expected a vector or a matrix, got an event of shape {np.shape(x)}"
+            )
+        return diagonal(x, k)
+    (k,) = integers(k, "diag: k")
+    above, below = max(k, 0), max(-k, 0)
+    return pad(diagonal_matrix(x), ((below, above), (above, below)))
 
 
 def diagonal_matrix(x: Any) -> Any:

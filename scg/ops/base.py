@@ -120,6 +120,11 @@ def integers(value: Any, what: str) -> tuple[int, ...]:
     return tuple(map(int, group))
 
 
+def is_boolean(x: Any) -> bool:
+    """Whether a node or an array holds booleans."""
+    return x.kind == "bool" if isinstance(x, Expr) else np.asarray(x).dtype == bool
+
+
 def integer(value: Any, what: str, least: int) -> int:
     """An integer of at least `least`."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:

@@ -51,7 +51,7 @@ def slope_of_cofactors(left: Any, d: Any, right: Any, g: Any) -> Any:
     own = np.eye(n)
     inner = matmul(matmul(left, g), right)
     pairs = (1.0 - own) * _of_others(where(own > 0, 1.0, _row(d)))
-    along = own * _row(sum(pairs * _row(diagonal(inner)), -1))
+    along = own * _row(sum(pairs * _row(diagonal(inner, 0, -2, -1)), -1))
     return matmul(matmul(t(left), along - pairs * t(inner)), t(right))
 
 

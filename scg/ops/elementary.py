@@ -55,10 +55,14 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 
 @implements(np.clip)
-def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    """Limit `x` to [a_min, a_max]; the derivative is zero outside, and a half at a bound."""
-    x = x if a_min is None else maximum(x, a_min)
-    return x if a_max is None else minimum(x, a_max)
+def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """Limit `x` to [a_min, a_max]; the derivative is zero outside, and a half at a bound.
+
+    The bounds may be named `min` and `max` instead, as in NumPy.
+    """
+    for bound, limit in ((a_min, maximum), (min, maximum), (a_max, minimum), (max, minimum)):
+        x = x if bound is None else limit(x, bound)
+    return x
 
 
 # --- rounding into an open set ------------------------------------------------------------------

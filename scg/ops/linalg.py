@@ -111,7 +111,22 @@ def _vjp(
     return contract(g, other, left=g_labels, right=other_labels, out=out, over=over)
 
 
-@implements(np.matmul, np.dot)
+@implements(np.dot)
+def np_dot(a: Any, b: Any) -> Any:
+    """Sum of products over the last event axis of `a` and the last but one of `b`.
+
+    It differs from :func:`matmul` where events have more than two axes: axes of `a` and of `b`
+    never run together.
+    """
+    n, m = np.ndim(a), np.ndim(b)
+    if n == 0 or m == 0:
+        return a * b
+    left, right = tuple(range(1, n)), tuple(range(n, n + m - 1))
+    middle = (*right[:-1], 0, *right[-1:]) if m > 1 else (0,)
+    return contract(a, b, left=(*left, 0), right=middle, out=left + right, over=())
+
+
+@implements(np.matmul)
 def matmul(a: Any, b: Any) -> Any:
     """Matrix product on event axes, by the rules of ``np.matmul``."""
     if not isinstance(a, Expr) and not isinstance(b, Expr):

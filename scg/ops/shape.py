@@ -256,7 +256,10 @@ def getitem(x: Expr, index: Any) -> Expr:
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, (Expr, list, np.ndarray)) for part in parts):
         if len(parts) != 1:
-            raise DeclarationError("an index array must stand alone: x[k] takes rows of axis 0")
+            raise DeclarationError(
+                "an index array must stand alone: x[k] takes rows of axis 0. Write np.take(x, k, "
+                "axis) for another axis, np.take_along_axis for one element of each row"
+            )
         return _rows(x, parts[0])
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > x.ndim:
@@ -288,7 +291,10 @@ def _rows(x: Expr, k: Any) -> Expr:
     """Take rows of the first event axis."""
     k = k if isinstance(k, Expr) else constant(x.graph, k)
     if k.kind != "int":
-        raise DeclarationError(f"an index must be integers, got {k!r} ({k.kind})")
+        raise DeclarationError(
+            f"an index must be integers, got {k!r} ({k.kind})"
+            + (". Write np.where(condition, x, 0.0)" if k.kind == "bool" else "")
+        )
     if x.ndim == 0:
         raise DeclarationError(f"{x!r} has no event axis to index")
     if k.value is not None and not np.all((k.value >= -x.shape[0]) & (k.value < x.shape[0])):

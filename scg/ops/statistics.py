@@ -13,8 +13,18 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops import attributes
 from scg.ops.arrange import swapaxes
-from scg.ops.base import elementwise, normal_axes, one_axis
-from scg.ops.elementwise import JUMPS, SIGN, absolute, cast, greater, multiply, negative, square
+from scg.ops.base import elementwise, is_boolean, normal_axes, one_axis
+from scg.ops.elementwise import (
+    JUMPS,
+    SIGN,
+    absolute,
+    cast,
+    greater,
+    logical_not,
+    multiply,
+    negative,
+    square,
+)
 from scg.ops.powers import times_power
 from scg.ops.reductions import count, drop, max, mean, sum, unreduced
 from scg.ops.rows import last, vectors
@@ -37,6 +47,8 @@ def _flattened(x: Any, axis: Any) -> tuple[Any, EventAxes]:
 @implements(np.min)
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Minimum over event axes; ties share the gradient equally."""
+    if is_boolean(x):
+        return logical_not(max(logical_not(x), axis, keepdims))
     return negative(max(negative(x), axis, keepdims))
 
 
@@ -180,7 +192,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     ``np.cos(norm(x))``, loses its curvature at the origin.
     """
     axes = normal_axes(axis, np.ndim(x))
-    if ord in (1, np.inf) and len(axes) != 1:
+    if ord not in (None, 1, 2, np.inf, "fro"):
+        raise DeclarationError(f"norm: ord must be None, 1, 2 or inf, got {ord!r}")
+    if ord in (1, 2, np.inf) and len(axes) != 1:
         raise DeclarationError(
             f"norm: ord={ord} is a vector norm here; give one axis, e.g. axis=-1"
         )
@@ -188,8 +202,6 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return sum(absolute(x), axis, keepdims)
     if ord == np.inf:
         return max(absolute(x), axis, keepdims)
-    if ord not in (None, 2, "fro") or (ord == 2 and len(axes) != 1):
-        raise DeclarationError(f"norm: ord must be None, 1, 2 or inf, got {ord!r}")
     length = _norm(x, axes=axes)
     return unreduced(length, x, axes) if keepdims else length
 

@@ -231,7 +231,7 @@ def _diagonal(a: Expr) -> tuple[Expr, Expr, Expr]:
     middle, left, right = (
         take_slice(made, index=(*whole, (i * n, i * n + n, 1), (0, n, 1))) for i in range(3)
     )
-    return left, diagonal(middle), right
+    return left, diagonal(middle, 0, -2, -1), right
 
 
 def expanded(outputs: Mapping[Any, Expr]) -> dict[Any, Expr]:

@@ -8,7 +8,7 @@ import scipy.signal
 import scg
 from scg.compiler.differentiate import gradients
 from scg.engine.interpreter import Interpreter
-from scg.ops import arrange, convolution, decompositions, linalg, select, statistics
+from scg.ops import convolution, decompositions, linalg, select, statistics
 
 from .breadth import Case, check
 
@@ -115,9 +115,19 @@ ROWS = {
     "ravel": (np.ravel, [M], np.ravel),
     "moveaxis": (lambda x: np.moveaxis(x, 0, -1), [T], lambda x: np.moveaxis(x, 0, -1)),
     "swapaxes": (lambda x: np.swapaxes(x, 0, 2), [T], lambda x: np.swapaxes(x, 0, 2)),
-    "diagonal": (arrange.diagonal, [T], lambda x: np.diagonal(x, axis1=-2, axis2=-1)),
+    "diagonal": (np.diagonal, [T], np.diagonal),
+    "diagonal below": (lambda x: np.diagonal(x, -1, 2, 0), [T], lambda x: np.diagonal(x, -1, 2, 0)),
+    "diagonal outside": (lambda x: np.diagonal(x, 9), [T], lambda x: np.diagonal(x, 9)),
     "trace": (np.trace, [SQUARE], np.trace),
+    "trace above": (lambda x: np.trace(x, 1, -1, 0), [T], lambda x: np.trace(x, 1, -1, 0)),
     "diag": (np.diag, [V], np.diag),
+    "diag above": (lambda x: np.diag(x, 2), [V], lambda x: np.diag(x, 2)),
+    "diag below": (lambda x: np.diag(x, -1), [V], lambda x: np.diag(x, -1)),
+    "diag of a matrix": (lambda x: np.diag(x, 1), [M], lambda x: np.diag(x, 1)),
+    "dot of a matrix and matrices": (np.dot, [M.T, T], np.dot),
+    "dot of matrices": (np.dot, [T, np.stack([M.T, M.T + 1])], np.dot),
+    "dot of a vector and matrices": (np.dot, [V[:4], np.stack([M.T, M.T + 1])], np.dot),
+    "dot of a number": (np.dot, [V[0], M], np.dot),
     "tril": (np.tril, [SQUARE], np.tril),
     "triu": (lambda x: np.triu(x, 1), [SQUARE], lambda x: np.triu(x, 1)),
     "take_along_axis": (
@@ -157,6 +167,11 @@ ROWS = {
     ),
     "clip by keywords": (
         lambda x: np.clip(x, a_max=0.7, a_min=-0.9),
+        [M],
+        lambda x: np.clip(x, -0.9, 0.7),
+    ),
+    "clip by NumPy 2's keywords": (
+        lambda x: np.clip(x, min=-0.9, max=0.7),
         [M],
         lambda x: np.clip(x, -0.9, 0.7),
     ),
@@ -323,6 +338,16 @@ def test_local_parameters_per_datum():
     np.testing.assert_allclose(out["curvature"], 2 * expected * start, rtol=1e-13)
     scatters = [step.expr for step in engine.instructions if step.expr.op.name == "scatter"]
     assert scatters and all(expr.plates == () for expr in scatters)
+
+
+@pytest.mark.parametrize("rule", [np.min, np.max, lambda a: np.min(a, axis=0)])
+def test_extremes_of_booleans_are_booleans(rule):
+    g = scg.Graph()
+    x, a = rng.normal(size=(3, 4)), g.data("a", shape=(3, 4))
+    found = rule(a > 0.0)
+    assert found.kind == "bool"
+    value = Interpreter({"y": found}).run({a: x}, {})["y"]
+    np.testing.assert_array_equal(value, rule(x > 0.0))
 
 
 def test_local_parameters_learn():

@@ -195,11 +195,11 @@ class LowerCholesky(Constraint):
 
     def transform(self, u: Any) -> Any:
         """Keep what is below the diagonal, and take the softplus on it."""
-        return tril(u, -1) + diagonal_matrix(softplus(diagonal(u)))
+        return tril(u, -1) + diagonal_matrix(softplus(diagonal(u, 0, -2, -1)))
 
     def inverse(self, x: Any) -> Any:
         """Keep what is below the diagonal, and invert the softplus on it."""
-        return tril(x, -1) + diagonal_matrix(_positive.inverse(diagonal(x)))
+        return tril(x, -1) + diagonal_matrix(_positive.inverse(diagonal(x, 0, -2, -1)))
 
 
 def _margin(x: Any, total: float, slack: float) -> Any:
