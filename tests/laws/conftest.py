@@ -14,6 +14,8 @@ from .verdicts import Verdict
 def kept(tmp_path_factory, seed):
     """Function of a table's name and of what finds each of its verdicts; it returns all of them.
 
+    What finds one takes whether runs decided it with another seed.
+
     If SCG_TEST_VERDICTS names a folder, they are kept there, and a run with another seed finds
     those anew that averages of runs decided. The others do not depend on the seed.
     """
@@ -22,14 +24,16 @@ def kept(tmp_path_factory, seed):
     if not chosen and "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
 
-    def of(table: str, find: Mapping[str, Callable[[], Verdict]]) -> dict[str, Verdict]:
+    def of(table: str, find: Mapping[str, Callable[[bool], Verdict]]) -> dict[str, Verdict]:
         place = folder / "verdicts" / table
         file = place / f"{seed}.json"
         if not file.exists():
             place.mkdir(parents=True, exist_ok=True)
             known = next(map(read, place.glob("*.json")), {})
-            same = {name: verdict for name, verdict in known.items() if not verdict.drawn}
-            cells = {name: same[name] if name in same else find[name]() for name in find}
+            decided = {name: verdict for name, verdict in known.items() if not verdict.drawn}
+            cells = {
+                name: decided.get(name) or found(name in known) for name, found in find.items()
+            }
             part = file.with_suffix(f".{os.getpid()}")
             part.write_text(json.dumps(cells))
             part.replace(file)

@@ -48,10 +48,10 @@ def test_exact_equals_the_oracle(row):
 def test_every_ordered_pair(row, first, kept, seed):
     """Exact, sampled or refused, as in the matrix."""
 
-    def found(second):
+    def found(second, drawn):
         pair = dict(zip(ROWS[row].model.names, (first, second), strict=True))
         try:
-            return verdict(ROWS[row], pair, seed)
+            return verdict(ROWS[row], pair, seed, drawn=drawn)
         except AssertionError as error:
             raise AssertionError(f"{first} above {second}: {error}") from error
 

@@ -40,10 +40,10 @@ def verdicts(kept, seed):
     return of
 
 
-def found(row, name, seed):
+def found(row, name, seed, drawn):
     """A verdict, also about what breaks the law: the other estimators are to be seen, too."""
     try:
-        return verdict(row, name, seed)
+        return verdict(row, name, seed, drawn=drawn)
     except AssertionError as error:
         return Verdict("wrong", reason=str(error), drawn=True)
 

@@ -55,12 +55,12 @@ def placed(row, rng):
 def test_random_placements_keep_the_law(part, kept, seed):
     refused: list[Verdict] = []
 
-    def found(number):
+    def found(number, drawn):
         row, rng = random_row(number), np.random.default_rng(number)
         step, names, reasons = placed(row, rng)
         refused.extend(Verdict("refused", reason=reason) for reason in reasons)
         try:
-            return judged(row, step, (seed, number), WEAKEST)
+            return judged(row, step, (seed, number), WEAKEST, drawn)
         except AssertionError as error:
             raise AssertionError(f"graph {number} with {names}: {error}") from error
 

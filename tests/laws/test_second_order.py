@@ -55,9 +55,9 @@ def test_exact_hessian_equals_the_oracle(row):
 def test_hessian_of_one_estimator_for_all_nodes(row, kept, seed):
     """Exact, sampled or refused, as the gradients of the matrix are."""
 
-    def found(name):
+    def found(name, drawn):
         try:
-            return verdict(row, name, seed, order=2)
+            return verdict(row, name, seed, order=2, drawn=drawn)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import scg
+from scg.engine.blocks import spans
+from scg.engine.program import Program
 
 from .choices import CHOICES, DISCRETE, SMOOTH, assert_close, assert_mean, compiled, moments, warm
 from .rows import Row
@@ -41,7 +43,9 @@ class Verdict(NamedTuple):
     drawn: bool = False  #: Whether runs decided it, so that another seed may decide otherwise.
 
 
-def verdict(row: Row, choice: str | Mapping[str, str], seed: Any, order: int = 1) -> Verdict:
+def verdict(
+    row: Row, choice: str | Mapping[str, str], seed: Any, order: int = 1, drawn: bool = False
+) -> Verdict:
     """Find how a pair stands; raise an AssertionError where it breaks the law.
 
     Parameters
@@ -54,19 +58,22 @@ def verdict(row: Row, choice: str | Mapping[str, str], seed: Any, order: int = 1
         Of the runs, where runs are averaged.
     order : int
         Whether Hessians are held to the law, too.
+    drawn : bool
+        Whether the moments are known to have too many outcomes.
     """
     try:
         step = placed(row, choice, order=order)
     except scg.EstimatorError as error:
         return Verdict("refused", reason=str(error))
-    return judged(row, step, (seed, len(row.name), order))
+    return judged(row, step, (seed, len(row.name), order), drawn=drawn)
 
 
-def judged(row: Row, step: Any, seed: tuple[int, ...], weakest: float = WEAKEST) -> Verdict:
+def judged(
+    row: Row, step: Any, seed: tuple[int, ...], weakest: float = WEAKEST, drawn: bool = False
+) -> Verdict:
     """Find how a compiled step stands; runs, if there are any, find a bias of `weakest`."""
-    try:
-        m = moments(step, row, variance=False, limit=LIMIT)
-    except scg.EnumerationError:
+    m = None if drawn else few_outcomes(row, step)
+    if m is None:
         found = Runs(step, row, seed, weakest)
         if not step.plan.unbiased:
             bias = found.bias if found.z > THRESHOLD else math.nan
@@ -81,6 +88,14 @@ def judged(row: Row, step: Any, seed: tuple[int, ...], weakest: float = WEAKEST)
         # The oracle's second derivative is good to about 1e-11, relative to its size.
         assert_close(m.hessian[name], block, tolerance, f"hessian[{name}]")
     return Verdict("exact", m.outcomes)
+
+
+def few_outcomes(row: Row, step: Any) -> Any:
+    """Moments of a step, or None where it has too many outcomes."""
+    try:
+        return moments(step, row, variance=False, limit=LIMIT)
+    except scg.EnumerationError:
+        return None
 
 
 def placed(row: Row, choice: str | Mapping[str, str], **options: Any) -> Any:
@@ -133,38 +148,46 @@ class Runs:
     """
 
     def __init__(self, step: Any, row: Row, seed: tuple[int, ...], weakest: float = WEAKEST):
-        self.step = step
-        self.bound = step.checked(row.params, row.data, warm(step.init(seed=0)))
         twice = step.curvature is not None
         self.truth, self.scale = _truth(row, twice)
+        # What the estimators learn by is not computed.
+        outputs = {key: step.program.outputs[key] for key in self.truth}
+        self._program = Program(outputs, step.program.dtype)
+        values, sizes, _ = step.checked(row.params, row.data, warm(step.init(seed=0)))
+        self._call = values, seed, sizes
+        self._total = {key: np.zeros(v.shape) for key, v in self.truth.items()}
+        self._squares = {key: np.zeros(v.shape) for key, v in self.truth.items()}
         # Each of these runs has a row for each component.
         weakest = 2 * weakest if twice else weakest
-        self.runs = FIRST_RUNS
+        self.runs = 0
+        wanted = FIRST_RUNS
         while True:
-            self._sample((*seed, self.runs))
+            self._sample(wanted)
             if self.detectable <= weakest or (not step.plan.unbiased and self.z > THRESHOLD):
                 return
             assert self.runs < MOST_RUNS, (
                 f"a bias below {self.detectable:.2g} of the gradient would not be found in "
                 f"{self.runs} runs"
             )
-            wanted = 1.2 * self.runs * (self.detectable / weakest) ** 2
-            self.runs = int(min(wanted, MOST_RUNS))
+            wanted = int(min(1.1 * self.runs * (self.detectable / weakest) ** 2, MOST_RUNS))
 
-    def _sample(self, seed: tuple[int, ...]) -> None:
-        values, sizes, _ = self.bound
-        total = {key: np.zeros(v.shape) for key, v in self.truth.items()}
-        squares = {key: np.zeros(v.shape) for key, v in self.truth.items()}
-        for block in self.step.each_block(values, sizes, seed, self.runs):
+    def _sample(self, runs: int) -> None:
+        """Continue up to some number of runs."""
+        values, seed, sizes = self._call
+        length = self._program.block_length(sizes)
+        for block in spans(runs - self.runs, length):
+            block = range(self.runs + block.start, self.runs + block.stop)
+            out = self._program.sample(values, seed, block, sizes)
             for key, truth in self.truth.items():
-                away = block[key] - truth
-                total[key] += away.sum(axis=0)
-                squares[key] += (away**2).sum(axis=0)
+                away = np.broadcast_to(out[key] - truth, (len(block), *truth.shape))
+                self._total[key] += away.sum(axis=0)
+                self._squares[key] += (away**2).sum(axis=0)
+        self.runs = runs
         self.z = self.detectable = self.bias = 0.0
         self.where = ""
         for key, scale in self.scale.items():
-            away = total[key] / self.runs
-            error = np.sqrt(np.maximum(squares[key] / self.runs - away**2, 0.0) / self.runs)
+            away = self._total[key] / runs
+            error = np.sqrt(np.maximum(self._squares[key] / runs - away**2, 0.0) / runs)
             exact = np.abs(away) <= ROUNDING * scale
             with np.errstate(divide="ignore", invalid="ignore"):
                 z = float(np.max(np.where(exact, 0.0, np.abs(away) / error), initial=0.0))
