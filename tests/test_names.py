@@ -1,7 +1,8 @@
-"""One word, one meaning."""
+"""One word, one meaning; and ops are not recognised by their names."""
 
 import ast
 import pathlib
+import re
 from collections import defaultdict
 
 import scg
@@ -16,3 +17,10 @@ def test_no_two_classes_have_one_name():
             if isinstance(statement, ast.ClassDef):
                 places[statement.name].append(str(path.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_ops_are_recognised_by_identity():
+    by_name = re.compile(r"\bop\.name (==|!=|in|not in) ")
+    files = sorted(ROOT.rglob("*.py"))
+    found = [str(path) for path in files if by_name.search(path.read_text(encoding="utf-8"))]
+    assert not found

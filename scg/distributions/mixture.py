@@ -32,6 +32,7 @@ from scg.ops.elementwise import (
     logical_not,
     logical_or,
     minimum,
+    sigmoid,
     square,
     where,
 )
@@ -277,7 +278,7 @@ class Mixture(Joint):
 def _may_be_zero(law: Distribution) -> bool:
     """Whether the probability of a value may be exactly 0 and have a derivative."""
     p = law.parameters.get("probs")
-    given = isinstance(p, Expr) and p.op.name not in ("sigmoid", "softmax")
+    given = isinstance(p, Expr) and p.op is not sigmoid
     return given and law.supports("cardinality") and not isinstance(law, Mixture)
 
 

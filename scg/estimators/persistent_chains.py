@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scg.distributions.base import Distribution
+from scg.distributions.rbm import RBM
 from scg.estimators.parts.options import at_least
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, control_variate
 from scg.ir.expr import Expr
@@ -62,7 +63,7 @@ class PersistentChains(Estimator):
         self.steps = at_least("PersistentChains", steps, 1, "steps")
         self.allow_biased = allow_biased
 
-    def draw(self, dist: Any, noise: Sampler) -> Draw:
+    def draw(self, dist: RBM, noise: Sampler) -> Draw:
         """Move each chain from where it was."""
         plate, n = noise.plate(self.samples), dist.shape[0]
         own = noise.constant(np.eye(self.samples), plate)

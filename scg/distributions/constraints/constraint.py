@@ -9,13 +9,11 @@ import numpy as np
 from scg.errors import UnsupportedError
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA
+from scg.ops.base import broadcast
 from scg.ops.elementary import floor
-from scg.ops.elementwise import (
-    absolute,
-    equal,
-)
+from scg.ops.elementwise import absolute, equal, where
 from scg.ops.reductions import max
-from scg.ops.within import bounds, source
+from scg.ops.within import bounds, jumps, source
 
 
 class Constraint:
@@ -100,7 +98,7 @@ def given(x: Any) -> bool:
     """Whether the numbers are an array or unchecked data, also under a mask."""
     if not isinstance(x, Expr):
         return True
-    if x.op.name in ("where", "expand", "mixed_supports"):
+    if x.op in (where, broadcast, jumps):
         return any(map(given, x.args))
     return x.op is DATA or (x.value is not None and not np.isfinite(x.value).all())
 
