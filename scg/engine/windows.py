@@ -44,6 +44,8 @@ class Windowed:
         #: For each sweep the engine of what comes first, and that of a window.
         self.engines = [(made(s.before), made(s.inside)) for s in self.sweeps.passes]
         self.after = made(self.sweeps.after)
+        #: Carries of which the values at all borders are kept, because a later sweep enters there.
+        self.kept = {here for s in self.sweeps.passes for here in s.entered}
 
     def run(self, leaves: Mapping[Expr, Any], sizes: Sizes) -> dict[Any, Any]:
         """Compute the outputs from the value of each leaf, and the sizes of plates."""
@@ -140,14 +142,17 @@ class _Run:
         sums: dict[Expr, Any] = {}
         for i in range(len(self.spans))[:: -1 if sweep.reverse else 1]:
             span = self.spans[i]
-            self.entries[i] |= carry
+            self.entries[i] |= {here: x for here, x in carry.items() if here in self.engine.kept}
             given = self.values | {here: self.entries[i][here] for here in sweep.entered} | carry
             given |= {here: self._slice(e, span) for here, e in sweep.sliced.items()}
             sizes = {**self.sizes, self.engine.sweeps.window: len(span)}
             found = self.run(inside, _of(inside, given), sizes)
             carry = {here: np.array(found[here]) for here in sweep.carries}
             for here in sweep.sums:
-                sums[here] = sums[here] + found[here] if here in sums else np.array(found[here])
+                if here in sums:
+                    sums[here] += found[here]
+                else:
+                    sums[here] = np.array(found[here])
             for e, whole in self.stacked.items():
                 if e in found:
                     whole[self._index(e, span)] = found[e]

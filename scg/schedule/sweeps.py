@@ -142,14 +142,15 @@ class Sweeps:
     def ways(self) -> str:
         """How often windows are visited, and in which order."""
         ways = ", ".join(_way(sweep) for sweep in self.passes)
-        return f"{len(self.passes)} sweep{'s' if len(self.passes) != 1 else ''} ({ways})"
+        several = "" if len(self.passes) == 1 else "s"
+        return f"{len(self.passes)} sweep{several} ({ways})" if ways else "no sweep"
 
     def __str__(self) -> str:
         lines = [f"{self.ways} over windows of the steps of {self.over.name!r}"]
         for number, sweep in enumerate(self.passes, 1):
             inside = sum(1 for e in topological(sweep.inside.values()) if e.args)
-            parts = f"{len(sweep.carries)} of carries, {len(sweep.sums)} of sums"
-            lines.append(f"{number:>4}  {_way(sweep):<12}{inside} operations: {parts}")
+            counts = f"operations {inside}, carries {len(sweep.carries)}, sums {len(sweep.sums)}"
+            lines.append(f"{number:>4}  {_way(sweep):<12}{counts}")
         return "\n".join(lines)
 
     # --- kinds of expressions ---------------------------------------------------------------------

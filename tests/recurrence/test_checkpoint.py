@@ -230,6 +230,8 @@ def test_explain_profile_and_stages_say_it():
     assert told in str(step.explain()) and step.explain().to_dict()["windows"] == told
     sweeps = step.stages["sweeps"]
     assert str(sweeps).count("forward") == 4 and "operations" in str(sweeps)
+    engine = step.program.engine()  # keeps no carries for which no later sweep asks
+    assert engine.kept and not engine.kept & {*sweeps.passes[-1].carries}
     data = {"x": np.zeros(9)}
     profile = step.profile(step.graph.init(seed=0), data=data, rounds=1)
     assert profile.total > 0 and "in sweep 2" in str(profile) and "in sweep 2" in str(step.program)
@@ -240,6 +242,16 @@ def test_explain_profile_and_stages_say_it():
     fewer = scg.compile(filtered(), backend="numpy", checkpoint=7).explain()
     assert "in windows of 7 steps of 't'" in str(fewer)
     assert scg.compile(filtered(), backend="numpy").explain().windows == ""
+
+
+def test_a_scan_that_no_cost_reads_takes_no_sweep():
+    g, t = scg.Graph("idle"), scg.Time("t")
+    x, a = g.data("x", plates=t), g.parameter("a", 2.0)
+    g.scan(lambda h, x: a * h + x, init=0.0, xs=x, over=t)
+    g.cost("c", a**2)
+    step = scg.compile(g, backend="numpy", checkpoint=True)
+    assert step({"a": 2.0}, seed=0, x=[1.0, 2.0]).grads["a"] == 4.0
+    assert "no sweep" in str(step.explain())
 
 
 # --- what it refuses ------------------------------------------------------------------------------
