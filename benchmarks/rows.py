@@ -175,4 +175,5 @@ DOUBLE = [
     for row in FIXED
     if row.name in ("W1a", "W1b", "W2", "W3")
 ]
-ROWS = {row.name: row for row in FIXED + DOUBLE + TUNED}
+#: In the order of a round; rows without a goal come last.
+ROWS = {row.name: row for row in FIXED + TUNED + DOUBLE}
