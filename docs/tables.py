@@ -279,6 +279,11 @@ def sampled() -> Iterator[str]:
         counts = (entry[kind] for kind in ("exact", "biased", "refused"))
         shown = "the compiler's choice" if entry["shown"] == "None" else f"`{entry['shown']}`"
         yield row(shown, *counts, runs)
+    never = [f"`{x['shown']}`" for x in laws.values() if x["sampled"] and not x["exact"]]
+    yield (
+        f"\nThe means of {', '.join(never[:-1])} and {never[-1]} are sampled on all graphs. Tests "
+        "compare each estimate with its published formula on the same noise, too."
+    )
     yield "\n## Relaxations of structured distributions\n"
     yield (
         "On these distributions the relaxations' noise cannot be integrated: tests average 20 000 "
