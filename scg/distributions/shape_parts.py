@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.distributions.base import FAR
 from scg.ops.elementary import arctan
 from scg.ops.elementwise import (
     equal,
@@ -61,7 +62,9 @@ def gamma_parts(a: Any, u: Any) -> tuple[Any, Any, Any]:
 
     def height(d: Any) -> tuple[Any, Any]:
         now = gamma_implicit(a, mode + d, order=1)
-        return log(now / top) + a * d - peak * expm1(d), d / now
+        # small shapes have modes of which the exponential is 0
+        rise = where(less(mode, -1.0), exp(mode + d) - peak, peak * expm1(minimum(d, FAR)))
+        return log(now / top) + a * d - rise, d / now
 
     log_u, log_v = log(u), log1p(-u)
     far = log(a + sqrt(-2.0 * a * log_v) - log_v + 1.0) - mode
@@ -73,7 +76,7 @@ def gamma_parts(a: Any, u: Any) -> tuple[Any, Any, Any]:
 def beta_parts(a: Any, b: Any, u: Any) -> tuple[Any, Any, Any]:
     """C, and the log-odds of the parts of a beta value, of the derivative in `a`."""
     gap = digamma(a + b) - digamma(a)
-    mode = -log(expm1(gap))
+    mode = -gap - log(-expm1(-gap))
     top = beta_implicit(a, b, mode, order=(1, 0))
     width = sqrt(-top * (1.0 + exp(mode)))
 

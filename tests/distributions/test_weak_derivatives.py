@@ -159,6 +159,20 @@ def test_parts_of_a_proportion_have_the_distribution_functions_of_its_derivative
     np.testing.assert_allclose(g(minus) / mass, FINE, atol=4e-6)
 
 
+@pytest.mark.parametrize("a", [1e-5, 1e-4, 1e-3])
+def test_parts_of_small_shapes(a):
+    """w = −a log x is exponential for a → 0, where ∂F/∂a is −w exp(−w) / a; exp(E log x) is 0."""
+    u = np.array([1e-3, 0.3, 0.5, 0.9])
+    for parts in (
+        shape_parts.gamma_parts(np.full_like(u, a), u),
+        shape_parts.beta_parts(np.full_like(u, a), np.full_like(u, 2.0), u),
+    ):
+        w_plus, w_minus = (-a * part for part in parts[1:])
+        np.testing.assert_allclose(parts[0], np.exp(-1.0) / a, rtol=2e-3)
+        np.testing.assert_allclose(1.0 - w_plus * np.exp(1.0 - w_plus), u, atol=3e-3)
+        np.testing.assert_allclose(w_minus * np.exp(1.0 - w_minus), u, atol=3e-3)
+
+
 def test_parts_of_a_weibull_value_lie_around_the_extrema_of_its_derivative():
     """∂F/∂k turns twice, at t = .25925 and 2.23999, with t = (x/λ)^k."""
     _, plus, minus = shape_parts.weibull_parts(FINE)
