@@ -207,10 +207,12 @@ __all__ += ops.__all__
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'scg' has no attribute {name!r}")
     import importlib
 
+    if name in ("draw", "explain", "train", "verify"):  # rooms that names above come from
+        return importlib.import_module(f"scg.{name}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'scg' has no attribute {name!r}")
     value = getattr(importlib.import_module(_LATER[name]), name)
     return globals().setdefault(name, value)
 
