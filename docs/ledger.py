@@ -21,23 +21,24 @@ CORE, ENGINE = 32_946, 7_300
 NEAR = 150
 PAID = {
     "recurrence": """
-        compiler/analyse:190 compiler/continuation compiler/credit compiler/downstream:225
-        compiler/first_run:166 compiler/forward compiler/given compiler/memory:63
-        compiler/named compiler/perturbation compiler/plan:156 compiler/recur
-        compiler/sequences compiler/truncation compiler/unroll compiler/words:95
-        engine/drawing engine/interpreter:189 engine/operations:29 engine/table/frame:35
-        engine/table/repeat engine/table/table:218 engine/walk/executable:136 engine/windows
-        estimators/baselines/critic estimators/baselines/simple:83 estimators/forward
-        estimators/parts/options:24 estimators/pes estimators/protocol:116
-        estimators/recorded estimators/score_function:72 estimators/truncation
-        estimators/views:180 graph/carry graph/cells graph/declaration/read:288
-        graph/declaration/write:180 graph/growth graph/nodes:164 graph/scan graph/tree
-        ir/plate:103 ir/walk:49 layers/environment ops/along ops/backward ops/body
-        ops/border ops/gradient:57 ops/loops ops/pullback ops/recurrence ops/scan ops/steps
-        passes:60 run/carried run/checkpoint run/checks:150 run/recurrent run/runner:166 run/unroll
-        run/windows schedule/entries:107 schedule/fuse:218 schedule/listing:59
-        schedule/schedule:91 schedule/steps schedule/sweeps train/windows verify/by_step
-        verify/smoothed verify/windowed
+        compile:135 compiler/analyse:190 compiler/continuation compiler/credit
+        compiler/downstream:225 compiler/first_run:166 compiler/forward compiler/given
+        compiler/memory:63 compiler/named compiler/perturbation compiler/plan:156
+        compiler/recur compiler/sequences compiler/truncation compiler/unroll
+        compiler/words:95 engine/drawing engine/interpreter:189 engine/operations:29
+        engine/table/frame:35 engine/table/repeat engine/table/table:218
+        engine/walk/executable:136 engine/windows estimators/baselines/critic
+        estimators/baselines/simple:83 estimators/forward estimators/parts/options:24
+        estimators/pes estimators/protocol:116 estimators/recorded
+        estimators/score_function:72 estimators/truncation estimators/views:180 graph/carry
+        graph/cells graph/declaration/read:288 graph/declaration/write:180 graph/growth
+        graph/nodes:164 graph/scan graph/tree ir/plate:103 ir/walk:49 layers/environment
+        ops/along ops/backward ops/body ops/border ops/gradient:57 ops/loops ops/pullback
+        ops/recurrence ops/scan ops/steps passes:60 run/carried run/checkpoint
+        run/checks:150 run/finish:27 run/recurrent run/runner:166 run/unroll run/windows
+        schedule/entries:107 schedule/fuse:218 schedule/listing:59 schedule/schedule:91
+        schedule/steps schedule/sweeps train/windows verify/by_step verify/smoothed
+        verify/windowed
     """,
     "structured distributions and flows": """
         compiler/elimination compiler/paths:97 distributions/__init__:65
