@@ -89,14 +89,20 @@ class Picture:
             sizes.setdefault(mark.opens, len(self.scene.marks))
             sizes[mark.opens] += len(mark.members)
         left = _NODES
-        for box, size in sizes.items() if self.again else ():
-            if size <= min(LARGEST, left) and len(views) <= _SINGLY:
-                views[(box,)] = self.opened(box)
-                left -= size
+        for box, most in sizes.items() if self.again else ():
+            if most <= 3 * LARGEST and len(views) <= _SINGLY:
+                picture = self.opened(box)
+                size = len(picture.scene.marks)
+                if size <= min(LARGEST, left):
+                    views[(box,)] = picture
+                    left -= size
         boxes = [box for box, *_ in filter(None, views)]
         for count in range(2, len(boxes) + 1 if len(boxes) <= _JOINTLY else 0):
             for key in combinations(boxes, count):
-                views[key] = views[key[:-1]].opened(key[-1])
+                before = views.get(key[:-1])
+                picture = before.opened(key[-1]) if before else None
+                if picture and len(picture.scene.marks) <= LARGEST:
+                    views[key] = picture
         return views
 
     def render(self, format: str = "svg") -> bytes:

@@ -131,6 +131,11 @@ def test_repetitions_scopes_and_parameters_open_and_what_cannot_be_read_does_not
     assert seen(page) == every
     page.close()
     assert "scg-openable" not in chain(200).draw().to_html()
+    markov, z = scg.Graph("markov"), 0.0
+    for t in range(30):  # the data of observations count once, with the node of which they are
+        z = markov.sample(f"z[{t}]", scg.Normal(z, 1.0))
+        markov.observe(f"x[{t}]", scg.Normal(z, 1.0), markov.data(f"y[{t}]"))
+    assert "scg-openable" in markov.draw().to_html()
     assert chain(200).draw()._repr_html_() is None
     folded = deep(3).draw(fold=True)
     assert {mark.opens for mark in folded.scene.marks.values()} == {
