@@ -39,6 +39,7 @@ BINARY = Race(
     },
     budget=6000,
     measure=_bound,
+    colours=len(SAMPLES),
 )
 
 
@@ -59,7 +60,8 @@ cost, so that K samples leave {BINARY.budget}/K updates, and Adam with rate 0.00
 samples is DisARM.
 """,
     why="""
-Short runs: at equal evaluations few samples and many updates win.
+One seed: ARMS ends 0.5 to 1.1 nats below leave-one-out with each number of samples. At equal
+evaluations few samples and many updates win, by 7 nats from K = 8 to 2; at equal times K = 4 leads.
 """,
     pieces=_chained((BINARY,)),
     findings=arms_findings,

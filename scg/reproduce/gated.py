@@ -197,6 +197,8 @@ def draw(records: list[Record]) -> Figure:
             x, y = np.transpose(r["curve"])
             axes.plot(x, y, color=color, alpha=0.8, label=unit if i == 0 else "_")
     axes.set(yscale="log", xlabel="updates", ylabel="validation error, %")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     framed(axes, "both")
     labelled(axes)
     return figure
@@ -215,7 +217,8 @@ errors are from memory, except that of straight-through.
 """,
     why="""
 Sparse gates, and straight-through before the unbiased estimator. The error rates do not reproduce:
-2000 updates are little more than one pass over the images.
+3.3 to 4.5 % after ten passes over the images with one setting for all kinds of unit (published 1.4
+to 2).
 """,
     pieces=pieces,
     findings=findings,

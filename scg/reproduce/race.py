@@ -43,6 +43,8 @@ class Race:
         more in an update makes fewer updates.
     measure : callable
         From an evaluation to the figure and its standard error; lower is better.
+    colours : int
+        Number of colours in the figure; further rivals have the same ones, dashed.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Race:
     rivals: Mapping[str, tuple[scg.Estimator, int]]
     budget: int
     measure: Callable[[Any], tuple[float, float]]
+    colours: int = len(COLOURS)
 
     def updates(self, rival: str) -> int:
         """The updates of a rival's run: a multiple of the points of its curve."""
@@ -177,14 +180,14 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
     figure = canvas(8.5, 3.0 * len(races))
     for pair, race in zip(figure.subplots(len(races), 2, squeeze=False, sharey="row"), races,
                           strict=True):  # fmt: skip
-        for color, (name, (_, each)) in zip(COLOURS * 2, race.rivals.items(), strict=False):
+        for i, (name, (_, each)) in enumerate(race.rivals.items()):
             runs = race.find(records, name)
             if not runs:
                 continue
             curves = np.array([r["curve"] for r in runs])
             updates, values = curves[0, :, 0], curves[:, :, 1]
             scales = each, min(r["ms"] for r in runs) / 1000
-            style = "--" if list(race.rivals).index(name) >= len(COLOURS) else "-"
+            color, style = COLOURS[i % race.colours], "--" if i >= race.colours else "-"
             for axes, scale in zip(pair, scales, strict=True):
                 axes.plot(scale * updates, values.mean(axis=0), style, color=color, label=name)
                 axes.fill_between(
