@@ -55,6 +55,7 @@ def test_compiled_windows():
         noise = plain.noise(seed=5, data=data)
         found = plain(params, noise=noise, data=data)
         for own in (step(params, noise=noise, data=data), step(params, seed=5, data=data)):
+            assert all(np.isfinite(grad).all() for grad in own.grads.values())
             assert max(gap(*pair) for pair in pairs(own, found)) < 1e-12
         bound = step.bind(params, data=data, runs=3)(7)
         several = plain(params, seed=7, runs=3, data=data)
