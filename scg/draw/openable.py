@@ -63,7 +63,8 @@ for (const root of document.querySelectorAll(".scg-openable:not([data-ready])"))
 }
 """
 
-_PAGE = """<!DOCTYPE html>
+#: The beginning of a page that loads no other file.
+HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -72,7 +73,8 @@ _PAGE = """<!DOCTYPE html>
 style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
 <link rel="icon" href="data:,">
 <title>{title}</title>
-<style>
+"""
+_PAGE = """{head}<style>
 :root {{ color-scheme: light dark }}
 body {{ margin: 1rem; color: #1a1a1a; background: #fff }}
 {dark}</style>
@@ -119,7 +121,8 @@ def openable(views: Mapping[tuple[str, ...], str], boxes: Mapping[str, str]) -> 
 
 def document(title: str, body: str, dark: bool) -> str:
     """A page that loads no other file."""
-    return _PAGE.format(title=html.escape(title), body=body, dark=_DARK if dark else "")
+    head = HEAD.format(title=html.escape(title))
+    return _PAGE.format(head=head, body=body, dark=_DARK if dark else "")
 
 
 def _inside(svg: str, turn: Mapping[str, str], prefix: str) -> str:

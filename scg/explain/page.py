@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from scg.compiler.plan import Plan
 from scg.draw.graph import identifiers
+from scg.draw.openable import HEAD
 from scg.draw.picture import draw_plan
 from scg.draw.render import Picture
 from scg.explain.lines import DerivationLine
@@ -64,8 +65,9 @@ def page(shown: Contents) -> str:
     }
     boxes = _Boxes(ids, set(graph.costs))
     return PAGE.format(
+        head=HEAD.format(title=html.escape(shown.title)),
         title=html.escape(shown.title),
-        head=html.escape(shown.head),
+        numbers=html.escape(shown.head),
         style=STYLE + PAGE_STYLE,
         layout="wide" if width > _BESIDE else "beside",
         picture=picture.to_html(),

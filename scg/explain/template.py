@@ -135,22 +135,13 @@ document.addEventListener("keydown", event => {
 });
 """
 
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
-style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
+PAGE = """{head}<style>
 {style}</style>
 </head>
 <body>
 <h1>{title}</h1>
-<p>{head}. Press a node to light its steps and, in orange, the costs that credit it; press a step \
-to light its nodes. Tab, Enter and Escape do the same.</p>
+<p>{numbers}. Press a node to light its steps and, in orange, the costs that credit it; press a \
+step to light its nodes. Tab, Enter and Escape do the same.</p>
 <p id="said" role="status" aria-live="polite"></p>
 <main class="{layout}">
 <figure>{picture}</figure>
