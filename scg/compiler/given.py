@@ -27,7 +27,7 @@ from scg.ir.plate import Plate, ordered
 from scg.ops.elementwise import logical_and, where
 from scg.ops.gradient import gate, stop
 from scg.ops.reductions import expand, zeros
-from scg.ops.steps import at_steps
+from scg.ops.steps import at_step, at_steps
 
 #: The estimator of recorded nodes, and of those above them.
 ONCE = ScoreFunction()
@@ -80,7 +80,9 @@ class RecordedNodes:
             name = graph.declared_name(full)
             if name in self.nodes:
                 value = stop(_slice(graph, full, _leaf(node, name, node.shape, node.kind, full)))
-                there = _all(_masks(node))  # data, which mean the same in a run
+                there = _all(
+                    at_steps(*pair) for pair in _masks(node)
+                )  # data mean the same in a run
                 value = value if there is None else where(there, value, zeros(value))
                 found[node] = expand(value, node.plates, node.shape)
         return found
@@ -230,15 +232,18 @@ def _at(graph: Any, full: str) -> tuple[tuple[Plate, int], ...]:
 
 def present(node: Expr, env: Mapping[Expr, Expr]) -> Expr | None:
     """The mask of a node in cells; arguments of its distribution pass a gate for each."""
-    return _all(env[mask] for arg in node.args for mask in _masks(arg))
+    return _all(at_steps(env[mask], at) for arg in node.args for mask, at in _masks(arg))
 
 
-def _masks(expr: Expr) -> list[Expr]:
-    """The masks of the gates that an expression passes last."""
-    found: list[Expr] = []
-    while expr.op is gate:
-        expr, mask = expr.args
-        found.append(mask)
+def _masks(expr: Expr) -> list[tuple[Expr, tuple[tuple[Plate, int], ...]]]:
+    """The masks of the gates that an expression passes last, and at which steps they count."""
+    found, at = [], ()
+    while expr.op in (gate, at_step):
+        if expr.op is gate:
+            found.append((expr.args[1], at))
+        else:
+            at = ((expr.attrs["plate"], expr.attrs["index"]), *at)
+        expr = expr.args[0]
     return found
 
 

@@ -67,7 +67,10 @@ class Unrolled:
 
     def _series(self) -> dict[Expr, frozenset[Plate]]:
         """The plates along which each expression has a node for each step."""
-        order = backwards(self.declared, [node for node, _ in self.declared.roles.values()])
+        scans = self.declared.scans.values()  # of which no cost may be discounted
+        weights = [made.carries[-1] for made in scans if made.discounted]
+        named = [node for node, _ in self.declared.roles.values()]
+        order = backwards(self.declared, [*named, *weights])
         found = dict.fromkeys(order, frozenset[Plate]())
         news = {leaf: new for leaf, (_, new) in self.before.items()}
         changed = True

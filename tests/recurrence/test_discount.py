@@ -113,3 +113,18 @@ def test_a_text_keeps_the_discount():
     step = scg.compile(g, DROPPED, backend="numpy")
     mean = scg.moments(step, g.init(seed=0)).mean["preferences"]
     np.testing.assert_allclose(mean, by_hand(True), atol=1e-12)
+
+
+def test_a_discounted_scan_whose_costs_all_lie_outside():
+    g, t = scg.Graph("outside"), scg.Time("t", length=2)
+    theta = g.parameter("theta", 0.4)
+
+    def cell(s):
+        a = g.sample("a", scg.Bernoulli(logits=theta))
+        return 0.5 * s + a
+
+    last, _ = g.scan(cell, init=0.3, over=t, discount=GAMMA)
+    g.cost("end", last**2)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    truth = scg.exact(g, {"theta": 0.4}).grads["theta"]
+    assert scg.moments(step, {"theta": 0.4}).mean["theta"] == pytest.approx(truth, rel=1e-10)

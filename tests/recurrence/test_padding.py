@@ -16,15 +16,18 @@ OWN = {
 }
 
 
-def walk():
-    """Moves of a batch of walkers, whose episodes end at different steps."""
+def walk(free=False):
+    """Moves of a batch of walkers, whose episodes end at different steps.
+
+    If they are `free`, no carry leads to their moves.
+    """
     g, t, batch = scg.Graph("walk"), scg.Time("t"), scg.Plate("batch", reduce="mean")
     x, there = g.data("x", plates=(batch, t)), g.data("there", plates=(batch, t), kind="int")
     theta = g.parameter("theta", 0.3)
 
     def cell(s, x):
         here = g.deterministic("here", s)
-        a = g.sample("a", scg.Bernoulli(logits=theta * here + x))
+        a = g.sample("a", scg.Bernoulli(logits=theta * (1.0 if free else here) + x))
         new = np.tanh(0.5 * s + a - 0.3 * x)
         g.cost("c", (new - 0.2) ** 2)
         return new
@@ -39,9 +42,9 @@ def longer(values, fill):
 
 
 @pytest.mark.parametrize("estimator", OWN.values(), ids=OWN)
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
-def test_estimators_learn_the_same_from_padded_sequences(estimator, backend):
-    g, rng = walk(), np.random.default_rng(0)
+@pytest.mark.parametrize(("backend", "free"), [("numpy", False), ("numpy", True), ("numba", False)])
+def test_estimators_learn_the_same_from_padded_sequences(estimator, backend, free):
+    g, rng = walk(free), np.random.default_rng(0)
     step, params = scg.compile(g, estimator, backend=backend), g.init(seed=0)
     state, there = step.init(seed=1), np.array([[1, 1], [1, 1], [1, 0]])
     short = {"x": rng.normal(size=(3, 2)), "there": there}
