@@ -20,8 +20,8 @@ continue an interrupted run:
 
     scg reproduce NAME --data mnist:DIR --out FOLDER --minutes 60
 
-NAME is the last part of the page's address, and DIR holds the four files of MNIST. A run takes the
-largest number of updates that fits the minutes.
+NAME is the last part of the page's address, and DIR holds the four files of MNIST; the chorales
+need a file of their own. A run takes the largest number of updates that fits the minutes.
 """
 
 #: What no page repeats.
