@@ -1,4 +1,4 @@
-"""Compile: the public function, which runs the passes one after the other."""
+"""Compile: the public function, which checks its options and lets the passes run."""
 
 from __future__ import annotations
 
@@ -118,8 +118,18 @@ def compile(
 
     backend = chosen_backend(backend, "scg.compile")
     _check_options(graph, dtype, order, data_grads)
-    asked = backend, dtype, order, tuple(data_grads), check_finite, truncate, stream, checkpoint
-    return compiled(graph, estimator, Request(*asked, make_given(graph, given)))
+    request = Request(
+        backend=backend,
+        dtype=dtype,
+        order=order,
+        data_grads=tuple(data_grads),
+        check_finite=check_finite,
+        truncate=truncate,
+        stream=stream,
+        checkpoint=checkpoint,
+        given=make_given(graph, given),
+    )
+    return compiled(graph, estimator, request)
 
 
 def _check_options(graph: CoreGraph, dtype: str, order: int, data_grads: Sequence[str]) -> None:

@@ -115,16 +115,14 @@ def _over_time(
     late = [node.name for node in whole.nodes if node.name not in chosen]
     apart = f"{late[0]!r} influences costs of much later steps alone" if late else plan.steps_apart
     reason = apart or other_credit(whole, unrolled.influence, short.lengths, sampled)
-    how = f"checkpoint={options.checkpoint}" if windows else ""
-    how = f"truncate={truncate!r}" if truncate is not None and truncate.loops else how
-    how = "stream=True" if stream else how
-    if not apart and (how or not reason):  # loops round credit up, unbiased
+    loops = _loop_option(options)
+    if not apart and (loops or not reason):  # loops round credit up, unbiased
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options, windows)
     named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())
-    if how and rolled is None:
+    if loops and rolled is None:
         raise EstimatorError(
-            f"{how} runs scans as loops, but an estimator looks at single steps "
+            f"{loops} runs scans as loops, but an estimator looks at single steps "
             f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
         )
     reason = reason or f"an estimator looks at single steps ({named})"
@@ -143,6 +141,15 @@ def _over_time(
         return _finished(replace(plan, steps="" if rolled else reason), options)
 
     return RecurrentStep(graph, of_length, rolled)
+
+
+def _loop_option(options: Request) -> str:
+    """The option for which scans must run as loops; "" if there is none."""
+    if options.stream:
+        return "stream=True"
+    if options.truncate is not None and options.truncate.loops:
+        return f"truncate={options.truncate!r}"
+    return f"checkpoint={options.checkpoint}" if options.checkpoint else ""
 
 
 def _enough_steps(whole: Influence, cut: Cutting | None) -> Unrolled:
