@@ -1,4 +1,4 @@
-"""Attributes, modules of the engine, kernels and SciPy are made or loaded at their first use."""
+"""Lazy: attributes, kernels, the engine's modules and SciPy are made or loaded at first use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if hasattr(os, "register_at_fork"):  # else a child could wait forever for a loc
 
 
 def scipy_function(name: str) -> Callable[..., Any]:
-    """Function of ``scipy.special``, which is imported at the first call: twice NumPy's time."""
+    """Function of ``scipy.special``, imported at the first call: it takes twice NumPy's time."""
 
     def rule(*args: Any) -> Any:
         import scipy.special

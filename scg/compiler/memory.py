@@ -33,9 +33,10 @@ class NodeMemory:
     #: New values of states, one for each step of an unrolled scan, and auxiliary losses.
     changes: dict[str, list[Expr]] = field(default_factory=dict)
     losses: list[Expr] = field(default_factory=list)
-    #: Of each node that shares the memory, the steps of an unrolled scan, and of each change and
-    #: loss: how many of its elements are there, which is None without a mask.
+    #: Number of elements that are not padded, or None without a mask, for each node that shares the
+    #: memory: the steps of an unrolled scan.
     present: list[Expr | None] = field(default_factory=list)
+    #: Position in `present` of the node that each change and each loss comes from.
     _of_change: dict[str, list[int]] = field(default_factory=dict)
     _of_loss: list[int] = field(default_factory=list)
 

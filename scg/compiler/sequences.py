@@ -9,7 +9,7 @@ from scg.estimators.protocol import Estimator
 
 
 def sequences(plan: Plan) -> dict[str, dict[object, int]]:
-    """Of each node of a scan the sample plates of estimators that sample jointly."""
+    """Lengths of the sample plates of estimators that sample jointly, for each node of a scan."""
     graph = plan.influence.graph
     if not graph.scans and graph.declared is None:
         return {}

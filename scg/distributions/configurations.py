@@ -35,7 +35,8 @@ def configurations(weights: Any) -> Iterator[np.ndarray]:
 def log_weight(x: Any, bias: Any, other: Any, weights: Any) -> Any:
     """Log-weight of configurations of one side, the other one summed out.
 
-    Infinite biases make units certain, and count for nothing where they are as they must be.
+    An infinite bias makes its unit certain. It adds 0 to configurations with the certain value, and
+    −FORBIDDEN to others.
     """
     own, off, on = _parts(bias)
     given, never, always = _parts(other)
@@ -53,6 +54,6 @@ def _parts(bias: Any) -> tuple[Any, Any, Any]:
 
 
 def log_weights(bias: Any, other: Any, weights: Any) -> Any:
-    """That of all configurations of one side."""
+    """Log-weights of all configurations of one side."""
     found = [log_weight(rows, bias, other, weights) for rows in configurations(weights)]
     return concatenate(*found, axis=-1) if len(found) > 1 else found[0]

@@ -60,7 +60,10 @@ def _finished(scene: Callable[[Options], Scene], options: Options, path: Path) -
 
     def drawn(own: Options) -> Picture:
         made = scene(own)
-        again = lambda box: drawn(replace(own, opened=(*own.opened, box)))  # noqa: E731
+
+        def again(box: str) -> Picture:
+            return drawn(replace(own, opened=(*own.opened, box)))
+
         return Picture(written(made, own), made, own.style, again)
 
     picture = drawn(options)

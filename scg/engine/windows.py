@@ -22,9 +22,23 @@ Outputs = Mapping[Any, Expr]
 class Windowed:
     """Computes expressions from the values of their leaves, a window of steps at a time.
 
-    It takes what :class:`scg.engine.interpreter.Interpreter` takes, and `make`, which makes the
-    engines of a window and of what is not at the steps. The value of a leaf at the steps may also
-    be a function that makes those of a range of steps.
+    Use it where the steps of a run do not fit into memory. The value of a leaf at the steps is an
+    array, or a function from a range of steps to their values.
+
+    Parameters
+    ----------
+    outputs, dtype
+        Those of :class:`scg.engine.interpreter.Interpreter`.
+    make : callable
+        Function from outputs and a dtype to an engine, which computes a window or what is outside
+        of windows.
+    windows : StepWindows
+        The plate of the steps, and the length of a window.
+
+    Raises
+    ------
+    EstimatorError
+        If an expression needs several steps at once and is no sum over them.
     """
 
     def __init__(

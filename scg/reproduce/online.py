@@ -43,7 +43,7 @@ def learn(
     points: int,
     test: Callable[[scg.Graph], Test] | None = None,
 ) -> tuple[Mapping[str, Any], Record]:
-    """Learn from a stream that is read some times; parameters, and the curve of the run.
+    """Learn from a stream that is read `passes` times; return parameters and the run's curve.
 
     The curve has `points` entries: steps so far, the mean cost of a step since the last entry in
     bits, and what `test` returns at these parameters. Lengths of random segments count by their

@@ -1,12 +1,12 @@
 """Sweeps: a program over the steps of a plate, as passes over windows of steps.
 
-Of what is computed on the steps, most expressions stand at a step. Loops lead from step to step, in
-one direction, and sums over the steps leave them. A *sweep* visits the windows in order or in
-reverse. It runs loops of its direction from window to window, and adds up sums. What stands at the
-steps is computed again in each sweep that reads it: of a loop that an earlier sweep ran, the
-carries with which it entered each window are kept.
+Most expressions on the plate of the steps compute a value at a step from values at this step. Loops
+lead from step to step, in one direction, and sums over the steps leave the plate. A *sweep* visits
+the windows in order or in reverse. It runs loops of its direction from window to window, and adds
+up sums. Each sweep computes the values at the steps that it reads again. For a loop that an earlier
+sweep ran it starts each window from the carries that the earlier one kept.
 
-A gradient mostly takes two sweeps: one forward for the carries, and one in reverse for
+A gradient usually takes two sweeps: one forward for the carries, and one in reverse for
 costs-to-go, cotangents and sums. One window is in memory at a time, beside the carries between
 windows. With windows of √T of T steps both are of order √T.
 
@@ -218,7 +218,7 @@ class Sweeps:
         return found
 
     def _joined(self, turns: dict[Exprs, int]) -> dict[Exprs, int]:
-        """The same with sums in earlier sweeps where those run loops, but the own one does not."""
+        """Turns that move each sum to the last sweep with loops, if one lies in its range of turns."""
         loops = sorted({t for results, t in turns.items() if self._is_loop(results[0])})
         ready: dict[Expr, int] = {}
         for results in self._groups:
@@ -261,7 +261,7 @@ class Sweeps:
         return sweep
 
     def _window(self, sweep: WindowSweep, goals: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
-        """Let windows compute `goals`; placeholders of what they read that is not known yet."""
+        """Let windows compute `goals`; return placeholders of the values that they still need."""
         env: dict[Expr, Expr] = {}
         read: dict[Expr, Expr] = {}
 

@@ -1,4 +1,4 @@
-"""Windowed: the gradients of streams, which runs gather window by window."""
+"""Windowed: Monte Carlo means of the gradients of streams, summed over the windows of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def windows_of(step: Step, data: Any) -> Windows:
     Raises
     ------
     CallError
-        If there are several for a step that takes nothing over from window to window.
+        If `data` is neither, or if there are several windows and the step is not compiled with
+        ``stream=True``.
     """
     if data is None or isinstance(data, Mapping):
         return [data]
@@ -65,7 +66,7 @@ def gathered(
 
 
 def segments(step: Step, windows: Windows, seed: Any) -> Callable[[], Windows]:
-    """What a run goes through: the windows, or what :class:`ARTBP` cuts of the whole at random."""
+    """Function that returns the windows of a run; :class:`ARTBP` cuts them anew for each run."""
     how = step.plan.truncation
     if not isinstance(how, ARTBP):
         return lambda: windows
