@@ -66,7 +66,7 @@ PAID = {
         compiler/one_hot engine/codegen/intrinsics:260 engine/codegen/kernels:302
         engine/table/parts:161 engine/table/products:108 engine/walk/connection:117
         engine/walk/stretches:157 layers/convolutional ops/convolution:127 run/curvature:71
-        run/shown:85 run/step:150 schedule/clear schedule/lift:48 train/optim:179 train/rows
+        run/inspection:85 run/step:150 schedule/clear schedule/lift:48 train/optim:179 train/rows
         train/update:206
     """,
     "exact moments and impossible values": """

@@ -77,21 +77,26 @@ def compiled(graph: CoreGraph, estimator: Estimators, options: Request) -> Step:
         check_truncation(graph, truncate, options.order, options.data_grads)
     windows = make_windows(graph, options.checkpoint, options.check_finite)
     if isinstance(truncate, PES):
-        own = estimator.values() if isinstance(estimator, Mapping) else [estimator]
-        if not all(isinstance(one, (BlackBox, type(None))) for one in own):
-            raise EstimatorError(
-                f"truncate={truncate!r} takes the model as a black box; leave estimator out"
-            )
-        if given.nodes:
-            raise EstimatorError(
-                f"truncate={truncate!r} runs the model at perturbed parameters, at which recorded "
-                f"values ({', '.join(map(repr, given.nodes))}) have other probabilities; leave "
-                "given out, or truncate"
-            )
-        estimator = BlackBox()
+        estimator = _black_box(truncate, estimator, given)
     if graph.scans:
         return _over_time(graph, estimator, options, windows)
     return _finished(_planned(graph, estimator, options), options)
+
+
+def _black_box(truncate: PES, estimator: Estimators, given: RecordedNodes) -> BlackBox:
+    """The estimator of all nodes where parameters are perturbed; raise if others are asked for."""
+    own = estimator.values() if isinstance(estimator, Mapping) else [estimator]
+    if not all(isinstance(one, (BlackBox, type(None))) for one in own):
+        raise EstimatorError(
+            f"truncate={truncate!r} takes the model as a black box; leave estimator out"
+        )
+    if given.nodes:
+        raise EstimatorError(
+            f"truncate={truncate!r} runs the model at perturbed parameters, at which recorded "
+            f"values ({', '.join(map(repr, given.nodes))}) have other probabilities; leave "
+            "given out, or truncate"
+        )
+    return BlackBox()
 
 
 def _over_time(

@@ -70,7 +70,7 @@ def seconds(call: Any, seed: int) -> float:
 def main(lengths: list[int]) -> None:
     """Print a row for each length."""
     g = markov()
-    print("| T | plain, MB | `checkpoint=True`, MB | times the seconds |")
+    print("| T | plain, MB | `checkpoint=True`, MB | processor time / plain |")
     print("|---|---|---|---|")
     for length in lengths:
         (plain, most), (own, least) = (bound(g, k, length) for k in (False, True))

@@ -115,8 +115,8 @@ def _vjp(
 def np_dot(a: Any, b: Any) -> Any:
     """Sum of products over the last event axis of `a` and the last but one of `b`.
 
-    It differs from :func:`matmul` where events have more than two axes: axes of `a` and of `b`
-    never run together.
+    It differs from :func:`matmul` where events have more than two axes: the result has the other
+    axes of `a` and of `b` one after the other, where ``np.matmul`` broadcasts them.
     """
     n, m = np.ndim(a), np.ndim(b)
     if n == 0 or m == 0:

@@ -109,7 +109,7 @@ def _is_cheap(expr: Expr) -> bool:
 def checks_of_recorded(graph: CoreGraph, leaves: Mapping[str, Expr]) -> list[ValueCheck]:
     """Checks of recorded values, and of the log-probabilities with which they were sampled.
 
-    The graph may be one that the compiler unrolled; recorded are nodes of the declared one.
+    The graph may be one that the compiler unrolled; the checks are those of the declared graph.
     """
     graph, found = graph if graph.apart else graph.declared, []
     for name, leaf in leaves.items():

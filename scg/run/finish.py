@@ -33,7 +33,7 @@ def finish(
     program = Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend, windows)
     check("simplify", program.outputs)
     if windows is not None:
-        Sweeps(program.outputs, windows.plate)
+        Sweeps(program.outputs, windows.plate)  # raises now, not at the first call
     if backend == "numba" and checks_are_on():
         from scg.schedule.schedule import Schedule  # the checks alone need it here
 

@@ -14,13 +14,13 @@ from scg.errors import CallError
 from scg.run.binding import as_runs, bind_noise, check_noise_sizes
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import as_direction
+from scg.run.inspection import Inspectable
 from scg.run.result import Nested, Result
-from scg.run.shown import Shown
 from scg.run.state import initial_state
 
 
 @kind("a step, as scg.compile returns it")
-class Step(Shown):
+class Step(Inspectable):
     """A compiled graph, which :func:`scg.compile` returns: call it with parameters and a seed.
 
     A call checks its arguments; for many calls on the same arrays use :meth:`bind`.

@@ -218,7 +218,7 @@ class Sweeps:
         return found
 
     def _joined(self, turns: dict[Exprs, int]) -> dict[Exprs, int]:
-        """Turns that move each sum to the last sweep with loops, if one lies in its range of turns."""
+        """Turns in which each sum is in the last sweep with loops that can add it up, if any."""
         loops = sorted({t for results, t in turns.items() if self._is_loop(results[0])})
         ready: dict[Expr, int] = {}
         for results in self._groups:

@@ -53,7 +53,7 @@ class Batches:
         steps_per_epoch: int | None = None,
         transform: Transform | None = None,
     ):
-        loose = sequences(graph)
+        loose = padded_data(graph)
         self.data = {name: checked_array(name, value, loose) for name, value in data.items()}
         for name in graph.data_nodes:
             if name not in self.data:
@@ -166,8 +166,8 @@ def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
     return next(iter(counts.values()), 0)
 
 
-def sequences(graph: CoreGraph | Step) -> frozenset[str]:
-    """Names of data of steps, which anything may pad; the cost shows whether the rest is finite."""
+def padded_data(graph: CoreGraph | Step) -> frozenset[str]:
+    """Names of data on ordered plates, whose padded steps may hold NaN; calls check the cost."""
     nodes = graph.data_nodes.items()
     return frozenset(name for name, x in nodes if any(isinstance(p, Time) for p in x.plates))
 

@@ -8,7 +8,7 @@ from typing import Any
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.run.step import Step
-from scg.train.batches import Batches, Data, Transform, checked_array, sequences
+from scg.train.batches import Batches, Data, Transform, checked_array, padded_data
 from scg.train.check import check_count
 
 
@@ -26,7 +26,7 @@ def make_batches(
         return Batches(graph, data or {}, batch_size, seed, plate, steps_per_epoch, transform)
     if batch_size is not None or plate is not None:
         raise CallError("batch_size and plate split arrays; here data is an iterable of batches")
-    return Stream(data, seed, steps_per_epoch, transform, sequences(graph))
+    return Stream(data, seed, steps_per_epoch, transform, padded_data(graph))
 
 
 class Stream:

@@ -12,7 +12,7 @@ from scg.estimators.truncation import ARTBP
 from scg.run.step import Step
 from scg.run.windows import cut, joined, ordered_axes, ordered_plate, steps_of
 from scg.seeds.noise import generator
-from scg.train.batches import Data, Transform, checked_array, sequences
+from scg.train.batches import Data, Transform, checked_array, padded_data
 from scg.train.check import check_count
 
 
@@ -54,7 +54,7 @@ class Windows:
                 "scg.compile(g, truncate=scg.UORO(), stream=True)"
             )
         self.seed, self.transform, self.batch_size = seed, transform, window
-        self._loose = sequences(step)
+        self._loose = padded_data(step)
         how = step.plan.truncation
         self._cuts = how if isinstance(how, ARTBP) else None
         if self._cuts is not None and window is not None:
@@ -106,11 +106,8 @@ class Windows:
                 while steps_of(rest, self._axes) >= (length or 1):
                     end = length or steps_of(rest, self._axes)
                     yield cut(rest, self._axes, 0, end), begins
-                    rest, begins, length = (
-                        cut(rest, self._axes, end, None),
-                        False,
-                        self._length(rng),
-                    )
+                    rest = cut(rest, self._axes, end, None)
+                    begins, length = False, self._length(rng)
             if rest is not None and steps_of(rest, self._axes):
                 yield rest, begins
             elif begins:

@@ -23,7 +23,7 @@ from scg.verify.exact import gradient
 from scg.verify.moments import moments
 from scg.verify.sampling import LEVEL, Sample, flat, z_limit, z_scores
 from scg.verify.smoothed import smoothed
-from scg.verify.windowed import gathered, whole, windows_of
+from scg.verify.windowed import mean_gradient, whole, windows_of
 
 #: Sums of fewer runs are not normal where most runs have a gradient of zero: false alarms.
 LEAST_RUNS = 1000
@@ -176,7 +176,7 @@ def check(
         truth = gradient(step.graph, params, data)
         return _computed(step, params, data, state, truth)
     except EnumerationError as error:
-        own = gathered(step, params, windows, seed, _enough(runs), state)
+        own = mean_gradient(step, params, windows, seed, _enough(runs), state)
         return _sampled(step, params, seed, data, own, runs, truth, str(error))
 
 

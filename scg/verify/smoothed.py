@@ -13,7 +13,7 @@ import numpy as np
 
 from scg.run.step import Step
 from scg.seeds.noise import generator
-from scg.verify.windowed import Windows, through
+from scg.verify.windowed import Windows, mean_of_sums
 
 Moments = tuple[np.ndarray, np.ndarray]
 
@@ -34,5 +34,5 @@ def smoothed(
         shifts = {k: sigma * rng.standard_normal(np.shape(x)) for k, x in numbers.items()}
         return step.graph.constrained({k: x + shifts[k] for k, x in numbers.items()})
 
-    own = through(step, lambda: params, lambda: windows, (*base, 0), runs)
-    return own, through(other, moved, lambda: windows, (*base, 1), runs)
+    own = mean_of_sums(step, lambda: params, lambda: windows, (*base, 0), runs)
+    return own, mean_of_sums(other, moved, lambda: windows, (*base, 1), runs)

@@ -53,14 +53,14 @@ def whole(step: Step, windows: Windows) -> Any:
     return first
 
 
-def gathered(
+def mean_gradient(
     step: Step, params: Mapping[str, Any], windows: Windows, seed: Any, runs: int, state: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error over runs of a step's gradient, summed over the windows of a run."""
     streams = step.surrogate.first.window is not None
     if len(windows) > 1 or (streams and isinstance(step.plan.truncation, ARTBP)):
         parts = segments(step, windows, seed)
-        return through(step, lambda: params, parts, _tuple(seed), runs, state)
+        return mean_of_sums(step, lambda: params, parts, _tuple(seed), runs, state)
     sample = Sample(step, step.checked(params, windows[0], state), seed, runs)
     return sample.mean, sample.stderr
 
@@ -90,7 +90,7 @@ def segments(step: Step, windows: Windows, seed: Any) -> Callable[[], Windows]:
     return cuts
 
 
-def through(
+def mean_of_sums(
     step: Step,
     at: Callable[[], Mapping[str, Any]],
     windows: Callable[[], Windows],

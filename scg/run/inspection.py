@@ -1,4 +1,4 @@
-"""Shown: the products of a step, printed, drawn, explained and timed."""
+"""Inspection: the products of a step, printed, drawn, explained and timed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from scg.explain.explanation import Explanation
 
 
-class Shown(Runner):
-    """What a step shows of itself; users call its subclass `Step`."""
+class Inspectable(Runner):
+    """A runner whose products can be printed, drawn, explained and timed; see :class:`Step`."""
 
     def __repr__(self) -> str:
         nodes = [f"{n.name} by {type(e).__name__}" for n, e in self.plan.estimators.items()]
