@@ -12,12 +12,11 @@ from scg.engine.codegen import native
 from scg.engine.interpreter import Interpreter
 from scg.engine.walk.executable import Executable
 from scg.ir.plate import Plate
-from scg.ops.body import closed
 from scg.ops.border import place
 from scg.ops.reductions import plate_sum
 from scg.ops.scan import scan
 from scg.ops.steps import at_step, only_step
-from tests.ops.loops import compared, example
+from tests.ops.loops import closed, compared, example
 from tests.ops.test_scan import B, T, inner_loop
 
 pytest.importorskip("numba")

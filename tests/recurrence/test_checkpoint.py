@@ -62,7 +62,7 @@ def test_compiled_windows():
         assert max(gap(*pair) for pair in pairs(bound, several)) < 1e-12
 
 
-def filtered(length=None, kind=scg.Normal):
+def filtered(length=None, kind: type = scg.Normal):
     """A filter of bits or numbers, whose cost also looks back at all steps."""
     g, t = scg.Graph("filter"), scg.Time("t", length=length)
     x = g.data("x", plates=t)
