@@ -104,7 +104,8 @@ class Standings:
                 f"{self.contest.unit} of test images in nats, with 95 % intervals over the seeds, "
                 f"whose number stands in brackets. The images' own standard error, "
                 f"{min(errors):.2f} to {max(errors):.2f} nats, is common to all estimators. Times "
-                "are those of the fastest run."
+                "are those of the fastest run, of its processor; records before 82a309d hold those "
+                "of the clock."
             )
         for updates in self.lengths():
             for model in self.contest.models:
