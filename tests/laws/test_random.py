@@ -21,14 +21,14 @@ JOINT = 0.25  # how often nodes of one choice share the estimator, and with it t
 GRAPHS, PARTS = 64, 4
 
 
-def fits_some(name: str) -> bool:
-    estimator = CHOICES[name](random_row(0).build())
+def fits_some(estimator) -> bool:
     # VIMCO needs a plate of its own; the table holds it to graphs that have one.
     known = isinstance(estimator, scg.Estimator) and not isinstance(estimator, scg.VIMCO)
     return known and estimator.unbiased
 
 
-POOL = [name for name in CHOICES if fits_some(name)]
+GRAPH = random_row(0).build()
+POOL = [name for name, make in CHOICES.items() if fits_some(make(GRAPH))]
 
 
 def placed(row, rng):
