@@ -242,7 +242,7 @@ class Automaton(Sequential):
         return where(greater(max(self._messages, -1), NEVER / 2), 1.0, 0.0)
 
     def offer(self, step: int, state: Any) -> Any:
-        """Average of the table over the state, of which relaxed choices put some where none is."""
+        """Average of the table over the state, without states that lead to no possible value."""
         state = state * getitem(self._alive, step)
         return weighted(state, getitem(self.table.probs, step)) / sum(state, -1)[..., None]
 

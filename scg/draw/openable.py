@@ -93,9 +93,9 @@ def openable(views: Mapping[tuple[str, ...], str], boxes: Mapping[str, str]) -> 
     Parameters
     ----------
     views : mapping
-        The SVG by what is open in it; the first one has nothing open.
+        The SVG by the names of the boxes that are open in it; in the first one none is.
     boxes : mapping
-        What a box is called, by the name with which an SVG says that it opens.
+        Label of each folded box by its name, which is ``data-opens`` in the SVGs.
     """
     turn = {name: str(i) for i, name in enumerate(boxes)}
     buttons = "".join(

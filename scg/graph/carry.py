@@ -131,9 +131,10 @@ def end_of(made: Scan, number: int) -> Expr:
 
 
 def passed_below(graph: Any, goal: Expr, names: Container[Expr]) -> dict[Expr, set[str]]:
-    """Expressions in `names` on which one depends through others alone, also at other steps.
+    """Expressions in `names` from which a path leads to `goal` past no other one, over any steps.
 
-    For each of them the plates of the carries that such paths pass first; "" where they pass none.
+    The value holds, for each such path, the name of the plate of its first carry; "" if the path
+    passes no carry.
     """
     before = {
         leaf: (new, made) for made in graph.scans.values() for leaf, new in made.before.items()

@@ -193,7 +193,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """
     axes = normal_axes(axis, np.ndim(x))
     if ord not in (None, 1, 2, np.inf, "fro"):
-        raise DeclarationError(f"norm: ord must be None, 1, 2 or inf, got {ord!r}")
+        raise DeclarationError(f"norm: ord must be None, 1, 2, inf or 'fro', got {ord!r}")
     if ord in (1, 2, np.inf) and len(axes) != 1:
         raise DeclarationError(
             f"norm: ord={ord} is a vector norm here; give one axis, e.g. axis=-1"
