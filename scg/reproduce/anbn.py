@@ -10,10 +10,10 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.online import Learner, bits, learn
+from scg.reproduce.online import Learner, bits, learn, plot
 from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
-from scg.verify.plot import COLOURS, canvas
+from scg.verify.plot import canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,11 +149,7 @@ def draw(records: list[Record]) -> Figure:
     """Running cost against symbols."""
     figure = canvas(7, 3.4)
     axes = figure.subplots()
-    for color, name in zip(COLOURS, WAYS, strict=False):
-        for i, r in enumerate(_of(records, name)):
-            x, y = np.transpose(r["curve"])[:2]
-            style = "--" if name.startswith("truncated") else "-"
-            axes.plot(x, y, style, color=color, alpha=0.8, label=name if i == 0 else "_")
+    plot(axes, {name: _of(records, name) for name in WAYS}, 1)
     axes.axhline(ENTROPY, color="0.5", lw=1, ls=":")
     axes.set(xlabel="symbols", ylabel="bits a symbol")
     framed(axes)

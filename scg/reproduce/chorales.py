@@ -14,10 +14,10 @@ import numpy as np
 import scg
 from scg.errors import DataError
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.online import Learner, Test, bits, learn
+from scg.reproduce.online import Learner, Test, bits, learn, plot
 from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
-from scg.verify.plot import COLOURS, canvas
+from scg.verify.plot import canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -185,11 +185,7 @@ def draw(records: list[Record]) -> Figure:
     """Validation against chords read."""
     figure = canvas(7, 3.4)
     axes = figure.subplots()
-    for color, name in zip(COLOURS, WAYS, strict=False):
-        for i, r in enumerate(_best(records, name)):
-            x, _, y = np.transpose(r["curve"])
-            style = "--" if name.startswith("truncated") else "-"
-            axes.plot(x, y, style, color=color, alpha=0.8, label=name if i == 0 else "_")
+    plot(axes, {name: _best(records, name) for name in WAYS}, 2)
     axes.set(xlabel="chords read", ylabel="bits a step, validation")
     framed(axes)
     labelled(axes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import scg
 from scg.estimators.truncation import Truncation
 from scg.reproduce.ledger import Record
 from scg.reproduce.paper import Conditions
+from scg.verify.plot import COLOURS
 
 DECAY = 0.015  # of the rate, over the square root of the updates
 Test = Callable[[Mapping[str, Any]], float]
@@ -78,3 +79,12 @@ def bits(graph: scg.Graph, data: Mapping[str, np.ndarray], under: Conditions) ->
     """Function from parameters to the mean cost of a step of some data, in bits."""
     step, count = scg.compile(graph, backend=under.backend), len(next(iter(data.values())))
     return lambda params: float(step(params, seed=0, data=data).cost) / count / float(np.log(2))
+
+
+def plot(axes: Any, runs: Mapping[str, Sequence[Record]], number: int) -> None:
+    """Draw one number of the entries of each run's curve against steps; truncation is dashed."""
+    for color, (name, found) in zip(COLOURS, runs.items(), strict=False):
+        style = "--" if name.startswith("truncated") else "-"
+        for i, record in enumerate(found):
+            x, y = np.transpose(record["curve"])[[0, number]]
+            axes.plot(x, y, style, color=color, alpha=0.8, label=name if i == 0 else "_")
