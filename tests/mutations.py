@@ -42,6 +42,7 @@ SUITES = {
     "vimco": "tests/estimators/test_vimco.py",
     "lax": "tests/estimators/test_lax.py",
     "arms": "tests/estimators/test_arms.py",
+    "windows": "tests/recurrence/test_checkpoint.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -413,6 +414,22 @@ MUTATIONS = [
         "cost = 1.0 * cost",
         "zero times an infinite cost is NaN",
         "impossible::test_masked_classes_have_the_exact_mean",
+    ),
+    Mutation(
+        "sums-of-one-window",
+        "scg/engine/windows.py",
+        "sums[here] += found[here]",
+        "sums[here][...] = found[here]",
+        "gradients of all windows but the last visited are lost",
+        "windows::test_windows_estimate_what_the_plain_step_estimates",
+    ),
+    Mutation(
+        "windows-entered-with-later-carries",
+        "scg/engine/windows.py",
+        "{here: self.entries[i][here] for here in sweep.entered}",
+        "{here: self.entries[-1][here] for here in sweep.entered}",
+        "the sweep in reverse computes each window from the carries of the last one",
+        "windows::test_windows_estimate_what_the_plain_step_estimates",
     ),
 ]
 
