@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scg.ir.plate import Plate
 from scg.seeds.noise import normal, uniform
 
 _LAWS = {"uniform": uniform, "normal": normal}
+Part = tuple[Plate, range]  #: Some elements of a plate.
 
 
 def drawn(
@@ -22,7 +23,7 @@ def drawn(
     runs: range,
     sizes: Sizes,
     dtype: Any,
-    part: tuple[Plate, range] | None = None,
+    part: Part | None = None,
 ) -> np.ndarray:
     """Noise of a leaf for a range of runs, which are the leading axis.
 
@@ -34,18 +35,17 @@ def drawn(
 
 
 def by_window(
-    leaves: Mapping[str, Expr], plate: Plate, single: bool, how: tuple[Any, range, Sizes, Any]
+    leaves: Mapping[str, Expr], plate: Plate, draw: Callable[[Expr, Part | None], np.ndarray]
 ) -> dict[str, Any]:
     """Noise by leaf name for an engine of windows: functions of a range of steps, and arrays.
 
-    `how` are seed, runs, sizes and type; a `single` run has no axis.
+    `draw` samples the noise of a leaf, or the part of it at some steps of `plate`.
     """
 
-    def draw(leaf: Expr, span: range | None = None) -> np.ndarray:
-        noise = drawn(leaf, *how, part=None if span is None else (plate, span))
-        return noise[0] if single else noise
+    def window(leaf: Expr, span: range) -> np.ndarray:
+        return draw(leaf, (plate, span))
 
     return {
-        name: functools.partial(draw, leaf) if plate in leaf.plates else draw(leaf)
+        name: functools.partial(window, leaf) if plate in leaf.plates else draw(leaf, None)
         for name, leaf in leaves.items()
     }

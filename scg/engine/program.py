@@ -12,7 +12,7 @@ import numpy as np
 
 from scg.common.lazy import building, cached_property
 from scg.engine.blocks import RunMoments, Sampling, longest_block, moments, spans
-from scg.engine.drawing import by_window, drawn
+from scg.engine.drawing import Part, by_window, drawn
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.operations import listing
 from scg.engine.profile import Profile
@@ -213,8 +213,13 @@ class Program:
         """Compute the outputs for a range of runs, on the noise of a seed; see :meth:`run`."""
         if self.windows is not None:
             check_seed(seed)
-            how = seed, runs, sizes, self.dtype
-            noise = by_window(self.noise, self.windows.plate, self._is_single(len(runs)), how)
+            single = self._is_single(len(runs))
+
+            def draw(leaf: Expr, part: Part | None) -> np.ndarray:
+                noise = drawn(leaf, seed, runs, sizes, self.dtype, part)
+                return noise[0] if single else noise
+
+            noise = by_window(self.noise, self.windows.plate, draw)
             return self._computed(values, noise, sizes, len(runs))
         if not self.draws:
             return self.run(values, self.draw_noise(seed, runs, sizes), sizes)
