@@ -3,9 +3,10 @@
     git clone https://github.com/blei-lab/ars-reparameterization
     git clone https://github.com/agadetsky/pytorch-pl-variance-reduction
     git clone https://github.com/klaswijk/sfess
+    git clone https://github.com/vmasrani/tvo
     pip install -e '.[bench]'
     python benchmarks/authors/run.py --rsvi ars-reparameterization \
-        --orders pytorch-pl-variance-reduction --subsets sfess
+        --orders pytorch-pl-variance-reduction --subsets sfess --tvo tvo
 
 It writes docs/results/authors.json, and the table of docs/explanation/authors_code.md. What has no
 folder, or no package, keeps its last result.
@@ -17,6 +18,7 @@ import subprocess
 from pathlib import Path
 
 import boltzmann
+import bounds
 import mixture
 import orders
 import rsvi
@@ -41,7 +43,7 @@ def commit(folder):
 def main():
     """Measure what can be measured."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    for name in ("rsvi", "orders", "subsets"):
+    for name in ("rsvi", "orders", "subsets", "tvo"):
         parser.add_argument(f"--{name}", metavar="DIR", help="clone of the authors' code")
     parser.add_argument("--no-mixture", action="store_true", help="leave out TensorFlow")
     parser.add_argument("--samples", type=int, default=100_000)
@@ -63,6 +65,9 @@ def main():
     for name, (job, known) in jobs.items():
         results[name] = {"versions": known, "rows": list(job())}
         print(name, "done", flush=True)
+    if args.tvo:
+        known = versions("torch") | {"authors": commit(args.tvo)}
+        results["tvo"] = {"versions": known, "row": bounds.compare(args.tvo)}
     results["boltzmann"] = {"versions": versions(), "row": boltzmann.compare()}
     write_atomically(FILE, (json.dumps(results, indent=1, sort_keys=True) + "\n").encode())
     write_atomically(PAGE, written(PAGE.read_text(), results).encode())
