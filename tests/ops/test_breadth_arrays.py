@@ -197,6 +197,26 @@ ROWS = {
         [M, V[:3]],
         lambda a, b: np.einsum("ba,b", a, b),
     ),
+    "einsum ellipsis": (
+        lambda a, b, c: np.einsum("...i,ij,k...->k...j", a, b, c),
+        [T[:, :1], matrices(T.shape[-1], 2), matrices(2, 3)],
+        lambda a, b, c: np.einsum("...i,ij,k...->k...j", a, b, c),
+    ),
+    "einsum implicit ellipsis": (
+        lambda a, b: np.einsum("b...a,...b", a, b),
+        [T, matrices(3, 2)],
+        lambda a, b: np.einsum("b...a,...b", a, b),
+    ),
+    "einsum trace": (
+        lambda a: np.einsum("ii", a),
+        [SQUARE],
+        lambda a: np.einsum("ii", a),
+    ),
+    "einsum diagonals": (
+        lambda a, b: np.einsum("ijii,jj,...->ij", a, b, 2.0),
+        [matrices(3, 2, 3, 3), matrices(2, 2)],
+        lambda a, b: 2 * np.einsum("ijii,jj->ij", a, b),
+    ),
     "einsum transpose": (
         lambda a: np.einsum("abc->cab", a),
         [T],
@@ -372,8 +392,9 @@ def test_local_parameters_learn():
         (lambda x: np.pad(x, 1, mode="edge"), "padded with zeros"),
         (lambda x: np.squeeze(x, 0), "axis -2 has length 3, expected 1"),
         (lambda x: np.broadcast_to(x, (3, 5)), r"shape \(3, 4\) does not fit \(3, 5\)"),
-        (lambda x: np.einsum("...i->...", x), "an ellipsis is not supported"),
-        (lambda x: np.einsum("ii->i", x), "np.diagonal first"),
+        (lambda x: np.einsum("...i->i", x), "write ... in the result"),
+        (lambda x: np.einsum("..i->i", x), "expected letters"),
+        (lambda x: np.einsum("ii->i", x), "have 3 and 4 elements"),
         (lambda x: np.einsum("i->i", x), "names 1 axes"),
         (lambda x: np.einsum("ij,j->i", x), "has 2 parts, but 1 operands"),
         (lambda x: np.linalg.inv(x), "square matrix"),
