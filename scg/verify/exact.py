@@ -281,7 +281,7 @@ class Enumerated:
                 digits = np.empty((len(own), int(np.prod(shape, dtype=int))), dtype=int)
                 for k in range(digits.shape[1]):
                     own, digits[:, k] = np.divmod(own, len(supports[node]))
-                block[f"outcome@{node.name}"] = supports[node][digits.reshape(-1, *shape)]
+                block[f"outcome@{node.name}"] = supports[node][digits.reshape(len(own), *shape)]
                 block[f"share@{node.name}"] = np.asarray(1.0 / n)
             yield length, block
 

@@ -11,7 +11,7 @@ from scg.engine.interpreter import Sizes
 from scg.errors import EnumerationError
 from scg.run.runner import Runner
 from scg.verify.levels import levels
-from scg.verify.quadrature import Integral
+from scg.verify.quadrature import PANEL, Integral
 
 _TARGET = 1e-9  # relative to the mean absolute value of an output
 _LOOSE = 1e-7  # the same from three integrals on
@@ -45,6 +45,8 @@ class Integrand:
                     "quadrature needs the precision of float64, and this step computes in "
                     f'{step.program.dtype}: scg.compile(..., dtype="float64")'
                 )
+            moving = sum(level.element is not None and level.moves for level in self.levels)
+            self.check(len(PANEL.points) ** moving)  # no rule has fewer points
             noise = step.program.draw_noise(0, range(_PILOT), sizes)
             pilot = self._flat(step.outcomes(values, noise, sizes, _PILOT))
             self.allow(np.mean(np.abs(pilot), axis=0))

@@ -33,6 +33,11 @@ class Level:
     probes: tuple[dict[str, Any], ...] = ({},)
     ladder: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def moves(self) -> bool:
+        """Whether outputs, or the steps of later noise, move with the element between cuts."""
+        return self.kinks is None or self.kinks.moves or self.probes != ({},)
+
 
 def levels(step: Runner, sizes: Sizes, rank: Callable[[str], int] = lambda name: 0) -> list[Level]:
     """Order the noise of a step: leaves as cells where possible, else elements as integrals.

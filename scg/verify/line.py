@@ -103,13 +103,13 @@ class ElementIntegral:
     def _step(self, panels: Panels) -> Panels:
         """Cut panels, or apply rules to them; the panels that are left."""
         low, high = self._ends(panels)
-        panels = panels.where(high - low > (_SHORT * high if self._moves else 0.0))
+        panels = panels.where(high - low > (_SHORT * high if self.level.moves else 0.0))
         left: list[Panels] = []
         if self.kinks is not None and self.kinks.program is not None and len(panels.row):
             cut = self._cuts(panels)
             left.append(self._pieces(panels, cut))
             panels = panels.where(~np.isin(np.arange(len(panels.row)), cut.panel))
-        if not self._moves:
+        if not self.level.moves:
             self._constant(panels)
             return joined(left or [panels.where(np.s_[:0])])
         fresh, hard = panels.where(panels.fresh), panels.where(~panels.fresh)
@@ -123,11 +123,6 @@ class ElementIntegral:
     def _ends(self, panels: Panels) -> tuple[np.ndarray, np.ndarray]:
         low, high = panels.places(np.array([0.0, 1.0]), self.measure.power).T
         return low, high
-
-    @property
-    def _moves(self) -> bool:
-        """Whether outputs, or the steps of later noise, move with the element between cuts."""
-        return self.kinks is None or self.kinks.moves or self.level.probes != ({},)
 
     def _rule(self, panels: Panels, easy: int | None) -> np.ndarray:
         """Apply a pair of rules; return for which panels they agree."""

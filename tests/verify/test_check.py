@@ -263,3 +263,19 @@ def test_rounding_of_a_gradient_of_zero_is_no_bias():
     mask = np.array([[0.0, -np.inf, 0.0, 0.0], [-np.inf, 0.0, 0.0, 0.0]])
     found = scg.check(scg.compile(g, scg.GO(), backend="numpy"), g.init(seed=0), 0, {"m": mask})
     assert found and found.exact and found.bias < 1e-15
+
+
+def test_an_empty_plate_that_a_cost_mixes_has_one_outcome():
+    """The cost is θ² there, whatever the nodes on the plate are."""
+    g = scg.Graph("empty")
+    plate, theta = scg.Plate("rows", reduce="sum"), g.parameter("theta", 0.3)
+    x = g.data("x", plates=plate)
+    b = g.sample("b", scg.Bernoulli(logits=theta * x))
+    o = g.sample("o", scg.OneHotCategorical(logits=theta * x + np.arange(3.0)))
+    g.cost("cost", (theta + scg.plate_sum(b + o[1], plate)) ** 2)
+    data = {"x": np.zeros(0)}
+    truth = scg.exact(g, {"theta": 0.3}, data)
+    assert (truth.cost, truth.grads["theta"], truth.outcomes) == (0.3**2, 0.6, 1)
+    found = scg.check(scg.compile(g, scg.ScoreFunction()), {"theta": 0.3}, 0, data)
+    assert found
+    assert found.exact

@@ -14,6 +14,7 @@ from scipy.integrate import quad
 from scipy.stats import chi2, norm
 
 import scg
+from scg.run.runner import Runner
 
 MU = 0.3
 PIECES = np.linspace(-12.0, 12.0, 49)
@@ -251,6 +252,14 @@ def test_a_mean_without_a_variance():
 def test_what_is_too_large_for_quadrature_is_refused():
     with pytest.raises(scg.EnumerationError, match="too many"):
         moments(lambda *x: np.tanh(sum(x)) ** 2, "nnnnn")
+
+
+def test_what_the_least_rules_exceed_is_refused_before_anything_is_computed(monkeypatch):
+    """15 points along each of 6 elements, or of 2 with a lower limit, are too many."""
+    monkeypatch.setattr(Runner, "outcomes", None)
+    for laws, options in (("nnnunn", {}), ("nu", {"limit": 224})):
+        with pytest.raises(scg.EnumerationError, match="too many"):
+            moments(lambda *x: np.tanh(sum(x)) ** 2, laws, **options)
 
 
 def test_single_precision_is_refused():
