@@ -211,13 +211,14 @@ FAILURE = Paper(
     name="nvil",
     title="MuProp (Gu et al. 2016), Table 2: why NVIL fails with three layers",
     about="""
-The paper prints 100.6 nats for NVIL (LR-C-VN-IDB) with three layers and 63.2 with two. Here each
-suspect changes one respect of the setting that learns on the page of Table 2: the rate (the
-published grid is 0.003 to 0.00003), the baseline, its normalization, the centring of the input, the
-values that units feed forward, the first output biases. Runs are short, on images thresholded at
-1/2. The sections of the paper that we read do not say which values units feed forward. The last
-rows were added, with their expectations, when the first seed had shown that the values of the units
-matter.
+The paper prints 100.6 nats for NVIL with three layers and 63.2 with two. NVIL (LR-C-VN-IDB) is the
+score function (LR) with a moving average (C) and a network (IDB) as baselines, and with variance
+normalization (VN). Each suspect here changes one respect of the setting that learns on the page of
+Table 2: the rate (the published grid is 0.003 to 0.00003), the baseline, its normalization, the
+centring of the input, the values that units feed forward, the first output biases. Runs are short,
+on images thresholded at 1/2. The sections of the paper that we read do not say which values units
+feed forward. The last rows were added, with their expectations, when the first seed had shown that
+the values of the units matter.
 """,
     why="""
 It fails if units feed 0 and 1 forward, not −1 and 1: three layers end at 90.1 nats after 15,000
