@@ -39,19 +39,26 @@ def constructor(cls: type, error: type[ScgError]) -> Any:
     return _checked(inspect.unwrap(cls.__init__), cls.__name__, error)
 
 
-def checked(usage: str, error: type[ScgError] = CallError) -> Callable[[Called], Called]:
-    """Check the arguments of a public function; `usage` is the call that messages show."""
+def checked(
+    usage: str, error: type[ScgError] = CallError, options: Any = None
+) -> Callable[[Called], Called]:
+    """Check the arguments of a public function; `usage` is the call that messages show.
+
+    Its further options are the keywords of the function `options`.
+    """
     owner = usage.partition("(")[0]
-    return lambda function: _checked(function, owner, error, f"; write {usage}")
+    return lambda function: _checked(function, owner, error, f"; write {usage}", options)
 
 
-def _checked(function: Any, owner: str, error: type[ScgError], usage: str = "") -> Any:
+def _checked(
+    function: Any, owner: str, error: type[ScgError], usage: str = "", onward: Any = None
+) -> Any:
     found: list[_Parameters] = []  # from the first call on: importing scg is to stay fast
 
     @functools.wraps(function)
     def checked(*args: Any, **options: Any) -> Any:
         if not found:
-            found.append(_Parameters(function))
+            found.append(_Parameters(function, onward))
         takes = found[0]
         given = dict(zip(takes.places, args, strict=False)) | options
         whole = len(given) == len(args) + len(options) and takes.needed <= given.keys()
@@ -69,7 +76,7 @@ def _checked(function: Any, owner: str, error: type[ScgError], usage: str = "") 
 class _Parameters:
     """The parameters of a function: places, names, those without defaults, and kinds."""
 
-    def __init__(self, function: Any):
+    def __init__(self, function: Any, onward: Any):
         self.signature = inspect.signature(function)
         every = self.signature.parameters.values()
         self.known = [p.name for p in every if p.name not in ("self", "cls")]
@@ -77,6 +84,12 @@ class _Parameters:
         self.places = [p.name for p in every if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.fixed = {p.name for p in every if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         self.needed = {p.name for p in every if p.name in self.fixed and p.default is p.empty}
+        if onward:
+            passed = inspect.signature(onward).parameters.values()
+            more = [p.name for p in passed if p.kind is p.KEYWORD_ONLY]
+            self.known = [*self.known[:-1], *more]
+            self.fixed |= set(more)
+            self.variadic = False
         self.kinds = {p.name: kind for p in every if (kind := _kind(str(p.annotation)))}
 
     def explain(self, args: Any, options: Any, owner: str, error: Any, usage: str) -> None:

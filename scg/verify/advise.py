@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import checked
+from scg.common.arguments import checked, said
 from scg.compile import compile
 from scg.errors import BiasWarning, CallError, EstimatorError, PathsWarning, StopWarning
 from scg.estimators import ESTIMATORS, Estimator
@@ -25,7 +25,7 @@ _ROUNDING = 1e-14  # of the gradient: deviations below are none
 _ROUNDS = 2  # over all nodes
 
 
-@checked("scg.advise(g, params)")
+@checked("scg.advise(g, params)", options=compile)
 def advise(
     graph: CoreGraph,
     params: Mapping[str, Any],
@@ -97,13 +97,18 @@ def advise(
     """
     if price not in ("work", "evaluations", "time"):
         raise CallError(f'advise: price must be "work", "evaluations" or "time", got {price!r}')
+    if candidates is not None and not _estimators(candidates):
+        raise CallError(
+            "advise: candidates must be a list of estimators such as [scg.DisARM(), scg.RAM()], "
+            f"which are tried at each node; got {said(candidates)}"
+        )
     for kind, declared in ("stochastic node", graph.stochastic), ("parameter", graph.parameters):
         if not declared:
             raise CallError(f"advise: graph {graph.name!r} has no {kind}")
     if price == "work":
         options = {"backend": "numpy"} | options
     pilot = _Pilot(graph, params, data, price, runs, seed, options)
-    tried = list(candidates) if candidates is not None else list(_defaults(allow_biased))
+    tried = list(_defaults(allow_biased) if candidates is None else candidates)
     plan = {node.name or "": own for node, own in pilot.reference.step.plan.estimators.items()}
     ranking: dict[str, tuple[Candidate, ...]] = {}
     refused: dict[str, dict[str, str]] = {}
@@ -206,6 +211,12 @@ class _Pilot:
         other = self.reference
         noise = np.sum(sample.stderr**2) + np.sum(other.stderr**2)
         return error + max(float(np.sum((sample.mean - other.mean) ** 2) - noise), 0.0)
+
+
+def _estimators(given: Any) -> bool:
+    """Whether something is a sequence of estimators, and not empty."""
+    whole = isinstance(given, Sequence) and len(given) > 0
+    return whole and all(isinstance(each, Estimator) for each in given)
 
 
 def _defaults(allow_biased: bool) -> Iterator[Estimator]:

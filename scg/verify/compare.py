@@ -13,6 +13,7 @@ import numpy as np
 
 from scg.common.arguments import checked
 from scg.common.frame import frame
+from scg.compile import compile
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.tables import aligned, grid
@@ -152,7 +153,7 @@ class Comparison:
         )
 
 
-@checked('scg.compare(g, {"muprop": scg.MuProp()}, params, runs=1000, seed=0)')
+@checked('scg.compare(g, {"muprop": scg.MuProp()}, params, runs=1000, seed=0)', options=compile)
 def compare(
     graph: CoreGraph,
     estimators: Mapping[str, Any],

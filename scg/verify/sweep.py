@@ -20,7 +20,10 @@ from scg.verify.moments import moments
 from scg.verify.sampling import Sample, by_parameter, flat, reference
 
 
-@checked('scg.sweep(g, {"muprop": scg.MuProp()}, over={"theta": np.linspace(-2, 2, 41)})')
+@checked(
+    'scg.sweep(g, {"muprop": scg.MuProp()}, over={"theta": np.linspace(-2, 2, 41)})',
+    options=compile,
+)
 def sweep(
     graph: CoreGraph,
     estimators: Mapping[str, Any],

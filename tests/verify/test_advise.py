@@ -183,6 +183,11 @@ def test_what_cannot_be_advised_is_refused():
         scg.advise(g, g.init(seed=0), candidates=[scg.Reparameterization()])
     with pytest.raises(scg.CallError, match='price must be "work", "evaluations" or "time"'):
         scg.advise(g, g.init(seed=0), price="money")
+    for wrong in ({"z": scg.RAM()}, scg.RAM(), [scg.RAM], ["RAM"], "RAM", []):
+        with pytest.raises(scg.CallError, match="candidates must be a list of estimators"):
+            scg.advise(g, g.init(seed=0), candidates=wrong)
+    with pytest.raises(scg.CallError, match=r"no argument 'prize'.*'price'.*backend"):
+        scg.advise(g, g.init(seed=0), prize="time")
     plain = scg.Graph("plain")
     plain.cost("loss", plain.parameter("w", 1.0) ** 2)
     with pytest.raises(scg.CallError, match="no stochastic node"):
