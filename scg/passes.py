@@ -114,6 +114,7 @@ def _over_time(
     if stream:
         check_signals(plan.estimators, truncate)
     chosen = {node.name or "": own for node, own in plan.estimators.items()}
+    reasons = {node.name or "": why for node, why in plan.reasons.items()}
 
     sampled = [node for node, own in plan.estimators.items() if own.credit != "pathwise"]
     rolled = None
@@ -142,8 +143,12 @@ def _over_time(
         with warnings.catch_warnings():  # the user was warned
             for category in (BiasWarning, PathsWarning, StopWarning):
                 warnings.simplefilter("ignore", category)
-            plan = _planned(Unrolled(graph, lengths, truncation=cut).graph, chosen, options)
-        return _finished(replace(plan, steps="" if rolled else reason), options)
+            made = _planned(Unrolled(graph, lengths, truncation=cut).graph, chosen, options)
+        why = {
+            node: reasons.get(made.influence.graph.declared_node(node.name or ""), own)
+            for node, own in made.reasons.items()
+        }
+        return _finished(replace(made, reasons=why, steps="" if rolled else reason), options)
 
     return RecurrentStep(graph, of_length, rolled)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import math
@@ -25,6 +26,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         If the file cannot be written; the old one is untouched.
     """
     path = Path(path)
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f"{_scratch(path)}{os.getpid()}-{secrets.token_hex(4)}")
     try:
@@ -37,8 +40,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink()
-        error.filename, error.filename2 = os.fspath(path), None
-        raise
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
 
 
 @contextlib.contextmanager

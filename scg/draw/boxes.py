@@ -117,7 +117,8 @@ class Boxes:
         lines.append(Text(f"credit: {_ends(credited) or 'none'}", "note"))
         length = self.lengths[node].get(plan.plate_key(node), 1)
         if length > 1 and not any(group.samples for group in self.plates):
-            lines.append(Text(f"K = {length} samples", "note"))
+            exact = estimator.credit == "weight"
+            lines.append(Text(f"{length} values" if exact else f"K = {length} samples", "note"))
         return lines
 
     # --- plates -----------------------------------------------------------------------------------

@@ -165,6 +165,8 @@ def _label(lines: list[Text]) -> str:
 
 def _line(text: str, use: str, points: int) -> str:
     shown = html.escape(printable(text)) or " "
+    if shown.startswith("]"):  # Graphviz waits for "]]>", and finds no text before the next tag
+        shown = f"&#93;{shown[1:]}"
     return f'<font point-size="{points}" color="{color(use)}">{shown}</font>'
 
 

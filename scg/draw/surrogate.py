@@ -92,7 +92,7 @@ class _Builder:
             if square != tail and square in self.out.marks:
                 self.out.links[square, head] = _DERIVATIVE
                 kept = frozenset()
-        found = Link(kept, label=link.label)
+        found = Link(kept, label=link.label, later=link.later)
         ends = tail, head
         self.out.links[ends] = self.out.links[ends] | found if ends in self.out.links else found
 
@@ -162,5 +162,6 @@ _LEGEND = [
 
 
 def _summand(kind: str, text: str, name: str, groups: tuple) -> Mark:
-    lines = textwrap.wrap(short(text, _LONGEST), _WIDE)
+    kept = short(text, _LONGEST).replace(" ]", "\u00a0]")  # no line is a bracket alone
+    lines = textwrap.wrap(kept, _WIDE)
     return Mark(kind, [Text(line, "title") for line in lines], (name,), groups)

@@ -58,7 +58,10 @@ class Parts:
     """
 
     def __init__(self, step: Runner):
-        found, surrogate = entries(step.surrogate)
+        every, surrogate = entries(step.surrogate)
+        known = step.graph.parameters  # gradients in data are no part
+        slopes = {part: {n: s for n, s in own.items() if n in known} for part, own in every.items()}
+        found = {part: own for part, own in slopes.items() if own}
         self.step, self.parts = step, tuple(found)
         self.nodes = tuple(node.name or "" for node in step.plan.influence.nodes)
         outputs = {

@@ -74,6 +74,36 @@ def test_terms_of_control_variates_and_of_weights():
     assert set(along) == {("t", "t(b)"), ("t(b)", "S")} | ({("loss", "S")} & set(along))
 
 
+def test_a_pathwise_scan_leads_to_the_next_element_in_the_surrogate():
+    g = scg.Graph()
+    w = g.parameter("w", 0.3)
+
+    def cell(h):
+        z = g.sample("z", scg.Normal(w * h, 1.0))
+        g.cost("c", z**2)
+        return np.tanh(z)
+
+    g.scan(cell, init=0.1, over=scg.Time("t", length=3))
+    links = surrogate(g).scene.links
+    assert {e: link.label for e, link in links.items() if link.later} == {("z", "z"): "next t"}
+    assert links["z", "z"].kinds == {"derivative"}
+
+
+def test_lines_of_summands_are_text_even_if_a_bracket_is_left_over():
+    """Graphviz reads no text between tags that is "]" alone."""
+    g = scg.Graph("]")
+    n = scg.Plate("n", length=2)
+    w = g.parameter("w", 0.3)
+    e = g.sample("e", scg.Bernoulli(logits=w))
+    m = g.sample("m", scg.Bernoulli(logits=w + e), plates=n)
+    r = g.sample("]", scg.Bernoulli(logits=m + w), plates=n)
+    g.cost("]]", (r - e) ** 2 + m)
+    choice = {"e": scg.Enumeration(), "m": scg.MuProp(), "]": scg.ARM()}
+    found = texts(surrogate(g, choice))
+    assert {"]", "]]"} <= set(found)
+    assert sum(line == "]" for line in found) == 2  # the title and the node
+
+
 def test_the_surrogate_folds():
     marks = surrogate(chain(60), scg.ScoreFunction()).scene.marks
     assert {"ℓ(h[2..58])", "⊠ c[2..58]", "c[2..58]", "h[2..58]"} <= set(marks)

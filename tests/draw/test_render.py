@@ -48,6 +48,17 @@ def test_an_unknown_suffix(tmp_path):
         PICTURE.render("gif")
 
 
+def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path):
+    (tmp_path / "taken.dot").mkdir()
+    (tmp_path / "file").write_text("kept")
+    for path, named in (("taken.dot", "taken.dot"), ("file/p.dot", "file")):
+        with pytest.raises(OSError, match=rf"{named}'$"):
+            PICTURE.save(tmp_path / path)
+    PICTURE.save(tmp_path / "new" / "folder" / "p.dot")
+    found = {str(p.relative_to(tmp_path)).replace(os.sep, "/") for p in tmp_path.rglob("*")}
+    assert found == {"taken.dot", "file", "new", "new/folder", "new/folder/p.dot"}
+
+
 def test_without_anything_that_draws_it_is_said_what_to_install(monkeypatch):
     no_dot(monkeypatch)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)

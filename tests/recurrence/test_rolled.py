@@ -36,6 +36,24 @@ def test_estimators_that_look_at_steps_run_unrolled(row):
     assert step.rolled is None and max(found) < 1e-12
 
 
+def test_unrolled_steps_say_who_chose_their_estimators():
+    g, t = scg.Graph("apart"), scg.Time("t")
+    w = g.parameter("w", 0.3)
+
+    def cell(h):
+        z = g.sample("z", scg.Bernoulli(logits=w + h))
+        b = g.sample("b", scg.Bernoulli(logits=h))
+        g.cost("c", (z - 0.4) ** 2 + b)
+        return np.tanh(z + h)
+
+    g.scan(cell, init=0.0, over=t)
+    plan = scg.compile(g, {"b": scg.RAM()}, backend="numpy").plan
+    reasons = {node.name: reason for node, reason in plan.reasons.items()}
+    assert len(reasons) > 2 and plan.steps
+    assert {name[0] for name, why in reasons.items() if why == "chosen by the user"} == {"b"}
+    assert all(why.startswith("automatic: ") for name, why in reasons.items() if name[0] == "z")
+
+
 @pytest.mark.parametrize("estimator", [scg.RSVI(), scg.GREP(), None], ids=str)
 def test_rejection_samples_in_loops(estimator):
     g, t = scg.Graph("gamma"), scg.Time("t")

@@ -151,6 +151,20 @@ def test_plates_and_data():
     assert min(found.by_node.values()) > 0.0
 
 
+def test_derivatives_in_data_are_no_part_of_the_gradient():
+    g = scg.Graph("data")
+    x = g.data("x")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.3) * x))
+    g.cost("c", (b - 0.3) ** 2)
+    g.cost("of data alone", x * x)
+    args = {"t": 0.3}, {"x": 0.7}
+    plain, both = (scg.compile(g, scg.ScoreFunction(), data_grads=names) for names in ((), ("x",)))
+    for limit in (1000, 1):
+        found = scg.attribute(both, *args, runs=20, limit=limit)
+        assert found.to_dict() == scg.attribute(plain, *args, runs=20, limit=limit).to_dict()
+        assert [*found.by_term] == ["c · ∇log p(b)"] and found.total > 0.0
+
+
 def test_tables_and_frames():
     found = scg.attribute(scg.compile(chain(), scg.ScoreFunction()), {"t": [0.3, -0.5]})
     frame = found.to_frame()
