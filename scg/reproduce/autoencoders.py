@@ -56,8 +56,8 @@ ARMS_TRAINING = Paper(
 A linear autoencoder of 200 binary variables learns digits that are binarized anew for each batch of
 50. Published: a million updates by Adam with rate 0.0001, and SGD for the prior; several networks
 and data sets; best test bound with ARMS −99.08. Here: {BINARY.budget} evaluations of each example's
-cost, so that K samples leave {BINARY.budget}/K updates, and Adam with rate 0.001. ARMS with two
-samples is DisARM.
+cost, so that K samples leave about {BINARY.budget}/K updates, and Adam with rate 0.001. ARMS with
+two samples is DisARM.
 """,
     why="""
 One seed: ARMS ends 0.5 to 1.1 nats below leave-one-out with each number of samples. At equal

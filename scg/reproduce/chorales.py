@@ -199,8 +199,8 @@ CHORALES = Paper(
 A gated recurrent network of 46 units (22,800 parameters) reads a chord a quarter note, as 88 bits,
 and predicts the keys of the next one, each for itself. Its parameters move after each window of the
 229 training pieces, one after the other, by Adam with rate r/(1 + 0.015 √updates); the state is
-zero where a piece begins. No rival's figure exists for online learning of these data. Chung et al.
-(2014) trained networks of this size with backpropagation through whole pieces, RMSProp, clipped
+zero where a piece begins. We know of no other figures for online learning of these data. Chung et
+al. (2014) trained networks of this size with backpropagation through whole pieces, RMSProp, clipped
 gradients and noise on the weights, on the same split in 96 bits; the first chord of a piece counts
 here, and we do not know whether it did there.
 """,
