@@ -59,7 +59,14 @@ def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     """Limit `x` to [a_min, a_max]; the derivative is zero outside, and a half at a bound.
 
     The bounds may be named `min` and `max` instead, as in NumPy.
+
+    Raises
+    ------
+    scg.errors.DeclarationError
+        If bounds are given both ways.
     """
+    if not (a_min is a_max is None or min is max is None):
+        raise DeclarationError("clip: give the bounds in order or as min= and max=, not both")
     for bound, limit in ((a_min, maximum), (min, maximum), (a_max, minimum), (max, minimum)):
         x = x if bound is None else limit(x, bound)
     return x

@@ -416,6 +416,7 @@ def test_local_parameters_learn():
         (lambda x: convolution.max_pool(x, 0), "at least 1"),
         (lambda x: np.take_along_axis(x, x, 0), "expected an integer node"),
         (lambda x: np.argmax(x, axis=2), "out of range"),
+        (lambda x: np.clip(x, 0.0, 1.0, max=2.0), "not both"),
     ],
 )
 def test_errors_teach(call, message):
