@@ -620,7 +620,7 @@ COMPILE = {
         lambda: scg.compile(graph(), estimator=scg.MuProp),
         E,
         "estimator: expected an estimator such as scg.MuProp(), a dict from node names to "
-        "estimators, or None, got <class 'scg.estimators.muprop.MuProp'>",
+        "estimators, or None, got the class MuProp and not MuProp(...)",
     ),
     "an estimator for an unknown node": (
         lambda: scg.compile(graph(), estimator={"c": scg.MuProp()}),
@@ -695,7 +695,7 @@ CALL = {
     "float seed": (
         lambda: call(seed=1.5),
         C,
-        "a seed is an integer or a tuple of integers, got 1.5 with a float; write e.g. seed=1 or "
+        "a seed is an integer or a tuple of integers, got 1.5, a float; write e.g. seed=1 or "
         "seed=(1, step)",
     ),
     "empty seed": (
@@ -706,7 +706,7 @@ CALL = {
     "seed of initial parameters": (
         lambda: graph().init(seed=None),
         C,
-        "a seed is an integer or a tuple of integers, got None with a NoneType; write e.g. seed=1 "
+        "a seed is an integer or a tuple of integers, got None, a NoneType; write e.g. seed=1 "
         "or seed=(1, step)",
     ),
     "mean of an empty batch": (
@@ -728,7 +728,7 @@ CALL = {
     "data of complex numbers": (
         lambda: call(data={"x": 1j * np.ones((3, 2))}),
         C,
-        "data 'x': expected numbers, got an array of dtype complex128",
+        "data 'x': expected real numbers, got an array of dtype complex128",
     ),
     "data of another size": (
         lambda: two_data(x=np.ones(3), y=np.ones(2)),
@@ -769,7 +769,7 @@ CALL = {
     "parameter of text": (
         lambda: call({"w": ["a", "b"]}),
         C,
-        "parameter 'w': expected numbers, got an array of dtype <U1",
+        "parameter 'w': expected real numbers, got an array of dtype <U1",
     ),
     "parameters in a list": (
         lambda: call([np.zeros(2)]),

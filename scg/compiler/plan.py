@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+from scg.common.arguments import said
 from scg.common.lazy import cached_property
 from scg.compiler.advice import advice, warn_of
 from scg.compiler.analyse import Influence
@@ -182,7 +183,7 @@ def _given(
     if not isinstance(estimator, Mapping):
         raise EstimatorError(
             "estimator: expected an estimator such as scg.MuProp(), a dict from node names to "
-            f"estimators, or None, got {estimator!r}"
+            f"estimators, or None, got {said(estimator)}"
         )
     declared = [graph.steps[n].node if n in graph.steps else n for n in graph.stochastic]
     for name, value in estimator.items():
@@ -195,7 +196,7 @@ def _given(
         if not isinstance(value, Estimator):
             raise EstimatorError(
                 f"estimator for node {name!r}: expected an instance such as scg.MuProp(), "
-                f"got {value!r}"
+                f"got {said(value)}"
             )
     named = ((node, _known_as(graph, node, estimator)) for node in influence.nodes)
     return {node: estimator[name] for node, name in named if name is not None}

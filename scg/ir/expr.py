@@ -139,7 +139,7 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
         raise TypeError(describe(self) + dispatch.NO_ITEMS)
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"{describe(self)} cannot be pickled; keep the function that declares it")
+        raise TypeError(f"{describe(self)} cannot be pickled or copied; pickle its graph")
 
     def __repr__(self) -> str:
         return describe(self)

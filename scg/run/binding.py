@@ -165,7 +165,9 @@ def as_array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> n
     except (TypeError, ValueError) as error:
         raise CallError(f"{what} {name!r}: expected an array of numbers, got {value!r}") from error
     if array.dtype.kind not in "fiub":
-        raise CallError(f"{what} {name!r}: expected numbers, got an array of dtype {array.dtype}")
+        raise CallError(
+            f"{what} {name!r}: expected real numbers, got an array of dtype {array.dtype}"
+        )
     if node.kind == "int":
         if array.dtype.kind == "f":
             raise CallError(

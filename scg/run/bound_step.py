@@ -41,6 +41,12 @@ class BoundStep:
         self._found: RunMoments | None = None
         self._result: Result
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a bound step cannot be copied or pickled, because calls of the copy would overwrite "
+            "the same result; call step.bind again"
+        )
+
     def __call__(self, seed: int | tuple[int, ...]) -> Result:
         """Estimate the cost and its gradients.
 

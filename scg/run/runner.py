@@ -41,6 +41,19 @@ class Runner:
     curvature: Program | None = None
     check_finite: bool = False
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a step of graph {self.graph.name!r} cannot be pickled, because it holds compiled "
+            "programs; pickle step.graph, and call scg.compile where it arrives. Of what holds a "
+            "step, such as scg.moments, pickle the arrays"
+        )
+
+    def __copy__(self) -> Any:
+        return self  # nothing in it changes, as in a function
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self
+
     @property
     def source(self) -> str:
         """The text of the compiled kernels; empty with ``backend="numpy"``."""

@@ -59,9 +59,11 @@ def check_seed(seed: Seed) -> Seed:
 
 def _check_word(word: object, seed: object) -> int:
     if not isinstance(word, int | np.integer) or isinstance(word, bool):
+        kind = type(word).__name__
         raise CallError(
-            f"a seed is an integer or a tuple of integers, got {seed!r} with a "
-            f"{type(word).__name__}; write e.g. seed=1 or seed=(1, step)"
+            "a seed is an integer or a tuple of integers, got "
+            f"{f'{seed!r} with' if seed is not word else f'{seed!r},'} a {kind}; "
+            "write e.g. seed=1 or seed=(1, step)"
         )
     if word < 0:
         raise CallError(f"a seed is not negative, got {seed!r}; write e.g. {abs(int(word))}")

@@ -7,8 +7,9 @@ mixes the elements of a plate on the way to a cost, they are independent and enu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from scg.ops.reductions import expand, plate_sum
 from scg.run.binding import Binder
 from scg.run.curvature import assemble, directional, hessian, shapes_of
 from scg.run.finish import finish
+from scg.run.step import Step
 from scg.verify.text import short
 
 LIMIT = 1 << 20
@@ -64,12 +66,16 @@ class Exact:
     costs: dict[str, float]
     grads: dict[str, np.ndarray]
     outcomes: int
-    _hessian: Callable[[], dict[str, dict[str, np.ndarray]]]
+    _arguments: tuple[CoreGraph, dict[str, Any], dict[str, Any]] = field(repr=False)
 
     @cached_property
     def hessian(self) -> dict[str, dict[str, np.ndarray]]:
         """Second derivatives."""
-        return self._hessian()
+        graph, params, data = self._arguments
+        enumeration, values, sizes = _enumerated(graph, params, data)
+        if enumeration.count(sizes) > LIMIT:
+            return _eliminated(graph, order=2)(params, seed=0, data=data).hessian
+        return enumeration.curvature(values, sizes)
 
     def __repr__(self) -> str:
         grads = ", ".join(f"{name}: {value}" for name, value in self.grads.items())
@@ -118,35 +124,38 @@ def exact(
     >>> scg.exact(g, g.init(seed=0)).grads["theta"].item()
     0.125
     """
-    values, sizes = Binder(graph, np.float64).bind(params, data)
-    enumeration = Enumerated(Unrolled(graph, sizes).graph if graph.scans else graph)
+    enumeration, values, sizes = _enumerated(graph, params, data)
+    # The Hessian is that of these numbers, even if the caller writes others into the arrays.
+    arguments = graph, deepcopy(dict(params)), deepcopy(dict(data or {}))
     if enumeration.count(sizes) > LIMIT:
-        return _eliminated(enumeration, graph, params, data, sizes)
+        return _by_elimination(enumeration.count(sizes), *arguments)
     total = enumeration.total(enumeration.program, values, sizes)
     return Exact(
         cost=float(sum(total["costs", name] for name in enumeration.costs)),
         costs={name: float(total["costs", name]) for name in enumeration.costs},
         grads={name: total["grads", name] for name in graph.parameters},
         outcomes=enumeration.count(sizes),
-        _hessian=lambda: enumeration.curvature(values, sizes),
+        _arguments=arguments,
     )
 
 
-def _eliminated(
-    enumeration: Enumerated,
-    graph: CoreGraph,
-    params: Mapping[str, Any],
-    data: Mapping[str, Any] | None,
-    sizes: Mapping[Plate, int],
+def _enumerated(
+    graph: CoreGraph, params: Mapping[str, Any], data: Mapping[str, Any] | None
+) -> tuple[Enumerated, dict[str, np.ndarray], dict[Plate, int]]:
+    values, sizes = Binder(graph, np.float64).bind(params, data)
+    return Enumerated(Unrolled(graph, sizes).graph if graph.scans else graph), values, sizes
+
+
+def _eliminated(graph: CoreGraph, order: int) -> Step:
+    return compile(graph, Enumeration(), backend="numpy", order=order)
+
+
+def _by_elimination(
+    outcomes: int, graph: CoreGraph, params: dict[str, Any], data: dict[str, Any]
 ) -> Exact:
     """The truth by sums over one node after the other."""
-    outcomes = enumeration.count(sizes)
-
-    def step(order: int) -> Any:
-        return compile(graph, Enumeration(), backend="numpy", order=order)
-
     try:
-        out = step(1)(params, seed=0, data=data)
+        out = _eliminated(graph, order=1)(params, seed=0, data=data)
     except EstimatorError as reason:
         raise EnumerationError(
             f"{outcomes if outcomes < 10**9 else 'far more than 10^9'} joint outcomes, more than "
@@ -159,7 +168,7 @@ def _eliminated(
         costs={name: float(value) for name, value in out.costs.items()},
         grads=dict(out.grads),
         outcomes=outcomes,
-        _hessian=lambda: step(2)(params, seed=0, data=data).hessian,
+        _arguments=(graph, params, data),
     )
 
 

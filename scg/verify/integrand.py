@@ -51,6 +51,9 @@ class Integrand:
             pilot = self._flat(step.outcomes(values, noise, sizes, _PILOT))
             self.allow(np.mean(np.abs(pilot), axis=0))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self  # for the results that look at it: it changes no more, and names nodes
+
     def run(self, noise: dict[str, np.ndarray], rows: int) -> Integral:
         """Run the step on points of the noise."""
         self.spend(rows)

@@ -291,6 +291,8 @@ def moments(
     (0.125, 0.0244140625)
     """
     values, sizes, memory = step.checked(params, data, state)
+    # The covariance is computed later, when the caller may have written other numbers into them.
+    values = {name: np.copy(value) for name, value in values.items()}
     layout, step = step.layout, by_step(step.unrolled(sizes))
     walk = Walk(step, values, sizes, squares=variance, limit=limit)
     found = converged(walk)

@@ -81,8 +81,8 @@ def test_mistakes_are_errors_before_the_callback(wrap):
         ("parameter 'w' is missing", {}, data),
         (r"parameter 'w': expected shape \(3,\), got \(2,\)", {"w": W[:2]}, data),
         ("data 'y': declared as integers", {"w": W}, data | {"y": Y + 0.5}),
-        ("data 'x': expected numbers", {"w": W}, data | {"x": X + 1j}),
-        ("parameter 'w': expected numbers", {"w": W * 1j}, data),
+        ("data 'x': expected real numbers", {"w": W}, data | {"x": X + 1j}),
+        ("parameter 'w': expected real numbers", {"w": W * 1j}, data),
     ):  # fmt: skip
         with pytest.raises(scg.CallError, match=match):
             f(params, 0, given)

@@ -43,15 +43,15 @@ def fails(message):
         (PARAMS | {"theta": [0.3]}, "parameter 'theta': expected shape (), got (1,)"),
         (
             PARAMS | {"theta": "0.3"},
-            "parameter 'theta': expected numbers, got an array of dtype <U3",
+            "parameter 'theta': expected real numbers, got an array of dtype <U3",
         ),
         (
             PARAMS | {"theta": 1j},
-            "parameter 'theta': expected numbers, got an array of dtype complex128",
+            "parameter 'theta': expected real numbers, got an array of dtype complex128",
         ),
         (
             PARAMS | {"theta": None},
-            "parameter 'theta': expected numbers, got an array of dtype object",
+            "parameter 'theta': expected real numbers, got an array of dtype object",
         ),
         (
             PARAMS | {"theta": [[1], [1, 2]]},

@@ -1,5 +1,7 @@
 """A bound step does what a call does, on the arrays that it was given."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -193,3 +195,22 @@ def test_threads_take_one_bound_step_each_of_one_step(steps):
     with ThreadPoolExecutor(4) as pool:
         parts = list(pool.map(work, range(4)))
     assert [parts[seed % 4][seed // 4] for seed in seeds] == expected
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_copies(backend):
+    """A step is one value, as a function is; a bound step has one result."""
+    g = scg.Graph("copied")
+    z = g.sample("z", scg.Normal(g.parameter("mu", 0.5), 1.0))
+    g.cost("loss", z**2)
+    step = scg.compile(g, backend=backend)
+    assert copy.copy(step) is step and copy.deepcopy({"step": step})["step"] is step
+    bound = step.bind(g.init(seed=0), runs=2)
+    for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match=r"overwrite the same result; call step\.bind again"):
+            copied(bound)
+    with pytest.raises(TypeError, match=r"graph 'copied' cannot be pickled, .*pickle step\.graph"):
+        pickle.dumps(step)
+    there = scg.compile(pickle.loads(pickle.dumps(step.graph)), backend=backend)
+    params = g.init(seed=0)
+    assert there(params, seed=1).cost == step(params, seed=1).cost

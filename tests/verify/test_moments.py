@@ -1,6 +1,9 @@
 """Exact moments against closed forms, and what they refuse."""
 
+import copy
 import math
+import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -160,3 +163,31 @@ def test_a_parameter_without_elements():
     m = moments(g, scg.ScoreFunction())
     assert m.mean["w"].shape == m.variance["w"].shape == (0,)
     assert m.by_node() == {"b": 0.0} and m.covariance["w"]["w"].shape == (0, 0)
+
+
+# --- results as values ----------------------------------------------------------------------------
+@pytest.mark.parametrize("limit", [1 << 20, 1])
+def test_later_numbers_are_those_of_the_call(monkeypatch, limit):
+    """Parameters updated in place change neither a Hessian nor a covariance computed afterwards."""
+    monkeypatch.setattr(sys.modules[scg.exact.__module__], "LIMIT", limit)
+    g, batch = scg.Graph("later"), scg.Plate("batch")
+    x, theta = g.data("x", plates=batch), g.parameter("theta", [0.3, -0.8])
+    b = g.sample("b", scg.Bernoulli(logits=theta * x))
+    g.cost("loss", (np.sum(b) - x) ** 2)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    params, data = g.init(seed=0), {"x": np.array([0.5, 1.5])}
+    found = [(scg.exact(g, params, data), scg.moments(step, params, data)) for _ in range(2)]
+    truth, moments = found[0]
+    expected = truth.hessian["theta"]["theta"], moments.covariance["theta"]["theta"]
+    params["theta"] += 1.0
+    data["x"] *= 2.0
+    truth, moments = found[1]
+    np.testing.assert_array_equal(truth.hessian["theta"]["theta"], expected[0])
+    np.testing.assert_array_equal(moments.covariance["theta"]["theta"], expected[1])
+    for copied in (copy.deepcopy(truth), pickle.loads(pickle.dumps(found[1][0]))):
+        np.testing.assert_array_equal(copied.hessian["theta"]["theta"], expected[0])
+    again = copy.deepcopy(moments)
+    assert again.mean["theta"] is not moments.mean["theta"]
+    np.testing.assert_array_equal(again.covariance["theta"]["theta"], expected[1])
+    with pytest.raises(TypeError, match=r"a step of graph 'later' cannot be pickled, .* arrays"):
+        pickle.dumps(moments)
