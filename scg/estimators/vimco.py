@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scg.distributions.base import Distribution
+from scg.estimators.parts.options import among
 from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, control_variate
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
@@ -43,6 +44,7 @@ class VIMCO(Estimator):
     cites = ("mnih2016",)
 
     def __init__(self, plate: Plate, impute: str = "geometric"):
+        among("VIMCO", impute, "impute", "geometric", "arithmetic")
         self.plate = plate
         self.impute = impute
 

@@ -146,8 +146,12 @@ def test_errors_say_what_to_do():
     g, particles = bound()
     with pytest.raises(scg.EstimatorError, match="VIMCO: plate must be a plate"):
         scg.VIMCO("particles")
+    with pytest.raises(scg.EstimatorError, match='VIMCO: impute must be "geometric" or "arith'):
+        scg.VIMCO(particles, "harmonic")
+    changed = scg.VIMCO(particles)
+    changed.impute = "harmonic"
     with pytest.raises(scg.EstimatorError, match="impute must be"):
-        scg.compile(g, scg.VIMCO(particles, "harmonic"))
+        scg.compile(g, changed)
     with pytest.raises(scg.EstimatorError, match="'h' does not live on plate 'other'"):
         scg.compile(g, scg.VIMCO(scg.Plate("other", length=3)))
     g, particles = bound(length=1)
