@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from scg.common.files import write_atomically
 from scg.draw.fold import LARGEST
@@ -20,7 +21,7 @@ from scg.draw.openable import document, openable
 from scg.draw.scene import Scene
 from scg.draw.svg import dressed
 from scg.draw.tikz import tikz
-from scg.errors import ScgError
+from scg.errors import CallError, ScgError
 
 FORMATS = ("svg", "png", "pdf", "tikz")
 _SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".tex": "tikz", ".tikz": "tikz"}
@@ -52,9 +53,19 @@ class Picture:
     style: str = "screen"
     again: Callable[[str], Picture] | None = field(default=None, repr=False, compare=False)
 
+    def __reduce__(self) -> Any:
+        return Picture, (self.source, self.scene, self.style)  # without what draws it again
+
+    def __copy__(self) -> Picture:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Picture:
+        return self
+
     def opened(self, box: str) -> Picture:
         """The picture in which a folded box, by its :attr:`~scg.draw.scene.Mark.opens`, is open."""
-        assert self.again is not None
+        if self.again is None:
+            raise CallError("a picture from a pickle opens no boxes: draw it anew, with unfold=")
         picture = self.again(box)
         inside = {
             n for mark in self.scene.marks.values() if mark.opens == box for n in mark.members

@@ -1,6 +1,8 @@
 """Rendering: formats, the two ways to do it, fonts, messages."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -157,3 +159,17 @@ def test_a_page_needs_something_that_draws(tmp_path, monkeypatch):
     with pytest.raises(scg.ScgError, match="to draw a picture, install"):
         scg.compile(g, backend="numpy").explain().to_html(tmp_path / "why.html")
     assert not (tmp_path / "why.html").exists()
+
+
+def test_pickled_pictures_keep_what_they_show():
+    g = scg.Graph("pickled")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.2)))
+    g.cost("loss", b)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    for level in ("plan", "surrogate", "program"):
+        picture = step.draw(level=level)
+        assert copy.copy(picture) is copy.deepcopy(picture) is picture
+        there = pickle.loads(pickle.dumps(picture))
+        assert there == picture
+        with pytest.raises(scg.errors.CallError, match=r"opens no boxes: draw it anew"):
+            there.opened("b")
