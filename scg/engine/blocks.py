@@ -61,6 +61,8 @@ def moments(out: Mapping[Any, np.ndarray]) -> RunMoments:
             found[key] = value[0].copy()
             continue
         with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
-            found[key] = mean = value.mean(axis=0)
-            found["spread", key] = ((value - mean) ** 2).sum(axis=0)
+            mean = value.mean(axis=0, dtype=float)  # sums of many runs outgrow single precision
+            spread = ((value - mean) ** 2).sum(axis=0)
+        dtype = value.dtype if value.dtype.kind == "f" else mean.dtype
+        found[key], found["spread", key] = mean.astype(dtype), spread.astype(dtype)
     return found
