@@ -43,6 +43,10 @@ SUITES = {
     "lax": "tests/estimators/test_lax.py",
     "arms": "tests/estimators/test_arms.py",
     "windows": "tests/recurrence/test_checkpoint.py",
+    "levels": "tests/draw/test_levels.py",
+    "derivation": "tests/explain/test_derivation.py",
+    "advise": "tests/verify/test_advise.py",
+    "attribute": "tests/verify/test_attribute.py",
 }
 STOP = '__import__("scg.ops.gradient", fromlist=["stop"]).stop'
 
@@ -430,6 +434,54 @@ MUTATIONS = [
         "{here: self.entries[-1][here] for here in sweep.entered}",
         "the sweep in reverse computes each window from the carries of the last one",
         "windows::test_windows_estimate_what_the_plain_step_estimates",
+    ),
+    Mutation(
+        "every-score-multiplies-every-cost-in-pictures",
+        "scg/draw/surrogate.py",
+        "for p in products if squares[s] & products[p]}",
+        "for p in products}",
+        "a picture credits nodes with costs that they do not influence",
+        "levels::test_costs_are_multiplied_by_what_influences_them_alone",
+    ),
+    Mutation(
+        "stopped-costs-are-not-said",
+        "scg/explain/matrix.py",
+        'cells |= {(node.name, cost): "stopped" for cost in _among(node.stopped, few)}',
+        "pass",
+        "the table of credit does not tell a stopped path from no path",
+        "derivation::test_the_credit_matrix",
+    ),
+    Mutation(
+        "sums-told-as-elements",
+        "scg/explain/matrix.py",
+        'words += [f"Σ {plate}" for plate in credit.summed]',
+        'words += [f"each {plate}" for plate in credit.summed]',
+        "the table of credit says that elements are credited apart where they are not",
+        "derivation::test_the_credit_matrix",
+    ),
+    Mutation(
+        "parents-of-the-wrong-side-of-time",
+        "scg/explain/lineage.py",
+        "'>' if scan.reverse else '<'",
+        "'<' if scan.reverse else '>'",
+        "a derivation conditions a step on steps that come after it",
+        "derivation::test_what_carries_bring_is_a_parent_and_carries_parameters",
+    ),
+    Mutation(
+        "bias-is-free",
+        "scg/verify/advise.py",
+        "if sample.step.plan.unbiased:",
+        "if True:",
+        "a biased estimator of little variance is advised",
+        "advise::test_bias_counts_as_variance",
+    ),
+    Mutation(
+        "shares-of-the-next-node",
+        "scg/verify/attribute.py",
+        "(same if parts.rank(name) <= kept else new)",
+        "(same if parts.rank(name) < kept else new)",
+        "the variance of a node is attributed to the one after it",
+        "attribute::test_sampled_shares_lie_near_exact_ones",
     ),
 ]
 
