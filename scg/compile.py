@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from scg.common.arguments import checked
 from scg.engine.backends import chosen_backend
@@ -14,6 +17,9 @@ from scg.graph.core import CoreGraph
 from scg.ir import collector
 from scg.run.step import Step
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
 DTYPES = ("float64", "float32")
 
 
@@ -24,7 +30,7 @@ def compile(
     estimator: Estimator | Mapping[str, Estimator] | None = None,
     *,
     backend: str | None = None,
-    dtype: str = "float64",
+    dtype: DTypeLike = "float64",
     order: int = 1,
     data_grads: Sequence[str] = (),
     check_finite: bool = False,
@@ -49,7 +55,7 @@ def compile(
     backend : {"numba", "numpy"}, optional
         The engine: kernels compiled by numba, or the NumPy interpreter. The default is the
         environment variable ``SCG_BACKEND``, and numba without it.
-    dtype : {"float64", "float32"}
+    dtype : {"float64", "float32"} or NumPy's types of these names
         The type of all floats.
     order : {1, 2}
         With 2 the step also returns Hessian estimates.
@@ -117,10 +123,10 @@ def compile(
     from scg.passes import Request, compiled
 
     backend = chosen_backend(backend, "scg.compile")
-    _check_options(graph, dtype, order, data_grads)
+    _check_options(graph, order, data_grads)
     request = Request(
         backend=backend,
-        dtype=dtype,
+        dtype=_precision(dtype),
         order=order,
         data_grads=tuple(data_grads),
         check_finite=check_finite,
@@ -132,14 +138,22 @@ def compile(
     return compiled(graph, estimator, request)
 
 
-def _check_options(graph: CoreGraph, dtype: str, order: int, data_grads: Sequence[str]) -> None:
+def _precision(dtype: DTypeLike) -> str:
+    try:
+        name = None if dtype is None else np.dtype(dtype).name  # np.dtype(None) is float64
+    except TypeError:
+        name = None
+    if name in DTYPES:
+        return name
+    known = ", ".join(map(repr, DTYPES))
+    raise DeclarationError(f"scg.compile: dtype must be one of {known}, got {dtype!r}")
+
+
+def _check_options(graph: CoreGraph, order: int, data_grads: Sequence[str]) -> None:
     if not graph.costs:
         raise DeclarationError(
             f'graph {graph.name!r} declares no cost; write g.cost("loss", ...) before compiling'
         )
-    if dtype not in DTYPES:
-        known = ", ".join(map(repr, DTYPES))
-        raise DeclarationError(f"scg.compile: dtype must be one of {known}, got {dtype!r}")
     for name in data_grads:
         node = graph.data_nodes.get(name)
         if node is None:

@@ -238,3 +238,19 @@ def test_a_call_leaves_its_arguments_alone():
         array.setflags(write=False)
     STEP(params, data=DATA, noise=noise)
     STEP(params, data=DATA, seed=1, runs=5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "f4", np.float32, np.dtype(np.float32)])
+def test_precisions_may_be_types_of_numpy(dtype):
+    g = scg.Graph("one")
+    g.cost("c", g.parameter("theta", 2.0) ** 2)
+    out = scg.compile(g, dtype=dtype)({"theta": 2.0}, seed=0)
+    assert out.grads["theta"].dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [None, int, 3, "half", "float46"])
+def test_other_precisions_are_refused(dtype):
+    g = scg.Graph("one")
+    g.cost("c", g.parameter("theta", 2.0) ** 2)
+    with pytest.raises(scg.DeclarationError, match="dtype must be one of 'float64', 'float32'"):
+        scg.compile(g, dtype=dtype)
