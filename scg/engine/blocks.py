@@ -60,9 +60,9 @@ def moments(out: Mapping[Any, np.ndarray]) -> RunMoments:
         if len(value) == 1:  # a copy, as an output may be a view of a user's array
             found[key] = value[0].copy()
             continue
-        with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # runs may be infinite, or their squares
             mean = value.mean(axis=0, dtype=float)  # sums of many runs outgrow single precision
             spread = ((value - mean) ** 2).sum(axis=0)
-        dtype = value.dtype if value.dtype.kind == "f" else mean.dtype
-        found[key], found["spread", key] = mean.astype(dtype), spread.astype(dtype)
+            dtype = value.dtype if value.dtype.kind == "f" else mean.dtype
+            found[key], found["spread", key] = mean.astype(dtype), spread.astype(dtype)
     return found
