@@ -141,7 +141,7 @@ def compile(
 def _precision(dtype: DTypeLike) -> str:
     try:
         name = None if dtype is None else np.dtype(dtype).name  # np.dtype(None) is float64
-    except TypeError:
+    except (TypeError, ValueError):
         name = None
     if name in DTYPES:
         return name

@@ -16,7 +16,7 @@ _OPTIONAL = (
     *("weak_derivatives", "moved", "upward", "coordinate_values", "coordinate_probs"),
     *("location", "perturbation", "condition", "relax", "separate", "latent"),
     *("scores", "decide", "accepted", "standardized", "cdf", "opened"),
-    *("gibbs", "log_weight"),
+    *("gibbs", "log_weight", "conditional"),
 )
 
 
