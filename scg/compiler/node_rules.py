@@ -147,7 +147,7 @@ def _learned(bound: Any, view: Assignment) -> bool:
 
 def no_plates(node: StochasticNode, view: Assignment) -> str | None:
     """Complain of a node on a plate or in a scan, where an estimator has a state for the node."""
-    _, steps = node.graph.steps.get(node.name, ("", ()))
+    _, steps = node.graph.steps.get(node.name or "", ("", ()))
     plates = [*node.plates, *(plate for plate, _ in steps)]
     if not plates:
         return None

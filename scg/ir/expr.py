@@ -30,6 +30,7 @@ class Owner(Protocol):
     names: dict[Expr, str]
     roles: dict[str, tuple[Expr, str]]
     densities: dict[Expr, tuple[Density, ...]]
+    steps: dict[str, Any]
 
 
 class Density(NamedTuple):

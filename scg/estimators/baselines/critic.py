@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -232,9 +233,15 @@ class _OwnMemory:
         """A parameter of the critic."""
         return self.memory.parameter(f"value_{name}", shape, init, learn)
 
-    def state(self, name: str, initial: float, shape: tuple[int, ...] = ()) -> Expr:
+    def state(
+        self,
+        name: str,
+        initial: float,
+        shape: tuple[int, ...] = (),
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+    ) -> Expr:
         """A number of the critic."""
-        return self.memory.state(f"value_{name}", initial, shape)
+        return self.memory.state(f"value_{name}", initial, shape, bounds)
 
     def update(self, name: str, value: Expr) -> None:
         """Set a number after this call."""
