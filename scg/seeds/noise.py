@@ -75,6 +75,8 @@ def seed_word(seed: Seed) -> tuple[int, bool]:
 
     Seeds that are hashed enter different keys than those that are not, see `leaf_key`.
     """
+    if type(seed) is int and 0 <= seed < 2**64:  # a bound call of a small graph takes 1 µs in all
+        return seed, False
     seed = check_seed(seed)
     if not isinstance(seed, tuple) and seed < 2**64:
         return seed, False
