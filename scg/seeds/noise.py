@@ -70,6 +70,11 @@ def _check_word(word: object, seed: object) -> int:
     return int(word)
 
 
+def extended(seed: Seed, *words: int) -> tuple[int, ...]:
+    """A tuple that begins with a seed; with other words it is another seed."""
+    return (*(seed if isinstance(seed, tuple) else (seed,)), *words)
+
+
 def seed_word(seed: Seed) -> tuple[int, bool]:
     """Word of 64 bits for a seed, and whether it is a hash (of a tuple or a longer integer).
 

@@ -19,6 +19,7 @@ from scg.common.arguments import checked
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.run.simulate import simulate
+from scg.seeds.noise import extended
 
 if TYPE_CHECKING:
     from scg.train.run import Run
@@ -118,8 +119,8 @@ def evaluate(
             else value
             for name, value in ((name, np.asarray(value)) for name, value in data.items())
         }
-        key = (*seed, start) if isinstance(seed, tuple) else (seed, start)
-        drawn = simulate(graph, params, nodes=[node], seed=key, runs=samples, data=part)[node]
+        own = extended(seed, start)
+        drawn = simulate(graph, params, nodes=[node], seed=own, runs=samples, data=part)[node]
         elbo.append(drawn.mean(axis=0))
         peak = drawn.max(axis=0)
         bound.append(peak + np.log(np.mean(np.exp(drawn - peak), axis=0)))

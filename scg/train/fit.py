@@ -13,7 +13,7 @@ from scg.common.arguments import checked
 from scg.errors import CallError, CheckpointError
 from scg.run.binding import Binder
 from scg.run.step import Step
-from scg.seeds.noise import check_seed
+from scg.seeds.noise import check_seed, extended
 from scg.train.batches import Transform
 from scg.train.checkpoint import alone
 from scg.train.finish import Finish
@@ -145,7 +145,7 @@ def fit(
     check_seed(seed)
     if not step.graph.parameters:
         raise CallError(f"graph {step.graph.name!r} declares no parameter: nothing to train")
-    base = tuple(seed) if isinstance(seed, tuple) else (seed,)
+    base = extended(seed)
     optimizer = optimizer or Adam()
     optimizers = optimizer, own_optimizer or optimizer
     if checkpoint is None and (resume or checkpoint_every):

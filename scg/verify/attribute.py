@@ -12,7 +12,7 @@ from scg.common.arguments import checked
 from scg.engine.interpreter import Sizes
 from scg.errors import CallError, EnumerationError
 from scg.run.step import Step
-from scg.seeds.noise import check_seed
+from scg.seeds.noise import check_seed, extended
 from scg.verify.attribution import Attribution
 from scg.verify.by_step import by_step
 from scg.verify.joint import Parts, attributed
@@ -133,7 +133,7 @@ def _pairs(
 ) -> Iterator[list[np.ndarray]]:
     """Parts in blocks of runs: on one noise, then with other noise after each node but the last."""
     program = parts.runner.program
-    seeds = [(*seed, k) if isinstance(seed, tuple) else (seed, k) for k in (0, 1)]
+    seeds = [extended(seed, k) for k in (0, 1)]
     length = max(1, program.block_length(sizes) // (1 + len(parts.nodes)))
     for start in range(0, runs, length):
         block = range(start, min(start + length, runs))

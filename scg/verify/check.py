@@ -18,7 +18,7 @@ from scg.estimators.forward import RTRL
 from scg.estimators.pes import PES
 from scg.ir.tables import listing
 from scg.run.step import Step
-from scg.seeds.noise import check_seed
+from scg.seeds.noise import check_seed, extended
 from scg.verify.exact import gradient
 from scg.verify.moments import moments
 from scg.verify.sampling import LEVEL, Sample, flat, z_limit, z_scores
@@ -224,7 +224,7 @@ def _sampled(
         reference, wanted, doubt = "the exact gradient", truth, np.zeros(())
     else:
         other = _other(step)
-        seeds = (*seed, 1) if isinstance(seed, tuple) else (seed, 1)  # independent of the step's
+        seeds = extended(seed, 1)  # independent of the step's
         against = Sample(other, other.checked(params, data, None), seeds, runs)
         reference = type(next(iter(other.plan.estimators.values()))).__name__
         wanted, doubt = against.mean, against.stderr

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scg.run.step import Step
-from scg.seeds.noise import generator
+from scg.seeds.noise import extended, generator
 from scg.verify.windowed import Windows, mean_of_sums
 
 Moments = tuple[np.ndarray, np.ndarray]
@@ -25,8 +25,7 @@ def smoothed(
 
     `other` takes its state and the influence of parameters from window to window.
     """
-    base = tuple(seed) if isinstance(seed, tuple) else (seed,)
-    rng = generator((*base, 1), "check:perturbations")
+    rng = generator(extended(seed, 1), "check:perturbations")
     sigma = step.plan.truncation.sigma  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     numbers = step.graph.unconstrained(params)
 
@@ -34,5 +33,5 @@ def smoothed(
         shifts = {k: sigma * rng.standard_normal(np.shape(x)) for k, x in numbers.items()}
         return step.graph.constrained({k: x + shifts[k] for k, x in numbers.items()})
 
-    own = mean_of_sums(step, lambda: params, lambda: windows, (*base, 0), runs)
-    return own, mean_of_sums(other, moved, lambda: windows, (*base, 1), runs)
+    own = mean_of_sums(step, lambda: params, lambda: windows, extended(seed, 0), runs)
+    return own, mean_of_sums(other, moved, lambda: windows, extended(seed, 1), runs)

@@ -11,7 +11,7 @@ from scg.errors import CallError
 from scg.estimators.truncation import ARTBP
 from scg.run.step import Step
 from scg.run.windows import cut, joined, ordered_axes, ordered_plate, steps_of
-from scg.seeds.noise import generator
+from scg.seeds.noise import extended, generator
 from scg.verify.sampling import Sample, flat
 
 Windows = list[Any]
@@ -60,7 +60,7 @@ def mean_gradient(
     streams = step.surrogate.first.window is not None
     if len(windows) > 1 or (streams and isinstance(step.plan.truncation, ARTBP)):
         parts = segments(step, windows, seed)
-        return mean_of_sums(step, lambda: params, parts, _tuple(seed), runs, state)
+        return mean_of_sums(step, lambda: params, parts, extended(seed), runs, state)
     sample = Sample(step, step.checked(params, windows[0], state), seed, runs)
     return sample.mean, sample.stderr
 
@@ -77,7 +77,7 @@ def segments(step: Step, windows: Windows, seed: Any) -> Callable[[], Windows]:
             f"check: the windows of {how!r} have random lengths, but no data give plate "
             f"{plate.name!r} its length"
         )
-    rng = generator((*_tuple(seed), 2), "check:segments")
+    rng = generator(extended(seed, 2), "check:segments")
 
     def cuts() -> Windows:
         found, start, steps = [], 0, steps_of(data, axes)
@@ -115,7 +115,3 @@ def mean_of_sums(
 
 def _arrays(window: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: np.asarray(x) for name, x in window.items()}
-
-
-def _tuple(seed: Any) -> tuple[int, ...]:
-    return tuple(seed) if isinstance(seed, tuple) else (seed,)
