@@ -26,7 +26,7 @@ from scg.ir.tables import folded
 from scg.ir.walk import topological
 from scg.schedule.lift import lift, moments_over
 from scg.schedule.sources import sources
-from scg.schedule.sweeps import StepWindows
+from scg.schedule.sweeps import StepWindows, Sweeps
 from scg.seeds.noise import check_seed
 
 #: Elements of all intermediate arrays of one block of runs.
@@ -83,6 +83,17 @@ class Program:
     def operations(self) -> list[Expr]:
         """Every operation in the order of evaluation, without leaves and constants."""
         return [expr for expr in topological(self.outputs.values()) if expr.args]
+
+    @cached_property
+    def sweeps(self) -> Sweeps | None:
+        """The sweeps over windows of a single run; None without windows.
+
+        Raises
+        ------
+        EstimatorError
+            If the program cannot be run in windows.
+        """
+        return None if self.windows is None else Sweeps(self.outputs, self.windows.plate)
 
     @cached_property
     def leaves(self) -> list[Expr]:

@@ -27,7 +27,6 @@ from scg.explain.texts import derivation_text, document, markdown
 from scg.explain.work import work
 from scg.ir.expr import StochasticNode
 from scg.ir.plate import sign
-from scg.schedule.sweeps import Sweeps
 
 
 @dataclass(frozen=True)
@@ -308,10 +307,7 @@ def _ends(run: Sequence[str]) -> Sequence[Any]:
 
 def _in_windows(program: Program) -> str:
     """The windows in which a program runs, and how often; nothing without them."""
-    windows = program.windows
-    if windows is None:
-        return ""
-    return f"in {windows}: {Sweeps(program.outputs, windows.plate).ways}"
+    return f"in {program.windows}: {program.sweeps.ways}" if program.sweeps else ""
 
 
 def _count(count: int, word: str) -> str:

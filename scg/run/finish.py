@@ -12,7 +12,7 @@ from scg.compiler.one_coordinate import one_coordinate
 from scg.compiler.simplify import simplify
 from scg.engine.program import Program
 from scg.ir.expr import Expr
-from scg.schedule.sweeps import StepWindows, Sweeps
+from scg.schedule.sweeps import StepWindows
 
 
 def finish(
@@ -32,8 +32,7 @@ def finish(
     simple = simplify(one_coordinate(simplify(list(outputs.values()), known)), known)
     program = Program(dict(zip(outputs, simple, strict=True)), np.dtype(dtype), backend, windows)
     check("simplify", program.outputs)
-    if windows is not None:
-        Sweeps(program.outputs, windows.plate)  # raises now, not at the first call
+    _ = program.sweeps  # raises now, not at the first call
     if backend == "numba" and checks_are_on():
         from scg.schedule.schedule import Schedule  # the checks alone need it here
 

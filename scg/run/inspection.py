@@ -108,8 +108,8 @@ class Inspectable(Runner):
             "surrogate": self.surrogate,
             "program": self.program,
         }
-        if self.program.windows is not None:
-            found["sweeps"] = self.program.engine().sweeps
+        if self.program.sweeps is not None:
+            found["sweeps"] = self.program.sweeps
         elif self.program.backend == "numba":
             table = self.program.engine()
             found |= {"schedule": table.schedule, "table": table}
