@@ -80,9 +80,8 @@ class RecordedNodes:
             name = graph.declared_name(full)
             if name in self.nodes:
                 value = stop(_slice(graph, full, _leaf(node, name, node.shape, node.kind, full)))
-                there = _all(
-                    at_steps(*pair) for pair in _masks(node)
-                )  # data mean the same in a run
+                # A mask is data, hence the same expression in the surrogate.
+                there = _all(at_steps(mask, at) for mask, at in _masks(node))
                 value = value if there is None else where(there, value, zeros(value))
                 found[node] = expand(value, node.plates, node.shape)
         return found

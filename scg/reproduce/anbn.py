@@ -10,7 +10,7 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.online import Learner, bits, learn, plot
+from scg.reproduce.online import Learner, bits, learn, noisier, plot, runs_of
 from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import canvas
@@ -83,10 +83,6 @@ def _run(under: Conditions, name: str, seed: int, symbols: int) -> Record:
 
 
 # --- results --------------------------------------------------------------------------------------
-def _of(records: list[Record], name: str) -> list[Record]:
-    return [r for r in records if r.get("kind") == "run" and r["way"] == name]
-
-
 def _at(record: Record, symbols: int) -> float:
     """The running cost of a run near some number of symbols."""
     return min(record["curve"], key=lambda entry: abs(entry[0] - symbols))[1]
@@ -96,33 +92,25 @@ def findings(records: list[Record]) -> list[Finding]:
     """UORO learns as in the authors' logs; every way uses more than the last symbol."""
     results = []
     for name, (symbols, low, high) in PUBLISHED.items():
-        found = [_at(r, symbols) for r in _of(records, name)]
+        found = [_at(r, symbols) for r in runs_of(records, name)]
         logs = f"{low} to {high}" if low < high else f"{low}"
         text = f"{name}: within 0.02 of the authors' {logs} bits at {symbols} symbols"
         met = low - 0.02 <= mean(found) <= high + 0.02 if found else None
         results.append(Finding(text, met, f"{interval(found, 3)}." if found else ""))
     for name in WAYS:
-        found = [r["test"] for r in _of(records, name)]
+        found = [r["test"] for r in runs_of(records, name)]
         text = f"{name}: below {MARKOV} bits for all seeds, the best from the last symbol alone"
         about = f"{interval(found, 3)}." if found else ""
         results.append(Finding(text, max(found) < MARKOV if found else None, about))
-    for window in (1, 16):
-        noisy, short = (
-            [r["test"] for r in _of(records, f"{how}, windows of {window}")]
-            for how in ("UORO", "truncated")
-        )
-        text = (
-            f"windows of {window}: UORO ends above truncation for all seeds, as at 60,000 symbols"
-        )
-        results.append(Finding(text, min(noisy) > max(short) if noisy and short else None))
-    return results
+    tests = {name: [r["test"] for r in runs_of(records, name)] for name in WAYS}
+    return results + noisier(tests, (1, 16), ", as at 60,000 symbols")
 
 
 def tables(records: list[Record]) -> str:
     """Costs on the way and in the test, and time."""
     rows = []
     for name in WAYS:
-        found = _of(records, name)
+        found = runs_of(records, name)
         if found:
             log = PUBLISHED.get(name)
             logged = "–"
@@ -149,7 +137,7 @@ def draw(records: list[Record]) -> Figure:
     """Running cost against symbols."""
     figure = canvas(7, 3.4)
     axes = figure.subplots()
-    plot(axes, {name: _of(records, name) for name in WAYS}, 1)
+    plot(axes, {name: runs_of(records, name) for name in WAYS}, 1)
     axes.axhline(ENTROPY, color="0.5", lw=1, ls=":")
     axes.set(xlabel="symbols", ylabel="bits a symbol")
     framed(axes)

@@ -14,7 +14,7 @@ import numpy as np
 import scg
 from scg.errors import DataError
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.online import Learner, Test, bits, learn, plot
+from scg.reproduce.online import Learner, Test, bits, learn, noisier, plot, runs_of
 from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import canvas
@@ -120,19 +120,15 @@ def _run(
 
 def _rate(records: list[Record], name: str) -> float:
     """The rate with the lower validation cost of the first seed."""
-    first = [r for r in _of(records, name) if r["seed"] == SEEDS[0]]
+    first = [r for r in runs_of(records, name) if r["seed"] == SEEDS[0]]
     return min(first, key=lambda r: r["valid"])["rate"] if first else RATES[0]
 
 
 # --- results --------------------------------------------------------------------------------------
-def _of(records: list[Record], name: str) -> list[Record]:
-    return [r for r in records if r.get("kind") == "run" and r["way"] == name]
-
-
 def _best(records: list[Record], name: str) -> list[Record]:
     """The runs of a way at its rate."""
     rate = _rate(records, name)
-    return [r for r in _of(records, name) if r["rate"] == rate]
+    return [r for r in runs_of(records, name) if r["rate"] == rate]
 
 
 def _nats(found: list[Record]) -> list[float]:
@@ -147,10 +143,7 @@ def findings(records: list[Record]) -> list[Finding]:
         text = f"{name}: below 9.10 nats a step for all seeds, the published tanh network"
         about = f"{interval(found, 2)} nats." if found else ""
         results.append(Finding(text, max(found) < PUBLISHED["tanh"] if found else None, about))
-    for window in (1, 5):
-        noisy, short = tests[f"UORO, windows of {window}"], tests[f"truncated, windows of {window}"]
-        text = f"windows of {window}: UORO ends above truncation for all seeds"
-        results.append(Finding(text, min(noisy) > max(short) if noisy and short else None))
+    results += noisier(tests, (1, 5))
     noisy, short = tests["ARTBP(5)"], tests["truncated, windows of 5"]
     text = "ARTBP(5) ends within 0.1 nats of truncated windows of 5"
     met = abs(mean(noisy) - mean(short)) < 0.1 if noisy and short else None

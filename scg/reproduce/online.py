@@ -12,7 +12,7 @@ import numpy as np
 import scg
 from scg.estimators.truncation import Truncation
 from scg.reproduce.ledger import Record
-from scg.reproduce.paper import Conditions
+from scg.reproduce.paper import Conditions, Finding
 from scg.verify.plot import COLOURS
 
 DECAY = 0.015  # of the rate, over the square root of the updates
@@ -79,6 +79,24 @@ def bits(graph: scg.Graph, data: Mapping[str, np.ndarray], under: Conditions) ->
     """Function from parameters to the mean cost of a step of some data, in bits."""
     step, count = scg.compile(graph, backend=under.backend), len(next(iter(data.values())))
     return lambda params: float(step(params, seed=0, data=data).cost) / count / float(np.log(2))
+
+
+# --- results --------------------------------------------------------------------------------------
+def runs_of(records: Sequence[Record], name: str) -> list[Record]:
+    """The runs of a way to learn, by its name."""
+    return [r for r in records if r.get("kind") == "run" and r["way"] == name]
+
+
+def noisier(
+    tests: Mapping[str, Sequence[float]], windows: Sequence[int], more: str = ""
+) -> list[Finding]:
+    """Expect UORO to end above truncation at windows of equal length, for all seeds."""
+    found = []
+    for window in windows:
+        noisy, short = (tests[f"{how}, windows of {window}"] for how in ("UORO", "truncated"))
+        text = f"windows of {window}: UORO ends above truncation for all seeds{more}"
+        found.append(Finding(text, min(noisy) > max(short) if noisy and short else None))
+    return found
 
 
 def plot(axes: Any, runs: Mapping[str, Sequence[Record]], number: int) -> None:
