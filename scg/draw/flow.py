@@ -157,7 +157,8 @@ class _Flow:
             mean = node.declared.mean() if node.declared.supports("mean") else None
             args = simplify([*node.args, *([mean] if isinstance(mean, Expr) else [])], self.simple)
             own, roots = args[: len(node.args)], args[len(node.args) :]
-            below = {e for root in roots for e in (root, *named_below(root, set(own)))}
+            # A mean that is an argument depends on no other one.
+            below = {e for r in roots for e in ((r,) if r in {*own} else named_below(r, {*own}))}
             self.means[node] = [arg in below for arg in own]
         return self.means[node]
 

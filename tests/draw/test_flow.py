@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import scg
+from scg.draw import flow
+from scg.ir.walk import named_below
 from scg.models.sbn import sbn
 from scg.models.vae import bernoulli_vae, gaussian_vae
 from tests.draw.pictures import coloured, looks
@@ -368,3 +370,25 @@ def test_a_density_records_the_plates_that_its_carry_gets():
 
     g.scan(cell, init=g.parameter("start", 0.5), over=t)
     assert rings(g) == {("z", "own")}
+
+
+def test_a_mean_that_is_an_argument_is_not_searched(monkeypatch):
+    """Each mean of a chain depends on all nodes before it."""
+    visits = []
+
+    def counted(goal, names):
+        return named_below(goal, names, lambda expr: visits.append(expr) or expr.args)
+
+    monkeypatch.setattr(flow, "named_below", counted)
+
+    def visited(length):
+        g = scg.Graph()
+        h = g.parameter("theta", 0.1)
+        for i in range(length):
+            h = g.sample(f"h[{i}]", scg.Normal(h, 1.0) if i % 2 else scg.Bernoulli(logits=h))
+        g.cost("loss", h)
+        visits.clear()
+        assert len(flow.edges(g)) == length + 1
+        return len(visits)
+
+    assert visited(40) == 2 * visited(20) > 0
