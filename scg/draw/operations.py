@@ -207,11 +207,22 @@ def _arrows(
 
 
 def _reduced(links: dict[tuple[str, str], Link]) -> dict[tuple[str, str], Link]:
-    """The arrows that do not follow from others."""
+    """The arrows that do not follow from others: those of networkx' `transitive_reduction`.
+
+    Sets of boxes are bits of integers, because that function takes cubic time.
+    """
     import networkx
 
-    least = networkx.transitive_reduction(networkx.DiGraph([*links]))
-    return {ends: link for ends, link in links.items() if ends in least.edges}
+    graph = networkx.DiGraph([*links])
+    order = list(networkx.topological_sort(graph))
+    turn = {key: i for i, key in enumerate(reversed(order))}
+    below, least = dict.fromkeys(order, 0), set()
+    for key in turn:
+        for after in sorted(graph[key], key=turn.__getitem__, reverse=True):  # the nearest first
+            if not below[key] >> turn[after] & 1:
+                least.add((key, after))
+                below[key] |= below[after] | 1 << turn[after]
+    return {ends: link for ends, link in links.items() if ends in least}
 
 
 def _listed(sign: str, words: str) -> list[Text]:

@@ -5,8 +5,12 @@ from xml.etree import ElementTree
 import networkx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import scg
+from scg.draw.operations import _reduced
+from scg.draw.scene import Link
 from scg.models.sbn import sbn
 from scg.models.vae import gaussian_vae
 from tests.draw.pictures import coloured, groups, texts
@@ -198,3 +202,16 @@ def test_a_large_program_leads_one_way_too():
     picture = step.draw(level="program")
     assert len(picture.scene.marks) < 30
     assert f"in {len(picture.scene.marks)} boxes, by declared node" in " ".join(texts(picture))
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(lambda e: e[0] < e[1])))
+def test_arrows_that_follow_from_others_are_left_out(edges):
+    links = {ends: Link(label=str(ends)) for ends in edges}
+    least = networkx.transitive_reduction(networkx.DiGraph(edges)).edges
+    assert _reduced(links) == {ends: link for ends, link in links.items() if ends in least}
+
+
+def test_the_arrows_of_thousands_of_boxes_are_reduced_at_once():
+    """networkx' function, which takes cubic time, would not return."""
+    path = {(i, i + 1): Link() for i in range(20_000)}
+    assert _reduced(path | {(0, 20_000): Link(), (5, 9): Link()}) == path
