@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
 from scg.common.files import write_atomically
+from scg.reproduce.budget import HOURS, Budget
 from scg.reproduce.ledger import Ledger
 from scg.reproduce.page import table
 from scg.reproduce.paper import Paper
@@ -28,29 +30,42 @@ need a file of their own. A run takes the largest number of updates that fits th
 LEFT = """
 Not repeated yet: Table 2 of MuProp on faces; relaxations against VIMCO (Maddison et al. 2017); ARMS
 and CARMS on other data than digits; deep exponential families (Naesseth et al. 2017); networks
-below a Boltzmann machine (Hu and Salakhutdinov 2018). Each page counts, in its last table, the
-pieces of work that are done and planned, with the measured seconds of one.
+below a Boltzmann machine (Hu and Salakhutdinov 2018).
+"""
+BUDGET = f"""
+## What was left out for want of time
+
+A page may take {HOURS} hours of one core; its last table has the measured seconds of each kind of
+work. The pages below lack these pieces, which their commands compute:
 """
 
 
 def index(papers: Iterable[Paper], folder: Path) -> Path:
     """Write the index: a row for each paper with results, its expectations counted."""
-    rows, names = [], []
+    rows, names, left = [], [], []
     for paper in papers:
-        records = Ledger(folder / f"{paper.name}.jsonl").records
+        ledger = Ledger(folder / f"{paper.name}.jsonl")
+        records = ledger.records
         if not records:
             continue
+        budget = Budget(paper, ledger)
+        if lines := budget.left_out():
+            left.append(f"- [{paper.name}]({paper.name}.md)\n{textwrap.indent(lines, '  ')}")
         measured = [f.holds for f in paper.findings(records) if f.holds is not None]
         rows.append(
             [
                 f"[{paper.title}]({paper.name}.md)",
                 f"{sum(measured)} of {len(measured)}",
+                f"{budget.hours:.1f}",
                 " ".join(paper.why.split()),
             ]
         )
         names.append(paper.name)
     tree = "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
-    head = ["experiment", "expectations met", "what reproduced, what did not, and why"]
+    head = ["experiment", "expectations met", "hours", "what reproduced, what did not, and why"]
     place = folder / "index.md"
-    write_atomically(place, f"{HEAD.strip()}\n\n{table(head, rows)}{LEFT}\n{tree}\n".encode())
+    parts = [HEAD.strip(), table(head, rows).strip(), LEFT.strip(), tree]
+    if left:
+        parts[-1:-1] = [BUDGET.strip(), "\n".join(left)]
+    write_atomically(place, ("\n\n".join(parts) + "\n").encode())
     return place

@@ -10,8 +10,9 @@ from typing import Any
 
 from scg.common.files import write_atomically
 from scg.errors import ScgError
+from scg.reproduce.budget import HOURS, Budget
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.paper import Conditions, Finding, Paper
+from scg.reproduce.paper import Finding, Paper
 
 #: 97.5 % points of Student's t by degrees of freedom.
 _T = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
@@ -61,7 +62,7 @@ def write(paper: Paper, folder: Path) -> Path:
         parts.append(f"![{paper.title}]({picture.name})")
         parts += [paper.tables(records).strip(), "## Expectations", _EXPECTED]
         parts.append("\n".join(map(_sentence, paper.findings(records))))
-    parts += ["## Command, hours and machine", _budget(paper, ledger)]
+    parts += ["## Command, hours and machine", _work(paper, ledger)]
     place = folder / f"{paper.name}.md"
     write_atomically(place, ("\n\n".join(parts) + "\n").encode())
     return place
@@ -87,33 +88,34 @@ def _styled(paper: Paper, records: list[Record], content: io.BytesIO) -> None:
         paper.draw(records).savefig(content, format="svg", metadata={"Date": None})
 
 
-def _budget(paper: Paper, ledger: Ledger) -> str:
-    """The command, and by length and kind of work: pieces done and planned, seconds, hours."""
+_WORK = ("work", "updates", "done", "seconds each", "hours spent", "hours left")
+_NEEDS = f"The page needs {{:.2f}} hours of one core in all, of the {HOURS} that a page may take."
+
+
+def _spent(row: tuple[str, int, int, int, float, float, float]) -> list[Any]:
+    kind, updates, done, planned, each, spent, left = row
+    return [kind, updates or "–", f"{done} of {planned}", f"{each:.3g}", f"{spent:.2f}",
+            f"{left:.2f}"]  # fmt: skip
+
+
+def _work(paper: Paper, ledger: Ledger) -> str:
+    """The command, the budget, what was left out, the machine and the commits."""
     where = f" --data {paper.data}" if paper.data else ""
     lines = [f"    scg reproduce {paper.name}{where} --out docs/results --minutes 60", ""]
     lines += ["The same command resumes, and writes this page again.", ""]
-    done = [r for r in ledger.records if "cell_seconds" in r]
-    rows = []
-    for updates in sorted({r.get("updates", 0) for r in done}):
-        pieces = paper.pieces(Conditions("", ledger.path.parent, updates), ledger)
-        keys = {tuple(piece.key.items()): piece.key for piece in pieces}.values()
-        for kind in dict.fromkeys(key["kind"] for key in keys):
-            planned = [key for key in keys if key["kind"] == kind]
-            spent = [
-                r["cell_seconds"]
-                for r in done
-                if r["kind"] == kind and r.get("updates", 0) == updates
-            ]
-            count = sum(bool(ledger.find(**key)) for key in planned)
-            each = f"{mean(spent):.3g}" if spent else "–"
-            of = f"{count} of {len(planned)}"
-            rows.append([kind, updates or "–", of, each, f"{sum(spent) / 3600:.2f}"])
-    if rows:
-        lines.append(table(["work", "updates", "done", "seconds each", "hours"], rows))
+    budget = Budget(paper, ledger)
+    if rows := list(budget.rows()):
+        lines += [table(_WORK, map(_spent, rows)), _NEEDS.format(sum(r[-2] + r[-1] for r in rows))]
+        lines.append("")
+    if left := budget.left_out():
+        lines += ["Left out so far, for want of time:", "", left, ""]
     machine = " and ".join(sorted({r["machine"] for r in ledger.find(kind="machine")}))
     commits = ", ".join(sorted({r["commit"] for r in ledger.records}))
     if machine:
-        lines.append(f"Machine: {machine}; one process, one thread; wall-clock seconds.")
+        lines.append(
+            f"Machine: {machine}; one process, one thread; seconds of the processor, in older "
+            "records of the clock, which other work slowed down."
+        )
     if commits:
         lines.append(f"Commits: {commits}.")
     return "\n".join(lines)

@@ -165,10 +165,11 @@ def compute(paper: Paper, under: Conditions, minutes: float, report: Report = pr
         if piece.needs and not piece.needs.exists():
             report(f"{piece.needs} is missing: its training is repeated")
             makers[piece.needs].work()
-        started = time.perf_counter()
+        clock, cpu = time.perf_counter(), time.process_time()
         figures = piece.work()
-        seconds = round(time.perf_counter() - started, 2)
-        record = ledger.add({**figures, **piece.key, "cell_seconds": seconds})
+        clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
+        seconds = {"cell_seconds": round(clock, 2), "cpu_seconds": round(cpu, 2)}
+        record = ledger.add({**figures, **piece.key, **seconds})
         report(_line(record))
     if left:
         report(f"{len(left)} pieces of work are left; the same command computes them")

@@ -29,6 +29,7 @@ from scg.reproduce import (
     unbiased,
     write,
 )  # fmt: skip
+from scg.reproduce.budget import HOURS, Budget
 from scg.reproduce.ledger import Ledger
 from scg.reproduce.muprop import STRUCTURED, TABLE2, TWO
 from scg.reproduce.paper import SEEDS
@@ -69,7 +70,7 @@ def done(tmp_path_factory):
 
 def figures(file):
     """The records without what depends on the clock."""
-    timed = ("cell_seconds", "ms_per_update", "curve")
+    timed = ("cell_seconds", "cpu_seconds", "ms_per_update", "curve")
     lines = file.read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
 
@@ -157,6 +158,21 @@ def test_the_page_shows_the_figures(done):
     assert (under.folder / "muprop.svg").read_text().lstrip().startswith("<?xml")
     listed = index([PAPER, PAPERS["arms"]], under.folder).read_text()
     assert "(muprop.md)" in listed and "arms" not in listed
+
+
+def test_what_is_left_out_is_listed_in_few_lines(done, tmp_path):
+    lines = done[1].read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not all(w in line for w in ('"test"', '"seed": 3'))]
+    (tmp_path / "muprop.jsonl").write_text("".join(kept))
+    line = f"- test · images thresholded · model {TWO} · estimator ST, MuProp-C · seed 3\n"
+    assert line in write(PAPER, tmp_path).read_text()
+    assert f"  {line}" in index([PAPER], tmp_path).read_text()
+
+
+@pytest.mark.parametrize("paper", PAPERS.values(), ids=PAPERS)
+def test_no_page_takes_more_hours_than_it_may(paper):
+    file = Path(__file__).parents[2] / "docs/results" / f"{paper.name}.jsonl"
+    assert sum(row[-2] + row[-1] for row in Budget(paper, Ledger(file)).rows()) < HOURS
 
 
 def test_an_order_holds_only_for_all_seeds():
