@@ -128,6 +128,8 @@ def draw(records: list[Record]) -> Figure:
 ARMS = Paper(
     name="arms",
     title="ARMS (Dimitriev and Zhou 2021): variances on the toy",
+    short="ARMS, toy",
+    verdict="All claims about ARMS, except at p = 1/2, where a pair of DisARM has no variance.",
     about="""
 A coin z with probability p, and the cost (z − 0.49)². The authors' code estimates variances from
 1000 samples at the probabilities that gradient ascent from 0.1 to 0.9 passes; here they are exact,

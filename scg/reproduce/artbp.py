@@ -183,6 +183,8 @@ def draw(records: list[Record]) -> Figure:
 ARTBP = Paper(
     name="artbp",
     title="UORO and ARTBP (Tallec and Ollivier 2017): influence balancing",
+    short="ARTBP and UORO",
+    verdict="All but the failure of windows of 100: here each step has a loss.",
     about="""
 A parameter moves the first unit of a linear recurrence one way within some steps, and the other way
 in the long run. A window that is too short has a gradient of the wrong sign; random truncation with

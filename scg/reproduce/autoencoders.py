@@ -52,6 +52,8 @@ def arms_findings(records: list[Record]) -> list[Finding]:
 ARMS_TRAINING = Paper(
     name="arms_training",
     title="ARMS (Dimitriev and Zhou 2021): training an autoencoder",
+    short="ARMS, training",
+    verdict="ARMS ends below leave-one-out for each number of samples (one seed, short runs).",
     about=f"""
 A linear autoencoder of 200 binary variables learns digits that are binarized anew for each batch of
 50. Published: a million updates by Adam with rate 0.0001, and SGD for the prior; several networks
@@ -108,6 +110,8 @@ def carms_findings(records: list[Record]) -> list[Finding]:
 CARMS_TRAINING = Paper(
     name="carms_training",
     title="CARMS (Dimitriev and Zhou 2021): training on digits",
+    short="CARMS, training",
+    verdict="No gain over independent samples: short runs. An update takes twice the time.",
     about=f"""
 An autoencoder of {VARIABLES} variables with {CLASSES} classes, and the prediction of the lower half
 of a digit from the upper half through as many; linear layers, digits binarized anew for each batch

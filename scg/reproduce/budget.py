@@ -52,7 +52,7 @@ class Budget:
     def spent(self, kind: str, updates: int) -> list[float]:
         """Seconds of the finished pieces: of the processor, or of the clock in older records."""
         return [
-            r.get("cpu_seconds", r["cell_seconds"])
+            r.get("cell_cpu", r["cell_seconds"])
             for r in self.ledger.find(kind=kind)
             if r.get("updates", 0) == updates and "cell_seconds" in r
         ]
@@ -69,11 +69,6 @@ class Budget:
                 left = len(planned) - done if updates == self.lengths[-1] else 0
                 hours = sum(spent) / 3600, left * each / 3600
                 yield kind, updates, done, len(planned), each, *hours
-
-    @property
-    def hours(self) -> float:
-        """Hours of the finished pieces, of all lengths."""
-        return sum(row[-2] for row in self.rows())
 
     def left_out(self) -> str:
         """The missing pieces, those that differ in one entry on one line."""

@@ -210,6 +210,8 @@ def draw(records: list[Record]) -> Figure:
 FAILURE = Paper(
     name="nvil",
     title="MuProp (Gu et al. 2016), Table 2: why NVIL fails with three layers",
+    short="MuProp, Table 2: NVIL",
+    verdict="Its failure appears if units feed 0 and 1 forward, and completely at published rates.",
     about="""
 The paper prints 100.6 nats for NVIL with three layers and 63.2 with two. NVIL (LR-C-VN-IDB) is the
 score function (LR) with a moving average (C) and a network (IDB) as baselines, and with variance

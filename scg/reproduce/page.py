@@ -32,10 +32,17 @@ def interval(values: Sequence[float], digits: int | None = 1) -> str:
     """
     if not values:
         return "–"
-    half = _T.get(len(values) - 1, 1.96) * stdev(values) / len(values) ** 0.5 if values[1:] else 0
+    half = half_width(values)
     centre, width = (".3g", ".2g") if digits is None else 2 * (f".{digits}f",)
     around = f" ± {half:{width}}" if values[1:] else ""
     return f"{mean(values):{centre}}{around}"
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Half width of the 95 % interval over seeds, 0 for one seed."""
+    if not values[1:]:
+        return 0.0
+    return _T.get(len(values) - 1, 1.96) * stdev(values) / float(len(values)) ** 0.5
 
 
 def framed(axes: Any, which: str = "major") -> None:
@@ -56,6 +63,7 @@ def write(paper: Paper, folder: Path) -> Path:
     records = ledger.records
     parts = [f"# {paper.title}", paper.about.strip()]
     if records:
+        parts.insert(1, f"**Result.** {paper.why.strip()}")
         picture, content = folder / f"{paper.name}.svg", io.BytesIO()
         _styled(paper, records, content)
         write_atomically(picture, content.getvalue())

@@ -97,10 +97,14 @@ class Paper:
         Name in the command and of the files.
     title : str
         Authors, year and what is repeated.
+    short : str
+        Authors or method, for the index.
+    verdict : str
+        One sentence for the index: what reproduces, what does not, and the cause.
     about : str
         What was published, and how the protocol here differs; Markdown.
     why : str
-        One sentence for the index: what reproduces, what does not, and the cause.
+        The same in detail, with figures, for the page.
     pieces : callable
         From conditions and ledger to the pieces of work. It may be a generator that reads the
         ledger between pieces, so that later ones depend on earlier results.
@@ -122,6 +126,8 @@ class Paper:
 
     name: str
     title: str
+    short: str
+    verdict: str
     about: str
     why: str
     pieces: Callable[[Conditions, Ledger], Iterator[Piece]]
@@ -168,7 +174,7 @@ def compute(paper: Paper, under: Conditions, minutes: float, report: Report = pr
         clock, cpu = time.perf_counter(), time.process_time()
         figures = piece.work()
         clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
-        seconds = {"cell_seconds": round(clock, 2), "cpu_seconds": round(cpu, 2)}
+        seconds = {"cell_seconds": round(clock, 2), "cell_cpu": round(cpu, 2)}
         record = ledger.add({**figures, **piece.key, **seconds})
         report(_line(record))
     if left:

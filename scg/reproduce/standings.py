@@ -11,7 +11,7 @@ import numpy as np
 
 from scg.reproduce.contest import Contest
 from scg.reproduce.ledger import Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, half_width, interval, labelled, table
 from scg.reproduce.paper import Finding
 from scg.verify.plot import COLOURS, canvas
 
@@ -115,7 +115,7 @@ class Standings:
                         "estimator",
                         *self.contest.images,
                         "published",
-                        "rate, of",
+                        "rates, of those tried",
                         "ms an update",
                     ]
                     parts += [f"## {model}, {updates} updates", table(head, rows)]
@@ -163,37 +163,58 @@ class Standings:
         return [about, table(["estimator", "variance", f"ratio to {self.contest.frozen}"], rows)]
 
     def draw(self) -> Figure:
-        """Validation of the tested runs against updates and time, at the largest length."""
+        """Validation of the tested runs against updates and time, and tests beside published ones.
+
+        Each model is a row, at its largest length.
+        """
         tested = {tuple(r[k] for k in _RUN) for r in self.find("test")}
         runs = [r for r in self.find("run") if tuple(r[k] for k in _RUN) in tested]
         models = [m for m in self.contest.models if any(r["model"] == m for r in runs)]
-        figure = canvas(8, 3.0 * max(1, len(models)))
-        grid = figure.subplots(max(1, len(models)), 2, squeeze=False, sharey="row")
-        for pair, model in zip(grid, models, strict=False):
+        figure = canvas(9.5, 3.0 * max(1, len(models)))
+        grid = figure.subplots(max(1, len(models)), 3, squeeze=False, width_ratios=(3, 3, 2))
+        for row, model in zip(grid, models, strict=False):
             mine = [r for r in runs if r["model"] == model]
-            longest = max(r["updates"] for r in mine)
+            updates = max(r["updates"] for r in mine)
             how = next(h for h in self.contest.images if any(r["images"] == h for r in mine))
-            for color, name in zip(COLOURS, self.contest.estimators, strict=False):
-                key = dict(model=model, estimator=name, updates=longest, images=how)
-                rival = [r for r in mine if key.items() <= r.items()]
-                speed = _speed(self.find("run", model=model, estimator=name)) if rival else 0.0
-                for r in rival:
-                    points = np.array(r["curve"], dtype=float)
-                    scales = 1.0, speed / 1000
-                    for axes, scale in zip(pair, scales, strict=True):
-                        x, y = scale * points[:, 0], points[:, -1]
-                        axes.plot(x, y, color=color, alpha=0.8, label=name)
-            pair[0].set(xlabel="updates", ylabel=f"{self.contest.unit}, validation")
-            pair[0].set_title(f"{model}, {how}")
-            pair[1].set(
-                xlabel="seconds of training at the speed of the fastest run",
-                title="the same against time",
-            )
-            for axes in pair:
-                framed(axes)
-            lines = {line.get_label(): line for line in pair[0].get_lines()}
-            pair[0].legend(list(lines.values()), list(lines), fontsize="small")
+            key = dict(model=model, updates=updates, images=how)
+            shown = [r for r in mine if key.items() <= r.items()]
+            row[1].sharey(row[0])
+            self._curves(row[:2], shown)
+            self._ends(row[2], key)
+            row[0].set_title(f"{model}, {how}")
+        lines = {line.get_label(): line for axes in grid[:, 0] for line in axes.get_lines()}
+        figure.legend(
+            list(lines.values()), list(lines), loc="outside upper center", ncols=len(lines) or 1
+        )
         return figure
+
+    def _curves(self, pair: Any, shown: list[Record]) -> None:
+        for color, name in zip(COLOURS, self.contest.estimators, strict=False):
+            mine = [r for r in shown if r["estimator"] == name]
+            speed = _speed(self.find("run", model=mine[0]["model"], estimator=name)) if mine else 0
+            for r in mine:
+                points = np.array(r["curve"], dtype=float)
+                for axes, scale in zip(pair, (1.0, speed / 1000), strict=True):
+                    x, y = scale * points[:, 0], points[:, -1]
+                    axes.plot(x, y, color=color, alpha=0.8, label=name)
+        pair[0].set(xlabel="updates", ylabel=f"{self.contest.unit}, validation, nats")
+        pair[1].set(xlabel="seconds, speed of the fastest run", title="the same against time")
+        for axes in pair:
+            axes.locator_params(axis="x", nbins=5)
+            framed(axes)
+
+    def _ends(self, axes: Any, key: Record) -> None:
+        names = list(self.contest.estimators)
+        for i, (color, name) in enumerate(zip(COLOURS, names, strict=False)):
+            values = [r["test"] for r in self.find("test", estimator=name, **key)]
+            if values:
+                axes.errorbar(i, mean(values), half_width(values), fmt="o", color=color, capsize=3)
+        published = [self.contest.published[key["model"]].get(name) for name in names]
+        axes.plot(range(len(names)), published, "x", color="black", label="published")
+        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize="small")
+        axes.set(title="test, nats")
+        framed(axes)
+        labelled(axes, fontsize="small")
 
 
 def _speed(runs: list[Record]) -> float:

@@ -190,6 +190,8 @@ def draw(records: list[Record]) -> Figure:
 TOKUI = Paper(
     name="tokui",
     title="Tokui and Sato (2017): variances along the training of sigmoid belief networks",
+    short="Tokui and Sato",
+    verdict="The order, except that the local expectation lies far above MuProp.",
     about="""
 Networks of two and four layers are trained on images that are binarized anew for each batch, by
 RMSprop with rate 0.001, and variances are measured on the way. Published: layers of 200 units, two
