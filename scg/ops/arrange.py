@@ -79,20 +79,18 @@ def flip(x: Any, axis: Any = None) -> Any:
 @implements(np.roll)
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """Move elements along event axes cyclically (along the flattened event by default)."""
-    shape = np.shape(x)
-    shifts = integers(shift, "roll: shift")
-    if axis is not None and len(normal_axes(axis, len(shape))) > 1:
-        for one, a in zip(np.broadcast_to(shifts, len(axis)).tolist(), axis, strict=True):
-            x = roll(x, one, a)
-        return x
-    (shift,) = shifts
     if axis is None:
-        return reshape(roll(ravel(x), shift, -1), shape=shape)
-    i = one_axis(axis, len(shape))
-    cut = -shift % shape[i] if shape[i] else 0
-    if cut == 0:
-        return x
-    return concatenate(part(x, cut, shape[i], axis=i), part(x, 0, cut, axis=i), axis=i)
+        return reshape(roll(ravel(x), shift, -1), shape=np.shape(x))
+    shifts, axes = integers(shift, "roll: shift"), integers(axis, "roll: axis")
+    if 1 not in (len(shifts), len(axes)) and len(shifts) != len(axes):
+        raise DeclarationError(f"roll: {shift!r} and {axis!r} are not equally many")
+    for one, a in np.broadcast(shifts, axes):
+        i = one_axis(a, np.ndim(x))
+        n = np.shape(x)[i]
+        cut = -one % n if n else 0
+        if cut:
+            x = concatenate(part(x, cut, n, axis=i), part(x, 0, cut, axis=i), axis=i)
+    return x
 
 
 @implements(np.pad)
@@ -190,16 +188,21 @@ def _lower(x: Any, k: int) -> Any:
     return greater_equal(row, column)
 
 
+def _zero(x: Any) -> Any:
+    """Zero of the kind of `x`: triangles of integers and booleans keep theirs."""
+    return np.zeros((), x.kind if isinstance(x, Expr) else np.result_type(x))
+
+
 @implements(np.tril)
 def tril(x: Any, k: int = 0) -> Any:
     """Lower triangle of the last two event axes."""
-    return where(_lower(x, k), x, 0.0)
+    return where(_lower(x, k), x, _zero(x))
 
 
 @implements(np.triu)
 def triu(x: Any, k: int = 0) -> Any:
     """Upper triangle of the last two event axes."""
-    return where(_lower(x, k - 1), 0.0, x)
+    return where(_lower(x, k - 1), _zero(x), x)
 
 
 @implements(np.diag)

@@ -8,7 +8,7 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
-from scg.ops.linalg import contract
+from scg.ops.linalg import check_numbers, contract
 from scg.ops.reductions import sum
 from scg.ops.shape import transpose
 
@@ -32,6 +32,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
         If the subscripts do not fit the operands, or the result has a letter twice.
     """
     parts, out = _parse(subscripts, operands)
+    if len(operands) > 1 or set(out) != set(parts[0]):
+        check_numbers("einsum", *operands)
     pairs = list(zip(operands, parts, strict=True))
     wide = {n for x, part in pairs for n, size in zip(part, np.shape(x), strict=True) if size != 1}
     pairs = [_distinct(x, part, wide) for x, part in pairs]

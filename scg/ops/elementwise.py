@@ -217,6 +217,11 @@ def _np_where(condition: Any, x: Any = None, y: Any = None) -> Any:
     return where(condition, x, y)
 
 
+def counted(x: Any) -> Any:
+    """Booleans as integers, which sums and products count."""
+    return where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x
+
+
 minimum = elementwise(
     "minimum",
     np.minimum,

@@ -13,7 +13,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ir.plate import Plates, ordered
 from scg.ops import attributes
-from scg.ops.base import plates_left
+from scg.ops.base import is_boolean, plates_left
 from scg.ops.reductions import sum
 from scg.ops.shape import reshape
 
@@ -111,6 +111,15 @@ def _vjp(
     return contract(g, other, left=g_labels, right=other_labels, out=out, over=over)
 
 
+def check_numbers(name: str, *factors: Any) -> None:
+    """Raise where all factors are booleans, whose products NumPy does not add but joins by `or`."""
+    if all(map(is_boolean, factors)):
+        raise DeclarationError(
+            f"{name}: a sum of products of booleans is a boolean in NumPy. Write "
+            "np.where(condition, 1, 0) for one of them to count"
+        )
+
+
 @implements(np.dot)
 def np_dot(a: Any, b: Any) -> Any:
     """Sum of products over the last event axis of `a` and the last but one of `b`.
@@ -121,6 +130,7 @@ def np_dot(a: Any, b: Any) -> Any:
     n, m = np.ndim(a), np.ndim(b)
     if n == 0 or m == 0:
         return a * b
+    check_numbers("dot", a, b)
     left, right = tuple(range(1, n)), tuple(range(n, n + m - 1))
     middle = (*right[:-1], 0, *right[-1:]) if m > 1 else (0,)
     return contract(a, b, left=(*left, 0), right=middle, out=left + right, over=())
@@ -134,6 +144,7 @@ def matmul(a: Any, b: Any) -> Any:
     n, m = np.ndim(a), np.ndim(b)
     if n == 0 or m == 0:
         raise DeclarationError("matmul: a scalar has no matrix product; write a * b")
+    check_numbers("matmul", a, b)
     left = (0, 1)[2 - min(n, 2) :]
     right = (1, 2)[: min(m, 2)]
     out = ((0,) if n >= 2 else ()) + ((2,) if m >= 2 else ())
@@ -167,6 +178,7 @@ def outer(a: Any, b: Any) -> Any:
     """Outer product of two vectors."""
     if np.ndim(a) != 1 or np.ndim(b) != 1:
         raise DeclarationError(f"outer: expected two vectors, got {a!r} and {b!r}")
+    check_numbers("outer", a, b)
     return contract(a, b, left=(0,), right=(1,), out=(0, 1), over=())
 
 

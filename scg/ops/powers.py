@@ -13,7 +13,16 @@ import numpy as np
 from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ops.base import elementwise
-from scg.ops.elementwise import TOUCHING, divide, multiply, negative, possible, square
+from scg.ops.elementwise import (
+    TOUCHING,
+    cast,
+    counted,
+    divide,
+    multiply,
+    negative,
+    possible,
+    square,
+)
 from scg.ops.shape import reshape
 
 
@@ -67,12 +76,23 @@ inverse_or_zero = elementwise(
 )
 
 
-@implements(np.power, np.float_power)
+@implements(np.power)
 def power(a: Any, b: Any) -> Any:
     """`a` to the power `b`; the constant powers 1 and 2 are `a` and its square."""
     if not isinstance(b, Expr) and np.ndim(b) == 0 and b in (1, 2):
+        a = _floats(a) if np.asarray(b).dtype.kind == "f" else counted(a)
         return squared(a) if b == 2 else a
     return _power(a, b)
+
+
+@implements(np.float_power)
+def _float_power(a: Any, b: Any) -> Any:
+    return power(_floats(a), b)
+
+
+def _floats(a: Any) -> Any:
+    """A node of integers or booleans as one of floats, whose square does not overflow."""
+    return cast(a) if isinstance(a, Expr) and a.kind != "float" else a
 
 
 @implements(np.multiply)

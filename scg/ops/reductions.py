@@ -15,7 +15,7 @@ from scg.ir.op import Op, constant, plate_size
 from scg.ir.plate import Plate, Plates, as_plates, ordered
 from scg.ops import attributes
 from scg.ops.base import broadcast, elementwise, normal_axes, plates_left
-from scg.ops.elementwise import cast, divide, equal, exp, log, subtract, where
+from scg.ops.elementwise import cast, counted, divide, equal, exp, log, subtract
 from scg.ops.powers import inverse_or_zero
 from scg.ops.shape import reshape
 
@@ -176,12 +176,7 @@ def _over(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
 @implements(np.sum)
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over event axes (all by default)."""
-    return _over(_sum, _counted(x), axis, keepdims)
-
-
-def _counted(x: Any) -> Any:
-    """Booleans as integers, which a sum counts."""
-    return where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x
+    return _over(_sum, counted(x), axis, keepdims)
 
 
 @implements(np.max)
@@ -243,7 +238,7 @@ def plate_sum(x: Any, plate: Plate | Iterable[Plate]) -> Expr:
     credits each element with the costs of all. ``np.sum`` sums over event axes instead.
     """
     plates = _plates_of(x, plate, "plate_sum")
-    return _sum(_counted(x), axes=(), over=plates) if plates else x
+    return _sum(counted(x), axes=(), over=plates) if plates else x
 
 
 def plate_mean(x: Any, plate: Plate | Iterable[Plate]) -> Expr:

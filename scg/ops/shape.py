@@ -13,7 +13,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import Op, constant
 from scg.ops import attributes
 from scg.ops.base import integers, normal_axes, one_axis
-from scg.ops.elementwise import where
+from scg.ops.elementwise import counted
 from scg.ops.gather import gather
 from scg.ops.rows import ADD, along
 
@@ -179,8 +179,7 @@ _cumsum = Op(
 def cumsum(x: Any, axis: int | None = -1) -> Any:
     """Cumulative sum along one event axis; None means of the flattened event."""
     x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
-    x = where(x, 1, 0) if isinstance(x, Expr) and x.kind == "bool" else x  # it counts
-    return _cumsum(x, axis=axis, reverse=False)
+    return _cumsum(counted(x), axis=axis, reverse=False)
 
 
 @implements(np.cumsum)
@@ -208,7 +207,9 @@ def np_reshape(x: Expr, shape: Any) -> Expr:
         raise DeclarationError(f"reshape: at most one entry may be -1, got {shape}")
     if -1 in shape:
         rest = math.prod(n for n in shape if n != -1)
-        shape = tuple(x.size // rest if n == -1 and rest else n for n in shape)
+        if not rest:
+            raise DeclarationError(f"reshape: -1 in {shape} may be any length, beside an axis of 0")
+        shape = tuple(x.size // rest if n == -1 else n for n in shape)
     return reshape(x, shape=shape) if shape != x.shape else x
 
 

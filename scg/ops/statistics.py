@@ -19,6 +19,7 @@ from scg.ops.elementwise import (
     SIGN,
     absolute,
     cast,
+    counted,
     greater,
     logical_not,
     multiply,
@@ -55,7 +56,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 @implements(np.prod)
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Product over event axes, by halves: derivatives are exact where factors are zero."""
-    flat, axes = _flattened(x, axis)
+    flat, axes = _flattened(counted(x), axis)
     length = np.shape(flat)[-1]
     while length > 1:
         half = length // 2
@@ -73,6 +74,7 @@ def cumprod(x: Any, axis: int | None = -1) -> Any:
     With ``axis=None`` the event is flattened first, as in NumPy.
     """
     x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
+    x = counted(x)
     out, step, n = swapaxes(x, axis, -1), 1, np.shape(x)[axis]
     while step < n:
         shifted = multiply(part(out, step, n), part(out, 0, n - step))

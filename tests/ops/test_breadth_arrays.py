@@ -360,6 +360,32 @@ def test_local_parameters_per_datum():
     assert scatters and all(expr.plates == () for expr in scatters)
 
 
+KINDS = {
+    "prod of booleans": lambda b, k: np.prod(b, axis=0) + np.prod(b, axis=0),
+    "cumprod of booleans": lambda b, k: np.cumprod(b, axis=0) + np.cumprod(b, axis=0),
+    "first power of booleans": lambda b, k: b**1 + b**1,
+    "square by a float": lambda b, k: k**2.0,
+    "first power by a float": lambda b, k: k**1.0,
+    "square as float_power": lambda b, k: np.float_power(k, 2),
+    "triangle of booleans": lambda b, k: np.tril(b) + np.triu(b),
+    "triangle of integers": lambda b, k: np.triu(k, 1),
+    "diagonal of integers": lambda b, k: np.diag(k[0], 1),
+    "roll of one axis twice": lambda b, k: np.roll(k, (1, 2), axis=(1, 1)),
+    "roll by several steps": lambda b, k: np.roll(k, (1, 2), axis=1) - np.roll(k, (1, 1)),
+    "roll of several axes by a tuple": lambda b, k: np.roll(k, (1,), axis=(0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_integers_and_booleans_have_the_values_and_kinds_of_numpy(name):
+    values = np.array([[4_000_000_000, 3], [-2, 4_000_000_000]])
+    k = scg.Graph().data("k", shape=values.shape, kind="int")
+    found, expected = KINDS[name](k > 0, k), KINDS[name](values > 0, values)
+    assert found.kind == {"i": "int", "f": "float", "b": "bool"}[expected.dtype.kind]
+    value = Interpreter({"y": found}).run({k: values}, {})["y"]
+    np.testing.assert_array_equal(value, expected)
+
+
 @pytest.mark.parametrize("rule", [np.min, np.max, lambda a: np.min(a, axis=0)])
 def test_extremes_of_booleans_are_booleans(rule):
     g = scg.Graph()

@@ -87,9 +87,17 @@ def test_every_cotangent_is_einsum_too():
     assert gW.op is contract and gW.attrs["over"] == (p,)  # one product, no sum of outer products
 
 
-def test_integers_and_booleans_are_counted():
+def test_integers_are_counted_and_booleans_refused():
     g = scg.Graph("counts")
     k = g.data("k", 3, kind="int")
-    out = finish({"k": k @ k, "b": (k > 0) @ (k > 1)}).run({"k": np.array([1, 2, 3])}, None, {})
+    out = finish({"k": k @ k, "b": (k > 0) @ np.where(k > 1, 1, 0)})
+    out = out.run({"k": np.array([1, 2, 3])}, None, {})
     assert out["k"][0] == 14.0 and out["b"][0] == 2.0
     assert out["k"].dtype == out["b"].dtype == np.float64
+    b = k > 0
+    sums = [np.matmul, np.dot, np.outer, lambda a, b: np.einsum("i,i", a, b)]
+    for product in (*sums, lambda a, b: np.einsum("i->", b)):  # NumPy's have the values 0 and 1
+        with pytest.raises(
+            scg.DeclarationError, match=r"booleans.*Write np\.where\(condition, 1, 0\)"
+        ):
+            product(np.array([True, False, True]), b)
