@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.common.arguments import checked
+from scg.engine.blocks import RunMoments, merged, moments
 from scg.engine.interpreter import Sizes
 from scg.errors import CallError, EnumerationError
 from scg.run.step import Step
@@ -43,7 +44,7 @@ def attribute(
         As for a call of the step.
     seed, runs
         Where it samples: the seed, and the number of runs, at least two. There is one more run
-        for each node but the last.
+        for each node but the last, so that the time grows with the square of the number of nodes.
     limit : int
         The largest number of joint outcomes, or of points, to compute exactly; beyond it, and
         where moments cannot be computed, it samples.
@@ -97,52 +98,56 @@ def _sampled(
     step: Step, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int, reason: str
 ) -> Attribution:
     """Shares from pairs of runs that share the noise of the nodes up to n."""
-    parts = Parts(step)
-    products, first, others = [], 0.0, 0.0
-    centre: np.ndarray | None = None
-    for pairs in _pairs(step, parts, values, sizes, seed, runs):
-        centre = pairs[0].mean(axis=0) if centre is None else centre
-        here, *there = (each - centre for each in pairs)
-        there = np.stack([*there, here])  # (nodes, runs, parts, components)
-        whole, other = here.sum(axis=1), there.sum(axis=2)
-        both = np.einsum("rsp,nrp->rns", here, other) + np.einsum("nrsp,rp->rns", there, whole)
-        products.append(both / 2.0)
-        first, others = first + here.sum(axis=0), others + there.sum(axis=1)
-    joint = np.concatenate(products)
-    shift = np.asarray(first) / runs, np.asarray(others) / runs
-    means = (
-        np.einsum("sp,np->ns", shift[0], shift[1].sum(axis=1))
-        + np.einsum("nsp,p->ns", shift[1], shift[0].sum(axis=0))
-    ) / 2.0
-    joint = (joint - means) * (runs / (runs - 1.0))
-    joint = np.diff(np.pad(joint, ((0, 0), (1, 0), (0, 0))), axis=1)
-    sums = np.pad(joint, ((0, 0), (0, 1), (0, 1)))
-    sums[:, -1, :-1], sums[:, :, -1] = (
-        joint.sum(axis=1),
-        np.pad(joint.sum(axis=2), ((0, 0), (0, 1))),
-    )
-    sums[:, -1, -1] = joint.sum(axis=(1, 2))
-    stderr = sums.std(axis=0, ddof=1) / np.sqrt(runs)
+    parts, unbiased = Parts(step), runs / (runs - 1.0)
+    found = merged(_moments(step, parts, values, sizes, seed, runs))
+    here, *there = (found["mean", n] for n in (None, *parts.nodes))
+    means = np.diff([_products(here[None], each[None])[0] for each in there], axis=0, prepend=0.0)
+    joint = np.array([found["share", n] for n in parts.nodes])
+    spread = np.array([found.get(("spread", ("share", n)), 0.0) for n in (*parts.nodes, None)])
     return Attribution(
-        parts.nodes, parts.parts, joint.mean(axis=0), stderr, step.plan, runs, reason
+        parts.nodes,
+        parts.parts,
+        unbiased * (joint[:, :-1] - means),
+        unbiased * np.sqrt(spread / (runs - 1.0) / runs),
+        step.plan,
+        runs,
+        reason,
     )
 
 
-def _pairs(
+def _moments(
     step: Step, parts: Parts, values: Mapping[str, Any], sizes: Sizes, seed: Any, runs: int
-) -> Iterator[list[np.ndarray]]:
-    """Parts in blocks of runs: on one noise, then with other noise after each node but the last."""
-    program = parts.runner.program
+) -> Iterator[tuple[range, RunMoments]]:
+    """Moments over blocks of runs: of the share of each node, and of parts on its noise.
+
+    The node None stands for all of them.
+    """
+    program, last = parts.runner.program, len(parts.nodes) - 1
+    ranks = {name: parts.rank(name) for name in program.noise}
     seeds = [extended(seed, k) for k in (0, 1)]
-    length = max(1, program.block_length(sizes) // (1 + len(parts.nodes)))
-    for start in range(0, runs, length):
-        block = range(start, min(start + length, runs))
+    centre = np.zeros(())
+    for block in program.blocks(runs, sizes):
         same, new = (step.program.draw_noise(each, block, sizes) for each in seeds)
-        found = []
-        for kept in [len(parts.nodes), *range(len(parts.nodes) - 1)]:
-            noise = {
-                name: (same if parts.rank(name) <= kept else new)[name] for name in program.noise
-            }
-            out = parts.stacked(program.run(values, noise, sizes))
-            found.append(np.broadcast_to(out, (len(block), *out.shape[1:])))
-        yield found
+        out = parts.stacked(program.run(values, same, sizes))
+        centre = centre if block.start else out.mean(axis=0)
+        here = np.broadcast_to(out, (len(block), *out.shape[1:])) - centre
+        found = moments({("mean", None): here})
+        before = np.zeros(here.shape[:2])
+        for n, name in enumerate(parts.nodes):  # the noise of nodes up to this one is the same
+            noise = {leaf: (same if rank <= n else new)[leaf] for leaf, rank in ranks.items()}
+            there = here if n == last else parts.stacked(program.run(values, noise, sizes)) - centre
+            joint = _products(here, there)
+            found |= moments({("mean", name): there, ("share", name): _with_sum(joint - before)})
+            before = joint
+        yield block, found | moments({("share", None): _with_sum(before)})
+
+
+def _products(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Σ_p g_s g over components p, with g_s a part in one run and g all parts in the other one."""
+    both = np.einsum("rsp,rp->rs", here, there.sum(axis=1))
+    return (both + np.einsum("rsp,rp->rs", there, here.sum(axis=1))) / 2.0
+
+
+def _with_sum(shares: np.ndarray) -> np.ndarray:
+    """The shares of parts, and their sum."""
+    return np.concatenate([shares, shares.sum(axis=1, keepdims=True)], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from scg.run.runner import Runner
 from scg.verify.attribution import Attribution
 from scg.verify.by_step import by_step
 from scg.verify.quadrature import Integral
-from scg.verify.walk import Walk, converged
+from scg.verify.walk import Branches, Walk, converged
 
 
 # --- covariances ----------------------------------------------------------------------------------
@@ -64,6 +65,7 @@ class Parts:
         found = {part: own for part, own in slopes.items() if own}
         self.step, self.parts = step, tuple(found)
         self.nodes = tuple(node.name or "" for node in step.plan.influence.nodes)
+        self._ranks = {name: i for i, name in enumerate(self.nodes)}
         outputs = {
             ("grads", name, i): slope
             for i, own in enumerate(found.values())
@@ -78,8 +80,8 @@ class Parts:
 
     def rank(self, leaf: str) -> int:
         """The position of the node to which a noise leaf belongs, by its name."""
-        owns = [n for n in self.nodes if leaf.startswith((f"{n}/", f"{n}#"))]
-        return self.nodes.index(max(owns, key=len))
+        ends = [i for i, letter in enumerate(leaf) if letter in "/#"]  # of names, the longest last
+        return next(self._ranks[leaf[:end]] for end in ends[::-1] if leaf[:end] in self._ranks)
 
     def stacked(self, out: Mapping[Any, np.ndarray]) -> np.ndarray:
         """Outputs as an array (runs, parts, components)."""
@@ -106,6 +108,12 @@ class _Nested(Walk):
         counts = np.searchsorted(ranks, np.arange(len(parts.nodes)), side="right")
         self.ends = [int(count) for count in counts]  # levels up to each node
         self.stops = frozenset(self.ends)
+
+    def __call__(self) -> Integral:
+        branches, origin = Branches(np.ones(1)), np.zeros(1, int)
+        for level in itertools.takewhile(lambda level: level.element is None, self.levels):
+            branches, origin = self._split(level, branches, origin)  # refuses too many outcomes
+        return super().__call__()
 
     def rank(self, name: str) -> int:
         return self.parts.rank(name)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import scg
+from scg.engine.program import Program
 from scg.verify.sampling import flat
+from scg.verify.walk import Walk
 
 
 def chain():
@@ -210,3 +212,25 @@ def test_scopes_do_not_confuse_whose_noise_it_is():
 def test_without_noise_nothing_varies():
     found = scg.attribute(scg.compile(chain(), scg.Enumeration()), {"t": [0.3, -0.5]})
     assert found.total == pytest.approx(0.0, abs=1e-14) and max(found.heat.values()) <= 1.0
+
+
+def test_many_outcomes_are_refused_before_a_run(monkeypatch):
+    """A chain of 2^12 outcomes: nested sums would meet the limit after many runs."""
+    g = scg.Graph("long")
+    h = g.parameter("w", 0.3)
+    for i in range(12):
+        h = g.sample(f"h[{i}]", scg.Bernoulli(logits=0.5 * h))
+    g.cost("c", h)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    monkeypatch.setattr(Walk, "run", None)
+    found = scg.attribute(step, {"w": 0.3}, runs=2, limit=1 << 6)
+    assert found.reason == "more than 64 joint outcomes of the noise"
+
+
+def test_blocks_of_runs_add_up(monkeypatch):
+    step = scg.compile(chain(), scg.LeaveOneOut(samples=2), backend="numpy")
+    args = {"params": step.graph.init(seed=0), "runs": 50, "limit": 1}
+    whole = scg.attribute(step, **args)
+    monkeypatch.setattr(Program, "block_length", lambda program, sizes: 7)
+    found = scg.attribute(step, **args)
+    np.testing.assert_allclose(found.shares, whole.shares, atol=1e-14)
