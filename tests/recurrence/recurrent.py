@@ -52,6 +52,18 @@ ROWS: dict[str, Any] = {
     "ARSM": scg.ARSM,
     "CARMS": lambda: scg.CARMS(samples=2),
     "categorical DisARM": scg.CategoricalDisARM,
+    "score, optimal constant": lambda: scg.ScoreFunction(scg.baselines.OptimalConstant()),
+    "score, optimal input": lambda: scg.ScoreFunction(scg.baselines.OptimalInput()),
+    "score, per unit": lambda: scg.ScoreFunction(scg.baselines.PerUnit()),
+    "VIMCO": scg.VIMCO,
+    "RSVI": scg.RSVI,
+    "G-REP": scg.GREP,
+    "implicit MLE": scg.ImplicitMLE,
+    "Gumbel-Sinkhorn": scg.GumbelSinkhorn,
+    "persistent chains": lambda: scg.PersistentChains(samples=2),
+    "evolution strategy": scg.EvolutionStrategy,
+    "orthogonal evolution": lambda: scg.OrthogonalEvolution(samples=2),
+    "SPSA": scg.SPSA,
     "mixed": None,
     "sequences": None,
 }
@@ -63,10 +75,29 @@ ROLLED = (
 )
 LENGTHS = (1, 2, 3, 17)
 GRAPHS = 40
+#: What a node beside the carry is, and where it leads: a node that does not read the carry to the
+#: cost of its step, the next carry, or that and a cost of all steps; or a node that reads the carry
+#: of its step, and that no later one sees.
+BESIDE = (
+    (None, ""),
+    ("bits", "step"),
+    ("gamma", "carry"),
+    ("bits", "carry"),
+    ("subset", "out"),
+    ("classes", "after"),
+    ("bits", "out"),
+    ("matching", "carry"),
+    ("point", "step"),
+    ("machine", "carry"),
+)
 
 
 class Recurrent:
-    """A random recurrent graph; every feature of scans occurs among the first twelve seeds."""
+    """A random recurrent graph.
+
+    Seeds that differ by 4 have another node beside the carry (`BESIDE`); every other feature of
+    scans occurs among the first twelve seeds.
+    """
 
     def __init__(self, seed: int):
         rng = np.random.default_rng((2016, seed))
@@ -74,6 +105,7 @@ class Recurrent:
         self.masked, self.twice, self.reverse = seed % 3 == 1, seed % 5 == 2, seed % 7 == 3
         self.t = scg.Time("t", reduce="mean" if seed % 6 == 5 else "sum")
         self.batch = scg.Plate("batch", reduce=("mean", "sum")[seed % 2])
+        self.inner = scg.Plate("inner", reduce="sum") if seed % 5 == 4 else None
         wide = seed % 2 == 0 or self.kinds == "classes"
         self.plates = (self.batch, self.t) if wide else (self.t,)
         self.size = 2 if self.kinds == "classes" else int(rng.integers(1, 3))
@@ -88,22 +120,34 @@ class Recurrent:
         start: Any = np.full(n, 0.3)
         if seed % 4 == 3 or seed % 8 == 1:
             start = np.tanh(bias) + self.node("start", bias)
+        form, place = BESIDE[seed // 4 % len(BESIDE)]
 
         def cell(state: Any, x: Any) -> Any:
-            h, age = state["h"], state["age"]
+            h, age = state.values() if isinstance(state, dict) else state
             z = self.node("z", h @ weights["A"] + x + bias)
             g.cost("fit", np.sum((z - h) ** 2 * x) + np.sum(bias * z) * age)
             y = z
             if self.kinds == "both":
                 y = g.sample("y", scg.Normal(z @ weights["B"] + h, 0.7))
                 g.cost("size", np.sum(y * h) ** 2, mask=np.sum(x) > 0)
+            beside = form and self.beside(form, np.sum(bias * x) + np.sum(place == "after") * h[0])
+            if form and place in ("step", "after"):
+                g.cost("own", beside * np.sum(z) + (beside - 0.3) ** 2 * bias[0])
+            if self.inner is not None:
+                y = y + self.particles(h @ weights["B"])
             new = np.tanh(y @ weights["C"] + scg.stop_gradient(h) * 0.5 + h * x)
-            return {"h": new, "age": age * 0.8 + 0.1}, (z, h)
+            if form and place in ("carry", "out"):
+                new = new + 0.3 * beside
+            older = age * 0.8 + 0.1
+            after = {"h": new, "age": older} if isinstance(state, dict) else (new, older)
+            return after, (z, h, np.sum(y) + (beside if form else 0.0))
 
         options = {"over": self.t, "mask": mask, "reverse": self.reverse}
         if seed % 9 == 4:
             options["discount"] = 0.9
-        last, (zs, hs) = g.scan(cell, init={"h": start, "age": 1.0}, xs=x, **options)
+        init = (start, 1.0) if seed % 3 == 2 else {"h": start, "age": 1.0}
+        last, (zs, hs, sums) = g.scan(cell, init=init, xs=x, **options)
+        last = last["h"] if isinstance(last, dict) else last[0]
         if self.twice:
 
             def back(s: Any, z: Any, h: Any) -> Any:
@@ -111,14 +155,38 @@ class Recurrent:
                 g.cost("later", np.sum(w * z) + np.sum(s**2))
                 return np.tanh(s + w @ weights["B"])
 
-            last, _ = (
-                {"h": end}
-                for end in g.scan(
-                    back, init=last["h"], xs=(zs, hs), over=self.t, reverse=not self.reverse
-                )
-            )
-        g.cost("end", np.sum(last["h"] * np.sum(bias)))
+            last, _ = g.scan(back, init=last, xs=(zs, hs), over=self.t, reverse=not self.reverse)
+        g.cost("end", np.sum(last * np.sum(bias)))
         g.cost("between", np.sum(hs * bias) ** 2)
+        if place == "out":
+            g.cost("all", np.tanh(scg.plate_sum(sums * bias[0], self.t)) ** 2)
+
+    def beside(self, form: str, logit: Any) -> Any:
+        """A number of a random node that reads no carry, unless `logit` does."""
+        g = self.graph
+        logits = logit * np.array([1.0, -0.5, 0.2])
+        if form == "bits":
+            return g.sample("u", scg.Bernoulli(logits=logit))
+        if form == "gamma":
+            return g.sample("u", scg.Gamma(1.2 + np.exp(0.3 * logit), 2.0))
+        if form == "classes":
+            return g.sample("u", scg.Categorical(logits=logits)) * 0.5
+        if form == "subset":
+            return g.sample("u", scg.Subset(logits=logits, k=2)) @ np.array([0.2, -0.4, 0.7])
+        if form == "matching":
+            pairs = g.sample("u", scg.Matching(logits=logits[:2, None] * np.arange(2.0)))
+            return (pairs @ np.array([0.2, -0.4]))[0]
+        if form == "point":
+            return g.sample("u", scg.Delta(np.tanh(logit)))
+        return g.sample("u", scg.RBM(logits[:2], logits[:1], np.ones((2, 1)) * logit))[0]
+
+    def particles(self, logits: Any) -> Any:
+        """The mean of samples on a plate within the cell, which also have a bound as their cost."""
+        assert self.inner is not None
+        shift = self.graph.data("shift", plates=self.inner)
+        p = self.node("p", logits + shift)
+        self.graph.cost("bound", -scg.plate_logsumexp(np.sum(p * logits) - shift, self.inner))
+        return scg.plate_mean(p, self.inner)
 
     def node(self, name: str, logits: Any) -> Any:
         """A random node of the graph's kind."""
@@ -136,6 +204,8 @@ class Recurrent:
         values = {"x": rng.normal(size=(*lead, self.size))}
         if self.masked:
             values["there"] = (rng.random(lead) < 0.7).astype(int)
+        if self.inner is not None:
+            values["shift"] = np.array([-0.3, 0.2])
         return values
 
     def estimators(self, row: str) -> Any:
@@ -147,7 +217,9 @@ class Recurrent:
         if row == "sequences":  # one node samples whole sequences, whatever the others do
             loo = scg.LeaveOneOut(samples=3)
             return {name: loo if i % 2 else scg.ScoreFunction() for i, name in enumerate(names)}
-        own, found = ROWS[row](), {}
+        if row == "VIMCO" and self.inner is None:
+            return None
+        own, found = ROWS[row](*[self.inner] * (row == "VIMCO")), {}
         short = Influence(self.graph.unroll(t=2))
         for name in names:
             with warnings.catch_warnings():
@@ -187,7 +259,10 @@ def gaps(case: Recurrent, row: str, lengths: Any, backend: str = "numpy") -> Ite
                 continue
             noise = step.noise(seed=3, runs=2, data=data)
             a = step(params, noise=noise, data=data, state=state)
-            b = plain(params, noise=noise, data=data, state=state)
+            own = plain.noise(seed=3, runs=2, data=data)
+            # where each step has a sample plate, it has a leaf for it, and reads its slice
+            apart = {name: noise[name.partition("[")[0]] for name in own.keys() - noise.keys()}
+            b = plain(params, noise=noise | apart, data=data, state=state)
             yield max(gap(*pair) for pair in pairs(a, b))
 
 
