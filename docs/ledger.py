@@ -36,9 +36,9 @@ PAID = {
         ops/along ops/backward ops/body ops/border ops/gradient:57 ops/loops ops/pullback
         ops/recurrence ops/scan ops/steps passes:60 run/carried run/checkpoint
         run/checks:150 run/finish:27 run/recurrent run/runner:166 run/unroll run/windows
-        schedule/entries:107 schedule/fuse:218 schedule/listing:59 schedule/schedule:91
-        schedule/steps schedule/sweeps train/windows verify/by_step verify/smoothed
-        verify/windowed
+        schedule/entries:107 schedule/fuse:218 schedule/inner schedule/listing:59
+        schedule/schedule:91 schedule/steps schedule/sweeps train/windows verify/by_step
+        verify/smoothed verify/windowed
     """,
     "structured distributions and flows": """
         compiler/elimination compiler/paths:97 distributions/__init__:65

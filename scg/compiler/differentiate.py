@@ -6,7 +6,8 @@ from collections.abc import Container, Iterable, Sequence
 
 from scg.common.arguments import checked
 from scg.errors import DeclarationError
-from scg.ir.expr import Expr, describe
+from scg.graph.carry import backwards
+from scg.ir.expr import Expr, StochasticNode, describe
 from scg.ir.op import constant
 from scg.ir.operation import Operation
 from scg.ir.walk import rebuilt, refilled, topological
@@ -85,7 +86,8 @@ def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
     Raises
     ------
     DeclarationError
-        If a path from `y` to `x` leads through a stochastic node's sampling.
+        If a path from `y` to `x` leads through a stochastic node's sampling, or to earlier steps
+        through the carry of a scan.
     """
     nodes = list(x) if isinstance(x, Sequence) else [x]
     for node in (y, *nodes):
@@ -100,5 +102,32 @@ def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
         raise DeclarationError(
             f"scg.grad: {describe(y)} must be a scalar per plate element; write np.sum(...)"
         )
+    _check_steps(y, nodes)
     result = gradients(y, nodes)
     return result[0] if isinstance(x, Expr) else result
+
+
+def _check_steps(y: Expr, nodes: Sequence[Expr]) -> None:
+    """Raise where a path from `y` leads to one of some nodes through the carry of a scan."""
+    before = {x: new for scan in y.graph.scans.values() for x, new in scan.before.items()}
+    order = backwards(y.graph, [y]) if before else []
+    active, more = set(nodes), True
+    while more:
+        found = {e for e in order if any(arg in active for arg in _open(e))}
+        found |= {x for x, new in before.items() if new in active}
+        more = not found <= active
+        active |= found
+    stack, seen = [y], set(nodes)
+    while stack:
+        expr = stack.pop()
+        if expr in before and expr in active and expr not in seen:
+            expr.op.vjp(0)(expr, expr, *expr.args, **expr.attrs)  # raises
+        if expr not in seen:
+            seen.add(expr)
+            stack += _open(expr)
+
+
+def _open(expr: Expr) -> list[Expr]:
+    """Arguments to which derivatives lead, which those through samples are meant to do, too."""
+    rules = (isinstance(expr, StochasticNode) or expr.op.vjp(i) for i in range(len(expr.args)))
+    return [arg for arg, rule in zip(expr.args, rules, strict=True) if rule]

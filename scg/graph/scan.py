@@ -25,7 +25,7 @@ def scan(
     *,
     init: Any,
     xs: Any = (),
-    over: Plate,
+    over: Time,
     reverse: bool = False,
     mask: Any = None,
     discount: Any = None,
@@ -90,10 +90,6 @@ def scan(
     >>> step(g.init(seed=0), seed=1, ys=[0.3, 1.2, 0.9]).grads["drift"].shape
     ()
     """
-    if not isinstance(over, Time):
-        raise DeclarationError(
-            f"g.scan: over must be an ordered plate, got {over!r}; write scg.Time({over.name!r})"
-        )
     full = _name(self, name or getattr(cell, "__name__", "scan"))
     if over in (outer.plate for outer in self.cells):
         raise DeclarationError(
@@ -195,7 +191,9 @@ def _check_takes(full: str, cell: Callable[..., Any], inputs: tuple[Any, ...]) -
 def _on_plate(graph: Any, full: str, what: str, value: Any, plate: Plate) -> Expr:
     node = graph.as_node(value, full)
     if plate not in node.plates:
-        hint = "the cell can use it as it is" if what == "xs" else "it needs one entry a step"
+        hint = "it needs one entry a step"
+        if what == "xs":
+            hint = f"declare it with plates={plate.name}, or let the cell use it as it is"
         raise DeclarationError(
             f"scan {full!r}: {what} must be on plate {plate.name!r}, got {describe(node)}; {hint}"
         )

@@ -96,7 +96,7 @@ class Binder:
                 if plate not in sizes:
                     raise CallError(
                         f"plate {plate.name!r} has no size: no data lie on it. "
-                        f"Write scg.Plate({plate.name!r}, length=...)"
+                        f"Write scg.{type(plate).__name__}({plate.name!r}, length=...)"
                     )
             if 0 in sizes.values():
                 check_empty(self.graph, sizes)

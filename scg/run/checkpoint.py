@@ -19,7 +19,7 @@ def make_windows(
     DeclarationError
         If `checkpoint` is no number of steps.
     EstimatorError
-        If the graph has no scan, or scans over several plates; if `check_finite` needs all steps.
+        If the graph has no scan, or none around all others; if `check_finite` needs all steps.
     """
     if checkpoint is False:
         return None
@@ -28,21 +28,25 @@ def make_windows(
             "scg.compile: checkpoint must be a number of steps, or True for √T of T steps; got "
             f"{checkpoint!r}"
         )
-    plates = list(dict.fromkeys(made.plate for made in graph.scans.values()))
-    if not plates:
+    scans = graph.scans.values()
+    if not scans:
         raise EstimatorError(
             f"checkpoint={checkpoint}: graph {graph.name!r} has no scan, so that no step is run "
             "again; leave checkpoint out"
         )
-    if len(plates) > 1:
-        names = ", ".join(repr(plate.name) for plate in plates)
+    plates = dict.fromkeys(made.plate for made in scans)
+    # A scan in a cell, or of each step, lies on the plate of the scan around it.
+    lies = {made.name: {p for leaf in made.carries for p in leaf.plates} for made in scans}
+    outer = dict.fromkeys(s.plate for s in scans if lies[s.name] & plates.keys() <= {s.plate})
+    if len(outer) != 1:
+        names = ", ".join(repr(plate.name) for plate in outer or plates)
         raise EstimatorError(
             f"checkpoint={checkpoint} takes windows along one ordered plate, and graph "
-            f"{graph.name!r} scans over {names}; leave checkpoint out"
+            f"{graph.name!r} scans over {names}, none inside of the other; leave checkpoint out"
         )
     if check_finite:
         raise EstimatorError(
             f"checkpoint={checkpoint} holds one window of steps in memory, and check_finite=True "
             "all of them; leave one out"
         )
-    return StepWindows(plates[0], None if checkpoint is True else int(checkpoint))
+    return StepWindows(next(iter(outer)), None if checkpoint is True else int(checkpoint))

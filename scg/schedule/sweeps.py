@@ -28,13 +28,8 @@ from scg.ir.op import SIZED
 from scg.ir.plate import Plate
 from scg.ir.walk import rewrite, together, topological
 from scg.ops.border import Exprs, place
-from scg.ops.gather import scatter
-from scg.ops.linalg import contract
-from scg.ops.reductions import REDUCTIONS
+from scg.schedule.inner import SUMS, obstacle, renamed
 from scg.schedule.steps import Steps
-
-#: Ops whose sums over plates can be added up from parts.
-_SUMS = (REDUCTIONS[0], contract, scatter)
 
 
 class StepWindows(NamedTuple):
@@ -115,7 +110,8 @@ class Sweeps:
         self.over, self.window = over, over.of_length(None)
         self.stacked = {key: e for key, e in outputs.items() if over in e.plates}
         self._outputs = dict.fromkeys(outputs.values())
-        self._groups = together(topological(outputs.values()))
+        order = together(topological(outputs.values()))
+        self._groups = [one for e in order for one in ([e] if self._is_loop(e[0]) else zip(e))]
         for results in self._groups:
             self._check(results[0])
         first = self._first()
@@ -168,8 +164,11 @@ class Sweeps:
             return
         on = self._is_on(expr)
         single = any(value is self.over for value in expr.attrs.values())
-        inner = on and expr.op.loop is not None
-        if inner or (single and (on or expr.args)) or (self._is_sum(expr) and expr.op not in _SUMS):
+        if expr.op.loop is None:
+            held = None if expr.op in SUMS or not self._is_sum(expr) else expr
+        else:
+            held = obstacle(expr, self.over)
+        if (single and (on or expr.args)) or held is not None:
             what = f"{describe(expr)}{f', for {expr.origin},' if expr.origin.name else ''}"
             raise EstimatorError(
                 f"checkpoint: {what} needs all steps of {self.over.name!r} at once. Windows of "
@@ -288,7 +287,7 @@ class Sweeps:
             carries = self._carries.get(self._loop_of.get(expr, ()), {})
             entered.update(dict.fromkeys(carries.values()))
             args = [carries[i] if i in carries else value(x) for i, x in enumerate(expr.args)]
-            attrs = {name: self._renamed(a) for name, a in expr.attrs.items()}
+            attrs = {name: renamed(a, self.over, self.window) for name, a in expr.attrs.items()}
             env[expr] = expr.op.build(expr.graph, tuple(args), attrs)
         sweep.inside = {here: env[goal] for here, goal in goals.items()}
         sweep.entered = list(entered.keys() - {*sweep.carries})
@@ -297,13 +296,7 @@ class Sweeps:
     def _new(self, expr: Expr, what: str) -> Expr:
         """A placeholder for a value, or for its slice."""
         number = f"{what}#{next(self._serial)}"
-        return place(expr.graph, expr, self._renamed(expr.plates), number)
-
-    def _renamed(self, value: Any) -> Any:
-        """An attribute, or plates, with the window's plate in the place of the whole one."""
-        if isinstance(value, tuple):
-            return tuple(self.window if part is self.over else part for part in value)
-        return self.window if value is self.over else value
+        return place(expr.graph, expr, renamed(expr.plates, self.over, self.window), number)
 
 
 def _end(loop: Expr, number: int) -> Expr:

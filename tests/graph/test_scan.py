@@ -382,8 +382,31 @@ def test_xs_and_masks_lie_on_the_plate():
     for options in ({"xs": x}, {"mask": x > 0}):
         with pytest.raises(scg.DeclarationError, match=r"must be on plate 't'"):
             g.scan(lambda h, *_: h, init=0.0, over=t, **options)
-    with pytest.raises(scg.DeclarationError, match=r"an ordered plate, got .*write scg.Time"):
-        g.scan(lambda h: h, init=0.0, over=scg.Plate("p", length=2))
+    with pytest.raises(scg.DeclarationError, match="declare it with plates=t, or let the cell"):
+        g.scan(lambda h, x: h, init=0.0, xs=np.ones(2), over=t)
+    for over in (scg.Plate("p", length=2), "t"):
+        with pytest.raises(
+            scg.DeclarationError, match=r"over must be an ordered plate such as scg"
+        ):
+            g.scan(lambda h: h, init=0.0, over=over)
+
+
+@pytest.mark.parametrize("goal", ["last", "all"])
+def test_derivatives_do_not_skip_earlier_steps(goal):
+    """Else the derivative of a linear cell, in which no carry stands, was that of one step."""
+    g, t = scg.Graph("g"), scg.Time("t", length=2)
+    x, w = g.data("x", plates=t), g.parameter("w", 0.5)
+
+    def cell(h, x):
+        new = 0.5 * h + x
+        g.cost("own", scg.grad(new**2, x) * w)  # within its step
+        return new, (new, scg.stop_gradient(h) + 3.0 * x)
+
+    last, (hs, alone) = g.scan(cell, init=0.0, xs=x, over=t)
+    with pytest.raises(scg.DeclarationError, match="path leads through the carry of scan 'cell'"):
+        scg.grad(last if goal == "last" else scg.plate_sum(hs, t), x)
+    g.cost("c", scg.grad(np.sum(scg.plate_sum(alone, t)), x) * w)
+    assert scg.compile(g, backend="numpy")({"w": 0.5}, seed=0, x=[1.0, 2.0]).costs["c"] == 3.0
 
 
 def test_lengths_of_calls():
@@ -400,6 +423,12 @@ def test_lengths_of_calls():
         step({"a": 0.0}, seed=0, x=np.ones(0), y=np.ones(0))
     with pytest.raises(scg.DeclarationError, match=r"give the number of steps: g.unroll\(t=7\)"):
         g.unroll()
+    g, t = scg.Graph("g"), scg.Time("t")
+    g.cost("c", g.scan(lambda h: 0.5 * h, init=g.parameter("a", 0.0), over=t)[0])
+    with pytest.raises(
+        scg.CallError, match=r"no data lie on it. Write scg.Time\('t', length=...\)"
+    ):
+        scg.compile(g, backend="numpy")({"a": 0.0}, seed=0)
 
 
 def test_exact_moments_and_attributions_take_the_noise_by_step():

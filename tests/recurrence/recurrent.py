@@ -217,9 +217,9 @@ class Recurrent:
         if row == "sequences":  # one node samples whole sequences, whatever the others do
             loo = scg.LeaveOneOut(samples=3)
             return {name: loo if i % 2 else scg.ScoreFunction() for i, name in enumerate(names)}
-        if row == "VIMCO" and self.inner is None:
-            return None
-        own, found = ROWS[row](*[self.inner] * (row == "VIMCO")), {}
+        if row == "VIMCO":
+            return None if self.inner is None else {"p": scg.VIMCO(self.inner)}
+        own, found = ROWS[row](), {}
         short = Influence(self.graph.unroll(t=2))
         for name in names:
             with warnings.catch_warnings():
