@@ -3,9 +3,11 @@
 python benchmarks/unchanged.py OLD [NEW]
 
 It decides whether results that an older revision measured are void. The estimators are those of
-scg/reproduce/muprop.py, on networks of 4 + 4 units. Two calls follow each other, so that averages
-have moved; weights of network baselines are given, too, since revisions may draw them otherwise.
-NEW is HEAD by default. The program fails if a relative difference exceeds 1e-12.
+scg/reproduce/muprop.py and tokui.py on networks of 4 + 4 units, and those of carms.py and
+autoencoders.py on small autoencoders.
+Two calls follow each other, so that averages have moved; weights of network baselines
+are given, too, since revisions may draw them otherwise. NEW is HEAD by default. The program fails
+if a relative difference exceeds 1e-12.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,7 @@ LIMIT = 1e-12
 def gradients(place):
     """Write all gradients and states of the revision that is imported to a file."""
     import scg
-    from scg.models import sbn, structured
+    from scg.models import bernoulli_vae, categorical_vae, sbn, structured
 
     try:
         from scg.estimators.baselines import MovingAverage, Network
@@ -35,7 +38,7 @@ def gradients(place):
 
     average, network = MovingAverage(), Network((5,))
     normalized = {"variance_normalization": True, "allow_biased": True}
-    estimators = {
+    layered = {
         "LR": scg.ScoreFunction(),
         "LR-C": scg.ScoreFunction(average),
         "LR-C-IDB": scg.ScoreFunction(network),
@@ -46,13 +49,31 @@ def gradients(place):
         "MuProp-C-IDB": scg.MuProp(baseline=network),
         "ST": scg.StraightThrough(allow_biased=True),
         "1/2": scg.DARN(allow_biased=True),
+        "LEG": scg.LocalExpectation(),
+        "RAM": scg.RAM(),
     }
+    binary = {
+        **{f"ARMS, K = {k}": scg.ARMS(k) for k in (2, 4)},
+        **{f"leave-one-out, K = {k}": scg.LeaveOneOut(k) for k in (2, 4)},
+    }
+    categorical = {
+        "CARMS-I": scg.CARMS(4),
+        "CARMS-G": scg.CARMS(4, sampling="gumbel", allow_biased=True),
+        "leave-one-out, K = 4": scg.LeaveOneOut(4),
+        "ARSM": scg.ARSM(),
+    }
+    models = (
+        (partial(sbn, hidden=(4, 4)), layered),
+        (partial(structured, hidden=(4, 4)), layered),
+        (partial(bernoulli_vae, hidden=4), binary),
+        (partial(categorical_vae, variables=3, classes=4, layers=()), categorical),
+    )
     rng = np.random.default_rng(0)
     means, images = rng.random(16), (rng.random((2, 7, 16)) < 0.5).astype(float)
     found = {}
-    for model in (sbn, structured):
+    for model, estimators in models:
         for name, estimator in estimators.items():
-            g = model(means, hidden=(4, 4))
+            g = model(means)
             step = scg.compile(g, estimator, backend="numpy")
             params = drawn(g.init(0), lambda shape: rng.normal(size=shape))
             state = {
@@ -69,7 +90,7 @@ def gradients(place):
             results = {"cost": out.cost, **out.grads}
             for node, entries in state.items():
                 results.update({f"state {node} {key}": value for key, value in entries.items()})
-            found.update({f"{model.__name__}, {name}: {k}": v for k, v in results.items()})
+            found.update({f"{model.func.__name__}, {name}: {k}": v for k, v in results.items()})
     np.savez(place, **found)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from scg.reproduce.anbn import ANBN
 from scg.reproduce.arms import ARMS
 from scg.reproduce.artbp import ARTBP
-from scg.reproduce.autoencoders import ARMS_TRAINING, CARMS_TRAINING
+from scg.reproduce.autoencoders import (
+    ARMS_TRAINING,
+    CARMS_FASHION,
+    CARMS_OMNIGLOT,
+    CARMS_TRAINING,
+)
 from scg.reproduce.carms import CARMS
 from scg.reproduce.chorales import CHORALES
 from scg.reproduce.gated import GATED
@@ -20,8 +25,8 @@ from scg.reproduce.tokui import TOKUI
 from scg.reproduce.unbiased import UNBIASED
 
 _ALL = (
-    TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, TOKUI, GATED, UNBIASED,
-    ARTBP, ANBN, CHORALES, RSVI, GRAVES,
+    TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, CARMS_FASHION,
+    CARMS_OMNIGLOT, TOKUI, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES,
 )  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}

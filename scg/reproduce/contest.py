@@ -39,8 +39,8 @@ class Contest:
         variances measured with the first.
     frozen : str
         The estimator whose best parameters are the frozen checkpoint.
-    served : str
-        Prefix of the parameters whose gradients the estimators make.
+    served : tuple of str
+        Prefixes of the parameters whose gradients the estimators make.
     unit : str
         What the table shows; lower is better.
     test_samples : int
@@ -58,7 +58,7 @@ class Contest:
     published: Mapping[str, Mapping[str, float]]
     images: tuple[str, ...]
     frozen: str
-    served: str
+    served: tuple[str, ...]
     unit: str
     test_samples: int
     measure: Callable[[Any], tuple[float, float]]

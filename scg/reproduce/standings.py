@@ -40,6 +40,11 @@ class Standings:
         """The records of one kind that have these entries."""
         return [r for r in self.records if {"kind": kind, **key}.items() <= r.items()]
 
+    def _tested(self, **key: Any) -> list[Record]:
+        """The runs that were tested."""
+        tested = {tuple(r[k] for k in _RUN) for r in self.find("test")}
+        return [r for r in self.find("run", **key) if tuple(r[k] for k in _RUN) in tested]
+
     def lengths(self) -> list[int]:
         """The numbers of updates that have tests, the largest first."""
         return sorted({r["updates"] for r in self.find("test")}, reverse=True)
@@ -92,6 +97,22 @@ class Standings:
             if more in found and less in found:
                 ratio = found[more] / found[less]
                 return Finding(text, ratio > 1, f"The ratio of the variances is {ratio:.3g}.")
+        return Finding(text, None)
+
+    def faster(self, how: str, model: str, fast: str, slow: str, factor: float) -> Finding:
+        """Expect one estimator to reach the best of another in a fraction of its updates."""
+        text = f"{model}, {how}: {fast} reaches the best of {slow} {factor:g} times sooner"
+        for updates in self.lengths():
+            key = dict(images=how, model=model, updates=updates)
+            curves = {r["seed"]: r["curve"] for r in self._tested(estimator=fast, **key)}
+            ratios = [
+                r["best_at"] / _first(curves[r["seed"]], r["valid"])
+                for r in self._tested(estimator=slow, **key)
+                if r["seed"] in curves
+            ]
+            if ratios:
+                about = f"Ratios {', '.join(f'{r:.2g}' for r in ratios)} after {updates} updates."
+                return Finding(text, min(ratios) >= factor, about)
         return Finding(text, None)
 
     # --- tables and figure ------------------------------------------------------------------------
@@ -167,8 +188,7 @@ class Standings:
 
         Each model is a row, at its largest length.
         """
-        tested = {tuple(r[k] for k in _RUN) for r in self.find("test")}
-        runs = [r for r in self.find("run") if tuple(r[k] for k in _RUN) in tested]
+        runs = self._tested()
         models = [m for m in self.contest.models if any(r["model"] == m for r in runs)]
         figure = canvas(9.5, 3.0 * max(1, len(models)))
         grid = figure.subplots(max(1, len(models)), 3, squeeze=False, width_ratios=(3, 3, 2))
@@ -215,6 +235,11 @@ class Standings:
         axes.set(title="test, nats")
         framed(axes)
         labelled(axes, fontsize="small")
+
+
+def _first(curve: list[list[float]], level: float) -> float:
+    """The updates after which a curve is first at most this high; infinite if never."""
+    return next((point[0] for point in curve if point[-1] <= level), float("inf"))
 
 
 def _speed(runs: list[Record]) -> float:

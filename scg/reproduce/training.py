@@ -181,13 +181,13 @@ def variance(
     params: Mapping[str, np.ndarray],
     shown: Images,
     draws: int,
-    served: str,
+    served: str | tuple[str, ...],
     under: Conditions,
 ) -> Record:
     """Variance of a single run's gradient on one fixed batch, the mean over all components.
 
-    Only parameters whose names begin with `served` count. Averages and network baselines first
-    learn on as many other batches, while the parameters stay fixed.
+    Only parameters whose names begin with `served`, or one of them, count. Averages and network
+    baselines first learn on as many other batches, while the parameters stay fixed.
     """
     step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
     state, rule, slots = step.init(0), scg.optim.Adam(OWN_RATE), None

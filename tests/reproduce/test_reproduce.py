@@ -186,6 +186,23 @@ def test_an_order_holds_only_for_all_seeds():
     assert Standings(TASK, records).order("sampled", ("m", "a"), ("m", "c")).holds is None
 
 
+def test_speeds_are_compared_by_seed():
+    def run(name, seed, *values):
+        curve = [[100 * i, 0.5, v] for i, v in enumerate(values, 1)]
+        key = dict(images="sampled", model="m", estimator=name, rate=1, seed=seed, updates=300)
+        best = dict(valid=min(values), best_at=100 * (1 + values.index(min(values))))
+        return [dict(kind="run", curve=curve, **key, **best), dict(kind="test", test=1.0, **key)]
+
+    records = [*run("slow", 2, 9.0, 8.0, 7.0), *run("fast", 1, 9.0, 9.0, 9.0)]
+    now = Standings(TASK, records)
+    assert now.faster("sampled", "m", "fast", "slow", 3.0).holds is None
+    records += run("fast", 2, 7.0, 6.0, 5.0)
+    assert now.faster("sampled", "m", "fast", "slow", 3.0).holds
+    records += run("slow", 1, 9.0, 8.0, 8.5)
+    last = now.faster("sampled", "m", "fast", "slow", 3.0)
+    assert last.holds is False and "Ratios 3, 0 after 300 updates" in last.found
+
+
 def test_the_command_writes_the_page_and_refuses_unknown_papers(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         cli.main(["reproduce", "arms", "--minutes", "0", "--out", str(tmp_path)])
@@ -369,8 +386,7 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
         budget=96,
     )  # fmt: skip
     assert [race.updates(name) * race.rivals[name][1] for name in race.rivals] == [96, 96]
-    works = [p for p in race.pieces(under, Ledger(done[1])) if p.key["seed"] == 1]
-    records = [{**p.work(), **p.key} for p in works]
+    records = [{**p.work(), **p.key} for p in race.pieces(under, 1)]
     assert [r["curve"][-1][0] for r in records] == [48, 24]
     assert all(0 < r["test"] < 16 and r["ms"] > 0 for r in records)
     records += [{**r, "seed": 2, "test": r["test"] + i} for i, r in enumerate(records)]
