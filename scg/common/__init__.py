@@ -1,1 +1,1 @@
-"""What all rooms may use: checks of arguments, lazy attributes, atomic files."""
+"""What all rooms may use: checks of arguments, lazy attributes, results by name, atomic files."""

@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from scg.common.arguments import checked
+from scg.common.named import Named
 from scg.errors import CallError
 from scg.run.runner import Runner
 
@@ -101,7 +102,7 @@ class Inspectable(Runner):
         S = mean over 4 samples of b [ ⊠(ℓ(b)) · loss ]
           + mean over 4 samples of b [ t(b) ]
         """
-        found = {
+        found: dict[str, Any] = {
             "graph": self.graph,
             "influence": self.plan.influence,
             "plan": self.plan,
@@ -113,7 +114,7 @@ class Inspectable(Runner):
         elif self.program.backend == "numba":
             table = self.program.engine()
             found |= {"schedule": table.schedule, "table": table}
-        return found
+        return Named(found)
 
     @checked("step.profile(params)")
     def profile(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scg.common.named import Named
 from scg.errors import CallError
 from scg.ir.tables import grid
 from scg.run.curvature import assemble
@@ -58,7 +59,7 @@ class Result:
     @property
     def costs(self) -> dict[str, float]:
         """The contribution of each cost."""
-        return {name: float(self._found[key]) for name, key in self._layout.costs}
+        return Named({name: float(self._found[key]) for name, key in self._layout.costs})
 
     @property
     def grads(self) -> dict[str, Any]:

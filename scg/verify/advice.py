@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scg.common.frame import frame
+from scg.common.named import not_found
 from scg.estimators import Estimator
 from scg.ir.tables import aligned, grid
 from scg.verify.text import duration
@@ -62,6 +63,8 @@ class Advice(Mapping[str, Estimator]):
     priced: str
 
     def __getitem__(self, name: str) -> Estimator:
+        if name not in self.ranking:
+            raise not_found(name, self.ranking)
         return self.ranking[name][0].estimator
 
     def __iter__(self) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.common.frame import frame
+from scg.common.named import Named
 from scg.compiler.entries import Part
 from scg.compiler.members import LONGEST
 from scg.compiler.plan import Plan
@@ -63,7 +64,7 @@ class Attribution:
     @property
     def by_node(self) -> dict[str, float]:
         """The variance by the node whose noise causes it."""
-        return dict(zip(self.nodes, self.shares.sum(axis=1).tolist(), strict=True))
+        return Named(zip(self.nodes, self.shares.sum(axis=1).tolist(), strict=True))
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ class Attribution:
 
         Control variates have negative shares where they reduce the variance.
         """
-        return dict(zip(self.terms, self.shares.sum(axis=0).tolist(), strict=True))
+        return Named(zip(self.terms, self.shares.sum(axis=0).tolist(), strict=True))
 
     @property
     def heat(self) -> dict[str, float]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from scg.common.arguments import checked
 from scg.common.lazy import cached_property
+from scg.common.named import Named
 from scg.compile import compile
 from scg.compiler.analyse import Influence
 from scg.compiler.differentiate import gradients
@@ -132,7 +133,7 @@ def exact(
     total = enumeration.total(enumeration.program, values, sizes)
     return Exact(
         cost=float(sum(total["costs", name] for name in enumeration.costs)),
-        costs={name: float(total["costs", name]) for name in enumeration.costs},
+        costs=Named({name: float(total["costs", name]) for name in enumeration.costs}),
         grads={name: total["grads", name] for name in graph.parameters},
         outcomes=enumeration.count(sizes),
         _arguments=arguments,
@@ -165,7 +166,7 @@ def _by_elimination(
         ) from None
     return Exact(
         cost=float(out.cost),
-        costs={name: float(value) for name, value in out.costs.items()},
+        costs=out.costs,
         grads=dict(out.grads),
         outcomes=outcomes,
         _arguments=(graph, params, data),
