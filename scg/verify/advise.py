@@ -18,7 +18,7 @@ from scg.graph.core import CoreGraph
 from scg.ir.walk import topological
 from scg.run.step import Step
 from scg.verify.advice import Advice, Candidate
-from scg.verify.sampling import Sample, seconds
+from scg.verify.sampling import Sample, by_parameter, seconds
 
 SAMPLES = (2, 4, 8)  #: K of the candidates that take a number of samples.
 _ROUNDING = 1e-14  # of the gradient: deviations below are none
@@ -67,7 +67,8 @@ def advise(
     Raises
     ------
     CallError
-        If no candidate fits a node, or the graph has no stochastic node or no parameter.
+        If no candidate fits a node, if the graph has no stochastic node or no parameter, or if a
+        gradient is NaN.
 
     Returns
     -------
@@ -108,6 +109,7 @@ def advise(
     if price == "work":
         options = {"backend": "numpy"} | options
     pilot = _Pilot(graph, params, data, price, runs, seed, options)
+    pilot.check()
     tried = list(_defaults(allow_biased) if candidates is None else candidates)
     plan = {node.name or "": own for node, own in pilot.reference.step.plan.estimators.items()}
     ranking: dict[str, tuple[Candidate, ...]] = {}
@@ -154,6 +156,14 @@ class _Pilot:
         self.priced = "evaluations" if price == "work" and own else price
         self._known: dict[tuple[Estimator, ...], Sample | EstimatorError] = {}
         self.reference = self._sample(self._compiled(None))  # unbiased
+
+    def check(self) -> None:
+        """Raise if a gradient is not a number, in which all estimators are equal."""
+        grads = by_parameter(self.graph, self.reference.mean)
+        for name in (name for name, grad in grads.items() if np.isnan(grad).any()):
+            given = [n for n in grads if np.isnan(np.asarray(self.reference.values[n])).any()]
+            what = f"parameter {given[0]!r}" if given else f"the gradient of {name!r}"
+            raise CallError(f"advise: {what} is NaN here; give parameters and data of finite costs")
 
     def sample(self, plan: Mapping[str, Estimator], new: str, trained: bool) -> Sample:
         """The runs of a plan, which are drawn once, or the error that it does not fit.

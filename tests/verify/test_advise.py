@@ -198,6 +198,19 @@ def test_what_cannot_be_advised_is_refused():
         scg.advise(fixed, {})
 
 
+def test_numbers_that_are_none_are_refused_by_the_name_of_the_parameter():
+    g = scg.Graph("toy")
+    x, t = g.data("x"), g.parameter("theta", 0.4)
+    g.parameter("unused", 1.0)
+    g.cost("loss", g.sample("b", scg.Bernoulli(logits=t * x)))
+    with pytest.raises(scg.CallError, match="advise: parameter 'theta' is NaN here"):
+        scg.advise(g, {"theta": np.nan, "unused": 1.0}, {"x": 1.0}, runs=2)
+    with pytest.raises(scg.CallError, match="advise: the gradient of 'theta' is NaN here"):
+        scg.advise(g, {"theta": 0.4, "unused": 1.0}, {"x": np.nan}, runs=2)
+    given = {"theta": np.inf, "unused": np.nan}  # the one is certain, the other has no effect
+    assert scg.advise(g, given, {"x": 1.0}, runs=2)["b"].unbiased
+
+
 def test_estimators_that_learn_on_the_variance_compile_without_parameters():
     g = scg.Graph("fixed")
     g.cost("loss", g.sample("b", scg.Bernoulli(0.3)))
