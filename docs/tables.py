@@ -255,6 +255,13 @@ SAMPLED = {
     "chain": "`MarkovChain`, 3 × 3",
 }
 
+#: Of which of a graph's plates the estimators of some rows of tests/laws/choices.py are.
+PLATES = {
+    "vimco": ", the last plate",
+    "vimco-arithmetic": ", the last plate",
+    "vimco-outer": ", the first plate",
+}
+
 
 def sampled() -> Iterator[str]:
     """Yield the page of what is only tested by averages of runs."""
@@ -274,11 +281,11 @@ def sampled() -> Iterator[str]:
         f"to the largest component of the gradient: at most {weakest:.1%}.\n"
     )
     yield from table("estimator", "exact", "biased", "refused", "sampled: detectable bias")
-    for entry in laws.values():
+    for name, entry in laws.items():
         runs = ", ".join(f"{graph} {bias:.1%}" for graph, bias in entry["sampled"].items())
         counts = (entry[kind] for kind in ("exact", "biased", "refused"))
         shown = "the compiler's choice" if entry["shown"] == "None" else f"`{entry['shown']}`"
-        yield row(shown, *counts, runs)
+        yield row(shown + PLATES.get(name, ""), *counts, runs)
     never = [f"`{x['shown']}`" for x in laws.values() if x["sampled"] and not x["exact"]]
     yield (
         f"\nThe means of {', '.join(never[:-1])} and {never[-1]} are sampled on all graphs. Tests "

@@ -20,6 +20,12 @@ def test_tables_are_current():
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_no_row_of_sampled_estimators_stands_twice():
+    page = (ROOT / "docs" / "reference" / "sampled.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
+    assert rows and len({*rows}) == len(rows)
+
+
 def test_every_law_has_a_measured_accuracy():
     """`Delta` has no density."""
     page = (ROOT / "docs" / "reference" / "accuracy.md").read_text(encoding="utf-8")
