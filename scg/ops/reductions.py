@@ -43,6 +43,13 @@ def unreduced(out: Any, like: Any, axes: Axes) -> Any:
     return reshape(out, shape=keep(np.shape(like), axes))
 
 
+def _total(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
+    """A sum, in double precision of floats in single: NumPy adds rows one after the other."""
+    if x.dtype != np.float32:
+        return np.sum(x, axis=axes + over)
+    return np.sum(x, axis=axes + over, dtype=float).astype(np.float32)
+
+
 def _top(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
     top = np.max(x, axis=axes + over)
     return np.where(np.isfinite(top), top, 0.0)
@@ -50,7 +57,7 @@ def _top(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
 
 def _logsumexp(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
     top = _top(x, axes, over)
-    total = np.sum(np.exp(x - np.expand_dims(top, axes + over)), axis=axes + over)
+    total = _total(np.exp(x - np.expand_dims(top, axes + over)), axes, over)
     return _log_of_sum(total) + top
 
 
@@ -79,7 +86,7 @@ def _reduction(
 
 _sum = _reduction(
     "sum",
-    lambda x, axes, over=(): np.sum(x, axis=axes + over),
+    _total,
     drop,
     lambda g, y, x, axes, over: expand(unreduced(g, x, axes), x.plates, x.shape),
     kind="same",

@@ -162,11 +162,18 @@ def part(x: Any, start: int, stop: int, step: int = 1, axis: int = -1) -> Any:
 
 
 # --- cumulative sum ---------------------------------------------------------------------------
+def _sums(x: np.ndarray, axis: int, reverse: bool) -> np.ndarray:
+    x = np.flip(x, axis) if reverse else x
+    if x.dtype == np.float32:  # each sum would be rounded
+        sums = np.cumsum(x, axis, dtype=float).astype(np.float32)
+    else:
+        sums = np.cumsum(x, axis)
+    return np.flip(sums, axis) if reverse else sums
+
+
 _cumsum = Op(
     "cumsum",
-    lambda x, axis, reverse: (
-        np.flip(np.cumsum(np.flip(x, axis), axis), axis) if reverse else np.cumsum(x, axis)
-    ),
+    _sums,
     lambda x, axis, reverse: x,
     (lambda g, y, x, axis, reverse: _cumsum(g, axis=axis, reverse=not reverse),),
     kind="same",

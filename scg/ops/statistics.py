@@ -153,7 +153,7 @@ def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
 def _euclidean(x: np.ndarray, axes: EventAxes) -> Any:
     top = np.max(np.abs(x), axis=axes, keepdims=True, initial=0.0)
     top = np.where((top > 0) & np.isfinite(top), top, 1.0)  # no square overflows
-    root = np.sqrt(np.sum(np.square(x / top), axis=axes, keepdims=True))
+    root = np.sqrt(np.sum(np.square(x / top), axis=axes, keepdims=True, dtype=float))
     return np.squeeze(root * top, axis=axes)
 
 

@@ -66,6 +66,33 @@ def test_parts_agree_with_the_interpreter_and_do_not_depend_on_threads(dtype):
             np.testing.assert_array_equal(other[key], found[0][key], err_msg=key)
 
 
+@pytest.mark.parametrize("engine", [Interpreter, Executable])
+def test_sums_in_single_precision_do_not_gather_rounding(engine):
+    """Equal numbers are the worst case: all roundings have one sign."""
+    graph, rows, few, many = scg.Graph("sums"), 30_001, scg.Plate("few"), scg.Plate("many")
+    x = graph.data("x", shape=(3,), plates=many)
+    y = graph.data("y", shape=(3,), plates=(few, many))
+    z = graph.data("z", shape=(rows, 2))
+    outputs = {
+        "plate": reductions.plate_sum(x, many),
+        "plates": reductions.plate_sum(y * x, (few, many)),
+        "first axis": np.sum(z, axis=0),
+        "last axis": np.sum(z.T + 1.0, axis=-1),
+        "all": np.sum(z),
+        "cumulative": np.cumsum(z, axis=0),
+        "exponentials": scg.logsumexp(1e3 * z, axis=0),
+        "length": np.linalg.norm(z, axis=0),
+    }
+    shapes = {"x": (rows, 3), "y": (4, rows, 3), "z": (rows, 2)}
+    values = {name: np.full(shape, 0.1, np.float32) for name, shape in shapes.items()}
+    found, expected = (
+        one.run({leaf: values[leaf.attrs["name"]] for leaf in one.leaves}, {many: rows, few: 4})
+        for one in (engine(outputs, np.float32), Interpreter(outputs))
+    )
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, rtol=2e-5, err_msg=key)
+
+
 def test_a_loop_is_cut_by_its_size():
     assert parts.ends(10**6, parts.LARGE - 1) is None
     assert parts.ends(1, 10**9) is None

@@ -7,6 +7,7 @@ user's names and numbers only a few common constants appear in the source.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -274,8 +275,10 @@ class _Writer:
                 new = joined(f"o{k}", value)
             self.start[depth].append(f"store_{code}({at}, {new}, {tail})")
             return
-        # Sums over plates, which may have millions of elements, are kept in double precision.
-        wide = bool(item.expr.attrs["over"]) and code == "f4" and is_sum
+        # Sums of many elements, which plates may have, are kept in double precision.
+        events = self.loop.space.lengths
+        lengths = [events[a] if isinstance(a, int) else math.inf for a in self.loops[-1]]
+        wide = code == "f4" and is_sum and math.prod(lengths) > STRETCH
         total = f"t{k}"
         self.start[depth - 1].append(f"{total} = {'f8' if wide else code}({unit})")
         if wide:

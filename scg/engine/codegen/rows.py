@@ -38,6 +38,7 @@ def _movements(code: str) -> None:
     get, put = getattr(intrinsics, f"get_{code}"), getattr(intrinsics, f"put_{code}")
     shown = _shown(code)
     T: Any = {"f4": np.float32, "f8": np.float64, "i8": np.int64, "b1": np.bool_}[code]
+    W: Any = np.float64 if code == "f4" else T
 
     @shown
     def take(out, x, k, step, n):
@@ -59,11 +60,11 @@ def _movements(code: str) -> None:
 
     @shown
     def cumsum(out, x, so, sx, n, reverse):
-        total = T(0)
+        total = W(0)
         for j in range(n):
             i = n - one - j if reverse else j
             total = total + get(x, i * sx)
-            put(out, i * so, total)
+            put(out, i * so, T(total))
 
     @row
     def extreme(out, x, sx, n, largest):

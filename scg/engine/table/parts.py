@@ -28,8 +28,8 @@ _sum = REDUCTIONS[0]
 
 #: Least operations of a loop that is cut, and of a part: six and three microseconds.
 LARGE, LEAST = 1 << 17, 1 << 16
-#: Most parts of a loop.
-MOST = 16
+#: Most parts of a loop, but where it adds rows to a sum in single precision: so many to a part.
+MOST, ADDED = 16, 128
 #: Wider types that totals are kept in.
 WIDE = {"f4": "f8"}
 
@@ -71,12 +71,14 @@ class Cut(NamedTuple):
     joins: Sequence[Call] = ()
 
 
-def ends(length: int, operations: int) -> list[int] | None:
-    """Ends of the parts of an outermost axis, given the loop's operations; None for one part."""
-    parts = min(length, operations // LEAST, MOST)
-    if operations < LARGE or parts < 2:
-        return None
-    return [i * length // parts for i in range(parts + 1)]
+def ends(length: int, operations: int, least: int = 1) -> list[int] | None:
+    """Ends of the parts of an outermost axis, given the loop's operations; None for one part.
+
+    A loop has at least `least` parts, however few its operations.
+    """
+    parts = min(length, operations // LEAST, MOST) if operations >= LARGE else 1
+    parts = max(parts, least)
+    return None if parts < 2 else [i * length // parts for i in range(parts + 1)]
 
 
 def loop_parts(
@@ -93,27 +95,32 @@ def loop_parts(
     `words` describe the row's words, `stride` gives an operand's step along an axis in elements,
     and `room` a place in the frame for some bytes.
     """
-    if not words or words[0].kind != "size":
-        return Cut([call])
-    axis = words[0].along[-1]
     nest: list[tuple[Axis, Any]] = [
         (word.along[-1], value)
         for word, value in zip(words, call.words, strict=True)
         if word.kind == "size"
     ]
     rows = [item for item in loop.items if item.kind == "row"]
-    if not all(_apart(item, nest, stride, sizes) for item in rows):
+    if not nest or not all(_apart(item, nest, stride, sizes) for item in rows):
         return Cut([call])  # parts might write to the same elements
-    lengths = [length for _, length in nest]
-    operations = math.prod(lengths) * len(loop.items)
-    operations += sum(math.prod(full(item.to.base, sizes)) for item in rows)
-    at = ends(lengths[0], operations)
-    if at is None:
-        return Cut([call])
     reduced = {item.to.base: item for item in loop.stored if item.kind == "reduce"}
     filled = {item.to.base: item.to for item in (*reduced.values(), *rows)}
+    lengths = [length for _, length in nest]
+    added = reduced and not rows
+    level = _added(nest, [item.to for item in reduced.values()]) if added else 0
+    axis, length = nest[level]
+    # Sums of rows are rounded at each of them: few are added, and the parts in double precision.
+    adds = any(item.expr.op is _sum and not moves(item.to, axis) for item in reduced.values())
+    is_rounded = adds and len(nest) > 1 and real.str[1:] in WIDE
+    operations = math.prod(lengths) * len(loop.items)
+    operations += sum(math.prod(full(item.to.base, sizes)) for item in rows)
+    at = ends(length, operations, -(-length // ADDED) if is_rounded else 1)
+    if at is None:
+        return Cut([call])
     apart: dict[Expr, list[int]] = {}
-    parts = [[end - start, *call.words[1:]] for start, end in pairwise(at)]
+    parts = [list(call.words) for _ in at[1:]]
+    for part, (start, end) in zip(parts, pairwise(at), strict=True):
+        part[level] = end - start
     for k, (word, value) in enumerate(zip(words, call.words, strict=True)):
         if word.axes is None:
             continue
@@ -128,7 +135,7 @@ def loop_parts(
             apart.setdefault(base, []).append(k)
         elif word.kind == "count" and step:
             for part in parts:
-                part[k] = part[0] * step
+                part[k] = part[level] * step
     joins = []
     for base, positions in apart.items():
         count, dtype = math.prod(full(base, sizes)), type_of(base, real)
@@ -140,7 +147,14 @@ def loop_parts(
         function = native.address(join_source(dtype.str[1:], reduced[base].expr.op is _sum))
         row = At(None, room(8 * count))
         joins.append(Call(function, Join(count, At(base, 0), first, length, len(parts), row)))
-    return Cut([Call(call.function, part) for part in parts], operations, joins)
+    work = operations if operations >= LARGE else 0
+    return Cut([Call(call.function, part) for part in parts], work, joins)
+
+
+def _added(nest: list[tuple[Axis, int]], to: list[Axes]) -> int:
+    """The longest loop but the innermost whose steps all add to the same results, or the first."""
+    inner = [n if not any(moves(one, axis) for one in to) else 0 for axis, n in nest[:-1]]
+    return inner.index(max(inner)) if inner else 0
 
 
 def _apart(
