@@ -12,7 +12,10 @@ from scg.models.layers import signs
 
 
 def structured(
-    means: Any, hidden: tuple[int, ...] = (32, 32), classes: int | None = None
+    means: Any,
+    hidden: tuple[int, ...] = (32, 32),
+    classes: int | None = None,
+    particles: scg.Plate | None = None,
 ) -> scg.Graph:
     """Stochastic layers from the upper half of an image to its lower half.
 
@@ -29,6 +32,8 @@ def structured(
         Number of units of each layer; with `classes`, of one-hot variables.
     classes : int, optional
         Number of classes of categorical variables, which replace the binary units.
+    particles : Plate, optional
+        K samples of the layers for each image; the cost becomes −log 1/K Σ_k p(lower | h_k).
     """
     means = np.asarray(means, dtype=float)
     half = means.size // 2
@@ -41,11 +46,13 @@ def structured(
     for level, width in enumerate(hidden, start=1):
         scores = linear(g, f"layer{level}", width * (classes or 1))(above)
         if classes is None:
-            above = signs(g.sample(f"h{level}", scg.Bernoulli(logits=scores)))
+            law = scg.Bernoulli(logits=scores)
         else:
             law = scg.OneHotCategorical(logits=scores.reshape(width, classes))
-            above = g.sample(f"h{level}", law).reshape(width * classes)
+        h = g.sample(f"h{level}", law, plates=particles if particles and level == 1 else ())
+        above = signs(h) if classes is None else h.reshape(width * classes)
     law = scg.Bernoulli(logits=linear(g, "output", lower.size, bias=np.log(p / (1 - p)))(above))
     g.deterministic("pixels", law.probs)
-    g.cost("loss", -g.deterministic("log_weight", law.log_prob(lower)))
+    log_weight = g.deterministic("log_weight", law.log_prob(lower))
+    g.cost("loss", scg.iwae(log_weight, particles) if particles else -log_weight)
     return g

@@ -13,6 +13,7 @@ from scg.reproduce.autoencoders import (
 )
 from scg.reproduce.carms import CARMS
 from scg.reproduce.chorales import CHORALES
+from scg.reproduce.concrete import RELAXED
 from scg.reproduce.gated import GATED
 from scg.reproduce.graves import GRAVES
 from scg.reproduce.index import index
@@ -26,7 +27,7 @@ from scg.reproduce.unbiased import UNBIASED
 
 _ALL = (
     TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, CARMS_FASHION,
-    CARMS_OMNIGLOT, TOKUI, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES,
+    CARMS_OMNIGLOT, RELAXED, TOKUI, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES,
 )  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}

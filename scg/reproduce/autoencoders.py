@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,23 +9,13 @@ from typing import Any
 import scg
 from scg.models import bernoulli_vae, categorical_vae, structured
 from scg.reproduce import race, training
-from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
-from scg.reproduce.race import Race
+from scg.reproduce.ledger import Record
+from scg.reproduce.paper import Finding, Paper
+from scg.reproduce.race import Race, chained
 
 
 def _bound(found: Any) -> tuple[float, float]:
     return -found.elbo, found.elbo_stderr
-
-
-def _chained(races: tuple[Race, ...]) -> Any:
-    def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
-        """All runs of a seed, race by race, before those of the next seed."""
-        for seed in SEEDS:
-            for each in races:
-                yield from each.pieces(under, seed)
-
-    return pieces
 
 
 # --- ARMS -----------------------------------------------------------------------------------------
@@ -67,7 +56,7 @@ two samples is DisARM.
 One seed: ARMS ends 0.5 to 1.1 nats below leave-one-out with each number of samples. At equal
 evaluations few samples and many updates win, by 7 nats from K = 8 to 2; at equal times K = 4 leads.
 """,
-    pieces=_chained((BINARY,)),
+    pieces=chained((BINARY,)),
     findings=arms_findings,
     tables=partial(race.tables, (BINARY,)),
     draw=partial(race.draw, (BINARY,)),
@@ -131,7 +120,7 @@ CARMS_TRAINING = Paper(
 In short runs CARMS-I ends as leave-one-out does at equal evaluations, and later at equal times: an
 update takes twice as long. ARSM needs ten evaluations an update, and ends 13 nats above.
 """,
-    pieces=_chained(CATEGORICAL),
+    pieces=chained(CATEGORICAL),
     findings=carms_findings,
     tables=partial(race.tables, CATEGORICAL),
     draw=partial(race.draw, CATEGORICAL),

@@ -61,7 +61,7 @@ def index(papers: Iterable[Paper], folder: Path) -> Path:
             [
                 f"[{paper.short}]({paper.name}.md)",
                 paper.verdict,
-                f"{sum(measured)} of {len(measured)}",
+                f"{sum(measured)}/{len(measured)}",
             ]
         )
         names.append(paper.name)

@@ -14,9 +14,9 @@ import numpy as np
 import scg
 from scg.data import Binarize
 from scg.reproduce import training
-from scg.reproduce.ledger import Record
+from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.page import framed, interval, labelled, table
-from scg.reproduce.paper import Conditions, Finding, Piece
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Piece
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
 
@@ -43,6 +43,13 @@ class Race:
         more in an update makes fewer updates.
     measure : callable
         From an evaluation to the figure and its standard error; lower is better.
+    trained : mapping
+        By name of a rival: from the mean training image to the graph that it trains, if that is
+        another one, with the same parameters.
+    samples : int
+        Samples per image in the test.
+    unit : str
+        What is measured.
     colours : int
         Number of colours in the figure; further rivals have the same ones, dashed.
     """
@@ -52,6 +59,9 @@ class Race:
     rivals: Mapping[str, tuple[scg.Estimator, int]]
     budget: int
     measure: Callable[[Any], tuple[float, float]]
+    trained: Mapping[str, Callable[[np.ndarray], scg.Graph]] = field(default_factory=dict)
+    samples: int = 20
+    unit: str = "−bound"
     colours: int = len(COLOURS)
 
     def updates(self, rival: str) -> int:
@@ -76,14 +86,18 @@ class Race:
     def _train(
         self, under: Conditions, grey: np.ndarray, x: training.Images, rival: str, seed: int
     ) -> Record:
-        graph, watch = self.graph(x.means), _Watch(self.measure, x.valid)
-        step = scg.compile(graph, self.rivals[rival][0], backend=under.backend, dtype="float32")
+        graph = self.graph(x.means)
+        watch = _Watch(graph, self.measure, x.valid)
+        trained = self.trained[rival](x.means) if rival in self.trained else graph
+        step = scg.compile(trained, self.rivals[rival][0], backend=under.backend, dtype="float32")
         run = scg.fit(
             step, data={"x": grey}, seed=seed, optimizer=scg.optim.Adam(RATE), batch_size=BATCH,
             epochs=POINTS, steps_per_epoch=self.updates(rival) // POINTS, transform=Binarize(),
             callbacks=[watch],
         )  # fmt: skip
-        found = scg.evaluate(graph, run.params, {"x": x.test}, samples=20, seed=2, batch_size=250)
+        found = scg.evaluate(
+            graph, run.params, {"x": x.test}, samples=self.samples, seed=2, batch_size=250
+        )
         figure, stderr = self.measure(found)
         return {
             "test": round(figure, 3),
@@ -133,10 +147,22 @@ class Race:
         return f"## {self.name}\n\n{table(head, rows)}"
 
 
+def chained(races: Sequence[Race]) -> Callable[[Conditions, Ledger], Iterator[Piece]]:
+    """The pieces of work of a paper: all runs of a seed before those of the next seed."""
+
+    def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+        for seed in SEEDS:
+            for each in races:
+                yield from each.pieces(under, seed)
+
+    return pieces
+
+
 @dataclass
 class _Watch:
     """A callback that validates after each stretch of updates, and measures its CPU time."""
 
+    graph: scg.Graph
     measure: Callable[[Any], tuple[float, float]]
     x: np.ndarray
     curve: list[list[float]] = field(default_factory=list)
@@ -145,7 +171,7 @@ class _Watch:
 
     def __call__(self, run: Run) -> None:
         self.seconds.append(time.process_time() - self.since)
-        found = scg.evaluate(run.step.graph, run.params, {"x": self.x}, samples=5, seed=1)
+        found = scg.evaluate(self.graph, run.params, {"x": self.x}, samples=5, seed=1)
         self.curve.append([run.now.count, round(self.measure(found)[0], 3)])
         self.since = time.process_time()
 
@@ -156,7 +182,7 @@ def _at(curve: Sequence[Sequence[float]], updates: float) -> float:
 
 ABOUT = (
     "Test figures in nats with 95 % intervals over the seeds, whose number stands in brackets: one "
-    "in four of the test images, 20 samples each. Their own standard error, {:.2f} to {:.2f} nats, "
+    "in four of the test images, {} samples each. Their own standard error, {:.2f} to {:.2f} nats, "
     "is common to all estimators. Runs have equal numbers of evaluations of the cost; the last "
     "column compares them after equal times, those of the fastest run of each estimator."
 )
@@ -165,7 +191,7 @@ ABOUT = (
 def tables(races: Sequence[Race], records: list[Record]) -> str:
     """The tables of all races."""
     errors = [r["stderr"] for r in records if r["kind"] == "race"]
-    about = ABOUT.format(min(errors), max(errors)) if errors else ""
+    about = ABOUT.format(races[0].samples, min(errors), max(errors)) if errors else ""
     return "\n\n".join([about, *(race.table(records) for race in races)])
 
 
@@ -193,7 +219,9 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
                     scale * updates, values.min(axis=0), values.max(axis=0), color=color,
                     alpha=0.15, linewidth=0,
                 )  # fmt: skip
-        pair[0].set(xlabel="evaluations of an example's cost", ylabel="−bound, validation, nats")
+        pair[0].set(
+            xlabel="evaluations of an example's cost", ylabel=f"{race.unit}, validation, nats"
+        )
         pair[0].set_title(race.name)
         pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
         for axes in pair:

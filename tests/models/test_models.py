@@ -88,6 +88,21 @@ def test_every_model_learns(name):
     assert after < before - 0.02 * abs(before)  # 3 % and more
 
 
+def test_structured_prediction_has_the_bound_of_its_particles():
+    particles = scg.Plate("particles", length=2)
+    g = MODELS["structured"](np.array([0.2, 0.9, 0.5, 0.4]), hidden=(1,), particles=particles)
+    rng = np.random.default_rng(7)
+    params = {name: rng.standard_normal(value.shape) for name, value in g.init(0).items()}
+    x = np.array([1.0, 0.0, 0.0, 1.0])
+    one = scg.sigmoid((x[:2] - [0.2, 0.9]) @ params["layer1/W"] + params["layer1/b"])[0]
+    signs = np.array([-1.0, 1.0])
+    pixels = scg.sigmoid(signs[:, None] @ params["output/W"] + params["output/b"])
+    likelihood = np.prod(np.where(x[2:] == 1, pixels, 1 - pixels), axis=1)
+    p = np.array([1 - one, one])
+    mean = (likelihood[:, None] + likelihood) / 2
+    assert exact_cost(g, params, x) == pytest.approx(-np.sum(np.outer(p, p) * np.log(mean)))
+
+
 def test_fdarn_needs_the_connections_of_its_prior():
     """Trained with them, it loses nats when they are cut."""
     digits = load_digits(binary=True)

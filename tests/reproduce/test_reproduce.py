@@ -20,6 +20,7 @@ from scg.reproduce import (
     carms,
     chorales,
     compute,
+    concrete,
     gated,
     index,
     nvil,
@@ -402,3 +403,24 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
     assert first.startswith(f"{records[0]['curve'][0][1]:.2f} ")
     assert last.startswith(f"{records[1]['curve'][-1][1]:.2f} ")
     assert len(autoencoders.race.draw((race,), records).axes) == 2
+
+
+def test_relaxations_and_vimco_train_with_particles(done):
+    names = "Concrete, m = 5", "VIMCO, m = 5"
+    race = replace(
+        concrete.CONTEST,
+        graph=lambda means: scg.models.structured(means, hidden=(3,)),
+        rivals={name: concrete.RIVALS[name] for name in names},
+        trained={
+            name: lambda means: scg.models.structured(
+                means, hidden=(3,), particles=concrete.PARTICLES[5]
+            )
+            for name in names
+        },
+        budget=120,
+        samples=3,
+    )
+    records = [{**p.work(), **p.key} for p in race.pieces(done[0], 1)]
+    assert [r["curve"][-1][0] for r in records] == [24, 24]
+    assert records[0]["test"] != records[1]["test"] and all(r["test"] < 8 for r in records)
+    assert "3 samples each" in autoencoders.race.tables((race,), records)

@@ -1,0 +1,82 @@
+"""Maddison, Mnih and Teh (2017): Concrete relaxations against VIMCO, structured prediction."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import scg
+from scg.models import structured
+from scg.reproduce import race, training
+from scg.reproduce.ledger import Record
+from scg.reproduce.muprop import NVIL
+from scg.reproduce.page import table
+from scg.reproduce.paper import Finding, Paper
+from scg.reproduce.race import Race, chained
+
+HIDDEN, TEMPERATURE = (240, 240), 2 / 3
+#: Published test NLL by number of samples m: Concrete and VIMCO, which for m = 1 is NVIL.
+PUBLISHED = {1: (58.5, 61.4), 5: (54.3, 54.5), 50: (53.4, 51.8)}
+PARTICLES = {m: scg.Plate("particles", length=m) for m in PUBLISHED}
+CONCRETE = scg.GumbelSoftmax(TEMPERATURE, allow_biased=True)
+RIVALS: dict[str, tuple[scg.Estimator, int]] = {
+    **{f"Concrete, m = {m}": (CONCRETE, m) for m in PUBLISHED},
+    **{
+        f"VIMCO, m = {m}": (scg.VIMCO(plate) if m > 1 else NVIL, m)
+        for m, plate in PARTICLES.items()
+    },
+}
+CONTEST = Race(
+    name="392-240-240-392",
+    graph=partial(structured, hidden=HIDDEN),
+    rivals=RIVALS,
+    budget=15_000,
+    measure=lambda found: (found.nll, found.bound_stderr),
+    trained={
+        name: partial(structured, hidden=HIDDEN, particles=PARTICLES[m])
+        for name, (_, m) in RIVALS.items()
+    },
+    samples=100,
+    unit="NLL",
+    colours=len(PUBLISHED),
+)
+
+
+def findings(records: list[Record]) -> list[Finding]:
+    """The published order with each number of samples."""
+    found = []
+    for m, (relaxed, scored) in PUBLISHED.items():
+        names = f"Concrete, m = {m}", f"VIMCO, m = {m}"
+        worse, better = names if relaxed > scored else names[::-1]
+        found.append(CONTEST.order(records, worse, better))
+    return found
+
+
+def tables(records: list[Record]) -> str:
+    """The measured figures, and the published ones."""
+    rows = [[name, *(pair[i] for pair in PUBLISHED.values())]
+            for i, name in enumerate(("Concrete", "VIMCO"))]  # fmt: skip
+    published = table(["published test NLL", *(f"m = {m}" for m in PUBLISHED)], rows)
+    return f"{race.tables((CONTEST,), records)}\n\n{published}"
+
+
+RELAXED = Paper(
+    name="concrete",
+    title="Concrete (Maddison et al. 2017): against VIMCO in structured prediction",
+    short="Concrete, VIMCO",
+    verdict="Begun.",
+    about=f"""
+Two layers of 240 binary units that feed −1 and 1 forward predict the lower half of a digit from
+the upper half. The objective is the bound of m samples; Concrete relaxes them with a fixed
+temperature, here {TEMPERATURE:.3g}, but tests are discrete, with {CONTEST.samples} samples. VIMCO
+with one sample is NVIL. Published: images binarized once, Adam, and equal numbers of updates. Here:
+images binarized anew for each batch of 50, Adam with rate 0.001, and {CONTEST.budget} evaluations
+of each example's cost, so that m samples leave {CONTEST.budget}/m updates.
+""",
+    why="Begun.",
+    pieces=chained((CONTEST,)),
+    findings=findings,
+    tables=tables,
+    draw=partial(race.draw, (CONTEST,)),
+    data="mnist:DIR",
+    read=training.held_out,
+)
