@@ -211,9 +211,10 @@ class Recurrent:
     def estimators(self, row: str) -> Any:
         """The estimators of a row by node, others where it does not fit; None if it fits none."""
         names = list(self.graph.stochastic)
-        if row == "mixed":
-            every = (scg.ScoreFunction(), scg.MuProp(), scg.StraightThrough())
-            return {name: every[i % 3] for i, name in enumerate(names) if name != "y"}
+        if row == "mixed":  # the compiler chooses where it does not fit
+            every = [self.estimators(own) or {} for own in ("score", "MuProp", "straight-through")]
+            mixed = ((name, every[i % 3].get(name)) for i, name in enumerate(names) if name != "y")
+            return {name: own for name, own in mixed if own}
         if row == "sequences":  # one node samples whole sequences, whatever the others do
             loo = scg.LeaveOneOut(samples=3)
             return {name: loo if i % 2 else scg.ScoreFunction() for i, name in enumerate(names)}
