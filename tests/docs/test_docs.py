@@ -42,7 +42,10 @@ def relative(path: Path) -> str:
 
 def run_page(text: str, name: str, filename: str) -> None:
     names: dict[str, object] = {}
-    for line, code in python_blocks(text):
+    blocks = python_blocks(text)
+    opened = [line for line in text.splitlines() if line.rstrip() == "```python"]
+    assert len(blocks) == len(opened), f"{filename}: a block is not closed"
+    for line, code in blocks:
         test = doctest.DocTestParser().get_doctest(code, {}, name, filename, line)
         assert test.examples, f"{filename}:{line + 1}: a python block that is not a doctest"
         test.globs = names  # shared between blocks, where get_doctest would copy
