@@ -217,9 +217,7 @@ def estimators() -> Iterator[str]:
     head = ("estimator", "what it is", "unbiased", "order", "evaluations", "over time", "source")
     yield from table(*head)
     for cls in ESTIMATORS:
-        page = page_of(cls)
-        name = f"`{cls.__name__}`"
-        shown = f"[{name}](estimators/{page.name})" if page.exists() else name
+        shown = f"[`{cls.__name__}`](estimators/{page_of(cls).name})"
         chosen = default(cls)
         unbiased = "yes" if chosen.unbiased else "no"
         orders = "any" if chosen.orders > 2 else chosen.orders
@@ -349,20 +347,22 @@ def with_formula(cls: type) -> str:
 
 def new_page(cls: type) -> str:
     """Return the headings of a page, to be filled, with what the class itself says."""
-    orders = {0: "0 (biased)", 1: "1"}.get(cls.orders, "any")
+    chosen = default(cls)
+    orders = {0: "0 (biased)", 1: "1"}.get(chosen.orders, "any")
+    named = [bibliography.works()[key].named for key in chosen.cites]
     parts = {
         "Idea": line(cls),
         "When to use it": "…",
         "Formula": "$$$$\n\n…",
-        "Assumptions": f"{'; '.join(cls.requires)}.",
+        "Assumptions": f"{'; '.join(chosen.requires) or '…'}.",
         "In the protocol": "- Taylor point: …\n- Coupling: …\n- Stopped: …\n- Noise: …\n"
         f"- Orders: {orders}.",
-        "Cost and variance": f"{cls.evaluations} evaluations.\n\n![Exact variance as a function of "
+        "Cost and variance": f"{evaluations(cls)} evaluations.\n\n![Exact variance as a function of "
         "θ, compared with the score function and leave-one-out]"
         f"(variance/{page_of(cls).stem}.svg)",
         "Example": "…",
         "Signature": f"```{{eval-rst}}\n.. autoclass:: scg.{cls.__name__}\n```",
-        "Reference": f"{', '.join(cls.cites)}.",
+        "Reference": f"{', '.join(named)}.",
     }
     return f"# {cls.__name__}\n" + "".join(f"\n## {h}\n\n{text}\n" for h, text in parts.items())
 
@@ -408,7 +408,7 @@ def summary(known: dict[str, Any]) -> Iterator[str]:
         curves = plain if cls is scg.ScoreFunction else known[page.stem]
         name, _ = next(item for toy in variances.toys(page.stem) for item in curves[toy].items())
         same = name.lower().replace(" ", "") == cls.__name__.lower()
-        option = "" if same else f", {name}"
+        option = "" if same else f", {name.removeprefix(f'{cls.__name__}, ')}"
         cells = [variances.number(curves[toy].get(name)) for toy in variances.TOYS]
         link = f"[{cls.__name__}](reference/estimators/{page.name}){option}"
         yield row(link, *cells, "yes" if default(cls).unbiased else "no")

@@ -2,6 +2,7 @@
 
 python benchmarks/accuracy
 python benchmarks/accuracy --write docs/reference/accuracy.md
+python benchmarks/accuracy sqrt Laplace      the lines of these alone, to add them to the page
 """
 
 import argparse
@@ -50,15 +51,15 @@ def number(error):
     return "–" if error < 0 else "exact" if error == 0 else f"{error:.1e}"
 
 
-def op_rows():
+def op_rows(wanted):
     """Measure the ops."""
-    for name, (ours, reference, points, arguments) in ops.ROWS.items():
+    for name, (ours, reference, points, arguments) in wanted(ops.ROWS):
         yield name, errors(ours, reference, points, range(arguments))
 
 
-def law_rows():
+def law_rows(wanted):
     """Measure the distributions: log p, and its derivatives with respect to the parameters."""
-    for name, (make, reference, points, kind) in laws.ROWS.items():
+    for name, (make, reference, points, kind) in wanted(laws.ROWS):
 
         def log_prob(x, *parameters, make=make):
             return make(*parameters).log_prob(x)
@@ -81,9 +82,9 @@ def head():
     return HEAD.format(exact=exact, alike=alike)
 
 
-def summary_rows():
+def summary_rows(wanted):
     """Measure entropies and divergences, and their derivatives with respect to the parameters."""
-    for name, (quantity, reference, points) in laws.SUMMARIES.items():
+    for name, (quantity, reference, points) in wanted(laws.SUMMARIES):
         arguments = range(len(points[0]))
         yield name, errors(quantity, reference, points, arguments, logarithm=True)
 
@@ -91,15 +92,21 @@ def summary_rows():
 def main():
     """Measure, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", type=Path, help="the page to write")
-    target = parser.parse_args().write
+    parser.add_argument("names", nargs="*", help="rows to measure; all by default")
+    parser.add_argument("--write", type=Path, help="the page to write, with all rows")
+    options = parser.parse_args()
+    target = options.write
+
+    def wanted(rows):
+        return [row for row in rows.items() if target or row[0] in (options.names or rows)]
+
     warnings.simplefilter("ignore", RuntimeWarning)
     lines = [head()]
     print(lines[0])
     tables = {
-        "op": op_rows(),
-        "distribution: log p": law_rows(),
-        "entropy, divergence": summary_rows(),
+        "op": op_rows(wanted),
+        "distribution: log p": law_rows(wanted),
+        "entropy, divergence": summary_rows(wanted),
     }
     for title, rows in tables.items():
         for line in [*table(title, rows), ""]:
