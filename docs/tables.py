@@ -357,8 +357,8 @@ def new_page(cls: type) -> str:
         "Assumptions": f"{'; '.join(chosen.requires) or '…'}.",
         "In the protocol": "- Taylor point: …\n- Coupling: …\n- Stopped: …\n- Noise: …\n"
         f"- Orders: {orders}.",
-        "Cost and variance": f"{evaluations(cls)} evaluations.\n\n![Exact variance as a function of "
-        "θ, compared with the score function and leave-one-out]"
+        "Cost and variance": f"{evaluations(cls)} evaluations.\n\n![Exact variance as a function "
+        "of θ, compared with the score function and leave-one-out]"
         f"(variance/{page_of(cls).stem}.svg)",
         "Example": "…",
         "Signature": f"```{{eval-rst}}\n.. autoclass:: scg.{cls.__name__}\n```",

@@ -158,7 +158,7 @@ def _check_options(graph: CoreGraph, order: int, data_grads: Sequence[str]) -> N
         node = graph.data_nodes.get(name)
         if node is None:
             near = did_you_mean(name, graph.data_nodes)
-            raise DeclarationError(f"scg.compile: data_grads: {name!r} is no data node{near}")
+            raise DeclarationError(f"scg.compile: data_grads: {name!r} is not a data node{near}")
         if node.kind != "float":
             raise DeclarationError(
                 f"scg.compile: data {name!r} holds integers, which have no gradient; leave it out "

@@ -690,7 +690,7 @@ CALL = {
     "negative seed": (
         lambda: call(seed=-1),
         C,
-        "a seed is not negative, got -1; write e.g. 1",
+        "a seed must not be negative, got -1; write e.g. 1",
     ),
     "float seed": (
         lambda: call(seed=1.5),
@@ -795,7 +795,7 @@ CALL = {
     "state of an unknown node": (
         lambda: call(state={"c": {}}),
         C,
-        "state of node 'c': its estimator keeps none",
+        "state of node 'c': its estimator keeps none; leave it out",
     ),
     "scale given and negative": (
         lambda: positive_definite(s=-1.0),

@@ -75,7 +75,7 @@ def _one(text: str) -> Estimator:
     except (MemoryError, RecursionError):
         raise EstimatorError("estimator: its brackets are nested too deeply") from None
     if not isinstance(made, Estimator):
-        raise EstimatorError(f"estimator {text!r}: {made!r} is no estimator; {_suggestion()}")
+        raise EstimatorError(f"estimator {text!r}: {made!r} is not an estimator; {_suggestion()}")
     return made
 
 

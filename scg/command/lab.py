@@ -158,7 +158,7 @@ def cells(step: Any, targets: np.ndarray) -> dict[str, Any]:
 
 
 def from_moments(step: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Exact moments; the distribution is that of all outcomes, or of draws of integrated noise."""
+    """Exact moments; the distribution is that of all outcomes, or of samples of the noise."""
     moments = scg.moments(step, params, data=data)
     try:
         rows = moments.rows()
@@ -170,7 +170,7 @@ def from_moments(step: Any, params: Mapping[str, Any], data: Mapping[str, Any]) 
 
 
 def from_draws(step: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Moments and distribution of draws."""
+    """Moments and distribution of samples."""
     draws = sampled(step, params, data)
     shown = bars(draws, np.full(len(draws), 1.0 / len(draws)))
     return {"mean": digits(np.mean(draws)), "variance": digits(np.var(draws)), "bars": shown}

@@ -44,8 +44,8 @@ def cache(clear: bool) -> dict[str, Any]:
     folder = kernels.directory()
     if folder is None:
         raise ScgError(
-            "there is no cache: SCG_CACHE_DIR names a directory that is empty text, somebody "
-            "else's, or cannot be made"
+            "there is no cache: SCG_CACHE_DIR is empty, or its directory belongs to another user "
+            "or cannot be made"
         )
     removed = {"removed": kernels.evict(0.0)[0]} if clear else {}
     sizes = [status.st_size for _, status in kernels.entries()]

@@ -310,6 +310,6 @@ class MeanField:
         return point + self.shifts[node]
 
     def replay(self, down: NodeDownstream) -> FieldReplay:
-        """The pass as one node sees it: its point, its influenced costs, their slope."""
+        """The pass for one node: its point, its influenced costs and their slope."""
         cost = down.reduced(Seen(self.env, (), shared="field"))
         return FieldReplay(self.points[down.node], cost, self.slopes[down.node])

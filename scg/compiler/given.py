@@ -109,7 +109,7 @@ class RecordedNodes:
         return nodes.union(nodes.only(n) for n in found) if self.nodes else nodes.none
 
     def once(self, influence: Influence) -> Members[StochasticNode]:
-        """The recorded nodes and those that lead to recorded ones: they have one value a run."""
+        """The recorded nodes and those that lead to recorded ones: they have one value per run."""
         if not self.nodes:
             return influence.nodes.none
         found = recorded = self.recorded(influence)
@@ -160,7 +160,7 @@ def make_given(graph: Any, given: Sequence[str] | Mapping[str, Recorded]) -> Rec
     for name, own in nodes.items():
         if name not in known:
             raise EstimatorError(
-                f"given: {name!r} is no stochastic or deterministic node of graph {graph.name!r}"
+                f"given: {name!r} is not a stochastic or deterministic node of graph {graph.name!r}"
                 f"{did_you_mean(name, known)}"
             )
         if not isinstance(own, Recorded):

@@ -35,7 +35,7 @@ def node_of(down: View, name: str) -> Expr:
             return graph.named(full)
     known = [*graph.roles, *(step.node for step in graph.steps.values())]
     raise EstimatorError(
-        f"node {_name(down)!r}: its critic reads {name!r}, which is no node at its step"
+        f"node {_name(down)!r}: its critic reads {name!r}, which is not a node at its step"
         f"{did_you_mean(name, known)}"
     )
 

@@ -48,7 +48,7 @@ def finite_support(node: StochasticNode, view: Assignment) -> str | None:
 
 
 def classes(node: StochasticNode, view: Assignment) -> str | None:
-    """Complain of a node whose values are no classes, or one class."""
+    """Complaint about a node whose values are not classes, or are one class."""
     if not issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):
         return f"{family_of(node)} is not a distribution of classes"
     return "it has a single class" if node.declared.classes < 2 else None
@@ -97,7 +97,7 @@ def next_value(node: StochasticNode, view: Assignment) -> str | None:
 
 
 def _not_in(node: StochasticNode, view: Assignment, what: str) -> str | None:
-    """Complaint about a learned parameter in which there is no measure-valued derivative."""
+    """Complaint about a learned parameter without a measure-valued derivative."""
     family = node.attrs["family"]
     for name, value in zip(node.declared.parameters, node.args, strict=True):
         if name not in family.weak_parameters and view.learned[value]:

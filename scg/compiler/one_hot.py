@@ -2,7 +2,7 @@
 
 Let h be the one-hot vector of k. Then Σ_c h_c y_c is y_k, and Σ g h over a plate adds each g at
 its own k. No vector of all classes is made. With few classes a product of matrices is as fast.
-Where k is no class h is zero: row 0 then stands for none, and its part is set to zero.
+Where k is not a class, h is zero: row 0 then stands for none, and its part is set to zero.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Index:
         self.k = k
 
     def only(self, x: Expr) -> Expr:
-        """`x`, whose first axes are those of the index, or 0 where it is no class."""
+        """`x`, whose first axes are those of the index, or 0 where it is not a class."""
         if self.inside is None:
             return x
         fresh = (1,) * (x.ndim - self.k.ndim)

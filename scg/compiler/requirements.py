@@ -230,8 +230,8 @@ def complaint(node: StochasticNode, estimator: Estimator, view: Assignment) -> s
     for name in estimator.requires:
         if name not in REQUIREMENTS:
             raise EstimatorError(
-                f"{type(estimator).__name__} requires {name!r}, which is no requirement; there are "
-                f"{', '.join(map(repr, REQUIREMENTS))}"
+                f"{type(estimator).__name__} requires {name!r}, which is not a requirement; there "
+                f"are {', '.join(map(repr, REQUIREMENTS))}"
             )
         reason = REQUIREMENTS[name](node, view)
         if reason is not None:

@@ -89,7 +89,7 @@ EXERCISES: dict[int, Exercise] = {
             "this is the score alone, whose mean is 0; multiply by the cost (b − t)²": (
                 lambda b, theta, t: _s(b, theta)
             ),
-            "b jumps, so f′(b) dp/dθ is no derivative of the sample; this is straight-through": (
+            "b jumps, so f′(b) dp/dθ is not a derivative of the sample; this is straight-through": (
                 lambda b, theta, t: 2 * (b - t) * _pq(theta)
             ),
             "this weights by the probability again; sampling b does so already": (

@@ -142,7 +142,7 @@ def read_npz(path: str | PathLike[str], *, limit: int = LIMIT) -> dict[str, np.n
 
 def _name(path: str | PathLike[str], member: zipfile.ZipInfo) -> str:
     if not member.filename.endswith(".npy"):
-        raise DataError(f"{path}: holds {member.filename!r:.80}, which is no array")
+        raise DataError(f"{path}: holds {member.filename!r:.80}, which is not an array")
     return member.filename.removesuffix(".npy")
 
 

@@ -1,4 +1,4 @@
-"""Distributions: one family a file, or a few that are made of one another."""
+"""Distributions: one family per file, or a few that build on each other."""
 
 from scg.distributions.autoregressive import Autoregressive
 from scg.distributions.base import Distribution

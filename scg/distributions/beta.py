@@ -217,7 +217,7 @@ class Dirichlet(Joint):
         return open_unit(open_exp(log_softmax(y))), logp
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """Σ (α − 1) log(x / p) + Stirling's remainder with p = α / Σ α; one value a vector."""
+        """Σ (α − 1) log(x / p) + Stirling's remainder with p = α / Σ α; one value per vector."""
         a, n = self.concentration, sum(self.concentration, -1)
         remainder = stirling(n, order=0) - sum(stirling(a, order=0), -1)
         return dirichlet_core(x, a) + remainder - self._spread()

@@ -33,7 +33,7 @@ class Independent(Distribution):
 
     The event and `log_prob` are those of the base distribution; with ``elementwise=True`` the
     log-probability is summed over each block. Use it where estimators or masks should treat a
-    vector as one unit. Event axes are not plates: what repeats is a :class:`Plate`.
+    vector as one unit. Event axes are not plates: for independent repetition use a :class:`Plate`.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Independent(Distribution):
     Raises
     ------
     DeclarationError
-        If `base` is no distribution, or has fewer than `axes` event axes.
+        If `base` is not a distribution, or has fewer than `axes` event axes.
 
     Notes
     -----

@@ -34,7 +34,7 @@ class Matching(Automaton):
     Raises
     ------
     DeclarationError
-        If the scores are no square matrix, or too many.
+        If the scores are not a square matrix, or too many.
 
     Notes
     -----

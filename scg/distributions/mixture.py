@@ -165,7 +165,7 @@ class Mixture(Joint):
 
     @property
     def uniforms(self) -> tuple[int, ...]:
-        """One for the choice, and as many as a component takes."""
+        """Number of uniforms: one for the choice, and as many as a component takes."""
         return (1 + max(math.prod(law.uniforms) for law in self.components),)
 
     def coupling(self, u: Any) -> Any:

@@ -97,7 +97,7 @@ class Multinomial(Trials, Joint):
         return (self.shape[0] - 1,)
 
     def coupling(self, u: Any) -> Any:
-        """Counts class by class: the quantile of a binomial law, given those before."""
+        """Counts class by class: binomial quantiles, given the counts before."""
         p, left, counts = self.probs, float(self.total_count), []
         for k in range(self.shape[0] - 1):
             rest = sum(getitem(p, (slice(k, None),)))

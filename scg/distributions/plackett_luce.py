@@ -48,7 +48,7 @@ class PlackettLuce(Sequential):
     Raises
     ------
     DeclarationError
-        If the logits are no vector, or `k` does not fit.
+        If the logits are not a vector, or `k` does not fit.
     UnsupportedError
         By the mean, entropy and KL, which sum over sets of items, if there are more than 4096.
 

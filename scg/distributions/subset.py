@@ -36,7 +36,7 @@ class Subset(Automaton):
     Raises
     ------
     DeclarationError
-        If the logits are no vector, or `k` does not fit.
+        If the logits are not a vector, or `k` does not fit.
 
     Notes
     -----

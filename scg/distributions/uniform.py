@@ -26,8 +26,8 @@ from scg.ops.elementwise import (
 class Uniform(Distribution):
     """Uniform distribution between two bounds, with independent elements.
 
-    The second argument is the upper bound; SciPy's is the width. Gradients of a likelihood do not
-    see that the support moves with the bounds, so score-function estimators are refused where a
+    The second argument is the upper bound; SciPy's is the width. Gradients of a likelihood miss
+    that the support moves with the bounds, so score-function estimators are refused where a
     bound is learned.
 
     Parameters
@@ -94,6 +94,6 @@ class Uniform(Distribution):
     entropy_elementwise = closed_form("log(high − low)", lambda d: log(d._width))
 
     def kl_elementwise(self, other: Any) -> Any:
-        """Log of the ratio of the widths where `other` covers this law, otherwise infinite."""
+        """Log of the ratio of the widths where `other` covers this one, otherwise infinite."""
         covered = logical_and(less_equal(other.low, self.low), greater_equal(other.high, self.high))
         return where(covered, log(other._width / self._width), np.inf)

@@ -22,7 +22,7 @@ class Upward(NamedTuple):
         The sample whose coordinates where a mask is true are at their next possible value, if they
         have one; what is sampled given them follows on the same noise.
     weight : Expr or array
-        Size of a move, one number a coordinate; 0 at the last value.
+        Size of a move, one number per coordinate; 0 at the last value.
     rates : list of (parameter, rate)
         −∂F(x)/∂θ / p(x) with the distribution function F and the probability p of a coordinate,
         given those before. A rate may have a further axis, of the parameters of one coordinate.

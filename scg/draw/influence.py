@@ -12,7 +12,7 @@ from scg.ir.plate import sign
 
 
 def influence_scene(influence: Influence, options: Options) -> Scene:
-    """The scene of an influence: an arrow says over which plates elements keep their own costs."""
+    """The scene of an influence: an arrow shows over which plates elements keep their own costs."""
     scene = Scene(influence.graph.name)
     kinds = {n.name or "": "stochastic" for n in influence.nodes}
     kinds |= {cost.name: "cost" for cost in influence.costs}

@@ -106,18 +106,18 @@ class Options:
             for name in given if isinstance(given, Mapping) else ():
                 if name not in graph.roles:
                     near = did_you_mean(name, graph.roles)
-                    raise CallError(f"draw: {option} names {name!r}, which is no node{near}")
+                    raise CallError(f"draw: {option} names {name!r}, which is not a node{near}")
         self.check_scopes(graph)
 
     def check_hidden(self, names: Collection[str]) -> None:
-        """Raise if a pattern of what is hidden is no role and fits no name."""
+        """Raise an error if a pattern of ``hide=`` is not a role and matches no name."""
         for pattern in self.hide:
             if pattern not in _ROLES and not any(matches(name, pattern) for name in names):
                 near = did_you_mean(pattern, names)
-                raise CallError(f"draw: hide names {pattern!r}, which is no node{near}")
+                raise CallError(f"draw: hide names {pattern!r}, which is not a node{near}")
 
     def check_scopes(self, graph: CoreGraph) -> None:
-        """Raise if a pattern of what folds, or does not, fits no scope of a graph."""
+        """Raise an error if a pattern of ``fold=`` or ``unfold=`` matches no scope."""
         inner = (name.split("/")[:-1] for name in (*graph.roles, *(f"{n}/" for n in graph.layers)))
         scopes = {"/".join(parts[:i]): None for parts in inner for i in range(1, len(parts) + 1)}
         for option in ("fold", "unfold"):
@@ -127,13 +127,13 @@ class Options:
                     most = [*scopes][:_LISTED]
                     known = ", ".join(most) + (", …" if len(scopes) > len(most) else "")
                     raise CallError(
-                        f"draw: {option} names {pattern!r}, which is no scope"
+                        f"draw: {option} names {pattern!r}, which is not a scope"
                         f"{did_you_mean(pattern, scopes)}; "
                         + (f"scopes are {known}" if scopes else "the graph has no scopes")
                     )
 
     def folds(self, scope: str) -> bool:
-        """Whether a scope is one box by the user's wish."""
+        """Whether the options fold a scope to one box."""
         if self.unfolds(scope):
             return False
         if self.fold is None or isinstance(self.fold, bool):
@@ -156,5 +156,5 @@ class Options:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a name is a pattern, or fits it; brackets in a name are no pattern."""
+    """Whether a name is a pattern, or fits it; brackets in a name are not a pattern."""
     return name == pattern or fnmatchcase(name, pattern.replace("[", "[[]"))

@@ -321,7 +321,7 @@ class Program:
 
 
 def _own(value: Any) -> np.ndarray:
-    """Array that is no view of a user's array."""
+    """Array that is not a view of a user's array."""
     array = np.asarray(value)
     return array if array.flags.owndata else array.copy()
 

@@ -38,7 +38,7 @@ class Windowed:
     Raises
     ------
     EstimatorError
-        If an expression needs several steps at once and is no sum over them.
+        If an expression needs several steps at once and is not a sum over them.
     """
 
     def __init__(

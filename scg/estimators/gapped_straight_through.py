@@ -1,4 +1,4 @@
-"""Gapped straight-through: the softmax of logits that were moved to agree with the draw."""
+"""Gapped straight-through: the softmax of logits that were moved to agree with the sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gumbel-softmax: a draw is replaced by a smooth point near it, or differentiated like one."""
+"""Gumbel-softmax: a sample is replaced by a smooth point near it, or differentiated like one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LAX: a learned function of a reparameterized draw as a control variate."""
+"""LAX: a learned function of a reparameterized sample as a control variate."""
 
 from __future__ import annotations
 

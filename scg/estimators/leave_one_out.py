@@ -1,4 +1,4 @@
-"""Leave-one-out: several draws, each with the mean of the other draws' costs as its baseline."""
+"""Leave-one-out: several samples, each with the mean cost of the others as its baseline."""
 
 from __future__ import annotations
 

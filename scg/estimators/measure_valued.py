@@ -1,4 +1,4 @@
-"""Measure-valued gradients: the derivative of a law as a difference of two laws."""
+"""Measure-valued gradients: the derivative of a distribution as a difference of two."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class REBAR(Estimator):
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> dict[Route, Expr]:
-        """Subtract the cost at the relaxation given the draw; correct by both relaxations."""
+        """Subtract the cost at the relaxation given the sample; correct by both relaxations."""
         tau = temperature_of(self.temperature, "variance" if self.learn else None, memory)
         eta: Expr | float = self.scale
         if self.learn:

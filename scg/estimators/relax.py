@@ -88,7 +88,7 @@ class RELAX(Estimator):
     def term(
         self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory
     ) -> dict[Route, Expr]:
-        """Subtract the control variate given the draw; correct by both latents."""
+        """Subtract the control variate given the sample; correct by both latents."""
         terms = {}
         if self.temperature is not None:
             tau = temperature_of(self.temperature, "variance" if self.learn else None, memory)

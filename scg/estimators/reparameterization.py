@@ -1,4 +1,4 @@
-"""Reparameterization: the draw is a differentiable function of noise."""
+"""Reparameterization: the sample is a differentiable function of noise."""
 
 from __future__ import annotations
 

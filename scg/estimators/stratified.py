@@ -1,4 +1,4 @@
-"""Stratified sampling: one draw from each of K slices of the CDF."""
+"""Stratified sampling: one sample from each of K slices of the CDF."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stratified(Estimator):
     1/K Σ_i (f(x_i) − b) ∇θ log p(x_i; θ), x_i = F⁻¹((i − 1 + u_i)/K), with F the CDF over the whole
     support, u_i uniform on (0, 1) and b the baseline: K evaluations. Its variance is at most that
     of K independent samples. Use it for small ordered supports. The mean cost of the other samples
-    is no baseline for it: a stratum has not the node's distribution.
+    is not a baseline for it: a stratum does not have the node's distribution.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Derivation: from the objective of a graph to the estimator of its gradient, a line a step."""
+"""Derivation: from the objective of a graph to the estimator of its gradient, one line per step."""
 
 from __future__ import annotations
 

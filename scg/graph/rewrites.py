@@ -52,7 +52,7 @@ def dreg(log_joint: Callable[..., Any], z: Expr | Sequence[Expr], plate: Plate) 
     Raises
     ------
     DeclarationError
-        If a layer is no stochastic node on `plate`, is not reparameterized, or depends on a node
+        If a layer is not a stochastic node on `plate`, is not reparameterized, or depends on a node
         that is not listed.
     """
     q = Approximation("dreg", z, plate).reparameterized()
@@ -104,7 +104,7 @@ def gdreg(
     Raises
     ------
     DeclarationError
-        If a layer is no stochastic node on `plate`, is not reparameterized, or depends on a node
+        If a layer is not a stochastic node on `plate`, is not reparameterized, or depends on a node
         that is not listed; or if there is no prior for each layer.
     UnsupportedError
         If a prior has no path through given values (`opened`).

@@ -72,7 +72,7 @@ def scan(
     DeclarationError
         If the carry changes its form, shape or kind; if `xs` or `mask` are not on the plate, or
         `init` is; if the cell takes other arguments; if it mixes steps, or what it declares is used
-        outside and is no output.
+        outside and is not an output.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def scan(
         present = _on_plate(self, full, "mask", mask, over)
         if present.shape != ():
             raise DeclarationError(
-                f"scan {full!r}: the mask is {describe(present)}, expected one number an element"
+                f"scan {full!r}: the mask is {describe(present)}, expected one number per element"
             )
     for node in [*starts, *tree.leaves(inputs), *([] if present is None else [present])]:
         check_homes(self, f"scan {full!r}", node)
@@ -191,7 +191,7 @@ def _check_takes(full: str, cell: Callable[..., Any], inputs: tuple[Any, ...]) -
 def _on_plate(graph: Any, full: str, what: str, value: Any, plate: Plate) -> Expr:
     node = graph.as_node(value, full)
     if plate not in node.plates:
-        hint = "it needs one entry a step"
+        hint = "it needs one entry per step"
         if what == "xs":
             hint = f"declare it with plates={plate.name}, or let the cell use it as it is"
         raise DeclarationError(

@@ -107,8 +107,8 @@ class Module(torch.nn.Module):
         Raises
         ------
         CallError
-            If a tensor that requires a gradient is no parameter and not in ``data_grads``, or lies
-            on another device; or as a call of the step does.
+            If a tensor that requires a gradient is neither a parameter nor in ``data_grads``, or
+            lies on another device; or as a call of the step does.
         """
         return _call(self, seed, data)
 
@@ -278,6 +278,6 @@ def _array(value: Any, name: str) -> Any:
         return (value.float() if value.dtype == torch.bfloat16 else value).resolve_neg().numpy()
     except (RuntimeError, TypeError) as error:  # sparse, quantized, or a tensor of torch.func
         raise CallError(
-            f"{name!r} is no array that scg can read: {error}; give a dense tensor of numbers, "
+            f"{name!r} is not an array that scg can read: {error}; give a dense tensor of numbers, "
             "outside of torch.func and torch.export"
         ) from error

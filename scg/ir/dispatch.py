@@ -41,9 +41,9 @@ NO_ITEMS = (
 )
 
 NO_NUMBER = (
-    " is no number while a graph is declared. Write NumPy functions on it, such as np.exp(node), "
-    "scg.one_hot(node, n) @ values to choose by it, or scg.op(function)(node); for samples call "
-    "g.simulate(params, nodes=[...], seed=1)"
+    " is not a number while a graph is declared. Write NumPy functions on it, such as "
+    "np.exp(node), scg.one_hot(node, n) @ values to choose by it, or scg.op(function)(node); "
+    "for samples call g.simulate(params, nodes=[...], seed=1)"
 )
 
 #: What to write instead of options that NumPy's functions have and those on nodes lack.

@@ -77,7 +77,7 @@ def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
 
 
 def rebuilt(expr: Expr, env: Mapping[Expr, Expr]) -> Expr:
-    """The op of an expression on what `env` maps its arguments to."""
+    """Expression of the same op on the arguments that `env` puts in place of its own."""
     args = tuple(env[arg] for arg in expr.args)
     same = all(new is old for new, old in zip(args, expr.args, strict=True))
     return expr if same else expr.op.build(expr.graph, args, expr.attrs)

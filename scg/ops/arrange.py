@@ -49,7 +49,10 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     n = np.ndim(x)
     sources, targets = (integers(axes, "moveaxis: an axis") for axes in (source, destination))
     if len(sources) != len(targets):
-        raise DeclarationError(f"moveaxis: {source!r} and {destination!r} are not equally many")
+        raise DeclarationError(
+            f"moveaxis: source and destination must name equally many axes, got {source!r} and "
+            f"{destination!r}"
+        )
     for axes in (sources, targets):
         normal_axes(axes, n)  # they exist, and once
     placed = {t % n: s % n for s, t in zip(sources, targets, strict=True)}

@@ -56,7 +56,7 @@ def plates_left(args: tuple[Expr, ...], attrs: dict[str, Any]) -> Plates:
 
 
 def elementwise(name: str, numpy: Callable[..., Any], *vjps: Vjp | None, **traits: Any) -> Op:
-    """Declare an elementwise op: its NumPy rule, one VJP an argument, its kernel, its traits.
+    """Declare an elementwise op: its NumPy rule, one VJP per argument, its kernel, its traits.
 
     If the NumPy rule is a ufunc, the ufunc builds the op on nodes.
     """

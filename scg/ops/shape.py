@@ -225,7 +225,7 @@ def np_transpose(x: Expr, axes: Any = None) -> Expr:
     """Permute event axes; reversed by default."""
     axes = tuple(range(x.ndim))[::-1] if axes is None else integers(axes, "transpose: axes")
     if sorted(a % x.ndim if -x.ndim <= a < x.ndim else a for a in axes) != list(range(x.ndim)):
-        raise DeclarationError(f"transpose: {axes} is no order of the event axes of {x!r}")
+        raise DeclarationError(f"transpose: {axes} is not an order of the event axes of {x!r}")
     return transpose(x, axes=tuple(a % x.ndim - x.ndim for a in axes)) if x.ndim > 1 else x
 
 

@@ -160,7 +160,7 @@ A gated recurrent network of 64 units reads a stream of lines aⁿbⁿ, n unifor
 predicts the next symbol. Its parameters move after each window of the one stream, by Adam with rate
 10⁻³/(1 + 0.015 √updates). The published runs are longer (10⁷ symbols). The figures beside ours are
 those of the authors' early logs of UORO, as the recent cost of one run; their network, initial
-weights and random streams differ. ARTBP learns from segments of random lengths, 16 in the mean.
+weights and random streams differ. ARTBP learns from segments of random lengths, 16 on average.
 RTRL is left out: it takes 16 ms a symbol here, 1.6 hours for a run.
 """,
     why="""

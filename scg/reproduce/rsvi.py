@@ -69,7 +69,7 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 
 
 def _errors(records: list[Record]) -> dict[str, np.ndarray]:
-    """Squared errors by estimator, one row a seed."""
+    """Squared errors by estimator, one row per seed."""
     found: dict[str, list[list[float]]] = {}
     for r in records:
         if r["kind"] == "error":

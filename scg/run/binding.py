@@ -201,7 +201,10 @@ def bind_noise(
                 f"got {array.shape}"
             )
         if runs is not None and len(array) != runs:
-            raise CallError(f"noise {name!r} has {len(array)} runs, other leaves have {runs}")
+            raise CallError(
+                f"noise {name!r} has {len(array)} runs, other leaves have {runs}; all leaves need "
+                "the same number"
+            )
         inside = (array > 0) & (array < 1) if leaf.attrs["law"] == "uniform" else np.isfinite(array)
         if not np.all(inside):
             wanted = "in (0, 1)" if leaf.attrs["law"] == "uniform" else "finite"

@@ -17,7 +17,7 @@ def make_windows(
     Raises
     ------
     DeclarationError
-        If `checkpoint` is no number of steps.
+        If `checkpoint` is not a number of steps.
     EstimatorError
         If the graph has no scan, or none around all others; if `check_finite` needs all steps.
     """

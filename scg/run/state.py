@@ -63,7 +63,7 @@ def checked_state(memories: Iterable[NodeMemory], given: Mapping[str, Mapping[st
             found[memory.node][name] = value
     for node, entries in given.items():
         if node not in found:
-            raise CallError(f"state of node {node!r}: its estimator keeps none")
+            raise CallError(f"state of node {node!r}: its estimator keeps none; leave it out")
         for name in entries:
             if name not in found[node]:
                 raise CallError(

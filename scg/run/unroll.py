@@ -42,7 +42,9 @@ def unroll(self: Any, **lengths: int) -> Any:
     for name, length in lengths.items():
         if name not in plates:
             known = ", ".join(plates) or "none"
-            raise DeclarationError(f"g.unroll: {name!r} is no plate of a scan (those are: {known})")
+            raise DeclarationError(
+                f"g.unroll: {name!r} is not the plate of a scan (those are: {known})"
+            )
         if not isinstance(length, int) or isinstance(length, bool) or length < 1:
             raise DeclarationError(
                 f"g.unroll: {name} must be a positive integer, because a scan needs at least one "

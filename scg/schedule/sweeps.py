@@ -103,7 +103,7 @@ class Sweeps:
     Raises
     ------
     EstimatorError
-        If an expression needs several steps at once and is no sum over them.
+        If an expression needs several steps at once and is not a sum over them.
     """
 
     def __init__(self, outputs: Mapping[Any, Expr], over: Plate):

@@ -66,7 +66,7 @@ def _check_word(word: object, seed: object) -> int:
             "write e.g. seed=1 or seed=(1, step)"
         )
     if word < 0:
-        raise CallError(f"a seed is not negative, got {seed!r}; write e.g. {abs(int(word))}")
+        raise CallError(f"a seed must not be negative, got {seed!r}; write e.g. {abs(int(word))}")
     return int(word)
 
 

@@ -131,7 +131,7 @@ def _check_case(estimator: Any, case: _Case, tolerance: float) -> tuple[str | No
     gap = next((gap for gap in gaps if gap is not None), None)
     if gap is not None and step.plan.unbiased:
         raise AssertionError(
-            f"{what} {gap}. It is biased: does a baseline depend on the draw, or lacks a control "
+            f"{what} {gap}. It is biased: does a baseline depend on the sample, or lacks a control "
             "variate the gradient of its mean? A biased estimator says unbiased = False"
         )
     blocks = true.hessian if order >= 2 and step.plan.unbiased else {}

@@ -72,7 +72,7 @@ class Batches:
             self.per_epoch = check_count("steps_per_epoch", steps_per_epoch)
             return
         if not self.examples:
-            raise CallError("the data hold no examples, of which batches are made")
+            raise CallError("the data hold no examples; a batch needs at least one")
         size = check_count("batch_size", self.examples if batch_size is None else batch_size)
         if size > self.examples:
             raise CallError(f"batch_size is {size}, but the data hold {self.examples} examples")

@@ -93,7 +93,7 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         return _nested(flat), dict(json.loads(known["about"]))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: damaged: what it says cannot be read") from error
+        raise CheckpointError(f"{path}: damaged: its header cannot be read") from error
 
 
 def digest(arrays: Mapping[str, Any]) -> str:
@@ -103,7 +103,7 @@ def digest(arrays: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Turn what the system says against writing a file into a clear error."""
+    """Raise a clear error when the system refuses to write a file."""
     try:
         yield
     except OSError as error:

@@ -89,7 +89,7 @@ def evaluate(
     Raises
     ------
     CallError
-        If the graph declares no such node, or the node is not one number an example.
+        If the graph declares no such node, or the node is not one number per example.
     """
     if node not in graph.roles:
         raise CallError(

@@ -106,7 +106,7 @@ class Kept:
         assert self.path is not None
         arrays, about = checkpoint.load(self.path)
         compare(self.path, about.get("settings"), self.made_with)
-        damaged = CheckpointError(f"{self.path}: damaged: it says what no run writes")
+        damaged = CheckpointError(f"{self.path}: damaged: its header holds what no run writes")
         match about:
             case {
                 "count": int(count),
@@ -150,7 +150,7 @@ def _fits(found: Any, wanted: Any) -> bool:
 
 
 def _slots_fit(found: Any, optimizer: Optimizer, leaves: Mapping[str, Any]) -> bool:
-    """Whether slots are those of an optimizer; what one that is no rule keeps, it alone knows."""
+    """Whether slots fit an optimizer; those of an optimizer that is not a rule are not checked."""
     return isinstance(found, Mapping) and all(
         name in leaves
         and isinstance(slots, Mapping)

@@ -224,7 +224,7 @@ def compare(
         raise CallError('compare: give estimators by name, e.g. {"score": scg.ScoreFunction()}')
     for name in state or {}:
         if name not in estimators:
-            raise CallError(f"compare: state of {name!r}, which is no name of an estimator")
+            raise CallError(f"compare: state of {name!r}, which is not the name of an estimator")
     steps: dict[str, Step] = {}
     for name, estimator in estimators.items():
         steps[name] = compiled(graph, estimator, options)

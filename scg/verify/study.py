@@ -1,4 +1,4 @@
-"""Study: a grid of cells, computed by many workers, one file a result."""
+"""Study: a grid of cells, computed by many workers, one file per result."""
 
 from __future__ import annotations
 

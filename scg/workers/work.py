@@ -62,7 +62,7 @@ class Work:
 
 
 def packed(value: Any, what: str) -> bytes:
-    """A value as pickle; an error says what to write instead of a function without a module."""
+    """A value as pickle; the error names what to write instead of a function without a module."""
     try:
         return pickle.dumps(value)
     except Exception as error:  # objects raise what they like here

@@ -35,7 +35,7 @@ def test_estimators_as_text():
         ("MuProp(", "write it as LeaveOneOut"),
         ("MuProp(size=3)", "MuProp has no argument 'size'; it takes mean_field, scale"),
         ("LeaveOneOut(1)", "samples must be an integer"),
-        ("MovingAverage", "is no estimator; known are auto"),
+        ("MovingAverage", "is not an estimator; known are auto"),
         ("MuProp(scale=open('x'))", "there is no estimator 'open'"),
         ("a=MuProp, LeaveOneOut", "write it as LeaveOneOut|there is no"),
     ],

@@ -320,7 +320,7 @@ def test_errors():
     g = plain()
     g.deterministic("twice", g.parameter("w", 1.0) * 2)
     for given, words in (
-        (("aa",), "'aa' is no stochastic or deterministic node.*did you mean 'a'"),
+        (("aa",), "'aa' is not a stochastic or deterministic node.*did you mean 'a'"),
         ("a", r"write given=\('a',\)"),
         ({"a": 1}, r"expected scg.Recorded\(...\) for node 'a'"),
         ({"twice": scg.Recorded(ratios="product")}, "'twice' is deterministic"),

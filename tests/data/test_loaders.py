@@ -162,7 +162,9 @@ MALFORMED = {
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_a_malformed_npz_is_one_clear_line(tmp_path, kind):
     path = MALFORMED[kind](tmp_path)
-    with pytest.raises(scg.DataError, match=r"damaged or not an npz|which is no array") as caught:
+    with pytest.raises(
+        scg.DataError, match=r"damaged or not an npz|which is not an array"
+    ) as caught:
         read_npz(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 

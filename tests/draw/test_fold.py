@@ -65,7 +65,7 @@ def test_scopes_fold_by_pattern():
     ]
     assert set(g.draw(fold=True).scene.marks) == {"layer0/", "layer1/", "layer2/", "loss"}
     assert set(g.draw(fold="layer?").scene.marks) == {"layer0/", "layer1/", "layer2/", "loss"}
-    with pytest.raises(scg.CallError, match=r"'layer\[02\]', which is no scope"):
+    with pytest.raises(scg.CallError, match=r"'layer\[02\]', which is not a scope"):
         g.draw(fold=["layer[02]", "layer?"])
 
 

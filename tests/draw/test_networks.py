@@ -58,10 +58,10 @@ def test_a_scope_that_is_none_is_refused_at_each_level(option, level):
     step = scg.compile(model(), backend="numba" if level == "schedule" else "numpy")
     step.draw(level=level, **{option: ["decoder*", "encoder/0/", "mean"]})
     known = "scopes are encoder, encoder/0, encoder/1, mean, decoder, decoder/0, decoder/1"
-    near = f"{option} names 'decodr', which is no scope; did you mean 'decoder'?; {known}"
+    near = f"{option} names 'decodr', which is not a scope; did you mean 'decoder'?; {known}"
     with pytest.raises(scg.CallError, match=re.escape(near)):
         step.draw(level=level, **{option: ("mean", "decodr")})
-    with pytest.raises(scg.CallError, match=r"z.*which is no scope"):
+    with pytest.raises(scg.CallError, match=r"z.*which is not a scope"):
         step.draw(level=level, **{option: "z"})
 
 
@@ -69,7 +69,7 @@ def test_a_scope_that_is_none_is_refused_at_each_level(option, level):
 def test_a_hidden_node_that_is_none_is_refused_at_each_level(level):
     step = scg.compile(model(), backend="numba" if level == "schedule" else "numpy")
     step.draw(level=level, hide="data")
-    with pytest.raises(scg.CallError, match="hide names 'zz', which is no node"):
+    with pytest.raises(scg.CallError, match="hide names 'zz', which is not a node"):
         step.draw(level=level, hide=["data", "zz"])
 
 

@@ -245,7 +245,7 @@ def test_errors():
     g, _ = corridor()
     for critic, words in (
         (scg.Critic(("after",)), "'after', which depends on the node's own sample"),
-        (scg.Critic(("her",)), "'her', which is no node at its step.*did you mean 'here'"),
+        (scg.Critic(("her",)), "'her', which is not a node at its step.*did you mean 'here'"),
         (scg.Bootstrap(("after",)), r"it is in a scan; write scg.Critic"),
     ):
         with pytest.raises(scg.EstimatorError, match=words):

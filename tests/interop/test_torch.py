@@ -125,7 +125,9 @@ def test_mistakes_are_errors(x):
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 def test_tensors_that_are_no_arrays_are_errors(x, other):
     layer = module(scg.compile(model(), scg.Enumeration()))
-    with pytest.raises(scg.CallError, match=r"'x' is no array that scg can read.*a dense tensor"):
+    with pytest.raises(
+        scg.CallError, match=r"'x' is not an array that scg can read.*a dense tensor"
+    ):
         layer(x=other(x.detach()), y=Y)
 
 

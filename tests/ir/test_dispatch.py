@@ -175,7 +175,7 @@ NO_VALUES = (
             r"^np.sum on nodes takes \(x, axis, keepdims\): got an unexpected keyword argument",
         ),
         (lambda b: np.linalg.inv(b, 1), r"^inv\(\) takes 1 positional argument but 2 were given$"),
-        (float, "is no number while a graph is declared. Write NumPy functions on it"),
+        (float, "is not a number while a graph is declared. Write NumPy functions on it"),
         (len, "has no len"),
     ],
 )
@@ -235,8 +235,14 @@ def test_the_tables_hold_numpy_functions():
         (lambda x: np.sum(x, axis=2), "^axis 2 is out of range for an event of 2 axes$"),
         (lambda x: np.sum(x, axis=-3), "^axis -3 is out of range"),
         (lambda x: np.expand_dims(x, 3), "axis 3 is out of range"),
-        (lambda x: np.transpose(x, (0, 0)), r"^transpose: \(0, 0\) is no order of the event axes"),
-        (lambda x: np.transpose(x, (0, 5)), r"^transpose: \(0, 5\) is no order of the event axes"),
+        (
+            lambda x: np.transpose(x, (0, 0)),
+            r"^transpose: \(0, 0\) is not an order of the event axes",
+        ),
+        (
+            lambda x: np.transpose(x, (0, 5)),
+            r"^transpose: \(0, 5\) is not an order of the event axes",
+        ),
         (lambda x: np.concatenate([x, x[0]]), r"^concatenate: shapes \(\(2, 3\), \(3,\)\) do not"),
         (lambda x: np.concatenate([x, x.T]), "^concatenate: shapes .* do not join along axis -2"),
         (lambda x: np.concatenate([x[0, 0], 1.0]), "scalars have no axis to join; write np.stack"),

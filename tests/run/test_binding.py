@@ -201,7 +201,7 @@ def test_state():
             state | {"b": state["b"] | {"average": np.zeros(2)}},
             "state 'average' of node 'b': expected shape (), got (2,)",
         ),
-        (state | {"c": {}}, "state of node 'c': its estimator keeps none"),
+        (state | {"c": {}}, "state of node 'c': its estimator keeps none; leave it out"),
         (
             state | {"b": state["b"] | {"decay": 1.0}},
             "state of node 'b' has an unknown entry 'decay'; its estimator keeps 'average', "

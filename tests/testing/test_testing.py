@@ -203,6 +203,6 @@ def test_an_unknown_requirement_is_named():
     g.cost("loss", g.sample("b", scg.Bernoulli(logits=g.parameter("theta", 0.4))))
     with pytest.raises(
         scg.EstimatorError,
-        match=r"Misspelt requires 'mode below', which is no requirement.*'mean f",
+        match=r"Misspelt requires 'mode below', which is not a requirement.*'mean f",
     ):
         scg.compile(g, estimator=Misspelt())

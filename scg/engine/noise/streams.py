@@ -50,7 +50,7 @@ OPERATIONS, ALIGNED = 8, 32
 
 
 def source(law: str, code: str, kind: str) -> str:
-    """Kernel that fills a leaf with samples of a law ("uniform", "normal") in a float type.
+    """Kernel that fills a leaf with uniforms or normals ("uniform", "normal") in a float type.
 
     A "scalar" has no axis but that of the runs; in float32 two of its runs share a block. Other
     leaves have "any" number of elements, or "many", for which half of the code is enough.

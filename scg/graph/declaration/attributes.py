@@ -25,7 +25,7 @@ def check_application(op: Operation, args: tuple[Expr, ...], attrs: dict[str, An
     Raises
     ------
     DeclarationError
-        If the arguments are too many or too few, an index is no integer, or an attribute is
+        If the arguments are too many or too few, an index is not an integer, or an attribute is
         missing, unknown, or does not fit.
     """
     count = len(args) if callable(op.vjps) else len(op.vjps)

@@ -53,12 +53,12 @@ def functions() -> Mapping[str, Callable[..., Any]]:
 
 
 class Expression:
-    """A parsed expression; `uses` holds the names in it that are no functions.
+    """A parsed expression; `uses` holds the names in it that are not functions.
 
     Raises
     ------
     DeclarationError
-        If the text is no expression, or too long or too deep.
+        If the text is not an expression, or too long or too deep.
     """
 
     def __init__(self, text: str, custom: Mapping[str, Any] = MappingProxyType({})):
@@ -137,7 +137,7 @@ def _operand(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     if any(isinstance(part, Expr) for part in _leaves(value)):
-        raise DeclarationError("a list of nodes is no array; write stack([...])")
+        raise DeclarationError("a list of nodes is not an array; write stack([...])")
     return np.asarray(value)
 
 

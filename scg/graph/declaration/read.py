@@ -241,7 +241,7 @@ class _Reader:
 
     def _unconstrained(self, name: str, given: Any, entry: Any) -> Expr:
         if given not in self.graph.parameters:
-            raise DeclarationError(f"unconstrained: {given!r} is no parameter")
+            raise DeclarationError(f"unconstrained: {given!r} is not a parameter")
         return self.graph.parameters[given].node
 
     def _plate_size(self, name: str, given: Any, entry: Any) -> Expr:

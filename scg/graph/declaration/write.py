@@ -26,7 +26,7 @@ from scg.ir.walk import topological
 
 
 def write(graph: CoreGraph) -> str:
-    """The declaration of a graph as JSON text, one node a line.
+    """The declaration of a graph as JSON text, one node per line.
 
     Raises
     ------

@@ -192,7 +192,7 @@ NODES = [
     ),
     (
         {"x": {"data": {}}, "a": {"cost": "sum([x, x] * 2)"}},
-        "node 'a': a list of nodes is no array; write stack([...])",
+        "node 'a': a list of nodes is not an array; write stack([...])",
     ),
     # nothing is executed
     ({"a": {"cost": "open('x')"}}, "node 'a' uses 'open', which is not declared"),
