@@ -220,7 +220,8 @@ DECLARE = {
     "axis out of range": (
         lambda g: np.sum(g.named("x"), axis=1),
         D,
-        "axis 1 is out of range for an event of 1 axes",
+        "axis 1 is out of range for node 'x' of shape (2,) on batch; axes are those of the shape, "
+        "and a plate is none of them",
     ),
     "index out of range": (
         lambda g: g.named("x")[2],
@@ -284,12 +285,12 @@ DECLARE = {
     "axis given twice": (
         lambda g: np.sum(np.outer(g.named("x"), g.named("x")), axis=(0, -2)),
         D,
-        "an axis is given twice in (0, -2)",
+        "an axis of node contract(...) of shape (2, 2) on batch is given twice in (0, -2)",
     ),
     "several axes for one": (
         lambda g: np.sort(g.named("x"), axis=()),
         D,
-        "expected one axis, got ()",
+        "expected one axis of node 'x' of shape (2,) on batch, got ()",
     ),
     "negative width of a border": (
         lambda g: np.pad(g.named("x"), -1),
@@ -319,7 +320,7 @@ DECLARE = {
     "triangle of a vector": (
         lambda g: np.tril(g.named("x")),
         D,
-        "expected a matrix, got an event of shape (2,)",
+        "tril, triu: expected a matrix, got an event of shape (2,)",
     ),
     "one-hot of no classes": (
         lambda g: scg.one_hot(g.data("k", kind="int"), 0),

@@ -36,7 +36,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     """Drop event axes of length 1: all, or those given."""
     shape = np.shape(x)
     n = len(shape)
-    axes = tuple(i for i in range(-n, 0) if shape[i] == 1) if axis is None else normal_axes(axis, n)
+    axes = tuple(i for i in range(-n, 0) if shape[i] == 1) if axis is None else normal_axes(axis, x)
     for i in axes:
         if shape[i] != 1:
             raise DeclarationError(f"squeeze: axis {i} has length {shape[i]}, expected 1")
@@ -54,7 +54,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
             f"{destination!r}"
         )
     for axes in (sources, targets):
-        normal_axes(axes, n)  # they exist, and once
+        normal_axes(axes, x)  # they exist, and once
     placed = {t % n: s % n for s, t in zip(sources, targets, strict=True)}
     rest = iter(i for i in range(n) if i not in placed.values())
     order = [placed[i] if i in placed else next(rest) for i in range(n)]
@@ -65,7 +65,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Exchange two event axes."""
     order = list(range(-np.ndim(x), 0))
-    a, b = one_axis(axis1, np.ndim(x)), one_axis(axis2, np.ndim(x))
+    a, b = one_axis(axis1, x), one_axis(axis2, x)
     order[a], order[b] = order[b], order[a]
     return transpose(x, axes=tuple(order))
 
@@ -73,7 +73,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 @implements(np.flip)
 def flip(x: Any, axis: Any = None) -> Any:
     """Reverse the order of elements along event axes (all by default)."""
-    reversed_axes = normal_axes(axis, np.ndim(x))
+    reversed_axes = normal_axes(axis, x)
     lengths = enumerate(np.shape(x), -np.ndim(x))
     index = ((n - 1, -1, -1) if i in reversed_axes else (0, n, 1) for i, n in lengths)
     return take_slice(x, index=tuple(index))
@@ -88,7 +88,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     if 1 not in (len(shifts), len(axes)) and len(shifts) != len(axes):
         raise DeclarationError(f"roll: {shift!r} and {axis!r} are not equally many")
     for one, a in np.broadcast(shifts, axes):
-        i = one_axis(a, np.ndim(x))
+        i = one_axis(a, x)
         n = np.shape(x)[i]
         cut = -one % n if n else 0
         if cut:
@@ -151,7 +151,7 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
         return np.repeat(x, repeats, axis)
     if axis is None:
         return repeat(ravel(x), repeats, -1)
-    at = one_axis(axis, x.ndim) + x.ndim + 1
+    at = one_axis(axis, x) + x.ndim + 1
     before, after = x.shape[:at], x.shape[at:]
     wide = broadcast_to(reshape(x, shape=(*before, 1, *after)), (*before, repeats, *after))
     return reshape(wide, shape=(*before[:-1], before[-1] * repeats, *after))
@@ -183,7 +183,9 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 def _lower(x: Any, k: int) -> Any:
     """Whether column − row ≤ k; for a node an expression, because a matrix may be large."""
     if np.ndim(x) < 2:
-        raise DeclarationError(f"expected a matrix, got an event of shape {np.shape(x)}")
+        raise DeclarationError(
+            f"tril, triu: expected a matrix, got an event of shape {np.shape(x)}"
+        )
     rows, columns = np.shape(x)[-2:]
     row, column = np.arange(rows)[:, None] + k, np.arange(columns)
     if isinstance(x, Expr):

@@ -10,7 +10,7 @@ import numpy as np
 from scg.common.lazy import scipy_function
 from scg.errors import DeclarationError
 from scg.ir.dispatch import UFUNCS
-from scg.ir.expr import Expr
+from scg.ir.expr import Expr, describe
 from scg.ir.op import Op
 from scg.ir.operation import Vjp
 from scg.ir.plate import Plates, ordered
@@ -90,26 +90,36 @@ def special(
     return elementwise(name, numpy or scipy_function(name), *vjps, **{"kernel": call, **traits})
 
 
-def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Event axes counted from the end, sorted; None means all."""
+def normal_axes(axis: Any, of: Any) -> tuple[int, ...]:
+    """Axes of an event, or of as many as `of`, counted from the end, sorted; None means all."""
+    ndim = of if isinstance(of, int) else np.ndim(of)
     if axis is None:
         return tuple(range(-ndim, 0))
     axes = integers(axis, "an axis")
     for a in axes:
         if not -ndim <= a < ndim:
-            raise DeclarationError(f"axis {a} is out of range for an event of {ndim} axes")
+            raise DeclarationError(
+                f"axis {a} is out of range for {_event(of)}; axes are those of the shape, and a "
+                "plate is none of them"
+            )
     found = tuple(sorted({a - ndim if a >= 0 else a for a in axes}))
     if len(found) != len(axes):
-        raise DeclarationError(f"an axis is given twice in {axis!r}")
+        raise DeclarationError(f"an axis of {_event(of)} is given twice in {axis!r}")
     return found
 
 
-def one_axis(axis: Any, ndim: int) -> int:
-    """One event axis, counted from the end."""
-    axes = () if axis is None else normal_axes(axis, ndim)
+def one_axis(axis: Any, of: Any) -> int:
+    """One axis of an event, or of as many as `of`, counted from the end."""
+    axes = () if axis is None else normal_axes(axis, of)
     if len(axes) != 1:
-        raise DeclarationError(f"expected one axis, got {axis!r}")
+        raise DeclarationError(f"expected one axis of {_event(of)}, got {axis!r}")
     return axes[0]
+
+
+def _event(of: Any) -> str:
+    if isinstance(of, Expr):
+        return describe(of)
+    return f"an event of {of} axes" if isinstance(of, int) else f"an event of shape {np.shape(of)}"
 
 
 def integers(value: Any, what: str) -> tuple[int, ...]:

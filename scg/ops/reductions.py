@@ -172,7 +172,7 @@ def sum_mixed(x: Expr, sep: Container[Plate]) -> Expr:
 
 # --- what users call --------------------------------------------------------------------------
 def _over(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
-    axes = normal_axes(axis, np.ndim(x))
+    axes = normal_axes(axis, x)
     if not isinstance(x, Expr):
         out = op.numpy(np.asarray(x), axes=axes)
         return np.expand_dims(out, axes) if keepdims and axes else out
@@ -208,7 +208,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def count(x: Any, axis: Any) -> int:
     """Number of elements that a reduction over event axes joins."""
-    return math.prod(np.shape(x)[i] for i in normal_axes(axis, np.ndim(x)))
+    return math.prod(np.shape(x)[i] for i in normal_axes(axis, x))
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -217,13 +217,13 @@ def softmax(x: Any, axis: int = -1) -> Any:
     Use it for probabilities as values. For a distribution with these logits write
     ``scg.Categorical(logits=x)``, for their logarithms :func:`log_softmax`.
     """
-    _, terms, total = _exponentials(x, normal_axes(axis, np.ndim(x)))
+    _, terms, total = _exponentials(x, normal_axes(axis, x))
     return divide(terms, total)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """x − log Σ exp(x) along one event axis: accurate where the softmax underflows."""
-    z, _, total = _exponentials(x, normal_axes(axis, np.ndim(x)))
+    z, _, total = _exponentials(x, normal_axes(axis, x))
     return subtract(z, log_of_sum(total))
 
 

@@ -62,7 +62,7 @@ def _shared_by_ties(g: Expr, y: Expr, axis: int) -> Expr:
 # --- what users call --------------------------------------------------------------------------
 def _on_axis(x: Any, axis: int | None) -> tuple[Any, int]:
     """An event and one of its axes; the flattened event where the axis is None."""
-    return (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
+    return (ravel(x), -1) if axis is None else (x, one_axis(axis, x))
 
 
 @implements(np.take_along_axis)

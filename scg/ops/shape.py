@@ -185,7 +185,7 @@ _cumsum = Op(
 
 def cumsum(x: Any, axis: int | None = -1) -> Any:
     """Cumulative sum along one event axis; None means of the flattened event."""
-    x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
+    x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, x))
     return _cumsum(counted(x), axis=axis, reverse=False)
 
 
@@ -241,10 +241,10 @@ def np_expand_dims(x: Expr, axis: Any) -> Expr:
 def np_concatenate(nodes: Any, axis: int | None = 0) -> Expr:
     """Join events along an existing axis; None means the flattened events."""
     nodes = list(map(ravel, nodes)) if axis is None else list(nodes)
-    ndim = next(node.ndim for node in nodes if isinstance(node, Expr))
-    if ndim == 0:
+    first = next(node for node in nodes if isinstance(node, Expr))
+    if first.ndim == 0:
         raise DeclarationError("concatenate: scalars have no axis to join; write np.stack([...])")
-    return concatenate(*nodes, axis=one_axis(axis or 0, ndim))
+    return concatenate(*nodes, axis=one_axis(axis or 0, first))
 
 
 @implements(np.stack)

@@ -37,7 +37,7 @@ EventAxes = tuple[int, ...]
 def _flattened(x: Any, axis: Any) -> tuple[Any, EventAxes]:
     """`x` with the reduced event axes joined to one last axis, and those axes."""
     shape, every = np.shape(x), tuple(range(-np.ndim(x), 0))
-    axes = normal_axes(axis, len(shape))
+    axes = normal_axes(axis, x)
     rest = tuple(i for i in every if i not in axes)
     moved = transpose(x, axes=rest + axes) if rest + axes != every else x
     length = math.prod(shape[i] for i in axes)
@@ -73,7 +73,7 @@ def cumprod(x: Any, axis: int | None = -1) -> Any:
 
     With ``axis=None`` the event is flattened first, as in NumPy.
     """
-    x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, np.ndim(x)))
+    x, axis = (ravel(x), -1) if axis is None else (x, one_axis(axis, x))
     x = counted(x)
     out, step, n = swapaxes(x, axis, -1), 1, np.shape(x)[axis]
     while step < n:
@@ -193,7 +193,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     the square, such as ``np.exp(-norm(x) ** 2 / 2)``; an even function of the norm itself, such as
     ``np.cos(norm(x))``, loses its curvature at the origin.
     """
-    axes = normal_axes(axis, np.ndim(x))
+    axes = normal_axes(axis, x)
     if ord not in (None, 1, 2, np.inf, "fro"):
         raise DeclarationError(f"norm: ord must be None, 1, 2, inf or 'fro', got {ord!r}")
     if ord in (1, 2, np.inf) and len(axes) != 1:
@@ -239,7 +239,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     -----
     Martins and Astudillo (2016).
     """
-    axis = one_axis(axis, np.ndim(x))
+    axis = one_axis(axis, x)
     if axis == -1:
         return _sparsemax(x)
     return swapaxes(_sparsemax(swapaxes(x, axis, -1)), axis, -1)

@@ -79,7 +79,7 @@ def _fallback(expr: Expr) -> str:
     loop = expr.op.loop
     if loop is None:
         return expr.op.name
-    own = [e.op.name for e in everywhere(loop.inside(expr)) if e.op.name.startswith("op:")]
+    own = [e.op.name for e in everywhere(loop.inside(expr)) if e.op.label]
     step = expr.attrs["along"].name
     return f"{expr.op.name}, Python at each step of {step}: {', '.join(dict.fromkeys(own))}"
 

@@ -152,7 +152,7 @@ class _Pilot:
         self.graph, self.params, self.data = graph, params, data
         self.runs, self.seed, self.options = runs, seed, options
         order = topological(graph.costs.values())
-        own = any(expr.op.name.startswith("op:") for expr in order)
+        own = any(expr.op.label for expr in order)
         self.priced = "evaluations" if price == "work" and own else price
         self._known: dict[tuple[Estimator, ...], Sample | EstimatorError] = {}
         self.reference = self._sample(self._compiled(None))  # unbiased
