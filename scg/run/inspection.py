@@ -87,7 +87,8 @@ class Inspectable(Runner):
 
         They are the graph, its influence, the plan, the surrogate, the program and, with
         ``backend="numba"``, the schedule and the table that kernels run; with `checkpoint` the
-        sweeps over windows of steps instead.
+        sweeps over windows of steps instead. :meth:`draw` draws all up to the schedule, whose
+        picture also shows the kernels of the table.
 
         Examples
         --------

@@ -153,7 +153,7 @@ def test_runs(runs):
 
 @pytest.mark.parametrize("seed", [0.5, True, "1", [1], -1, (), (1, -2), (1, (2,))])
 def test_seeds(seed):
-    with pytest.raises(scg.CallError, match=r"^(a|the) seed is"):
+    with pytest.raises(scg.CallError, match=r"^(a|the) seed (is|must)"):
         STEP(PARAMS, seed=seed, data=DATA)
 
 
@@ -171,7 +171,10 @@ def test_noise():
             "noise 'z/u': expected shape (runs, 4, 3), got (2, 3, 3)",
         ),
         (noise | {"b/u": 0.5}, "noise 'b/u': expected shape (runs), got ()"),
-        (noise | {"b/u": np.full(3, 0.5)}, "noise 'b/u' has 3 runs, other leaves have 2"),
+        (
+            noise | {"b/u": np.full(3, 0.5)},
+            "noise 'b/u' has 3 runs, other leaves have 2; all leaves need the same number",
+        ),
     ):
         with fails(message):
             STEP(PARAMS, data=DATA, noise=wrong)
