@@ -11,6 +11,7 @@ from scg.reproduce.autoencoders import (
     CARMS_OMNIGLOT,
     CARMS_TRAINING,
 )
+from scg.reproduce.boltzmann import BOLTZMANN
 from scg.reproduce.carms import CARMS
 from scg.reproduce.chorales import CHORALES
 from scg.reproduce.concrete import RELAXED
@@ -27,7 +28,7 @@ from scg.reproduce.unbiased import UNBIASED
 
 _ALL = (
     TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, CARMS_FASHION,
-    CARMS_OMNIGLOT, RELAXED, TOKUI, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES,
+    CARMS_OMNIGLOT, RELAXED, TOKUI, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES, BOLTZMANN,
 )  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}

@@ -17,6 +17,7 @@ from scg.reproduce import (
     arms,
     artbp,
     autoencoders,
+    boltzmann,
     carms,
     chorales,
     compute,
@@ -424,3 +425,19 @@ def test_relaxations_and_vimco_train_with_particles(done):
     assert [r["curve"][-1][0] for r in records] == [24, 24]
     assert records[0]["test"] != records[1]["test"] and all(r["test"] < 8 for r in records)
     assert "3 samples each" in autoencoders.race.tables((race,), records)
+
+
+@pytest.mark.parametrize("prior", boltzmann.PRIORS)
+def test_likelihoods_below_a_prior_sum_to_one_and_it_learns(prior, monkeypatch, tmp_path):
+    rng = np.random.default_rng(0)
+    g = boltzmann.declare(prior, np.array([0.3, 0.6]))
+    params = {name: rng.standard_normal(value.shape) for name, value in g.init(0).items()}
+    images = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    total = sum(np.exp(boltzmann.likelihood(params, images[i : i + 1])) for i in range(4))
+    assert total == pytest.approx(1.0)
+    monkeypatch.setattr(boltzmann, "EPOCHS", 2)
+    monkeypatch.setattr(boltzmann, "EVERY", 1)
+    under = Conditions("", tmp_path, backend="numpy")
+    piece = next(p for p in boltzmann.pieces(under, None) if p.key["prior"] == prior)
+    first, last = piece.work()["curve"]
+    assert last[1] < first[1] < 30

@@ -1,0 +1,168 @@
+"""Hu and Salakhutdinov (2018): a Boltzmann machine as the prior of binary latents."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import scg
+from scg.data import load_digits
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.page import framed, interval, labelled, table
+from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.train import Run
+from scg.verify.plot import COLOURS, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LATENTS, WIDTH, EPOCHS, EVERY, BATCH, RATE = 12, 64, 100, 5, 50, 1e-2
+CHAINS, STEPS, NEAR = 30, 3, 0.3
+INDEPENDENT, EXACT, CHAINED = "independent units", "RBM, log Z exact", "RBM, persistent chains"
+PRIORS = (INDEPENDENT, EXACT, CHAINED)
+_LogProb = Callable[[Any], Any]
+
+
+def declare(prior: str, means: np.ndarray) -> scg.Graph:
+    """An autoencoder of binary latents with a linear decoder; the cost is −ELBO."""
+    g = scg.Graph("digits")
+    x = g.data("x", shape=means.shape, plates=scg.Plate("batch", reduce="mean"))
+    logits = scg.nn.mlp(g, "encoder", (WIDTH, LATENTS))(x - means)
+    z = g.sample("z", scg.Bernoulli(logits=logits))
+    p = np.clip(means, 0.01, 0.99)
+    decoder = scg.nn.linear(g, "decoder", x.size, bias=np.log(p / (1 - p)))
+    fit = scg.Bernoulli(logits=decoder(2 * z - 1)).log_prob(x)
+    g.cost("loss", z.log_prob() - fit - _prior(g, prior)(z))
+    return g
+
+
+def _prior(g: scg.Graph, prior: str) -> _LogProb:
+    a = g.parameter("a", shape=LATENTS)
+    if prior == INDEPENDENT:
+        return scg.Bernoulli(logits=a).log_prob
+    w = g.parameter("W", shape=(LATENTS, LATENTS), init=scg.init.normal(0.1))
+    machine = scg.RBM(a, g.parameter("b", shape=LATENTS), w)
+    if prior == EXACT:
+        return machine.log_prob
+    chain = g.sample("chain", machine)
+    return lambda z: machine.contrast(z, chain)
+
+
+def likelihood(params: dict[str, np.ndarray], images: np.ndarray) -> float:
+    """Exact mean of log p(x) = log Σ_z p(z) p(x | z), over all values of z."""
+    a = params["a"]
+    machine = scg.RBM(a, params["b"], params["W"]) if "W" in params else scg.Bernoulli(logits=a)
+    z = scg.Bernoulli(logits=np.zeros(LATENTS)).enumerate_support()
+    logits = (2 * z - 1) @ params["decoder/W"] + params["decoder/b"]
+    log_p = images @ logits.T - np.logaddexp(0.0, logits).sum(axis=1) + np.log(machine.prob(z))
+    return float(np.logaddexp.reduce(log_p, axis=1).mean())
+
+
+def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+    """One training run for each seed and prior."""
+    for seed in SEEDS:
+        for prior in PRIORS:
+            work = functools.partial(_train, under, prior, seed)
+            yield Piece(dict(kind="run", prior=prior, seed=seed), work)
+
+
+def _train(under: Conditions, prior: str, seed: int) -> Record:
+    digits, curve = load_digits(binary=True), []
+    g = declare(prior, digits.train.mean(axis=0))
+    chains = scg.PersistentChains(CHAINS, STEPS, allow_biased=True)
+    chosen = {name: chains if name == "chain" else scg.DisARM() for name in g.stochastic}
+
+    def watch(run: Run) -> None:
+        if run.epoch % EVERY == 0:
+            curve.append([run.epoch, round(-likelihood(run.params, digits.test), 4)])
+
+    scg.fit(
+        scg.compile(g, chosen, backend=under.backend), data={"x": digits.train}, seed=seed,
+        optimizer=scg.optim.Adam(
+            scg.optim.schedules.Cosine(RATE, length=EPOCHS * len(digits.train) // BATCH)
+        ),
+        epochs=EPOCHS, batch_size=BATCH, callbacks=[watch],
+    )  # fmt: skip
+    return {"curve": curve}
+
+
+# --- results --------------------------------------------------------------------------------------
+def _ends(records: list[Record]) -> dict[str, dict[int, float]]:
+    """Test figures at the end by prior and seed."""
+    found: dict[str, dict[int, float]] = {name: {} for name in PRIORS}
+    for r in records:
+        if r["kind"] == "run":
+            found[r["prior"]][r["seed"]] = r["curve"][-1][1]
+    return found
+
+
+def findings(records: list[Record]) -> list[Finding]:
+    """The machine is the better prior, and chains do as well as the exact derivative of log Z."""
+    ends, found = _ends(records), []
+    expected: tuple[tuple[str, str, str, Callable[[float], bool]], ...] = (
+        (f"{INDEPENDENT} end above {EXACT} for each seed", INDEPENDENT, EXACT, lambda d: d > 0),
+        (f"{INDEPENDENT} end above {CHAINED} for each seed", INDEPENDENT, CHAINED, lambda d: d > 0),
+        (f"{CHAINED}, end within {NEAR} nats of {EXACT}", CHAINED, EXACT, lambda d: abs(d) < NEAR),
+    )
+    for text, high, low, met in expected:
+        gaps = [ends[high][s] - ends[low][s] for s in ends[high] if s in ends[low]]
+        about = f"By {', '.join(f'{gap:.2f}' for gap in gaps)} nats." if gaps else ""
+        found.append(Finding(text, all(map(met, gaps)) if gaps else None, about))
+    return found
+
+
+def tables(records: list[Record]) -> str:
+    """Test figures by prior."""
+    rows = [
+        [name, interval(list(by_seed.values()), 2), len(by_seed)]
+        for name, by_seed in _ends(records).items()
+        if by_seed
+    ]
+    about = (
+        f"Exact NLL of 297 test images after {EPOCHS} epochs, in nats, with 95 % intervals over "
+        "the seeds."
+    )
+    return f"{about}\n\n{table(['prior', 'NLL', 'seeds'], rows)}"
+
+
+def draw(records: list[Record]) -> Figure:
+    """Exact NLL of test images against epochs: the mean over seeds, and their range."""
+    figure = canvas(7, 3.2)
+    axes = figure.subplots()
+    for color, name in zip(COLOURS, PRIORS, strict=False):
+        runs = [r["curve"] for r in records if r["kind"] == "run" and r["prior"] == name]
+        if runs:
+            epochs, values = np.array(runs)[0, :, 0], np.array(runs)[:, :, 1]
+            axes.plot(epochs, list(map(mean, values.T)), color=color, label=name)
+            axes.fill_between(
+                epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0
+            )
+    axes.set(xlabel="epochs", ylabel="exact NLL, test, nats")
+    framed(axes)
+    labelled(axes)
+    return figure
+
+
+BOLTZMANN = Paper(
+    name="boltzmann",
+    title="Hu and Salakhutdinov (2018): a Boltzmann machine as the prior of latents",
+    short="Boltzmann prior",
+    verdict="Begun.",
+    about=f"""
+An undirected model of the top binary units, above a directed network. We have not found the
+published figures. Published: deep networks, pretrained, then trained jointly, on digits and natural
+images. Here: the bundled digits of 8×8 pixels, {LATENTS} latents with a network of {WIDTH} tanh
+units below and a linear decoder, and an RBM with {LATENTS} hidden units; DisARM for the latents,
+Adam with rate {RATE:g} that falls to 0 over {EPOCHS} epochs. The derivative of log Z is exact, or
+that of {CHAINS} persistent chains, {STEPS} Gibbs steps an update, which is biased.
+""",
+    why="Begun.",
+    pieces=pieces,
+    findings=findings,
+    tables=tables,
+    draw=draw,
+)
