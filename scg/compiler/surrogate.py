@@ -32,6 +32,7 @@ from scg.compiler.words import replays, summands
 from scg.errors import CompilerError, DeclarationError
 from scg.estimators.protocol import Draw
 from scg.ir.expr import Expr, StochasticNode
+from scg.ir.origin import Origin
 from scg.ir.plate import ordered
 from scg.ops.base import is_constant
 from scg.ops.gradient import box
@@ -84,8 +85,7 @@ class Surrogate:
         shared = SharedRuns(first)
         self._simple: dict[Expr, Expr] = {}
 
-        parts = [self.boxed(node, name) for name, node in self.influence.costs]
-        self.costs = {name: total([p]) for name, p in zip(self.graph.costs, parts, strict=True)}
+        self.costs = {name: total([self.boxed(node, name)]) for name, node in self.influence.costs}
         self.terms, self.added, self.memory = {}, [], {}
         losses: list[Expr] = []
         for node in self.influence.nodes:
@@ -115,6 +115,7 @@ class Surrogate:
             raise DeclarationError(
                 f'graph {self.graph.name!r} declares no cost; write g.cost("loss", ...)'
             )
+        self.graph.origin = Origin("the objective")
         self.objective = reduce(add, [*self.costs.values(), *(part for _, part in self.added)])
         self.loss = reduce(add, losses) if losses else None
 

@@ -22,7 +22,9 @@ READABLE, LARGEST = 30, 80
 MOST_BOXES, MOST_LINKS = 150, 400
 #: Members of a repetition that folds.
 _REPEATS, _NEAR, _BANDS, _LISTED = 7, 2, 10, 3
-_NUMBER = re.compile(r"(?<![\d.])\d+(?!\d|\.\.|\.\d)")
+#: What stands before the number of a node's second box; such boxes are no repetition.
+AGAIN = "\u00a0("
+_NUMBER = re.compile(rf"(?<![\d.])(?<!{re.escape(AGAIN)})\d+(?!\d|\.\.|\.\d)")
 #: The range that boxes of one repetition share, and the signs around it.
 _MIDDLE = re.compile(r"(?:^|[^\d.])\d+\.\.\d+(?:[^\d.]|$)")
 Owner = dict[str, str]  #: The key of the box that takes in each box.
@@ -46,6 +48,7 @@ def folded(scene: Scene, options: Options) -> Scene:
     steps: tuple[tuple[int, Callable[[Scene], Owner]], ...] = (
         (READABLE, _repetitions),
         (READABLE, _repetitions),
+        (READABLE, _innermost),
         (2 * READABLE, lambda s: _scopes(s, _outermost)),
         (READABLE, _repetitions),
         (LARGEST, _bands),
@@ -162,13 +165,28 @@ def _repetitions(scene: Scene) -> Owner:
     return owner
 
 
-def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+def _innermost(scene: Scene) -> Owner:
+    """Runs of boxes that differ in the last of several numbers: the inner one of two loops."""
+    families: dict[tuple[str, str, str], dict[int, str]] = {}
+    for key, mark in scene.marks.items():
+        *outer, last = [None, *_NUMBER.finditer(key)]
+        if len(outer) > 1 and last and "\n" not in key:
+            around = mark.kind, key[: last.start()], key[last.end() :]
+            families.setdefault(around, {})[int(last[0])] = key
+    owner: Owner = {}
+    for (_, before, after), at in families.items():
+        for lo, hi in _runs(at, _LISTED):
+            owner |= {at[i]: f"{before}{lo}..{hi}{after}" for i in range(lo, hi + 1)}
+    return owner
+
+
+def _runs(numbers: Iterable[int], least: int = _REPEATS) -> list[tuple[int, int]]:
     """The ends of long runs of consecutive numbers."""
     found, every = [], sorted(numbers)
     start = 0
     for i in range(1, len(every) + 1):
         if i == len(every) or every[i] != every[i - 1] + 1:
-            if i - start >= _REPEATS:
+            if i - start >= least:
                 found.append((every[start], every[i - 1]))
             start = i
     return found

@@ -10,6 +10,15 @@ from scg.draw.options import Options
 from scg.draw.scene import Link, Mark, Scene, Text
 from scg.ir.plate import sign
 
+#: By the first word of a label: which costs give credit to an element.
+_CREDIT = {
+    "own": "its own cost",
+    "≥": "its own cost and later ones",
+    ">": "later costs",
+    "≤": "its own cost and earlier ones",
+    "<": "earlier costs",
+}
+
 
 def influence_scene(influence: Influence, options: Options) -> Scene:
     """The scene of an influence: an arrow shows over which plates elements keep their own costs."""
@@ -41,7 +50,9 @@ def influence_scene(influence: Influence, options: Options) -> Scene:
                     scene.links[ends] = scene.links[ends] | new if ends in scene.links else new
     if options.notes:
         lines = ["an arrow: the cost gives credit"]
-        if any(link.label for link in scene.links.values()):
-            lines.append("own: to each element by its own cost")
+        labels = [link.label for link in scene.links.values()]
+        for word, costs_of in _CREDIT.items():
+            if any(f"{word} " in label for label in labels):
+                lines.append(f"{word}: to each element by {costs_of}")
         scene.caption = [*(("muted", line) for line in lines), *scene.caption]
     return scene

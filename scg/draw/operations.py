@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scg.draw.boxes import title
-from scg.draw.fold import READABLE, braced, folded, parameters_folded
+from scg.draw.fold import AGAIN, READABLE, braced, folded, parameters_folded
 from scg.draw.letters import pretty, short
 from scg.draw.options import Options
 from scg.draw.scene import Link, Mark, Scene, Text
@@ -142,7 +142,7 @@ def _by_node(units: list[Unit], outputs: Mapping[Any, Expr]) -> dict[str, list[U
         key = last.get(words, words)
         if any(turn[writer[b]] > turn.get(key, len(turn)) for b in unit.read if b in writer):
             copies[words] += 1
-            key = f"{words} ({1 + copies[words]})"
+            key = f"{words}{AGAIN}{1 + copies[words]})"
         last[words] = key
         boxes.setdefault(key, []).append(unit)
         turn.setdefault(key, len(turn))

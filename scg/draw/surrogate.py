@@ -6,6 +6,7 @@ log-probability of each scored sample, multiplies the costs that the sample infl
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from scg.compiler.analyse import reached
@@ -18,10 +19,11 @@ from scg.draw.letters import short
 from scg.draw.options import Options
 from scg.draw.rows import rows
 from scg.draw.scene import Link, Mark, Scene, Text
+from scg.estimators import Enumeration
 from scg.ir.expr import StochasticNode
 
 _DERIVATIVE, _VALUE = Link(frozenset({"derivative"})), Link()
-_WIDE, _LONGEST = 44, 264  #: Letters of a line, and of a summand.
+_WIDE, _LONGEST = 36, 252  #: Letters of a line, and of a summand.
 
 
 def surrogate_scene(surrogate: Surrogate, options: Options) -> Scene:
@@ -53,7 +55,7 @@ class _Builder:
         scene.links |= self._influenced(scene)
         scene.rows = rows(scene) if self.options.direction is None else []
         if self.options.notes:
-            scene.caption = [*_LEGEND, *scene.caption]
+            scene.caption = [*_legend(scene), *scene.caption]
         return scene
 
     def _nodes(self, shown: dict[str, str]) -> None:
@@ -65,7 +67,7 @@ class _Builder:
             mark = self.out.marks[name]
             pathwise = self.surrogate.plan.estimators[node].opens
             mark.kind = "deterministic" if pathwise else "sample"
-            mark.lines = [mark.lines[0], Text("= T(parents, ε)" if pathwise else "sampled")]
+            mark.lines = [mark.lines[0], Text(self._source(node))]
             square = {"score": f"ℓ({name})", "weight": f"w({name})"}.get(self.credit[node])
             if square:
                 text = "log p" if self.credit[node] == "score" else "p"
@@ -75,6 +77,19 @@ class _Builder:
                 ]
                 self.out.marks[square] = Mark("score", lines, (name,), mark.groups)
                 self.out.links[name, square] = _VALUE
+
+    def _source(self, node: StochasticNode) -> str:
+        """Where the values of a node come from, in words."""
+        plan = self.surrogate.plan
+        estimator = plan.estimators[node]
+        if self.graph.declared_node(node.name or "") in plan.given.nodes:
+            return "recorded"
+        if estimator.opens:
+            return "= T(parents, ε)"
+        if estimator.credit == "weight":
+            every = isinstance(estimator, Enumeration)
+            return "enumerated" if every else "weighted samples"
+        return "sampled"
 
     def _square(self, name: str) -> str:
         """The node that depends on the parents of a sample."""
@@ -153,15 +168,22 @@ class _Builder:
         return links | {(v, t): _VALUE for v in values for t in terms if values[v] & terms[t]}
 
 
-_LEGEND = [
-    ("muted", "no border: input   □ deterministic   ◇ cost"),
-    ("muted", "⊠(ℓ): its value is 1, its derivative ∇ℓ"),
-    ("derivative", "━ derivative"),
-    ("neutral", "━ a value, no derivative"),
-]
+def _legend(scene: Scene) -> list[tuple[str, str]]:
+    """The shapes and colours in use, and the box."""
+    kinds = {mark.kind for mark in scene.marks.values()}
+    seen = "   ● observed" if "observed" in kinds else ""
+    lines = [("muted", f"no border: input   □ deterministic   ◇ cost{seen}")]
+    if any("⊠" in line.text for mark in scene.marks.values() for line in mark.lines):
+        lines.append(("muted", "⊠(ℓ): its value is 1, its derivative ∇ℓ"))
+    if any(link.kinds for link in scene.links.values()):
+        lines.append(("derivative", "━ derivative"))
+    if not all(link.kinds for link in scene.links.values()):
+        lines.append(("neutral", "━ a value, no derivative"))
+    return lines
 
 
 def _summand(kind: str, text: str, name: str, groups: tuple) -> Mark:
-    kept = short(text, _LONGEST).replace(" ]", "\u00a0]")  # no line is a bracket alone
-    lines = textwrap.wrap(kept, _WIDE)
+    kept = re.sub(r" (?=\])|(?<=[≤<≥>]) ", "\u00a0", short(text, _LONGEST))
+    kept = re.sub(rf"\[ .{{1,{_WIDE - 4}}}\]", lambda body: body[0].replace(" ", "\u00a0"), kept)
+    lines = textwrap.wrap(kept, _WIDE)  # no line is a bracket alone, nor is a short body broken
     return Mark(kind, [Text(line, "title") for line in lines], (name,), groups)

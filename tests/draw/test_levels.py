@@ -63,6 +63,29 @@ def test_a_pathwise_sample_is_a_function_and_its_cost_the_surrogate():
     assert picture.scene.marks["z"].kind == "deterministic"
 
 
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (scg.Enumeration(), "enumerated"),
+        (scg.SumAndSample(samples=1), "weighted samples"),
+        (scg.UnorderedSet(samples=2), "weighted samples"),
+        (scg.RAM(), "sampled"),
+    ],
+)
+def test_the_surrogate_says_where_values_come_from(estimator, words):
+    g = scg.Graph()
+    k = g.sample("k", scg.Categorical(logits=g.parameter("t", [0.2, 0.1, 0.0])))
+    g.cost("loss", k * 0.5)
+    assert words in texts(surrogate(g, estimator))
+
+
+def test_the_surrogate_says_that_values_are_recorded():
+    g = scg.Graph()
+    g.cost("loss", g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.2))))
+    step = scg.compile(g, given={"b": scg.Recorded(ratios="product")}, backend="numpy")
+    assert "recorded" in texts(step.draw(level="surrogate"))
+
+
 def test_terms_of_control_variates_and_of_weights():
     g = scg.Graph()
     b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.2)))
@@ -215,3 +238,62 @@ def test_the_arrows_of_thousands_of_boxes_are_reduced_at_once():
     """networkx' function, which takes cubic time, would not return."""
     path = {(i, i + 1): Link() for i in range(20_000)}
     assert _reduced(path | {(0, 20_000): Link(), (5, 9): Link()}) == path
+
+
+def test_the_surrogate_of_two_nested_scans_fits_a_page():
+    g = scg.Graph("nested")
+    w = g.parameter("w", 0.1)
+
+    def day(h):
+        def hour(k):
+            z = g.sample("z", scg.Bernoulli(logits=w * k + h))
+            g.cost("c", (z - 0.3) ** 2)
+            return np.tanh(k + z)
+
+        last, _ = g.scan(hour, init=h, over=scg.Time("hour", length=4))
+        return np.tanh(last)
+
+    g.scan(day, init=0.1, over=scg.Time("day", length=3))
+    picture = surrogate(g, scg.ScoreFunction())
+    assert {"z[1,0..2]", "ℓ(z[1,0..2])", "⊠ c[1,0..2]"} <= picture.scene.marks.keys()
+    assert size(picture)[0] < 842 and "own" not in texts(picture)
+
+
+def test_boxes_of_one_node_are_no_repetition_that_folds():
+    """Folded, they would lead to each other in both directions."""
+    g = scg.Graph("two layers")
+    t = g.parameter("t", 0.3)
+    b = g.sample("b", scg.Bernoulli(logits=t))
+    g.cost("c", (g.sample("y", scg.Bernoulli(logits=t * b)) - 0.4) ** 2 + b)
+    picture = compiled(g, {"b": scg.REBAR(), "y": scg.DisARM()}).draw(level="program")
+    assert networkx.is_directed_acyclic_graph(networkx.DiGraph(list(picture.scene.links)))
+    assert "∂ b\u00a0(7)" in picture.scene.marks
+
+
+def test_the_sum_of_the_costs_belongs_to_no_node():
+    g = scg.Graph("costs")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.2)))
+    g.cost("c", (b - 0.3) ** 2)
+    g.cost("d", b * 0.5)
+    outputs = compiled(g, scg.ScoreFunction()).program.outputs
+    assert outputs["cost",].origin.name == "the objective"
+    assert outputs["costs", "c"].origin.name == "c"
+
+
+def test_legends_name_what_is_there():
+    g = scg.Graph()
+    z = g.sample("z", scg.Normal(g.parameter("m", 0.2), 1.0))
+    g.observe("x", scg.Normal(z, 1.0), 0.3)
+    lines = " ".join(texts(surrogate(g)))
+    assert "● observed" in lines and "⊠" not in lines and "no derivative" not in lines
+    g = scg.Graph()
+    steps, t = scg.Time("t", length=3), g.parameter("t", 0.2)
+
+    def cell(h):
+        a = g.sample("a", scg.Bernoulli(logits=t * h))
+        g.cost("c", a + h)
+        return a
+
+    g.scan(cell, init=0.1, over=steps)
+    lines = texts(compiled(g, scg.ScoreFunction()).draw(level="influence"))
+    assert "≥: to each element by its own cost and later ones" in lines
