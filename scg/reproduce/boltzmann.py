@@ -151,7 +151,7 @@ BOLTZMANN = Paper(
     name="boltzmann",
     title="Hu and Salakhutdinov (2018): a Boltzmann machine as the prior of latents",
     short="Boltzmann prior",
-    verdict="Begun.",
+    verdict="The machine beats independent units; biased chains keep half of its gain.",
     about=f"""
 An undirected model of the top binary units, above a directed network. We have not found the
 published figures. Published: deep networks, pretrained, then trained jointly, on digits and natural
@@ -160,7 +160,10 @@ units below and a linear decoder, and an RBM with {LATENTS} hidden units; DisARM
 Adam with rate {RATE:g} that falls to 0 over {EPOCHS} epochs. The derivative of log Z is exact, or
 that of {CHAINS} persistent chains, {STEPS} Gibbs steps an update, which is biased.
 """,
-    why="Begun.",
+    why="""
+An RBM as the prior is better than independent units by 0.3 to 0.5 nats with the exact derivative of
+log Z, and by 0.1 to 0.25 nats with persistent chains, whose bias costs up to 0.3 nats.
+""",
     pieces=pieces,
     findings=findings,
     tables=tables,

@@ -33,9 +33,8 @@ networks and autoencoders.
 
 #: What no page repeats.
 LEFT = """
-Not repeated yet: Table 2 of MuProp on faces; relaxations against VIMCO (Maddison et al. 2017); ARMS
-and CARMS on other data than digits; deep exponential families (Naesseth et al. 2017); networks
-below a Boltzmann machine (Hu and Salakhutdinov 2018).
+Not repeated: Table 2 of MuProp on faces; ARMS on other data than digits; deep exponential families
+(Naesseth et al. 2017); deep networks below a Boltzmann machine (Hu and Salakhutdinov 2018).
 """
 BUDGET = f"""
 ## What was left out for want of time
@@ -47,11 +46,12 @@ work. The pages below lack these pieces, which their commands compute:
 
 def index(papers: Iterable[Paper], folder: Path) -> Path:
     """Write the index: a row for each paper with results, its expectations counted."""
-    rows, names, left = [], [], []
+    rows, names, left, waiting = [], [], [], []
     for paper in papers:
         ledger = Ledger(folder / f"{paper.name}.jsonl")
         records = ledger.records
         if not records:
+            waiting.append(f"`{paper.name}`")
             continue
         budget = Budget(paper, ledger)
         if lines := budget.left_out():
@@ -69,6 +69,8 @@ def index(papers: Iterable[Paper], folder: Path) -> Path:
     head = ["experiment", "what reproduced, what did not, and why", "met"]
     place = folder / "index.md"
     parts = [HEAD.strip(), table(head, rows).strip(), LEFT.strip(), HOW.strip(), tree]
+    if waiting:
+        parts.insert(3, f"Planned, but not begun: {', '.join(waiting)}.")
     if left:
         parts[-1:-1] = [BUDGET.strip(), "\n".join(left)]
     write_atomically(place, ("\n\n".join(parts) + "\n").encode())

@@ -159,7 +159,8 @@ def test_the_page_shows_the_figures(done):
     assert "| test | 4 | 6 of 6 |" in page
     assert (under.folder / "muprop.svg").read_text().lstrip().startswith("<?xml")
     listed = index([PAPER, PAPERS["arms"]], under.folder).read_text()
-    assert "(muprop.md)" in listed and "arms" not in listed
+    assert "(muprop.md)" in listed and "(arms.md)" not in listed
+    assert "not begun: `arms`." in listed
 
 
 def test_what_is_left_out_is_listed_in_few_lines(done, tmp_path):
