@@ -65,8 +65,9 @@ PAID = {
     "convolutions, Hessians and sparse updates": """
         compiler/one_hot engine/codegen/intrinsics:260 engine/codegen/kernels:302
         engine/table/parts:161 engine/table/products:108 engine/walk/connection:117
-        engine/walk/stretches:157 layers/convolutional ops/convolution:127 run/curvature:71
-        run/inspection:85 run/step:150 schedule/clear schedule/lift:48 train/optim:179 train/rows
+        engine/walk/blas:162 engine/walk/stretches:157 layers/convolutional ops/convolution:127
+        run/curvature:71 run/inspection:85 run/step:150 schedule/clear schedule/lift:48
+        schedule/products:61 schedule/turns schedule/unfold train/optim:179 train/rows
         train/update:206
     """,
     "exact moments and impossible values": """
@@ -84,7 +85,7 @@ PAID = {
         graph/declaration/attributes:39 ir/tables:6 ops/decompositions:207 ops/determinant:1
         ops/elementary:96 ops/elementwise:264 ops/powers:28 ops/proportions:265
         ops/reductions:242 ops/select:71 ops/statistics:201 ops/weighted ops/within:5
-        schedule/lower:148 schedule/rewritten:181 special/quantiles:90 verify/cells:154
+        schedule/lower:118 schedule/rewritten:181 special/quantiles:90 verify/cells:154
         verify/check:224 verify/compare:214 verify/cuts verify/integrand:9 verify/kinks:5
         verify/levels:5 verify/line verify/quadrature:107 verify/search verify/walk:1
     """,

@@ -61,6 +61,13 @@ class Loop:
                     yield axes.base
 
 
+class Side(NamedTuple):
+    """A factor or the result of a contraction: where it lies, and the labels of its axes."""
+
+    view: View
+    labels: tuple[int, ...]
+
+
 @dataclass(eq=False)
 class Gemm:
     """A contraction that is a loop of matrix products."""
@@ -68,9 +75,14 @@ class Gemm:
     expr: Expr
     product: Product
     lengths: dict[int, int]  # of its integer labels
-    operands: tuple[Expr, Expr]  # the arrays that its arguments are whole views of
+    sides: tuple[Side, Side, Side]  # left, right, result
     #: Products of the same right-hand factor, whose rows follow those of this one in memory.
     below: tuple[Gemm, ...] = ()
+
+    @property
+    def operands(self) -> tuple[Expr, Expr]:
+        """The arrays of the factors."""
+        return self.sides[0].view.base, self.sides[1].view.base
 
     @property
     def exprs(self) -> tuple[Expr, ...]:

@@ -27,11 +27,13 @@ from scg.schedule.entries import (
     Item,
     Loop,
     Repeat,
+    Side,
     Space,
     uses,
 )
 from scg.schedule.products import matrix_product
 from scg.schedule.steps import Steps
+from scg.schedule.turns import turned, written
 from scg.schedule.views import View, contiguous, row_operands
 
 #: Statements of one loop nest; compile time grows faster than linearly with them.
@@ -140,14 +142,19 @@ def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]
 
 def _product(expr: Expr, views: Mapping[Expr, View]) -> Gemm | None:
     """Matrix products for a contraction of floats, whose operands `lower` made contiguous."""
-    if expr.op is not contract or any(e.kind != "float" for e in (expr, *expr.args)):
+    is_product = expr.op is contract or expr.op is turned
+    if not is_product or any(e.kind != "float" for e in (expr, *expr.args)):
         return None
     a, b = expr.args
     product = matrix_product(a, b, expr.plates, expr.attrs)
-    lengths = dict(zip(expr.attrs["left"], a.shape, strict=True))
-    lengths |= dict(zip(expr.attrs["right"], b.shape, strict=True))
-    operands = (views[a].base, views[b].base)
-    return None if product is None else Gemm(expr, product, lengths, operands)
+    if product is None:
+        return None
+    found = views[a], views[b], written(expr)
+    labels = (expr.attrs[side] for side in ("left", "right", "out"))
+    left, right, out = (Side(*pair) for pair in zip(found, labels, strict=True))
+    lengths = dict(zip(left.labels, a.shape, strict=True))
+    lengths |= dict(zip(right.labels, b.shape, strict=True))
+    return Gemm(expr, product, lengths, (left, right, out))
 
 
 def _repeat(results: tuple[Expr, ...], views: Mapping[Expr, View]) -> Repeat | None:

@@ -7,7 +7,6 @@ function.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from scg.ir.expr import Expr
 from scg.ir.walk import topological
-from scg.ops.base import elementwise
+from scg.ops.convolution import _fold
 from scg.ops.elementwise import (
     absolute,
     cast,
@@ -32,16 +31,14 @@ from scg.ops.powers import _power, times_power
 from scg.ops.reductions import REDUCTIONS, keep, log_of_sum, shift
 from scg.ops.scan import scan_op
 from scg.ops.shape import reshape, transpose
+from scg.schedule.copies import copied, copy, note
 from scg.schedule.products import matrix_product
 from scg.schedule.rewritten import RULES, expanded
-from scg.schedule.views import View, is_whole, view_of, whole
+from scg.schedule.turns import added_up
+from scg.schedule.unfold import folded, shifted
+from scg.schedule.views import View, view_of
 
 _sum, _max, _logsumexp = REDUCTIONS
-
-#: The identity as an elementwise op: it makes a contiguous array of a view.
-copy = elementwise("copy", lambda x: x, lambda g, y, x: g, kind="same", kernel="{0}")
-
-_DEEP = 16  # least depth of matrix products that are added up over a plate
 
 
 def lower(
@@ -60,23 +57,9 @@ def lower(
         rule = rules.get(now.op)
         if rule is not None:
             now = rule(now, views)
-        _look(now, views)
+        note(now, views)
         env[expr] = now
     return {key: env[expr] for key, expr in outputs.items()}, views
-
-
-def _look(root: Expr, views: dict[Expr, View]) -> None:
-    """Note the views of all expressions below `root` that have none yet."""
-    stack = [root]
-    while stack:
-        expr = stack[-1]
-        waiting = [arg for arg in expr.args if arg not in views]
-        if expr in views or not waiting:
-            stack.pop()
-            view = views.get(expr) or view_of(expr, views)
-            views[expr] = whole(expr) if view is None else view
-        else:
-            stack += waiting
 
 
 # --- rules: each returns an equal expression of ops that are lowered already -----------------
@@ -145,25 +128,12 @@ def _lower_contract(e: Expr, views: dict[Expr, View]) -> Expr:
         a, b = (arg, b) if side == "left" else (a, arg)
     a, b = (x if x.kind == "float" else cast(x) for x in (a, b))
     e = e.op.build(e.graph, (a, b), attrs)
-    plates = e.plates
-    if matrix_product(a, b, plates, attrs) is None:
-        apart = e.op.build(e.graph, (a, b), {**attrs, "over": ()})
-        if matrix_product(a, b, apart.plates, attrs) is None or _depth(apart) < _DEEP:
-            return _by_elements(e, views)
-        e = apart  # one product for each element of a plate, then their sum
-    for arg in (a, b):
-        _look(arg, views)
-    a, b = (x if is_whole(views[x], x) else copy(x) for x in (a, b))
-    product = e.op.build(e.graph, (a, b), e.attrs)
-    over = () if e.plates == plates else attrs["over"]
-    return _sum(product, axes=(), over=over) if over else product
-
-
-def _depth(e: Expr) -> int:
-    """The number of products that an element of a contraction sums over event axes."""
-    left, right, out = e.attrs["left"], e.attrs["right"], e.attrs["out"]
-    lengths = dict(zip(left, e.args[0].shape, strict=True))
-    return math.prod(n for label, n in lengths.items() if label in right and label not in out)
+    if (found := shifted(e, views)) is not None:
+        return found
+    if matrix_product(a, b, e.plates, attrs) is None:
+        found = added_up(e, views)
+        return _by_elements(e, views) if found is None else found
+    return e.op.build(e.graph, tuple(copied(x, views) for x in (a, b)), attrs)
 
 
 def _by_elements(e: Expr, views: dict[Expr, View]) -> Expr:
@@ -186,7 +156,7 @@ def _by_elements(e: Expr, views: dict[Expr, View]) -> Expr:
 
 
 def _lower_scan(e: Expr, views: dict[Expr, View]) -> Expr:
-    args = tuple(x if is_whole(views[x], x) else copy(x) for x in e.args)
+    args = tuple(copied(x, views) for x in e.args)
     return e.op.build(e.graph, args, e.attrs)
 
 
@@ -196,7 +166,7 @@ def owned(outputs: Mapping[Any, Expr], views: dict[Expr, View]) -> dict[Any, Exp
     for key, expr in outputs.items():
         while expr in found or not expr.args or views[expr].base is not expr:
             expr = copy(expr)
-            _look(expr, views)
+            note(expr, views)
         found[expr] = key
     return {key: expr for expr, key in found.items()}
 
@@ -211,4 +181,5 @@ _RULES: dict[Any, Any] = RULES | {
     shift: _lower_shift,
     _logsumexp: _lower_logsumexp,
     contract: _lower_contract,
+    _fold: folded,
 }

@@ -12,20 +12,27 @@ Label = Any
 
 
 class Product(NamedTuple):
-    """A contraction as a loop of matrix products; labels are plates or integers."""
+    """A contraction as a loop of matrix products; labels are plates or integers.
+
+    The last label of the loop may be none of the result: then products add to one another.
+    """
 
     loop: tuple[Label, ...]
     rows: tuple[Label, ...]
     inner: tuple[Label, ...]
     columns: tuple[Label, ...]
     transposed: tuple[bool, bool, bool]
+    turn: tuple[Label, ...] = ()  # a loop inside the others
 
 
 def matrix_product(a: Expr, b: Expr, plates: Plates, attrs: Mapping[str, Any]) -> Product | None:
     """Matrix products that compute a contraction of contiguous arrays, or None."""
-    left: tuple[Label, ...] = (*a.plates, *attrs["left"])
-    right: tuple[Label, ...] = (*b.plates, *attrs["right"])
-    out: tuple[Label, ...] = (*plates, *attrs["out"])
+    turn, adds = (() if attrs.get(k) is None else (attrs[k],) for k in ("turn", "adds"))
+    every = tuple(
+        (*own, *attrs[side])
+        for own, side in ((a.plates, "left"), (b.plates, "right"), (plates, "out"))
+    )
+    left, right, out = (tuple(x for x in own if x not in turn + adds) for own in every)
     if any(x not in out and (x not in left or x not in right) for x in left + right):
         return None  # an axis that only one argument has, and that is summed
     inner = tuple(x for x in left if x in right and x not in out)
@@ -49,9 +56,18 @@ def matrix_product(a: Expr, b: Expr, plates: Plates, attrs: Mapping[str, Any]) -
             continue
         if rest_b not in (inner + columns, columns + inner):
             continue
+        groups = (rows, inner), (inner, columns), (rows, columns)
+        if not all(map(_are_solid, every, groups)):
+            continue
         by_columns = (rest_a != rows + inner, rest_b != inner + columns, rest != rows + columns)
-        return Product(loop, rows, inner, columns, by_columns)
+        return Product(loop + adds, rows, inner, columns, by_columns, turn)
     return None
+
+
+def _are_solid(labels: tuple[Label, ...], groups: tuple[tuple[Label, ...], ...]) -> bool:
+    """Whether no other label lies between those of a group."""
+    starts = [labels.index(group[0]) if group else 0 for group in groups]
+    return all(labels[k : k + len(g)] == g for k, g in zip(starts, groups, strict=True))
 
 
 def elements_of(

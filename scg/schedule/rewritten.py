@@ -42,7 +42,7 @@ _sum, _max, _ = REDUCTIONS
 Shape = tuple[int, ...]
 
 
-def _of_kernels(name: str, row: RowOp, shape: Any = None) -> Op:
+def of_kernels(name: str, row: RowOp | None = None, shape: Any = None) -> Op:
     """Op that only kernels compute; without a shape rule its arguments must be lowered."""
 
     def unknown(*_: Any, **__: Any) -> Any:
@@ -51,22 +51,22 @@ def _of_kernels(name: str, row: RowOp, shape: Any = None) -> Op:
     return Op(name, unknown, shape or unknown, row=row)
 
 
-_take = _of_kernels(
+_take = of_kernels(
     "take",
     RowOp("take", lambda e: ((), (-e.args[0].ndim,), ()), lambda e: (e.args[0].shape[0],)),
 )
 _ROWS = RowOp("add_at", lambda e: ((-e.ndim,), (), ()), lambda e: (e.shape[0],), from_zero=True)
-add_at = _of_kernels("add_at", _ROWS)
+add_at = of_kernels("add_at", _ROWS)
 #: Sets the rows to zero that `add_at` of the same arguments adds to, in its array.
-clear_at = _of_kernels("clear_at", replace(_ROWS, function="clear_at", from_zero=False))
-_lu = _of_kernels("lu", matrices("lu"))
-_sign_of_lu = _of_kernels(
+clear_at = of_kernels("clear_at", replace(_ROWS, function="clear_at", from_zero=False))
+_lu = of_kernels("lu", matrices("lu"))
+_sign_of_lu = of_kernels(
     "sign_of_lu", RowOp("sign_det", lambda e: ((), MATRIX), lambda e: (e.args[0].shape[-1],))
 )
-_lu_solve = _of_kernels(
+_lu_solve = of_kernels(
     "lu_solve", RowOp("lu_solve", lambda e: (MATRIX,) * 3, lambda e: e.shape[-2:])
 )
-_diagonalize = _of_kernels(
+_diagonalize = of_kernels(
     "diagonalize", matrices("diagonalize"), lambda a: (*a[:-2], 3 * a[-1], a[-1])
 )
 

@@ -52,7 +52,8 @@ def stack(
 def _by_rows(entry: Gemm) -> bool:
     """Whether rows of the left factor and of the result follow each other in memory."""
     left_by_columns, _, by_columns = entry.product.transposed
-    return not (entry.product.loop or left_by_columns or by_columns)
+    apart = entry.product.loop or entry.product.turn
+    return not (apart or left_by_columns or by_columns)
 
 
 def _joined(cluster: list[Gemm], placed: dict[Expr, Group]) -> Gemm | None:
@@ -66,7 +67,7 @@ def _joined(cluster: list[Gemm], placed: dict[Expr, Group]) -> Gemm | None:
     first, *below = (of[left] for left in lefts)
     results = tuple(entry.expr for entry in (first, *below))
     placed |= dict.fromkeys(lefts, lefts) | dict.fromkeys(results, results)
-    return Gemm(first.expr, first.product, first.lengths, first.operands, tuple(below))
+    return Gemm(first.expr, first.product, first.lengths, first.sides, tuple(below))
 
 
 def groups(entries: Sequence[Entry]) -> list[Group]:

@@ -272,12 +272,13 @@ def _product(code: str) -> Any:
     parameters = [enum] * 3 + [_WORD] * 3 + [real, *matrix, *matrix, real, *matrix]
     blas = ir.FunctionType(ir.VoidType(), parameters).as_pointer()
 
-    @instruction(types.void, *[_u8] * 12)
-    def gemm(builder, function, ta, tb, m, n, k, a, lda, b, ldb, c, ldc):
-        """Call row-major ``cblas_?gemm`` at an address: C = op(A) op(B)."""
+    @instruction(types.void, *[_u8] * 13)
+    def gemm(builder, function, ta, tb, m, n, k, a, lda, b, ldb, adds, c, ldc):
+        """Call row-major ``cblas_?gemm`` at an address: C = op(A) op(B), or C += if it adds."""
         row_major, ta, tb = enum(101), builder.trunc(ta, enum), builder.trunc(tb, enum)
         a, b, c = (builder.inttoptr(x, matrix[0]) for x in (a, b, c))
-        values = [row_major, ta, tb, m, n, k, real(1), a, lda, b, ldb, real(0), c, ldc]
+        beta = builder.uitofp(adds, real)
+        values = [row_major, ta, tb, m, n, k, real(1), a, lda, b, ldb, beta, c, ldc]
         builder.call(builder.inttoptr(function, blas), values)
 
     return gemm

@@ -17,8 +17,8 @@ from scg.engine.codegen.nests import Axis, is_unit, merge, moves
 from scg.ir.expr import Expr
 from scg.ops.elementwise import logical_and, logical_not, logical_or, where
 from scg.ops.reductions import REDUCTIONS
+from scg.schedule.copies import copy
 from scg.schedule.entries import Axes, Item, Loop
-from scg.schedule.lower import copy
 
 _sum, _max, _ = REDUCTIONS
 

@@ -41,16 +41,29 @@ class Products(NamedTuple):
     c: Any
     ldc: int
     step_c: int
+    turns: int  # products for each of the count
+    turn_a: int  # bytes from one turn to the next
+    turn_b: int
+    turn_c: int
+    adds: int  # 1 if all but the first of the count add to C
+    turn_adds: int  # 1 if all turns but the first add to C
+    clears: int  # 1 if C, and what lies between its rows, begins as zeros
 
 
 _SOURCE = kernel(
     Products,
     """    a, b, c = table.a, table.b, table.c
     for i in range(table.count):
-        gemm_{code}(
-            table.gemm, table.ta, table.tb, table.m, table.n, table.k,
-            a, table.lda, b, table.ldb, c, table.ldc,
-        )
+        for j in range(table.clears * table.m * table.ldc):
+            store_{code}(c, j, {code}(0.0), 0, 1)
+        x, y, z = a, b, c
+        for j in range(table.turns):
+            adds = table.adds * min(i, u8(1)) | table.turn_adds * min(j, u8(1))
+            gemm_{code}(
+                table.gemm, table.ta, table.tb, table.m, table.n, table.k,
+                x, table.lda, y, table.ldb, adds, z, table.ldc,
+            )
+            x, y, z = x + table.turn_a, y + table.turn_b, z + table.turn_c
         a, b, c = a + table.step_a, b + table.step_b, c + table.step_c
 """,
 )
