@@ -226,7 +226,7 @@ DECLARE = {
     "index out of range": (
         lambda g: g.named("x")[2],
         D,
-        "index 2 is out of range for an axis of length 2",
+        "index 2 is out of range for an axis of length 2 of node 'x' of shape (2,) on batch",
     ),
     "too many indices": (
         lambda g: g.named("x")[0, 0],

@@ -60,8 +60,10 @@ class Autoregressive(Joint):
     mode = unsupported("mode", "it is a search among all values")
     entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "it is a sum over all values")
     constraints = sets.of(weights=sets.real, bias=sets.real)
+    fixed = ("family",)
 
     def __init__(self, family: type[Bernoulli], weights: Any, bias: Any):
+        self.family = family
         if family is not Bernoulli:
             raise DeclarationError(
                 f"Autoregressive: the family must be scg.Bernoulli, got {family!r}"
@@ -75,16 +77,6 @@ class Autoregressive(Joint):
                 f"{self.shape} do not fit; expected (D, D) and (D,)"
             )
         self.check_numbers()
-
-    @property
-    def static(self) -> tuple[Any, ...]:
-        """The family."""
-        return (Bernoulli,)
-
-    @classmethod
-    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Distribution with other parameter values."""
-        return cls(static[0], *values)
 
     def logits(self, x: Any) -> Any:
         """Logits of each element, given the elements of `x` before it."""

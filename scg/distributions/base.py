@@ -58,6 +58,8 @@ class Distribution:
     ----------
     parameters : dict
         The given parameters by name, in the order of the constructor.
+    fixed : tuple of str
+        Arguments of the constructor that are not parameters, such as a number of trials.
     static : tuple
         Options and names of parameters, from which :meth:`rebuild` makes the distribution again.
     shape : tuple of int
@@ -82,6 +84,7 @@ class Distribution:
     stopped = ""
     extends_to_mean = False
     whole = False
+    fixed: tuple[str, ...] = ()
     constraints: Mapping[str, Constraint]
     support: Any
     parameters: dict[str, Any]
@@ -118,13 +121,14 @@ class Distribution:
 
     @property
     def static(self) -> tuple[Any, ...]:
-        """Names of the given parameters."""
-        return tuple(self.parameters)
+        """The `fixed` arguments, and the names of the given parameters."""
+        return (*(getattr(self, name) for name in self.fixed), *self.parameters)
 
     @classmethod
     def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
         """Distribution with other parameter values."""
-        return cls(**dict(zip(static, values, strict=True)))
+        names = (*cls.fixed, *static[len(cls.fixed) :])
+        return cls(**dict(zip(names, (*static[: len(cls.fixed)], *values), strict=True)))
 
     @classmethod
     def supports(cls, method: str) -> bool:

@@ -204,6 +204,7 @@ class MarkovChain(_Chain):
     """
 
     constraints = sets.of(initial_logits=sets.logits, transition_logits=sets.logits)
+    fixed = ("length",)
 
     def __init__(self, length: int, initial_logits: Any, transition_logits: Any):
         shape = np.shape(initial_logits)
@@ -216,16 +217,6 @@ class MarkovChain(_Chain):
             length, *shape, initial_logits=initial_logits, transition_logits=transition_logits
         )
         self.check_numbers()
-
-    @property
-    def static(self) -> tuple[Any, ...]:
-        """The length."""
-        return (self.length,)
-
-    @classmethod
-    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Distribution with other parameter values."""
-        return cls(*static, *values)
 
     @cached_property
     def pairs(self) -> Any:  # type: ignore[override]

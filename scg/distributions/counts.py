@@ -77,20 +77,12 @@ def settled(x: Any, trial: Any) -> Any:
 class Trials(Distribution):
     """Counts of the outcomes of `total_count` trials, given their logits or probabilities."""
 
+    fixed = ("total_count",)
+
     def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
         family = type(self).__name__
         self.total_count = whole_number(family, total_count)
         self.declare(**one_of(family, logits=logits, probs=probs))
-
-    @property
-    def static(self) -> tuple[Any, ...]:
-        """Number of trials, and the name of the parameter given."""
-        return (self.total_count, *self.parameters)
-
-    @classmethod
-    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Distribution with another parameter value."""
-        return cls(static[0], **dict(zip(static[1:], values, strict=True)))
 
 
 def whole_number(family: str, value: Any) -> int:

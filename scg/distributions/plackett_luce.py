@@ -69,6 +69,7 @@ class PlackettLuce(Sequential):
     """
 
     constraints = sets.of(logits=sets.logits)
+    fixed = ("k",)
 
     def __init__(self, logits: Any, k: int | None = None):
         self.parameters = {"logits": numeric(logits)}
@@ -83,16 +84,6 @@ class PlackettLuce(Sequential):
         self.check_numbers()
         check_items(self, logits, self.k)
         self.steps, self.options = self.shape = (self.k, *shape)
-
-    @property
-    def static(self) -> tuple[Any, ...]:
-        """Number of items drawn."""
-        return (self.k,)
-
-    @classmethod
-    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Distribution with other parameter values."""
-        return cls(*values, *static)
 
     @property
     def support(self) -> sets.Constraint:

@@ -55,6 +55,7 @@ class Subset(Automaton):
     """
 
     constraints = sets.of(logits=sets.logits)
+    fixed = ("k",)
 
     def __init__(self, logits: Any, k: int):
         self.parameters = {"logits": numeric(logits)}
@@ -68,16 +69,6 @@ class Subset(Automaton):
         self.check_numbers()
         self.steps, self.options = self.shape[0], 2
         check_items(self, logits, k)
-
-    @property
-    def static(self) -> tuple[Any, ...]:
-        """The size."""
-        return (self.k,)
-
-    @classmethod
-    def rebuild(cls, values: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        """Distribution with other parameter values."""
-        return cls(*values, *static)
 
     @property
     def support(self) -> sets.Constraint:

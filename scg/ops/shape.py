@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
-from scg.ir.expr import Expr
+from scg.ir.expr import Expr, describe
 from scg.ir.op import Op, constant
 from scg.ops import attributes
 from scg.ops.base import integers, normal_axes, one_axis
@@ -286,7 +286,9 @@ def getitem(x: Expr, index: Any) -> Expr:
             shape.append(len(range(*bounds)))
         elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
             if not -n <= entry < n:
-                raise DeclarationError(f"index {entry} is out of range for an axis of length {n}")
+                raise DeclarationError(
+                    f"index {entry} is out of range for an axis of length {n} of {describe(x)}"
+                )
             entries.append(int(entry) % n)
         else:
             raise DeclarationError(f"an index must be integers and slices, got {entry!r}")
