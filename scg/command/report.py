@@ -52,7 +52,7 @@ def report(
     reconstructions: np.ndarray,
     fantasies: np.ndarray,
 ) -> str:
-    """The page, from the runs by estimator, the demo's result, and images, one a row."""
+    """The page, from the runs by estimator, the demo's result, and images, one per row."""
     name, first = next(iter(contenders.items()))
     learned = {
         label: [

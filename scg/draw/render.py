@@ -119,7 +119,7 @@ class Picture:
     def render(self, format: str = "svg") -> bytes:
         """Content of a file of a format: "svg", "png", "pdf", or "tikz" for LaTeX.
 
-        In an SVG each node is a group with the attribute ``data-node``, its declared names, one a
+        In an SVG each node is a group with the attribute ``data-node``, its declared names, one per
         line, and an id; each arrow is one with ``data-from`` and ``data-to``, the ids of its ends.
         The classes are the roles and the kinds of credit. TikZ needs the package ``tikz`` alone.
 

@@ -15,7 +15,7 @@ _GROUP = re.compile(r'<g id="(n\d+)(?:_(n\d+))?" class="([^"]*)">\n<title>.*?</t
 def dressed(svg: str, scene: Scene, dark: bool) -> str:
     """The picture with a ``data-node`` or ``data-from`` and ``data-to`` at each of its groups.
 
-    ``data-node`` holds the declared names that a group stands for, one a line.
+    ``data-node`` holds the declared names that a group stands for, one per line.
     """
     keys = {id: key for key, id in scene.ids.items()}
 

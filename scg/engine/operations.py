@@ -11,7 +11,7 @@ from scg.schedule.steps import Steps
 
 
 def listing(outputs: Mapping[Any, Expr]) -> str:
-    """Expressions in the order of evaluation, one a line, and then the outputs.
+    """Expressions in the order of evaluation, one per line, and then the outputs.
 
     Below the results of a loop stands what it computes in a step.
     """

@@ -126,7 +126,7 @@ class Program:
 
     @property
     def listing(self) -> str:
-        """The operations in the order of evaluation, one a line."""
+        """The operations in the order of evaluation, one per line."""
         return listing(self.outputs)
 
     # --- running ----------------------------------------------------------------------------------

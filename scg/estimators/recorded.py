@@ -76,7 +76,7 @@ class Recorded(Checked):
     def draw(
         self, logp: Expr, elements: Expr, value: Expr, behaviour: Expr | None, present: Expr | None
     ) -> Draw:
-        """The value with its score and, with a product of ratios, the logarithm of its own one.
+        """The value with its score and, with a product of ratios, the logarithm of that ratio.
 
         Parameters
         ----------

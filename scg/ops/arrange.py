@@ -98,7 +98,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 
 @implements(np.pad)
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Any:
-    """Surround the event with zeros; `pad_width` as in NumPy: an integer, a pair, or one an axis.
+    """Surround the event with zeros; `pad_width` as in NumPy: an integer, a pair, or one per axis.
 
     Raises
     ------

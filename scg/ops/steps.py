@@ -63,7 +63,7 @@ join_steps = Op(
 
 
 def at_steps(x: Expr, at: Iterable[tuple[Plate, int]]) -> Expr:
-    """The element of a node at steps of several plates; those on which it is not do not matter."""
+    """The element of a node at one step of each plate; plates that the node lacks are ignored."""
     for plate, index in at:
         if plate in x.plates:
             x = at_step(x, plate=plate, index=index)

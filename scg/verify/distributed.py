@@ -61,7 +61,7 @@ def _building(
     seed: Any,
     options: dict[str, Any],
 ) -> Callable[[tuple[str, range, Any]], Totals]:
-    """Totals a chunk: an estimator, runs, and a centre. Steps are compiled when first used."""
+    """Totals as a function of a chunk: an estimator, runs, and a centre; it compiles steps once."""
     steps: dict[str, Step] = {}
 
     def compute(chunk: tuple[str, range, Any]) -> Totals:
