@@ -150,7 +150,7 @@ class Program:
             self._engines.setdefault(key, made(lifted, self.dtype))
         return self._engines[key]
 
-    @property
+    @cached_property
     def draws(self) -> bool:
         """Whether the engine draws noise by itself, where it is read."""
         return self.backend == "numba" and self.windows is None

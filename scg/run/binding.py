@@ -72,11 +72,11 @@ class Binder:
         needed: set[str] | None = None,
     ) -> tuple[dict[str, np.ndarray], dict[Plate, int]]:
         """The same before values are checked: only names, kinds and shapes."""
-        dtype = self.dtype
+        dtype, plain = self.dtype, np.ndarray
         values: dict[str, np.ndarray] = {}
         for name, node in _matched("parameter", self._params, params, needed).items():
             values[name] = array = params[name]
-            if type(array) is np.ndarray and array.dtype is dtype and array.shape == node.shape:
+            if type(array) is plain and array.dtype is dtype and array.shape == node.shape:
                 continue  # almost always, and a call of `_array` takes as long
             values[name] = array = as_array("parameter", name, array, node, dtype)
             if array.shape != node.shape:
@@ -85,12 +85,14 @@ class Binder:
                 )
         sizes: dict[Plate, int] = self._sizes.copy()
         given = {} if data is None else data
-        if found := _matched("data", self._data, given, needed):
+        has_data = self._data or data is not None
+        if has_data and (found := _matched("data", self._data, given, needed)):
             origin = dict.fromkeys(sizes, "its declared length")
             for name, node in found.items():
                 values[name] = array = as_array("data", name, given[name], node, dtype)
                 _measure(name, node, array, sizes, origin)
-        check_steps(self.graph, sizes)
+        if self.graph.scans:
+            check_steps(self.graph, sizes)
         if needed is None:
             for plate in self._plates:
                 if plate not in sizes:
