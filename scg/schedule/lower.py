@@ -20,9 +20,12 @@ from scg.ops.elementwise import (
     cast,
     equal,
     exp,
+    greater,
     less,
+    log_binary,
     multiply,
     not_equal,
+    softplus,
     square,
     where,
 )
@@ -96,6 +99,15 @@ def _lower_times_power(e: Expr, views: dict[Expr, View]) -> Expr:
     factor, *rest = e.args
     raised = _lower_power(_power.build(e.graph, tuple(rest), {}), views)
     return where(equal(factor, 0.0), 0.0, factor * raised)
+
+
+def _lower_log_binary(e: Expr, views: dict[Expr, View]) -> Expr:
+    """log_binary of fewer logits than values: the logarithm is taken once for each logit."""
+    a, x = e.args
+    if a.kind != "float" or (a.plates == e.plates and a.shape == e.shape):
+        return e
+    excess = x - where(greater(a, 0.0), 1.0, 0.0)
+    return where(equal(excess, 0.0), 0.0, excess * a) - softplus(-absolute(a))
 
 
 def _lower_logsumexp(e: Expr, views: dict[Expr, View]) -> Expr:
@@ -175,6 +187,7 @@ _RULES: dict[Any, Any] = RULES | {
     scan_op: _lower_scan,
     _power: _lower_power,
     times_power: _lower_times_power,
+    log_binary: _lower_log_binary,
     _sum: _lower_sum,
     _max: _lower_max,
     reshape: _lower_reshape,
