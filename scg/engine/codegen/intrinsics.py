@@ -110,15 +110,34 @@ get_f4, get_f8, get_i8, get_b1 = map(_getter, ("f4", "f8", "i8", "b1"))
 put_f4, put_f8, put_i8, put_b1 = map(_putter, ("f4", "f8", "i8", "b1"))
 
 
-@_literal
-def word(typingctx, table, position):
+@instruction(_u8, _u8, types.int64)
+def word(builder, table, position):
     """Word `position` of the operand table at the address `table`."""
-    at = position.literal_value
+    return builder.load(_element(builder, "i8", table, position))
 
-    def codegen(context, builder, signature, args):
-        return builder.load(_element(builder, "i8", args[0], _WORD(at)))
 
-    return _u8(_u8, position), codegen
+@instruction(_u8, _u8, types.int64, _u8)
+def along(builder, table, position, index):
+    """Address `index` steps from the one in word `position`; the step is the next word."""
+    return _stepped(builder, _fixed(builder, table, position), table, position, index)
+
+
+@instruction(_u8, _u8, _u8, types.int64, _u8)
+def onward(builder, start, table, position, index):
+    """Address `index` steps from `start`; the step is the word after `position`."""
+    return _stepped(builder, start, table, position, index)
+
+
+def _stepped(builder: Any, start: Any, table: Any, position: Any, index: Any) -> Any:
+    step = _fixed(builder, table, builder.add(position, _WORD(1)))
+    return builder.add(start, builder.mul(index, step))
+
+
+def _fixed(builder: Any, table: Any, position: Any) -> Any:
+    """A word that the kernel does not change, so that LLVM may read it before a loop."""
+    read = builder.load(_element(builder, "i8", table, position))
+    read.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return read
 
 
 @instruction(types.void, _u8)

@@ -118,14 +118,16 @@ class _Writer:
 
     def _address(self, axes: Axes) -> None:
         """Follow an operand through all loops but the innermost, which indexes it."""
-        k = self.number[axes]
-        name = f"a{k}"
-        self.start[0].append(f"{name} = {self._word('address', axes, ())}")
-        for d, loop in enumerate(self.loops[:-1]):
-            if moves(axes, loop[-1]):
-                step = f"s{k}_{d}"
-                self.start[0].append(f"{step} = {self._word('step', axes, loop[-1:])}")
-                self.start[d + 1].append(f"{name}_{d} = {self._pointer(axes, d)} + i{d} * {step}")
+        k, at = self.number[axes], len(self.words)
+        name, call = f"a{k}", "along(table"
+        self.words.append(Word("address", axes, ()))
+        outer = [d for d, loop in enumerate(self.loops[:-1]) if moves(axes, loop[-1])]
+        for d in outer:
+            self.start[d + 1].append(f"{name}_{d} = {call}, {len(self.words) - 1}, i{d})")
+            self.words.append(Word("step", axes, self.loops[d][-1:]))
+            call = f"onward({name}_{d}, table"
+        if not outer:
+            self.start[0].append(f"{name} = word(table, {at})")
         if self.loops and moves(axes, self.loops[-1][-1]):
             if not is_unit(axes, self.loops[-1][-1]):
                 word = self._word("stride", axes, self.loops[-1][-1:])

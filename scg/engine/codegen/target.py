@@ -115,7 +115,7 @@ class _Context(cpu.CPUContext):
 
 
 class _Compiler(CompilerBase):
-    """Numba's passes without those for closures, objects, arrays and parallel loops."""
+    """Numba's passes without those for closures, objects and their life, arrays, threads."""
 
     def define_pipelines(self) -> list[PassManager]:
         """numba's list of passes."""
@@ -128,7 +128,6 @@ class _Compiler(CompilerBase):
             untyped_passes.ReconstructSSA,
             typed_passes.NopythonTypeInference,
             typed_passes.PreLowerStripPhis,
-            typed_passes.IRLegalization,
             typed_passes.NativeLowering,
             typed_passes.NoPythonBackend,
         ):
