@@ -27,7 +27,7 @@ PAID = {
         compiler/recur compiler/sequences compiler/truncation compiler/unroll
         compiler/words:95 engine/drawing engine/interpreter:189 engine/operations:29
         engine/table/frame:35 engine/table/repeat engine/table/table:218
-        engine/walk/executable:136 engine/windows estimators/baselines/critic
+        engine/windows estimators/baselines/critic
         estimators/baselines/simple:83 estimators/forward estimators/parts/options:24
         estimators/pes estimators/protocol:116 estimators/recorded
         estimators/score_function:72 estimators/truncation estimators/views:180 graph/carry
@@ -69,6 +69,9 @@ PAID = {
         run/curvature:71 run/inspection:85 run/step:150 schedule/clear schedule/lift:48
         schedule/products:61 schedule/turns schedule/unfold train/optim:179 train/rows
         train/update:206
+    """,
+    "a second process that compiles": """
+        engine/codegen/helper engine/codegen/native:174 engine/walk/executable:136
     """,
     "exact moments and impossible values": """
         compiler/angles compiler/assignment:135 compiler/differentiate:117
@@ -125,7 +128,7 @@ PAID = {
         train/schedules:82 train/settings:65 train/stream:2
     """,
     "workers and studies": """
-        engine/codegen/native:174 seeds/noise:240 train/batches:150 train/fit:177
+        seeds/noise:240 train/batches:150 train/fit:177
         train/shards verify/distributed verify/studied verify/study workers/*
     """,
     "kernel cache and forks": """

@@ -10,6 +10,7 @@ import ctypes
 import functools
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +26,9 @@ from scg.errors import ScgError
 #: Folders with the functions that kernels may call; object code depends on their text.
 _HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")
 
-_Kernel = ctypes.CFUNCTYPE(ctypes.c_int)  # with argument types, each call would check them
+#: Source of a kernel, and type codes of its result and arguments where these are numbers.
+Kernel = tuple[str, tuple[str, ...]]
+_Function = ctypes.CFUNCTYPE(ctypes.c_int)  # with argument types, each call would check them
 
 _scratch = (ctypes.c_int64 * 2)()
 #: Pointers, because a call would convert numbers every time.
@@ -42,16 +45,28 @@ def address(source: str, codes: tuple[str, ...] = ()) -> int:
     with `codes`, of numbers of these types, of which the first is the result's. The kernel has
     numba's calling convention, ``int32 (void**, void**, uint64)``.
     """
-    known = hashlib.sha256(f"{codes}\n{source}".encode()).digest()
+    with building:
+        if not load(source, codes):
+            payload = compiled(source, codes)
+            cache.write(identity(source, codes), payload)
+            _addresses[_known(source, codes)] = _load(payload)
+        return _addresses[_known(source, codes)]
+
+
+def load(source: str, codes: tuple[str, ...] = ()) -> bool:
+    """Load a kernel from the cache; False if it is not there."""
+    known = _known(source, codes)
     with building:
         if known not in _addresses:
-            key = identity(source, codes)
-            payload = cache.read(key)
+            payload = cache.read(identity(source, codes))
             if payload is None:
-                payload = _compile(source, f"scg_{key[:32]}", codes)
-                cache.write(key, payload)
+                return False
             _addresses[known] = _load(payload)
-        return _addresses[known]
+        return True
+
+
+def _known(source: str, codes: tuple[str, ...]) -> bytes:
+    return hashlib.sha256(f"{codes}\n{source}".encode()).digest()
 
 
 def caller(source: str, table: int) -> Callable[[], int]:
@@ -62,7 +77,7 @@ def caller(source: str, table: int) -> Callable[[], int]:
 
 @functools.cache
 def _function(source: str) -> Any:
-    return _Kernel(address(source))
+    return _Function(address(source))
 
 
 def identity(source: str, codes: tuple[str, ...] = ()) -> str:
@@ -109,14 +124,21 @@ def _load(payload: bytes) -> int:
 @functools.cache
 def _register(name: str) -> None:
     """Make a function of :data:`scg.engine.codegen.symbols.FUNCTIONS` known to object code."""
-    codes, capsule = symbols.FUNCTIONS[name]
-    if capsule is None:
-        arguments = ", ".join(f"x{i}" for i in range(len(codes)))
-        source = f"def kernel({arguments}):\n    return scalar_{name}({arguments})\n"
-        at = address(source, codes)
-    else:
-        at = symbols.exported(capsule)
+    capsule = symbols.FUNCTIONS[name].capsule
+    at = address(*_scalar(name)) if capsule is None else symbols.exported(capsule)
     llvm.add_symbol(symbols.PREFIX + name, at)
+
+
+def _scalar(name: str) -> Kernel:
+    codes = symbols.FUNCTIONS[name].codes
+    arguments = ", ".join(f"x{i}" for i in range(len(codes)))
+    return f"def kernel({arguments}):\n    return scalar_{name}({arguments})\n", codes
+
+
+def scalars(source: str) -> list[Kernel]:
+    """Kernels of our own functions of numbers that a kernel names, which it calls by symbol."""
+    names = set(re.findall(r"\w+", source)) & symbols.FUNCTIONS.keys()
+    return [_scalar(name) for name in sorted(names) if symbols.FUNCTIONS[name].capsule is None]
 
 
 @functools.cache
@@ -150,7 +172,7 @@ def _namespace() -> dict[str, Any]:
     }
 
 
-def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
+def compiled(source: str, codes: tuple[str, ...] = ()) -> bytes:
     """Payload for :func:`_load`, in which only the kernel has a public name.
 
     numba numbers functions by the order of their compilation. Object code of two processes may
@@ -169,7 +191,7 @@ def _compile(source: str, name: str, codes: tuple[str, ...] = ()) -> bytes:
 
     from scg.engine.codegen.jit import jit, kernel, object_code
 
-    scope = dict(_namespace())
+    scope, name = dict(_namespace()), f"scg_{identity(source, codes)[:32]}"
     exec(source.replace("def kernel(", f"def {name}(", 1), scope)
     types = [numba.from_dtype(np.dtype(code)) for code in codes]
     signature = types[0](*types) if types else numba.void(numba.uint64)

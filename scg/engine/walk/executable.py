@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.engine.codegen import native
+from scg.engine.codegen import helper, native
 from scg.engine.codegen.kernels import generate
 from scg.engine.interpreter import Sizes
 from scg.engine.noise import keys, streams
@@ -43,28 +43,35 @@ class Executable:
         self.dtype, self.leaves, self.merges = schedule.dtype, schedule.leaves, schedule.merges
         self.code = "f4" if self.dtype == np.float32 else "f8"
         self._products = any(isinstance(entry, Gemm) for entry in schedule.entries)
-        self._steps = [_compiled(entry, self.code) for entry in schedule.entries]
-        self.sources = [step.source for step in self._steps]
+        steps = [_written(entry, self.code) for entry in schedule.entries]
         self.leaf_keys = keys.leaf_keys([leaf.attrs["name"] for leaf in schedule.noise])
-        self._fill = {
-            leaf: native.address(streams.source_of(leaf, self.code)) for leaf in schedule.noise
-        }
-        # Everything that any plate sizes need is compiled now.
-        if any(plate.length is None for plate in schedule.plates):
-            loops = [s.entry for s in _every(self._steps) if isinstance(s.entry, Loop)]
-            joins = {source for loop in loops for source in joins_of(loop, self.dtype)}
-            joins |= {join_source(self.code, True)} if self._products else set()
-            merges = stretches.sources(self.code) if schedule.merges else ()
-            ahead = (prefetch.SOURCE,) if len(schedule.entries) >= prefetch.FEWEST else ()
-            hashing = (keys.SOURCE,) if schedule.noise else ()
-            for source in (*team.SOURCES, *hashing, *merges, *ahead, *sorted(joins)):
-                native.address(source)
+        noise = {leaf: streams.source_of(leaf, self.code) for leaf in schedule.noise}
+        helper.prepare([*noise.values(), *self._needed(steps)], blas.threads())
+        self._fill = {leaf: native.address(source) for leaf, source in noise.items()}
+        self._steps = [_linked(step) for step in steps]
+        self.sources = [step.source for step in self._steps]
         self._plans: dict[tuple[int, ...], Table] = {}
 
     @property
     def source(self) -> str:
         """Text of all distinct kernels."""
         return "\n\n".join(dict.fromkeys(s.source for s in _every(self._steps) if s.source))
+
+    def _needed(self, steps: list[Compiled]) -> list[str]:
+        """Sources of the entries' kernels, and of all that tables for any plate sizes need."""
+        schedule, every = self.schedule, list(_every(steps))
+        found = [step.source for step in every if step.source]
+        if any(isinstance(step.entry, Repeat) for step in every):
+            found.append(MOVE)
+        if any(plate.length is None for plate in schedule.plates):
+            loops = [step.entry for step in every if isinstance(step.entry, Loop)]
+            found += sorted({source for loop in loops for source in joins_of(loop, self.dtype)})
+            found += [join_source(self.code, True)] if self._products else []
+            found += stretches.sources(self.code) if schedule.merges else ()
+            found += [prefetch.SOURCE] if len(schedule.entries) >= prefetch.FEWEST else []
+            found += [keys.SOURCE] if schedule.noise else []
+            found += team.SOURCES
+        return found
 
     # --- running --------------------------------------------------------------------------------
     def threads(self) -> int:
@@ -131,19 +138,25 @@ class Executable:
         return "\n".join([count, *lines])
 
 
-def _compiled(entry: Entry, code: str) -> Compiled:
-    """An entry with its kernel, and with those of its body."""
+def _written(entry: Entry, code: str) -> Compiled:
+    """An entry with the source of its kernel, and with those of its body."""
     if isinstance(entry, Loop):
         kernel = generate(entry, code)
-        return Compiled(entry, kernel.source, native.address(kernel.source), kernel.words)
+        return Compiled(entry, kernel.source, words=kernel.words)
     if isinstance(entry, Gemm):
-        source = blas.source(code)
-        return Compiled(entry, source, native.address(source))
+        return Compiled(entry, blas.source(code))
     if isinstance(entry, Repeat):
-        native.address(MOVE)
-        inner = tuple(_compiled(one, code) for one in entry.schedule.entries)
-        return Compiled(entry, TURNS, native.address(TURNS), inner=inner)
+        inner = tuple(_written(one, code) for one in entry.schedule.entries)
+        return Compiled(entry, TURNS, inner=inner)
     return Compiled(entry)
+
+
+def _linked(step: Compiled) -> Compiled:
+    """An entry with the addresses of its kernels."""
+    if step.source is None:
+        return step
+    inner = tuple(_linked(one) for one in step.inner)
+    return step._replace(function=native.address(step.source), inner=inner)
 
 
 def _every(steps: Iterable[Compiled]) -> Iterator[Compiled]:
