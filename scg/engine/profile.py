@@ -9,6 +9,8 @@ from scg.common.frame import frame
 from scg.ir.tables import grid
 from scg.schedule.listing import Line
 
+_ALONE = {"loop": "steps of a scan wait for each other", "NumPy": "Python computes"}
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -21,8 +23,18 @@ class Profile:
         """Seconds of all entries."""
         return sum(seconds for seconds, _, _ in self.rows)
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Seconds of the entries that are cut for threads, and of the others by the reason."""
+        found: dict[str, float] = {}
+        for seconds, rows, line in self.rows:
+            why = _ALONE.get(line.kernel, "cut for threads" if rows > 1 else "too small to cut")
+            found[why] = found.get(why, 0.0) + seconds
+        return found
+
     def __str__(self) -> str:
         lines = [f"{self.total * 1e6:10.1f} µs in {len(self.rows)} entries"]
+        lines += [f"{s * 1e6:10.1f} µs       {why}" for why, s in self.shares.items()]
         lines += [f"{s * 1e6:10.1f} µs {n:>4}x {row}" for s, n, row in self._slowest_first]
         return "\n".join(lines)
 
@@ -38,7 +50,8 @@ class Profile:
             [f"{s * 1e6:.1f} µs", f"{n}×", row.kernel, row.space, row.ops, ", ".join(row.origins)]
             for s, n, row in self._slowest_first
         ]
-        caption = f"{self.total * 1e6:.1f} µs in {len(rows)} entries"
+        shares = (f"{s * 1e6:.1f} µs: {why}" for why, s in self.shares.items())
+        caption = f"{self.total * 1e6:.1f} µs in {len(rows)} entries ({'; '.join(shares)})"
         return grid(["time", "rows", "kernel", "over", "operations", "for"], rows, caption)
 
     @property

@@ -66,6 +66,22 @@ def test_a_profile_names_node_scope_and_line_of_every_entry(step):
     assert f"for {PLACES['layer/h']}" in str(profile)
 
 
+def test_a_profile_says_what_threads_share_and_why_not_the_rest():
+    g, t = scg.Graph("m"), scg.Time("t")
+    batch = scg.Plate("batch", reduce="mean")
+    x, s = g.data("x", shape=(300,), plates=batch), g.data("s", plates=t)
+    h, _ = g.scan(lambda h, s: np.tanh(h + s), init=np.zeros(2), xs=s, over=t)
+    g.cost("a", np.sum(np.tanh(x @ g.parameter("w", np.ones((300, 300))))))
+    g.cost("b", np.sum(scg.op(lambda v: 2.0 * v, shape=(2,))(h)))
+    step = scg.compile(g, backend="numba")
+    data = {"x": np.ones((600, 300)), "s": np.ones(4)}
+    profile = step.profile(step.graph.init(seed=0), data=data, rounds=1)
+    why = ["cut for threads", "steps of a scan wait for each other", "Python computes"]
+    assert {*why} <= {*profile.shares} <= {*why, "too small to cut"}
+    assert sum(profile.shares.values()) == pytest.approx(profile.total)
+    assert all(f"µs       {each}" in str(profile) for each in why)
+
+
 def test_the_schedule_shows_entries_leaves_and_outputs(step, tmp_path):
     picture = step.draw(level="schedule", fold=False)
     entries, marks = step.program.engine().schedule.entries, picture.scene.marks
