@@ -43,7 +43,7 @@ class Delta(Distribution):
     )
     coordinate_probs = coordinate_values
     weak_derivatives = unsupported(
-        "measure-valued derivative", "the derivative of a point mass is no measure"
+        "measure-valued derivative", "the derivative of a point mass is not a measure"
     )
     constraints = sets.of(value=sets.real)
 
