@@ -29,7 +29,7 @@ class LeaveOut:
     def __init__(self, first: FirstRun, node: StochasticNode, plate: Plate, impute: str):
         if impute not in IMPUTE:
             known = " or ".join(f'"{word}"' for word in IMPUTE)
-            raise EstimatorError(f"impute must be {known}, got {impute!r}")
+            raise EstimatorError(f"downstream.without: impute must be {known}, got {impute!r}")
         if plate not in node.plates:
             have = ", ".join(repr(p.name) for p in node.plates) or "none"
             raise EstimatorError(
