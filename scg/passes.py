@@ -24,13 +24,7 @@ from scg.compiler.recur import NeedsSteps
 from scg.compiler.surrogate import Surrogate
 from scg.compiler.truncation import check_truncation
 from scg.compiler.unroll import Unrolled, by_node
-from scg.errors import (
-    BiasWarning,
-    EnumerationError,
-    EstimatorError,
-    PathsWarning,
-    StopWarning,
-)
+from scg.errors import BiasWarning, EnumerationError, EstimatorError, PathsWarning, StopWarning
 from scg.estimators.pes import PES, BlackBox
 from scg.estimators.protocol import Estimator
 from scg.estimators.truncation import Cutting, Truncation

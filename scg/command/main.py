@@ -215,11 +215,7 @@ def lab(model: str, out: Path, as_json: bool) -> None:
 @click.option("--data", default="digits", help="Images, such as mnist:DIR, or a file.")
 @click.option("--out", type=Place(), default="reproduced", show_default=True)
 @click.option(
-    "--minutes",
-    type=click.FloatRange(0),
-    default=60,
-    show_default=True,
-    help="0 writes the page.",
+    "--minutes", type=click.FloatRange(0), default=60, show_default=True, help="0 writes the page."
 )
 @click.option("--updates", type=click.IntRange(1), help="Of a run; by default as many as fit.")
 @click.option("--backend", type=click.Choice(["numba", "numpy"]), help="By default numba.")

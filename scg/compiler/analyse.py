@@ -82,10 +82,7 @@ class Influence:
     """Which stochastic node of a graph influences which cost; ``print`` it."""
 
     def __init__(
-        self,
-        graph: CoreGraph,
-        data: Sequence[str] = (),
-        costs: Mapping[str, Expr] | None = None,
+        self, graph: CoreGraph, data: Sequence[str] = (), costs: Mapping[str, Expr] | None = None
     ):
         """Analyse `costs`, by default those that the graph declares."""
         self.graph = graph

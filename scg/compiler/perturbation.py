@@ -36,10 +36,7 @@ class Perturbation:
     def __init__(self, graph: Any, how: PES, learned: Sequence[Expr], window: Continuation | None):
         pairs = Plate.internal("pairs", how.pairs, rank=1)
         self.mirror = Plate.internal("signs", 2, rank=1)
-        self.weights = {
-            pairs: constant(graph, 1.0 / how.pairs),
-            self.mirror: constant(graph, 0.5),
-        }
+        self.weights = {pairs: constant(graph, 1.0 / how.pairs), self.mirror: constant(graph, 0.5)}
         theta = joined(learned)
         attrs = {"name": "#perturbation", "law": "normal"}
         leaf = intern(graph, NOISE, (), attrs, (theta.shape, (pairs,), "float"))

@@ -228,9 +228,7 @@ def _is_noise(node: StochasticNode, view: Assignment) -> bool:
 
 # --- the automatic choice -------------------------------------------------------------------------
 def _choose(
-    influence: Influence,
-    users: Mapping[StochasticNode, Estimator],
-    given: RecordedNodes,
+    influence: Influence, users: Mapping[StochasticNode, Estimator], given: RecordedNodes
 ) -> tuple[dict[StochasticNode, Estimator], dict[StochasticNode, str]]:
     chosen: dict[StochasticNode, Estimator] = dict(users)
     reasons = dict.fromkeys(users, "chosen by the user")

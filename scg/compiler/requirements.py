@@ -23,13 +23,7 @@ from scg.compiler.node_rules import (
     visible_support,
     weak_derivatives,
 )
-from scg.distributions import (
-    Bernoulli,
-    Delta,
-    Distribution,
-    Matching,
-    Normal,
-)
+from scg.distributions import Bernoulli, Delta, Distribution, Matching, Normal
 from scg.errors import EstimatorError, UnsupportedError
 from scg.estimators.protocol import Estimator
 from scg.graph.carry import discounts

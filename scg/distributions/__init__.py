@@ -33,50 +33,17 @@ from scg.distributions.transformed import Transformed
 from scg.distributions.uniform import Uniform
 from scg.distributions.von_mises import VonMises
 
+# fmt: off
 #: All families, in the order of the reference.
 DISTRIBUTIONS = (
-    Bernoulli,
-    OneHotCategorical,
-    Categorical,
-    Normal,
-    Gamma,
-    Beta,
-    Dirichlet,
-    Poisson,
-    Binomial,
-    Geometric,
-    NegativeBinomial,
-    Exponential,
-    Laplace,
-    Logistic,
-    Gumbel,
-    LogNormal,
-    Uniform,
-    StudentT,
-    Cauchy,
-    HalfNormal,
-    Weibull,
-    InverseGamma,
-    Pareto,
-    VonMises,
-    MultivariateNormal,
-    Multinomial,
-    OrderedLogistic,
-    RelaxedBernoulli,
-    RelaxedOneHotCategorical,
-    Mixture,
-    Autoregressive,
-    RBM,
-    Subset,
-    PlackettLuce,
-    Matching,
-    MarkovChain,
-    HiddenMarkov,
-    LinearChain,
-    Transformed,
-    Independent,
-    Delta,
+    Bernoulli, OneHotCategorical, Categorical, Normal, Gamma, Beta, Dirichlet, Poisson,
+    Binomial, Geometric, NegativeBinomial, Exponential, Laplace, Logistic, Gumbel, LogNormal,
+    Uniform, StudentT, Cauchy, HalfNormal, Weibull, InverseGamma, Pareto, VonMises,
+    MultivariateNormal, Multinomial, OrderedLogistic, RelaxedBernoulli,
+    RelaxedOneHotCategorical, Mixture, Autoregressive, RBM, Subset, PlackettLuce, Matching,
+    MarkovChain, HiddenMarkov, LinearChain, Transformed, Independent, Delta,
 )
+# fmt: on
 
 __all__ = [
     "BIJECTIONS",

@@ -35,12 +35,7 @@ class Annealed(NamedTuple):
 
 @checked("scg.annealed_log_z(rbm, seed=0)")
 def annealed_log_z(
-    rbm: Any,
-    *,
-    seed: Count,
-    chains: int = 100,
-    temperatures: int = 1000,
-    start: Any = None,
+    rbm: Any, *, seed: Count, chains: int = 100, temperatures: int = 1000, start: Any = None
 ) -> Annealed:
     """Bracket log Z of an RBM of any size by annealed importance sampling in both directions.
 

@@ -15,17 +15,7 @@ from scg.distributions.gumbel import Gumbel
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
-from scg.ops.elementwise import (
-    cast,
-    exp,
-    greater,
-    less,
-    log,
-    log1p,
-    maximum,
-    possible,
-    where,
-)
+from scg.ops.elementwise import cast, exp, greater, less, log, log1p, maximum, possible, where
 from scg.ops.gather import _one_hot, one_hot
 from scg.ops.gradient import stop
 from scg.ops.powers import xlogy

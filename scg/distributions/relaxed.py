@@ -17,16 +17,7 @@ from scg.distributions.logistic import Logistic, mean_sigmoid, mean_slope, mean_
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_exp, open_sigmoid, open_unit
-from scg.ops.elementwise import (
-    absolute,
-    greater,
-    log,
-    log1p,
-    maximum,
-    softplus,
-    subtract,
-    where,
-)
+from scg.ops.elementwise import absolute, greater, log, log1p, maximum, softplus, subtract, where
 from scg.ops.gradient import stop
 from scg.ops.reductions import log_softmax, logsumexp, sum
 from scg.ops.within import within

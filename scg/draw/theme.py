@@ -45,10 +45,7 @@ USES: Mapping[str, tuple[str, str]] = {
     "heat3": ("#ffbf80", "#563713"),
 }
 HEATS = ("heat0", "heat1", "heat2", "heat3")
-FONTS = {
-    "screen": "DejaVu Sans,Verdana,sans-serif",
-    "paper": "DejaVu Serif,Times New Roman,serif",
-}
+FONTS = {"screen": "DejaVu Sans,Verdana,sans-serif", "paper": "DejaVu Serif,Times New Roman,serif"}
 
 
 def color(use: str) -> str:

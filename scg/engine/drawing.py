@@ -18,12 +18,7 @@ Part = tuple[Plate, range]  #: Some elements of a plate.
 
 
 def drawn(
-    leaf: Expr,
-    seed: Any,
-    runs: range,
-    sizes: Sizes,
-    dtype: Any,
-    part: Part | None = None,
+    leaf: Expr, seed: Any, runs: range, sizes: Sizes, dtype: Any, part: Part | None = None
 ) -> np.ndarray:
     """Noise of a leaf for a range of runs, which are the leading axis.
 

@@ -48,51 +48,17 @@ from scg.estimators.ugc import UGC
 from scg.estimators.unordered_set import UnorderedSet
 from scg.estimators.vimco import VIMCO
 
+# fmt: off
 #: All estimators, in the order in which messages suggest them.
 ESTIMATORS = (
-    Reparameterization,
-    LeaveOneOut,
-    Enumeration,
-    MuProp,
-    ScoreFunction,
-    DisARM,
-    ARM,
-    ARMS,
-    VIMCO,
-    CARMS,
-    ARSM,
-    CategoricalDisARM,
-    RAM,
-    LocalExpectation,
-    MeasureValued,
-    GO,
-    StochasticTriple,
-    UGC,
-    BitFlip,
-    UnorderedSet,
-    SumAndSample,
-    Stratified,
-    DoubleCV,
-    RODEO,
-    REBAR,
-    RELAX,
-    LAX,
-    RSVI,
-    GREP,
-    GradientPredictor,
-    StraightThrough,
-    GumbelSoftmax,
-    RaoGumbel,
-    ReinMax,
-    GappedStraightThrough,
-    DARN,
-    ImplicitMLE,
-    GumbelSinkhorn,
-    PersistentChains,
-    EvolutionStrategy,
-    OrthogonalEvolution,
-    SPSA,
+    Reparameterization, LeaveOneOut, Enumeration, MuProp, ScoreFunction, DisARM, ARM, ARMS,
+    VIMCO, CARMS, ARSM, CategoricalDisARM, RAM, LocalExpectation, MeasureValued, GO,
+    StochasticTriple, UGC, BitFlip, UnorderedSet, SumAndSample, Stratified, DoubleCV, RODEO,
+    REBAR, RELAX, LAX, RSVI, GREP, GradientPredictor, StraightThrough, GumbelSoftmax, RaoGumbel,
+    ReinMax, GappedStraightThrough, DARN, ImplicitMLE, GumbelSinkhorn, PersistentChains,
+    EvolutionStrategy, OrthogonalEvolution, SPSA,
 )
+# fmt: on
 
 #: The compiler's choice for a node: pathwise where each path is continuous; the sum over its values
 #: within a budget; else samples of whole paths.

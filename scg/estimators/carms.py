@@ -59,7 +59,7 @@ class CARMS(Estimator):
         "1/(K (K−1)) Σᵢ<ⱼ (p(xᵢ) p(xⱼ))/P(xᵢ, xⱼ) (f(xᵢ) − f(xⱼ)) ∇θ (log p(xᵢ; θ) − log p(xⱼ; θ))"
     )
     symbols = {  # noqa: RUF012
-        "P": "the joint probability of two of the coupled samples",
+        "P": "the joint probability of two of the coupled samples"
     }
     cites = ("dimitriev2021carms",)
 

@@ -81,11 +81,7 @@ class CategoricalDisARM(Estimator):
         place = argmax(where(equal(against, 0.0), 1.0, 0.0), axis=-1)
         path = one_hot(place, dist.classes)
         back = path if order is None else take_along_axis(path, argsort(order))
-        aux = {
-            "choices": choices,
-            "active": times(ones + zeros, path),
-            "values": times(ones, path),
-        }
+        aux = {"choices": choices, "active": times(ones + zeros, path), "values": times(ones, path)}
         return Draw(stop(dist.of_index(argmax(back, axis=-1))), plate=plate, aux=aux)
 
     def term(self, dist: Classes, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:

@@ -35,7 +35,7 @@ class DARN(Estimator):
     credit = "pathwise"
     formula = "Σᵢ gᵢ (xᵢ − x̄ᵢ) ∇θ log pᵢ(xᵢ; θ), g = f′(x)"
     symbols = {  # noqa: RUF012
-        "x̄": "1/2 for binary values, 1/C for C classes",
+        "x̄": "1/2 for binary values, 1/C for C classes"
     }
     cites = ("gregor2014",)
 

@@ -45,7 +45,7 @@ class DoubleCV(Estimator):
         " − α ḡₖᵀ ∇θ μ(θ)), bₖ = ḡₖᵀ(xₖ − μ), ḡₖ = 1/(K−1) Σⱼ≠ₖ f′(xⱼ)"
     )
     symbols = {  # noqa: RUF012
-        "α": "the scale, which is learned unless it is given",
+        "α": "the scale, which is learned unless it is given"
     }
     cites = ("titsias2022",)
 

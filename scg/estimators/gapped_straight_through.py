@@ -39,16 +39,12 @@ class GappedStraightThrough(Estimator):
     credit = "pathwise"
     formula = "f′(x)ᵀ ∇θ softmax((log p(θ) + m(x))/τ)"
     symbols = {  # noqa: RUF012
-        "m": "logits that raise the sample's class by a gap, held fixed",
+        "m": "logits that raise the sample's class by a gap, held fixed"
     }
     cites = ("fan2022",)
 
     def __init__(
-        self,
-        temperature: Temperature = 0.5,
-        gap: float | None = 1.0,
-        *,
-        allow_biased: bool = False,
+        self, temperature: Temperature = 0.5, gap: float | None = 1.0, *, allow_biased: bool = False
     ):
         if gap is not None and not gap > 0:
             raise EstimatorError(

@@ -42,7 +42,7 @@ class GradientPredictor(Estimator):
     credit = "along"
     formula = "Σᵢ (wᵢ₀ + wᵢ₁ gᵢ μᵢ (1 − μᵢ) + wᵢ₂ xᵢ) ∇θ αᵢ(θ), g = f′(x)"
     symbols = {  # noqa: RUF012
-        "w": "weights that are learned by least squares",
+        "w": "weights that are learned by least squares"
     }
     cites = ("bengio2013",)
 

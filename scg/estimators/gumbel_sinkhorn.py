@@ -49,11 +49,7 @@ class GumbelSinkhorn(Estimator):
     cites = ("mena2018",)
 
     def __init__(
-        self,
-        temperature: Temperature = 1.0,
-        iterations: int = 20,
-        *,
-        allow_biased: bool = False,
+        self, temperature: Temperature = 1.0, iterations: int = 20, *, allow_biased: bool = False
     ):
         self.temperature = checked("GumbelSinkhorn", temperature)
         self.iterations = iterations

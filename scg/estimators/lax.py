@@ -37,7 +37,7 @@ class LAX(Estimator):
     requires = ("latent density", "fixed support")
     formula = "(f(x) − c(x)) ∇θ log p(x; θ) + ∇θ c(T(θ, ε)), x = T(θ, ε)"
     symbols = {  # noqa: RUF012
-        "c": "a learned network",
+        "c": "a learned network"
     }
     cites = ("grathwohl2018",)
 

@@ -29,7 +29,7 @@ class RAM(Estimator):
     credit = "along"
     formula = "Σᵢ Σᵥ f(x₍ᵢ₌ᵥ₎) ∇θ pᵢ(v; θ)"
     symbols = {  # noqa: RUF012
-        "v": "a value of the coordinate",
+        "v": "a value of the coordinate"
     }
     cites = ("tokui2017",)
 

@@ -38,16 +38,12 @@ class RaoGumbel(Estimator):
     credit = "pathwise"
     formula = "f′(x)ᵀ 1/K Σₖ ∇θ softmax((log p(θ) + εₖ)/τ), εₖ ~ p(ε | x)"
     symbols = {  # noqa: RUF012
-        "ε": "Gumbel noise",
+        "ε": "Gumbel noise"
     }
     cites = ("paulus2021",)
 
     def __init__(
-        self,
-        temperature: Temperature = 0.5,
-        resamples: int = 10,
-        *,
-        allow_biased: bool = False,
+        self, temperature: Temperature = 0.5, resamples: int = 10, *, allow_biased: bool = False
     ):
         self.temperature = checked("RaoGumbel", temperature)
         self.resamples = resamples

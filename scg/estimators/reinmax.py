@@ -38,7 +38,7 @@ class ReinMax(Estimator):
     credit = "pathwise"
     formula = "f′(x)ᵀ (2 J(ρ) − 1/2 J(π))ᵀ ∇θ log p(θ), π = p(θ), ρ = (x + softmax(log p(θ)/τ))/2"
     symbols = {  # noqa: RUF012
-        "J": "the derivative of a softmax with the given value",
+        "J": "the derivative of a softmax with the given value"
     }
     cites = ("liu2023",)
 

@@ -35,7 +35,7 @@ class StraightThrough(Estimator):
     credit = "pathwise"
     formula = "f′(x)ᵀ ∇θ m(θ)"
     symbols = {  # noqa: RUF012
-        "m": "the mean or the logits",
+        "m": "the mean or the logits"
     }
     cites = ("bengio2013",)
 

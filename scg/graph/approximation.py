@@ -113,9 +113,7 @@ class Approximation:
         return self._summed(values, lambda layer: through(layer.args, env))
 
     def _summed(
-        self,
-        values: Sequence[Expr],
-        args: Callable[[StochasticNode], tuple[Expr, ...]],
+        self, values: Sequence[Expr], args: Callable[[StochasticNode], tuple[Expr, ...]]
     ) -> Expr:
         parts = zip(self.layers, values, strict=True)
         return reduce(add, [layer.given(args(layer)).log_prob(value) for layer, value in parts])

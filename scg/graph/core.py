@@ -35,12 +35,7 @@ def _sampled(*_: Any, **__: Any) -> Any:
 RESERVED = ("params", "seed", "runs", "data", "state", "noise", "carry")
 
 SAMPLE = Op(
-    "sample",
-    _sampled,
-    lambda *shapes, **attrs: (),
-    continuous=False,
-    smooth=False,
-    stochastic=True,
+    "sample", _sampled, lambda *shapes, **attrs: (), continuous=False, smooth=False, stochastic=True
 )
 
 

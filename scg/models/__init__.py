@@ -36,17 +36,9 @@ MODELS: dict[str, Callable[..., scg.Graph]] = {
     "mixture": mixture,
 }
 
+# fmt: off
 __all__ = [
-    "MODELS",
-    "bernoulli_vae",
-    "categorical_vae",
-    "fdarn",
-    "gated",
-    "gaussian_vae",
-    "logistic",
-    "mixture",
-    "policy",
-    "sbn",
-    "sbn_prior",
-    "structured",
+    "MODELS", "bernoulli_vae", "categorical_vae", "fdarn", "gated", "gaussian_vae", "logistic",
+    "mixture", "policy", "sbn", "sbn_prior", "structured",
 ]
+# fmt: on

@@ -17,13 +17,7 @@ from scg.ops.shape import concatenate, take_slice
 
 
 def scanned(
-    op: Operation,
-    body: Body,
-    init: Exprs,
-    xs: Exprs,
-    constants: Exprs,
-    over: Plate,
-    reverse: bool,
+    op: Operation, body: Body, init: Exprs, xs: Exprs, constants: Exprs, over: Plate, reverse: bool
 ) -> tuple[Exprs, Exprs]:
     """Last carries and stacked outputs of a body that runs over a plate."""
     args, body = fitted((*init, *xs, *constants), body, over)

@@ -51,12 +51,7 @@ scan_op = _Scan("scan", _computed, _computed, _pull_one, loop=LoopOp(pull))
 
 
 def scan(
-    body: Body,
-    init: Exprs,
-    xs: Exprs,
-    constants: Exprs,
-    over: Plate,
-    reverse: bool = False,
+    body: Body, init: Exprs, xs: Exprs, constants: Exprs, over: Plate, reverse: bool = False
 ) -> tuple[Exprs, Exprs]:
     """Run a body over a plate, in its order or in the reverse one.
 

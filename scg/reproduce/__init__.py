@@ -5,12 +5,7 @@ from __future__ import annotations
 from scg.reproduce.anbn import ANBN
 from scg.reproduce.arms import ARMS
 from scg.reproduce.artbp import ARTBP
-from scg.reproduce.autoencoders import (
-    ARMS_TRAINING,
-    CARMS_FASHION,
-    CARMS_OMNIGLOT,
-    CARMS_TRAINING,
-)
+from scg.reproduce.autoencoders import ARMS_TRAINING, CARMS_FASHION, CARMS_OMNIGLOT, CARMS_TRAINING
 from scg.reproduce.boltzmann import BOLTZMANN
 from scg.reproduce.carms import CARMS
 from scg.reproduce.chorales import CHORALES

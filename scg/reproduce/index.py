@@ -58,11 +58,7 @@ def index(papers: Iterable[Paper], folder: Path) -> Path:
             left.append(f"- [{paper.name}]({paper.name}.md)\n{textwrap.indent(lines, '  ')}")
         measured = [f.holds for f in paper.findings(records) if f.holds is not None]
         rows.append(
-            [
-                f"[{paper.short}]({paper.name}.md)",
-                paper.verdict,
-                f"{sum(measured)}/{len(measured)}",
-            ]
+            [f"[{paper.short}]({paper.name}.md)", paper.verdict, f"{sum(measured)}/{len(measured)}"]
         )
         names.append(paper.name)
     tree = "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])

@@ -13,13 +13,7 @@ from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
-from scg.run.checks import (
-    check_empty,
-    check_given,
-    check_steps,
-    checks_of,
-    checks_of_recorded,
-)
+from scg.run.checks import check_empty, check_given, check_steps, checks_of, checks_of_recorded
 
 #: Most runs of one seed.
 MOST_RUNS = 2**32

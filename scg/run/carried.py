@@ -15,10 +15,7 @@ from scg.run.binding import as_array
 
 
 def carried(
-    window: Continuation,
-    given: Mapping[str, Any] | None,
-    sizes: Mapping[Plate, int],
-    dtype: Any,
+    window: Continuation, given: Mapping[str, Any] | None, sizes: Mapping[Plate, int], dtype: Any
 ) -> dict[str, np.ndarray]:
     """Values of the leaves of a continuation by name; without a carry a sequence begins.
 

@@ -37,12 +37,7 @@ class RecurrentStep(Step):
             tuple(min(plate.length or SHOWN, SHOWN) for plate in self.plates)
         )
         super().__init__(
-            graph,
-            shown.plan,
-            shown.surrogate,
-            shown.program,
-            shown.curvature,
-            shown.check_finite,
+            graph, shown.plan, shown.surrogate, shown.program, shown.curvature, shown.check_finite
         )
 
     @property

@@ -19,18 +19,7 @@ from scg.ir.walk import together, topological
 from scg.ops.linalg import contract
 from scg.ops.reductions import REDUCTIONS
 from scg.ops.shape import concatenate
-from scg.schedule.entries import (
-    Axes,
-    Entry,
-    Fallback,
-    Gemm,
-    Item,
-    Loop,
-    Repeat,
-    Side,
-    Space,
-    uses,
-)
+from scg.schedule.entries import Axes, Entry, Fallback, Gemm, Item, Loop, Repeat, Side, Space, uses
 from scg.schedule.products import matrix_product
 from scg.schedule.steps import Steps
 from scg.schedule.turns import turned, written

@@ -52,8 +52,7 @@ def of_kernels(name: str, row: RowOp | None = None, shape: Any = None) -> Op:
 
 
 _take = of_kernels(
-    "take",
-    RowOp("take", lambda e: ((), (-e.args[0].ndim,), ()), lambda e: (e.args[0].shape[0],)),
+    "take", RowOp("take", lambda e: ((), (-e.args[0].ndim,), ()), lambda e: (e.args[0].shape[0],))
 )
 _ROWS = RowOp("add_at", lambda e: ((-e.ndim,), (), ()), lambda e: (e.shape[0],), from_zero=True)
 add_at = of_kernels("add_at", _ROWS)

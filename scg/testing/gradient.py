@@ -25,11 +25,7 @@ _STEP = 4e-3
 
 
 def check_gradient(
-    fn: Callable[..., Any],
-    *arrays: Any,
-    order: int = 2,
-    rtol: float = 1e-6,
-    atol: float = 1e-8,
+    fn: Callable[..., Any], *arrays: Any, order: int = 2, rtol: float = 1e-6, atol: float = 1e-8
 ) -> None:
     """Check a function on nodes against NumPy, and its derivatives against finite differences.
 

@@ -10,18 +10,9 @@ from scg.train.stream import Stream
 from scg.train.tensorboard import TensorBoard
 from scg.train.windows import Windows
 
+# fmt: off
 __all__ = [
-    "Batches",
-    "Evaluation",
-    "GradientVariance",
-    "HeldOut",
-    "JsonLines",
-    "Run",
-    "Stream",
-    "TensorBoard",
-    "Windows",
-    "Writer",
-    "evaluate",
-    "fit",
-    "optim",
+    "Batches", "Evaluation", "GradientVariance", "HeldOut", "JsonLines", "Run", "Stream",
+    "TensorBoard", "Windows", "Writer", "evaluate", "fit", "optim",
 ]
+# fmt: on

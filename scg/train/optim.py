@@ -15,18 +15,12 @@ from scg.train.clip import ClipNorm, ClipValue, rule
 from scg.train.optimizer import Optimizer, OptimizerState, Slots
 from scg.train.schedules import Schedule
 
+# fmt: off
 __all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "ClipNorm",
-    "ClipValue",
-    "Optimizer",
-    "OptimizerState",
-    "RMSprop",
-    "rule",
-    "schedules",
+    "SGD", "Adam", "AdamW", "ClipNorm", "ClipValue", "Optimizer", "OptimizerState", "RMSprop",
+    "rule", "schedules",
 ]
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,7 @@ class Study:
         return frame(self.rows())
 
     def plot(
-        self,
-        value: str,
-        over: str,
-        by: str | None = None,
-        path: str | PathLike[str] | None = None,
+        self, value: str, over: str, by: str | None = None, path: str | PathLike[str] | None = None
     ) -> Figure:
         """Draw a value over an axis: means over all other axes, with two standard errors.
 

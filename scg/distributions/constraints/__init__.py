@@ -54,26 +54,13 @@ lower_cholesky = LowerCholesky()
 angle = Angles(-np.pi, np.pi, name="between −π and π")
 
 
+# fmt: off
 __all__ = [
-    "Angles",
-    "Bits",
-    "Constraint",
-    "Counts",
-    "Integers",
-    "Interval",
-    "Logits",
-    "LowerCholesky",
-    "OneHot",
-    "OneHotRows",
-    "Ordered",
-    "Point",
-    "Positive",
-    "Real",
-    "Simplex",
-    "Subsets",
-    "Union",
-    "UnitInterval",
+    "Angles", "Bits", "Constraint", "Counts", "Integers", "Interval", "Logits", "LowerCholesky",
+    "OneHot", "OneHotRows", "Ordered", "Point", "Positive", "Real", "Simplex", "Subsets",
+    "Union", "UnitInterval",
 ]
+# fmt: on
 
 
 def of(**constraints: Constraint) -> Mapping[str, Constraint]:

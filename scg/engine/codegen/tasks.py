@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scg.engine.codegen.intrinsics import (
-    atomic_add,
-    atomic_read,
-    atomic_write,
-    call,
-    rest,
-    word,
-)
+from scg.engine.codegen.intrinsics import atomic_add, atomic_read, atomic_write, call, rest, word
 from scg.engine.codegen.jit import jit
 from scg.engine.codegen.layout import LINE, Counters, Job, Shared, Task, positions
 

@@ -90,13 +90,7 @@ class Stretches:
     stretch has `blocks` of them.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], Connection],
-        code: str,
-        runs: int,
-        blocks: int,
-    ):
+    def __init__(self, connect: Callable[[], Connection], code: str, runs: int, blocks: int):
         self._connections = [connect() for _ in range(STRETCHES)]
         self._length = runs * blocks
         outputs = self._connections[0].outputs

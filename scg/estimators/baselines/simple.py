@@ -38,11 +38,7 @@ def average_so_far(decay: float, memory: Memory) -> Expr:
 
 
 def moving_average(
-    signal: Expr,
-    decay: float,
-    downstream: Downstream,
-    memory: Memory,
-    unit: Expr | None = None,
+    signal: Expr, decay: float, downstream: Downstream, memory: Memory, unit: Expr | None = None
 ) -> Expr:
     """The average so far, to which this call's signal is added afterwards."""
     now = downstream.average(signal * (downstream.unit if unit is None else unit))
