@@ -42,7 +42,7 @@ biases start at the logits of the mean image. Arithmetic is float32. 50,000 imag
 of the other 10,000 validates, and one in four of the test images is tested. Runs with seed 0, and
 all of Table 3, are older: they test the first 1000 images, keep the last parameters, and those of
 Table 3 tried more rates. The estimators have not changed since: given the same noise, their
-gradients at those commits and now differ by 1e-15 of their size at most
+gradients at those commits and now differ by 2e-15 of their size at most
 (`benchmarks/unchanged.py`). The rows 1/2 of Table 3 come from a working tree after the commit.
 """
 

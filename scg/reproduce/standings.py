@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.reproduce import training
 from scg.reproduce.contest import Contest
 from scg.reproduce.ledger import Record
 from scg.reproduce.page import framed, half_width, interval, labelled, table
@@ -165,23 +166,31 @@ class Standings:
 
     def _variances(self, model: str, updates: int) -> list[str]:
         found = self.find("variance", model=model, updates=updates)
-        base = {r["estimator"]: r["variance"] for r in found}.get(self.contest.frozen)
+        variances = {r["estimator"]: r["variance"] for r in found}
+        base = variances.get(self.contest.frozen)
         if not base:
             return []
-        rows = [
-            [
-                r["estimator"] + ("" if r["unbiased"] else " (biased)"),
-                f"{r['variance']:.3g}",
-                f"{r['variance'] / base:.3g}",
-            ]
-            for r in found
-        ]
+        graph = self.contest.models[model](np.full(784, 0.5))
+        efforts = {e: training.effort(graph, self.contest.measured[e]) for e in variances}
+        rows = []
+        for r in found:
+            ratio, (evaluations, work) = r["variance"] / base, efforts[r["estimator"]]
+            own = efforts[self.contest.frozen]
+            rows.append(
+                [r["estimator"] + ("" if r["unbiased"] else " (biased)"), f"{r['variance']:.3g}",
+                 f"{ratio:.3g}", f"{ratio * evaluations / own[0]:.3g}",
+                 f"{ratio * work / own[1]:.3g}", evaluations, f"{work:.1f}"]
+            )  # fmt: skip
         about = (
             f"Variance of a gradient where {self.contest.frozen} was best (first seed): "
             f"{found[0]['draws']} runs on one fixed batch, mean over all components of the "
-            "stochastic layers, without variance normalization:"
+            "stochastic layers, without variance normalization. The last columns count the "
+            "evaluations of the cost in a gradient, and its operations relative to the model's; "
+            "the ratios before them are those at equal budgets of either:"
         )
-        return [about, table(["estimator", "variance", f"ratio to {self.contest.frozen}"], rows)]
+        head = ["estimator", "variance", f"ratio to {self.contest.frozen}", "equal evaluations",
+                "equal operations", "evaluations", "operations"]  # fmt: skip
+        return [about, table(head, rows)]
 
     def draw(self) -> Figure:
         """Validation of the tested runs against updates and time, and tests beside published ones.

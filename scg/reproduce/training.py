@@ -206,3 +206,9 @@ def variance(
     spread = [np.ravel(e**2) for name, e in out.stderr.items() if name.startswith(served)]
     found = out.runs * float(np.mean(np.concatenate(spread)))
     return {"variance": found, "draws": draws, "unbiased": step.plan.unbiased}
+
+
+def effort(graph: scg.Graph, estimator: scg.Estimator) -> tuple[int, float]:
+    """Evaluations of the cost in a gradient, and its operations relative to the graph's."""
+    found = scg.compile(graph, estimator, backend="numpy").explain()
+    return found.evaluations, found.work

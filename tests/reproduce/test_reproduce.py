@@ -156,7 +156,7 @@ def test_the_page_shows_the_figures(done):
     assert f"| ST | {np.mean(values):.1f} ± " in page and "| 56.1 |" in page
     assert "LR-C-IDB has a higher variance than MuProp-C: **holds**" in page
     assert "1/2 ends above ST for all seeds: **not measured**" in page
-    assert "| test | 4 | 6 of 6 |" in page
+    assert "| test | 4 | 6 of 6 |" in page and "| 1 | 1 | 1 | 2 | 3.2 |" in page
     assert (under.folder / "muprop.svg").read_text().lstrip().startswith("<?xml")
     listed = index([PAPER, PAPERS["arms"]], under.folder).read_text()
     assert "(muprop.md)" in listed and "(arms.md)" not in listed
@@ -271,6 +271,14 @@ def test_a_constant_in_the_cost_matters_to_local_expectations_alone():
     low, _, high = tokui._shifted("LEG")["variance"]
     assert high > 1000 * low
     assert np.ptp(tokui._shifted("RAM")["variance"]) < 1e-9
+
+
+def test_the_effort_of_a_gradient():
+    graph = scg.models.sbn(np.full(16, 0.5), hidden=(3, 4))
+    (one, few), (two, _), (many, more) = (
+        training.effort(graph, tokui.ESTIMATORS[name]) for name in ("LR", "MuProp-C-IDB", "RAM")
+    )
+    assert (one, two, many) == (1, 2, 15) and 1 < few < more
 
 
 def test_the_optimal_baseline_is_best():
