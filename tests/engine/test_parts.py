@@ -100,6 +100,12 @@ def test_a_loop_is_cut_by_its_size():
     assert len(parts.ends(10**9, 10**9)) == parts.MOST + 1
 
 
+def test_a_loop_is_cut_along_a_plate_rather_than_along_few_steps_that_add_up():
+    outputs = {"pooled": scg.avg_pool(scg.Graph("p").data("x", shape=(9, 7), plates=PLATE), 3, 1)}
+    stages = Executable(outputs, np.float32).plan({PLATE: 1000}).stages
+    assert max(len(stage.rows) for stage in stages) > 3
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_noise_in_parts_is_that_of_the_interpreter(dtype):
     elements = parts.LARGE // 8 + 5001  # odd: the last block gives one element

@@ -152,9 +152,13 @@ def loop_parts(
 
 
 def _added(nest: list[tuple[Axis, int]], to: list[Axes]) -> int:
-    """The longest loop but the innermost whose steps all add to the same results, or the first."""
+    """The longest loop but the innermost whose steps all add to the same results, or the first.
+
+    Few steps are not worth an array for each part.
+    """
     inner = [n if not any(moves(one, axis) for one in to) else 0 for axis, n in nest[:-1]]
-    return inner.index(max(inner)) if inner else 0
+    longest = max(inner, default=0)
+    return inner.index(longest) if longest > ADDED else 0
 
 
 def _apart(
