@@ -116,6 +116,7 @@ WITHOUT = {
     "one core": lambda patch: patch.setattr(helper, "cores", lambda: 1),
     "busy cores": lambda patch: patch.setattr(os, "getloadavg", lambda: (2.0,) * 3, raising=False),
     "no cache": lambda patch: patch.setenv("SCG_CACHE_DIR", ""),
+    "a cache without room": lambda patch: patch.setenv("SCG_CACHE_SIZE", "0"),
     "a cache that is only read": lambda patch: patch.setattr(os, "access", lambda *_: False),
     "little work": lambda patch: patch.setattr(helper, "WORTH", 100),
     "another program": lambda patch: patch.setattr(sys, "executable", "/usr/bin/blender"),

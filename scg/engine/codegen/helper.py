@@ -95,6 +95,7 @@ def _may_help() -> bool:
         cores() > max(busy, 1.0)
         and folder is not None
         and os.access(folder, os.W_OK)
+        and cache.limit() > 0.0
         and "python" in Path(sys.executable or "").name.lower()
         and not getattr(sys, "frozen", False)
         and multiprocessing.parent_process() is None
