@@ -50,7 +50,7 @@ class BiasWarning(UserWarning):
 
 
 class PathsWarning(UserWarning):
-    """Samples of nested nodes multiply to many paths, each with an evaluation of the costs."""
+    """Costs are evaluated on many paths: of nested samples, or of replays at each of many steps."""
 
 
 class StopWarning(UserWarning):

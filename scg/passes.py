@@ -30,7 +30,7 @@ from scg.estimators.protocol import Estimator
 from scg.estimators.truncation import Cutting, Truncation
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
-from scg.ir.origin import Origin
+from scg.ir.origin import Origin, warn
 from scg.ir.plate import Plate
 from scg.run.checkpoint import make_windows
 from scg.run.curvature import directional, hessian
@@ -42,6 +42,8 @@ from scg.schedule.sweeps import StepWindows
 #: The length of a sequence on which estimators are chosen and checked: a path begins at a step,
 #: crosses another and ends at a third; longer ones repeat the second.
 SHORT = 3
+#: From more steps on a user is warned that each of them is compiled.
+MANY_STEPS = 128
 
 
 Estimators = Estimator | Mapping[str, Estimator] | None  #: As users give them to a graph.
@@ -125,6 +127,7 @@ def _over_time(
             f"{loops} runs scans as loops, but an estimator looks at single steps "
             f"({named}); scg.ScoreFunction() and scg.LeaveOneOut(samples=4) do not"
         )
+    looks = not reason
     reason = reason or f"an estimator looks at single steps ({named})"
 
     def of_length(lengths: Mapping[Plate, int]) -> Step:
@@ -133,6 +136,14 @@ def _over_time(
             raise EnumerationError(
                 f"{how} runs scans as loops alone, so that no exact moments of its step are known; "
                 "scg.check(step, params, seed=0) compares the mean of runs with what it estimates"
+            )
+        longest = max(lengths, key=lambda plate: lengths[plate])
+        if looks and rolled is None and lengths[longest] > MANY_STEPS:
+            warn(
+                f"graph {graph.name!r}: {lengths[longest]} steps of {longest.name!r} are compiled "
+                f"one by one, in a time that grows with their square, since {reason}. "
+                "scg.ScoreFunction() and scg.LeaveOneOut(samples=4) run any number as a loop",
+                PathsWarning,
             )
         with warnings.catch_warnings():  # the user was warned
             for category in (BiasWarning, PathsWarning, StopWarning):

@@ -193,7 +193,7 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
         raise EstimatorError(
             f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
             f"{PATH_LIMIT}{_widest(influence, estimators) if enumerated else ''}. "
-            f"{_ENUMERATE_FEWER if enumerated else _DRAW_JOINTLY}"
+            f"{_ENUMERATE_FEWER + _of_any_length(influence) if enumerated else _DRAW_JOINTLY}"
         )
     for table in _tables(influence, estimators):
         if table.size <= TABLE_LIMIT:
@@ -210,6 +210,10 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
             f"costs below are evaluated. {_DRAW_JOINTLY}",
             PathsWarning,
         )
+
+
+def _of_any_length(influence: Influence) -> str:
+    return f". scg.{SAMPLED!r} takes sequences of any length" if influence.graph.steps else ""
 
 
 def _widest(influence: Influence, estimators: Estimators) -> str:

@@ -3,6 +3,8 @@
 ``benchmarks/recurrence/rolled.py`` compares all forty, on both backends and four lengths.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -96,23 +98,32 @@ def test_beyond_the_limit_of_paths_one_error_says_what_fits():
     g.scan(cell, init=g.parameter("a", 0.0), xs=x, over=t)
     step = scg.compile(g, scg.Enumeration())
     assert step({"a": 0.0}, seed=0, x=np.zeros(5)).cost > 0
-    with pytest.raises(scg.EstimatorError, match=r"more than 1024.*Enumerate fewer nodes"):
+    with pytest.raises(scg.EstimatorError, match=r"more than 1024.*fewer nodes.*scg.LeaveOneOut"):
         step({"a": 0.0}, seed=0, x=np.zeros(30))
 
 
-def test_explain_says_why_steps_run_one_by_one():
+def test_explain_says_why_steps_run_one_by_one(monkeypatch):
     def step(estimator, keep):
         g, t = scg.Graph("lag"), scg.Time("t")
-        theta = g.parameter("theta", 0.3)
+        x, theta = g.data("x", plates=t), g.parameter("theta", 0.3)
 
-        def cell(h):
+        def cell(h, x):
             z = g.sample("z", scg.Bernoulli(logits=theta))
             g.cost("c", (z - 0.5 * h) ** 2)
             return z + keep * h if keep else z
 
-        g.scan(cell, init=0.0, over=t)
+        g.scan(cell, init=0.0, xs=x, over=t)
         return scg.compile(g, estimator, backend="numpy")
 
+    monkeypatch.setattr(scg.passes, "MANY_STEPS", 4)
+    several = step(scg.RAM(), 0.5)
+    for length in (4, 5):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            several({"theta": 0.3}, seed=0, x=np.zeros(length))
+        assert [str(w.message).partition(" are")[0] for w in told] == (
+            ["graph 'lag': 5 steps of 't'"] if length == 5 else []
+        )
     for keep, estimator, why in (
         (0.0, scg.ScoreFunction(), "a loop would credit 'z' with 'c' at steps that it does not"),
         (0.5, scg.RAM(), "an estimator looks at single steps ('z' by RAM)"),
