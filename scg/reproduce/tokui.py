@@ -206,7 +206,7 @@ batch. Here: 50 units, 4000 updates by LR-C-IDB, no weight decay, and variances 
 LR is the score function, C a moving average, IDB a network of 100 tanh units; LEG is the local
 expectation (Titsias and Lázaro-Gredilla 2015), RAM the authors' estimator, which is optimal among
 those that know the other noise. The published figures are drawn, not printed; their order is
-the order of the rows.
+the order of the rows. Curves and test bounds, and OMNIGLOT, are not repeated.
 """,
     why="""
 The order, but for the local expectation: with two and four layers it lies a factor 15 to 205 above
