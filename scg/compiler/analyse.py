@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from scg.common.lazy import cached_property
-from scg.compiler.members import Members, T, Universe, names
+from scg.compiler.members import LONGEST, Members, T, Universe, names
 from scg.graph.carry import Scan, backwards
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
@@ -103,10 +103,13 @@ class Influence:
     def __str__(self) -> str:
         lines = []
         for node in self.nodes:
-            seps = {cost: r.sep for r in self.downstream[node] for cost in r.members}
+            every = self.costs.union(r.members for r in self.downstream[node])
+            several = map(self.costs.only, every) if len(every) <= LONGEST else (every,)
             costs = [
-                f"{cost.name} ({said})" if (said := _in_words(node, seps[cost])) else cost.name
-                for cost in self.costs.union(r.members for r in self.downstream[node])
+                f"{names(own)} ({said})" if (said := _in_words(node, r.sep)) else names(own)
+                for some in several
+                for r in self.downstream[node]
+                if (own := r.members & some)
             ]
             lines.append(f"{node.name} influences {', '.join(costs)}")
         return "\n".join(lines) or "no stochastic node influences a cost"

@@ -304,7 +304,7 @@ class FirstRun:
         child, the values of its parent are no longer weighted by their prior.
         """
         weights = self.weights if weights is None else weights
-        if frozen is not None:
+        if frozen:
             weights = {p: stop(w) if frozen & self.owners[p] else w for p, w in weights.items()}
         return averaged(value, weights, conditions(keep, weights))
 

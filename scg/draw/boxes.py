@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -51,6 +51,10 @@ class Boxes:
         self.nodes |= {name: expr for expr, name in layers.items()}
         self.lengths = plan.lengths() if plan else {}
         self.plates = [*self._plates(), *self._sample_plates()]
+        self.of: dict[str, list[Group]] = {name: [] for name in self.nodes}
+        for group in self.plates:
+            for name in group.members:
+                self.of[name].append(group)
         self.homes = self._homes()
         self.heats = _heats(options.heat)
         self.marks = {name: self._mark(name, role) for name, role in shown.items()}
@@ -64,8 +68,7 @@ class Boxes:
     def _mark(self, name: str, role: str) -> Mark:
         home = self.homes[name]
         lines = [Text(title(name), "title"), *self._details(name, role)]
-        own = [group for group in self.plates if name in group.members]
-        if outside := [group.label for group in own if group.key not in home]:
+        if outside := [group.label for group in self.of[name] if group.key not in home]:
             lines.append(Text(f"on {', '.join(outside)}"))
         fill = ""
         if name in self.heats:
@@ -116,17 +119,21 @@ class Boxes:
         credited = plan.influence.credited(node).names
         lines.append(Text(f"credit: {_ends(credited) or 'none'}", "note"))
         length = self.lengths[node].get(plan.plate_key(node), 1)
-        if length > 1 and not any(group.samples for group in self.plates):
+        if length > 1 and not (self.plates and self.plates[-1].samples):
             exact = estimator.credit == "weight"
             lines.append(Text(f"{length} values" if exact else f"K = {length} samples", "note"))
         return lines
 
     # --- plates -----------------------------------------------------------------------------------
     def _plates(self) -> Iterator[Group]:
+        members: dict[Hashable, set[str]] = {plate: set() for plate in self.graph.plates}
+        for name, node in self.nodes.items():
+            for plate in node.plates:
+                members[plate].add(name)
         for plate in self.graph.plates:
             label = short(printable(plate.name))
             label = label if plate.length is None else f"{label}: {plate.length}"
-            yield Group(plate, label, self._on(lambda e, p=plate: p in e.plates))
+            yield Group(plate, label, frozenset(members[plate]))
 
     def _sample_plates(self) -> Iterator[Group]:
         """The sample plates of the plan, if they are few."""
@@ -139,11 +146,8 @@ class Boxes:
             exact = plan and any(plan.estimators[n].credit == "weight" for n in of[key])
             label = f"{length} values of" if exact else f"K = {length} samples of"
             owners = short(names([title(node.name or "") for node in of[key]]))
-            members = self._on(lambda e, k=key: k in self.lengths.get(e, {}))
-            yield Group(f"samples {i}", f"{label} {owners}", members, samples=True)
-
-    def _on(self, holds: Callable[[Expr], bool]) -> frozenset[str]:
-        return frozenset(name for name, node in self.nodes.items() if holds(node))
+            on = (name for name, node in self.nodes.items() if key in self.lengths.get(node, {}))
+            yield Group(f"samples {i}", f"{label} {owners}", frozenset(on), samples=True)
 
     def _homes(self) -> dict[str, tuple[Hashable, ...]]:
         """The nested boxes in which each named node is drawn, outermost first.
@@ -154,16 +158,13 @@ class Boxes:
         turn = {group.key: i for i, group in enumerate(self.plates)}
         chains: dict[Hashable, tuple[Hashable, ...]] = {}
         for group in sorted(self.plates, key=lambda g: (-len(g.members), turn[g.key])):
-            around = [
-                other
-                for other in self.plates
-                if other.key in chains and group.members <= other.members
-            ]
+            near = self.of[next(iter(group.members))] if group.members else ()
+            around = [g for g in near if g.key in chains and group.members <= g.members]
             inner = max(around, key=lambda g: len(chains[g.key]), default=None)
             chains[group.key] = (*(chains[inner.key] if inner else ()), group.key)
 
         def home(name: str) -> tuple[Hashable, ...]:
-            own = [group for group in self.plates if name in group.members]
+            own = self.of[name]
             rank = {g.key: (not g.samples, len(chains[g.key]), turn[g.key]) for g in own}
             inside = [g for g in own if all(k in rank for k in chains[g.key])]
             users = [g for g in inside if not g.samples]

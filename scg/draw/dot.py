@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from scg.draw.letters import printable, short
@@ -46,7 +46,7 @@ def written(scene: Scene, options: Options) -> str:
     dot.attr("edge", fontname=font, fontsize="9", arrowsize="0.65", fontcolor=color("muted"))
     if caption := _caption(scene):
         dot.attr(label=caption)
-    _place(dot, scene, ())
+    _place(dot, scene)
     ids = scene.ids
     for row in scene.rows:
         beside = graphviz.Digraph(graph_attr={"rank": "same"})
@@ -90,27 +90,32 @@ def _below(scene: Scene) -> set[str]:
     }
 
 
-def _place(dot: graphviz.Digraph, scene: Scene, inside: tuple[Hashable, ...]) -> None:
-    """Add the nodes of one box, then the boxes in it."""
+def _place(dot: graphviz.Digraph, scene: Scene) -> None:
+    """Add the nodes, in their boxes."""
     import graphviz
 
-    ids, depth = scene.ids, len(inside)
-    columns = _columns(scene)
-    inner: dict[Hashable, None] = {}
-    for key, mark in scene.marks.items():
-        if mark.groups == inside:
+    ids, columns = scene.ids, _columns(scene)
+    numbers = {group: i for i, group in enumerate(scene.groups)}
+
+    def place(dot: graphviz.Digraph, depth: int, keys: Iterable[str]) -> None:
+        """Add the nodes of one box, then the boxes in it."""
+        inner: dict[Hashable, list[str]] = {}
+        for key in keys:
+            mark = scene.marks[key]
+            if len(mark.groups) > depth:
+                inner.setdefault(mark.groups[depth], []).append(key)
+                continue
             look = _look(mark) | columns.get(key, {})
             dot.node(ids[key], _label(mark.lines), id=ids[key], **look)
-        elif mark.groups[:depth] == inside:
-            inner[mark.groups[depth]] = None
-    for group in inner:
-        number = list(scene.groups).index(group)
-        box = graphviz.Digraph(f"cluster_{depth}_{number}")
-        label, style = scene.groups[group]
-        box.attr(label=_label([Text(label)]), labelloc="b", labeljust="r", style=style)
-        box.attr(color=color("plate"), fontcolor=color("ink"), margin="10")
-        _place(box, scene, (*inside, group))
-        dot.subgraph(box)
+        for group, inside in inner.items():
+            box = graphviz.Digraph(f"cluster_{depth}_{numbers[group]}")
+            label, style = scene.groups[group]
+            box.attr(label=_label([Text(label)]), labelloc="b", labeljust="r", style=style)
+            box.attr(color=color("plate"), fontcolor=color("ink"), margin="10")
+            place(box, depth + 1, inside)
+            dot.subgraph(box)
+
+    place(dot, 0, scene.marks)
 
 
 def _columns(scene: Scene) -> dict[str, dict[str, str]]:

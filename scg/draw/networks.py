@@ -6,7 +6,8 @@ network: its parameters stay beside the node that uses them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scg.draw.boxes import title
@@ -27,32 +28,42 @@ def networks(graph: CoreGraph, options: Options) -> dict[Expr, tuple[str, str]]:
     outputs = {
         outs[0]: name
         for name, outs in graph.layers.items()
-        if len(outs) == 1 and outs[0] in used - declared
+        if len(outs) == 1 and outs[0] in used and outs[0] not in declared
         if not options.hides(f"{name}/", "network")
     }
     if options.fold is False or not outputs:
         return {}
     owner = {name: [name] for name in outputs.values()}  # the layers of a network, one list
+    turn = {name: i for i, name in enumerate(owner)}
     known = declared | outputs.keys()
     for output, name in outputs.items():
         for before in named_below(output, known):
             if before in outputs and owner[outputs[before]] is not owner[name]:
-                joined = owner[outputs[before]] + owner[name]
-                owner |= dict.fromkeys(joined, joined)
+                short, long = sorted([owner[outputs[before]], owner[name]], key=len)
+                long += short
+                owner |= dict.fromkeys(short, long)
+    several = {id(own): sorted(own, key=turn.__getitem__) for own in owner.values() if len(own) > 1}
+    every = Counter(scope for name in graph.layers for scope in _scopes(name))
+    titles = {key: _title(own, every) for key, own in several.items()}
     return {
-        output: (f"{name}/", _title(owner[name], graph.layers.keys() - {*owner[name]}))
+        output: (f"{name}/", titles[id(owner[name])])
         for output, name in outputs.items()
-        if len(owner[name]) > 1
+        if id(owner[name]) in titles
     }
 
 
-def _title(own: list[str], others: Collection[str]) -> str:
+def _scopes(name: str) -> list[str]:
+    """The scopes of a layer, the outermost first, and the layer itself."""
+    parts = name.split("/")
+    return ["/".join(parts[:i]) + "/" for i in range(1, len(parts) + 1)]
+
+
+def _title(own: list[str], every: Mapping[str, int]) -> str:
     """The outermost scopes of some layers in which no others lie, a line each."""
+    inside = Counter(scope for name in own for scope in _scopes(name))
     found: dict[str, None] = {}
     for name in own:
-        parts = name.split("/")
-        scopes = ["/".join(parts[:i]) + "/" for i in range(1, len(parts) + 1)]
-        found[next(s for s in scopes if not any(f"{o}/".startswith(s) for o in others))] = None
+        found[next(scope for scope in _scopes(name) if inside[scope] == every[scope])] = None
     lines = list(found)
     if len(lines) > _LISTED:
         lines = [*lines[: _LISTED - 1], f"and {len(lines) - _LISTED + 1} more scopes"]
@@ -70,9 +81,10 @@ def as_networks(scene: Scene, made: Mapping[Expr, tuple[str, str]], options: Opt
         home = layer if options.unfolds(network) else network
         layers.setdefault(home, []).append(scene.marks[layer])
         owner[layer] = home
-        for key, users in heads.items():
-            if users == {layer} and scene.marks[key].kind == "parameter":
-                owner[key] = home
+    for key, users in heads.items():
+        user = next(iter(users))
+        if len(users) == 1 and user in owner and scene.marks[key].kind == "parameter":
+            owner[key] = owner[user]
     boxes = {home: _box(home, inside) for home, inside in layers.items()}
     marks: dict[str, Mark] = {}
     for key, mark in scene.marks.items():
