@@ -42,8 +42,8 @@ from scg.schedule.sweeps import StepWindows
 #: The length of a sequence on which estimators are chosen and checked: a path begins at a step,
 #: crosses another and ends at a third; longer ones repeat the second.
 SHORT = 3
-#: From more steps on a user is warned that each of them is compiled.
-MANY_STEPS = 128
+#: From so many steps on a user is warned that each of them is compiled.
+MANY_STEPS = 64
 
 
 Estimators = Estimator | Mapping[str, Estimator] | None  #: As users give them to a graph.
@@ -138,7 +138,7 @@ def _over_time(
                 "scg.check(step, params, seed=0) compares the mean of runs with what it estimates"
             )
         longest = max(lengths, key=lambda plate: lengths[plate])
-        if looks and rolled is None and lengths[longest] > MANY_STEPS:
+        if looks and rolled is None and lengths[longest] >= MANY_STEPS:
             warn(
                 f"graph {graph.name!r}: {lengths[longest]} steps of {longest.name!r} are compiled "
                 f"one by one, in a time that grows with their square, since {reason}. "

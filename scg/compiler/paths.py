@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from scg.compiler.analyse import Cost, Influence
+from scg.compiler.assignment import Assignment
 from scg.compiler.elimination import tables
 from scg.compiler.members import LONGEST, Members
 from scg.compiler.node_rules import PATH_LIMIT, count_text
-from scg.compiler.requirements import draws_of
+from scg.compiler.requirements import complaint, draws_of
 from scg.errors import EstimatorError, PathsWarning
 from scg.estimators import SAMPLED, SUMMED, Enumeration, Estimator
 from scg.ir.expr import Expr, StochasticNode
@@ -193,7 +194,7 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
         raise EstimatorError(
             f"the sample plates of the nodes nest to {count_text(paths)} paths, more than "
             f"{PATH_LIMIT}{_widest(influence, estimators) if enumerated else ''}. "
-            f"{_ENUMERATE_FEWER + _of_any_length(influence) if enumerated else _DRAW_JOINTLY}"
+            f"{_ENUMERATE_FEWER + _of_any_length(influence) if enumerated else _fewer(influence)}"
         )
     for table in _tables(influence, estimators):
         if table.size <= TABLE_LIMIT:
@@ -210,6 +211,14 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
             f"costs below are evaluated. {_DRAW_JOINTLY}",
             PathsWarning,
         )
+
+
+def _fewer(influence: Influence) -> str:
+    """What has fewer paths: one joint plate, where every node may be on it."""
+    view = Assignment(influence, dict.fromkeys(influence.nodes, SAMPLED))
+    if all(complaint(node, SAMPLED, view) is None for node in influence.nodes):
+        return _DRAW_JOINTLY
+    return 'Give it to fewer nodes: scg.compile(g, {"name": …}) leaves the others to the plan'
 
 
 def _of_any_length(influence: Influence) -> str:

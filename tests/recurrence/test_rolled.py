@@ -102,6 +102,21 @@ def test_beyond_the_limit_of_paths_one_error_says_what_fits():
         step({"a": 0.0}, seed=0, x=np.zeros(30))
 
 
+def test_many_paths_of_nodes_that_no_joint_plate_fits():
+    g, t = scg.Graph("points"), scg.Time("t", length=17)
+    w = g.parameter("w", 0.3)
+
+    def cell(h):
+        z = g.sample("z", scg.Delta(np.tanh(w * h)))
+        g.cost("c", (z - 0.5 * h) ** 2)
+        return z + h
+
+    g.scan(cell, init=0.5, over=t)
+    step = scg.compile(g, scg.SPSA(allow_biased=True), backend="numpy")
+    with pytest.raises(scg.EstimatorError, match=r"131072 paths.*Give it to fewer nodes: scg.comp"):
+        step({"w": 0.3}, seed=0)
+
+
 def test_explain_says_why_steps_run_one_by_one(monkeypatch):
     def step(estimator, keep):
         g, t = scg.Graph("lag"), scg.Time("t")
@@ -115,7 +130,7 @@ def test_explain_says_why_steps_run_one_by_one(monkeypatch):
         g.scan(cell, init=0.0, xs=x, over=t)
         return scg.compile(g, estimator, backend="numpy")
 
-    monkeypatch.setattr(scg.passes, "MANY_STEPS", 4)
+    monkeypatch.setattr(scg.passes, "MANY_STEPS", 5)
     several = step(scg.RAM(), 0.5)
     for length in (4, 5):
         with warnings.catch_warnings(record=True) as told:
