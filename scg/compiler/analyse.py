@@ -204,8 +204,8 @@ class Influence:
                     if found[expr] and passes(expr, k):
                         found[arg] = found[arg] | found[expr]
             for leaf, (new, _) in self.later.items():
-                if new in found and found[leaf] - found[new]:
-                    found[new], changed = found[new] | found[leaf], True
+                if new in found and (onward := found.get(leaf, none) - found[new]):
+                    found[new], changed = found[new] | onward, True
         return found
 
     @cached_property

@@ -7,11 +7,12 @@ the carry before each step is known. A loop computes this carry, and nothing els
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from scg.compiler.continuation import Continuation
-from scg.graph.carry import CARRY, Scan, end_of, is_output
+from scg.graph.carry import CARRY, Scan, backwards, end_of, is_output
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import ordered
 from scg.ir.walk import rewrite, topological
@@ -66,7 +67,7 @@ BACKWARD = Passage()
 
 
 def run(
-    order: Iterable[Expr],
+    order: Sequence[Expr],
     env: dict[Expr, Expr],
     value: Value,
     ahead: Value | None = None,
@@ -83,12 +84,19 @@ def run(
             env[expr] = value(expr, env)
         elif expr.op is CARRY:
             made = expr.graph.scans[expr.attrs["scan"]]  # pyright: ignore[reportAttributeAccessIssue]
+            made = _needed(made, {*backwards(expr.graph, order)})
             found = _carried(made, env, ahead or value, passage)
             env |= {e: x for e, x in found.items() if e not in env}  # carries may be recorded
         elif is_output(expr):
             env[expr] = env[expr.args[0]]
         else:
             rewrite((expr,), env)
+
+
+def _needed(made: Scan, used: Container[Expr]) -> Scan:
+    """A scan without the carries that nothing is computed from, whose samples have no plan."""
+    kept = {x: new for x, new in made.before.items() if x in used}
+    return replace(made, carries=tuple(kept), news=tuple(kept.values()))
 
 
 def _carried(

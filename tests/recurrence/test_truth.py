@@ -167,3 +167,23 @@ def test_costs_of_all_steps_do_not_credit_a_sample_that_comes_too_late():
     noise = other.noise(seed=0, runs=5, data=data)
     one, other = (s(params, noise=noise, data=data).grads["a"] for s in (step, other))
     assert one == pytest.approx(other, abs=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [scg.ScoreFunction(), scg.MuProp()])
+@pytest.mark.parametrize("read", ["both", "one", "last"])
+def test_samples_of_carries_that_no_cost_reads_need_no_estimator(read, estimator):
+    g, t = scg.Graph("unread"), scg.Time("t", length=2)
+    a = g.parameter("a", 0.3)
+    start = g.sample("start", scg.Bernoulli(logits=a))
+
+    def cell(h):
+        y = g.sample("y", scg.Bernoulli(logits=a + h[1]))
+        z = g.sample("z", scg.Bernoulli(logits=a * 0.7 if read == "last" else a + h[1]))
+        if read != "last":
+            g.cost("c", (z - h[0] if read == "both" else z) ** 3 * a)
+        return y, z
+
+    last, _ = g.scan(cell, init=(start, 0.2), over=t)
+    if read == "last":  # the cell makes the carry, but does not read it
+        g.cost("end", np.exp(a * last[1]))
+    judge(scg.Graph.from_json(g.to_json()), estimator)

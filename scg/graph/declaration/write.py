@@ -82,7 +82,7 @@ class _Tokens:
                 yield name, {role: {"node": self.known[node]}}
 
         for scan in self.graph.scans.values():
-            for expr in topological(scan.news, known=self.known):
+            for expr in topological((*scan.carries, *scan.news), known=self.known):
                 self.known[expr] = token = f"#{len(self.known)}"
                 yield token, self._expression(expr, scan.name)
 
