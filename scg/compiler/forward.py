@@ -142,15 +142,31 @@ class NodeSlopes:
 
     def whole(self) -> tuple[Expr, Expr]:
         """All derivatives, by a row for each number of the carry."""
-        row = self._row
-        unit = constant(self.graph, np.eye(self.size), (row,))
-        carries, direct = self._pulled(parted(unit, self.new), (row,))
+        unit = constant(self.graph, np.eye(self.size), (self._row,))
+        carries, direct = self._pulled(parted(unit, self.new), (self._row,))
 
         def rows(parts: Sequence[Expr]) -> Expr:
-            flat = expand(joined(parts), (row,), (sum(x.size for x in parts),))
-            return contract(unit, flat, left=(0,), right=(1,), out=(0, 1), over=(row,))
+            return joined([self._rows(x, unit) for x in parts], self.size)
 
         return rows(carries) if carries else zeros(unit), rows(direct)
+
+    def _rows(self, expr: Expr, unit: Expr) -> Expr:
+        """An expression at each row, with the rows as its first axis.
+
+        The product with a unit matrix that this takes is as large as J G, so that it comes before
+        other products: the slopes of a weight are those of what it makes, times its input.
+        """
+        on = [self._row in arg.plates for arg in expr.args]
+        if expr.op is contract and sum(on) == 1 and self._row in expr.plates:
+            labels, args = [expr.attrs["left"], expr.attrs["right"]], [*expr.args]
+            k = on.index(True)
+            new = 1 + max((*labels[0], *labels[1]), default=0)
+            args[k], labels[k] = self._rows(args[k], unit), (new, *labels[k])
+            out, over = (new, *expr.attrs["out"]), expr.attrs["over"]
+            return contract(*args, left=labels[0], right=labels[1], out=out, over=over)
+        flat = reshape(expand(expr, (self._row,), expr.shape), shape=(expr.size,))
+        rows = contract(unit, flat, left=(0,), right=(1,), out=(0, 1), over=(self._row,))
+        return reshape(rows, shape=(self.size, *expr.shape))
 
     @cached_property
     def _row(self) -> Plate:
@@ -241,9 +257,9 @@ def _active(exprs: Sequence[Expr], sources: Iterable[Expr]) -> list[Expr]:
     return on_paths
 
 
-def joined(exprs: Sequence[Expr]) -> Expr:
-    """One vector of all elements of some expressions."""
-    flat = [reshape(x, shape=(x.size,)) for x in exprs]
+def joined(exprs: Sequence[Expr], rows: int | None = None) -> Expr:
+    """One vector of all elements of some expressions; or one for each row, their first axis."""
+    flat = [reshape(x, shape=(rows, x.size // rows) if rows else (x.size,)) for x in exprs]
     if len(flat) == 1:
         return flat[0]
     plates = ordered(p for x in flat for p in x.plates)

@@ -161,7 +161,7 @@ predicts the next symbol. Its parameters move after each window of the one strea
 10⁻³/(1 + 0.015 √updates). The published runs are longer (10⁷ symbols). The figures beside ours are
 those of the authors' early logs of UORO, as the recent cost of one run; their network, initial
 weights and random streams differ. ARTBP learns from segments of random lengths, 16 on average.
-RTRL is left out: it takes 16 ms a symbol here, 1.6 hours for a run.
+RTRL is left out: it takes 9 ms a symbol here, 0.9 hours for a run.
 """,
     why="""
 UORO after each symbol ends where the authors' logs are; in windows of 16 it learns more slowly than
