@@ -9,6 +9,7 @@ tracks scg alone from commit to commit: see benchmarks/tracking.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from options import child
 from report import report
-from rows import PEERS, ROWS
+from rows import LATE, PEERS, ROWS
 
 #: Seconds after which a turn is given up, for example a compilation.
 LONGEST = 120
@@ -71,10 +72,10 @@ class Session:
         """One round; the libraries go in reverse order if `turned`."""
         words = ("-", "machine", "-", "--seconds", 0.3)
         self.machine.append(child("turn.py", *words, environment=self.limits))
-        for name in names:
+        for late, name in itertools.product((False, True), names):
             path = None if self.over() else self.inputs(name)
             for who in self.contenders(name)[:: -1 if turned else 1]:
-                if path and not self.over():
+                if path and not self.over() and (who in LATE) == late:
                     self.turn(name, who, path)
             print(f"{time.monotonic() - self.end:+.0f} s  {name}", flush=True)
 

@@ -204,6 +204,40 @@ def rows_of_a_table(rows, width=16, batch=512):
     return Workload(g, scg.Reparameterization(), {"i": index, "y": _normals(2, batch, width)})
 
 
+def gaussian_process(points=400):
+    """Marginal likelihood of a Gaussian process: scale, width and noise by their logarithms."""
+    g = scg.Graph("gaussian process")
+    scale, width, noise = (g.parameter(name, shape=()) for name in ("scale", "width", "noise"))
+    d, y = g.data("d", shape=(points, points)), g.data("y", shape=(points,))
+    covariance = np.exp(scale) * np.exp(-0.5 * d * np.exp(-2.0 * width))
+    factor = np.linalg.cholesky(covariance + np.exp(noise) * np.eye(points))
+    g.cost("fit", -scg.MultivariateNormal(np.zeros(points), scale_tril=factor).log_prob(y))
+    x = _normals(1, points, 3)
+    squares = ((x[:, None] - x) ** 2).sum(axis=-1)
+    return Workload(g, None, {"d": squares, "y": _normals(2, points)})
+
+
+def sorted_normals(count=10**5):
+    """Squared distance of quantiles: normal samples in order against data in order."""
+    g = scg.Graph("sort")
+    a, b, y = g.parameter("a", shape=()), g.parameter("b", shape=()), g.data("y", shape=(count,))
+    z = g.sample("z", scg.Normal(a * np.ones(count), np.exp(b)))
+    g.cost("distance", np.mean((np.sort(z) - y) ** 2))
+    return Workload(g, scg.Reparameterization(), {"y": np.sort(_normals(1, count))})
+
+
+def counts(rows=20_000, width=20):
+    """Negative binomial regression on all rows; the dispersion is learned."""
+    g = scg.Graph("counts")
+    plate = scg.Plate("rows", reduce="sum")
+    x, y = g.data("x", shape=(width,), plates=plate), g.data("y", plates=plate)
+    logits, r = x @ g.parameter("w", shape=(width,)), np.exp(g.parameter("r", shape=()))
+    ways = scg.gammaln(y + r) - scg.gammaln(r) - scg.gammaln(y + 1.0)
+    g.cost("fit", r * scg.softplus(logits) + y * scg.softplus(-logits) - ways)
+    y = np.random.default_rng(2).poisson(3.0, rows).astype(np.float32)
+    return Workload(g, None, {"x": _normals(1, rows, width), "y": y})
+
+
 #: All rows' workloads by name.
 ALL = WORKLOADS | {
     "convolutional VAE": convolutional_vae,
@@ -217,6 +251,9 @@ ALL = WORKLOADS | {
     "VIMCO": vimco,
     "ProdLDA": topics,
     "five nodes": five_nodes,
+    "Gaussian process": gaussian_process,
+    "sort": sorted_normals,
+    "counts": counts,
     "table 10⁴": partial(rows_of_a_table, 10**4),
     "table 10⁵": partial(rows_of_a_table, 10**5),
     "table 10⁶": partial(rows_of_a_table, 10**6),

@@ -125,3 +125,20 @@ def five_nodes(o, t, u):
 def rows_of_a_table(o, t, i, y, noise):
     z = t["table"][i] + noise
     return 0.5 * ((z - y) ** 2).sum(-1).mean()
+
+
+def gaussian_process(o, t, d, y):
+    covariance = o.exp(t["scale"]) * o.exp(-0.5 * d * o.exp(-2.0 * t["width"]))
+    factor = o.cholesky(covariance + o.exp(t["noise"]) * o.diagonal(o.ones(len(y), y)))
+    rest = o.solve_lower(factor, y)
+    return 0.5 * (rest * rest).sum() + o.log(o.diagonal(factor)).sum()
+
+
+def sorted_normals(o, t, y, noise):
+    return ((o.sort(t["a"] + o.exp(t["b"]) * noise) - y) ** 2).mean()
+
+
+def counts(o, t, x, y):
+    logits, r = x @ t["w"], o.exp(t["r"])
+    ways = o.gammaln(y + r) - o.gammaln(r) - o.gammaln(y + 1.0)
+    return (r * o.softplus(logits) + y * o.softplus(-logits) - ways).sum()
