@@ -29,6 +29,16 @@ def longest_block(runs: int, elements: int) -> int:
     return 0 if longest < FEWEST or runs < STRETCHES * longest else longest
 
 
+def alike(runs: int, most: int) -> int:
+    """Length of blocks of at most `most` runs, of which all are alike where some such length is.
+
+    A last block of another length would need a table with memory of its own.
+    """
+    least = -(-runs // most)
+    counts = range(least, min(2 * least, least + 64))
+    return next((runs // count for count in counts if runs % count == 0), most)
+
+
 def spans(runs: int, length: int) -> Iterator[range]:
     """Split runs into ranges of a length."""
     for start in range(0, runs, length):

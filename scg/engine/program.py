@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from scg.common.lazy import building, cached_property
-from scg.engine.blocks import RunMoments, Sampling, longest_block, moments, spans
+from scg.engine.blocks import RunMoments, Sampling, alike, longest_block, moments, spans
 from scg.engine.drawing import Part, by_window, drawn
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.operations import listing
@@ -187,7 +187,7 @@ class Program:
 
     def blocks(self, runs: int, sizes: Sizes) -> Iterator[range]:
         """Split runs into ranges of bounded memory."""
-        return spans(runs, self.block_length(sizes))
+        return spans(runs, alike(runs, self.block_length(sizes)))
 
     def run(
         self, values: Mapping[str, Any], noise: Mapping[str, np.ndarray] | None, sizes: Sizes
@@ -302,8 +302,8 @@ class Program:
 
     def at_once(self, runs: int, sizes: Sizes) -> int:
         """Number of runs that a sampler takes at once: all, or a block of bounded memory."""
-        block = self.block_length(sizes)
-        return runs if runs <= block or self._longest(runs, sizes) else block
+        block = alike(runs, self.block_length(sizes))
+        return runs if self._longest(runs, sizes) else block
 
     def _is_single(self, runs: int) -> bool:
         """Whether the runs need no axis."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scg.engine.blocks import moments
+from scg.engine.blocks import alike, moments
 
 
 def test_means_of_many_runs_in_single_precision():
@@ -19,3 +19,9 @@ def test_means_of_many_runs_in_single_precision():
 def test_moments_of_integers_are_no_integers():
     found = moments({"n": np.array([0, 1, 1])})
     np.testing.assert_allclose([found["n"], found["spread", "n"]], [2 / 3, 2 / 3], rtol=1e-15)
+
+
+def test_blocks_are_alike_where_a_near_length_divides_the_runs():
+    """Each length has a table with memory of its own."""
+    for runs, most, expected in [(400, 11, 10), (100, 11, 10), (7, 11, 7), (13, 11, 11), (1, 1, 1)]:
+        assert alike(runs, most) == expected
