@@ -22,7 +22,7 @@ READABLE, LARGEST = 30, 80
 MOST_BOXES, MOST_LINKS = 150, 400
 #: Members of a repetition that folds.
 _REPEATS, _NEAR, _BANDS, _LISTED = 7, 2, 10, 3
-#: What stands before the number of a node's second box; such boxes are no repetition.
+#: What stands before the number of a node's second box; such boxes are not a repetition.
 AGAIN = "\u00a0("
 _NUMBER = re.compile(rf"(?<![\d.])(?<!{re.escape(AGAIN)})\d+(?!\d|\.\.|\.\d)")
 #: The range that boxes of one repetition share, and the signs around it.

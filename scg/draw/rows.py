@@ -13,7 +13,7 @@ _STEP = re.compile(r"\d+(?:\.\.\d+)?")
 def rows(scene: Scene) -> list[list[str]]:
     """Chains of nodes that differ in one number and whose transitions share their parameters.
 
-    Layers of a network, each with parameters of its own, are no repetition in time.
+    Layers of a network, each with parameters of its own, are not a repetition in time.
     """
     families: dict[tuple[str, str, str, tuple], list[tuple[int, str]]] = {}
     for key, mark in scene.marks.items():

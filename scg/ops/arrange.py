@@ -86,7 +86,9 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
         return reshape(roll(ravel(x), shift, -1), shape=np.shape(x))
     shifts, axes = integers(shift, "roll: shift"), integers(axis, "roll: axis")
     if 1 not in (len(shifts), len(axes)) and len(shifts) != len(axes):
-        raise DeclarationError(f"roll: {shift!r} and {axis!r} are not equally many")
+        raise DeclarationError(
+            f"roll: shift and axis must be equally many, got {shift!r} and {axis!r}"
+        )
     for one, a in np.broadcast(shifts, axes):
         i = one_axis(a, x)
         n = np.shape(x)[i]

@@ -77,7 +77,7 @@ def _parse(subscripts: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
                 f"einsum: {part!r} names {len(part.replace('...', ''))} axes, but the operand's "
                 f"event has {np.ndim(operand)}"
             )
-        # The axes of an ellipsis are aligned at the last one. Code points below "A" are no letters.
+        # The axes of an ellipsis are aligned at the last one. Code points below "A" are signs.
         labels = "".join(chr(ord("A") - i) for i in range(rest, 0, -1))
         longest = max(longest, labels, key=len)
         parts.append(part.replace("...", labels))

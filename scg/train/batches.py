@@ -139,7 +139,7 @@ def axes_of(
     free: dict[str, Plate] = {
         p.name: p for node in nodes.values() for p in node.plates if p.length is None
     }
-    if plate is None:  # steps of a sequence are no examples
+    if plate is None:  # steps of a sequence are not examples
         free = {n: p for n, p in free.items() if not isinstance(p, Time)} or free
     if plate is None and len(free) > 1:
         raise CallError(

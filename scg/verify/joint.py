@@ -60,7 +60,7 @@ class Parts:
 
     def __init__(self, step: Runner):
         every, surrogate = entries(step.surrogate)
-        known = step.graph.parameters  # gradients in data are no part
+        known = step.graph.parameters  # gradients in data are left out
         slopes = {part: {n: s for n, s in own.items() if n in known} for part, own in every.items()}
         found = {part: own for part, own in slopes.items() if own}
         self.step, self.parts = step, tuple(found)

@@ -21,7 +21,7 @@ CONSTRAINTS: dict[str, Constraint] = {
     name: value for name, value in vars(constraints).items() if isinstance(value, Constraint)
 }
 
-#: Nodes of one declaration, and characters of its text: more is no model but an attack.
+#: Nodes of one declaration, and characters of its text: more is not a model but an attack.
 NODES = 100_000
 CHARACTERS = 1 << 28
 
