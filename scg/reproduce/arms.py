@@ -121,7 +121,7 @@ def draw(records: list[Record]) -> Figure:
         axes.set(yscale="log", xlabel="p", title=f"{n} evaluations")
         framed(axes)
     figure.axes[0].set_ylabel("variance of the gradient")
-    labelled(figure.axes[0])
+    labelled(figure.axes[0], loc="lower left")
     return figure
 
 

@@ -176,7 +176,7 @@ def draw(records: list[Record]) -> Figure:
         axes.set(yscale="log", xlabel="updates", title=f"{size} units")
         framed(axes)
     figure.axes[0].set_ylabel("loss of a step")
-    labelled(figure.axes[0], fontsize="x-small")
+    labelled(figure.axes[0], fontsize="x-small", loc="center right")
     return figure
 
 

@@ -146,6 +146,12 @@ def _frozen(records: list[Record]) -> dict[tuple[int, int, str], list[float]]:
     return found
 
 
+def _ratio(values: list[float], base: list[float]) -> float:
+    """Ratio of the means over the seeds that both have, which are the first ones."""
+    count = min(len(values), len(base))
+    return mean(values[:count]) / mean(base[:count])
+
+
 def findings(records: list[Record]) -> list[Finding]:
     """The abstract: better than leave-one-out; more so, we expect, for nearly equal classes."""
     toys, frozen, found = _toys(records), _frozen(records), []
@@ -197,7 +203,7 @@ def tables(records: list[Record]) -> str:
     for (classes, samples, name), values in sorted(frozen.items()):
         base = frozen.get((classes, samples, "leave-one-out"))
         count = classes * (classes - 1) // 2 if name == "ARSM" else samples
-        ratio = f"{mean(values) / mean(base):.3g}" if base else "–"
+        ratio = f"{_ratio(values, base):.3g}" if base else "–"
         rows.append([classes, f"up to {count}" if name == "ARSM" else count, name,
                      interval(values, None), len(values), ratio])  # fmt: skip
     if rows:
@@ -228,7 +234,7 @@ def draw(records: list[Record]) -> Figure:
     for color, classes in zip(COLOURS, (3, 5, 10), strict=False):
         for style, name in (("o-", "CARMS-I"), ("s--", "CARMS-G")):
             points = [
-                (k, mean(frozen[classes, k, name]) / mean(frozen[classes, k, "leave-one-out"]))
+                (k, _ratio(frozen[classes, k, name], frozen[classes, k, "leave-one-out"]))
                 for k in (2, 4, 7)
                 if {(classes, k, name), (classes, k, "leave-one-out")} <= frozen.keys()
             ]

@@ -203,7 +203,7 @@ def draw(records: list[Record]) -> Figure:
     axes.invert_yaxis()
     axes.set(xlabel=f"NLL of validation images after {SHORT} updates, nats")
     framed(axes)
-    labelled(axes)
+    labelled(axes, loc="lower left")
     return figure
 
 

@@ -54,7 +54,7 @@ def framed(axes: Any, which: str = "major") -> None:
 def labelled(axes: Any, **how: Any) -> None:
     """Give axes a legend, if anything on them has a label."""
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(**{"fontsize": "small", **how})
+        axes.legend(**{"fontsize": "small", "loc": "upper right", **how})
 
 
 def write(paper: Paper, folder: Path) -> Path:

@@ -243,7 +243,7 @@ class Standings:
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize="small")
         axes.set(title="test, nats")
         framed(axes)
-        labelled(axes, fontsize="small")
+        labelled(axes, loc="upper left")
 
 
 def _first(curve: list[list[float]], level: float) -> float:

@@ -178,9 +178,9 @@ def draw(records: list[Record]) -> Figure:
             right.plot(20 * np.arange(len(lags[0])), np.mean(lags, axis=0), color=color, label=name)
     right.set(xlabel="updates", ylabel="mean cost, above optimal baseline")
     right.set_title(f"training on cost + {OFFSETS[-1]:g}")
-    for axes in (left, right):
+    for axes, loc in ((left, "upper right"), (right, "center right")):
         framed(axes)
-        labelled(axes)
+        labelled(axes, loc=loc)
     return figure
 
 
