@@ -19,6 +19,7 @@ from scg.ops.elementwise import (
     log,
     log1p,
     maximum,
+    sqrt,
     square,
     where,
 )
@@ -222,9 +223,9 @@ class Pareto(Distribution):
         return [(m, a / m, x, m), (a, 1.0 / a, x, x * more)]
 
     def log_prob_elementwise(self, x: Any) -> Any:
-        """log α − log m − (α + 1) log(x / m)."""
+        """log α − log m − (α + 1) log(x / m), where x / m may be beyond the largest number."""
         a = self.concentration
-        return log(a / self.scale) - (a + 1.0) * log(x / self.scale)
+        return log(a / self.scale) - (a + 1.0) * (2.0 * log(sqrt(x) / sqrt(self.scale)))
 
     def mean(self) -> Any:
         """α m / (α − 1) for α > 1, otherwise infinite."""

@@ -122,3 +122,19 @@ def test_densities_where_the_standardized_value_overflows():
         found = evaluate({"v": value, "s": scg.grad(value, [s])[0]}, {s: 1e-30}, np.float32)
         np.testing.assert_allclose(found["v"], make(1e-30).log_prob(1e12), rtol=1e-6)
         np.testing.assert_allclose(found["s"], nu * 1e30, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_sample_at_the_largest_number_has_a_density_and_slopes(dtype):
+    g, top = scg.Graph(), float(np.finfo(dtype).max)
+    m, a = (g.parameter(*p) for p in (("m", 1e-3), ("a", 0.015)))
+    x = scg.Pareto(m, a).quantile(1.0 - 2.0**-20)
+    value = scg.Pareto(m, a).log_prob(scg.stop_gradient(x))
+    outputs = {"x": x, "v": value, **dict(enumerate(scg.grad(value, [m, a])))}
+    found = evaluate(outputs, {m: 1e-3, a: 0.015}, dtype)
+    far = np.log(top) - np.log(1e-3)
+    wanted = np.log(0.015) - np.log(1e-3) - 1.015 * far, 0.015 / 1e-3, 1.0 / 0.015 - far
+    assert found["x"] == top
+    np.testing.assert_allclose(
+        [found["v"], found[0], found[1]], wanted, rtol=1e-10 if dtype is np.float64 else 1e-4
+    )
