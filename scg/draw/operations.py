@@ -112,7 +112,8 @@ def _scene(name: str, units: list[Unit], outputs: Mapping[Any, Expr], options: O
         scene.upward = {key: beside.get(key) for key in boxes if key.startswith("∂ ")}
     scene = parameters_folded(scene, options) if singly else folded(scene, options)
     drawn = len(boxes) if singly else len(scene.marks)
-    scene.caption = _legend(name, units, drawn) if options.notes else []
+    noise = any(mark.kind == "stochastic" for mark in scene.marks.values())
+    scene.caption = _legend(name, units, drawn, noise) if options.notes else []
     return scene
 
 
@@ -269,14 +270,14 @@ def _leaf(scene: Scene, base: Expr) -> str:
     return name
 
 
-def _legend(name: str, units: list[Unit], boxes: int) -> list[tuple[str, str]]:
+def _legend(name: str, units: list[Unit], boxes: int, noise: bool) -> list[tuple[str, str]]:
     within = f" in {boxes} boxes, by declared node" if boxes < len(units) else ""
     lines = [("muted", f"{len(units)} {_PARTS[name]}{within}")]
     if boxes < len(units):
         lines.append(("muted", "∂ derivatives   ← what a box reads   → what it returns"))
         lines.append(("muted", "arrows that follow from others are left out"))
     else:
-        lines.append(("muted", "○ noise   no border: input or output"))
+        lines.append(("muted", f"{'○ noise   ' if noise else ''}no border: input or output"))
     if any(unit.seconds for unit in units):
         lines.append(("muted", "the warmer a box, the longer it takes"))
     return lines

@@ -79,7 +79,8 @@ def advise(
     -----
     The search starts from the compiler's own plan and goes through the nodes in order, twice: at
     each node it tries all candidates and keeps the best. Nodes with one candidate share its
-    instance, and are sampled jointly if it samples whole paths.
+    instance, and are sampled jointly if it samples whole paths. A plan of the whole graph is run
+    for each node and candidate, so that the time grows with the square of the number of nodes.
 
     The price can decide. On a layer of n bits with the cost a + ½ Σ Hᵢⱼ bᵢ bⱼ, MuProp's variance is
     about n/2 times that of local expectations, which evaluate the cost 2n + 1 times where MuProp

@@ -170,7 +170,9 @@ def test_a_program_has_every_operation_or_folds_by_node():
     step = compiled(g, scg.ScoreFunction())
     marks = step.draw(level="program").scene.marks
     assert len([m for m in marks.values() if m.kind == "loop"]) == len(step.program)
-    assert {"t", "b/u"} <= set(marks)
+    assert {"t", "b/u"} <= set(marks) and "○ noise" in " ".join(texts(step.draw(level="program")))
+    exact = compiled(g, scg.Enumeration()).draw(level="program")
+    assert "no border: input or output" in texts(exact)
     step = compiled(gaussian_vae(np.full(4, 0.5)))
     picture = step.draw(level="program")
     assert len(picture.scene.marks) <= 30
