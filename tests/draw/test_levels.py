@@ -213,7 +213,7 @@ def test_a_schedule_of_three_layers_has_the_arrows_that_imply_the_others():
     step = scg.compile(sbn(np.full(20, 0.5), (8, 6, 4)), scg.MuProp(), backend="numba")
     picture = step.draw(level="schedule")
     width, height = size(picture)
-    assert width < 800 and height < 1100
+    assert width < 842 and height < 1100
     links, boxes = networkx.DiGraph(list(picture.scene.links)), list(picture.scene.marks)
     assert networkx.is_directed_acyclic_graph(links)
     least = networkx.transitive_reduction(links)
