@@ -28,8 +28,9 @@ _sum = REDUCTIONS[0]
 
 #: Least operations of a loop that is cut, and of a part: six and three microseconds.
 LARGE, LEAST = 1 << 17, 1 << 16
-#: Most parts of a loop, but where it adds rows to a sum in single precision: so many to a part.
-MOST, ADDED = 16, 128
+#: Most parts of a loop. Where it adds rows to a sum in single precision: as few rows to a part as
+#: this, in most parts, because the table has a row for each.
+MOST, ADDED, SUMS = 16, 128, 1024
 #: Wider types that totals are kept in.
 WIDE = {"f4": "f8"}
 
@@ -114,7 +115,7 @@ def loop_parts(
     is_rounded = adds and len(nest) > 1 and real.str[1:] in WIDE
     operations = math.prod(lengths) * len(loop.items)
     operations += sum(math.prod(full(item.to.base, sizes)) for item in rows)
-    at = ends(length, operations, -(-length // ADDED) if is_rounded else 1)
+    at = ends(length, operations, min(-(-length // ADDED), SUMS) if is_rounded else 1)
     if at is None:
         return Cut([call])
     apart: dict[Expr, list[int]] = {}
