@@ -159,6 +159,14 @@ def copy_bytes(builder, to, source, count):
     builder.call(copied, [*ends, count, ir.IntType(1)(0)])
 
 
+@instruction(types.void, _u8, _u8)
+def clear_bytes(builder, address, count):
+    """Set bytes to zero."""
+    pointer, zero = _BYTE.as_pointer(), ir.IntType(1)(0)
+    cleared = builder.module.declare_intrinsic("llvm.memset", [pointer, _WORD])
+    builder.call(cleared, [builder.inttoptr(address, pointer), _BYTE(0), count, zero])
+
+
 @of_floats(2)
 def plus(builder, total, x):
     """Sum whose terms may be added in any order, as vector instructions need."""
@@ -296,7 +304,7 @@ def _product(code: str) -> Any:
         """Call row-major ``cblas_?gemm`` at an address: C = op(A) op(B), or C += if it adds."""
         row_major, ta, tb = enum(101), builder.trunc(ta, enum), builder.trunc(tb, enum)
         a, b, c = (builder.inttoptr(x, matrix[0]) for x in (a, b, c))
-        beta = builder.uitofp(adds, real)
+        beta = builder.uitofp(builder.icmp_unsigned("!=", adds, _WORD(0)), real)
         values = [row_major, ta, tb, m, n, k, real(1), a, lda, b, ldb, beta, c, ldc]
         builder.call(builder.inttoptr(function, blas), values)
 

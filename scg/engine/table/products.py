@@ -71,8 +71,8 @@ def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype
         head, order = [flag[not tb], flag[not ta], columns, rows, inner], (1, 0, 2)
     item = real.itemsize
     gemm = blas.gemm_address(f"f{item}") or 0
-    clears = int(bool(product.turn) and entry.expr.attrs["down"] is not None)
-    adds, turn_adds = int(not steps[2]), int(clears or not turn[2])
+    clears = leads[2] * item if product.turn and entry.expr.attrs["down"] is not None else 0
+    adds, turn_adds = (-1 if holds else 0 for holds in (not steps[2], clears or not turn[2]))
     if not count and adds:  # BLAS clears the result of a product without an inner axis
         count, head[-1] = 1, 0
     last = [total(product.turn), *(turn[k] * item for k in order), adds, turn_adds, clears]

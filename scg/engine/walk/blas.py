@@ -45,20 +45,19 @@ class Products(NamedTuple):
     turn_a: int  # bytes from one turn to the next
     turn_b: int
     turn_c: int
-    adds: int  # 1 if all but the first of the count add to C
-    turn_adds: int  # 1 if all turns but the first add to C
-    clears: int  # 1 if C, and what lies between its rows, begins as zeros
+    adds: int  # all bits if all but the first of the count add to C, else 0
+    turn_adds: int  # all bits if all turns but the first add to C
+    clears: int  # bytes from row to row of C that begin as zeros
 
 
 _SOURCE = kernel(
     Products,
     """    a, b, c = table.a, table.b, table.c
     for i in range(table.count):
-        for j in range(table.clears * table.m * table.ldc):
-            store_{code}(c, j, {code}(0.0), 0, 1)
+        clear_bytes(c, table.clears * table.m)
         x, y, z = a, b, c
         for j in range(table.turns):
-            adds = table.adds * min(i, u8(1)) | table.turn_adds * min(j, u8(1))
+            adds = table.adds & i | table.turn_adds & j
             gemm_{code}(
                 table.gemm, table.ta, table.tb, table.m, table.n, table.k,
                 x, table.lda, y, table.ldb, adds, z, table.ldc,
