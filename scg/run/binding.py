@@ -187,9 +187,7 @@ def bind_noise(
     for name, leaf in leaves.items():
         if name not in given:
             raise CallError(f"noise {name!r} is missing; step.noise(seed=...) returns all of it")
-        if masked(given[name]):
-            raise CallError(f"noise {name!r} is {MASKED}")
-        array = np.asarray(given[name], dtype=dtype)
+        array = as_array("noise", name, given[name], leaf, np.dtype(dtype))
         expected = full(leaf, sizes)
         if array.shape[1:] != expected or array.ndim != len(expected) + 1:
             raise CallError(
@@ -208,6 +206,8 @@ def bind_noise(
                 f"noise {name!r} must be {wanted}, got {array[~inside][0]}; step.noise(seed=...) "
                 "returns noise that may be changed by hand"
             )
+        if not len(array):
+            raise CallError(f"noise {name!r} has no runs; step.noise(seed=..., runs=1) has one")
         runs = len(array)
         checked[name] = array
     for name in given:

@@ -111,7 +111,9 @@ class Step(Inspectable):
             )
         given = bind_noise(noise, step.program.noise, sizes, step.program.dtype)
         out = step.on_noise(values, given, sizes, 1)
-        return Result(moments(out), len(out["cost",]), memory, self.layout)
+        if runs not in (1, found := len(out["cost",])):
+            raise CallError(f"runs={runs!r}, but the noise has {found}; leave runs= out")
+        return Result(moments(out), found, memory, self.layout)
 
     @checked("step.bind(params, data={...})")
     def bind(

@@ -175,9 +175,19 @@ def test_noise():
             noise | {"b/u": np.full(3, 0.5)},
             "noise 'b/u' has 3 runs, other leaves have 2; all leaves need the same number",
         ),
+        (
+            noise | {"b/u": noise["b/u"] + 1j},
+            "noise 'b/u': expected real numbers, got an array of dtype complex128",
+        ),
+        (
+            {name: array[:0] for name, array in noise.items()},
+            "noise 'z/u' has no runs; step.noise(seed=..., runs=1) has one",
+        ),
     ):
         with fails(message):
             STEP(PARAMS, data=DATA, noise=wrong)
+    with fails("runs=3, but the noise has 2; leave runs= out"):
+        STEP(PARAMS, data=DATA, noise=noise, runs=3)
 
 
 def test_noise_needs_the_sizes_of_its_plates():
