@@ -28,7 +28,7 @@ class Geometric(Distribution):
     logits : array_like or node, optional
         log p − log(1 − p), of any shape: the event shape.
     probs : array_like or node, optional
-        Probability p of a success; give one of the two.
+        Probability p of a success, greater than 0; give one of the two.
 
     Notes
     -----
@@ -44,7 +44,7 @@ class Geometric(Distribution):
     extends_to_mean = True
     weak_parameters = ("logits", "probs")
     support = sets.natural
-    constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
+    constraints = sets.of(logits=sets.real, probs=sets.Chance(without=0.0))
 
     def __init__(self, logits: Any = None, *, probs: Any = None):
         self.declare(**one_of("Geometric", logits=logits, probs=probs))
@@ -129,7 +129,9 @@ class NegativeBinomial(Distribution):
     extends_to_mean = True
     weak_parameters = ("logits", "probs")
     support = sets.natural
-    constraints = sets.of(total_count=sets.positive, logits=sets.real, probs=sets.unit_interval)
+    constraints = sets.of(
+        total_count=sets.positive, logits=sets.real, probs=sets.Chance(without=1.0)
+    )
 
     def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
         chosen = one_of("NegativeBinomial", logits=logits, probs=probs)

@@ -25,7 +25,7 @@ class Poisson(Distribution):
     Parameters
     ----------
     rate : array_like or node
-        Mean λ > 0, of any shape: the event shape.
+        Mean λ > 0, of any shape: the event shape. Of mean 0 write the constant 0.
 
     Notes
     -----

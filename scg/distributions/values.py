@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.distributions.constraints import unit_interval
+from scg.distributions.constraints import UnitInterval
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, describe
 from scg.ops.elementwise import where
@@ -96,7 +96,7 @@ def _regular(law: Any, choose: Callable[[Any, Any], Any]) -> Any:
     """The distribution, with probability 1/2 where `choose` takes its second argument."""
     given = {
         name: choose(value, 0.5)
-        if isinstance(value, Expr) and law.constraint(name) is unit_interval
+        if isinstance(value, Expr) and isinstance(law.constraint(name), UnitInterval)
         else value
         for name, value in law.parameters.items()
     }

@@ -14,6 +14,7 @@ import numpy as np
 
 from scg.distributions.constraints.numbers import (
     Angles,
+    Chance,
     Constraint,
     Integers,
     Interval,
@@ -56,9 +57,9 @@ angle = Angles(-np.pi, np.pi, name="between −π and π")
 
 # fmt: off
 __all__ = [
-    "Angles", "Bits", "Constraint", "Counts", "Integers", "Interval", "Logits", "LowerCholesky",
-    "OneHot", "OneHotRows", "Ordered", "Point", "Positive", "Real", "Simplex", "Subsets",
-    "Union", "UnitInterval",
+    "Angles", "Bits", "Chance", "Constraint", "Counts", "Integers", "Interval", "Logits",
+    "LowerCholesky", "OneHot", "OneHotRows", "Ordered", "Point", "Positive", "Real", "Simplex",
+    "Subsets", "Union", "UnitInterval",
 ]
 # fmt: on
 

@@ -164,6 +164,18 @@ class UnitInterval(Interval):
         return subtract(log(x), log1p(-x))
 
 
+class Chance(UnitInterval):
+    """Probabilities without one end, at which what is waited for never happens."""
+
+    def __init__(self, without: float):
+        super().__init__()
+        self.without, self.name = without, f"between 0 and 1 and not {without:g}"
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """Between 0 and 1, but for the end."""
+        return super().contains(x) & (x != self.without)
+
+
 class Logits(Constraint):
     """Log-probabilities up to a constant: −∞ is an impossible class."""
 
