@@ -155,7 +155,7 @@ class Multinomial(Trials, Joint):
 
     def entropy_elementwise(self) -> Any:
         """log Pois(n; n) − Σ E log Pois(K; n p): a multinomial vector is Poisson, given its sum."""
-        n, some = float(self.total_count), greater(self.probs, 0.0)
+        n, some = float(self.total_count), greater(self.probs, float(np.finfo(float).tiny))
         p = where(some, self.probs, 0.5)  # a class without probability adds nothing
         rate = getitem(n * p, (Ellipsis, None))
         each = Binomial(self.total_count, probs=p)

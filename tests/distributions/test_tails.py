@@ -138,3 +138,9 @@ def test_a_sample_at_the_largest_number_has_a_density_and_slopes(dtype):
     np.testing.assert_allclose(
         [found["v"], found[0], found[1]], wanted, rtol=1e-10 if dtype is np.float64 else 1e-4
     )
+
+
+def test_the_entropy_of_counts_has_slopes_where_a_probability_is_below_the_normal_numbers():
+    t = scg.Graph().parameter("t", logits := [40.0, -700.0, 0.0])
+    (slope,) = scg.grad(scg.Multinomial(20, logits=t).entropy(), [t])
+    np.testing.assert_allclose(evaluate({"s": slope}, {t: logits})["s"], 0.0, atol=1e-14)
