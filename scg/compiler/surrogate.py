@@ -22,29 +22,15 @@ from typing import Any
 
 from scg.compiler.downstream import SharedRuns
 from scg.compiler.first_run import FirstRun
-from scg.compiler.members import names
 from scg.compiler.memory import NodeMemory
 from scg.compiler.objective import contribution, total
 from scg.compiler.plan import Plan
-from scg.compiler.routes import NodeRoute
-from scg.compiler.simplify import simplify
+from scg.compiler.terms import Term
 from scg.compiler.words import replays, summands
-from scg.errors import CompilerError, DeclarationError
-from scg.estimators.protocol import Draw
+from scg.errors import DeclarationError
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.origin import Origin
-from scg.ir.plate import ordered
-from scg.ops.base import is_constant
 from scg.ops.gradient import box
-
-
-@dataclass
-class Term:
-    """The sample and the terms of one node."""
-
-    node: StochasticNode
-    draw: Draw
-    parts: dict[NodeRoute, Expr]
 
 
 @dataclass(repr=False)
@@ -83,7 +69,7 @@ class Surrogate:
         self.influence = self.plan.influence
         first = self.first = FirstRun(self.plan)
         shared = SharedRuns(first)
-        self._simple: dict[Expr, Expr] = {}
+        simple: dict[Expr, Expr] = {}
 
         self.costs = {name: total([self.boxed(node, name)]) for name, node in self.influence.costs}
         self.terms, self.added, self.memory = {}, [], {}
@@ -99,11 +85,11 @@ class Surrogate:
                 parts = estimator.term(first.dists[node], draw, down, memory)
             if not isinstance(parts, Mapping):
                 parts = {} if parts is None else {down.own: parts}
-            self.terms[node] = Term(node, draw, dict(parts))
+            self.terms[node] = term = Term(node, draw, dict(parts))
+            term.check(estimator, simple)
             if memory.leaves:
                 self.memory[memory.node] = memory
             for route, part in parts.items():
-                self._check_term(node, route, part)
                 upstream = first.score(route.above)
                 boxed = part if upstream is None else box(upstream) * part
                 weight = first.own_weight(node)
@@ -149,23 +135,3 @@ class Surrogate:
         weight = first.weight(self.influence.ancestors[node])
         boxed = boxed if weight is None else weight * boxed
         return first.collapse(boxed, frozen=first.frozen(node))
-
-    def _check_term(self, node: StochasticNode, route: NodeRoute, term: Expr) -> None:
-        """A term lives on the user's plates that survive on its route, and has value 0.
-
-        It has value 0 if, with stops and boxes erased, it simplifies to 0.
-        """
-        plates = {plate for plate in term.plates if plate.owned_by_user}
-        if plates != route.sep:
-            raise CompilerError(
-                f"the term of {self.plan.estimators[node]!r} at node {node.name!r} lives on "
-                f"plates ({names(ordered(plates))}), but the plates that survive to its costs are "
-                f"({names(ordered(route.sep))}); sum it over the others with route.score(...)"
-            )
-        (rest,) = simplify([term], self._simple)
-        if not is_constant(rest, 0):
-            raise CompilerError(
-                f"the term of {self.plan.estimators[node]!r} at node {node.name!r} does not have "
-                "the value 0, so that it would change the cost; write it with "
-                "control_variate(...) or along(...)"
-            )
