@@ -84,7 +84,7 @@ def run(
             env[expr] = value(expr, env)
         elif expr.op is CARRY:
             made = expr.graph.scans[expr.attrs["scan"]]  # pyright: ignore[reportAttributeAccessIssue]
-            made = _needed(made, {*backwards(expr.graph, order)})
+            made = _planned(made, {*backwards(expr.graph, order)})
             found = _carried(made, env, ahead or value, passage)
             env |= {e: x for e, x in found.items() if e not in env}  # carries may be recorded
         elif is_output(expr):
@@ -93,9 +93,13 @@ def run(
             rewrite((expr,), env)
 
 
-def _needed(made: Scan, used: Container[Expr]) -> Scan:
-    """A scan without the carries that nothing is computed from, whose samples have no plan."""
-    kept = {x: new for x, new in made.before.items() if x in used}
+def _planned(made: Scan, used: Container[Expr]) -> Scan:
+    """A scan without the carries of samples from which nothing is computed: these have no plan."""
+    kept = {
+        x: new
+        for x, new in made.before.items()
+        if all(e in used or not e.op.stochastic for e in backwards(x.graph, (x, new)))
+    }
     return replace(made, carries=tuple(kept), news=tuple(kept.values()))
 
 
