@@ -113,10 +113,12 @@ def _check_steps(y: Expr, nodes: Sequence[Expr]) -> None:
     order = backwards(y.graph, [y]) if before else []
     active, more = set(nodes), True
     while more:
-        found = {e for e in order if any(arg in active for arg in _open(e))}
-        found |= {x for x, new in before.items() if new in active}
-        more = not found <= active
-        active |= found
+        known = len(active)
+        for expr in order:  # arguments come before their users
+            if expr not in active and any(arg in active for arg in _open(expr)):
+                active.add(expr)
+        active |= {x for x, new in before.items() if new in active}
+        more = len(active) > known
     stack, seen = [y], set(nodes)
     while stack:
         expr = stack.pop()

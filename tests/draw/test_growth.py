@@ -35,6 +35,17 @@ def chain(count):
     return g
 
 
+def deep(count):
+    g, over = scg.Graph("deep"), scg.Time("t", length=3)
+    t = g.parameter("t", 0.1)
+    g.scan(lambda h: np.tanh(h * t), init=t, over=over)
+    y = t
+    for _ in range(count):
+        y = np.sin(y) + 0.1
+    g.deterministic("y", y)
+    return g
+
+
 def calls(run, argument):
     profile = cProfile.Profile()
     profile.runcall(run, argument)
@@ -48,6 +59,7 @@ def calls(run, argument):
         (layers, 20, scg.Graph.draw),
         (plates, 10, lambda g: scg.compile(g, backend="numpy")),
         (chain, 20, lambda g: str(Influence(g))),
+        (deep, 20, lambda g: scg.grad(g.named("y"), g.named("t"))),
     ],
 )
 def test_calls_are_linear_in_the_size(make, size, run):
