@@ -114,7 +114,6 @@ def _arrived(key: str, cls: type[Plate], state: dict[str, Any]) -> Plate:
 
 
 @kind('an ordered plate such as scg.Time("t")')
-@kind('an ordered plate such as scg.Time("t")')
 class Time(Plate):
     """A plate whose elements follow each other: the steps of a sequence, along which scans recur.
 
