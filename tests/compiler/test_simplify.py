@@ -227,7 +227,7 @@ BINARY = [
     lambda x, y: np.maximum(x, y),
     lambda x, y: np.minimum(total(x), 0.0) * y,
     lambda x, y: where(C, x, y) if fits(x + y, C) else x + y,
-    lambda x, y: x @ y if x.shape == y.shape and x.ndim == 1 else x + y,
+    lambda x, y: total(x) @ y if x.shape == y.shape and x.ndim == 1 else x + y,
 ]
 
 
