@@ -57,7 +57,7 @@ def calls(run, argument):
     [
         (plates, 20, scg.Graph.draw),
         (layers, 20, scg.Graph.draw),
-        (plates, 10, lambda g: scg.compile(g, backend="numpy")),
+        (plates, 20, lambda g: scg.compile(g, backend="numpy")),
         (chain, 20, lambda g: str(Influence(g))),
         (deep, 20, lambda g: scg.grad(g.named("y"), g.named("t"))),
     ],
