@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from typing import Any
 
 from scg.common.arguments import checked
 from scg.errors import DeclarationError
@@ -109,8 +110,9 @@ def grad(y: Expr, x: Expr | Sequence[Expr]) -> Expr | list[Expr]:
 
 def _check_steps(y: Expr, nodes: Sequence[Expr]) -> None:
     """Raise where a path from `y` leads to one of some nodes through the carry of a scan."""
-    before = {x: new for scan in y.graph.scans.values() for x, new in scan.before.items()}
-    order = backwards(y.graph, [y]) if before else []
+    graph: Any = y.graph
+    before = {x: new for scan in graph.scans.values() for x, new in scan.before.items()}
+    order = backwards(graph, [y]) if before else []
     active, more = set(nodes), True
     while more:
         known = len(active)
@@ -123,7 +125,8 @@ def _check_steps(y: Expr, nodes: Sequence[Expr]) -> None:
     while stack:
         expr = stack.pop()
         if expr in before and expr in active and expr not in seen:
-            expr.op.vjp(0)(expr, expr, *expr.args, **expr.attrs)  # raises
+            refuse: Any = expr.op.vjp(0)
+            refuse(expr, expr, *expr.args, **expr.attrs)
         if expr not in seen:
             seen.add(expr)
             stack += _open(expr)

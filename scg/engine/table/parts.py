@@ -119,7 +119,7 @@ def loop_parts(
     if at is None:
         return Cut([call])
     apart: dict[Expr, list[int]] = {}
-    parts = [list(call.words) for _ in at[1:]]
+    parts: list[list[Any]] = [list(call.words) for _ in at[1:]]
     for part, (start, end) in zip(parts, pairwise(at), strict=True):
         part[level] = end - start
     for k, (word, value) in enumerate(zip(words, call.words, strict=True)):
