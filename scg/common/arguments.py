@@ -6,6 +6,7 @@ import functools
 import inspect
 import math
 import numbers
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, TypeVar
@@ -123,7 +124,8 @@ MASKED = (
 
 def masked(value: Any) -> bool:
     """Whether some element of a value is masked."""
-    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+    ma = sys.modules.get("numpy.ma")  # NumPy loads it where it is used: for 10 ms
+    return ma is not None and isinstance(value, ma.MaskedArray) and bool(ma.is_masked(value))
 
 
 # --- kinds ----------------------------------------------------------------------------------------
