@@ -77,14 +77,16 @@ def run(
 
     Inside a loop, `ahead` says what a stochastic node is; by default it is `value`.
     """
+    used: set[Expr] = set()
     for expr in order:
         if expr in env:
             continue
         if isinstance(expr, StochasticNode):
             env[expr] = value(expr, env)
         elif expr.op is CARRY:
+            used = used or {*backwards(expr.graph, order)}
             made = expr.graph.scans[expr.attrs["scan"]]  # pyright: ignore[reportAttributeAccessIssue]
-            made = _planned(made, {*backwards(expr.graph, order)})
+            made = _planned(made, used)
             found = _carried(made, env, ahead or value, passage)
             env |= {e: x for e, x in found.items() if e not in env}  # carries may be recorded
         elif is_output(expr):
@@ -98,7 +100,8 @@ def _planned(made: Scan, used: Container[Expr]) -> Scan:
     kept = {
         x: new
         for x, new in made.before.items()
-        if all(e in used or not e.op.stochastic for e in backwards(x.graph, (x, new)))
+        if x in used
+        or not any(e.op.stochastic and e not in used for e in backwards(x.graph, (x, new)))
     }
     return replace(made, carries=tuple(kept), news=tuple(kept.values()))
 
