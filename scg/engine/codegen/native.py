@@ -34,8 +34,8 @@ _scratch = (ctypes.c_int64 * 2)()
 #: Pointers, because a call would convert numbers every time.
 _nowhere = ctypes.byref(_scratch), ctypes.byref(_scratch, 8)
 
-#: Addresses by the hash of a kernel's text; the compiler is the same for the whole process.
-_addresses: dict[bytes, int] = {}
+#: Addresses of kernels; the compiler is the same for the whole process.
+_addresses: dict[Kernel, int] = {}
 
 
 def address(source: str, codes: tuple[str, ...] = ()) -> int:
@@ -49,24 +49,19 @@ def address(source: str, codes: tuple[str, ...] = ()) -> int:
         if not load(source, codes):
             payload = compiled(source, codes)
             cache.write(identity(source, codes), payload)
-            _addresses[_known(source, codes)] = _load(payload)
-        return _addresses[_known(source, codes)]
+            _addresses[source, codes] = _load(payload)
+        return _addresses[source, codes]
 
 
 def load(source: str, codes: tuple[str, ...] = ()) -> bool:
     """Load a kernel from the cache; False if it is not there."""
-    known = _known(source, codes)
     with building:
-        if known not in _addresses:
+        if (source, codes) not in _addresses:
             payload = cache.read(identity(source, codes))
             if payload is None:
                 return False
-            _addresses[known] = _load(payload)
+            _addresses[source, codes] = _load(payload)
         return True
-
-
-def _known(source: str, codes: tuple[str, ...]) -> bytes:
-    return hashlib.sha256(f"{codes}\n{source}".encode()).digest()
 
 
 def caller(source: str, table: int) -> Callable[[], int]:
