@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from scg.common.frame import frame
 from scg.ir.tables import grid
@@ -12,11 +12,23 @@ from scg.schedule.listing import Line
 _ALONE = {"loop": "steps of a scan wait for each other", "NumPy": "Python computes"}
 
 
+class Timing(NamedTuple):
+    """Median seconds of an entry, its rows, and how many of them threads share."""
+
+    seconds: float = 0.0
+    rows: int = 0
+    shared: int = 0
+
+
 @dataclass(frozen=True)
 class Profile:
-    """Median seconds of every entry of a step, and how often it runs in one call."""
+    """Median seconds of every entry of a step, and how often it runs in one call.
+
+    Threads share the rows of an entry if its `shared` holds.
+    """
 
     rows: tuple[tuple[float, int, Line], ...]
+    shared: tuple[bool, ...]
 
     @property
     def total(self) -> float:
@@ -27,8 +39,8 @@ class Profile:
     def shares(self) -> dict[str, float]:
         """Seconds of the entries that are cut for threads, and of the others by the reason."""
         found: dict[str, float] = {}
-        for seconds, rows, line in self.rows:
-            why = _ALONE.get(line.kernel, "cut for threads" if rows > 1 else "too small to cut")
+        for (seconds, _, line), shared in zip(self.rows, self.shared, strict=True):
+            why = _ALONE.get(line.kernel, "cut for threads" if shared else "too small to cut")
             found[why] = found.get(why, 0.0) + seconds
         return found
 

@@ -15,7 +15,7 @@ from scg.engine.blocks import RunMoments, Sampling, alike, longest_block, moment
 from scg.engine.drawing import Part, by_window, drawn
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.operations import listing
-from scg.engine.profile import Profile
+from scg.engine.profile import Profile, Timing
 from scg.engine.sampler import MomentSampler
 from scg.engine.windows import Windowed
 from scg.errors import CompilerError
@@ -265,9 +265,10 @@ class Program:
         """Time every entry of a compiled program in single runs."""
         engine: Any = self.engine()
         noise = {k: v[0] for k, v in self.draw_noise(seed, range(1), sizes).items()}
-        seconds = engine.profile(_by_name(engine, values, noise), sizes, rounds)
-        lines = engine.listing()
-        return Profile(tuple((*seconds[i], lines[i]) for i in sorted(seconds)))
+        found: dict[int, Timing] = engine.profile(_by_name(engine, values, noise), sizes, rounds)
+        times, lines = sorted(found.items()), engine.listing()
+        rows = tuple((timing.seconds, timing.rows, lines[i]) for i, timing in times)
+        return Profile(rows, tuple(timing.shared > 0 for _, timing in times))
 
     def sampler(self, values: Mapping[str, Any], sizes: Sizes, runs: int) -> Sampling:
         """Function from a seed and the first of `runs` runs to moments; bound like :meth:`tie`."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scg.engine.interpreter import Sizes, full
+from scg.engine.profile import Timing
 from scg.ir.expr import Expr
 from scg.ir.walk import topological
 from scg.schedule.listing import Line
@@ -91,15 +92,19 @@ class Windowed:
 
     def profile(
         self, leaves: Mapping[Expr, Any], sizes: Sizes, rounds: int = 20
-    ) -> dict[int, tuple[float, int]]:
-        """Median seconds of each entry, added up over windows, and its rows, by its number."""
-        found = {id(one): dict[int, tuple[float, int]]() for _, one in self.parts}
+    ) -> dict[int, Timing]:
+        """The timing of each entry, added up over windows, by its number."""
+        found = {id(one): dict[int, Timing]() for _, one in self.parts}
 
         def timed(engine: Any, values: Mapping[Expr, Any], own: Sizes) -> dict[Any, Any]:
             total = found[id(engine)]
-            for number, (seconds, rows) in engine.profile(values, own, rounds).items():
-                before = total.get(number, (0.0, 0))
-                total[number] = before[0] + seconds, before[1] + rows
+            for number, timing in engine.profile(values, own, rounds).items():
+                before = total.get(number, Timing())
+                total[number] = Timing(
+                    before.seconds + timing.seconds,
+                    before.rows + timing.rows,
+                    before.shared + timing.shared,
+                )
             return engine.run(values, own)
 
         _Run(self, leaves, sizes, timed).outputs()

@@ -82,6 +82,17 @@ def test_a_profile_says_what_threads_share_and_why_not_the_rest():
     assert all(f"µs       {each}" in str(profile) for each in why)
 
 
+def test_a_profile_does_not_call_rows_shared_that_run_in_order():
+    """A sum of 300 rows in single precision has parts for its accuracy, too small for threads."""
+    g, batch = scg.Graph("m"), scg.Plate("batch", reduce="mean")
+    x = g.data("x", shape=(3,), plates=batch)
+    g.cost("a", np.sum(np.tanh(g.parameter("w", np.ones(3)) * x)))
+    step = scg.compile(g, backend="numba", dtype="float32")
+    profile = step.profile(g.init(seed=0), data={"x": np.ones((300, 3))}, rounds=1)
+    assert max(rows for _, rows, _ in profile.rows) > 1
+    assert [*profile.shares] == ["too small to cut"]
+
+
 def test_the_schedule_shows_entries_leaves_and_outputs(step, tmp_path):
     picture = step.draw(level="schedule", fold=False)
     entries, marks = step.program.engine().schedule.entries, picture.scene.marks

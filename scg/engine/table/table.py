@@ -277,11 +277,11 @@ class Table:
             waiting = []
         return [*walks, walk(code, waiting, owned)] if waiting else walks
 
-    def singly(self, frame: Frame) -> tuple[list[tuple[int, int, Caller]], Any]:
-        """Steps, their numbers of rows, and functions that run them alone; and their memory."""
+    def singly(self, frame: Frame) -> tuple[list[tuple[Stage, Caller]], Any]:
+        """Stages of steps, and functions that run them alone; and their memory."""
         owned: list[Any] = []
         single = [
-            (stage.number, len(stage.rows) or 1, self._walks([stage], frame.code, owned)[-1])
+            (stage, self._walks([stage], frame.code, owned)[-1])
             for stage in self.stages
             if stage.number is not None
         ]

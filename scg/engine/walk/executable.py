@@ -12,6 +12,7 @@ from scg.engine.codegen import helper, native
 from scg.engine.codegen.kernels import generate
 from scg.engine.interpreter import Sizes
 from scg.engine.noise import keys, streams
+from scg.engine.profile import Timing
 from scg.engine.table import prefetch
 from scg.engine.table.frame import Compiled
 from scg.engine.table.parts import join_source, joins_of
@@ -108,22 +109,24 @@ class Executable:
 
     def profile(
         self, leaves: Mapping[Expr, Any], sizes: Sizes, rounds: int = 20
-    ) -> dict[int, tuple[float, int]]:
-        """Median seconds of each entry, and the number of its rows, by its number."""
+    ) -> dict[int, Timing]:
+        """The timing of each entry by its number."""
         connection = self.connect(leaves, sizes, drawing=False)
         single, _owned = connection.plan.singly(connection.frame)
-        steps = [(number, rows, connection.caller(what)) for number, rows, what in single]
+        steps = [(stage, connection.caller(what)) for stage, what in single]
         seconds = np.zeros((rounds, len(self.schedule.entries)))
         for turn in range(rounds):
-            for number, _, call in steps:
+            for stage, call in steps:
                 start = time.perf_counter()
                 call()
-                seconds[turn, number] += time.perf_counter() - start
-        rows = np.zeros(len(self.schedule.entries), int)
-        for number, count, _ in steps:
-            rows[number] += count
+                seconds[turn, stage.number] += time.perf_counter() - start
+        rows = np.zeros((len(self.schedule.entries), 2), int)
+        for stage, _ in steps:
+            count = len(stage.rows) or 1
+            rows[stage.number] += count, count if stage.work and count > 1 else 0
         median = np.median(seconds, axis=0).tolist()
-        return {i: (s, n) for i, (s, n) in enumerate(zip(median, rows.tolist(), strict=True))}
+        pairs = zip(median, rows.tolist(), strict=True)
+        return {i: Timing(s, *counts) for i, (s, counts) in enumerate(pairs)}
 
     def listing(self) -> list[Line]:
         """Lines of the entries, with the numbers of their kernels."""
