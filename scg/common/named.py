@@ -16,7 +16,7 @@ class NameNotFound(CallError, KeyError):
 class Named(dict[str, Any]):
     """A dict whose error for an unknown name lists the names.
 
-    What has the keys of parameters is a plain dict, of which alone JAX makes trees.
+    Results that are keyed by parameter are plain dicts, because JAX takes a subclass for one leaf.
     """
 
     def __missing__(self, name: object) -> Any:

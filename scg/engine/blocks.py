@@ -30,7 +30,7 @@ def longest_block(runs: int, elements: int) -> int:
 
 
 def alike(runs: int, most: int) -> int:
-    """Length of blocks of at most `most` runs, of which all are alike where some such length is.
+    """Length of blocks, at most `most`, that divides the runs if some length near it does.
 
     A last block of another length would need a table with memory of its own.
     """

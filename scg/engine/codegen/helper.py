@@ -2,8 +2,8 @@
 
 Both take kernels from one list, each from its end, and look into the cache before they compile.
 They need not agree on shares, and nobody waits: if the helper is late, dies or hangs, this process
-compiles the rest. The helper imports NumPy and numba, too, for half a second; it starts only where
-much is to be compiled and a core is idle.
+compiles the rest. The helper also imports NumPy and numba, which takes half a second; it starts
+only where much is to be compiled and a core is idle.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATIENCE = 1.0
 
 _CALL = re.compile(r"\b(?:draw|row|scalar)_\w+\(|\b(?:lead|help_out)\(")
 
-#: The helper ends when the pipe closes, also in the middle of a kernel, but not of a file.
+#: The helper ends when the pipe closes, even while it compiles, but not while it writes a file.
 _PROGRAM = """
 import json, os, sys, threading
 given, writing = json.loads(sys.stdin.readline()), threading.Lock()

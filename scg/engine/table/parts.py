@@ -28,9 +28,11 @@ _sum = REDUCTIONS[0]
 
 #: Least operations of a loop that is cut, and of a part: six and three microseconds.
 LARGE, LEAST = 1 << 17, 1 << 16
-#: Most parts of a loop. Where it adds rows to a sum in single precision: as few rows to a part as
-#: this, in most parts, because the table has a row for each.
-MOST, ADDED, SUMS = 16, 128, 1024
+#: Most parts of a loop.
+MOST = 16
+#: Rows that a part adds to a sum in single precision, and most parts of such a sum: the table has a
+#: row for each part.
+ADDED, SUMS = 128, 1024
 #: Wider types that totals are kept in.
 WIDE = {"f4": "f8"}
 

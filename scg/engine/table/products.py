@@ -23,7 +23,7 @@ LARGE, LEAST = 1 << 20, 1 << 19
 LONG, MOST = 64, 128
 #: Multiplications that take as long as one operation of a loop.
 OPERATION = 4
-#: Products a thread of which one more or less makes a small difference.
+#: Products per thread from which on one more or less makes a small difference.
 FEW = 4
 #: Parts begin at multiples of this many rows or columns, whole vectors of a processor.
 ALIGNED = 16
