@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import nan
 from statistics import median
 from typing import Any
 
@@ -58,16 +59,19 @@ class Budget:
         ]
 
     def rows(self) -> Iterator[tuple[str, int, int, int, float, float, float]]:
-        """By length and kind: pieces done and planned, seconds of one, hours spent and left."""
+        """By length and kind: pieces done and planned, seconds of one, hours spent and left.
+
+        Where no finished piece was timed, the seconds are not a number, and the hours are 0.
+        """
         for updates in self.lengths:
             keys = self.planned(updates)
             for kind in dict.fromkeys(key["kind"] for key in keys):
                 planned = [key for key in keys if key["kind"] == kind]
                 done = sum(bool(self.ledger.find(**key)) for key in planned)
                 spent = self.spent(kind, updates)
-                each = median(spent or [0.0])
+                each = median(spent or [nan])
                 left = len(planned) - done if updates == self.lengths[-1] else 0
-                hours = sum(spent) / 3600, left * each / 3600
+                hours = sum(spent) / 3600, left * each / 3600 if spent else 0.0
                 yield kind, updates, done, len(planned), each, *hours
 
     def left_out(self) -> str:

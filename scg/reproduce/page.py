@@ -102,8 +102,8 @@ _NEEDS = f"The page needs {{:.2f}} hours of one core in all, of the {HOURS} that
 
 def _spent(row: tuple[str, int, int, int, float, float, float]) -> list[Any]:
     kind, updates, done, planned, each, spent, left = row
-    return [kind, updates or "–", f"{done} of {planned}", f"{each:.3g}", f"{spent:.2f}",
-            f"{left:.2f}"]  # fmt: skip
+    times = [f"{each:.3g}", f"{spent:.2f}", f"{left:.2f}"] if each == each else ["–"] * 3
+    return [kind, updates or "–", f"{done} of {planned}", *times]
 
 
 def _work(paper: Paper, ledger: Ledger) -> str:

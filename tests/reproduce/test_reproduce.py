@@ -172,6 +172,15 @@ def test_what_is_left_out_is_listed_in_few_lines(done, tmp_path):
     assert f"  {line}" in index([PAPER], tmp_path).read_text()
 
 
+def test_times_that_were_not_measured_are_not_zero(done, tmp_path):
+    records = [json.loads(line) for line in done[1].read_text().splitlines()]
+    for record in records:
+        if record["kind"] == "test":
+            del record["cell_seconds"], record["cell_cpu"]
+    (tmp_path / "muprop.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in records))
+    assert "| test | 4 | 6 of 6 | – | – | – |" in write(PAPER, tmp_path).read_text()
+
+
 @pytest.mark.parametrize("paper", PAPERS.values(), ids=PAPERS)
 def test_no_page_takes_more_hours_than_it_may(paper):
     file = Path(__file__).parents[2] / "docs/results" / f"{paper.name}.jsonl"
