@@ -188,14 +188,17 @@ def tables(records: list[Record]) -> str:
 
 
 def draw(records: list[Record]) -> Figure:
-    """Validation error against updates."""
+    """Validation error against updates, means and ranges over the seeds."""
     figure = canvas(7, 3.4)
     axes = figure.subplots()
     found = _found(records)
     for color, unit in zip(COLOURS, UNITS, strict=False):
-        for i, r in enumerate(found.get(unit, [])):
-            x, y = np.transpose(r["curve"])
-            axes.plot(x, y, color=color, alpha=0.8, label=unit if i == 0 else "_")
+        if runs := found.get(unit):
+            curves = np.array([r["curve"] for r in runs])
+            updates, errors = curves[0, :, 0], curves[:, :, 1]
+            axes.plot(updates, errors.mean(axis=0), color=color, label=unit)
+            lowest, highest = errors.min(axis=0), errors.max(axis=0)
+            axes.fill_between(updates, lowest, highest, color=color, alpha=0.15, linewidth=0)
     axes.set(yscale="log", xlabel="updates", ylabel="validation error, %")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")

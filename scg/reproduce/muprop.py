@@ -185,9 +185,10 @@ sections of the paper that we read do not state which. The authors’ code of a 
 these figures, too, (Yin and Zhou 2019) thresholds at 1/2.
 """,
     why="""
-The order of the estimators, with two and three layers and over all three seeds, but for NVIL's
-failure, which has a page of its own. Binarization decides the level: after 15,000 updates ST ends
-at 58.5 on thresholded and 63.7 on sampled images (published 56.1); the rest may be length.
+The order of the estimators, with two and three layers and over all three seeds, but for ST and 1/2
+with two layers, which end together, and for NVIL's failure, which has a page of its own.
+Binarization decides the level: after 15,000 updates ST ends at 58.5 on thresholded and 63.7 on
+sampled images (published 56.1); the rest may be length.
 """,
     pieces=STRUCTURED.pieces,
     findings=structured_findings,
