@@ -213,8 +213,11 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
             updates, values = curves[0, :, 0], curves[:, :, 1]
             scales = each, min(r["ms"] for r in runs) / 1000
             color, style = COLOURS[i % race.colours], "--" if i >= race.colours else "-"
+            width = 3.0 - 1.8 * i / len(race.rivals)  # so that lines below others are seen
             for axes, scale in zip(pair, scales, strict=True):
-                axes.plot(scale * updates, values.mean(axis=0), style, color=color, label=name)
+                axes.plot(
+                    scale * updates, values.mean(axis=0), style, color=color, label=name, lw=width
+                )
                 axes.fill_between(
                     scale * updates, values.min(axis=0), values.max(axis=0), color=color,
                     alpha=0.15, linewidth=0,
