@@ -150,7 +150,7 @@ CARMS_OMNIGLOT = replace(
     name="carms_omniglot",
     title="CARMS (Dimitriev and Zhou 2021): training on letters",
     short="CARMS, letters",
-    verdict="Begun.",
+    verdict="The autoencoder: below independent samples, by 0.2 nats. No gain in the prediction.",
     about=_about(
         "OMNIGLOT",
         "best test figures −112.7 and 72.88",
@@ -158,6 +158,10 @@ CARMS_OMNIGLOT = replace(
 FILE holds 23,000 images for training, 1345 for validation and 8070 for the test, as published; but
 the split is another one, and the drawings were scaled to 28 × 28 pixels by averages of areas.""",
     ),
-    why="Begun.",
+    why="""
+The autoencoder ends below leave-one-out for each seed, by 0.0 to 0.4 nats at equal evaluations; the
+prediction ends as leave-one-out does. At equal times CARMS-I is behind, since an update takes twice
+as long. ARSM ends 9.5 nats above, in the prediction 1.5.
+""",
     data="npz:FILE",
 )
