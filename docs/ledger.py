@@ -67,7 +67,7 @@ PAID = {
         engine/table/parts:161 engine/table/products:108 engine/walk/connection:117
         engine/walk/blas:162 engine/walk/stretches:157 layers/convolutional ops/convolution:127
         run/curvature:71 run/inspection:85 run/step:150 schedule/clear schedule/lift:48
-        schedule/products:61 schedule/turns schedule/unfold train/optim:179 train/rows
+        schedule/pool schedule/products:61 schedule/turns schedule/unfold train/optim:179 train/rows
         train/update:206
     """,
     "a second process that compiles": """

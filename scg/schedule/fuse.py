@@ -7,6 +7,7 @@ level and space. Dependencies never point to a higher level, so that no cycle ar
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from scg.ops.linalg import contract
 from scg.ops.reductions import REDUCTIONS
 from scg.ops.shape import concatenate
 from scg.schedule.entries import Axes, Entry, Fallback, Gemm, Item, Loop, Repeat, Side, Space, uses
+from scg.schedule.pool import places, tiles
 from scg.schedule.products import matrix_product
 from scg.schedule.steps import Steps
 from scg.schedule.turns import turned, written
@@ -79,17 +81,26 @@ def items_of(expr: Expr, views: Mapping[Expr, View]) -> list[Item] | None:
         to, *args = (along(view, own, shape) for view, own in outside)
         space = space_of(plates, shape)
         return [Item(expr, "row", tuple(args), space, to, numbers=numbers)]
-    if expr.op is concatenate:
-        parts, start, axis = [], 0, expr.attrs["axis"]
-        for arg, view in zip(expr.args, views_of_args, strict=True):
-            place = own._replace(offset=start * own.strides[axis])
-            shape = arg.shape
-            to = along(place, shape, shape)
-            space = space_of(expr.plates, shape)
-            parts.append(Item(expr, "join", (along(view, shape, shape),), space, to))
-            start += shape[axis]
-        return parts
+    if expr.op is concatenate or expr.op is tiles:
+        targets = places(expr, own) if expr.op is tiles else _successive(expr, own)
+        return [
+            Item(
+                expr,
+                "join",
+                (along(view, arg.shape, arg.shape),),
+                space_of(expr.plates, arg.shape),
+                along(to, arg.shape, arg.shape),
+            )
+            for arg, view, to in zip(expr.args, views_of_args, targets, strict=True)
+        ]
     return None
+
+
+def _successive(expr: Expr, own: View) -> list[View]:
+    """Where the arguments of a concatenation lie in its array."""
+    axis = expr.attrs["axis"]
+    starts = itertools.accumulate((arg.shape[axis] for arg in expr.args[:-1]), initial=0)
+    return [own._replace(offset=start * own.strides[axis]) for start in starts]
 
 
 def fuse(outputs: Mapping[Any, Expr], views: Mapping[Expr, View]) -> list[Entry]:

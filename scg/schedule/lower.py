@@ -35,6 +35,7 @@ from scg.ops.reductions import REDUCTIONS, keep, log_of_sum, shift
 from scg.ops.scan import scan_op
 from scg.ops.shape import reshape, transpose
 from scg.schedule.copies import copied, copy, note
+from scg.schedule.pool import pooled
 from scg.schedule.products import matrix_product
 from scg.schedule.rewritten import RULES, expanded
 from scg.schedule.turns import added_up
@@ -73,12 +74,18 @@ def _lower_reshape(e: Expr, views: dict[Expr, View]) -> Expr:
 
 def _lower_sum(e: Expr, views: dict[Expr, View]) -> Expr:
     (x,) = e.args  # NumPy counts what is true
-    return _sum(where(x, 1, 0), **e.attrs) if x.kind == "bool" else e
+    if x.kind == "bool":
+        return _sum(where(x, 1, 0), **e.attrs)
+    found = pooled(e)
+    return e if found is None else found
 
 
 def _lower_max(e: Expr, views: dict[Expr, View]) -> Expr:
     (x,) = e.args
-    return not_equal(_max(where(x, 1, 0), **e.attrs), 0) if x.kind == "bool" else e
+    if x.kind == "bool":
+        return not_equal(_max(where(x, 1, 0), **e.attrs), 0)
+    found = pooled(e)
+    return e if found is None else found
 
 
 def _lower_power(e: Expr, views: dict[Expr, View]) -> Expr:

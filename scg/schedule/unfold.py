@@ -18,6 +18,7 @@ from scg.ops.convolution import _fold, _windows
 from scg.ops.linalg import contract
 from scg.ops.shape import reshape, transpose
 from scg.schedule.copies import copied
+from scg.schedule.pool import folded_windows
 from scg.schedule.turns import Labels, finished, in_turns
 
 #: Fewest images of a band; with fewer, products of all windows are faster.
@@ -50,6 +51,8 @@ def shifted(e: Expr, views: Any) -> Expr | None:
 
 def folded(e: Expr, views: Any) -> Expr:
     """The fold of a contraction as products that add to the blocks of a band."""
+    if (found := folded_windows(e, views)) is not None:
+        return found
     (g,), (_, step), (down, right) = e.args, e.attrs["stride"], e.attrs["dilation"]
     if g.op is not contract or g.attrs["over"] or not _is_faster(g.shape, e.attrs["stride"]):
         return e

@@ -101,7 +101,8 @@ def test_a_loop_is_cut_by_its_size():
 
 
 def test_a_loop_is_cut_along_a_plate_rather_than_along_few_steps_that_add_up():
-    outputs = {"pooled": scg.avg_pool(scg.Graph("p").data("x", shape=(9, 7), plates=PLATE), 3, 1)}
+    x = scg.Graph("p").data("x", shape=(72, 7), plates=PLATE)
+    outputs = {"pooled": scg.avg_pool(x, (72, 1))}
     stages = Executable(outputs, np.float32).plan({PLATE: 1000}).stages
     assert max(len(stage.rows) for stage in stages) > 3
 

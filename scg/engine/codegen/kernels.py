@@ -65,6 +65,7 @@ class _Writer:
         ]
         self.operands = [*self.written, *dict.fromkeys(read)]
         self.number = {axes: i for i, axes in enumerate(self.operands)}
+        self.beside = _interleaved(self.operands)
         self.loops = merge(loop.space, self.operands)
         self.depth = len(self.loops)
         self.words: list[Word] = []
@@ -118,6 +119,8 @@ class _Writer:
 
     def _address(self, axes: Axes) -> None:
         """Follow an operand through all loops but the innermost, which indexes it."""
+        if self.beside.get(axes, (axes,))[0] is not axes:
+            return
         k, at = self.number[axes], len(self.words)
         name, call = f"a{k}", "along(table"
         self.words.append(Word("address", axes, ()))
@@ -129,12 +132,13 @@ class _Writer:
         if not outer:
             self.start[0].append(f"{name} = word(table, {at})")
         if self.loops and moves(axes, self.loops[-1][-1]):
-            if not is_unit(axes, self.loops[-1][-1]):
+            if not is_unit(axes, self.loops[-1][-1]) and axes not in self.beside:
                 word = self._word("stride", axes, self.loops[-1][-1:])
                 self.start[0].append(f"s{k} = {word}")
 
     def _pointer(self, axes: Axes, depth: int) -> str:
         """Variable that holds an operand's address inside `depth` loops."""
+        axes, _ = self.beside.get(axes, (axes, 0))
         k = self.number[axes]
         for d in reversed(range(min(depth, self.depth - 1))):
             if moves(axes, self.loops[d][-1]):
@@ -145,6 +149,8 @@ class _Writer:
         if not self.loops or not moves(axes, self.loops[-1][-1]):
             return "u8(0)"
         i = f"i{self.depth - 1}"
+        if axes in self.beside:  # LLVM moves these in whole vectors if it knows their distances
+            return f"{i} * u8({axes.strides[-1]}) + u8({self.beside[axes][1]})"
         return i if is_unit(axes, self.loops[-1][-1]) else f"{i} * s{self.number[axes]}"
 
     def _at(self, axes: Axes, depth: int) -> str:
@@ -301,6 +307,18 @@ class _Writer:
             self.end[depth - 1].append(f"o{k} = load_{code}({at}, {tail})")
             result = joined(f"o{k}", total)
         self.end[depth - 1].append(f"store_{code}({at}, {result}, {tail})")
+
+
+def _interleaved(operands: list[Axes]) -> dict[Axes, tuple[Axes, int]]:
+    """Operands that fill an array by turns along its last axis: the first of them, and the turn."""
+    found: dict[Axes, tuple[Axes, int]] = {}
+    known = set(operands)
+    for first in operands:
+        step = first.strides[-1] if first.strides else 0
+        turns = [first._replace(offset=first.offset + i) for i in range(step)]
+        if 2 <= step <= 4 and first not in found and known.issuperset(turns):
+            found |= {axes: (first, i) for i, axes in enumerate(turns)}
+    return found
 
 
 def _indented(depth: int, lines: list[str]) -> list[str]:
