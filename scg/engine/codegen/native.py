@@ -12,10 +12,11 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 
 from scg.common.lazy import building
@@ -84,13 +85,24 @@ def identity(source: str, codes: tuple[str, ...] = ()) -> str:
 @functools.cache
 def _environment() -> str:
     """Description of all that object code depends on besides its source."""
-    parts = [version("numba"), version("llvmlite"), llvm.get_process_triple()]
+    parts = [_numba_version(), llvmlite.__version__, llvm.get_process_triple()]
     parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
     package = Path(__file__).parents[2]
     for folder in _HELPERS:
         for file in sorted((package / folder).rglob("*.py")):
             parts.append(hashlib.sha256(file.read_bytes()).hexdigest())
     return "\n".join(parts)
+
+
+def _numba_version() -> str:
+    """Text that names numba's version: importing numba, or importlib.metadata, takes longer."""
+    found = find_spec("numba")
+    file = Path(found.origin).with_name("_version.py") if found and found.origin else None
+    if file is not None and file.is_file():
+        return file.read_text()
+    from importlib.metadata import version
+
+    return version("numba")
 
 
 @functools.cache

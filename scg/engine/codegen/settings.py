@@ -20,13 +20,13 @@ _FILE = Path(".numba_config.yaml")  # in the working directory, as numba has it
 def settings() -> str:
     """Description of the settings that differ from numba's own; it does not import numba."""
     given = [
-        f"{name}={value}"
-        for name, value in sorted(os.environ.items())
+        f"{name}={os.environ[name]}"
+        for name in sorted(os.environ)
         if name == PLAIN
         or (name.startswith("NUMBA_") and not name.startswith(_APART, len("NUMBA_")))
     ]
     with contextlib.suppress(OSError):
-        given += [_FILE.read_text()] if _FILE.is_file() else []
+        given += [_FILE.read_text()]
     config: Any = sys.modules.get("numba.core.config")
     if config is not None:
         usual = _usual("\n".join(given))
