@@ -237,7 +237,7 @@ def gaps(case: Recurrent, row: str, lengths: Any, backend: str = "numpy") -> Ite
     """For each length the largest difference between a step and the step of the unrolled graph.
 
     It is relative to the size of each output. The first item is the step itself, or the reason why
-    there is none.
+    there is none. Where the graph of a length has too many paths, the item is the error's text.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -256,7 +256,8 @@ def gaps(case: Recurrent, row: str, lengths: Any, backend: str = "numpy") -> Ite
             data = case.data(length)
             try:
                 plain = scg.compile(case.graph.unroll(t=length), chosen, backend="numpy")
-            except scg.EstimatorError:  # beyond the limit of paths
+            except scg.EstimatorError as error:  # beyond the limit of paths
+                yield str(error)
                 continue
             noise = step.noise(seed=3, runs=2, data=data)
             a = step(params, noise=noise, data=data, state=state)
