@@ -1,8 +1,8 @@
 """Other credit: whether loops credit nodes with the same costs as the unrolled graph.
 
-Along the plate of a scan, loops know three signs: a cost may lie at an earlier, the same or a later
-step. Other credit - a carry that forgets, a lag of two steps, a scan in a scan - they would round
-up to all steps of a sign. That is unbiased, too, but it is another estimate.
+Along the plate of a scan, loops know whether a cost lies at an earlier, the same or a later step,
+and up to three steps how far away. Other credit, such as that of a scan in a scan or of every
+second step, they would round up. That is unbiased, too, but it is another estimate.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scg.compiler.analyse import Cost, Influence, Reach
+from scg.compiler.unroll import Unrolled
 from scg.ir.expr import StochasticNode
-from scg.ir.plate import Apart, Direction, Plate
+from scg.ir.plate import Direction, Plate, lags
+from scg.ir.walk import topological
 
 At = tuple[tuple[Plate, int], ...]
 
@@ -26,8 +28,14 @@ def other_credit(
 ) -> str:
     """The first of some nodes whose credit loops would round up, in words; "" if there is none.
 
-    It is compared with that in the graph of a few steps.
+    It is compared with that in the graph of a few steps, or of so many that a path can cross each
+    carry which does not make its own next value: then there is a step too far for finite memories.
     """
+    carried = whole.later.items()
+    enough = 2 + sum(leaf not in {*topological((new,))} for leaf, (new, _) in carried)
+    longer = {p: max(n, min(p.length or enough, enough)) for p, n in lengths.items()}
+    if longer != lengths:
+        short, lengths = Influence(Unrolled(whole.graph, longer).graph), longer
     seen: dict[tuple[str, At], set[tuple[str, At]]] = {
         (node.name or "", tuple(zip(plates, at, strict=True))): set()
         for node in nodes
@@ -75,6 +83,6 @@ def _leads(sep: frozenset[Any], plate: Plate, start: int, end: dict[Plate, int])
     step = end[plate] - start
     if plate in sep:
         return step == 0
-    if step == 0:
-        return Apart(plate) not in sep
-    return Direction(plate, step < 0) not in sep
+    fewest, most = lags(sep, plate)
+    far = fewest <= abs(step) <= (abs(step) if most is None else most)
+    return far and (step == 0 or Direction(plate, step < 0) not in sep)

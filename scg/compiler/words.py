@@ -37,10 +37,6 @@ def summands(
             yield words.summand(route.above, part, outer, value, weighted)
 
 
-#: The steps of nodes that lead to a step, by where they lead.
-_UP_TO = {">": "< ", "≥": "≤ ", "<": "> ", "≤": "≥ ", "": ""}
-
-
 class _Words:
     """Common parts of all summands."""
 
@@ -99,7 +95,7 @@ class _Words:
     def _of(self, what: str, node: StochasticNode, ancestors: tuple[Reach, ...]) -> str:
         sep = next(reach.sep for reach in ancestors if node in reach.members)
         lost = (plate for plate in node.plates if plate not in sep)
-        mixed = [f"{_UP_TO[sign(sep, plate)]}{plate.name}" for plate in lost]
+        mixed = [f"{sign(sep, plate, back=True)} {plate.name}".strip() for plate in lost]
         over = f"{'Σ' if what == 'ℓ' else 'Π'}[{', '.join(mixed)}] " if mixed else ""
         return f"{over}{what}({node.name})"
 

@@ -6,7 +6,8 @@ import itertools
 import os
 import weakref
 from collections.abc import Container, Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from scg.common.arguments import checked, kind
 from scg.errors import DeclarationError
@@ -152,7 +153,8 @@ class Time(Plate):
         return f"Time({self.name!r})"
 
 
-class Direction(NamedTuple):
+@dataclass(frozen=True)
+class Direction:
     """That paths along an ordered plate never lead to earlier steps, or never to later ones."""
 
     plate: Plate
@@ -164,42 +166,86 @@ class Direction(NamedTuple):
         return f"{'≥' if self.onward else '≤'} {self.plate.name}"
 
 
-class Apart(NamedTuple):
-    """That no path along an ordered plate ends at the step where it begins."""
+@dataclass(frozen=True)
+class Apart:
+    """That each path along an ordered plate leads at least some steps away."""
 
     plate: Plate
+    steps: int = 1
 
     @property
     def name(self) -> str:
-        """The plate, and where paths do not lead."""
-        return f"≠ {self.plate.name}"
+        """The plate, and how far paths lead."""
+        return f"≥ {self.steps} from {self.plate.name}"
+
+
+@dataclass(frozen=True)
+class Within:
+    """That no path along an ordered plate leads more than some steps away."""
+
+    plate: Plate
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """The plate, and how far paths lead."""
+        return f"≤ {self.steps} from {self.plate.name}"
+
+
+#: The most steps of which paths are told apart.
+LAGS = 3
+_LAGS = range(1, LAGS + 1)
 
 
 def same(plates: Iterable[Plate]) -> frozenset[Any]:
     """What holds of a path that stays where it is: plates, and no steps to either side."""
     own = tuple(plates)
-    times = (plate for plate in own if isinstance(plate, Time))
-    return frozenset((*own, *(Direction(p, onward) for p in times for onward in (False, True))))
+    times = [plate for plate in own if isinstance(plate, Time)]
+    sides = (Direction(plate, onward) for plate in times for onward in (False, True))
+    return frozenset((*own, *sides, *(Within(plate, k) for plate in times for k in _LAGS)))
 
 
 def survivors(plates: Iterable[Plate]) -> frozenset[Any]:
     """What may hold of a path to an expression on these plates."""
     own = tuple(plates)
-    return same(own).union(Apart(plate) for plate in own if isinstance(plate, Time))
+    times = (plate for plate in own if isinstance(plate, Time))
+    return same(own).union(Apart(plate, k) for plate in times for k in _LAGS)
 
 
 def one_step(sep: frozenset[Any], plate: Plate, onward: bool) -> frozenset[Any]:
     """What holds of a path that also leads to the next step, or to the one before."""
-    left = sep - {plate, Direction(plate, not onward), Apart(plate)}
-    return left | {Apart(plate)} if Direction(plate, onward) in left else left
+    others = frozenset(x for x in sep if x is not plate and getattr(x, "plate", None) is not plate)
+    way = Direction(plate, onward)
+    if way not in sep:
+        return others
+    near = {k for k in _LAGS if (Within(plate, k - 1) if k > 1 else plate) in sep}
+    far = {k for k in _LAGS if k == 1 or Apart(plate, k - 1) in sep}
+    return others.union([way], (Within(plate, k) for k in near), (Apart(plate, k) for k in far))
 
 
-def sign(sep: Container[Any], plate: Plate) -> str:
-    """Where paths lead along a plate that does not survive: ">", "≥", "<" or "≤"; else empty."""
-    for onward, signs in ((True, ">≥"), (False, "<≤")):
-        if plate not in sep and Direction(plate, onward) in sep:
-            return signs[Apart(plate) not in sep]
-    return ""
+def lags(sep: Container[Any], plate: Plate) -> tuple[int, int | None]:
+    """The fewest and the most steps that paths lead along a plate in their direction.
+
+    The second one is None if there is no bound that :data:`LAGS` tells apart.
+    """
+    fewest = max((k for k in _LAGS if Apart(plate, k) in sep), default=0)
+    return fewest, min((k for k in _LAGS if Within(plate, k) in sep), default=None)
+
+
+def sign(sep: Container[Any], plate: Plate, back: bool = False) -> str:
+    """Where paths lead along a plate that does not survive, to be followed by the plate's name.
+
+    It is ">", "≥", "<" or "≤", or such as "0 to 2 after"; empty if they lead anywhere. With `back`
+    it says where paths begin.
+    """
+    onward = Direction(plate, True) in sep
+    if plate in sep or not (onward or Direction(plate, False) in sep):
+        return ""
+    later, (fewest, most) = onward is not back, lags(sep, plate)
+    if most is None and fewest < 2:
+        return ("≥>" if later else "≤<")[fewest]
+    to = " or more" if most is None else f" to {most}" if most > fewest else ""
+    return f"{fewest}{to} {'after' if later else 'before'}"
 
 
 Plates = tuple[Plate, ...]

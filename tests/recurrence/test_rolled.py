@@ -79,6 +79,43 @@ def test_rejection_samples_in_loops(estimator):
         assert found.grads["a"] == pytest.approx(plain.grads["a"], rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("lags", "words"),
+    [
+        ((0, 1), "0 to 1 after"),
+        ((1,), "1 after"),
+        ((0, 1, 2), "0 to 2 after"),
+        ((2, 3), "2 to 3 after"),
+        ((0, 2), None),  # which loops would round up
+        ((0, 1, 2, 3, 4), None),
+    ],
+)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_memories_of_a_few_steps(lags, words, reverse):
+    g, t = scg.Graph("memory"), scg.Time("t")
+    x, a = g.data("x", plates=t), g.parameter("a", 0.3)
+
+    def cell(h, x):
+        z = g.sample("z", scg.Bernoulli(logits=a * x))
+        seen = (z, *h)
+        g.cost("c", sum((k + 1) * seen[k] for k in lags) ** 2 * (1.5 + x))
+        return seen[:-1]
+
+    g.scan(cell, init=(0.0,) * lags[-1], xs=x, over=t, reverse=reverse)
+    step = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    assert (step.rolled is not None) is (words is not None)
+    if words:
+        told = words.replace("after", "before" if reverse else "after")
+        assert f"z influences c (steps {told} t)" in str(step.stages["influence"])
+        assert f"costs of steps {told} t" in str(step.explain())
+    data = {"x": np.linspace(-1.0, 1.0, 8)}
+    noise = step.noise(seed=1, runs=3, data=data)
+    plain = scg.compile(g.unroll(t=8), scg.ScoreFunction(), backend="numpy")
+    found, own = (one({"a": 0.3}, noise=noise, data=data) for one in (plain, step))
+    assert own.grads["a"] == pytest.approx(found.grads["a"], rel=1e-12)
+    assert own.stderr["a"] == pytest.approx(found.stderr["a"], rel=1e-12)
+
+
 def test_compiled_loops():
     step, *found = gaps(Recurrent(2), "mixed", (1, 3), backend="numba")
     assert step.rolled is not None and max(found) < 1e-12
@@ -124,10 +161,10 @@ def test_explain_says_why_steps_run_one_by_one(monkeypatch):
 
         def cell(h, x):
             z = g.sample("z", scg.Bernoulli(logits=theta))
-            g.cost("c", (z - 0.5 * h) ** 2)
-            return z + keep * h if keep else z
+            g.cost("c", (z - 0.5 * h[0 if keep else 1]) ** 2)
+            return z + keep * h[0] if keep else z, h[0]
 
-        g.scan(cell, init=0.0, xs=x, over=t)
+        g.scan(cell, init=(0.0, 0.0), xs=x, over=t)
         return scg.compile(g, estimator, backend="numpy")
 
     monkeypatch.setattr(scg.passes, "MANY_STEPS", 5)
