@@ -93,7 +93,7 @@ class Batches:
         batch = self.data
         if self.axes and self.batch_size is not None:
             batch = taken(self.data, self.axes, self.chosen(count))
-        return self.transform(batch, (*self.seed, count)) if self.transform else batch
+        return transformed(self.transform, batch, (*self.seed, count))
 
     def part(self, count: int, examples: range) -> Data:
         """Some examples of batch `count`, by their places in it; a transform sees all of it."""
@@ -164,6 +164,11 @@ def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
     if len(set(counts.values())) > 1:
         raise CallError(f"data disagree on the number of examples: {counts}")
     return next(iter(counts.values()), 0)
+
+
+def transformed(transform: Transform | None, batch: Data, seed: tuple[int, ...]) -> Data:
+    """What a transform makes of a batch; it may write into its arrays, which are copies."""
+    return transform({name: x.copy() for name, x in batch.items()}, seed) if transform else batch
 
 
 def padded_data(graph: CoreGraph | Step) -> frozenset[str]:

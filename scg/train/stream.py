@@ -8,7 +8,14 @@ from typing import Any
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.run.step import Step
-from scg.train.batches import Batches, Data, Transform, checked_array, padded_data
+from scg.train.batches import (
+    Batches,
+    Data,
+    Transform,
+    checked_array,
+    padded_data,
+    transformed,
+)
 from scg.train.check import check_count
 
 
@@ -78,7 +85,7 @@ class Stream:
         while self._taken <= count:
             self._last = self._next()
             self._taken += 1
-        return self.transform(self._last, (*self.seed, count)) if self.transform else self._last
+        return transformed(self.transform, self._last, (*self.seed, count))
 
     def _next(self) -> Data:
         batch = next(self._iterator, None)

@@ -12,7 +12,7 @@ from scg.estimators.truncation import ARTBP
 from scg.run.step import Step
 from scg.run.windows import cut, joined, ordered_axes, ordered_plate, steps_of
 from scg.seeds.noise import generator
-from scg.train.batches import Data, Transform, checked_array, padded_data
+from scg.train.batches import Data, Transform, checked_array, padded_data, transformed
 from scg.train.check import check_count
 
 
@@ -80,7 +80,7 @@ class Windows:
     def __getitem__(self, count: int) -> Data:
         """Window `count` of the run; counts only rise, but one may be asked for twice."""
         batch, _ = self._at(count)
-        return self.transform(batch, (*self.seed, count)) if self.transform else batch
+        return transformed(self.transform, batch, (*self.seed, count))
 
     def begins(self, count: int) -> bool:
         """Whether a window begins a sequence."""

@@ -83,6 +83,28 @@ def test_the_transform_sees_the_batch_and_a_seed_of_its_own(step):
     assert seen == [((2, 4), (8, 1, count)) for count in range(4)]
 
 
+@pytest.mark.parametrize("how", ["whole", "batches", "stream"])
+def test_a_transform_may_write_into_its_batch(step, how):
+    """It neither changes the caller's arrays, nor meets its own changes again."""
+    data = {"x": pixels(4)}
+    kept = data["x"].copy()
+
+    def flip(batch, seed):
+        return {"x": 1.0 - batch["x"]}
+
+    def in_place(batch, seed):
+        np.subtract(1.0, batch["x"], out=batch["x"])
+        return batch
+
+    given = [data] if how == "stream" else data
+    size = {"batch_size": 2} if how == "batches" else {}
+    options = {"data": given, "seed": 1, "optimizer": scg.optim.SGD(0.1), "epochs": 3, **size}
+    runs = [scg.fit(step, transform=transform, **options) for transform in (flip, in_place)]
+    np.testing.assert_array_equal(data["x"], kept)
+    for name, value in runs[0].params.items():
+        np.testing.assert_array_equal(runs[1].params[name], value)
+
+
 def test_state_and_own_parameters_are_trained_alongside():
     step = nvil()
     start = step.init(0)

@@ -212,17 +212,21 @@ def test_fit_carries_the_state_and_a_resumed_run_repeats_the_bits(tmp_path, back
         scg.fit(step, data=data, epochs=4, checkpoint=path, resume=True, **{**options, "window": 5})
 
 
+def double(batch, seed):
+    batch["x"] *= 2.0  # of an array of its own: the second epoch meets what the first one met
+    return batch
+
+
 def test_a_loop_of_calls_is_what_fit_does():
-    g, data = walk(), {"x": np.sin(np.arange(10.0))}
+    g, data = walk(), {"x": 0.5 * np.sin(np.arange(10.0))}
     step = scg.compile(g, backend="numpy", truncate=scg.RTRL(), stream=True)
-    found = scg.fit(
-        step, data=data, seed=1, optimizer=scg.optim.SGD(0.1), stream=True, window=4, epochs=2
-    )
+    options = {"optimizer": scg.optim.SGD(0.1), "stream": True, "window": 4, "transform": double}
+    found = scg.fit(step, data=data, seed=1, epochs=2, **options)
     params = g.init(seed=1)
     for _ in range(2):
         carry = None
         for start in (0, 4, 8):
-            window = {"x": data["x"][start : start + 4]}
+            window = {"x": 2.0 * data["x"][start : start + 4]}
             out = step(params, seed=0, data=window, carry=carry)
             carry = out.carry
             params = {"a": params["a"] - 0.1 * out.grads["a"]}
