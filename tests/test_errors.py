@@ -46,6 +46,7 @@ DECLARE = {
         D,
         'g.parameter: name must be a string, got 3; write g.parameter("theta", 0.4)',
     ),
+    "blank name": (lambda g: g.data("  "), D, NAME + "'  '"),
     "newline in a name": (lambda g: g.data("a\nimport os"), D, NAME + "'a\\nimport os'"),
     "null in a name": (lambda g: g.cost("a\0", 1.0), D, NAME + "'a\\x00'"),
     "slash in a name": (
@@ -118,7 +119,17 @@ DECLARE = {
     "plate without a name": (
         lambda g: scg.Plate(""),
         D,
-        "a plate needs a name (a non-empty string), got ''",
+        "a plate needs a name of printable characters, got ''",
+    ),
+    "plate of two lines": (
+        lambda g: scg.Plate("a\nb"),
+        D,
+        "a plate needs a name of printable characters, got 'a\\nb'",
+    ),
+    "op of spaces": (
+        lambda g: scg.op(np.exp, name="  "),
+        D,
+        "an op needs a name of printable characters, got '  '",
     ),
     "plate of length zero": (
         lambda g: scg.Plate("p", length=0),

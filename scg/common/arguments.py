@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from scg.errors import CallError, EstimatorError, ScgError, did_you_mean
+from scg.errors import CallError, DeclarationError, EstimatorError, ScgError, did_you_mean
 
 Called = TypeVar("Called", bound=Callable[..., Any])
 Class = TypeVar("Class", bound=type)
@@ -113,6 +113,12 @@ def said(value: Any) -> str:
     if type(value).__name__ == "Step":
         return "a step (its graph is step.graph)"
     return " ".join(f"{value!r:.80}".split())
+
+
+def check_name(what: str, name: Any) -> None:
+    """Raise unless a name can be printed in a line, and seen there."""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise DeclarationError(f"{what} needs a name of printable characters, got {name!r}")
 
 
 #: Message about a masked array.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scg.common.arguments import checked
+from scg.common.arguments import check_name, checked
 from scg.errors import CallError, DeclarationError, did_you_mean
 from scg.graph.carry import Cell, Scan, passed_below
 from scg.graph.cells import check_homes
@@ -221,8 +221,7 @@ class NamedNodes:
 
 
 def _check_name(name: Any, what: str) -> None:
-    if not isinstance(name, str) or not name or not name.isprintable():
-        raise DeclarationError(f"a {what} needs a name of printable characters, got {name!r}")
+    check_name(f"a {what}", name)
     for character in _RESERVED:
         if character in name:
             raise DeclarationError(

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scg.common.arguments import checked, kind
+from scg.common.arguments import check_name, checked, kind
 from scg.errors import DeclarationError
 
 _serial = itertools.count()
@@ -47,8 +47,7 @@ class Plate:
         size: int | None = None,
         reduce: str | None = None,
     ):
-        if not name:
-            raise DeclarationError("a plate needs a name (a non-empty string), got ''")
+        check_name("a plate", name)
         if reduce not in (None, "mean", "sum"):
             raise DeclarationError(
                 f'plate {name!r}: reduce must be "mean" or "sum", got {reduce!r}'

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import checked
+from scg.common.arguments import check_name, checked, said
 from scg.errors import CallError, DeclarationError
-from scg.ir.expr import KINDS, Expr
-from scg.ir.op import Op
+from scg.ir.expr import KINDS, Expr, describe
+from scg.ir.op import Op, constant
 from scg.ops.base import integers
+from scg.ops.reductions import zeros
 
 _serial = itertools.count()
 
@@ -46,11 +47,12 @@ def op(
     ----------
     fn : callable
         From arrays of event shape to an array. With ``vectorized=True`` its arrays have leading
-        plate axes, which it keeps; otherwise it is called once for each plate element.
+        plate axes, which it keeps; otherwise it is called once for each plate element. The arrays
+        are read-only, and later calls may overwrite them: copy what you keep.
     vjp : callable, optional
-        ``vjp(g, out, *args)`` returns one node (or None) for each argument, built from nodes, so
-        that derivatives of any order exist. Without it the op is opaque: only score function
-        estimators give credit to its inputs.
+        ``vjp(g, out, *args)`` returns a tuple of one node for each argument, of its shape and built
+        from nodes, so that derivatives of any order exist; None stands for zero. Without it the op
+        is opaque: only score function estimators give credit to its inputs.
     name : str, optional
         Name in messages and drawings; the function's name by default.
     shape : tuple of int or callable
@@ -80,12 +82,13 @@ def op(
     event_shape = shape if callable(shape) else integers(shape, "scg.op: shape")
     dtype = {"float": np.float64, "int": np.int64, "bool": np.bool_}[kind]
     label = name or getattr(fn, "__name__", "op")
+    check_name("an op", label)
 
     def computed(arrays: Any, lead: tuple[int, ...], event: tuple[int, ...]) -> np.ndarray:
         found = fn(*arrays)
         try:
             array = np.asarray(found, None if found is None else dtype)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             array = np.asarray(None)
         n, expected = array.ndim - len(event), lead + event
         fits = n == len(lead) and all(m in (1, k) for m, k in zip(array.shape, lead, strict=False))
@@ -105,8 +108,8 @@ def op(
             *(x.shape[: x.ndim - rank] for x, rank in zip(arrays, ranks, strict=True))
         )
         event = result(*events, ranks=ranks)
-        if vectorized:
-            return computed(arrays, lead, event)
+        if vectorized:  # what a function writes into its arguments would be seen by other ops
+            return computed([np.broadcast_to(x, x.shape) for x in arrays], lead, event)
         whole = [np.broadcast_to(x, lead + own) for x, own in zip(arrays, events, strict=True)]
         rows = [computed([x[i] for x in whole], (), event) for i in np.ndindex(lead)]
         return np.reshape(np.array(rows, dtype), lead + event)
@@ -116,8 +119,23 @@ def op(
 
     def pull(index: int, g: Expr, out: Expr, *args: Expr, ranks: tuple[int, ...]) -> Expr:
         assert vjp is not None
-        parts = vjp(g, out, *args)
-        return parts[index] if isinstance(parts, (tuple, list)) else parts
+        found, arg = vjp(g, out, *args), args[index]
+        parts = found if isinstance(found, (tuple, list)) else (found,)
+        if len(parts) != len(args):
+            raise DeclarationError(
+                f"scg.op: the vjp of {label!r} must return a tuple of one node, or None, for each "
+                f"of its {len(args)} arguments, got {said(found)}"
+            )
+        part = zeros(arg) if parts[index] is None else parts[index]
+        part = part if isinstance(part, Expr) else constant(g.graph, part)
+        try:
+            np.broadcast_shapes(part.shape, arg.shape)
+        except ValueError:
+            raise DeclarationError(
+                f"scg.op: the vjp of {label!r} must return a node of shape {arg.shape} for "
+                f"{describe(arg)}, got {describe(part)}"
+            ) from None
+        return part
 
     custom = Op(
         f"op:{label}:{next(_serial)}",

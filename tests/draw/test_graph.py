@@ -179,7 +179,7 @@ def test_sample_plates_lie_in_the_plates_that_hold_them():
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_name_is_text_and_nothing_else(name):
     g = scg.Graph("<i>" + name + "\n\0</i>")
-    plate = scg.Plate(name + "\nplate", length=2)
+    plate = scg.Plate(name + " plate", length=2)
     safe = name.translate(dict.fromkeys(map(ord, "/@#"), "|"))  # reserved in names of nodes
     t = g.parameter(f"<{safe}>", 0.1)
     a = g.sample(safe, scg.Bernoulli(logits=t), plates=plate)

@@ -247,7 +247,7 @@ def test_two_plates_of_one_name(g):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("",), "a plate needs a name (a non-empty string), got ''"),
+        (("",), "a plate needs a name of printable characters, got ''"),
         ((3,), f"scg.Plate: name must be a string, got 3; {WRITE}"),
         (
             ("b", {"length": 0}),

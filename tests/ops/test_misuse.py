@@ -145,6 +145,7 @@ def test_a_length_or_an_axis_that_nothing_determines(x):
         ((), lambda z: None, False, "got NoneType None"),
         ((), lambda z: "a", False, "got str 'a'"),
         ((2,), lambda z: [1, [2, 3]], False, r"got list \[1, \[2, 3\]\]"),
+        ((), lambda z: 10**400, False, "got int 1000"),
     ],
 )
 def test_an_op_of_another_shape(backend, shape, function, vectorized, got):
@@ -159,3 +160,41 @@ def test_an_op_of_another_shape(backend, shape, function, vectorized, got):
 def test_an_op_needs_a_shape():
     with pytest.raises(DeclarationError, match=r"scg\.op: shape is an integer or a tuple"):
         scg.op(lambda z: z, shape=2.5)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_an_op_may_not_write_into_its_arguments(backend, vectorized):
+    """They may be the caller's arrays, or what other ops read."""
+    double = scg.op(lambda x: x.__imul__(2.0), shape=(3,), vectorized=vectorized)
+    g = scg.Graph("op")
+    x = g.data("x", shape=(3,))
+    g.cost("c", np.sum(double(x) + x) * g.parameter("w", 1.0))
+    data = np.ones(3)
+    with pytest.raises(ValueError, match="read-only"):
+        scg.compile(g, backend=backend)(g.init(seed=0), seed=0, x=data)
+    np.testing.assert_array_equal(data, 1.0)
+
+
+@pytest.mark.parametrize(
+    "vjp, found",
+    [
+        (lambda g, out, x, y: (None, g * x), (0.0, 9.0)),  # None stands for zero
+        (lambda g, out, x, y: (g * np.ones(3), [0.0, 0.0, 1.0]), (3.0, 1.0)),  # numbers are nodes
+        (lambda g, out, x, y: (g * y[:2], g * x), r"of shape \(3,\) for node 'x' .*, got .*\(2,\)"),
+        (lambda g, out, x, y: g * y, "tuple of one node, or None, for each of its 2 arguments, got"),
+        (lambda g, out, x, y: (g, g, g), "for each of its 2 arguments, got"),
+        (lambda g, out, x, y: None, "for each of its 2 arguments, got None"),
+        (lambda g, out, x, y: ("a", g), "got str"),
+    ],
+)
+def test_what_the_vjp_of_an_op_returns(vjp, found):
+    g = scg.Graph("op")
+    x, y = g.parameter("x", [2.0, 3.0, 4.0]), g.parameter("y", np.ones(3))
+    g.cost("c", scg.op(np.dot, vjp, name="dot")(x, y))
+    if isinstance(found, str):
+        with pytest.raises(DeclarationError, match=found):
+            scg.compile(g, backend="numpy")
+    else:
+        grads = scg.compile(g, backend="numpy")(g.init(seed=0), seed=0).grads
+        assert tuple(np.sum(grads[name]) for name in "xy") == found
