@@ -60,6 +60,18 @@ DECLARE = {
         D,
         "a scope needs a name of printable characters, got ''",
     ),
+    "distribution of text": (
+        lambda g: scg.Normal("a", 1.0),
+        D,
+        "loc of Normal: expected real numbers, got an array of dtype <U1",
+    ),
+    "constant with rows of two lengths": (
+        lambda g: g.named("x") * [[1.0], [1.0, 2.0]],
+        D,
+        "a constant: expected an array of numbers, got [[1.0], [1.0, 2.0]]: setting an array "
+        "element with a sequence. The requested array has an inhomogeneous shape after 1 "
+        "dimensions. The detected shape was (2,) + inhomogeneous part.",
+    ),
     "parameter without value": (
         lambda g: g.parameter("v"),
         D,

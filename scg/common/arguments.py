@@ -128,6 +128,24 @@ MASKED = (
 )
 
 
+def array_of(what: str, value: Any, error: type[ScgError] = CallError) -> np.ndarray:
+    """A value as an array; the error says what it is, and why it cannot be one."""
+    try:
+        return np.asarray(value)
+    except Exception as why:  # rows of different lengths, or what another library refuses
+        reason = " ".join(str(why).split())
+        raise error(f"{what}: expected an array of numbers, got {said(value)}: {reason}") from why
+
+
+def numbers_of(what: str, value: Any, error: type[ScgError] = CallError) -> np.ndarray:
+    """A value as an array of real numbers."""
+    array = array_of(what, value, error)
+    if array.dtype.kind not in "fiub":
+        write = "; write x.astype(float)" if array.dtype.kind in "OV" and array.ndim else ""
+        raise error(f"{what}: expected real numbers, got an array of dtype {array.dtype}{write}")
+    return array
+
+
 def masked(value: Any) -> bool:
     """Whether some element of a value is masked."""
     ma = sys.modules.get("numpy.ma")  # NumPy loads it where it is used: for 10 ms

@@ -97,7 +97,7 @@ class Distribution:
     def declare(self, **given: Any) -> None:
         """Store and check the parameters, and broadcast them to the event shape."""
         family = type(self).__name__
-        self.parameters = {name: numeric(value) for name, value in given.items()}
+        self.parameters = {name: numeric(x, f"{name} of {family}") for name, x in given.items()}
         self.check_numbers()
         self.shape = joint_shape(family, **self.parameters)
 

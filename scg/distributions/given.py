@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import numbers_of
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 
 
-def numeric(value: Any) -> Any:
+def numeric(value: Any, what: str = "a distribution") -> Any:
     """The parameter as a node or an array of floats."""
-    return value if isinstance(value, Expr) else np.asarray(value, dtype=float)
+    if isinstance(value, Expr):
+        return value
+    return numbers_of(what, value, DeclarationError).astype(float, copy=False)
 
 
 def one_of(family: str, **given: Any) -> dict[str, Any]:
     """The one parameter that is given, for families with two parametrisations."""
-    chosen = {name: numeric(value) for name, value in given.items() if value is not None}
+    chosen = {name: numeric(x, f"{name} of {family}") for name, x in given.items() if x is not None}
     if len(chosen) != 1:
         options = " or ".join(f"{name}=" for name in given)
         raise DeclarationError(

@@ -89,7 +89,7 @@ def _numbers(name: str, value: Any) -> np.ndarray:
         raise DeclarationError(f"parameter {name!r}: the initial value is {MASKED}")
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # text, rows of different lengths, what another library refuses
         raise DeclarationError(
             f"parameter {name!r}: expected numbers, got {said(value)}"
         ) from error

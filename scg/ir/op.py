@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import MASKED, masked
+from scg.common.arguments import MASKED, array_of, masked
 from scg.errors import DeclarationError
 from scg.ir.expr import KINDS, Expr, Owner, StochasticNode, describe
 from scg.ir.operation import OPS, Operation
@@ -108,7 +108,7 @@ class Op(Operation):
 def _array(op: Op, value: Any) -> np.ndarray:
     if isinstance(value, (list, tuple)) and any(isinstance(entry, Expr) for entry in value):
         raise DeclarationError(f"{op.name}: takes a node, got a list of nodes; write np.stack(...)")
-    array = np.asarray(value)
+    array = array_of(op.name, value, DeclarationError)
     if array.dtype.kind not in "fiub":
         raise DeclarationError(f"{op.name}: takes nodes and arrays of numbers, got {value!r:.80}")
     return array
@@ -135,7 +135,7 @@ def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
     """
     if masked(value):
         raise DeclarationError(f"a constant is {MASKED}")
-    array = np.asarray(value)
+    array = array_of("a constant", value, DeclarationError)
     if array.dtype.kind == "u" and np.any(array > np.iinfo(np.int64).max):
         raise DeclarationError(f"a constant does not fit 64 bits with a sign: {np.max(array)}")
     if array.dtype == object or array.dtype.kind not in "fiub":

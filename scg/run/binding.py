@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import MASKED, masked
+from scg.common.arguments import MASKED, masked, numbers_of
 from scg.engine.interpreter import Interpreter, full
 from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
@@ -156,14 +156,7 @@ def as_array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> n
         return value
     if masked(value):
         raise CallError(f"{what} {name!r} is {MASKED}")
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise CallError(f"{what} {name!r}: expected an array of numbers, got {value!r}") from error
-    if array.dtype.kind not in "fiub":
-        raise CallError(
-            f"{what} {name!r}: expected real numbers, got an array of dtype {array.dtype}"
-        )
+    array = numbers_of(f"{what} {name!r}", value)
     if node.kind == "int":
         if array.dtype.kind == "f":
             raise CallError(

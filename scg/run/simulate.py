@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import checked
+from scg.common.arguments import array_of, checked
 from scg.compiler.differentiate import erase
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
@@ -226,7 +226,7 @@ def _check_sizes(order: Iterable[Expr], sizes: Sizes) -> None:
 
 def _value(name: str, node: Expr, value: Any, sizes: Sizes) -> np.ndarray:
     """The value of an intervention on the plates and event shape of its node."""
-    array = np.asarray(value)
+    array = array_of(f"do: node {name!r}", value)
     kinds = {"float": "fiub", "int": "iub", "bool": "b"}[node.kind]
     if array.dtype.kind not in kinds:
         raise CallError(

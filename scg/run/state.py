@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import numbers_of
 from scg.compiler.memory import NodeMemory
 from scg.errors import CallError
 from scg.run.result import Nested
@@ -53,7 +54,8 @@ def checked_state(memories: Iterable[NodeMemory], given: Mapping[str, Mapping[st
                     f"state of node {memory.node!r} lacks {name!r}; start with "
                     "state = step.init(seed=0)"
                 )
-            value = np.asarray(entries[name], dtype=float)
+            value = numbers_of(f"state {name!r} of node {memory.node!r}", entries[name])
+            value = value.astype(float, copy=False)
             if value.shape != leaf.shape:
                 raise CallError(
                     f"state {name!r} of node {memory.node!r}: expected shape {leaf.shape}, "

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import numbers_of
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate, Time
@@ -179,10 +180,7 @@ def padded_data(graph: CoreGraph | Step) -> frozenset[str]:
 
 def checked_array(name: str, value: Any, loose: Container[str] = ()) -> np.ndarray:
     """Data as an array of numbers, which are finite unless its name is in `loose`."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:  # rows of different lengths, nodes of a graph
-        raise CallError(f"data {name!r}: expected an array of numbers: {error}") from error
+    array = numbers_of(f"data {name!r}", value)
     if array.dtype.kind == "f" and name not in loose and not np.all(np.isfinite(array)):
         bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
         raise CallError(f"data {name!r}: {bad} of {array.size} values are not finite")

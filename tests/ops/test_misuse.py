@@ -182,7 +182,10 @@ def test_an_op_may_not_write_into_its_arguments(backend, vectorized):
         (lambda g, out, x, y: (None, g * x), (0.0, 9.0)),  # None stands for zero
         (lambda g, out, x, y: (g * np.ones(3), [0.0, 0.0, 1.0]), (3.0, 1.0)),  # numbers are nodes
         (lambda g, out, x, y: (g * y[:2], g * x), r"of shape \(3,\) for node 'x' .*, got .*\(2,\)"),
-        (lambda g, out, x, y: g * y, "tuple of one node, or None, for each of its 2 arguments, got"),
+        (
+            lambda g, out, x, y: g * y,
+            "one node, or None, for each of its 2 arguments, got",
+        ),
         (lambda g, out, x, y: (g, g, g), "for each of its 2 arguments, got"),
         (lambda g, out, x, y: None, "for each of its 2 arguments, got None"),
         (lambda g, out, x, y: ("a", g), "got str"),

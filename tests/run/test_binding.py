@@ -25,6 +25,16 @@ PARAMS = {"W": np.ones((2, 3)), "theta": 0.3}
 DATA = {"x": np.zeros((4, 2)), "k": np.array([0, 1, 2, 0])}
 
 
+class Tensor:
+    """What NumPy cannot read, as another library says."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("write\ndetach()")
+
+    def __repr__(self):
+        return "tensor([1.,\n  2.])"
+
+
 def without(mapping, name):
     return {key: value for key, value in mapping.items() if key != name}
 
@@ -55,7 +65,18 @@ def fails(message):
         ),
         (
             PARAMS | {"theta": [[1], [1, 2]]},
-            "parameter 'theta': expected an array of numbers, got [[1], [1, 2]]",
+            "parameter 'theta': expected an array of numbers, got [[1], [1, 2]]: setting an array "
+            "element with a sequence. The requested array has an inhomogeneous shape after 1 "
+            "dimensions. The detected shape was (2,) + inhomogeneous part.",
+        ),
+        (
+            PARAMS | {"theta": Tensor()},
+            "parameter 'theta': expected an array of numbers, got tensor([1., 2.]): write detach()",
+        ),
+        (
+            PARAMS | {"W": np.array([1.0, None])},
+            "parameter 'W': expected real numbers, got an array of dtype object; write "
+            "x.astype(float)",
         ),
         (3, "parameter: expected a mapping from names to arrays, got int"),
     ],

@@ -90,6 +90,7 @@ def test_a_hessian_without_second_derivatives_is_zero():
         ({"w": np.zeros((3, 2))}, "vector lacks 'c'"),
         ({"w": np.zeros((3, 2)), "c": 0.0, "d": 0.0}, "vector has an unknown 'd'"),
         ({"w": np.zeros(3), "c": 0.0}, r"vector 'w': expected an array of shape \(3, 2\)"),
+        ({"w": np.zeros((3, 2)), "c": None}, "vector 'c': expected real numbers"),
         ([1.0], "vector must be a mapping"),
     ],
 )
