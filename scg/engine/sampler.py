@@ -6,7 +6,7 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 #: Bytes that take less time to copy than a table takes to bind to their arrays.
 SMALL = 1 << 16
+#: Results of one shape that are copied one by one; more are copied together.
+FEW = 12
+
+
+class Tied(NamedTuple):
+    """A sampler with arrays of its own, which one call uses at a time."""
+
+    inputs: list[tuple[str, np.ndarray]]
+    sample: Sampling
+    single: list[tuple[Any, np.ndarray]] | None  # outputs copied one by one; None for all
+    alike: list[tuple[list[Any], np.ndarray]]  # keys of others, which are the rows of an array
 
 
 class MomentSampler:
@@ -37,9 +48,8 @@ class MomentSampler:
         self._inputs = [(port.leaf.attrs["name"], port) for port in inputs if not port.is_noise]
         lengths = (math.prod(port.shape) * port.dtype.itemsize for _, port in self._inputs)
         self._is_small = sum(lengths) <= SMALL
-        #: Idle (inputs, bound sampler) pairs, by thread count.
-        self._free: defaultdict[int, deque[tuple[list[tuple[str, np.ndarray]], Sampling]]]
-        self._free = defaultdict(deque)
+        #: Idle ones, by thread count.
+        self._free: defaultdict[int, deque[Tied]] = defaultdict(deque)
 
     def bind(self, values: Mapping[str, Any]) -> Sampling:
         """Function that computes moments of leaves by name; a call overwrites the last results."""
@@ -90,14 +100,45 @@ class MomentSampler:
             return {key: array[()] for key, array in self.bind(values)(seed, 0).items()}
         free = self._free[self._engine.threads()]
         try:
-            own, sample = free.pop()  # which no other thread has now
+            tied = free.pop()  # which no other thread has now
         except IndexError:
-            own = [(name, np.empty(port.shape, port.dtype)) for name, port in self._inputs]
-            sample = self.bind(dict(own))
-        for name, array in own:
+            tied = self._tied()
+        inputs, sample, single, alike = tied
+        for name, array in inputs:
             array[()] = values[name]
-        found = {}
-        for key, array in sample(seed, 0).items():  # a loop is faster than a comprehension
+        outputs, found = sample(seed, 0), {}
+        for key, array in outputs.items() if single is None else single:  # a loop is faster
             found[key] = array.copy() if array.ndim else array[()]
-        free.append((own, sample))
+        for keys, arrays in alike:
+            found.update(zip(keys, arrays.copy(), strict=True))
+        free.append(tied)
         return found
+
+    def _tied(self) -> Tied:
+        own = {name: np.empty(port.shape, port.dtype) for name, port in self._inputs}
+        if self._longest:
+            return Tied([*own.items()], self.bind(own), None, [])
+        connection = self._connect(own, self._runs)
+        return Tied([*own.items()], connection.run, *equally_spaced(connection.outputs))
+
+
+def equally_spaced(outputs: Mapping[Any, np.ndarray]) -> tuple[list[Any], list[Any]]:
+    """Outputs by key, and keys of others whose arrays lie at equal distances as rows of one array.
+
+    A copy of that array gives its rows in a third of the time of a copy of each.
+    """
+    from scg.engine.walk.ports import address  # importing scg loads no compiler
+
+    groups: dict[Any, list[Any]] = {}
+    for key, array in outputs.items():
+        groups.setdefault((id(array.base), array.dtype, array.shape), []).append(key)
+    single, alike = [], []
+    for keys in groups.values():
+        first, *_ = arrays = [outputs[key] for key in keys]
+        steps = set(np.diff([address(array) for array in arrays]).tolist())
+        if len(keys) < FEW or len(steps) > 1 or first.base is None:
+            single += zip(keys, arrays, strict=True)
+        else:
+            shape, strides = (len(keys), *first.shape), (*steps, *first.strides)
+            alike.append((keys, np.lib.stride_tricks.as_strided(first, shape, strides)))
+    return single, alike

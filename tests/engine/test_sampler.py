@@ -243,3 +243,21 @@ def test_few_tables_are_kept(models):
         found = step(params, seed=1, data=data(3, batch))
         assert_same(values(found), values(step.bind(params, data=data(3, batch))(1)))
         assert len(step.program._samplers) <= program.SAMPLERS
+
+
+def test_results_of_one_shape_are_copied_together():
+    """They stay, and none is another's."""
+    g = scg.Graph("many")
+    weights = [g.parameter(f"w{i}", np.full((2, 3), i + 1.0)) for i in range(sampler.FEW)]
+    z = g.sample("z", scg.Normal(g.parameter("s", 0.5), 1.0))
+    g.cost("loss", sum(np.sum(w * w) * (i + 1) for i, w in enumerate(weights)) * z)
+    params = g.init(seed=0)
+    one, other = (
+        [scg.compile(g, backend=name)(params, seed=i) for i in (1, 2)]
+        for name in ("numba", "numpy")
+    )
+    for found, expected in zip(one, other, strict=True):
+        for name in params:
+            np.testing.assert_allclose(found.grads[name], expected.grads[name], rtol=1e-12)
+    one[0].grads["w1"][...] = 7.0
+    np.testing.assert_allclose(one[0].grads["w2"], other[0].grads["w2"], rtol=1e-12)

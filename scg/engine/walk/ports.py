@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.engine.interpreter import Sizes, full, sized
-from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of
+from scg.engine.table.buffers import ALIGNMENT, aligned
 from scg.ir.expr import Expr
 from scg.ir.op import SIZED
 from scg.schedule.schedule import Schedule
@@ -52,14 +53,17 @@ class Ports:
         self.at = np.zeros(len(self.slots), np.int64)
         for slot, array in self.fixed.items():
             self.at[slot] = address(array)
-        lengths = [aligned(bytes_of(base, sizes, real)) for base in schedule.results]
-        ends = np.cumsum([0, *lengths]).tolist()
-        self.bytes = ends[-1]
-        self.results = [
-            (schedule.slots[base], full(base, sizes), type_of(base, real), start)
-            for base, start in zip(schedule.results, ends, strict=False)
+        found = [
+            (full(base, sizes), type_of(base, real), schedule.slots[base])
+            for base in schedule.results
         ]
-        self._starts = np.array(ends[:-1], np.int64)  # results have the last slots
+        self.results: list[tuple[int, tuple[int, ...], np.dtype, int]] = []
+        self.bytes = 0
+        for shape, dtype, slot in sorted(found, key=lambda x: (x[0], x[1].str)):  # equal steps
+            self.results.append((slot, shape, dtype, self.bytes))
+            self.bytes += aligned(math.prod(shape) * dtype.itemsize)
+        starts = [start for *_, start in sorted(self.results)]
+        self._starts = np.array(starts, np.int64)  # results have the last slots
         self._memories: deque[np.ndarray] = deque()
 
     def open(
