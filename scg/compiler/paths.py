@@ -146,13 +146,14 @@ def elimination(influence: Influence, estimators: Estimators) -> str:
 
 def _tables(influence: Influence, estimators: Estimators) -> Iterator[SummedOut]:
     """The tables of the nodes that are summed out before costs are evaluated."""
-    plates = sample_plates(influence, estimators, conditions=False)
-    weights = {}
-    for node in influence.nodes:
-        if isinstance(estimators.get(node), Enumeration):
-            parents = (plates[arg] for arg in influence.made_of(node))
-            weights[node] = {p: n for own in (*parents, plates[node]) for p, n in own.items()}
-    for cost, scope in scopes(influence, estimators).items() if weights else ():
+    summed = [node for node in influence.nodes if isinstance(estimators.get(node), Enumeration)]
+    if not summed:
+        return
+    plates, weights = sample_plates(influence, estimators, conditions=False), {}
+    for node in summed:
+        parents = (plates[arg] for arg in influence.made_of(node))
+        weights[node] = {p: n for own in (*parents, plates[node]) for p, n in own.items()}
+    for cost, scope in scopes(influence, estimators).items():
         for node, lengths in tables(weights, scope):
             yield SummedOut(node, cost.name, lengths)  # pyright: ignore[reportArgumentType]
 
@@ -188,7 +189,8 @@ def check_paths(influence: Influence, estimators: Estimators) -> None:
     """Raise if a cost would be evaluated on more than 1024 paths; warn of many that nest."""
     summed = {n: e for n, e in estimators.items() if type(e) is type(SUMMED)}
     drawn = _most_nested(influence, {n: e for n, e in estimators.items() if n not in summed})
-    paths, many = most_paths(influence, estimators), math.prod(drawn.values())
+    many = math.prod(drawn.values())
+    paths = most_paths(influence, estimators) if summed else many
     if paths > PATH_LIMIT:
         enumerated = most_paths(influence, summed) > many
         raise EstimatorError(

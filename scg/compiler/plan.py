@@ -247,6 +247,8 @@ def _choose(
         if node not in chosen:
             chosen[node], reasons[node] = ONCE, "automatic: it leads to recorded values"
     rest = [node for node in influence.nodes if node not in chosen]
+    if not rest:
+        return chosen, reasons
     view = Assignment(influence, {**chosen, **dict.fromkeys(rest, SAMPLED)})
     steps = influence.graph.steps  # whose number of paths is exponential in the length
     countable = [n for n in rest if n.name not in steps and complaint(n, SUMMED, view) is None]

@@ -195,7 +195,7 @@ RULES: dict[Operation, Rule] = {
 def _step(e: Expr) -> Expr | None:
     if e.op.loop is not None:
         return e.op.loop.narrowed(refilled(e, simplify))
-    if e.op.elementwise and any(arg.op is broadcast for arg in e.args):
+    if e.op.elementwise and broadcast in [arg.op for arg in e.args]:
         # op(expand(a), b) -> op(a, b) where broadcasting gives the same
         bare = tuple(a.args[0] if a.op is broadcast else a for a in e.args)
         lean = e.op.build(e.graph, bare, e.attrs)

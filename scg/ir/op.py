@@ -81,21 +81,22 @@ class Op(Operation):
 
     def build(self, graph: Any, args: tuple[Expr, ...], attrs: dict[str, Any]) -> Expr:
         """Expression of this op on `args`; its shape, plates and kind are inferred."""
-        if self.kind == "float" and any(arg.kind == "bool" for arg in args):
+        if self.kind == "float" and "bool" in [arg.kind for arg in args]:
             to_float = OPS["float"]  # NumPy would compute with booleans in half precision
             if self is not to_float:
                 args = tuple(to_float(arg) if arg.kind == "bool" else arg for arg in args)
         try:
-            shape = self.shape(*(arg.shape for arg in args), **attrs)
+            shape = self.shape(*[arg.shape for arg in args], **attrs)
         except (ValueError, IndexError, TypeError) as error:
             raise DeclarationError(
                 f"{self.name}: {error} (arguments: {', '.join(map(describe, args))})"
             ) from error
         kind = self.kind
         if kind in ("same", "number"):
-            made_of = [arg for i, arg in enumerate(args) if self.vjp(i) is not None] or args
-            kinds = {arg.kind for arg in made_of}
-            kind = kinds.pop() if len(kinds) == 1 else max(kinds, key=KINDS.index)
+            kinds = {arg.kind for arg in args}
+            if len(kinds) > 1:
+                kinds = {a.kind for i, a in enumerate(args) if self.vjp(i) is not None} or kinds
+            kind = max(kinds, key=KINDS.index)
         if kind == "bool" and self.kind == "number":
             raise DeclarationError(
                 f"{self.name}: not defined for booleans (arguments: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from dataclasses import dataclass
@@ -33,7 +34,12 @@ class Origin:
 def caller() -> str:
     """Line outside of scg, or in one of its models, that is being executed: "file.py:12"."""
     frame = _user_frame()
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return f"{_name(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@functools.cache
+def _name(path: str) -> str:
+    return Path(path).name
 
 
 def warn(message: str, category: type[Warning]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, is_
 
 from scg.ir.expr import Expr
 
@@ -21,7 +21,7 @@ def topological(roots: Iterable[Expr], known: Container[Expr] = frozenset()) -> 
         expr = stack[-1]
         if expr in left or expr in known:
             stack.pop()
-        elif expr in entered:  # its arguments, which lay above it on the stack, are done
+        elif not expr.args or expr in entered:  # its arguments, above it on the stack, are done
             left.add(expr)
             order.append(expr)
             stack.pop()
@@ -78,8 +78,8 @@ def rewrite(order: Iterable[Expr], env: dict[Expr, Expr]) -> dict[Expr, Expr]:
 
 def rebuilt(expr: Expr, env: Mapping[Expr, Expr]) -> Expr:
     """Expression of the same op on the arguments that `env` puts in place of its own."""
-    args = tuple(env[arg] for arg in expr.args)
-    same = all(new is old for new, old in zip(args, expr.args, strict=True))
+    args = tuple(map(env.__getitem__, expr.args))
+    same = all(map(is_, args, expr.args))
     return expr if same else expr.op.build(expr.graph, args, expr.attrs)
 
 

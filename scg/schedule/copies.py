@@ -15,13 +15,13 @@ def note(root: Expr, views: dict[Expr, View]) -> None:
     stack = [root]
     while stack:
         expr = stack[-1]
-        waiting = [arg for arg in expr.args if arg not in views]
-        if expr in views or not waiting:
+        if expr in views:
             stack.pop()
-            view = views.get(expr) or view_of(expr, views)
-            views[expr] = whole(expr) if view is None else view
-        else:
+        elif waiting := [arg for arg in expr.args if arg not in views]:
             stack += waiting
+        else:
+            view = view_of(expr, views)
+            views[expr] = whole(expr) if view is None else view
 
 
 def copied(expr: Expr, views: dict[Expr, View]) -> Expr:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scg.ir.expr import Expr
-from scg.ir.walk import topological
+from scg.ir.walk import rebuilt, topological
 from scg.ops.convolution import _fold
 from scg.ops.elementwise import (
     absolute,
@@ -54,10 +54,8 @@ def lower(
     outputs = expanded(outputs)
     rules = _RULES if products else _RULES | {contract: _by_elements}
     for expr in topological(outputs.values()):
-        args = tuple(env[arg] for arg in expr.args)
-        same = all(a is b for a, b in zip(args, expr.args, strict=True))
         expr.graph.origin = expr.origin
-        now = expr if same else expr.op.build(expr.graph, args, expr.attrs)
+        now = rebuilt(expr, env)
         rule = rules.get(now.op)
         if rule is not None:
             now = rule(now, views)

@@ -315,8 +315,10 @@ def _interleaved(operands: list[Axes]) -> dict[Axes, tuple[Axes, int]]:
     known = set(operands)
     for first in operands:
         step = first.strides[-1] if first.strides else 0
+        if not 2 <= step <= 4 or first in found:
+            continue
         turns = [first._replace(offset=first.offset + i) for i in range(step)]
-        if 2 <= step <= 4 and first not in found and known.issuperset(turns):
+        if known.issuperset(turns):
             found |= {axes: (first, i) for i, axes in enumerate(turns)}
     return found
 

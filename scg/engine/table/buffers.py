@@ -26,6 +26,11 @@ def bytes_of(expr: Expr, sizes: Mapping[Plate, int], real: np.dtype) -> int:
     return math.prod(full(expr, sizes)) * type_of(expr, real).itemsize
 
 
+def address(array: np.ndarray) -> int:
+    """Address of an array; `ndarray.ctypes` takes three times as long."""
+    return array.__array_interface__["data"][0]
+
+
 def aligned(length: int) -> int:
     """A length in bytes rounded up to the alignment, which an empty array takes, too."""
     return -(-max(length, 1) // ALIGNMENT) * ALIGNMENT

@@ -35,8 +35,7 @@ class Frame(NamedTuple):
     arena: np.ndarray  # the arrays that do not leave the call
     words: np.ndarray  # of all rows
     code: np.ndarray  # function and address of the words of each row
-    drawing: list[Caller]  # how to run the table
-    reading: list[Caller]  # the same without the rows that fill noise leaves
+    walks: dict[bool, list[Caller]]  # how to run the table, with and without sampling noise
     seed: memoryview  # the word of the seed, and whether it is a hash
     first_run: np.ndarray
     noise_at: np.ndarray  # addresses of the noise leaves

@@ -7,6 +7,7 @@ result depends on the number of threads.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -185,6 +186,7 @@ def joins_of(loop: Loop, real: np.dtype) -> set[str]:
     return {join_source(type_of(expr, real).str[1:], expr.op is _sum) for expr in reduced}
 
 
+@functools.cache
 def join_source(code: str, is_sum: bool) -> str:
     """Kernel that joins the sums or maxima of parts."""
     wide = WIDE.get(code, code)

@@ -14,7 +14,7 @@ from scg.engine.codegen.nests import Axis
 from scg.engine.interpreter import Sizes, full
 from scg.engine.noise import keys, streams
 from scg.engine.table import prefetch, products
-from scg.engine.table.buffers import ALIGNMENT, aligned, bytes_of, place
+from scg.engine.table.buffers import ALIGNMENT, address, aligned, bytes_of, place
 from scg.engine.table.frame import Caller, Compiled, Frame
 from scg.engine.table.parts import At, Call, Cut, loop_parts
 from scg.engine.table.repeat import Places, Turns, fixed_arrays, slices, turns
@@ -136,7 +136,7 @@ class Table:
         self._seed, self._keys, self._first = map(self._room, (16, 8 * len(noise), 8))
         self._key_of = {leaf: self._keys + 8 * i for i, leaf in enumerate(noise)}
         if noise:
-            leaves = self._leaf_keys.ctypes.data
+            leaves = address(self._leaf_keys)
             words = keys.Keys(At(None, self._seed), leaves, At(None, self._keys), len(noise))
             self._add(Cut([Call(native.address(keys.SOURCE), words)]), None, draws=True)
 
@@ -195,7 +195,7 @@ class Table:
             if slot < len(places.cursors):
                 outside.append((position, bases[slot], offset))
             else:
-                table._words[position] = fixed[bases[slot]].ctypes.data + offset
+                table._words[position] = address(fixed[bases[slot]]) + offset
         self._nested.append(Nested(len(self._rows) + len(places.before), table))
         large = any(products.is_large(row) for row in table._rows)
         self._add(Cut([*places.before, turns(places, outside)]), number, apart=large)
@@ -203,19 +203,22 @@ class Table:
 
     # --- tables ---------------------------------------------------------------------------------
     def _flatten(self) -> None:
-        rows = self._rows
-        self._starts = np.cumsum([0, *(len(row.words) for row in rows)])
-        values, inner, outer = [], [], []
-        for position, word in enumerate(word for row in rows for word in row.words):
-            if not isinstance(word, At):
-                values.append(word)
-                continue
-            values.append(0)
-            base, offset = word
-            if base is not None and base in self.slots:
-                outer.append((position, self.slots[base], offset))
-            else:
-                inner.append((position, offset if base is None else self.offsets[base] + offset))
+        starts, values, inner, outer = [0], [], [], []
+        for row in self._rows:
+            for position, word in enumerate(row.words, len(values)):
+                if not isinstance(word, At):
+                    values.append(word)
+                    continue
+                values.append(0)
+                base, offset = word
+                if base is None:
+                    inner.append((position, offset))
+                elif base in self.slots:
+                    outer.append((position, self.slots[base], offset))
+                else:
+                    inner.append((position, self.offsets[base] + offset))
+            starts.append(len(values))
+        self._starts = np.array(starts)
         self._words = np.array(values, np.int64)
         self._inner = np.array(inner, np.int64).reshape(-1, 2)
         self._outer = tuple(np.array(outer, np.int64).reshape(-1, 3).T.copy())
@@ -227,14 +230,19 @@ class Table:
         except IndexError:
             pass
         arena, words, code, owned = self._memory()
-        drawing = self._walks(self.stages, code, owned)
-        reading = self._walks([s for s in self.stages if not s.draws], code, owned)
         seed = arena[self._seed : self._seed + 16].data.cast("Q")
         first_run = arena[self._first : self._first + 8].view(np.int64)
         first_run[...] = 0
         self._clear(arena)
-        noise_at = arena.ctypes.data + np.array(self._noise_at, np.int64)
-        return Frame(arena, words, code, drawing, reading, seed, first_run, noise_at, owned)
+        noise_at = address(arena) + np.array(self._noise_at, np.int64)
+        return Frame(arena, words, code, {}, seed, first_run, noise_at, owned)
+
+    def callers(self, frame: Frame, drawing: bool) -> list[Caller]:
+        """Functions and ops that run the table, with or without the rows that fill noise leaves."""
+        if drawing not in frame.walks:
+            stages = [stage for stage in self.stages if drawing or not stage.draws]
+            frame.walks[drawing] = self._walks(stages, frame.code, frame.owned)
+        return frame.walks[drawing]
 
     def _clear(self, arena: np.ndarray) -> None:
         for start, length in self._kept:
@@ -247,19 +255,19 @@ class Table:
     def _memory(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Any]]:
         """An arena, the words and the rows of a frame, and all memory that these look at."""
         memory = np.empty(self._bytes + ALIGNMENT, np.uint8)
-        start = -memory.ctypes.data % ALIGNMENT
+        start = -address(memory) % ALIGNMENT
         arena = memory[start : start + self._bytes]
         words = self._words.copy()
-        words[self._inner[:, 0]] = self._inner[:, 1] + arena.ctypes.data
+        words[self._inner[:, 0]] = self._inner[:, 1] + address(arena)
         code = np.empty((len(self._rows), 2), np.int64)
         code[:, 0] = [row.function for row in self._rows]
-        code[:, 1] = words.ctypes.data + 8 * self._starts[:-1]
+        code[:, 1] = address(words) + 8 * self._starts[:-1]
         owned: list[Any] = [arena, words, code, *self._owned]
         for row, table in self._nested:
             _, inner, rows, held = table._memory()
-            walk = np.array(Rows(len(rows), rows.ctypes.data), np.int64)
+            walk = np.array(Rows(len(rows), address(rows)), np.int64)
             start, at = self._starts[row], positions(Turns)
-            words[[start + at.walk, start + at.words]] = walk.ctypes.data, inner.ctypes.data
+            words[[start + at.walk, start + at.words]] = address(walk), address(inner)
             owned += [walk, *held]
         return arena, words, code, owned
 

@@ -36,7 +36,7 @@ class Connection:
             for slot, array in plan.noise_arrays(frame) if schedule.noise_is_read else ():
                 self.arrays[slot] = array
         plan.connect(frame, self.at)
-        self._calls = [self.caller(w) for w in (frame.drawing if drawing else frame.reading)]
+        self._calls = [self.caller(w) for w in plan.callers(frame, drawing)]
         self.outputs: dict[Any, Any] = {}
         self._views: list[tuple[Any, np.ndarray]] = []
         for key, (expr, slot) in schedule.finals.items():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.engine.interpreter import Sizes, full, sized
-from scg.engine.table.buffers import ALIGNMENT, aligned
+from scg.engine.table.buffers import ALIGNMENT, address, aligned
 from scg.ir.expr import Expr
 from scg.ir.op import SIZED
 from scg.schedule.schedule import Schedule
@@ -117,8 +117,3 @@ def _unshared() -> int:
 
 #: Some versions of Python do not count the reference that the question itself makes.
 _UNSHARED = _unshared()
-
-
-def address(array: np.ndarray) -> int:
-    """Address of an array; `ndarray.ctypes` takes three times as long."""
-    return array.__array_interface__["data"][0]

@@ -16,8 +16,8 @@ import numpy as np
 from scg.engine.blocks import STRETCHES
 from scg.engine.codegen import native
 from scg.engine.codegen.layout import Task, kernel, positions
+from scg.engine.table.buffers import address
 from scg.engine.walk.connection import Connection
-from scg.engine.walk.ports import address
 from scg.engine.walk.team import SERIAL, Rows, Team
 from scg.schedule.lift import is_mean_alone
 from scg.seeds.noise import seed_word

@@ -23,6 +23,7 @@ import numpy as np
 
 from scg.engine.codegen import native
 from scg.engine.codegen.layout import LINE, Counters, Job, Shared, Task, kernel
+from scg.engine.table.buffers import address
 from scg.engine.walk import blas
 
 
@@ -91,11 +92,11 @@ def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callabl
         if stage.work:
             tasks += [Task(int(code[row, 0]), int(code[row, 1]), before) for row in stage.rows]
         else:
-            header[:] = list(Rows(len(stage.rows), code[stage.rows.start :].ctypes.data))
-            tasks.append(Task(serial, header.ctypes.data, before))
+            header[:] = Rows(len(stage.rows), address(code[stage.rows.start :]))
+            tasks.append(Task(serial, address(header), before))
     shared = [stage for stage in merged if stage.work]
     if not shared:
-        return native.caller(SERIAL, headers.ctypes.data)
+        return native.caller(SERIAL, address(headers))
     enough = sum(stage.work for stage in shared) >= WORTH
     return Team(tasks, max(len(stage.rows) for stage in shared) if enough else 1, owned)
 
@@ -110,12 +111,12 @@ class Team:
     def __init__(self, tasks: Sequence[Task], most: int, owned: Any):
         words = np.array(tasks, np.int64)
         memory = np.zeros((2 + len(Counters._fields), LINE // 8), np.int64)
-        start = -memory.ctypes.data % LINE // 8
+        start = -address(memory) % LINE // 8
         first, *lines = memory.reshape(-1)[start : start - LINE // 8].reshape(-1, LINE // 8)
         shared, counters = Shared(*first[: len(Shared._fields), None]), Counters(*lines)
-        shared.tasks[0], shared.at[0], shared.idle[0] = len(tasks), words.ctypes.data, _idle()
+        shared.tasks[0], shared.at[0], shared.idle[0] = len(tasks), address(words), _idle()
         counters.following[0] = CLOSED
-        self._owned, self._most, self._table = (owned, words, memory), most, first.ctypes.data
+        self._owned, self._most, self._table = (owned, words, memory), most, address(first)
         self._number, self._present = shared.number, counters.present
         self._lead = native.caller(LEAD, self._table)
         self._calls = 0
