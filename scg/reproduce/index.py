@@ -24,11 +24,11 @@ HOW = """
     scg reproduce NAME --data mnist:DIR --out FOLDER --minutes 60
 
 NAME is the last part of the page's address, and DIR holds the four files of MNIST; some pages need
-other data. A run takes the largest number of updates that fits the minutes, and continues where it
-was interrupted. The seeds (1, 2, 3) were fixed before the runs; whether an expectation holds is
-computed from the results. Each result records its commit. Results of older commits count if the
-gradients, given the same noise, have not changed since; `benchmarks/unchanged.py` compares those of
-networks and autoencoders.
+other data. A run takes the largest number of updates that fits the minutes, or that of `--updates`,
+and continues where it was interrupted. The seeds (1, 2, 3) were fixed before the runs; whether an
+expectation holds is computed from the results. Each result records its commit. Results of older
+commits count if the gradients, given the same noise, have not changed since;
+`benchmarks/unchanged.py` compares those of networks and autoencoders.
 """
 
 #: What no page repeats.

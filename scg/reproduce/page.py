@@ -108,10 +108,11 @@ def _spent(row: tuple[str, int, int, int, float, float, float]) -> list[Any]:
 
 def _work(paper: Paper, ledger: Ledger) -> str:
     """The command, the budget, what was left out, the machine and the commits."""
-    where = f" --data {paper.data}" if paper.data else ""
-    lines = [f"    scg reproduce {paper.name}{where} --out docs/results --minutes 60", ""]
-    lines += ["The same command resumes, and writes this page again.", ""]
     budget = Budget(paper, ledger)
+    how = f" --data {paper.data}" if paper.data else ""
+    how += "".join(f" --updates {longest}" for longest in budget.lengths[-1:] if longest)
+    lines = [f"    scg reproduce {paper.name}{how} --out docs/results --minutes 60", ""]
+    lines += ["The same command resumes, and writes this page again.", ""]
     if rows := list(budget.rows()):
         lines += [table(_WORK, map(_spent, rows)), _NEEDS.format(sum(r[-2] + r[-1] for r in rows))]
         lines.append("")

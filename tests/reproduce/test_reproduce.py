@@ -156,6 +156,7 @@ def test_the_page_shows_the_figures(done):
     assert f"| ST | {np.mean(values):.1f} ± " in page and "| 56.1 |" in page
     assert "LR-C-IDB has a higher variance than MuProp-C: **holds**" in page
     assert "1/2 ends above ST for all seeds: **not measured**" in page
+    assert " --updates 4 --out docs/results --minutes 60\n" in page  # without it: another length
     assert "| test | 4 | 6 of 6 |" in page and "| 1 | 1 | 1 | 2 | 3.2 |" in page
     assert (under.folder / "muprop.svg").read_text().lstrip().startswith("<?xml")
     listed = index([PAPER, PAPERS["arms"]], under.folder).read_text()
