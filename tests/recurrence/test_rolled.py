@@ -167,7 +167,7 @@ def test_explain_says_why_steps_run_one_by_one(monkeypatch):
         g.scan(cell, init=(0.0, 0.0), xs=x, over=t)
         return scg.compile(g, estimator, backend="numpy")
 
-    monkeypatch.setattr(scg.passes, "MANY_STEPS", 5)
+    monkeypatch.setattr("scg.passes.MANY_STEPS", 5)
     several = step(scg.RAM(), 0.5)
     for length in (4, 5):
         with warnings.catch_warnings(record=True) as told:
