@@ -86,7 +86,7 @@ def compile(
         working memory is of order √T in place of T. Use it for long sequences; for one without end
         see `stream`. (The ``checkpoint`` of ``scg.fit`` is the file of a run.) The estimates are
         those of the step that runs scans as loops, up to rounding. The estimators must run as
-        loops, the scans lie on one plate, and ops of your own be pure.
+        loops, and ops of your own be pure.
     given : sequence of str, or mapping from str to Recorded
         Nodes whose values a call brings as data, by their names, as where actions were taken in a
         live environment. A recorded value of a stochastic node is scored, not sampled, and

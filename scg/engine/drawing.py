@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,17 +29,18 @@ def drawn(
 
 
 def by_window(
-    leaves: Mapping[str, Expr], plate: Plate, draw: Callable[[Expr, Part | None], np.ndarray]
+    leaves: Mapping[str, Expr],
+    plates: Iterable[Plate],
+    draw: Callable[[Expr, Part | None], np.ndarray],
 ) -> dict[str, Any]:
     """Noise by leaf name for an engine of windows: functions of a range of steps, and arrays.
 
-    `draw` samples the noise of a leaf, or the part of it at some steps of `plate`.
+    `draw` samples the noise of a leaf, or the part of it at some steps of a plate. Of the `plates`
+    of windows, the first one of a leaf counts.
     """
 
-    def window(leaf: Expr, span: range) -> np.ndarray:
-        return draw(leaf, (plate, span))
+    def sampled(leaf: Expr) -> Any:
+        plate = next((plate for plate in plates if plate in leaf.plates), None)
+        return draw(leaf, None) if plate is None else lambda span: draw(leaf, (plate, span))
 
-    return {
-        name: functools.partial(window, leaf) if plate in leaf.plates else draw(leaf, None)
-        for name, leaf in leaves.items()
-    }
+    return {name: sampled(leaf) for name, leaf in leaves.items()}

@@ -26,7 +26,7 @@ from scg.ir.tables import folded
 from scg.ir.walk import topological
 from scg.schedule.lift import lift, moments_over
 from scg.schedule.sources import sources
-from scg.schedule.sweeps import StepWindows, Sweeps
+from scg.schedule.sweeps import StepWindows, Sweeps, swept
 from scg.seeds.noise import check_seed
 
 #: Elements of all intermediate arrays of one block of runs.
@@ -93,7 +93,7 @@ class Program:
         EstimatorError
             If the program cannot be run in windows.
         """
-        return None if self.windows is None else Sweeps(self.outputs, self.windows.plate)
+        return None if self.windows is None else swept(self.outputs, self.windows)
 
     @cached_property
     def leaves(self) -> list[Expr]:
@@ -178,8 +178,8 @@ class Program:
     def _size(self, sizes: Sizes) -> int:
         """Elements of all operations of a run, or of one window of it."""
         if self.windows is not None:
-            plate = self.windows.plate
-            sizes = {**sizes, plate: self.windows.length(plate.elements(sizes))}
+            lengths = {w.plate: w.length(w.plate.elements(sizes)) for w in self.windows.each()}
+            sizes = {**sizes, **lengths}
         key = tuple(sizes.items())
         if key not in self._elements:
             self._elements[key] = sum(math.prod(full(e, sizes)) for e in self.operations)
@@ -230,7 +230,7 @@ class Program:
                 noise = drawn(leaf, seed, runs, sizes, self.dtype, part)
                 return noise[0] if single else noise
 
-            noise = by_window(self.noise, self.windows.plate, draw)
+            noise = by_window(self.noise, [w.plate for w in self.windows.each()], draw)
             return self._computed(values, noise, sizes, len(runs))
         if not self.draws:
             return self.run(values, self.draw_noise(seed, runs, sizes), sizes)

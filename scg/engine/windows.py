@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -51,6 +52,8 @@ class Windowed:
     ):
         self.dtype, self.windows, self.outputs = np.dtype(dtype), windows, dict(outputs)
         self.sweeps = Sweeps(outputs, windows.plate)
+        if windows.beside is not None:
+            make = partial(Windowed, make=make, windows=windows.beside)
         self.leaves, self.constants = sources(topological(outputs.values()), self.dtype)
 
         def made(exprs: Outputs) -> Any:

@@ -19,7 +19,7 @@ def make_windows(
     DeclarationError
         If `checkpoint` is not a number of steps.
     EstimatorError
-        If the graph has no scan, or none around all others; if `check_finite` needs all steps.
+        If the graph has no scan, or each lies in another; if `check_finite` needs all steps.
     """
     if checkpoint is False:
         return None
@@ -38,15 +38,18 @@ def make_windows(
     # A scan in a cell, or of each step, lies on the plate of the scan around it.
     lies = {made.name: {p for leaf in made.carries for p in leaf.plates} for made in scans}
     outer = dict.fromkeys(s.plate for s in scans if lies[s.name] & plates.keys() <= {s.plate})
-    if len(outer) != 1:
-        names = ", ".join(repr(plate.name) for plate in outer or plates)
+    if not outer:
+        names = ", ".join(repr(plate.name) for plate in plates)
         raise EstimatorError(
-            f"checkpoint={checkpoint} takes windows along one ordered plate, and graph "
-            f"{graph.name!r} scans over {names}, none inside of the other; leave checkpoint out"
+            f"checkpoint={checkpoint} takes windows along the outermost scans, and each scan of "
+            f"graph {graph.name!r} lies in another one, over {names}; leave checkpoint out"
         )
     if check_finite:
         raise EstimatorError(
             f"checkpoint={checkpoint} holds one window of steps in memory, and check_finite=True "
             "all of them; leave one out"
         )
-    return StepWindows(next(iter(outer)), None if checkpoint is True else int(checkpoint))
+    windows, steps = None, None if checkpoint is True else int(checkpoint)
+    for plate in outer:
+        windows = StepWindows(plate, steps, windows)
+    return windows

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -33,10 +33,21 @@ from scg.schedule.steps import Steps
 
 
 class StepWindows(NamedTuple):
-    """Windows of some steps of a plate; by default √T of T steps, rounded up."""
+    """Windows of some steps of a plate, by default √T of T steps, rounded up.
+
+    Where scans over other plates lie beside those over this one, what is computed before, in and
+    after these windows runs in windows of the other steps, `beside`.
+    """
 
     plate: Plate
     steps: int | None = None
+    beside: StepWindows | None = None
+
+    def each(self) -> Iterator[StepWindows]:
+        """These windows, and those beside."""
+        yield self
+        if self.beside is not None:
+            yield from self.beside.each()
 
     def length(self, total: int) -> int:
         """Steps of a window."""
@@ -49,7 +60,8 @@ class StepWindows(NamedTuple):
 
     def __str__(self) -> str:
         size = "√T" if self.steps is None else str(self.steps)
-        return f"windows of {size} steps of {self.plate.name!r}"
+        plates = " and ".join(repr(one.plate.name) for one in self.each())
+        return f"windows of {size} steps of {plates}"
 
 
 @dataclass
@@ -294,9 +306,19 @@ class Sweeps:
         return read
 
     def _new(self, expr: Expr, what: str) -> Expr:
-        """A placeholder for a value, or for its slice."""
-        number = f"{what}#{next(self._serial)}"
+        """A placeholder for a value, or for its slice; windows beside have others."""
+        number = f"{what}#{next(self._serial)} by {self.over.name}"
         return place(expr.graph, expr, renamed(expr.plates, self.over, self.window), number)
+
+
+def swept(outputs: Mapping[Any, Expr], windows: StepWindows) -> Sweeps:
+    """The sweeps over these windows, of which each part can also be run in windows beside."""
+    sweeps = Sweeps(outputs, windows.plate)
+    if windows.beside is not None:
+        for part in (*((s.before, s.inside) for s in sweeps.passes), (sweeps.after,)):
+            for program in part:
+                swept(program, windows.beside)
+    return sweeps
 
 
 def _end(loop: Expr, number: int) -> Expr:

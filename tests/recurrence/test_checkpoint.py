@@ -281,6 +281,36 @@ def test_windows_of_scans_around_scans(inside, estimator):
         assert max(gap(*pair) for pair in pairs(own, again)) < 1e-12
 
 
+@pytest.mark.parametrize("attends", [False, True])
+def test_windows_of_scans_side_by_side(attends):
+    g, s, t = scg.Graph("translator"), scg.Time("s"), scg.Time("t")
+    x, y = (g.data(name, shape=(2,), plates=p) for name, p in (("x", s), ("y", t)))
+    w, b = g.parameter("w", np.full((2, 2), 0.3)), g.parameter("b", [0.1, -0.2])
+
+    def encoder(h, x):
+        e = g.sample("e", scg.Bernoulli(logits=h @ w + x))
+        g.cost("own", np.sum((e - h * b) ** 2))
+        new = np.tanh(h @ w + e + x)
+        return new, new * x
+
+    def decoder(h, y):
+        z = g.sample("z", scg.Bernoulli(logits=h @ w + b))
+        seen = scg.plate_sum(hs * (z + h), s) if attends else h
+        g.cost("fit", np.sum((z - y) ** 2 + b * z * seen))
+        return np.tanh(h @ w + z)
+
+    last, hs = g.scan(encoder, init=np.zeros(2), xs=x, over=s)
+    end, _ = g.scan(decoder, init=last, xs=y, over=t)
+    g.cost("end", np.sum(end * b))
+    chosen = scg.ScoreFunction(scg.baselines.MovingAverage(0.9))
+    plain, step = (scg.compile(g, chosen, backend="numpy", checkpoint=k) for k in (False, 3))
+    params, state = g.init(seed=0), plain.init(seed=1)
+    data = {"x": np.sin(np.arange(14.0)).reshape(7, 2), "y": np.ones((5, 2))}
+    found, own = (one(params, seed=3, runs=2, data=data, state=state) for one in (plain, step))
+    assert max(gap(*pair) for pair in pairs(own, found)) < 1e-12
+    assert "in windows of 3 steps of 't' and 's': 2 sweeps" in str(step.explain())
+
+
 @pytest.mark.parametrize("mixed", [False, True])
 def test_a_scan_of_each_step_that_mixes_steps(mixed):
     g, t, s = scg.Graph("mixed"), scg.Time("t"), scg.Time("s", length=2)
@@ -348,11 +378,12 @@ def test_graphs_that_windows_do_not_fit():
         scg.compile(filtered(), checkpoint=True, check_finite=True)
     with pytest.raises(scg.EstimatorError, match=r"single steps \('z' by RAM\); scg.ScoreFunction"):
         scg.compile(filtered(kind=scg.Bernoulli), scg.RAM(), checkpoint=True)
-    g = scg.Graph("two")
+    g, s, t = scg.Graph("crossed"), scg.Time("s"), scg.Time("t")
     a = g.parameter("a", 0.5)
-    for plate in (scg.Time("s", length=2), scg.Time("t", length=3)):
-        g.cost(f"c{plate.name}", g.scan(lambda k: a * k, init=1.0, over=plate)[0])
-    with pytest.raises(scg.EstimatorError, match=r"over 's', 't', none inside of the other"):
+    for over, other in ((s, t), (t, s)):
+        start = g.data(f"x{other.name}", plates=other)
+        g.cost(f"c{over.name}", g.scan(lambda h: a * h, init=start, over=over)[0])
+    with pytest.raises(scg.EstimatorError, match=r"each scan of graph 'crossed' lies in another"):
         scg.compile(g, checkpoint=True)
 
 
