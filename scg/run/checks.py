@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -61,18 +60,12 @@ class Checks(NamedTuple):
     computed: list[ValueCheck]  #: Those of values that few operations make from parameters alone.
 
 
-_known: WeakKeyDictionary[CoreGraph, tuple[int, Checks]] = WeakKeyDictionary()
-
-
 def checks_of(graph: CoreGraph) -> Checks:
     """The checks of a graph as it is now."""
-    known = _known.get(graph)
-    if known is None or known[0] != len(graph.roles):
-        every = list(_every(graph))
-        given = [check for check in every if _is_given(check)]
-        computed = [check for check in every if _is_computed(check)]
-        known = _known[graph] = len(graph.roles), Checks(every, given, computed)
-    return known[1]
+    every = list(_every(graph))
+    given = [check for check in every if _is_given(check)]
+    computed = [check for check in every if _is_computed(check)]
+    return Checks(every, given, computed)
 
 
 def _every(graph: CoreGraph) -> Iterator[ValueCheck]:
