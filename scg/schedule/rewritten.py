@@ -37,6 +37,7 @@ from scg.ops.reductions import REDUCTIONS, keep, zeros
 from scg.ops.rows import MATRIX, RowOp, matrices
 from scg.ops.shape import reshape, take_slice, transpose
 from scg.ops.weighted import log_mean_exp
+from scg.schedule import halves
 
 _sum, _max, _ = REDUCTIONS
 Shape = tuple[int, ...]
@@ -233,22 +234,31 @@ def _diagonal(a: Expr) -> tuple[Expr, Expr, Expr]:
     return left, diagonal(middle, 0, -2, -1), right
 
 
+def _of_determinants(e: Expr) -> Expr:
+    a, *rest = e.args
+    rule = cofactors_of if e.op is cofactors else slope_of_cofactors
+    return rule(*_diagonal(a), *map(_float, rest)) if e.size else zeros(e)
+
+
 def expanded(outputs: Mapping[Any, Expr]) -> dict[Any, Expr]:
-    """Outputs in which derivatives of determinants are made of other ops."""
-    rules: dict[Any, Any] = {cofactors: cofactors_of, slope: slope_of_cofactors}
+    """Outputs in which derivatives of determinants, and large factors, are made of other ops."""
     order = topological(outputs.values())
-    if not any(expr.op in rules for expr in order):
+    if not any(expr.op in _EXPANDED for expr in order):
         return dict(outputs)
     env: dict[Expr, Expr] = {}
     for expr in order:
         rewrite((expr,), env)
-        rule = rules.get(expr.op)
-        if rule is not None:
-            a, *rest = env[expr].args
-            env[expr] = rule(*_diagonal(a), *map(_float, rest)) if expr.size else zeros(expr)
+        if expr.op in _EXPANDED:
+            env[expr] = _EXPANDED[expr.op](env[expr])
     return {key: env[expr] for key, expr in outputs.items()}
 
 
+_EXPANDED: dict[Any, Any] = {
+    cofactors: _of_determinants,
+    slope: _of_determinants,
+    decompositions._cholesky: lambda e: halves.factor(_float(e.args[0])),
+    decompositions._solve_triangular: lambda e: halves.solution(*map(_float, e.args), **e.attrs),
+}
 #: From (expression, views) to an equal expression.
 RULES = {
     steps.at_step: _at_step,
