@@ -35,7 +35,7 @@ from scg.ops.elementwise import (
 from scg.ops.proportions import dirichlet_core, log_over_means
 from scg.ops.reductions import REDUCTIONS, keep, zeros
 from scg.ops.rows import MATRIX, RowOp, matrices
-from scg.ops.shape import reshape, take_slice, transpose
+from scg.ops.shape import part, reshape, take_slice, transpose
 from scg.ops.weighted import log_mean_exp
 from scg.schedule import halves
 
@@ -59,6 +59,13 @@ _ROWS = RowOp("add_at", lambda e: ((-e.ndim,), (), ()), lambda e: (e.shape[0],),
 add_at = of_kernels("add_at", _ROWS)
 #: Sets the rows to zero that `add_at` of the same arguments adds to, in its array.
 clear_at = of_kernels("clear_at", replace(_ROWS, function="clear_at", from_zero=False))
+#: Order of the first axis, in twice its length.
+_digits = of_kernels(
+    "argsort by digits",
+    RowOp("argsort_digits", lambda e: ((-e.ndim,),) * 2, lambda e: (e.args[0].shape[0],)),
+)
+#: Longest rows that are sorted by insertion.
+SHORT = 48
 _lu = of_kernels("lu", matrices("lu"))
 _sign_of_lu = of_kernels(
     "sign_of_lu", RowOp("sign_det", lambda e: ((), MATRIX), lambda e: (e.args[0].shape[-1],))
@@ -129,7 +136,18 @@ def _scatter_along(e: Expr, views: Any) -> Expr:
 
 def _sort(e: Expr, views: Any) -> Expr:
     (x,) = e.args
-    return _chosen(_to_front(x, e.attrs["axis"]), select._argsort(x, **e.attrs))
+    order = _argsort(select._argsort(x, **e.attrs), views)
+    return _chosen(_to_front(x, e.attrs["axis"]), order)
+
+
+def _argsort(e: Expr, views: Any) -> Expr:
+    (x,), axis = e.args, e.attrs["axis"]
+    n = x.shape[axis]
+    if n <= SHORT:
+        return e
+    shape = (2 * n, *keep(x.shape, (axis,)))
+    order = intern(e.graph, _digits, (_to_front(x, axis),), {}, (shape, e.plates, "int"))
+    return _from_front(part(order, 0, n, axis=-order.ndim), axis)
 
 
 def _one_hot(e: Expr, views: Any) -> Expr:
@@ -269,6 +287,7 @@ RULES = {
     gather.scatter_along: _scatter_along,
     gather._one_hot: _one_hot,
     select._sort: _sort,
+    select._argsort: _argsort,
     statistics._norm: _norm,
     log_mean_exp: _log_mean_exp,
     **dict.fromkeys((statistics._sparsemax, log_over_means, dirichlet_core), _floats),

@@ -16,6 +16,7 @@ from scg.engine.codegen import intrinsics
 from scg.engine.codegen.intrinsics import get_i8, plus, put_i8
 from scg.engine.codegen.math import FUNCTIONS
 from scg.engine.codegen.matrices import matrices, one, row, zero
+from scg.engine.codegen.orders import orders
 
 #: (function name, type code) to the compiled function.
 ROWS: dict[tuple[str, str], Any] = {}
@@ -84,44 +85,6 @@ def _movements(code: str) -> None:
     def argmin(out, x, sx, n):
         extreme(out, x, sx, n, False)
 
-    @row
-    def before(x, sx, i, j):
-        """Whether element i comes before element j: NaN is last, equal ones keep their order."""
-        a, b = get(x, np.uint64(i) * sx), get(x, np.uint64(j) * sx)
-        if a == b or (a != a and b != b):
-            return i < j
-        return a < b or b != b
-
-    @row
-    def sift(out, so, x, sx, root, end):
-        """Let the element at `root` sink in the heap of the first `end` indices."""
-        top = get_i8(out, root * so)
-        while root + root + one < end:
-            child = root + root + one
-            found = get_i8(out, child * so)
-            if child + one < end:
-                other = get_i8(out, (child + one) * so)
-                if before(x, sx, found, other):
-                    child, found = child + one, other
-            if not before(x, sx, top, found):
-                break
-            put_i8(out, root * so, found)
-            root = child
-        put_i8(out, root * so, top)
-
-    @shown
-    def argsort(out, x, so, sx, n):
-        for i in range(n):
-            put_i8(out, i * so, i8(i))
-        for i in range(n // np.uint64(2)):
-            sift(out, so, x, sx, n // np.uint64(2) - one - i, n)
-        for i in range(one, n):
-            end = n - i
-            last = get_i8(out, end * so)
-            put_i8(out, end * so, get_i8(out, zero))
-            put_i8(out, zero, last)
-            sift(out, so, x, sx, zero, end)
-
 
 def _projections(code: str) -> None:
     """Make the functions of rows of one float type."""
@@ -178,6 +141,7 @@ def _projections(code: str) -> None:
 
 for _code in ("f4", "f8", "i8", "b1"):
     _movements(_code)
+    orders(_code, _shown(_code))
 for _code in ("f4", "f8"):
     _projections(_code)
     matrices(_code, _shown(_code))
