@@ -47,6 +47,10 @@ class Graph(CoreGraph):
     def to_json(self) -> str:
         """The declaration as JSON text; see :mod:`scg.graph.declaration`.
 
+        What :meth:`unroll` returned is written as an ordinary graph. When it is read, or arrives in
+        a pickle, each of its nodes has noise and an estimator's memory of its own, so that samples
+        of a seed are others. To keep them, write the graph with scans, and unroll what you read.
+
         Raises
         ------
         DeclarationError
