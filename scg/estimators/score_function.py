@@ -30,7 +30,9 @@ class ScoreFunction(Estimator):
         In a scan with ``discount=γ`` the costs of step s enter with γ^s, and a node at step t is
         credited with Σ_{s≥t} γ^s c_s. With this option the factor γ^t of the node's own step is
         dropped from the signal alone, Σ_{s≥t} γ^{s−t} c_s, as implementations of policy gradients
-        do (Thomas 2014). It is the gradient of no objective: biased.
+        do (Thomas 2014). It is the gradient of no objective: biased. Scores are divided by γ^t,
+        which must therefore not underflow: 0.9^t does after 828 steps in float32, and after 6,723
+        in float64.
     allow_biased : bool
         Do not warn where one of these options makes the estimator biased.
 

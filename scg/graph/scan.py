@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from scg.common.arguments import checked
 from scg.errors import DeclarationError
 from scg.graph import tree
@@ -117,9 +119,10 @@ def scan(
         inputs = tree.refilled(inputs, kept)
     count = len(starts)
     if discount is not None:
-        if (rate := self.as_node(discount, full)).shape != ():
+        rate = self.as_node(discount, full)
+        if rate.shape != () or (rate.value is not None and not np.isfinite(rate.value)):
             raise DeclarationError(
-                f"scan {full!r}: the discount is {describe(rate)}, expected a number"
+                f"scan {full!r}: the discount is {describe(rate)}, expected a finite number"
             )
         starts.append(self.as_node(1.0, full))
     on = (over,) if present is None else present.plates  # a padded step keeps the carry

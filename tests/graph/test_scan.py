@@ -347,7 +347,8 @@ def test_what_a_scan_is_given_is_checked_before_its_cell_runs():
     for match, cell, options in (
         (r"init is node 'x' .* on t.*enters by xs", lambda h: h, {"init": x}),
         (r"called as cell\(carry, x1\).*but takes \(h\)", lambda h: h, {"init": 0.0, "xs": x}),
-        ("the discount is .*expected a number", lambda h: h, {"init": 0.0, "discount": [0.5]}),
+        ("discount is .*expected a finite", lambda h: h, {"init": 0.0, "discount": [0.5]}),
+        ("discount is .*expected a finite", lambda h: h, {"init": 0.0, "discount": np.nan}),
     ):
         with pytest.raises(scg.DeclarationError, match=match):
             g.scan(cell, over=t, **options)
