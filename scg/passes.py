@@ -8,7 +8,7 @@ import operator
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -37,7 +37,9 @@ from scg.run.curvature import directional, hessian
 from scg.run.finish import finish
 from scg.run.recurrent import RecurrentStep
 from scg.run.step import Step
-from scg.schedule.sweeps import StepWindows
+
+if TYPE_CHECKING:
+    from scg.schedule.sweeps import StepWindows
 
 #: The length of a sequence on which estimators are chosen and checked: a path begins at a step,
 #: crosses another and ends at a third; longer ones repeat the second.

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from scg.engine.blocks import RunMoments, Sampling, alike, longest_block, moment
 from scg.engine.drawing import Part, by_window, drawn
 from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.operations import listing
-from scg.engine.profile import Profile, Timing
 from scg.engine.sampler import MomentSampler
-from scg.engine.windows import Windowed
 from scg.errors import CompilerError
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, SIZED
@@ -26,8 +24,11 @@ from scg.ir.tables import folded
 from scg.ir.walk import topological
 from scg.schedule.lift import lift, moments_over
 from scg.schedule.sources import sources
-from scg.schedule.sweeps import StepWindows, Sweeps, swept
 from scg.seeds.noise import check_seed
+
+if TYPE_CHECKING:
+    from scg.engine.profile import Profile, Timing
+    from scg.schedule.sweeps import StepWindows, Sweeps
 
 #: Elements of all intermediate arrays of one block of runs.
 BLOCK_ELEMENTS = 1 << 23
@@ -93,7 +94,11 @@ class Program:
         EstimatorError
             If the program cannot be run in windows.
         """
-        return None if self.windows is None else swept(self.outputs, self.windows)
+        if self.windows is None:
+            return None
+        from scg.schedule.sweeps import swept  # importing scg is to stay fast
+
+        return swept(self.outputs, self.windows)
 
     @cached_property
     def leaves(self) -> list[Expr]:
@@ -145,6 +150,8 @@ class Program:
                 lifted = moments_over(lifted, plate) if reduced else lifted
             made: Any = _engine(self.backend)
             if self.windows is not None:
+                from scg.engine.windows import Windowed  # importing scg is to stay fast
+
                 made = functools.partial(Windowed, make=made, windows=self.windows)
             # Threads that make an engine at the same time all keep the first one.
             self._engines.setdefault(key, made(lifted, self.dtype))
@@ -263,6 +270,8 @@ class Program:
 
     def profile(self, values: Mapping[str, Any], seed: Any, sizes: Sizes, rounds: int) -> Profile:
         """Time every entry of a compiled program in single runs."""
+        from scg.engine.profile import Profile  # importing scg is to stay fast
+
         engine: Any = self.engine()
         noise = {k: v[0] for k, v in self.draw_noise(seed, range(1), sizes).items()}
         found: dict[int, Timing] = engine.profile(_by_name(engine, values, noise), sizes, rounds)

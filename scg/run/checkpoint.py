@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from scg.errors import DeclarationError, EstimatorError
 from scg.graph.core import CoreGraph
-from scg.schedule.sweeps import StepWindows
+
+if TYPE_CHECKING:
+    from scg.schedule.sweeps import StepWindows
 
 
 def make_windows(
@@ -49,6 +53,8 @@ def make_windows(
             f"checkpoint={checkpoint} holds one window of steps in memory, and check_finite=True "
             "all of them; leave one out"
         )
+    from scg.schedule.sweeps import StepWindows  # a first call is to be fast
+
     windows, steps = None, None if checkpoint is True else int(checkpoint)
     for plate in outer:
         windows = StepWindows(plate, steps, windows)

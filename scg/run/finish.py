@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from scg.compiler.one_coordinate import one_coordinate
 from scg.compiler.simplify import simplify
 from scg.engine.program import Program
 from scg.ir.expr import Expr
-from scg.schedule.sweeps import StepWindows
+
+if TYPE_CHECKING:
+    from scg.schedule.sweeps import StepWindows
 
 
 def finish(

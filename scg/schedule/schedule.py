@@ -14,7 +14,6 @@ from scg.schedule.clear import keep_zeros
 from scg.schedule.entries import Entry, Fallback, Loop, Repeat, uses
 from scg.schedule.fuse import fuse
 from scg.schedule.lift import is_mean_alone
-from scg.schedule.listing import listing
 from scg.schedule.lower import lower, owned
 from scg.schedule.order import order
 from scg.schedule.sources import sources
@@ -125,5 +124,7 @@ class Schedule:
         return [entry.schedule for entry in self.entries if isinstance(entry, Repeat)]
 
     def __str__(self) -> str:
+        from scg.schedule.listing import listing  # a first call is to be fast
+
         lines = [f"{i:>4}  {line}" for i, line in enumerate(listing(self.entries, self.order))]
         return "\n".join([f"{len(lines)} entries, {len(self.fallbacks)} in NumPy", *lines])

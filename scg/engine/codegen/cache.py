@@ -46,7 +46,8 @@ def directory() -> Path | None:
     path = Path(given or Path(base if Path(base).is_absolute() else "~/.cache", "scg"))
     try:
         path = path.expanduser()
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.is_dir():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.lstat()
     except (OSError, RuntimeError):  # the latter if there is no home directory
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from scg.engine.codegen import helper, native
 from scg.engine.codegen.kernels import generate
 from scg.engine.interpreter import Sizes
 from scg.engine.noise import keys, streams
-from scg.engine.profile import Timing
 from scg.engine.table import prefetch
 from scg.engine.table.frame import Compiled
 from scg.engine.table.parts import join_source, joins_of
@@ -24,8 +23,11 @@ from scg.engine.walk.ports import Ports
 from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.schedule.entries import Entry, Gemm, Loop, Repeat, Uses
-from scg.schedule.listing import Line, listing
 from scg.schedule.schedule import Schedule
+
+if TYPE_CHECKING:
+    from scg.engine.profile import Timing
+    from scg.schedule.listing import Line
 
 #: Tables that are kept, one for each combination of plate sizes and threads.
 PLANS = 8
@@ -111,6 +113,8 @@ class Executable:
         self, leaves: Mapping[Expr, Any], sizes: Sizes, rounds: int = 20
     ) -> dict[int, Timing]:
         """The timing of each entry by its number."""
+        from scg.engine.profile import Timing  # a first call is to be fast
+
         connection = self.connect(leaves, sizes, drawing=False)
         single, _owned = connection.plan.singly(connection.frame)
         steps = [(stage, connection.caller(what)) for stage, what in single]
@@ -130,6 +134,8 @@ class Executable:
 
     def listing(self) -> list[Line]:
         """Lines of the entries, with the numbers of their kernels."""
+        from scg.schedule.listing import listing  # a first call is to be fast
+
         sources = {step.entry: step.source for step in _every(self._steps)}
         return listing(self.schedule.entries, self.schedule.order, sources)
 
