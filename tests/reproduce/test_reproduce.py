@@ -425,6 +425,13 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
     assert len(autoencoders.race.draw((race,), records).axes) == 2
 
 
+@pytest.mark.parametrize("race", [autoencoders.BINARY, *autoencoders.CATEGORICAL, concrete.CONTEST])
+def test_stretches_of_a_race_fit_into_a_pass_over_the_smallest_data(race):
+    passes = 23_000 if race in autoencoders.CATEGORICAL else 50_000  # of letters, of digits
+    stretch = max(map(race.updates, race.rivals)) / autoencoders.race.POINTS
+    assert stretch <= passes / autoencoders.race.BATCH
+
+
 def test_relaxations_and_vimco_train_with_particles(done):
     names = "Concrete, m = 5", "VIMCO, m = 5"
     race = replace(
