@@ -216,7 +216,8 @@ class NodeDownstream:
             total, counts = (expand(x, plates, x.shape) for x in (counts * total, counts))
             return plate_sum(total, plates) / maximum(plate_sum(counts, plates), 1.0)
         for plate in total.plates:
-            total = plate_sum(total, (plate,)) / plate_size(total.graph, plate)
+            # 0 over no elements, so that an empty batch leaves numbers in a state
+            total = plate_sum(total, (plate,)) / maximum(plate_size(total.graph, plate), 1.0)
         return total
 
     def reduced(self, seen: Seen) -> Expr:

@@ -7,7 +7,7 @@ import pytest
 
 import scg
 
-from .choices import DISCRETE, assert_close, compiled, warm
+from .choices import CHOICES, DISCRETE, assert_close, compiled, warm
 from .graphs import ROWS, THREE_LAYERS
 from .oracle import Cost, Model, Theta, gradient
 
@@ -60,6 +60,20 @@ def test_the_same_state_twice_gives_the_same_output(name):
     assert_same_tree(first.estimator_grads, second.estimator_grads)
     for path, value in leaves(state):
         np.testing.assert_array_equal(value, before[path], err_msg=f"{path}: input was changed")
+
+
+@pytest.mark.parametrize("name", ["score+moving", "score+unit", "score-normalized"])
+def test_an_empty_batch_leaves_numbers_in_the_state(name):
+    """A mean over none of its elements would be NaN in all later calls."""
+    g = scg.Graph("sums")
+    x = g.data("x", plates=scg.Plate("batch", reduce="sum"))
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("w", 0.4) * x))
+    g.cost("loss", (b - 0.3) ** 2)
+    step = scg.compile(g, CHOICES[name](g), backend="numpy")
+    out = step({"w": 0.4}, seed=1, x=[], state=step.init(seed=0))
+    assert out.grads["w"] == 0
+    for path, value in (*leaves(out.state), *leaves(out.estimator_grads)):
+        assert np.all(np.isfinite(value)), path
 
 
 def test_moving_average_is_of_earlier_costs():
