@@ -25,10 +25,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     OSError
         If the file cannot be written; the old one is untouched.
     """
-    path = Path(path)
-    if not path.name:
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _file(path)
     scratch = path.with_name(f"{_scratch(path)}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with scratch.open("xb") as file:
@@ -56,8 +53,7 @@ def held(path: str | os.PathLike[str]) -> Iterator[None]:
     OSError
         If the lock, a file beside `path`, cannot be made.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _file(path)
     lock = path.with_name(f".{path.name}.lock")
     descriptor = _opened(lock)
     try:
@@ -81,6 +77,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    """The path of a file, whose folder is made."""
+    path = Path(path)
+    if not path.name or "\0" in path.name:  # "" and "/" are folders
+        code = errno.EINVAL if path.name else errno.EISDIR
+        raise OSError(code, os.strerror(code), os.fspath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _scratch(path: Path) -> str:

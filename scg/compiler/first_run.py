@@ -11,6 +11,7 @@ from functools import reduce
 from operator import add, mul
 from typing import Any
 
+from scg.common.arguments import said
 from scg.common.lazy import cached_property
 from scg.compiler.analyse import Influence, Reach, reached
 from scg.compiler.continuation import Continuation
@@ -111,6 +112,10 @@ class FirstRun:
             draw = estimator.draw(dist, noise)
         if estimator.drop_discount:
             draw = divided(draw, self.discount(node, env))
+        if not isinstance(draw, Draw) or not isinstance(draw.value, Expr):
+            raise CompilerError(
+                f"node {name!r}: draw of {estimator!r} must be a Draw of a node, got {said(draw)}"
+            )
         if draw.value.shape != node.shape or draw.value.kind != node.kind:
             raise CompilerError(
                 f"node {name!r} of shape {node.shape} and kind {node.kind}: {estimator!r} returns "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scg.common.arguments import said
 from scg.compiler.members import names
 from scg.compiler.routes import NodeRoute
 from scg.compiler.simplify import simplify
@@ -30,6 +31,11 @@ class Term:
         """
         term = f"the term of {estimator!r} at node {self.node.name!r}"
         for route, part in self.parts.items():
+            if not isinstance(part, Expr) or part.shape:
+                raise CompilerError(
+                    f"{term} must be a node of shape () for each plate element, got {said(part)}; "
+                    "sum it over its event with np.sum(...)"
+                )
             plates = {plate for plate in part.plates if plate.owned_by_user}
             if plates != route.sep:
                 raise CompilerError(

@@ -118,6 +118,9 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Expr:
         return dispatch.FUNCTIONS["getitem"](self, index)
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(f"{describe(self)} cannot be written to. Write np.where(condition, a, b)")
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         return dispatch.ufunc(ufunc, method, inputs, options)
 
@@ -141,6 +144,11 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{describe(self)} cannot be pickled or copied; pickle its graph")
+
+    def __format__(self, how: str) -> str:
+        if how:
+            self._no_number()
+        return describe(self)
 
     def __repr__(self) -> str:
         return describe(self)

@@ -82,6 +82,7 @@ class Comparison:
             rows.append({"name": name, **row, **arrays})
         return frame(rows)
 
+    @checked('table.plot("variance.svg")')
     def plot(self, path: str | PathLike[str] | None = None) -> Figure:
         """Draw the variances as bars with two standard errors, biased estimators hatched.
 

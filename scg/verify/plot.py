@@ -38,8 +38,8 @@ def saved(figure: Figure, path: str | PathLike[str] | None) -> Figure:
     """The figure, written to a path if one is given; without a suffix as PNG."""
     if path is not None:
         place, content = Path(path), io.BytesIO()
-        place = place if place.suffix else place.with_suffix(".png")
-        figure.savefig(content, format=place.suffix[1:])
+        place = place if place.suffix or not place.name else place.with_suffix(".png")
+        figure.savefig(content, format=place.suffix[1:] or "png")
         write_atomically(place, content.getvalue())
     return figure
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scg.common.arguments import checked
 from scg.common.frame import frame
 from scg.errors import CallError, did_you_mean
 from scg.ir.tables import aligned, grid
@@ -56,6 +57,7 @@ class Study:
         """
         return frame(self.rows())
 
+    @checked('table.plot("cost", over="rate")')
     def plot(
         self, value: str, over: str, by: str | None = None, path: str | PathLike[str] | None = None
     ) -> Figure:

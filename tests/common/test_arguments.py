@@ -225,6 +225,10 @@ def test_common_mistakes(row):
     assert str(caught.value) == message
 
 
+def table(g, params):
+    return scg.compare(g, {"a": scg.ScoreFunction()}, params, runs=2, seed=0, backend="numpy")
+
+
 def mistakes():
     """Calls that are wrong, and words of the error that they get."""
     g, other = scg.Graph("toy"), scg.Graph("other")
@@ -246,6 +250,7 @@ def mistakes():
         "layer": (lambda: scg.nn.mlp(step, "q", [3]), "its graph is step.graph"),
         "apply": (lambda: scg.optim.Adam(1e-3).apply(1, 2, 3), "params must be a mapping"),
         "page": (lambda: step.explain().to_html(3), "path must be a path"),
+        "comparison": (lambda: table(g, p).plot(3), "path must be a path, or None"),
     }
 
 

@@ -131,6 +131,42 @@ class OncePerPlate(scg.Estimator):
         return constant - scg.stop_gradient(constant)
 
 
+class Returning(scg.Estimator):
+    """What its methods return."""
+
+    def __init__(self, drawn=None, added=None):
+        self.drawn, self.added = drawn, added
+
+    def draw(self, dist, noise):
+        draw = super().draw(dist, noise)
+        return self.drawn(draw) if self.drawn else draw
+
+    def term(self, dist, draw, downstream, memory):
+        return self.added(draw) if self.added else None
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (Returning(drawn=lambda draw: draw.value), "must be a Draw of a node, got node"),
+        (Returning(drawn=lambda draw: None), "must be a Draw of a node, got None"),
+        (
+            Returning(drawn=lambda draw: draw._replace(value=1.0)),
+            "must be a Draw of a node, got Draw",
+        ),
+        (Returning(added=lambda draw: 0.0), "must be a node of shape .* got 0.0"),
+        (Returning(added=lambda draw: 0.0 * draw.value + np.zeros(3)), r"got node .* \(3,\) on"),
+        (Returning(added=lambda draw: draw.value), "does not have the value 0"),
+    ],
+)
+def test_what_the_methods_of_an_estimator_return(estimator, message):
+    g = scg.Graph("plain")
+    z = g.sample("z", scg.Normal(g.parameter("m", 0.4), 1.0), plates=scg.Plate("p", length=2))
+    g.cost("c", z**2)
+    with pytest.raises(CompilerError, match=rf"'z'.*{message}|{message}.*'z'"):
+        scg.compile(g, estimator)
+
+
 def test_a_term_lives_on_the_plates_of_its_route():
     with pytest.raises(CompilerError, match=r"OncePerPlate\(\) at node 'z' lives on plates"):
         scg.compile(ROWS["squared_mean"].build(), OncePerPlate())

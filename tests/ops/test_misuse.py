@@ -20,11 +20,17 @@ def x():
 
 # --- nodes are no numbers, and SciPy's functions are not NumPy's ---------------------------------
 @pytest.mark.parametrize(
-    "use", [float, int, complex, math.exp, math.floor, round, range, [0, 1].__getitem__]
+    "use",
+    [float, int, complex, math.exp, math.floor, round, range, [0, 1].__getitem__, "{:.3f}".format],
 )
 def test_a_node_is_no_number(x, use):
     with pytest.raises(TypeError, match=r"is not a number .* Write NumPy functions on it.*np.exp"):
         use(x[0])
+
+
+def test_a_node_is_not_written_to(x):
+    with pytest.raises(TypeError, match=r"node 'x' .* cannot be written to\. Write np\.where"):
+        x[0] = 1.0
 
 
 @pytest.mark.parametrize(

@@ -476,7 +476,11 @@ def test_a_full_disk_leaves_the_old_checkpoint(step, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_place_that_is_no_directory(step, tmp_path):
+@pytest.mark.parametrize("place", ["file/c.safetensors", "", ".", "/", "a\0b"])
+def test_a_place_where_no_file_can_be(step, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(scg.CheckpointError, match="cannot write"):
-        scg.fit(step, **OPTIONS, checkpoint=tmp_path / "file" / "c.safetensors")
+        scg.fit(step, **OPTIONS, checkpoint=place)
+    with pytest.raises(OSError):
+        scg.compile(sbn(), backend="numpy").explain().to_html(place)
