@@ -70,7 +70,7 @@ class Bernoulli(Finite):
     constraints = sets.of(logits=sets.real, probs=sets.unit_interval)
     support = sets.boolean
 
-    def __init__(self, logits: Any = None, *, probs: Any = None):
+    def __init__(self, *, logits: Any = None, probs: Any = None):
         self.declare(**one_of("Bernoulli", logits=logits, probs=probs))
 
     @property

@@ -29,7 +29,7 @@ class _Classes(Finite):
 
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
-    def __init__(self, logits: Any = None, *, probs: Any = None):
+    def __init__(self, *, logits: Any = None, probs: Any = None):
         self.declare(**one_of(type(self).__name__, logits=logits, probs=probs))
         ((name, value),) = self.parameters.items()
         shape = np.shape(value)

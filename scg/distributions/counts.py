@@ -79,7 +79,7 @@ class Trials(Distribution):
 
     fixed = ("total_count",)
 
-    def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
+    def __init__(self, total_count: Any, *, logits: Any = None, probs: Any = None):
         family = type(self).__name__
         self.total_count = whole_number(family, total_count)
         self.declare(**one_of(family, logits=logits, probs=probs))

@@ -93,7 +93,7 @@ class Mixture(Joint):
         return object.__new__(_of(tuple(type(law) for law in components)))
 
     def __init__(
-        self, components: Sequence[Distribution], logits: Any = None, *, probs: Any = None
+        self, components: Sequence[Distribution], *, logits: Any = None, probs: Any = None
     ):
         self.components = tuple(components)
         self.choice = Categorical(**one_of("Mixture", logits=logits, probs=probs))

@@ -64,8 +64,8 @@ class Multinomial(Trials, Joint):
     extends_to_mean = True
     constraints = sets.of(logits=sets.logits, probs=sets.simplex)
 
-    def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
-        super().__init__(total_count, logits, probs=probs)
+    def __init__(self, total_count: Any, *, logits: Any = None, probs: Any = None):
+        super().__init__(total_count, logits=logits, probs=probs)
         if len(self.shape) != 1:
             raise DeclarationError(
                 f"Multinomial: {self.static[1]} must be a vector of classes, got shape "

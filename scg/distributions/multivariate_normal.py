@@ -54,7 +54,7 @@ class MultivariateNormal(Joint):
     Examples
     --------
     >>> import scg
-    >>> scg.MultivariateNormal([0.0, 0.0], [[1.0, 0.0], [0.5, 2.0]]).covariance()
+    >>> scg.MultivariateNormal([0.0, 0.0], scale_tril=[[1.0, 0.0], [0.5, 2.0]]).covariance()
     array([[1.  , 0.5 ],
            [0.5 , 4.25]])
     """
@@ -74,8 +74,8 @@ class MultivariateNormal(Joint):
     def __init__(
         self,
         loc: Any,
-        scale_tril: Any = None,
         *,
+        scale_tril: Any = None,
         scale_diag: Any = None,
         cov_factor: Any = None,
         cov_diag: Any = None,

@@ -46,7 +46,7 @@ class Geometric(Distribution):
     support = sets.natural
     constraints = sets.of(logits=sets.real, probs=sets.Chance(without=0.0))
 
-    def __init__(self, logits: Any = None, *, probs: Any = None):
+    def __init__(self, *, logits: Any = None, probs: Any = None):
         self.declare(**one_of("Geometric", logits=logits, probs=probs))
 
     @property
@@ -133,7 +133,7 @@ class NegativeBinomial(Distribution):
         total_count=sets.positive, logits=sets.real, probs=sets.Chance(without=1.0)
     )
 
-    def __init__(self, total_count: Any, logits: Any = None, *, probs: Any = None):
+    def __init__(self, total_count: Any, *, logits: Any = None, probs: Any = None):
         chosen = one_of("NegativeBinomial", logits=logits, probs=probs)
         self.declare(total_count=total_count, **chosen)
         self.total_count = self.parameters["total_count"]

@@ -59,7 +59,7 @@ class RelaxedBernoulli(Distribution):
     mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")
     constraints = sets.of(temperature=sets.positive, logits=sets.real, probs=sets.unit_interval)
 
-    def __init__(self, temperature: Any, logits: Any = None, *, probs: Any = None):
+    def __init__(self, temperature: Any, *, logits: Any = None, probs: Any = None):
         chosen = one_of("RelaxedBernoulli", logits=logits, probs=probs)
         self.declare(temperature=temperature, **chosen)
         self.temperature = self.parameters["temperature"]
@@ -170,7 +170,7 @@ class RelaxedOneHotCategorical(Joint):
     entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "it is an integral")
     constraints = sets.of(temperature=sets.positive, logits=sets.logits, probs=sets.simplex)
 
-    def __init__(self, temperature: Any, logits: Any = None, *, probs: Any = None):
+    def __init__(self, temperature: Any, *, logits: Any = None, probs: Any = None):
         if np.ndim(temperature) != 0:
             raise DeclarationError(
                 "RelaxedOneHotCategorical: temperature must be a scalar, got shape "

@@ -41,7 +41,7 @@ def sampled(dimensions: int, seed: int) -> scg.Graph:
     g = scg.Graph("mixture of normals")
     logits, loc, scale = _declared(g, dimensions, seed)
     parts = [scg.Normal(loc[k], scale[k]) for k in range(COMPONENTS)]
-    x = g.sample("x", scg.Mixture(parts, logits))
+    x = g.sample("x", scg.Mixture(parts, logits=logits))
     g.cost("loss", np.sum((x - 1.0) ** 2) + np.sum(x) ** 2)
     return g
 

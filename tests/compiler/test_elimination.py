@@ -20,10 +20,10 @@ def chain(steps, classes, *, carry=False):
     first = g.parameter("first", np.random.default_rng(1).normal(size=classes))
     after = g.parameter("after", np.random.default_rng(2).normal(size=(classes, classes)))
     pay = np.random.default_rng(3).normal(size=(classes, classes))
-    z = g.sample("z0", scg.OneHotCategorical(first))
+    z = g.sample("z0", scg.OneHotCategorical(logits=first))
     total = 0.0
     for t in range(1, steps):
-        y = g.sample(f"z{t}", scg.OneHotCategorical(z @ after))
+        y = g.sample(f"z{t}", scg.OneHotCategorical(logits=z @ after))
         g.cost(f"c{t}", np.sum(z @ pay * y) ** 2)
         total, z = 0.5 * total + np.sum(y[0]), y
     if carry:
@@ -90,11 +90,11 @@ def tree(classes=3):
     g = scg.Graph("tree")
     a = g.parameter("a", np.random.default_rng(4).normal(size=(classes, classes)))
     w = np.random.default_rng(5).normal(size=(classes, classes))
-    root = g.sample("root", scg.OneHotCategorical(a[0]))
-    left = g.sample("left", scg.OneHotCategorical(root @ a))
-    right = g.sample("right", scg.OneHotCategorical(root @ (a * a)))
-    leaf = g.sample("leaf", scg.OneHotCategorical(left @ a.T))
-    other = g.sample("other", scg.OneHotCategorical(right @ np.sin(a)))
+    root = g.sample("root", scg.OneHotCategorical(logits=a[0]))
+    left = g.sample("left", scg.OneHotCategorical(logits=root @ a))
+    right = g.sample("right", scg.OneHotCategorical(logits=root @ (a * a)))
+    leaf = g.sample("leaf", scg.OneHotCategorical(logits=left @ a.T))
+    other = g.sample("other", scg.OneHotCategorical(logits=right @ np.sin(a)))
     g.cost("at leaf", np.exp(leaf @ w[0]))
     g.cost("at other", np.exp(other @ w[1]) * a[0, 0])
     g.cost("joint", np.tanh(leaf @ w @ other + a[1, 1]))
@@ -157,7 +157,7 @@ def test_a_wide_table_is_refused_by_name():
     """A node with six parents of eight values each, none of which the cost depends on."""
     g = scg.Graph("wide")
     t = g.parameter("t", np.zeros(8))
-    above = [g.sample(f"a{i}", scg.OneHotCategorical(t)) for i in range(6)]
+    above = [g.sample(f"a{i}", scg.OneHotCategorical(logits=t)) for i in range(6)]
     y = g.sample("y", scg.Bernoulli(logits=sum(np.prod(a + 0.5) for a in above)))
     g.cost("c", y)
     message = r"node 'a0' is summed out for cost 'c' in a table of 524288 entries.*a0, a1, .*a5, y"
@@ -187,12 +187,12 @@ def common_cause(steps, classes):
     g = scg.Graph("cause")
     w = np.random.default_rng(6).normal(size=(3, classes, classes))
     a = g.parameter("a", np.random.default_rng(7).normal(size=classes))
-    root = g.sample("root", scg.OneHotCategorical(a))
-    children = [g.sample(f"x{i}", scg.OneHotCategorical(root @ w[0])) for i in range(steps)]
-    state = g.sample("s0", scg.OneHotCategorical(children[0] @ w[1]))
+    root = g.sample("root", scg.OneHotCategorical(logits=a))
+    children = [g.sample(f"x{i}", scg.OneHotCategorical(logits=root @ w[0])) for i in range(steps)]
+    state = g.sample("s0", scg.OneHotCategorical(logits=children[0] @ w[1]))
     for i in range(1, steps):
         joined = state @ w[1] * (children[i] @ w[2])
-        state = g.sample(f"s{i}", scg.OneHotCategorical(joined + a))
+        state = g.sample(f"s{i}", scg.OneHotCategorical(logits=joined + a))
     g.cost("loss", state @ w[2][0])
     return g, w
 

@@ -9,7 +9,9 @@ from scg.compiler.angles import invariances
 MOVING = {
     "uniform": lambda t: scg.Uniform(0.0, 1.0 + scg.softplus(t)),
     "pareto": lambda t: scg.Pareto(np.exp(t), 3.0),
-    "mixture": lambda t: scg.Mixture([scg.Uniform(t, t + 1.0), scg.Uniform(0.0, 1.0)], np.zeros(2)),
+    "mixture": lambda t: scg.Mixture(
+        [scg.Uniform(t, t + 1.0), scg.Uniform(0.0, 1.0)], logits=np.zeros(2)
+    ),
     "independent": lambda t: scg.Independent(scg.Uniform(t + np.zeros(2), 5.0)),
 }
 MISSED = "moves with learned parameters"

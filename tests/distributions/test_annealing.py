@@ -65,7 +65,7 @@ def test_chains_may_start_at_given_samples():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"rbm": scg.Bernoulli(0.0)}, "expected an scg.RBM of arrays"),
+        ({"rbm": scg.Bernoulli(logits=0.0)}, "expected an scg.RBM of arrays"),
         ({"chains": 1}, "chains must be at least 2"),
         ({"temperatures": 0}, "temperatures must be a positive integer"),
         ({"seed": -1}, "seed must be an integer ≥ 0"),

@@ -90,7 +90,7 @@ def laws():
     for name, (make, parameters, frozen, values, _) in test_counts.ROWS.items():
         yield name, make(**parameters), counted(frozen, values)
     for form in (
-        scg.MultivariateNormal(MU, L),
+        scg.MultivariateNormal(MU, scale_tril=L),
         scg.MultivariateNormal(MU, scale_diag=D),
         scg.MultivariateNormal(MU, cov_factor=F, cov_diag=D),
     ):
@@ -238,13 +238,17 @@ def test_a_mixture_has_what_its_components_have():
     assert not heavy.supports("mean") and not type(heavy).extends_to_mean
     with pytest.raises(scg.UnsupportedError, match="Mixture has no mean: its integral diverges"):
         heavy.mean()
-    classes = scg.Mixture([scg.Categorical(LOGITS), scg.Categorical(-LOGITS)], probs=[0.5, 0.5])
+    classes = scg.Mixture(
+        [scg.Categorical(logits=LOGITS), scg.Categorical(logits=-LOGITS)], probs=[0.5, 0.5]
+    )
     assert type(classes).kind == "int" and classes.cardinality() == 3
     assert not both.supports("cardinality")
-    other = scg.Mixture([scg.Binomial(2, 0.0), scg.Binomial(3, 0.0)], probs=[0.5, 0.5])
+    other = scg.Mixture(
+        [scg.Binomial(2, logits=0.0), scg.Binomial(3, logits=0.0)], probs=[0.5, 0.5]
+    )
     with pytest.raises(scg.UnsupportedError, match="its components have 3 and 4 values"):
         other.cardinality()
-    unlike = scg.Mixture([scg.Binomial(1, 0.0), scg.Bernoulli(0.0)], probs=[0.5, 0.5])
+    unlike = scg.Mixture([scg.Binomial(1, logits=0.0), scg.Bernoulli(logits=0.0)], probs=[0.5, 0.5])
     assert not unlike.supports("enumerate_support")
     assert type(both) is type(scg.Mixture([scg.Normal(1.0), scg.Laplace()], logits=[0.0, 1.0]))
 

@@ -144,7 +144,10 @@ def test_errors_name_the_parameter():
         (lambda: scg.Uniform(1.0, 1.0), "low must be less than high"),
         (lambda: scg.Poisson(-3.0), "Poisson: rate must be positive"),
         (lambda: scg.OrderedLogistic(0.0, [1.0, 0.0]), "must be a strictly increasing vector"),
-        (lambda: scg.MultivariateNormal([0.0, 0.0], np.ones((2, 2))), "lower triangular matrix"),
+        (
+            lambda: scg.MultivariateNormal([0.0, 0.0], scale_tril=np.ones((2, 2))),
+            "lower triangular matrix",
+        ),
         (lambda: scg.MultivariateNormal(0.0, scale_diag=1.0), "loc must be a vector"),
         (lambda: scg.MultivariateNormal([0.0], scale_diag=[1.0, 2.0]), "does not fit"),
         (lambda: scg.MultivariateNormal([0.0], cov_factor=[[1.0]]), "cov_factor= with cov_diag="),

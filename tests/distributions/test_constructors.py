@@ -11,6 +11,11 @@ WRONG = [
     (lambda: scg.Bernoulli(logit=0.3), "Bernoulli has no argument 'logit'; did you mean 'logits'?"),
     (lambda: scg.Normal(0.0, scle=1.0), "Normal has no argument 'scle'; did you mean 'scale'?"),
     (lambda: scg.Normal(0.0, 1.0, 2.0), "Normal: too many positional arguments"),
+    # libraries differ in which of two comes first
+    (lambda: scg.Bernoulli(0.3), "Bernoulli: too many positional arguments; it takes logits, pr"),
+    (lambda: scg.Categorical([0.2, 0.8]), "Categorical: too many positional arguments; it takes"),
+    (lambda: scg.Binomial(4, 0.3), "Binomial: too many positional arguments; it takes total_co"),
+    (lambda: scg.MultivariateNormal([0.0], [[1.0]]), "MultivariateNormal: too many positional"),
     (lambda: scg.Gamma(), "Gamma: missing a required argument: 'concentration'"),
     (lambda: scg.Binomial(4, prob=0.3), "Binomial has no argument 'prob'; did you mean 'probs'?"),
     (lambda: scg.Mixture([scg.Normal()], prob=[1.0]), "Mixture has no argument 'prob'; did you"),
@@ -34,7 +39,7 @@ def test_whole_floats_count_trials():
 def test_a_large_factor_is_checked_without_a_copy():
     factor = np.eye(1500)
     tracemalloc.start()
-    scg.MultivariateNormal(np.zeros(1500), factor)
+    scg.MultivariateNormal(np.zeros(1500), scale_tril=factor)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 0.5 * factor.nbytes

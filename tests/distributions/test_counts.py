@@ -163,14 +163,14 @@ def log1pexp(x):
 EXTREMES = [
     (scg.Bernoulli, {}, lambda z, k: k * z - log1pexp(z), [0.0, 1.0]),
     (
-        lambda logits: scg.Binomial(5, logits),
+        lambda logits: scg.Binomial(5, logits=logits),
         {},
         lambda z, k: mp.log(mp.binomial(5, k)) + k * z - 5 * log1pexp(z),
         [0.0, 2.0, 5.0],
     ),
     (scg.Geometric, {}, lambda z, k: -k * log1pexp(z) - log1pexp(-z), [0.0, 1.0, 9.0]),
     (
-        lambda logits: scg.NegativeBinomial(2.5, logits),
+        lambda logits: scg.NegativeBinomial(2.5, logits=logits),
         {},
         lambda z, k: mp.log(mp.binomial(k + 1.5, k)) - k * log1pexp(-z) - 2.5 * log1pexp(z),
         [0.0, 3.0],
@@ -225,7 +225,7 @@ def test_ordered_logistic_far_from_its_cutpoints():
 @pytest.mark.parametrize("total", [0, 2.5, True, "3", scg.Graph().parameter("n", 3.0)])
 def test_total_count_is_a_positive_integer(total):
     with pytest.raises(scg.DeclarationError, match="total_count must be a positive integer"):
-        scg.Binomial(total, 0.0)
+        scg.Binomial(total, logits=0.0)
 
 
 def test_binomial_enumerates_and_agrees_with_bernoulli_sums():

@@ -343,7 +343,7 @@ def test_draws_are_the_search_on_the_cdf():
     [
         (lambda: scg.Bernoulli(), "^Bernoulli: give exactly one of logits= or probs=, got none$"),
         (
-            lambda: scg.Bernoulli(0.3, probs=0.3),
+            lambda: scg.Bernoulli(logits=0.3, probs=0.3),
             "^Bernoulli: give exactly one of logits= or probs=, got logits, probs$",
         ),
         (lambda: scg.Categorical(logits=0.3), r"^Categorical: logits needs a last axis of classes"),
@@ -364,7 +364,7 @@ def test_divergence_between_families():
     with pytest.raises(
         scg.UnsupportedError, match=r"^kl\(Bernoulli, Normal\) has no closed form here; write it as"
     ):
-        scg.Bernoulli(0.3).kl(scg.Normal(0.0, 1.0))
+        scg.Bernoulli(logits=0.3).kl(scg.Normal(0.0, 1.0))
 
 
 def test_the_gradient_of_a_node_drawn_from_probs():

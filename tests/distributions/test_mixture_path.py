@@ -277,7 +277,10 @@ def test_second_order():
     ("parts", "why"),
     [
         ([scg.Poisson(2.0), scg.Poisson(1.0)], "component Poisson is discrete"),
-        ([scg.Independent(scg.Bernoulli([0.1, 0.2]))] * 2, "component Bernoulli is discrete"),
+        (
+            [scg.Independent(scg.Bernoulli(logits=[0.1, 0.2]))] * 2,
+            "component Bernoulli is discrete",
+        ),
         ([scg.Dirichlet([1.0, 2.0])] * 2, "component Dirichlet has no distribution function"),
         ([scg.Normal(), scg.Delta(0.0)], "its component Delta"),
         ([scg.Normal(), scg.Exponential(1.0)], "different supports, between which samples jump"),

@@ -229,7 +229,10 @@ def test_hidden_markov_outside_the_support_and_under_a_mask():
         (lambda: scg.LinearChain(U, V[:2]), "transition_logits must have the shape"),
         (lambda: scg.MarkovChain(2, U, V), "must be a vector"),
         (lambda: scg.HiddenMarkov(3, U[0], V, scg.Normal()), "first event axis"),
-        (lambda: scg.HiddenMarkov(3, U[0], V, scg.MultivariateNormal(U[0], V @ V.T)), "lower"),
+        (
+            lambda: scg.HiddenMarkov(3, U[0], V, scg.MultivariateNormal(U[0], scale_tril=V @ V.T)),
+            "lower",
+        ),
         (lambda: scg.HiddenMarkov(3, U[0], V, 2.0), "emission must be a distribution"),
         (lambda: scg.HiddenMarkov(3, U[0], V, scg.Uniform(U[0], 9.0)), "one support"),
         (lambda: scg.Matching(np.zeros((2, 3))), "square matrix"),

@@ -30,7 +30,7 @@ GAUSSIANS = {
 def normal_vector(loc, scale_tril=None, **given):
     """The law, with a factor of which finite differences keep the shape."""
     factor = None if scale_tril is None else scale_tril * np.tri(3)
-    return scg.MultivariateNormal(loc, factor, **given)
+    return scg.MultivariateNormal(loc, scale_tril=factor, **given)
 
 
 @pytest.mark.parametrize("form", GAUSSIANS)
@@ -186,7 +186,7 @@ def test_independent_has_the_traits_of_its_base():
     )
     assert d.entropy(elementwise=True).shape == (2,)
     assert type(d).reparameterized and not type(d).supports("cardinality")
-    assert type(scg.Independent(scg.Bernoulli(np.zeros(2)))).supports("cardinality")
+    assert type(scg.Independent(scg.Bernoulli(logits=np.zeros(2)))).supports("cardinality")
     assert type(d) is type(scg.Independent(scg.Normal(np.zeros(4), 1.0)))
     with pytest.raises(scg.DeclarationError, match="axes must be from 1 to 2"):
         scg.Independent(base, 3)

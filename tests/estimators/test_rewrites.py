@@ -149,7 +149,7 @@ FAMILIES = {
     "inverse gamma": lambda p: scg.InverseGamma(1.0 + p, 2.0 + p),
     "block": lambda p: scg.Independent(scg.Gamma(1.0 + p * np.ones(2), 2.0)),
     "tril": lambda p: scg.MultivariateNormal(
-        p * np.ones(2), np.array([[1.0, 0.0], [0.4, 0.8]]) * (1.0 + p)
+        p * np.ones(2), scale_tril=np.array([[1.0, 0.0], [0.4, 0.8]]) * (1.0 + p)
     ),
     "low rank": lambda p: scg.MultivariateNormal(
         p * np.ones(2), cov_factor=p * np.array([[1.0], [0.4]]), cov_diag=p**2 * np.ones(2)

@@ -87,7 +87,7 @@ def test_ties_of_a_maximum_share_the_derivative():
         (lambda x: scg.elu(x) * scg.elu(-x), 0, -2),
         (lambda x: scg.Logistic(0.0, 1.0).log_prob(x), 0, -0.5),
         (lambda x: scg.StudentT(3.0, 0.0, 1.0).log_prob(x), 0, -4 / 3),
-        (lambda x: scg.RelaxedBernoulli(1.0, 0.0).log_prob(scg.sigmoid(x)) - x, -1, 0.0),
+        (lambda x: scg.RelaxedBernoulli(1.0, logits=0.0).log_prob(scg.sigmoid(x)) - x, -1, 0.0),
         (lambda x: scg.Logistic(x, 1.0).kl(scg.Logistic(0.0, 1.0)), 0, 1 / 3),
         (lambda x: scg.Laplace(x, 1.0).kl(scg.Laplace(0.0, 1.0)), 0, 1),
     ],

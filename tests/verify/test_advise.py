@@ -193,7 +193,7 @@ def test_what_cannot_be_advised_is_refused():
     with pytest.raises(scg.CallError, match="no stochastic node"):
         scg.advise(plain, {"w": 1.0})
     fixed = scg.Graph("fixed")
-    fixed.cost("loss", fixed.sample("b", scg.Bernoulli(0.3)))
+    fixed.cost("loss", fixed.sample("b", scg.Bernoulli(logits=0.3)))
     with pytest.raises(scg.CallError, match="graph 'fixed' has no parameter"):
         scg.advise(fixed, {})
 
@@ -213,6 +213,6 @@ def test_numbers_that_are_none_are_refused_by_the_name_of_the_parameter():
 
 def test_estimators_that_learn_on_the_variance_compile_without_parameters():
     g = scg.Graph("fixed")
-    g.cost("loss", g.sample("b", scg.Bernoulli(0.3)))
+    g.cost("loss", g.sample("b", scg.Bernoulli(logits=0.3)))
     for estimator in (scg.LAX(), scg.DoubleCV(2), scg.RELAX()):
         assert not scg.compile(g, estimator, backend="numpy")({}, seed=1).grads

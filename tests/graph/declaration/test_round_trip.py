@@ -158,7 +158,7 @@ def test_what_cannot_be_written():
 def test_names_are_data():
     name = 'x"; import os\\'
     g = scg.Graph('"}')
-    g.cost("loss", g.data(name) + g.sample("'''", scg.Bernoulli(0.0)))
+    g.cost("loss", g.data(name) + g.sample("'''", scg.Bernoulli(logits=0.0)))
     same(g, scg.Graph.from_json(g.to_json()), {name: 1.0})
 
 
