@@ -9,6 +9,7 @@ import json
 import math
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,22 +19,28 @@ from typing import Any
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Replace a file by new content; readers see the old file or the new one, never a part.
 
-    Several processes may write at once: each has its own temporary file.
+    Several processes may write at once: each has its own temporary file. Permissions stay, and so
+    does a symbolic link, whose target is replaced. A device or a pipe is written to.
 
     Raises
     ------
     OSError
         If the file cannot be written; the old one is untouched.
     """
-    path = _file(path)
-    scratch = path.with_name(f"{_scratch(path)}{os.getpid()}-{secrets.token_hex(4)}")
+    place = _file(path)
+    scratch = place.with_name(f"{_scratch(place)}{os.getpid()}-{secrets.token_hex(4)}")
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            Path(path).write_bytes(content)
+            return
         with scratch.open("xb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                scratch.chmod(stat.S_IMODE(place.stat().st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        scratch.replace(path)
-        _sync_directory(path.parent)
+        scratch.replace(place)
+        _sync_directory(place.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink()
@@ -53,7 +60,7 @@ def held(path: str | os.PathLike[str]) -> Iterator[None]:
     OSError
         If the lock, a file beside `path`, cannot be made.
     """
-    path = _file(path)
+    path = _file(path)  # a lock beside a link would not hold off those who name its target
     lock = path.with_name(f".{path.name}.lock")
     descriptor = _opened(lock)
     try:
@@ -80,13 +87,14 @@ def _finite(value: Any) -> Any:
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
-    """The path of a file, whose folder is made."""
-    path = Path(path)
-    if not path.name or "\0" in path.name:  # "" and "/" are folders
-        code = errno.EINVAL if path.name else errno.EISDIR
+    """The path of a file without symbolic links; its folder is made."""
+    name = Path(path).name
+    if not name or "\0" in os.fspath(path):  # "" and "/" are folders
+        code = errno.EINVAL if name else errno.EISDIR
         raise OSError(code, os.strerror(code), os.fspath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    place = Path(os.path.realpath(path))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _scratch(path: Path) -> str:
