@@ -105,7 +105,11 @@ laplace = standard(lambda z: -abs(z) - mp.log(2))
 
 # name: distribution by its parameters, log p(x, parameters), points (x, *parameters), kind of x
 ROWS = {
-    "Bernoulli": row(scg.Bernoulli, lambda x, t: x * t - softplus(t), grid((0.0, 1.0), LOGITS)),
+    "Bernoulli": row(
+        lambda a: scg.Bernoulli(logits=a),
+        lambda x, t: x * t - softplus(t),
+        grid((0.0, 1.0), LOGITS),
+    ),
     "Bernoulli (probs)": row(
         lambda p: scg.Bernoulli(probs=p),
         lambda x, p: x * mp.log(p) + (1 - x) * mp.log1p(-p),
