@@ -87,6 +87,10 @@ def run(
             used = used or {*backwards(expr.graph, order)}
             made = expr.graph.scans[expr.attrs["scan"]]  # pyright: ignore[reportAttributeAccessIssue]
             made = _planned(made, used)
+            for other in topological(made.news, known=env):
+                if other.op is CARRY and made.plate not in other.plates and other not in env:
+                    # the loop of a scan around this one, which contains this one's
+                    run(topological((other,), known=env), env, value, ahead, passage)
             found = _carried(made, env, ahead or value, passage)
             env |= {e: x for e, x in found.items() if e not in env}  # carries may be recorded
         elif is_output(expr):

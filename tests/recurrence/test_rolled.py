@@ -116,6 +116,36 @@ def test_memories_of_a_few_steps(lags, words, reverse):
     assert own.stderr["a"] == pytest.approx(found.stderr["a"], rel=1e-12)
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_inner_scans_that_begin_at_a_constant(deep):
+    """Their carries are met before those of the scans around them, which they read."""
+    g, plates = scg.Graph("parts"), [scg.Time(name) for name in "rst"[: 2 + deep]]
+    x, a = g.data("x", plates=plates), g.parameter("a", 0.3)
+
+    def cell(above, over, *rest):
+        def step(h, x):
+            if rest:
+                return g.scan(
+                    cell(h + above, *rest), init=0.2, xs=x, over=rest[0], name=rest[0].name
+                )[0]
+            z = g.sample("z", scg.Normal(np.tanh(a * h + x + above), 0.5))
+            g.cost("c", (z - h) ** 2 * x)
+            return np.tanh(z + a * h)
+
+        return step
+
+    g.scan(cell(0.0, *plates), init=0.1, xs=x, over=plates[0])
+    step = scg.compile(g, backend="numpy")
+    assert step.rolled is not None
+    data = {"x": np.random.default_rng(0).normal(size=(3, 2, 2)[: 2 + deep])}
+    lengths = dict(zip("rst", data["x"].shape, strict=False))
+    plain = scg.compile(g.unroll(**lengths), backend="numpy")
+    noise = step.noise(seed=0, data=data)
+    found, own = (one({"a": 0.3}, noise=noise, data=data) for one in (plain, step))
+    assert own.cost == pytest.approx(found.cost, rel=1e-12)
+    assert own.grads["a"] == pytest.approx(found.grads["a"], rel=1e-12)
+
+
 def test_compiled_loops():
     step, *found = gaps(Recurrent(2), "mixed", (1, 3), backend="numba")
     assert step.rolled is not None and max(found) < 1e-12
