@@ -411,8 +411,8 @@ DECLARE = {
     "misspelt option": (
         lambda g: g.parameter("v", shpae=2),
         D,
-        "g.parameter has no argument 'shpae'; did you mean 'shape'?; it takes name, value, shape, "
-        "init, constraint",
+        "g.parameter has no argument 'shpae'; did you mean 'shape'?; it takes name, value, shape=, "
+        "init=, constraint=",
     ),
     "missing argument": (
         lambda g: g.observe("v", scg.Normal(0.0, 1.0)),

@@ -95,7 +95,8 @@ class _Parameters:
 
     def explain(self, args: Any, options: Any, owner: str, error: Any, usage: str) -> None:
         """Raise because arguments are missing, unknown, too many or given twice."""
-        takes = f"; it takes {', '.join(self.known) or 'none'}"
+        known = [name if name in self.places else f"{name}=" for name in self.known]
+        takes = f"; it takes {', '.join(known) or 'none'}"
         for name in () if self.variadic else options:
             if name not in self.known:
                 near = did_you_mean(name, self.known)

@@ -86,7 +86,7 @@ NODES = [
     ),
     (
         {"a": {"sample": "Bernoulli(p=0.5)"}},
-        "node 'a': Bernoulli has no argument 'p'; it takes logits, probs",
+        "node 'a': Bernoulli has no argument 'p'; it takes logits=, probs=",
     ),
     (
         {"a": {"sample": "Bernoulli(probs=1.5)"}},
