@@ -128,6 +128,14 @@ class Members(Sequence[T]):
             yield self.universe[start + zeros : start + zeros + ones]
             start += zeros + ones
 
+    def stretch(self, item: T) -> Members[T]:
+        """The members that follow each other in the universe around one of them."""
+        at = self.universe.position[item]
+        above = self.bits >> at
+        start = (~self.bits & ((1 << at) - 1)).bit_length()
+        end = at + (~above & (above + 1)).bit_length() - 1
+        return Members(self.universe, (1 << end) - (1 << start))
+
     @property
     def names(self) -> Members[str]:
         """The set of the items' names."""
@@ -143,15 +151,21 @@ def shared_sum(
 ) -> Any:
     """Sum of values over members, made from the sum over all but the one that `pick` returns.
 
-    `known` holds sums by (key, members) and is extended in place; a value may be None.
+    If that sum is not known, all but the stretch of that member: sets of a grid share the stretches
+    of its rows. `known` holds sums by (key, members) and is extended in place; a value may be None.
     """
     pending = []
     while members and (key, members) not in known:
-        pending.append(members)
-        members = members - members.universe.only(pick(members))
+        part = members.universe.only(pick(members))
+        if (key, members - part) not in known:
+            stretch = members.stretch(pick(members))
+            part = part if stretch == members else stretch
+        pending.append((members, part))
+        members = members - part
     total = known.get((key, members))
-    for more in reversed(pending):
-        own = value(pick(more))
+    for more, part in reversed(pending):
+        item = pick(part)
+        own = value(item) if len(part) == 1 else shared_sum(known, key, part, pick, value)
         if own is not None:
             total = own if total is None else total + own
         known[key, more] = total

@@ -1,5 +1,8 @@
 """Sets of members against Python's sets, and how they print."""
 
+from operator import attrgetter
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +26,7 @@ def test_operations_are_those_of_sets(one, other):
     assert a == tuple(sorted(one)) and a != tuple("zy")
     assert [letter for run in a.runs() for letter in run] == sorted(one)
     assert all("".join(run) in "".join(LETTERS) for run in a.runs())
+    assert all(a.stretch(letter) == run for run in a.runs() for letter in run)
     if one:
         assert (a.first, a.last) == (min(one), max(one)) == (a[0], a[-1])
     assert set(LETTERS.every - a) == set(LETTERS) - one and not LETTERS.none
@@ -50,3 +54,16 @@ def test_sums_are_made_from_smaller_ones(sets):
     again = len(counted)
     shared_sum(known, "key", members(sets[0]), lambda some: some.last, value)
     assert len(counted) == again
+
+
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_sums_of_a_grid_share_its_rows(end):
+    side, known = 16, {}
+    grid = Universe((i, j) for i in range(side) for j in range(side))
+    for i, j in grid if end == "last" else grid[::-1]:
+        one = [
+            (a, b) for a, b in grid if (a <= i and b <= j if end == "last" else a >= i and b >= j)
+        ]
+        part = grid.union(map(grid.only, one))
+        assert shared_sum(known, "key", part, attrgetter(end), lambda cell: 1) == len(one)
+    assert len(known) <= 3 * side**2  # not of the order of side³
