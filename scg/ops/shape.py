@@ -265,8 +265,9 @@ def getitem(x: Expr, index: Any) -> Expr:
     if any(isinstance(part, (Expr, list, np.ndarray)) for part in parts):
         if len(parts) != 1:
             raise DeclarationError(
-                "an index array must stand alone: x[k] takes rows of axis 0. Write np.take(x, k, "
-                "axis) for another axis, np.take_along_axis for one element of each row"
+                f"an index array of {describe(x)} must stand alone: x[k] takes rows of axis 0. "
+                "Write x[i][j] for one element at scalar nodes, np.take(x, k, axis) for another "
+                "axis, np.take_along_axis for one element of each row"
             )
         return _rows(x, parts[0])
     used = sum(part is not None and part is not Ellipsis for part in parts)
