@@ -157,7 +157,7 @@ def _over_time(
         }
         return _finished(replace(made, reasons=why, steps="" if rolled else reason), options)
 
-    return RecurrentStep(graph, of_length, rolled)
+    return RecurrentStep(graph, of_length, rolled, short.lengths)
 
 
 def _loop_option(options: Request) -> str:

@@ -9,8 +9,6 @@ from scg.ir.plate import Plate, ordered
 from scg.run.runner import Sizes
 from scg.run.step import Step
 
-#: The length of the sequence for which an unrolled step is shown.
-SHOWN = 3
 #: Lengths that are kept.
 LENGTHS = 64
 
@@ -19,8 +17,8 @@ class RecurrentStep(Step):
     """The step of a graph with scans: `rolled` runs them as loops, for any length.
 
     Where that is None, because estimators look at steps one by one, the graph is unrolled for each
-    length. The plan, the surrogate and the program that the step shows are then those of three
-    steps.
+    length. The plan, the surrogate and the program that the step shows are then those of the
+    lengths `short`, at which each node influences a cost.
     """
 
     def __init__(
@@ -28,14 +26,13 @@ class RecurrentStep(Step):
         graph: CoreGraph,
         of_length: Callable[[Mapping[Plate, int]], Step],
         rolled: Step | None,
+        short: Mapping[Plate, int],
     ):
         self.plates = ordered(scan.plate for scan in graph.scans.values())
         self.rolled = rolled
         self._of_length = of_length
         self._steps: dict[tuple[int, ...], Step] = {}
-        shown = rolled or self._unrolled(
-            tuple(min(plate.length or SHOWN, SHOWN) for plate in self.plates)
-        )
+        shown = rolled or self.unrolled(short)
         super().__init__(
             graph, shown.plan, shown.surrogate, shown.program, shown.curvature, shown.check_finite
         )

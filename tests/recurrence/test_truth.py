@@ -137,6 +137,25 @@ def test_a_node_may_influence_only_costs_of_much_later_steps(length, lag):
     assert all(isinstance(own, scg.ScoreFunction) for own in made.values())
 
 
+def test_memory_of_a_node_that_influences_costs_of_much_later_steps():
+    g, t = scg.Graph("delay"), scg.Time("t")
+    x, a = g.data("x", plates=t), g.parameter("a", 0.3)
+
+    def cell(line, x):
+        y = g.sample("y", scg.Bernoulli(logits=a * x))
+        g.cost("c", (line[-1] - 0.3) ** 2 * x)
+        return (y, *line[:-1])
+
+    g.scan(cell, init=(0.5,) * 5, xs=x, over=t)
+    step = scg.compile(g, scg.ScoreFunction(scg.baselines.MovingAverage(0.9)), backend="numpy")
+    state = step.init(seed=0)
+    for length in (1, 7, 2):
+        out = step({"a": 0.3}, seed=0, data={"x": np.ones(length)}, state=state)
+        assert out.state.keys() == state.keys() == {"y"}
+        assert bool(out.state["y"]["weight"] > state["y"]["weight"]) is (length > 5)
+        state = out.state
+
+
 def test_costs_of_a_carry_get_the_plates_of_the_mask():
     g, t, batch = scg.Graph("ragged"), scg.Time("t"), scg.Plate("batch")
     there = g.data("there", plates=(t, batch), kind="int")
