@@ -50,26 +50,25 @@ class Budget:
         keys = [key for updates in longest for key in self.planned(updates)]
         return [key for key in keys if not self.ledger.find(**key)]
 
-    def spent(self, kind: str, updates: int) -> list[float]:
-        """Seconds of the finished pieces: of the processor, or of the clock in older records."""
-        return [
-            r.get("cell_cpu", r["cell_seconds"])
-            for r in self.ledger.find(kind=kind)
-            if r.get("updates", 0) == updates and "cell_seconds" in r
-        ]
+    def timed(self, kind: str, updates: int) -> list[Record]:
+        """The finished pieces whose seconds are known."""
+        found = self.ledger.find(kind=kind)
+        return [r for r in found if r.get("updates", 0) == updates and "cell_seconds" in r]
 
     def rows(self) -> Iterator[tuple[str, int, int, int, float, float, float]]:
         """By length and kind: pieces done and planned, seconds of one, hours spent and left.
 
-        Where no finished piece was timed, the seconds are not a number, and the hours are 0.
+        Seconds are those of the processor; where older records lack them, those of the clock. Where
+        no finished piece was timed, the seconds are not a number, and the hours are 0.
         """
         for updates in self.lengths:
             keys = self.planned(updates)
             for kind in dict.fromkeys(key["kind"] for key in keys):
                 planned = [key for key in keys if key["kind"] == kind]
                 done = sum(bool(self.ledger.find(**key)) for key in planned)
-                spent = self.spent(kind, updates)
-                each = median(spent or [nan])
+                records = self.timed(kind, updates)
+                spent = [r.get("cell_cpu", r["cell_seconds"]) for r in records]
+                each = median([r["cell_cpu"] for r in records if "cell_cpu" in r] or spent or [nan])
                 left = len(planned) - done if updates == self.lengths[-1] else 0
                 hours = sum(spent) / 3600, left * each / 3600 if spent else 0.0
                 yield kind, updates, done, len(planned), each, *hours
