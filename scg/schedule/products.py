@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,10 +29,15 @@ class Product(NamedTuple):
 def matrix_product(a: Expr, b: Expr, plates: Plates, attrs: Mapping[str, Any]) -> Product | None:
     """Matrix products that compute a contraction of contiguous arrays, or None."""
     turn, adds = (() if attrs.get(k) is None else (attrs[k],) for k in ("turn", "adds"))
-    every = tuple(
-        (*own, *attrs[side])
-        for own, side in ((a.plates, "left"), (b.plates, "right"), (plates, "out"))
-    )
+    every = (a.plates + attrs["left"], b.plates + attrs["right"], plates + attrs["out"])
+    return _found(every, turn, adds)
+
+
+@functools.lru_cache(maxsize=256)  # lowering and fusing ask for one contraction
+def _found(
+    every: tuple[tuple[Label, ...], ...], turn: tuple[Label, ...], adds: tuple[Label, ...]
+) -> Product | None:
+    """Matrix products for the labels of two factors and of their result."""
     left, right, out = (tuple(x for x in own if x not in turn + adds) for own in every)
     if any(x not in out and (x not in left or x not in right) for x in left + right):
         return None  # an axis that only one argument has, and that is summed
