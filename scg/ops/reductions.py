@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Container, Iterable
 from typing import Any
@@ -20,6 +21,8 @@ from scg.ops.powers import inverse_or_zero
 from scg.ops.shape import reshape
 
 Axes = tuple[int, ...]
+#: Most elements of windows that are joined array by array.
+FEW = 64
 
 
 def drop(shape: Axes, axes: Axes, over: Plates = ()) -> Axes:
@@ -43,11 +46,21 @@ def unreduced(out: Any, like: Any, axes: Axes) -> Any:
     return reshape(out, shape=keep(np.shape(like), axes))
 
 
+def _joined(join: np.ufunc, x: np.ndarray, axes: Axes, dtype: Any = None) -> Any:
+    """A reduction; array by array over windows, because NumPy would take their rows in turn."""
+    if axes != (-4, -3) or not 1 < x.shape[-4] * x.shape[-3] <= FEW:
+        return join.reduce(x, axis=axes, dtype=dtype)
+    out = x[..., 0, 0, :, :].astype(dtype or x.dtype)
+    for i, j in itertools.islice(np.ndindex(x.shape[-4:-2]), 1, None):
+        join(out, x[..., i, j, :, :], out=out)
+    return out
+
+
 def _total(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
     """A sum, in double precision of floats in single: NumPy adds rows one after the other."""
-    if x.dtype != np.float32:
+    if x.dtype.kind != "f":
         return np.sum(x, axis=axes + over)
-    return np.sum(x, axis=axes + over, dtype=float).astype(np.float32)
+    return _joined(np.add, x, axes + over, float).astype(x.dtype)
 
 
 def _top(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
@@ -94,7 +107,7 @@ _sum = _reduction(
 )
 _max = _reduction(
     "max",
-    lambda x, axes, over=(): np.max(x, axis=axes + over),
+    lambda x, axes, over=(): _joined(np.maximum, x, axes + over),
     _drop_some,
     lambda g, y, x, axes, over: _shared_by_ties(g, y, x, axes, over),
     kind="same",

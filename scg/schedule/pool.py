@@ -25,7 +25,7 @@ _sum, _max, _ = REDUCTIONS
 _JOIN = {_sum: add, _max: maximum}
 #: Longest side of windows that are taken apart, most of their elements, and the most operations
 #: on top of windows that are repeated for each element.
-LONGEST, MOST, DEEPEST = 8, 9, 4
+LONGEST, MOST, DEEPEST = 8, 16, 4
 #: Windows without overlap in an image that they fill; the arguments are their elements.
 tiles = of_kernels("tiles")
 
@@ -39,7 +39,7 @@ def pooled(e: Expr) -> Expr | None:
         (image,), (height, width, rows, columns) = x.args, x.shape[-4:]
         (step, across), (down, right) = x.attrs["stride"], x.attrs["dilation"]
         slices = _shifted(image, -2, height, step, down, rows)
-        if height * width > MOST // 2:  # rows first, whose sums are an array
+        if height * width > MOST // 4:  # rows first, whose sums are an array
             slices = [functools.reduce(join, slices)]
         every = [y for row in slices for y in _shifted(row, -1, width, across, right, columns)]
         return functools.reduce(join, every)
@@ -62,10 +62,10 @@ def folded_windows(e: Expr, views: Any) -> Expr | None:
     filled = e.shape[-2:] == (height * rows, width * columns)
     if stride == (height, width) and dilation == (1, 1) and filled and height * width <= MOST:
         return intern(e.graph, tiles, tuple(_elements(g)), {}, (e.shape, e.plates, e.kind))
-    if not is_constant:
+    reach = _reach((height, width), dilation)
+    if not is_constant or all(s >= r for s, r in zip(stride, reach, strict=True)):
         return None
     # a sum over windows of an image that holds the constants apart, between zeros
-    reach = _reach((height, width), dilation)
     lead = tuple((0, n, 1) for n in g.shape[:-4])
     places = zip(reach, (rows, columns), stride, strict=True)
     index = (*lead, *((r - 1, r + s * (n - 1), s) for r, n, s in places))
