@@ -278,7 +278,7 @@ MUTATIONS = [
     Mutation(
         "enumeration-credited-through-a-stop",
         "scg/compiler/first_run.py",
-        "if frozen is not None:",
+        "if frozen:",
         "if False:",
         "weights are credit too, and a stopped cost gives none",
         "stops::test_pairs_across_a_stop",
@@ -478,8 +478,8 @@ MUTATIONS = [
     Mutation(
         "shares-of-the-next-node",
         "scg/verify/attribute.py",
-        "(same if parts.rank(name) <= kept else new)",
-        "(same if parts.rank(name) < kept else new)",
+        "(same if rank <= n else new)",
+        "(same if rank < n else new)",
         "the variance of a node is attributed to the one after it",
         "attribute::test_sampled_shares_lie_near_exact_ones",
     ),
