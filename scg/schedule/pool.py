@@ -22,7 +22,7 @@ from scg.schedule.rewritten import of_kernels
 from scg.schedule.views import View
 
 _sum, _max, _ = REDUCTIONS
-_JOIN = {_sum: add, _max: maximum}
+_JOIN: dict[Any, Any] = {_sum: add, _max: maximum}
 #: Longest side of windows that are taken apart, most of their elements, and the most operations
 #: on top of windows that are repeated for each element.
 LONGEST, MOST, DEEPEST = 8, 16, 4

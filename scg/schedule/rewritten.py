@@ -275,7 +275,9 @@ _EXPANDED: dict[Any, Any] = {
     cofactors: _of_determinants,
     slope: _of_determinants,
     decompositions._cholesky: lambda e: halves.factor(_float(e.args[0])),
-    decompositions._solve_triangular: lambda e: halves.solution(*map(_float, e.args), **e.attrs),
+    decompositions._solve_triangular: lambda e: halves.solution(
+        _float(e.args[0]), _float(e.args[1]), **e.attrs
+    ),
 }
 #: From (expression, views) to an equal expression.
 RULES = {

@@ -92,7 +92,7 @@ def walk(code: np.ndarray, stages: Sequence[Stage], owned: list[Any]) -> Callabl
         if stage.work:
             tasks += [Task(int(code[row, 0]), int(code[row, 1]), before) for row in stage.rows]
         else:
-            header[:] = Rows(len(stage.rows), address(code[stage.rows.start :]))
+            header[:] = list(Rows(len(stage.rows), address(code[stage.rows.start :])))
             tasks.append(Task(serial, address(header), before))
     shared = [stage for stage in merged if stage.work]
     if not shared:
