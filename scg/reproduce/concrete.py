@@ -63,7 +63,7 @@ RELAXED = Paper(
     name="concrete",
     title="Concrete (Maddison et al. 2017): against VIMCO in structured prediction",
     short="Concrete, VIMCO",
-    verdict="Begun.",
+    verdict="Concrete ends below VIMCO, also with 50 samples, which leave few updates here.",
     about=f"""
 Two layers of 240 binary units that feed −1 and 1 forward predict the lower half of a digit from
 the upper half. The objective is the bound of m samples; Concrete relaxes them with a fixed
@@ -72,7 +72,12 @@ with one sample is NVIL. Published: images binarized once, Adam, and equal numbe
 images binarized anew for each batch of 50, Adam with rate 0.001, and {CONTEST.budget} evaluations
 of each example's cost, so that m samples leave {CONTEST.budget}/m updates.
 """,
-    why="Begun.",
+    why="""
+Concrete ends below VIMCO for each seed, by 14 nats with one sample and 10 with 5, as published. It
+does so with 50 samples, too, by 8 nats; published is the opposite order, but 50 samples leave 240
+updates here, after which neither has settled. At equal evaluations and at equal times one sample is
+best for Concrete, and 5 for VIMCO.
+""",
     pieces=chained((CONTEST,)),
     findings=findings,
     tables=tables,
