@@ -227,7 +227,7 @@ It learns slowly if units feed 0 and 1 forward, not −1 and 1, and not at all a
 after 15,000 updates three layers end at 90.1 nats with our rate, and at 106.2 with the largest
 published one (published 100.6), where the input is ignored. Two layers end at 73.0, and MuProp-C-VN
 and ST learn with three. Baselines, their normalization, centring and first biases matter little.
-Settings have two seeds, and the runs of 15,000 updates one.
+Settings have three seeds, and the runs of 15,000 updates one.
 """,
     pieces=pieces,
     findings=findings,
