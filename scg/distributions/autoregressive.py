@@ -12,7 +12,7 @@ from scg.distributions import constraints as sets
 from scg.distributions.base import ENTROPY, closed_form, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.finite import Joint
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError
@@ -68,7 +68,7 @@ class Autoregressive(Joint):
             raise DeclarationError(
                 f"Autoregressive: the family must be scg.Bernoulli, got {family!r}"
             )
-        self.parameters = {"weights": numeric(weights), "bias": numeric(bias)}
+        self.parameters = parameters_of("Autoregressive", weights=weights, bias=bias)
         self.weights, self.bias = self.parameters.values()
         self.shape = np.shape(self.bias)
         if len(self.shape) != 1 or np.shape(self.weights) != self.shape * 2:

@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.common.arguments import constructor
 from scg.distributions.constraints import Constraint, check
-from scg.distributions.given import joint_shape, numeric
+from scg.distributions.given import joint_shape, parameters_of
 from scg.distributions.protocols import Noise
 from scg.distributions.values import check_shapes, check_value, on_support
 from scg.errors import DeclarationError, UnsupportedError
@@ -97,7 +97,7 @@ class Distribution:
     def declare(self, **given: Any) -> None:
         """Store and check the parameters, and broadcast them to the event shape."""
         family = type(self).__name__
-        self.parameters = {name: numeric(x, f"{name} of {family}") for name, x in given.items()}
+        self.parameters = parameters_of(family, **given)
         self.check_numbers()
         self.shape = joint_shape(family, **self.parameters)
 

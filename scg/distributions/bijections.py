@@ -69,7 +69,11 @@ class _Coupling(Bijection):
     """
 
     def __init__(self, layers: Sequence[tuple[Any, Any]], *options: Any):
-        self.layers = [(numeric(weight), numeric(bias)) for weight, bias in layers]
+        name = type(self).__name__
+        self.layers = [
+            (numeric(f"a weight of {name}", weight), numeric(f"a bias of {name}", bias))
+            for weight, bias in layers
+        ]
         self.parameters = tuple(part for layer in self.layers for part in layer)
         self.options = options
 

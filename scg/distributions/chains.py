@@ -10,7 +10,7 @@ import numpy as np
 from scg.common.lazy import cached_property
 from scg.distributions import constraints as sets
 from scg.distributions.base import FAR, closed_form
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.distributions.sequential import Automaton, finite, restored, stacked
 from scg.errors import DeclarationError
 from scg.ops.elementwise import possible
@@ -30,7 +30,7 @@ class _Chain(Automaton):
     support = sets.one_hot_rows
 
     def _declare(self, steps: int, classes: int, **given: Any) -> None:
-        self.parameters = {name: numeric(value) for name, value in given.items()}
+        self.parameters = parameters_of(type(self).__name__, **given)
         self.steps = self.length = steps
         self.options = self.classes = classes
         self.shape = (steps, classes)

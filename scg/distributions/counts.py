@@ -59,7 +59,7 @@ def log_gamma_gap(shape: Any, odds: Any, above: Any, below: Any) -> Any:
 
 
 def _deep(x: Any) -> Any:
-    return getitem(numeric(x), (Ellipsis, None))
+    return getitem(numeric("a count", x), (Ellipsis, None))
 
 
 def settled(x: Any, trial: Any) -> Any:

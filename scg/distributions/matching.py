@@ -10,7 +10,7 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.distributions.sequential import NEVER, Automaton
 from scg.errors import DeclarationError
 from scg.ops.elementwise import equal, possible, where
@@ -55,7 +55,7 @@ class Matching(Automaton):
     first = 0
 
     def __init__(self, logits: Any):
-        self.parameters = {"logits": numeric(logits)}
+        self.parameters = parameters_of("Matching", logits=logits)
         self.shape = shape = np.shape(logits)
         if len(shape) != 2 or shape[0] != shape[1] or not 1 <= shape[0] <= LARGEST:
             raise DeclarationError(

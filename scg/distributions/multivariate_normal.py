@@ -9,7 +9,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form
 from scg.distributions.finite import Joint
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.distributions.normal import Normal
 from scg.distributions.protocols import Noise
 from scg.errors import DeclarationError
@@ -92,7 +92,7 @@ class MultivariateNormal(Joint):
                 "MultivariateNormal: give scale_tril=, or scale_diag=, or cov_factor= with "
                 f"cov_diag=, got {', '.join(given) or 'none'}"
             )
-        self.parameters = {"loc": numeric(loc)} | {k: numeric(v) for k, v in given.items()}
+        self.parameters = parameters_of("MultivariateNormal", loc=loc, **given)
         self.shape = np.shape(self.parameters["loc"])
         self._check_shapes()
         self.check_numbers()

@@ -9,7 +9,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form
 from scg.distributions.finite import Finite
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import expm1, greater, log, possible, sigmoid, softplus, square, where
@@ -55,7 +55,7 @@ class OrderedLogistic(Finite):
     constraints = sets.of(predictor=sets.real, cutpoints=sets.ordered_vector)
 
     def __init__(self, predictor: Any, cutpoints: Any):
-        self.parameters = {"predictor": numeric(predictor), "cutpoints": numeric(cutpoints)}
+        self.parameters = parameters_of("OrderedLogistic", predictor=predictor, cutpoints=cutpoints)
         self.predictor, self.cutpoints = self.parameters.values()
         if np.ndim(self.cutpoints) != 1 or np.shape(self.cutpoints)[0] < 1:
             raise DeclarationError(

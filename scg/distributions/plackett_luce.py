@@ -13,7 +13,7 @@ import numpy as np
 from scg.distributions import constraints as sets
 from scg.distributions.base import FAR, closed_form
 from scg.distributions.categorical import OneHotCategorical
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.distributions.gumbel import Gumbel
 from scg.distributions.protocols import Noise
 from scg.distributions.sequential import NEVER, Sequential, check_items, finite, restored, stacked
@@ -72,7 +72,7 @@ class PlackettLuce(Sequential):
     fixed = ("k",)
 
     def __init__(self, logits: Any, k: int | None = None):
-        self.parameters = {"logits": numeric(logits)}
+        self.parameters = parameters_of("PlackettLuce", logits=logits)
         shape = np.shape(logits)
         if len(shape) != 1 or not shape[0]:
             raise DeclarationError(

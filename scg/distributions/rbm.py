@@ -14,7 +14,7 @@ from scg.distributions.base import closed_form, unsupported
 from scg.distributions.bernoulli import Bernoulli
 from scg.distributions.configurations import configurations, digits, log_weight, log_weights
 from scg.distributions.finite import Joint
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.distributions.protocols import Noise
 from scg.distributions.sequential import restored
 from scg.distributions.upward import Upward
@@ -89,11 +89,9 @@ class RBM(Joint):
     mode = unsupported("mode", "it is a search among all values")
 
     def __init__(self, visible_bias: Any, hidden_bias: Any, weights: Any):
-        self.parameters = {
-            "visible_bias": numeric(visible_bias),
-            "hidden_bias": numeric(hidden_bias),
-            "weights": numeric(weights),
-        }
+        self.parameters = parameters_of(
+            "RBM", visible_bias=visible_bias, hidden_bias=hidden_bias, weights=weights
+        )
         self.shape, hidden, pairs = map(np.shape, self.parameters.values())
         if len(self.shape) != 1 or len(hidden) != 1 or pairs != self.shape + hidden or 0 in pairs:
             raise DeclarationError(

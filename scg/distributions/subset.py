@@ -10,7 +10,7 @@ import numpy as np
 
 from scg.distributions import constraints as sets
 from scg.distributions.base import closed_form
-from scg.distributions.given import numeric
+from scg.distributions.given import parameters_of
 from scg.distributions.sequential import NEVER, Automaton, check_items
 from scg.errors import DeclarationError
 from scg.ops.elementwise import equal, possible, where
@@ -58,7 +58,7 @@ class Subset(Automaton):
     fixed = ("k",)
 
     def __init__(self, logits: Any, k: int):
-        self.parameters = {"logits": numeric(logits)}
+        self.parameters = parameters_of("Subset", logits=logits)
         self.shape, self.k = np.shape(logits), k
         if len(self.shape) != 1 or not self.shape[0]:
             raise DeclarationError(

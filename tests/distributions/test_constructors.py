@@ -12,6 +12,8 @@ WRONG = [
     (lambda: scg.Normal(0.0, scle=1.0), "Normal has no argument 'scle'; did you mean 'scale'?"),
     (lambda: scg.Normal(0.0, 1.0, 2.0), "Normal: too many positional arguments"),
     # libraries differ in which of two comes first
+    (lambda: scg.OrderedLogistic("a", [0.0]), "predictor of OrderedLogistic: expected real num"),
+    (lambda: scg.RBM([0.0], [0.0], [[1], [1, 2]]), "weights of RBM: expected an array of numbers"),
     (lambda: scg.Bernoulli(0.3), "Bernoulli: too many positional arguments; it takes logits=, p"),
     (lambda: scg.Categorical([0.2, 0.8]), "Categorical: too many positional arguments; it takes"),
     (lambda: scg.Binomial(4, 0.3), "Binomial: too many positional arguments; it takes total_co"),
