@@ -110,12 +110,12 @@ class FirstRun:
             draw = self.plan.given.draw(node, dist, env)
         else:
             draw = estimator.draw(dist, noise)
-        if estimator.drop_discount:
-            draw = divided(draw, self.discount(node, env))
         if not isinstance(draw, Draw) or not isinstance(draw.value, Expr):
             raise CompilerError(
                 f"node {name!r}: draw of {estimator!r} must be a Draw of a node, got {said(draw)}"
             )
+        if estimator.drop_discount:
+            draw = divided(draw, self.discount(node, env))
         if draw.value.shape != node.shape or draw.value.kind != node.kind:
             raise CompilerError(
                 f"node {name!r} of shape {node.shape} and kind {node.kind}: {estimator!r} returns "

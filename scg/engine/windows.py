@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -102,12 +103,7 @@ class Windowed:
         def timed(engine: Any, values: Mapping[Expr, Any], own: Sizes) -> dict[Any, Any]:
             total = found[id(engine)]
             for number, timing in engine.profile(values, own, rounds).items():
-                before = total.get(number, Timing())
-                total[number] = Timing(
-                    before.seconds + timing.seconds,
-                    before.rows + timing.rows,
-                    before.shared + timing.shared,
-                )
+                total[number] = Timing(*map(add, total.get(number, Timing()), timing))
             return engine.run(values, own)
 
         _Run(self, leaves, sizes, timed).outputs()

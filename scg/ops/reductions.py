@@ -60,7 +60,7 @@ def _total(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:
     """A sum, in double precision of floats in single: NumPy adds rows one after the other."""
     if x.dtype.kind != "f":
         return np.sum(x, axis=axes + over)
-    return _joined(np.add, x, axes + over, float).astype(x.dtype)
+    return _joined(np.add, x, axes + over, float).astype(x.dtype, copy=False)
 
 
 def _top(x: np.ndarray, axes: Axes, over: Axes = ()) -> Any:

@@ -1,9 +1,9 @@
 """Pooling, window element by window element.
 
-A loop over the elements of each window would visit every result as often, in rows as short as
-those of the result. Here element (i, j) of all windows is a slice of the image. Sums and maxima
-over windows, what is computed of them, and windows that tile an image are statements about these
-slices, which share one loop.
+A loop over the elements of windows would read and write each result once for each element, in rows
+as short as those of the result. Here element (i, j) of all windows is a slice of the image. Sums
+and maxima over windows, what is computed of them, and windows that tile an image are statements
+about these slices, which share one loop.
 """
 
 from __future__ import annotations

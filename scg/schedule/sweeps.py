@@ -312,7 +312,13 @@ class Sweeps:
 
 
 def swept(outputs: Mapping[Any, Expr], windows: StepWindows) -> Sweeps:
-    """The sweeps over these windows, of which each part can also be run in windows beside."""
+    """The sweeps over these windows.
+
+    Raises
+    ------
+    EstimatorError
+        If these sweeps, or their parts in the windows beside, need several steps at once.
+    """
     sweeps = Sweeps(outputs, windows.plate)
     if windows.beside is not None:
         for part in (*((s.before, s.inside) for s in sweeps.passes), (sweeps.after,)):
