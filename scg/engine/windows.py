@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -103,7 +102,12 @@ class Windowed:
         def timed(engine: Any, values: Mapping[Expr, Any], own: Sizes) -> dict[Any, Any]:
             total = found[id(engine)]
             for number, timing in engine.profile(values, own, rounds).items():
-                total[number] = Timing(*map(add, total.get(number, Timing()), timing))
+                before = total.get(number, Timing())
+                total[number] = Timing(
+                    before.seconds + timing.seconds,
+                    before.rows + timing.rows,
+                    before.shared + timing.shared,
+                )
             return engine.run(values, own)
 
         _Run(self, leaves, sizes, timed).outputs()
