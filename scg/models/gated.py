@@ -10,7 +10,7 @@ import scg
 from scg.errors import DeclarationError
 from scg.layers.nn import linear
 
-UNITS = ("binary", "smooth", "rectifier", "sigmoid")
+UNITS = ("binary", "smooth", "noisy rectifier", "rectifier", "noisy sigmoid", "sigmoid")
 
 
 def gated(
@@ -37,9 +37,9 @@ def gated(
         Number of hidden units of the gater.
     classes : int
         Number of labels.
-    unit : {"binary", "smooth", "rectifier", "sigmoid"}
-        Kind of gate: Bernoulli, stochastic times smooth, noisy rectifier, or a sigmoid without
-        noise, with which the others are compared.
+    unit : {"binary", "smooth", "noisy rectifier", "rectifier", "noisy sigmoid", "sigmoid"}
+        Kind of gate: Bernoulli, stochastic times smooth, a rectifier or a sigmoid with standard
+        normal noise on its input, or without noise, with which the others are compared.
     target : float
         Desired mean activity of a gate.
     penalty : float
@@ -54,20 +54,29 @@ def gated(
     labels = g.data("labels", kind="int", plates=batch)
     hidden = scg.relu(linear(g, "main", width)(x))
     scores = linear(g, "gates", width)(np.tanh(linear(g, "gater", gater)(x)))
-    if unit == "binary":
-        law = scg.Bernoulli(logits=scores + np.log(target / (1.0 - target)))
-        gates, active = g.sample("gate", law), law.probs
-    elif unit == "smooth":
-        scores = scores + np.log(target / (1.0 - target))
-        gates, active = scg.stochastic_times_smooth(g, "gate", scores), scg.sigmoid(scores)
-    elif unit == "sigmoid":
-        gates = active = scg.sigmoid(scores + np.log(target / (1.0 - target)))
-    else:
-        gates = scg.noisy_rectifier(g, "gate", scores - 1.0)
-        active = scg.ndtr(scores - 1.0)
+    gates, active = _gates(g, unit, scores, target)
     logits = linear(g, "output", classes)(hidden * g.deterministic("open", gates))
     chosen = scg.one_hot(labels, classes)
     g.cost("cross_entropy", -np.sum(chosen * scg.log_softmax(g.deterministic("scores", logits))))
     activity = g.deterministic("activity", scg.plate_mean(active, batch))
     g.cost("sparsity", penalty * np.sum((activity - target) ** 2))
     return g
+
+
+def _gates(g: scg.Graph, unit: str, scores: Any, target: float) -> tuple[Any, Any]:
+    """The gates, and what the sparsity cost takes for their activity."""
+    if unit == "noisy rectifier":
+        return scg.noisy_rectifier(g, "gate", scores - 1.0), scg.ndtr(scores - 1.0)
+    if unit == "rectifier":
+        gates = scg.relu(scores)
+        return gates, gates
+    scores = scores + np.log(target / (1.0 - target))
+    if unit == "binary":
+        law = scg.Bernoulli(logits=scores)
+        return g.sample("gate", law), law.probs
+    if unit == "smooth":
+        return scg.stochastic_times_smooth(g, "gate", scores), scg.sigmoid(scores)
+    if unit == "noisy sigmoid":
+        scores = g.sample("gate", scg.Normal(loc=scores, scale=1.0))
+    gates = scg.sigmoid(scores)
+    return gates, gates

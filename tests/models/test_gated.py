@@ -1,4 +1,4 @@
-"""The gated classifier: sparse gates of four kinds, and labels told apart."""
+"""The gated classifier: sparse gates of six kinds, and labels told apart."""
 
 import numpy as np
 import pytest
@@ -35,10 +35,16 @@ def test_the_costs_are_those_of_plain_numpy():
         ("binary", scg.ScoreFunction(baseline=scg.baselines.PerUnit())),
         ("binary", scg.StraightThrough("logits", allow_biased=True)),
         ("smooth", scg.ScoreFunction()),
-        ("rectifier", scg.Reparameterization()),
+        ("binary", scg.GradientPredictor(allow_biased=True)),
+        ("noisy rectifier", scg.Reparameterization()),
+        ("rectifier", None),
+        ("noisy sigmoid", None),
         ("sigmoid", None),
     ],
-    ids=["unbiased", "straight-through", "smooth", "rectifier", "sigmoid"],
+    ids=[
+        *("unbiased", "straight-through", "smooth", "predicted"),
+        *("noisy rectifier", "rectifier", "noisy sigmoid", "sigmoid"),
+    ],
 )
 def test_it_learns_with_most_gates_off(unit, estimator):
     digits = load_digits()
