@@ -18,12 +18,14 @@ from scg.reproduce.nvil import FAILURE
 from scg.reproduce.page import write
 from scg.reproduce.paper import Conditions, Paper, compute
 from scg.reproduce.rsvi import RSVI
-from scg.reproduce.tokui import TOKUI
+from scg.reproduce.tokui import TOKUI, TOKUI_LETTERS
+from scg.reproduce.tokui_training import TOKUI_LETTERS_TRAINING, TOKUI_TRAINING
 from scg.reproduce.unbiased import UNBIASED
 
 _ALL = (
     TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, CARMS_FASHION,
-    CARMS_OMNIGLOT, RELAXED, TOKUI, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES, BOLTZMANN,
+    CARMS_OMNIGLOT, RELAXED, TOKUI, TOKUI_TRAINING, TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED,
+    UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES, BOLTZMANN,
 )  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}

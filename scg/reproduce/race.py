@@ -1,4 +1,4 @@
-"""Race: estimators train one model with the same number of evaluations of its cost."""
+"""Race: estimators train one model with the same number of evaluations of its cost, or updates."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from scg.verify.plot import COLOURS, canvas
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BATCH, RATE, POINTS = 50, 1e-3, 12
+RATE, POINTS = 1e-3, 12
 
 
 @dataclass(frozen=True)
 class Race:
-    """A model, and the estimators that train it by Adam on images binarized anew for each batch.
+    """A model, and the estimators that train it on images binarized anew for each batch.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Race:
         By name an estimator, and how often one update evaluates the cost of an example.
     budget : int
         Evaluations of the cost in a training run, for each example of a batch: a rival that needs
-        more in an update makes fewer updates.
+        more in an update makes fewer updates. Or the updates of each rival.
     measure : callable
         From an evaluation to the figure and its standard error; lower is better.
     trained : mapping
@@ -52,6 +52,12 @@ class Race:
         What is measured.
     colours : int
         Number of colours in the figure; further rivals have the same ones, dashed.
+    equal : {"evaluations", "updates"}
+        What the budget counts.
+    optimizer : Optimizer
+        The optimizer.
+    batch : int
+        Images in a batch.
     """
 
     name: str
@@ -63,11 +69,18 @@ class Race:
     samples: int = 20
     unit: str = "−bound"
     colours: int = len(COLOURS)
+    equal: str = "evaluations"
+    optimizer: scg.optim.Optimizer = field(default_factory=lambda: scg.optim.Adam(RATE))
+    batch: int = 50
 
     def updates(self, rival: str) -> int:
         """The updates of a rival's run: a multiple of the points of its curve."""
-        each = self.budget // (self.rivals[rival][1] * POINTS)
+        each = self.budget // (self.price(rival) * POINTS)
         return max(each, 1) * POINTS
+
+    def price(self, rival: str) -> int:
+        """What an update takes from the budget."""
+        return self.rivals[rival][1] if self.equal == "evaluations" else 1
 
     def pieces(self, under: Conditions, seed: int) -> Iterator[Piece]:
         """One run of each rival."""
@@ -91,7 +104,7 @@ class Race:
         trained = self.trained[rival](x.means) if rival in self.trained else graph
         step = scg.compile(trained, self.rivals[rival][0], backend=under.backend, dtype="float32")
         run = scg.fit(
-            step, data={"x": grey}, seed=seed, optimizer=scg.optim.Adam(RATE), batch_size=BATCH,
+            step, data={"x": grey}, seed=seed, optimizer=self.optimizer, batch_size=self.batch,
             epochs=POINTS, steps_per_epoch=self.updates(rival) // POINTS, transform=Binarize(),
             callbacks=[watch],
         )  # fmt: skip
@@ -142,8 +155,9 @@ class Race:
                     interval(then, 2),
                 ]
             )
-        head = ["estimator", "evaluations an update", "updates", "test, equal evaluations (seeds)",
-                "CPU ms an update", f"validation after {seconds:.1f} CPU s"]  # fmt: skip
+        head = ["estimator", "evaluations an update", "updates",
+                f"test, equal {self.equal} (seeds)", "CPU ms an update",
+                f"validation after {seconds:.1f} CPU s"]  # fmt: skip
         return f"## {self.name}\n\n{table(head, rows)}"
 
 
@@ -183,7 +197,7 @@ def _at(curve: Sequence[Sequence[float]], updates: float) -> float:
 ABOUT = (
     "Test figures in nats with 95 % intervals over the seeds, whose number stands in brackets: one "
     "in four of the test images, {} samples each. Their own standard error, {:.2f} to {:.2f} nats, "
-    "is common to all estimators. Runs have equal numbers of evaluations of the cost; the last "
+    "is common to all estimators. Runs have equal numbers of {}; the last "
     "column compares them after equal times, those of the fastest run of each estimator."
 )
 
@@ -191,7 +205,9 @@ ABOUT = (
 def tables(races: Sequence[Race], records: list[Record]) -> str:
     """The tables of all races."""
     errors = [r["stderr"] for r in records if r["kind"] == "race"]
-    about = ABOUT.format(races[0].samples, min(errors), max(errors)) if errors else ""
+    first = races[0]
+    what = "evaluations of the cost" if first.equal == "evaluations" else first.equal
+    about = ABOUT.format(first.samples, min(errors), max(errors), what) if errors else ""
     return "\n\n".join([about, *(race.table(records) for race in races)])
 
 
@@ -205,13 +221,13 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
     figure = canvas(8.5, 3.0 * len(races))
     for pair, race in zip(figure.subplots(len(races), 2, squeeze=False, sharey="row"), races,
                           strict=True):  # fmt: skip
-        for i, (name, (_, each)) in enumerate(race.rivals.items()):
+        for i, name in enumerate(race.rivals):
             runs = race.find(records, name)
             if not runs:
                 continue
             curves = np.array([r["curve"] for r in runs])
             updates, values = curves[0, :, 0], curves[:, :, 1]
-            scales = each, min(r["ms"] for r in runs) / 1000
+            scales = race.price(name), min(r["ms"] for r in runs) / 1000
             color, style = COLOURS[i % race.colours], "--" if i >= race.colours else "-"
             width = 3.0 - 1.8 * i / len(race.rivals)  # so that lines below others are seen
             for axes, scale in zip(pair, scales, strict=True):
@@ -222,9 +238,8 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
                     scale * updates, values.min(axis=0), values.max(axis=0), color=color,
                     alpha=0.15, linewidth=0,
                 )  # fmt: skip
-        pair[0].set(
-            xlabel="evaluations of an example's cost", ylabel=f"{race.unit}, validation, nats"
-        )
+        counted = "evaluations of an example's cost" if race.equal == "evaluations" else race.equal
+        pair[0].set(xlabel=counted, ylabel=f"{race.unit}, validation, nats")
         pair[0].set_title(race.name)
         pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
         for axes in pair:

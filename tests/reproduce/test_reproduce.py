@@ -27,6 +27,7 @@ from scg.reproduce import (
     nvil,
     rsvi,
     tokui,
+    tokui_training,
     training,
     unbiased,
     write,
@@ -430,11 +431,24 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
     assert len(autoencoders.race.draw((race,), records).axes) == 2
 
 
-@pytest.mark.parametrize("race", [autoencoders.BINARY, *autoencoders.CATEGORICAL, concrete.CONTEST])
+LETTERS = (*autoencoders.CATEGORICAL, *tokui_training.NETWORKS)
+
+
+@pytest.mark.parametrize("race", [autoencoders.BINARY, concrete.CONTEST, *LETTERS])
 def test_stretches_of_a_race_fit_into_a_pass_over_the_smallest_data(race):
-    passes = 23_000 if race in autoencoders.CATEGORICAL else 50_000  # of letters, of digits
+    passes = 23_000 if race in LETTERS else 50_000  # of letters, of digits
     stretch = max(map(race.updates, race.rivals)) / autoencoders.race.POINTS
-    assert stretch <= passes / autoencoders.race.BATCH
+    assert stretch <= passes / race.batch
+
+
+def test_a_race_may_be_one_of_equal_updates():
+    evaluations = {"LR": 1, "LR-C": 1, "LR-C-IDB": 1, "MuProp-C-IDB": 2, "LEG": 201, "RAM": 201}
+    race = tokui_training.NETWORKS[0]
+    assert {name: count for name, (_, count) in race.rivals.items()} == evaluations
+    assert {race.updates(name) for name in race.rivals} == {2400}
+    graph = race.graph(np.full(784, 0.5))
+    for name, (estimator, count) in race.rivals.items():
+        assert training.effort(graph, estimator)[0] == count, name
 
 
 def test_relaxations_and_vimco_train_with_particles(done):
