@@ -17,8 +17,9 @@ from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward
 from scg.errors import DeclarationError
 from scg.ops.elementwise import greater, sigmoid, where
+from scg.ops.indexing import getitem
 from scg.ops.linalg import matmul
-from scg.ops.shape import concatenate, getitem, reshape, transpose
+from scg.ops.shape import concatenate, reshape, transpose
 
 
 class Autoregressive(Joint):

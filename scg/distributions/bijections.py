@@ -22,9 +22,10 @@ from scg.ops.elementwise import (
     tanh,
     where,
 )
+from scg.ops.indexing import getitem
 from scg.ops.linalg import matmul
 from scg.ops.reductions import softmax, sum
-from scg.ops.shape import concatenate, cumsum, getitem, reshape
+from scg.ops.shape import concatenate, cumsum, reshape
 
 #: The least width and height of a bin, as a share of the interval, and the least slope of a knot.
 LEAST = 1e-3

@@ -18,10 +18,10 @@ from scg.distributions.protocols import Noise
 from scg.distributions.upward import Upward, count
 from scg.ops.elementary import clip, floor
 from scg.ops.elementwise import cast, exp, greater, less, less_equal, minimum, sqrt, where
+from scg.ops.indexing import getitem
 from scg.ops.powers import ratio
 from scg.ops.proportions import beta_log_density, binomial_probability
 from scg.ops.reductions import sum
-from scg.ops.shape import getitem
 from scg.ops.special import binomial_quantile
 
 #: Up to this many trials a sample is found by search on the table of probabilities.

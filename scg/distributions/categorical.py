@@ -18,9 +18,10 @@ from scg.ir.expr import Expr
 from scg.ops.elementwise import cast, exp, greater, less, log, log1p, maximum, possible, where
 from scg.ops.gather import _one_hot, one_hot
 from scg.ops.gradient import stop
+from scg.ops.indexing import getitem
 from scg.ops.powers import xlogy
 from scg.ops.reductions import log_softmax, max, softmax, sum
-from scg.ops.shape import cumsum, getitem
+from scg.ops.shape import cumsum
 from scg.ops.statistics import argmax
 
 

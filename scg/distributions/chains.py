@@ -15,8 +15,9 @@ from scg.distributions.sequential import Automaton, finite, restored, stacked
 from scg.errors import DeclarationError
 from scg.ops.elementwise import possible
 from scg.ops.gradient import stop
+from scg.ops.indexing import getitem
 from scg.ops.reductions import log_softmax, max, sum
-from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.shape import concatenate, reshape
 from scg.ops.within import within
 
 

@@ -13,8 +13,8 @@ from scg.ir.expr import Expr
 from scg.ops.elementary import floor
 from scg.ops.elementwise import exp, expm1, greater, log1p, maximum, minimum, where
 from scg.ops.gradient import graft
+from scg.ops.indexing import getitem
 from scg.ops.reductions import sum
-from scg.ops.shape import getitem
 from scg.ops.within import within
 
 #: Number of points that `spread` takes.

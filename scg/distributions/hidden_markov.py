@@ -20,9 +20,10 @@ from scg.distributions.values import check_mask
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import exp, where
+from scg.ops.indexing import getitem
 from scg.ops.linalg import matmul
 from scg.ops.reductions import sum
-from scg.ops.shape import getitem, reshape
+from scg.ops.shape import reshape
 
 #: What it has if its emission has something.
 _FROM_EMISSION = {

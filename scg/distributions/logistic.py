@@ -10,8 +10,8 @@ import numpy as np
 from scg.distributions.base import closed_form
 from scg.distributions.location_scale import Symmetric
 from scg.ops.elementwise import absolute, expm1, greater, log, log1p, sigmoid, softplus, sqrt, where
+from scg.ops.indexing import getitem
 from scg.ops.reductions import sum
-from scg.ops.shape import getitem
 
 
 class Logistic(Symmetric):

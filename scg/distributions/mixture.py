@@ -37,8 +37,9 @@ from scg.ops.elementwise import (
     where,
 )
 from scg.ops.gradient import stop
+from scg.ops.indexing import getitem
 from scg.ops.reductions import logsumexp, sum
-from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.shape import concatenate, reshape
 from scg.ops.weighted import log_mean_exp
 from scg.ops.within import jumps, within
 

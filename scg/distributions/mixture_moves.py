@@ -11,7 +11,8 @@ import numpy as np
 from scg.distributions.base import Distribution
 from scg.distributions.upward import Upward
 from scg.ops.elementwise import equal, where
-from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.indexing import getitem
+from scg.ops.shape import concatenate, reshape
 
 
 def joined(

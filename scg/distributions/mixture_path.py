@@ -11,8 +11,9 @@ from scg.distributions.constraints import Constraint
 from scg.distributions.independent import Independent
 from scg.ops.elementwise import exp
 from scg.ops.gradient import graft, stop
+from scg.ops.indexing import getitem
 from scg.ops.reductions import log_softmax
-from scg.ops.shape import concatenate, getitem, ravel, reshape
+from scg.ops.shape import concatenate, ravel, reshape
 
 _STEPS = 2  # of Newton's method, from the sample: derivatives are right up to order three
 

@@ -20,10 +20,11 @@ from scg.errors import DeclarationError
 from scg.ops.elementary import floor
 from scg.ops.elementwise import equal, exp, greater, less, logical_and, minimum, where
 from scg.ops.gather import one_hot
+from scg.ops.indexing import getitem
 from scg.ops.powers import power, ratio, xlogy
 from scg.ops.proportions import gamma_log_density
 from scg.ops.reductions import sum
-from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.shape import concatenate, reshape
 from scg.ops.special import binomial_quantile, gammaln
 from scg.ops.statistics import argmax, prod
 

@@ -17,9 +17,9 @@ from scg.ops.arrange import diag, diagonal
 from scg.ops.decompositions import cholesky, solve_triangular, t
 from scg.ops.elementwise import log, sqrt, square
 from scg.ops.gradient import graft, held
+from scg.ops.indexing import getitem
 from scg.ops.linalg import matmul
 from scg.ops.reductions import sum
-from scg.ops.shape import getitem
 from scg.ops.special import HALF_LOG_2PI, ndtri
 
 

@@ -14,9 +14,10 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import expm1, greater, log, possible, sigmoid, softplus, square, where
 from scg.ops.gather import one_hot
+from scg.ops.indexing import getitem
 from scg.ops.reductions import sum
 from scg.ops.select import take_along_axis
-from scg.ops.shape import concatenate, getitem, take_slice
+from scg.ops.shape import concatenate, take_slice
 from scg.ops.statistics import argmax
 
 

@@ -21,9 +21,10 @@ from scg.errors import DeclarationError, UnsupportedError
 from scg.ops.elementwise import absolute, exp, greater, log, maximum, minimum, possible, where
 from scg.ops.gather import one_hot
 from scg.ops.gradient import stop
+from scg.ops.indexing import getitem
 from scg.ops.reductions import log_softmax, max, softmax, sum
 from scg.ops.select import argsort
-from scg.ops.shape import concatenate, cumsum, getitem, reshape
+from scg.ops.shape import concatenate, cumsum, reshape
 
 #: Largest number of sets of items over which marginals are summed.
 SETS = 1 << 12

@@ -10,9 +10,9 @@ from scg.distributions.counts import spread
 from scg.distributions.upward import Upward, count
 from scg.ops.elementary import floor
 from scg.ops.elementwise import exp, sqrt
+from scg.ops.indexing import getitem
 from scg.ops.proportions import gamma_log_density, relative_entropy
 from scg.ops.reductions import sum
-from scg.ops.shape import getitem
 from scg.ops.special import poisson_quantile
 
 

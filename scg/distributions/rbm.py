@@ -22,9 +22,10 @@ from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import cast, exp, greater, possible, sigmoid, where
 from scg.ops.gradient import stop
+from scg.ops.indexing import getitem
 from scg.ops.linalg import matmul
 from scg.ops.reductions import logsumexp, softmax, sum
-from scg.ops.shape import concatenate, getitem, reshape, transpose
+from scg.ops.shape import concatenate, reshape, transpose
 
 #: Most units of the smaller side, over whose configurations the partition function is summed.
 LARGEST = 20

@@ -17,8 +17,9 @@ from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import greater, less, maximum, possible, where
 from scg.ops.gather import one_hot
+from scg.ops.indexing import getitem
 from scg.ops.reductions import logsumexp, max, sum
-from scg.ops.shape import concatenate, getitem, reshape
+from scg.ops.shape import concatenate, reshape
 from scg.ops.statistics import argmax
 
 #: The log-weight of what is impossible in sums over choices, where −∞ would have no derivative.

@@ -14,8 +14,9 @@ from scg.distributions.given import parameters_of
 from scg.distributions.sequential import NEVER, Automaton, check_items
 from scg.errors import DeclarationError
 from scg.ops.elementwise import equal, possible, where
+from scg.ops.indexing import getitem
 from scg.ops.reductions import sum
-from scg.ops.shape import concatenate, cumsum, getitem
+from scg.ops.shape import concatenate, cumsum
 
 
 class Subset(Automaton):

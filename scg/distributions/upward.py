@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scg.ops.elementwise import equal, greater, where
+from scg.ops.indexing import getitem
 from scg.ops.reductions import sum
-from scg.ops.shape import cumsum, getitem
+from scg.ops.shape import cumsum
 from scg.ops.statistics import prod
 
 

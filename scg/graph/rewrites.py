@@ -19,9 +19,9 @@ from scg.ir.op import plate_size
 from scg.ir.plate import Plate
 from scg.ops.elementwise import maximum
 from scg.ops.gradient import graft, held, self_normalised
+from scg.ops.indexing import getitem
 from scg.ops.powers import absorb
 from scg.ops.reductions import plate_sum, shares, sum
-from scg.ops.shape import getitem
 
 
 @checked("scg.dreg(lambda z: log_p(z), z, plate)", DeclarationError)

@@ -19,7 +19,7 @@ from scg.ops.shape import concatenate, part, ravel, reshape, take_slice, transpo
 @implements(np.broadcast_to)
 def broadcast_to(x: Any, shape: Any) -> Any:
     """Broadcast the event of a node to `shape`."""
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    shape = integers(shape, "broadcast_to: a shape")
     if not isinstance(x, Expr):
         return np.broadcast_to(x, shape)
     try:
@@ -73,7 +73,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 @implements(np.flip)
 def flip(x: Any, axis: Any = None) -> Any:
     """Reverse the order of elements along event axes (all by default)."""
-    reversed_axes = normal_axes(axis, x)
+    reversed_axes = normal_axes(tuple(axis) if isinstance(axis, list) else axis, x)
     lengths = enumerate(np.shape(x), -np.ndim(x))
     index = ((n - 1, -1, -1) if i in reversed_axes else (0, n, 1) for i, n in lengths)
     return take_slice(x, index=tuple(index))
@@ -165,8 +165,8 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     shape = np.shape(x)
     if len(shape) < 2:
         raise DeclarationError(f"diagonal: expected a matrix, got an event of shape {shape}")
-    x = moveaxis(x, (axis1, axis2), (-2, -1))
-    (offset,) = integers(offset, "diagonal: offset")
+    x = moveaxis(x, (one_axis(axis1, x), one_axis(axis2, x)), (-2, -1))
+    offset = integer(offset, "diagonal: offset")
     *lead, rows, columns = np.shape(x)
     length = min(rows, columns, rows + offset, columns - offset)
     flat = reshape(x, shape=(*lead, rows * columns))
@@ -189,7 +189,7 @@ def _lower(x: Any, k: int) -> Any:
             f"tril, triu: expected a matrix, got an event of shape {np.shape(x)}"
         )
     rows, columns = np.shape(x)[-2:]
-    row, column = np.arange(rows)[:, None] + k, np.arange(columns)
+    row, column = np.arange(rows)[:, None] + integer(k, "tril, triu: k"), np.arange(columns)
     if isinstance(x, Expr):
         row, column = constant(x.graph, row), constant(x.graph, column)
     return greater_equal(row, column)
@@ -209,7 +209,7 @@ def tril(x: Any, k: int = 0) -> Any:
 @implements(np.triu)
 def triu(x: Any, k: int = 0) -> Any:
     """Upper triangle of the last two event axes."""
-    return where(_lower(x, k - 1), _zero(x), x)
+    return where(_lower(x, integer(k, "triu: k") - 1), _zero(x), x)
 
 
 @implements(np.diag)
@@ -221,7 +221,7 @@ def diag(x: Any, k: int = 0) -> Any:
                 f"diag: expected a vector or a matrix, got an event of shape {np.shape(x)}"
             )
         return diagonal(x, k)
-    (k,) = integers(k, "diag: k")
+    k = integer(k, "diag: k")
     above, below = max(k, 0), max(-k, 0)
     return pad(diagonal_matrix(x), ((below, above), (above, below)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -95,6 +96,8 @@ def normal_axes(axis: Any, of: Any) -> tuple[int, ...]:
     ndim = of if isinstance(of, int) else np.ndim(of)
     if axis is None:
         return tuple(range(-ndim, 0))
+    if np.iterable(axis) and not isinstance(axis, tuple):  # NumPy refuses a list, too
+        raise DeclarationError(f"an axis is an integer or a tuple of integers, got {axis!r}")
     axes = integers(axis, "an axis")
     for a in axes:
         if not -ndim <= a < ndim:
@@ -110,10 +113,9 @@ def normal_axes(axis: Any, of: Any) -> tuple[int, ...]:
 
 def one_axis(axis: Any, of: Any) -> int:
     """One axis of an event, or of as many as `of`, counted from the end."""
-    axes = () if axis is None else normal_axes(axis, of)
-    if len(axes) != 1:
+    if axis is None or np.iterable(axis):
         raise DeclarationError(f"expected one axis of {_event(of)}, got {axis!r}")
-    return axes[0]
+    return normal_axes(axis, of)[0]
 
 
 def _event(of: Any) -> str:
@@ -124,7 +126,7 @@ def _event(of: Any) -> str:
 
 def integers(value: Any, what: str) -> tuple[int, ...]:
     """A tuple of one integer or several."""
-    group = (value,) if np.ndim(value) == 0 else tuple(value)
+    group = tuple(value) if np.iterable(value) else (value,)
     if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in group):
         raise DeclarationError(f"{what} is an integer or a tuple of integers, got {value!r}")
     return tuple(map(int, group))
@@ -135,8 +137,9 @@ def is_boolean(x: Any) -> bool:
     return x.kind == "bool" if isinstance(x, Expr) else np.asarray(x).dtype == bool
 
 
-def integer(value: Any, what: str, least: int) -> int:
+def integer(value: Any, what: str, least: float = -math.inf) -> int:
     """An integer of at least `least`."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise DeclarationError(f"{what}: expected an integer, at least {least}, got {value!r}")
+        bound = f", at least {least}" if least > -math.inf else ""
+        raise DeclarationError(f"{what}: expected an integer{bound}, got {value!r}")
     return int(value)

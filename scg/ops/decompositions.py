@@ -187,8 +187,11 @@ def solve(a: Any, b: Any) -> Any:
 
 def _on_matrices(rule: Op, a: Any, b: Any, **attrs: Any) -> Any:
     """Apply a rule to events of one rank: a vector becomes a column, missing axes have length 1."""
-    if np.ndim(b) == 0:
-        raise DeclarationError("solve: the right side is a vector or a matrix, got a scalar")
+    if np.ndim(b) == 0 or np.ndim(a) < 2:
+        raise DeclarationError(
+            "solve: expected matrices, and on the right side a vector or matrices, got shapes "
+            f"{np.shape(a)} and {np.shape(b)}"
+        )
     vector = np.ndim(b) == 1
     b = reshape(b, shape=(*np.shape(b), 1)) if vector else b
     rank = max(np.ndim(a), np.ndim(b))

@@ -17,10 +17,10 @@ from scg.ir.op import Op
 from scg.ops.attributes import between, flag
 from scg.ops.base import elementwise, special
 from scg.ops.elementwise import log, log1p, sigmoid, square
+from scg.ops.indexing import getitem
 from scg.ops.powers import absorb, times_power
 from scg.ops.reductions import sum
 from scg.ops.rows import last, vectors
-from scg.ops.shape import getitem
 from scg.ops.special import HALF_LOG_2PI, stirling
 
 

@@ -46,6 +46,13 @@ def unreduced(out: Any, like: Any, axes: Axes) -> Any:
     return reshape(out, shape=keep(np.shape(like), axes))
 
 
+def kept(out: Any, like: Any, axes: Axes, keepdims: Any) -> Any:
+    """A reduced result, unreduced if `keepdims`."""
+    if not isinstance(keepdims, (int, np.bool_)):
+        raise DeclarationError(f"keepdims is True or False, got {keepdims!r}")
+    return unreduced(out, like, axes) if keepdims else out
+
+
 def _joined(join: np.ufunc, x: np.ndarray, axes: Axes, dtype: Any = None) -> Any:
     """A reduction; array by array over windows, because NumPy would take their rows in turn."""
     if axes != (-4, -3) or not 1 < x.shape[-4] * x.shape[-3] <= FEW:
@@ -186,11 +193,9 @@ def sum_mixed(x: Expr, sep: Container[Plate]) -> Expr:
 # --- what users call --------------------------------------------------------------------------
 def _over(op: Op, x: Any, axis: Any, keepdims: bool) -> Any:
     axes = normal_axes(axis, x)
-    if not isinstance(x, Expr):
-        out = op.numpy(np.asarray(x), axes=axes)
-        return np.expand_dims(out, axes) if keepdims and axes else out
-    out = op(x, axes=axes, over=()) if axes else x
-    return unreduced(out, x, axes) if keepdims else out
+    if isinstance(x, Expr):
+        return kept(op(x, axes=axes, over=()) if axes else x, x, axes, keepdims)
+    return kept(op.numpy(np.asarray(x), axes=axes), x, axes, keepdims)
 
 
 @implements(np.sum)

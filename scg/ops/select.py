@@ -15,9 +15,10 @@ from scg.ops.arrange import moveaxis
 from scg.ops.base import one_axis
 from scg.ops.elementwise import JUMPS, maximum, not_equal, where
 from scg.ops.gather import scatter_along, take_along
+from scg.ops.indexing import getitem
 from scg.ops.reductions import zeros
 from scg.ops.rows import along
-from scg.ops.shape import concatenate, cumsum, getitem, part, ravel
+from scg.ops.shape import concatenate, cumsum, part, ravel
 
 # --- sorting: continuous, as opposed to the permutation ---------------------------------------
 _argsort = Op(

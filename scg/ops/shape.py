@@ -1,4 +1,4 @@
-"""Ops that move event elements: reshape, transpose, join, slice; cumulative sums; indexing."""
+"""Ops that move event elements: reshape, transpose, join, slice; cumulative sums."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
-from scg.ir.expr import Expr, describe
+from scg.ir.expr import Expr
 from scg.ir.op import Op, constant
 from scg.ops import attributes
 from scg.ops.base import integers, normal_axes, one_axis
 from scg.ops.elementwise import counted
-from scg.ops.gather import gather
 from scg.ops.rows import ADD, along
 
 Shape = tuple[int, ...]
@@ -232,8 +231,9 @@ def np_transpose(x: Expr, axes: Any = None) -> Expr:
 @implements(np.expand_dims)
 def np_expand_dims(x: Expr, axis: Any) -> Expr:
     """Insert event axes of length 1."""
-    n = x.ndim + len(integers(axis, "an axis"))
-    fresh, rest = normal_axes(axis, n), iter(x.shape)
+    axes = integers(axis, "an axis")
+    n = x.ndim + len(axes)
+    fresh, rest = normal_axes(axes, n), iter(x.shape)
     return reshape(x, shape=tuple(1 if i in fresh else next(rest) for i in range(-n, 0)))
 
 
@@ -244,7 +244,7 @@ def np_concatenate(nodes: Any, axis: int | None = 0) -> Expr:
     first = next(node for node in nodes if isinstance(node, Expr))
     if first.ndim == 0:
         raise DeclarationError("concatenate: scalars have no axis to join; write np.stack([...])")
-    return concatenate(*nodes, axis=one_axis(axis or 0, first))
+    return concatenate(*nodes, axis=one_axis(0 if axis is None else axis, first))
 
 
 @implements(np.stack)
@@ -256,58 +256,3 @@ def np_stack(nodes: Any, axis: int = 0) -> Expr:
     if len({node.shape for node in nodes}) > 1:
         raise DeclarationError(f"stack: all events need one shape, got {nodes}")
     return np_concatenate([np_expand_dims(node, axis) for node in nodes], axis)
-
-
-@implements("getitem")
-def getitem(x: Expr, index: Any) -> Expr:
-    """Index event axes with integers, slices, None, Ellipsis, or one leading integer array."""
-    parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, (Expr, list, np.ndarray)) for part in parts):
-        if len(parts) != 1:
-            raise DeclarationError(
-                f"an index array of {describe(x)} must stand alone: x[k] takes rows of axis 0. "
-                "Write x[i][j] for one element at scalar nodes, np.take(x, k, axis) for another "
-                "axis, np.take_along_axis for one element of each row"
-            )
-        return _rows(x, parts[0])
-    used = sum(part is not None and part is not Ellipsis for part in parts)
-    if used > x.ndim:
-        raise DeclarationError(f"{x!r} has {x.ndim} event axes, but the index has {used}")
-    full = (slice(None),) * (x.ndim - used)
-    at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
-    lengths, entries, shape = iter(x.shape), [], []
-    for entry in parts[:at] + full + parts[at + 1 :]:
-        if entry is None:
-            shape.append(1)
-            continue
-        n = next(lengths)
-        if isinstance(entry, slice):
-            bounds = entry.indices(n)
-            entries.append(bounds if range(*bounds) else (0, 0, 1))
-            shape.append(len(range(*bounds)))
-        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
-            if not -n <= entry < n:
-                raise DeclarationError(
-                    f"index {entry} is out of range for an axis of length {n} of {describe(x)}"
-                )
-            entries.append(int(entry) % n)
-        else:
-            raise DeclarationError(f"an index must be integers and slices, got {entry!r}")
-    whole = all(e == (0, n, 1) for e, n in zip(entries, x.shape, strict=True))
-    taken = x if whole else take_slice(x, index=tuple(entries))
-    return np_reshape(taken, tuple(shape))
-
-
-def _rows(x: Expr, k: Any) -> Expr:
-    """Take rows of the first event axis."""
-    k = k if isinstance(k, Expr) else constant(x.graph, k)
-    if k.kind != "int":
-        raise DeclarationError(
-            f"an index must be integers, got {k!r} ({k.kind})"
-            + (". Write np.where(condition, x, 0.0)" if k.kind == "bool" else "")
-        )
-    if x.ndim == 0:
-        raise DeclarationError(f"{x!r} has no event axis to index")
-    if k.value is not None and not np.all((k.value >= -x.shape[0]) & (k.value < x.shape[0])):
-        raise DeclarationError(f"an index of {x!r} is out of range: {k.value.tolist()}")
-    return gather(x, k, rank=x.ndim, index_rank=k.ndim)

@@ -27,7 +27,7 @@ from scg.ops.elementwise import (
     square,
 )
 from scg.ops.powers import times_power
-from scg.ops.reductions import count, drop, max, mean, sum, unreduced
+from scg.ops.reductions import count, drop, kept, max, mean, sum, unreduced
 from scg.ops.rows import last, vectors
 from scg.ops.shape import concatenate, part, ravel, reshape, transpose
 
@@ -65,7 +65,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
             paired = concatenate(paired, part(flat, 2 * half, length), axis=-1)
         flat, length = paired, half + length % 2
     one = reshape(flat, shape=np.shape(flat)[:-1]) if length else sum(flat, axis=-1) + 1.0
-    return unreduced(one, x, axes) if keepdims else one
+    return kept(one, x, axes, keepdims)
 
 
 def cumprod(x: Any, axis: int | None = -1) -> Any:
@@ -121,8 +121,8 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 def _position(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
-    flat, axes = _flattened(x, axis)
-    return unreduced(op(flat), x, axes) if keepdims else op(flat)
+    flat, axes = _flattened(x, None if axis is None else one_axis(axis, x))
+    return kept(op(flat), x, axes, keepdims)
 
 
 # --- moments and norms ------------------------------------------------------------------------
@@ -135,6 +135,8 @@ def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
 
 def _degrees(x: Any, axis: Any, ddof: int) -> int:
     n = count(x, axis)
+    if not np.isscalar(ddof) or isinstance(ddof, str):
+        raise DeclarationError(f"var, std: ddof is a number, got {ddof!r}")
     if n <= ddof:
         raise DeclarationError(f"var, std: {n} elements, which with ddof={ddof} leave no divisor")
     return n - ddof
@@ -204,8 +206,9 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return sum(absolute(x), axis, keepdims)
     if ord == np.inf:
         return max(absolute(x), axis, keepdims)
-    length = _norm(x, axes=axes)
-    return unreduced(length, x, axes) if keepdims else length
+    if ord == "fro" and len(axes) != 2:
+        raise DeclarationError(f"norm: 'fro' is a norm over two axes, got {len(axes)}")
+    return kept(_norm(x, axes=axes), x, axes, keepdims)
 
 
 # --- sparsemax ----------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ import numpy as np
 from scg.ir.expr import Expr
 from scg.ir.op import Op
 from scg.ops.elementwise import exp
+from scg.ops.indexing import getitem
 from scg.ops.powers import absorb
 from scg.ops.reductions import sum
-from scg.ops.shape import getitem
 from scg.ops.within import within
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scg.common.arguments import array_of, checked
+from scg.common.named import Named
 from scg.compiler.differentiate import erase
 from scg.compiler.memory import NodeMemory
 from scg.compiler.noise import NodeNoise
@@ -89,7 +90,7 @@ def simulate(
         program.tie(values, sizes, len(block))(seed, block.start)
         for block in program.blocks(runs, sizes)
     ]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in program.outputs}
+    return Named((name, np.concatenate([b[name] for b in blocks])) for name in program.outputs)
 
 
 @checked('g.sampler(params, nodes=["z"])')

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scg.common.arguments import checked, kind
+from scg.common.named import Named
 from scg.engine.blocks import moments
 from scg.errors import CallError
 from scg.run.binding import as_runs, bind_noise, check_noise_sizes
@@ -180,7 +181,7 @@ class Step(Inspectable):
         """
         _, sizes = self.binder().bind({}, data, needed=set())
         check_noise_sizes(self.program.noise, sizes)
-        return self.at(sizes).program.draw_noise(seed, range(as_runs(runs)), sizes)
+        return Named(self.at(sizes).program.draw_noise(seed, range(as_runs(runs)), sizes))
 
     @checked("step.hvp(params, vector, seed=1)")
     def hvp(

@@ -24,6 +24,8 @@ def results():
         "node": found.by_node,
         "term": found.by_term,
         "advice": scg.advise(g, params, runs=2),
+        "noise": step.noise(seed=0),
+        "samples": g.simulate(params, nodes=["bit"], seed=0),
     }
 
 
@@ -37,6 +39,8 @@ def results():
         ("node", "x", "no 'x'; there are: 'bit'"),
         ("term", "x", "no 'x'; there are: 'loss · "),
         ("advice", "x", "no 'x'; there are: 'bit'"),
+        ("noise", "bit", "no 'bit'; did you mean 'bit/u'?; there are: 'bit/u'"),
+        ("samples", "bat", "no 'bat'; did you mean 'bit'?; there are: 'bit'"),
     ],
 )
 def test_an_unknown_name_lists_the_names(results, what, typo, message):

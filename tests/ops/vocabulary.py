@@ -212,6 +212,14 @@ MOVES = [
     Row("gather scalar", lambda x, k: x[k], lambda x, k: x[k], (Y, np.array(2)), below=4),
     Row("gather matrix", lambda x, k: x[k], lambda x, k: x[k], (X, K.reshape(2, 2)), below=4),
     unary("gather constants", lambda x: x[[0, -1, 0]], args=(B,)),
+    Row("gather entry", lambda x, k: x[1, k], lambda x, k: x[1, k], (C, np.array(2)), below=3),
+    Row(
+        "gather entries",
+        lambda x, k, i: x[i, k, [[2], [-1]]],
+        lambda x, k, i: x[i, k, [[2], [-1]]],
+        (C, K, np.array([0, 1, 1, 0])),
+        below=2,
+    ),
     Row(
         "scatter",
         lambda g, k: gather.scatter(g, k, length=3, rank=2, index_rank=1, over=()),

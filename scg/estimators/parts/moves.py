@@ -12,9 +12,10 @@ from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ops.elementwise import equal, greater, greater_equal, logical_and, possible, where
 from scg.ops.gradient import stop
+from scg.ops.indexing import getitem
 from scg.ops.powers import inverse_or_zero
 from scg.ops.reductions import plate_sum, sum
-from scg.ops.shape import cumsum, getitem, ravel, reshape
+from scg.ops.shape import cumsum, ravel, reshape
 
 
 def each(up: Upward, downstream: Downstream) -> Expr:

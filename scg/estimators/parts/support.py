@@ -9,8 +9,9 @@ from scg.ir.expr import Expr
 from scg.ops.elementwise import equal, greater, greater_equal, logical_and, logical_or, where
 from scg.ops.gather import one_hot
 from scg.ops.gradient import stop
+from scg.ops.indexing import getitem
 from scg.ops.reductions import sum
-from scg.ops.shape import cumsum, getitem
+from scg.ops.shape import cumsum
 from scg.ops.statistics import argmax
 
 
