@@ -68,11 +68,11 @@ class ForwardPassage(Passage):
         longer = loop._replace(
             leaves=(*loop.leaves, *taken), init=(*loop.init, *first), new=(*loop.new, *later)
         )
-        stacked, last = super().run(made, longer, longer.leaves)
-        cut = len(loop.leaves)
-        pairs = [(list(values[:cut]), tuple(values[cut:])) for values in (stacked, last)]
+        cut, count = len(loop.leaves), len(longer.leaves)
+        stacked, last = super().run(made, longer, [*longer.leaves, *roots[cut:]])
+        pairs = [(list(values[:cut]), tuple(values[cut:count])) for values in (stacked, last)]
         before, after = (self._grafted(*pair, numbers, theta) for pair in pairs)
-        return before, after
+        return [*before, *stacked[count:]], after
 
     def _grafted(
         self, found: list[Expr], taken: Exprs, numbers: list[int], theta: Exprs

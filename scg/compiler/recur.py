@@ -36,7 +36,7 @@ class Passage:
     those of the window before; if the passage `ends` the window, it hands the last ones over.
     """
 
-    #: Whether what a loop computes on the way is a result of it, too.
+    #: Whether what a loop computes on the way is a result of it, too, if it has a derivative.
     stacks = True
 
     def __init__(
@@ -50,7 +50,7 @@ class Passage:
     def run(
         self, made: Scan, loop: Recurrence, roots: Sequence[Expr]
     ) -> tuple[list[Expr], Sequence[Expr]]:
-        """Expressions that read the carries before each step, and the carries after all steps."""
+        """The carries before each step and further roots, and the carries after all steps."""
         window = self.continuation
         if window is None:
             return rolled(roots, loop)
@@ -138,7 +138,7 @@ def _carried(
         plates = wide
     # What the loop computes anyway, and is expensive, is stacked for the expressions outside.
     kept = [e for e in order if e in looped and not e.op.elementwise and not e.op.stochastic]
-    kept = kept if passage.stacks else []
+    kept = [e for e in kept if passage.stacks or not e.op.vjps]
     begin = tuple(
         expand(before[init], tuple(p for p in on if p is not made.plate), init.shape)
         for init, on in zip(inits, plates, strict=True)

@@ -24,8 +24,8 @@ from scg.ops.custom import op
 
 #: Seeds of episodes are integers below this number.
 SEEDS = 2**31
-#: Steps of an episode that a token counts.
-MOST_STEPS = 2**32
+#: A token is the number of a session, that of an episode, and the steps that were made.
+TOKEN = 2**19, 2**20, 2**23
 
 
 class State(NamedTuple):
@@ -203,10 +203,7 @@ class _Space:
 
 
 class _Simulator:
-    """The vector environments themselves, and what they returned in the session of each call.
-
-    A token is the number of a session and the steps that were made in it.
-    """
+    """The vector environments themselves, and what they returned in the session of each call."""
 
     def __init__(self, label: str, make: Callable[[int], Any], separate: tuple[type, ...]):
         self.label, self.make, self.separate = label, make, separate
@@ -223,34 +220,47 @@ class _Simulator:
         return self._made[n]
 
     def open(self, u: np.ndarray) -> np.ndarray:
-        """Begin an episode for each number, and return their token."""
+        """Begin an episode for each number, and return their tokens."""
         with self._lock:
-            env = self.of_size(u.size)
-            seeds = [int(x) for x in np.ravel(u) * SEEDS]
-            one = not isinstance(env.unwrapped, self.separate)  # generator for all episodes
-            first, _ = env.reset(seed=seeds[0] if one else seeds)
-            number = next(self._serial)
-            session = _Session(env, self._flat(first, u.size))
-            self._now = {k: s for k, s in self._now.items() if s.env is not env} | {number: session}
-            return np.full(u.shape, number * MOST_STEPS)
+            number = next(self._serial) % TOKEN[0]
+            self._begin(number, (np.ravel(u) * SEEDS).astype(np.int64))
+            return np.ravel_multi_index((number, np.arange(u.size), 0), TOKEN).reshape(u.shape)
+
+    def _begin(self, number: int, seeds: np.ndarray) -> _Session:
+        """Begin a session, which ends those of the same environments."""
+        env = self.of_size(seeds.size)
+        one = not isinstance(env.unwrapped, self.separate)  # generator for all episodes
+        first, _ = env.reset(seed=int(seeds[0]) if one else seeds.tolist())
+        session = _Session(env, seeds, self._flat(first, seeds.size))
+        self._now = {k: s for k, s in self._now.items() if s.env is not env} | {number: session}
+        return session
 
     def first(self, token: np.ndarray) -> np.ndarray:
         """The first observations of a session."""
-        session, _ = self._session(token)
+        session, *_ = self._session(token)
         return session.first.reshape(*token.shape, -1)
 
     def advance(self, token: np.ndarray, action: np.ndarray) -> np.ndarray:
         """Observations, rewards, and whether episodes go on, of one step of a session."""
         with self._lock:
-            session, count = self._session(token)
             _, taken = self.spaces
             lead = np.broadcast_shapes(token.shape, action.shape[: action.ndim - len(taken.shape)])
-            if count != session.steps or session.alive.size != np.prod(lead, dtype=int):
+            session, number, episode, count = self._session(np.broadcast_to(token, lead))
+            if count != session.steps:
                 raise CallError(
                     f"environment {self.label!r}: step {count} was asked for after "
                     f"{session.steps} steps; an episode's steps follow each other in one scan, and "
-                    "are not made again (checkpoint=)"
+                    "are not made again, as replays of an estimator and checkpoint= would"
                 )
+            if episode.size != session.alive.size:  # each sample has episodes of its own
+                if count or not isinstance(session.env.unwrapped, self.separate):
+                    raise CallError(
+                        f"environment {self.label!r} began {session.alive.size} episodes, but "
+                        f"{episode.size} are asked for, some for several samples from one start; "
+                        'write scg.Environment(..., vectorization_mode="sync"), whose episodes '
+                        "have seeds of their own, or one scg.LeaveOneOut(samples=4) for all nodes"
+                    )
+                session = self._begin(number, session.seeds[episode])
             session.steps += 1
             if session.alive.any():
                 action = np.broadcast_to(action, lead + taken.shape).reshape(-1, *taken.shape)
@@ -266,14 +276,16 @@ class _Simulator:
             parts = session.last, session.reward[:, None], session.alive[:, None]
             return np.concatenate(parts, axis=1).reshape(*lead, -1)
 
-    def _session(self, token: np.ndarray) -> tuple[_Session, int]:
-        number, count = divmod(int(token.flat[0]), MOST_STEPS)
-        if number not in self._now or np.any(token != token.flat[0]):
+    def _session(self, token: np.ndarray) -> tuple[_Session, int, np.ndarray, int]:
+        """The session of tokens and its number; their episodes, and the steps that were made."""
+        numbers, episodes, steps = np.unravel_index(np.ravel(token), TOKEN)
+        number, count = int(numbers[0]), int(steps[0])
+        if number not in self._now or np.any(numbers != number) or np.any(steps != count):
             raise CallError(
                 f"environment {self.label!r} was reset by another call in the meantime; use an "
                 "environment of its own for each graph and thread that runs at the same time"
             )
-        return self._now[number], count
+        return self._now[number], number, episodes, count
 
     def _flat(self, observation: Any, n: int) -> np.ndarray:
         """Observations as rows of floats."""
@@ -284,8 +296,8 @@ class _Simulator:
 class _Session:
     """One call's episodes."""
 
-    def __init__(self, env: Any, first: np.ndarray):
-        self.env, self.first, self.last = env, first, first
+    def __init__(self, env: Any, seeds: np.ndarray, first: np.ndarray):
+        self.env, self.seeds, self.first, self.last = env, seeds, first, first
         self.steps = 0
         self.alive = np.ones(len(first), bool)
         self.reward = np.zeros(len(first))

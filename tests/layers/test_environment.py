@@ -40,6 +40,9 @@ class SyncVectorEnv:
     def reset(self, *, seed):
         type(self).seeds = seed
         assert len(seed) == self.n
+        return self._start(seed)
+
+    def _start(self, seed):
         self.at = np.array(seed) % 2 + 1
         return self._seen(), {}
 
@@ -117,6 +120,38 @@ def test_an_environment_is_the_model_of_it(gymnasium, backend, boxed):
     joint = scg.LeaveOneOut(samples=4)
     one, other = (scg.compile(h, joint, backend=backend)(params, seed=1) for h in (g, modelled(3)))
     np.testing.assert_allclose(one.grads["preferences"], other.grads["preferences"], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "how"),
+    [
+        (scg.ScoreFunction(), scg.RTRL()),
+        (scg.LeaveOneOut(samples=2), scg.UORO()),
+        (scg.LeaveOneOut(samples=3), None),
+        (None, scg.PES(sigma=0.1, pairs=3)),
+    ],
+    ids=str,
+)
+def test_influences_and_samples_from_one_start(gymnasium, estimator, how):
+    """Python makes each step once, also where samples or particles need episodes of their own."""
+    own = estimator and {"action": estimator}
+    one, other = (
+        scg.compile(g, own, truncate=how, backend="numpy")(g.init(seed=0), seed=1, runs=2)
+        for g in (live(scg.Environment("Corridor", episodes=3)), modelled(3))
+    )
+    assert one.cost == pytest.approx(other.cost, abs=1e-12)
+    np.testing.assert_allclose(one.grads["preferences"], other.grads["preferences"], atol=1e-12)
+
+
+def test_steps_that_cannot_be_made_again_are_refused(gymnasium, monkeypatch):
+    env = scg.Environment("Corridor", episodes=3)
+    params = (g := live(env)).init(seed=0)
+    with pytest.raises(scg.CallError, match="as replays of an estimator and checkpoint= would"):
+        scg.compile(g, {"action": scg.RAM()}, backend="numpy")(params, seed=0)
+    monkeypatch.setattr(env._simulator, "separate", ())  # one generator for all episodes
+    monkeypatch.setattr(SyncVectorEnv, "reset", lambda self, seed: self._start([seed] * self.n))
+    with pytest.raises(scg.CallError, match="began 3 episodes, but 6 .*vectorization_mode"):
+        scg.compile(g, {"action": scg.LeaveOneOut(samples=2)}, backend="numpy")(params, seed=0)
 
 
 def test_python_is_called_once_a_step_and_not_after_the_end(gymnasium):
