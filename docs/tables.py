@@ -212,7 +212,7 @@ def estimators() -> Iterator[str]:
     )
     yield (
         "*Over time*: whether a graph with scans runs as a loop, in time proportional to the "
-        "number of steps, or is unrolled.\n"
+        "number of steps, is unrolled, or is refused there.\n"
     )
     head = ("estimator", "what it is", "unbiased", "order", "evaluations", "over time", "source")
     yield from table(*head)
@@ -307,6 +307,9 @@ KINDS = (
     lambda x: scg.Categorical(logits=x),
     lambda x: scg.Normal(x, 1.0),
     lambda x: scg.Gamma(np.exp(x), 1.0),
+    lambda x: scg.Delta(x),
+    lambda x: scg.Matching(logits=x * np.ones((3, 1))),
+    lambda x: scg.RBM(x, x[:1], np.ones((3, 1))),
 )
 
 
@@ -327,7 +330,7 @@ def over_time(estimator: Estimator) -> str:
             warnings.simplefilter("ignore")
             step = scg.compile(g, estimator, backend="numpy")
             return "unrolled" if step.rolled is None else "loop"
-    return ""
+    return "refused"
 
 
 def page_of(cls: type) -> Path:

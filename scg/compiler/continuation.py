@@ -16,6 +16,8 @@ from scg.estimators.protocol import Estimator
 from scg.estimators.truncation import Truncation
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import STATE, intern
+from scg.ir.plate import Time
+from scg.ir.walk import topological
 from scg.ops.elementwise import where
 from scg.ops.reductions import plate_mean
 
@@ -75,6 +77,14 @@ def check_stream(graph: Any, truncation: Truncation | None) -> None:
             raise EstimatorError(
                 f"stream=True: scan {made.name!r} runs in reverse, from the end of a sequence that "
                 "has none; leave stream out"
+            )
+        starts = (e for leaf in made.carries for e in topological(leaf.args))
+        whole = [p.name for e in starts for p in e.plates if isinstance(p, Time)]
+        if whole:
+            raise EstimatorError(
+                f"stream=True: scan {made.name!r} begins with what is made of the steps of "
+                f"{whole[0]!r}, of which a window has a part; begin with what is known before the "
+                "first step, or leave stream out"
             )
 
 

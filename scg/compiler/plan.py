@@ -142,8 +142,9 @@ def make_plan(
     given.check(influence, estimators)
     for node, own in estimators.items():
         if reason := complaint(node, own, view):
+            name = influence.graph.declared_name(node.name or "")
             raise EstimatorError(
-                f"node {node.name!r} ({family_of(node)}) uses {type(own).__name__}, but {reason}. "
+                f"node {name!r} ({family_of(node)}) uses {type(own).__name__}, but {reason}. "
                 f"{advice(node, own, view)}"
             )
     check_paths(influence, estimators)
@@ -214,8 +215,9 @@ def check_orders(plan: Plan, order: int) -> None:
     view = Assignment(plan.influence, plan.estimators)
     for node, estimator in plan.estimators.items():
         if estimator.orders < order:
+            name = plan.influence.graph.declared_name(node.name or "")
             raise EstimatorError(
-                f"node {node.name!r}: {type(estimator).__name__} has no unbiased derivative of "
+                f"node {name!r}: {type(estimator).__name__} has no unbiased derivative of "
                 f"order {order}. {advice(node, estimator, view, order)}"
             )
 

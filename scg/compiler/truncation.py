@@ -38,8 +38,8 @@ def check_truncation(
         )
     if order > 1:
         raise EstimatorError(
-            f"truncate={truncation!r} is for first derivatives, because products of two of its "
-            "estimates do not have the right mean. Write order=1, or leave truncate out"
+            f"truncate={truncation!r} is for first derivatives: a second one contains products of "
+            "two paths, or slopes that are not taken along. Write order=1, or leave truncate out"
         )
     if data_grads and truncation.loops:
         raise EstimatorError(

@@ -150,7 +150,7 @@ def test_steps_that_cannot_be_made_again_are_refused(gymnasium, monkeypatch):
         scg.compile(g, {"action": scg.RAM()}, backend="numpy")(params, seed=0)
     monkeypatch.setattr(env._simulator, "separate", ())  # one generator for all episodes
     monkeypatch.setattr(SyncVectorEnv, "reset", lambda self, seed: self._start([seed] * self.n))
-    with pytest.raises(scg.CallError, match="began 3 episodes, but 6 .*vectorization_mode"):
+    with pytest.raises(scg.CallError, match=r"began 3 episodes, but 6 .*vectorization_mode"):
         scg.compile(g, {"action": scg.LeaveOneOut(samples=2)}, backend="numpy")(params, seed=0)
 
 

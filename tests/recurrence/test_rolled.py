@@ -65,6 +65,10 @@ def test_unrolled_steps_say_who_chose_their_estimators():
     assert len(reasons) > 2 and plan.steps
     assert {name[0] for name, why in reasons.items() if why == "chosen by the user"} == {"b"}
     assert all(why.startswith("automatic: ") for name, why in reasons.items() if name[0] == "z")
+    with pytest.raises(scg.EstimatorError, match=r"node 'z' .* uses CARMS"):
+        scg.compile(g, {"z": scg.CARMS()})
+    with pytest.raises(scg.EstimatorError, match=r"node 'z': DisARM has no .* order 2"):
+        scg.compile(g, {"z": scg.DisARM()}, order=2)
 
 
 @pytest.mark.parametrize("estimator", [scg.RSVI(), scg.GREP(), None], ids=str)

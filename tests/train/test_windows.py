@@ -274,6 +274,15 @@ def test_errors():
         with pytest.raises(scg.EstimatorError, match=r"of node 'z' divides its signal.*Truncated"):
             scg.compile(bits(), own, stream=True, truncate=scg.UORO())
         scg.compile(bits(), own, stream=True, truncate=scg.Truncated(2, allow_biased=True))
+    for reverse, words in ((True, "runs in reverse"), (False, "begins with what is made of")):
+        h, t = scg.Graph("two"), scg.Time("t")
+        x, a = h.data("x", plates=t), h.parameter("a", 0.3)
+        last, _ = h.scan(lambda h, x, a=a: a * h + x, init=0.0, xs=x, over=t)
+        first = 0.0 if reverse else last
+        _, out = h.scan(lambda h, x: (h + x, h), init=first, xs=x, over=t, reverse=reverse)
+        h.cost("c", out**2)
+        with pytest.raises(scg.EstimatorError, match=f"scan 'scan 2' {words}"):
+            scg.compile(h, stream=True, truncate=scg.RTRL())
     step = scg.compile(g, backend="numpy")
     with pytest.raises(scg.CallError, match=r"compile it with stream=True"):
         step({"a": 0.6}, seed=0, data=data, carry={})
