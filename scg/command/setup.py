@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -114,17 +116,22 @@ def _arrays(graph: scg.Graph, data: str, images: np.ndarray, labels: np.ndarray 
 
 
 def _options(texts: Iterable[str]) -> dict[str, Any]:
-    """Options of a model's function by name; a value is JSON, or else text."""
+    """Options of a model's function by name; a value is JSON or Python's literal, or else text."""
     options: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise CallError(f"--set {text}: write --set name=value")
         try:
-            parsed = json.loads(value)
-        except json.JSONDecodeError:
-            parsed = value
+            parsed = _value(value)
         except RecursionError:
             raise CallError(f"--set {name}: its brackets are nested too deeply") from None
         options[name] = tuple(parsed) if isinstance(parsed, list) else parsed
     return options
+
+
+def _value(text: str) -> Any:
+    for parse in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError):
+            return parse(text)
+    return text
