@@ -153,8 +153,9 @@ NOTHING = RecordedNodes()
 
 def make_given(graph: Any, given: Sequence[str] | Mapping[str, Recorded]) -> RecordedNodes:
     """The recorded nodes of ``scg.compile(given=…)``, checked; warn of bias."""
-    if isinstance(given, str):
-        raise EstimatorError(f"given: expected names, write given=({given!r},)")
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        write = repr((given,)) if isinstance(given, str) else '("action",)'
+        raise EstimatorError(f"given: expected names, got {given!r}; write given={write}")
     nodes = dict(given) if isinstance(given, Mapping) else {name: Recorded() for name in given}
     known = [*graph.stochastic, *graph.deterministics]
     for name, own in nodes.items():

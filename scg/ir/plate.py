@@ -9,6 +9,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from scg.common.arguments import check_name, checked, kind
 from scg.errors import DeclarationError
 
@@ -259,7 +261,7 @@ def as_plates(plates: Plate | Iterable[Plate] | None) -> Plates:
     """One plate, several, or None as a tuple in canonical order."""
     if plates is None:
         return ()
-    several = isinstance(plates, Iterable) and not isinstance(plates, (Plate, str))
+    several = np.iterable(plates) and not isinstance(plates, str)
     group: tuple[Any, ...] = tuple(plates) if several else (plates,)  # pyright: ignore
     for plate in group:
         if not isinstance(plate, Plate):

@@ -92,8 +92,8 @@ def special(
 
 
 def normal_axes(axis: Any, of: Any) -> tuple[int, ...]:
-    """Axes of an event, or of as many as `of`, counted from the end, sorted; None means all."""
-    ndim = of if isinstance(of, int) else np.ndim(of)
+    """Axes of an event, counted from the end, sorted; None means all."""
+    ndim = np.ndim(of)
     if axis is None:
         return tuple(range(-ndim, 0))
     if np.iterable(axis) and not isinstance(axis, tuple):  # NumPy refuses a list, too
@@ -112,16 +112,14 @@ def normal_axes(axis: Any, of: Any) -> tuple[int, ...]:
 
 
 def one_axis(axis: Any, of: Any) -> int:
-    """One axis of an event, or of as many as `of`, counted from the end."""
+    """One axis of an event, counted from the end."""
     if axis is None or np.iterable(axis):
         raise DeclarationError(f"expected one axis of {_event(of)}, got {axis!r}")
     return normal_axes(axis, of)[0]
 
 
 def _event(of: Any) -> str:
-    if isinstance(of, Expr):
-        return describe(of)
-    return f"an event of {of} axes" if isinstance(of, int) else f"an event of shape {np.shape(of)}"
+    return describe(of) if isinstance(of, Expr) else f"an event of shape {np.shape(of)}"
 
 
 def integers(value: Any, what: str) -> tuple[int, ...]:

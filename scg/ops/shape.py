@@ -233,7 +233,7 @@ def np_expand_dims(x: Expr, axis: Any) -> Expr:
     """Insert event axes of length 1."""
     axes = integers(axis, "an axis")
     n = x.ndim + len(axes)
-    fresh, rest = normal_axes(axes, n), iter(x.shape)
+    fresh, rest = normal_axes(axes, np.empty((1,) * n)), iter(x.shape)
     return reshape(x, shape=tuple(1 if i in fresh else next(rest) for i in range(-n, 0)))
 
 

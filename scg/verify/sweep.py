@@ -110,6 +110,7 @@ def sweep(
     values = _values(graph, estimators, over, own)
     params = dict(params if params is not None else graph.init(seed=0))
     data = dict(data or {})
+    leaves = {name: parameter.node for name, parameter in graph.parameters.items()}
     fixed: dict[str, Step] = {}
     points: list[_Point] = []
     for at in zip(*values.values(), strict=True):
@@ -122,7 +123,7 @@ def sweep(
             else:
                 fixed[name] = fixed.get(name) or compiled(graph, estimator, options)
                 steps[name] = fixed[name]
-        here = {**params, **_filled(named, graph.parameters, params)}
+        here = {**params, **_filled(named, leaves, params)}
         known = {**data, **_filled(named, graph.data_nodes, data)}
         if exact:
             points.append(_computed(graph, steps, here, known))

@@ -322,6 +322,7 @@ def test_errors():
     for given, words in (
         (("aa",), "'aa' is not a stochastic or deterministic node.*did you mean 'a'"),
         ("a", r"write given=\('a',\)"),
+        (None, r'^given: expected names, got None; write given=\("action",\)$'),
         ({"a": 1}, r"expected scg.Recorded\(...\) for node 'a'"),
         ({"twice": scg.Recorded(ratios="product")}, "'twice' is deterministic"),
     ):

@@ -243,6 +243,10 @@ def test_the_tables_hold_numpy_functions():
         (lambda x: np.sort(x, axis=(0,)), r"^expected one axis of node 'x' .* got \(0,\)$"),
         (lambda x: np.argmax(x, axis=(0, 1)), r"^expected one axis of node 'x' .* got \(0, 1\)$"),
         (lambda x: np.concatenate([x, x], axis=[]), r"^expected one axis of node 'x' .* got \[\]$"),
+        (
+            lambda x: scg.softmax(2),
+            r"^axis -1 is out of range for an event of shape \(\); axes are",
+        ),
         (lambda x: np.trace(x, axis1=(0,)), r"^expected one axis of node 'x' .* got \(0,\)$"),
         (lambda x: np.trace(x, (1,)), r"^diagonal: offset: expected an integer, got \(1,\)$"),
         (lambda x: np.triu(x, [1]), r"^triu: k: expected an integer, got \[1\]$"),
@@ -289,6 +293,7 @@ def test_the_tables_hold_numpy_functions():
         (lambda x: (x > 0) - (x > 1), "^subtract: not defined for booleans"),
         (lambda x: scg.plate_sum(x, scg.Plate("p")), "^scg.plate_sum: .*is not on plate 'p'"),
         (lambda x: scg.plate_mean(x, "batch"), "^expected a scg.Plate, got 'batch'$"),
+        (lambda x: scg.plate_mean(x, np.array(3)), r"^expected a scg.Plate, got array\(3\)$"),
         (lambda x: np.where(x > 0, x, np.zeros(2)), "^where: "),
     ],
 )

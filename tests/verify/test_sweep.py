@@ -149,6 +149,11 @@ def test_wrong_sweeps_say_what_to_write(over, match):
         scg.sweep(coin(), CHOICE, over=over)
 
 
+def test_swept_parameters_need_no_other_value():
+    swept = [scg.sweep(coin(), CHOICE, over={"theta": THETA}, params=p) for p in (None, {})]
+    np.testing.assert_array_equal(*(curves["score"].mean["theta"] for curves in swept))
+
+
 def test_sampling_needs_a_seed_and_frames_need_pandas(curves, monkeypatch):
     with pytest.raises(scg.CallError, match="needs a seed"):
         scg.sweep(coin(), CHOICE, over={"theta": THETA}, exact=False)
