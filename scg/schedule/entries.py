@@ -116,6 +116,14 @@ class Fallback:
         """The first result."""
         return self.exprs[0]
 
+    @property
+    def args(self) -> dict[Expr, None]:
+        """The arguments that it reads: a loop may have carries that no result needs."""
+        if self.expr.op.loop is None:
+            return dict.fromkeys(self.expr.args)
+        steps = Steps(self.exprs)
+        return dict.fromkeys((steps.begin | steps.sliced | steps.constants).values())
+
 
 Entry = Loop | Gemm | Repeat | Fallback
 
@@ -134,5 +142,7 @@ def uses(entry: Entry, views: Mapping[Expr, View]) -> Uses:
         return Uses(tuple(dict.fromkeys(entry.loaded())), tuple(written))
     if isinstance(entry, Repeat):
         return Uses(tuple(dict.fromkeys(entry.operands.values())), entry.exprs)
+    if isinstance(entry, Fallback):
+        return Uses(tuple(dict.fromkeys(views[arg].base for arg in entry.args)), entry.exprs)
     read = dict.fromkeys(views[arg].base for expr in entry.exprs for arg in expr.args)
     return Uses(tuple(read), entry.exprs)

@@ -160,3 +160,17 @@ def test_a_body_with_large_products_runs_apart_from_the_team():
     named, sizes = {leaf: values[leaf.name] for leaf in engine.leaves}, {T: 2, B: 80}
     assert [stage.apart for stage in engine.plan(sizes).stages].count(True) == 2
     agree(engine.run(named, sizes), oracle.run(named, sizes))
+
+
+def test_python_computes_a_loop_of_which_no_result_needs_some_carries():
+    """These have no first values: what would compute them is left out."""
+    g, move = scg.Graph("unread"), scg.op(lambda h, x: 0.9 * h + x, name="move")
+    start, x = g.parameter("start", 0.3), g.data("x", plates=T)
+    h, total, s = place(g, start), place(g, start), place(g, x, ())
+    moved = move(h, s)
+    body, constants = closed((h, total), (s,), (moved, total + moved), (moved,))
+    _, (every,) = scan(body, (start, 2.0 * start), (x,), constants, T)
+    outputs = {0: every}
+    given = {start: np.array(0.3), x: np.array([0.5, -1.0])}
+    found = Executable(outputs).run(given, {T: 2})
+    agree(found, Interpreter(outputs).run(given, {T: 2}))

@@ -103,7 +103,8 @@ class Python:
     def __init__(self, connection: Connection, entry: Fallback):
         self._rule = kernel_of(entry.exprs, connection.plan.real)
         self._sizes = connection.plan.sizes
-        self._args = [connection.view(arg) for arg in entry.expr.args]
+        args = entry.args
+        self._args = [connection.view(x) if x in args else None for x in entry.expr.args]
         self._targets = [connection.view(expr) for expr in entry.exprs]
 
     def __call__(self) -> None:
