@@ -71,6 +71,9 @@ PAID = {
         schedule/pool schedule/products:61 schedule/turns schedule/unfold train/optim:179
         train/rows train/update:206
     """,
+    "arguments that are recognized": """
+        engine/walk/intake run/repeated
+    """,
     "a second process that compiles": """
         engine/codegen/helper engine/codegen/native:174 engine/walk/executable:136
     """,

@@ -285,15 +285,16 @@ class Program:
             return lambda seed, first: moments(
                 self.sample(values, seed, range(first, first + runs), sizes)
             )
-        return self._sampler(sizes, runs).bind(values)
+        return self.moment_sampler(sizes, runs).bind(values)
 
     def estimate(self, values: Mapping[str, Any], sizes: Sizes, runs: int, seed: Any) -> RunMoments:
         """Moments of every output over `runs` runs of a seed, in new arrays."""
         if not self.draws:
             return self.sampler(values, sizes, runs)(seed, 0)
-        return self._sampler(sizes, runs).estimate(values, seed)
+        return self.moment_sampler(sizes, runs).estimate(values, seed)
 
-    def _sampler(self, sizes: Sizes, runs: int) -> MomentSampler:
+    def moment_sampler(self, sizes: Sizes, runs: int) -> MomentSampler:
+        """What estimates moments of a program that draws, for these sizes."""
         key = (runs, *sizes.items())
         found = self._samplers.get(key)
         if found is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,14 +14,18 @@ import numpy as np
 from scg.common.lazy import building
 from scg.engine.blocks import MOST, STRETCHES, RunMoments, Sampling, merged
 from scg.engine.interpreter import Sizes
+from scg.ir.op import PARAMETER
 from scg.ir.plate import Plate
 
 if TYPE_CHECKING:
     from scg.engine.walk.connection import Connection
     from scg.engine.walk.executable import Executable
+    from scg.engine.walk.intake import Intake
 
 #: Bytes that take less time to copy than a table takes to bind to their arrays.
 SMALL = 1 << 16
+#: Arrays of a call that are copied one by one; of more, those that need no conversion at once.
+ARRAYS = 8
 #: Results of one shape that are copied one by one; more are copied together.
 FEW = 12
 
@@ -28,7 +33,8 @@ FEW = 12
 class Tied(NamedTuple):
     """A sampler with arrays of its own, which one call uses at a time."""
 
-    inputs: list[tuple[str, np.ndarray]]
+    inputs: dict[str, np.ndarray]
+    take: Intake
     sample: Sampling
     single: list[tuple[Any, np.ndarray]] | None  # outputs copied one by one; None for all
     alike: list[tuple[list[Any], np.ndarray]]  # keys of others, which are the rows of an array
@@ -45,9 +51,16 @@ class MomentSampler:
         self._engine, self._sizes, self._plate = engine, sizes, plate
         self._runs, self._longest = runs, longest
         inputs = engine.plan({**sizes, plate: longest or runs}).ports.inputs
+        inputs = sorted(inputs, key=lambda port: port.leaf.op is not PARAMETER)
         self._inputs = [(port.leaf.attrs["name"], port) for port in inputs if not port.is_noise]
         lengths = (math.prod(port.shape) * port.dtype.itemsize for _, port in self._inputs)
         self._is_small = sum(lengths) <= SMALL
+        names = [name for name, _ in self._inputs]
+        #: How many of the leaves are parameters, which come first, and how many are not.
+        self._params = sum(port.leaf.op is PARAMETER for _, port in self._inputs)
+        self._others = len(names) - self._params
+        self._every = tuple_of(names)
+        self._first, self._last = tuple_of(names[: self._params]), tuple_of(names[self._params :])
         #: Idle ones, by thread count.
         self._free: defaultdict[int, deque[Tied]] = defaultdict(deque)
 
@@ -103,9 +116,40 @@ class MomentSampler:
             tied = free.pop()  # which no other thread has now
         except IndexError:
             tied = self._tied()
-        inputs, sample, single, alike = tied
-        for name, array in inputs:
-            array[()] = values[name]
+        if len(self._inputs) <= ARRAYS or not tied.take(self._every(values)):
+            for name, array in tied.inputs.items():
+                array[()] = values[name]
+        return self._estimate(free, tied, seed)
+
+    def again(
+        self, params: Any, others: Any, runs: int, seed: Any, check: Callable[[Any], None] | None
+    ) -> RunMoments | None:
+        """Moments for arrays that need no conversion; None if some do, or if there are others.
+
+        A `check` raises if values by name are invalid.
+        """
+        if not self._is_small or runs != self._runs:
+            return None
+        if len(params) != self._params or len(others) != self._others:
+            return None
+        try:
+            arrays = self._first(params) + self._last(others)
+        except KeyError:
+            return None
+        free = self._free[self._engine.threads()]
+        try:
+            tied = free.pop()
+        except IndexError:
+            return None
+        if not tied.take(arrays):
+            free.append(tied)
+            return None
+        if check is not None:
+            check(tied.inputs)
+        return self._estimate(free, tied, seed)
+
+    def _estimate(self, free: deque[Tied], tied: Tied, seed: Any) -> RunMoments:
+        _, _, sample, single, alike = tied
         outputs, found = sample(seed, 0), {}
         for key, array in outputs.items() if single is None else single:  # a loop is faster
             found[key] = array.copy() if array.ndim else array[()]
@@ -115,11 +159,21 @@ class MomentSampler:
         return found
 
     def _tied(self) -> Tied:
+        from scg.engine.walk.intake import Intake  # importing scg loads no compiler
+
         own = {name: np.empty(port.shape, port.dtype) for name, port in self._inputs}
+        take = Intake([*own.values()])
         if self._longest:
-            return Tied([*own.items()], self.bind(own), None, [])
+            return Tied(own, take, self.bind(own), None, [])
         connection = self._connect(own, self._runs)
-        return Tied([*own.items()], connection.run, *equally_spaced(connection.outputs))
+        return Tied(own, take, connection.run, *equally_spaced(connection.outputs))
+
+
+def tuple_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Function that takes the values of some names out of a mapping."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return (lambda values: (values[names[0]],)) if names else lambda values: ()
 
 
 def equally_spaced(outputs: Mapping[Any, np.ndarray]) -> tuple[list[Any], list[Any]]:

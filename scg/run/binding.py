@@ -30,12 +30,14 @@ class Binder:
         self.declared = len(graph.roles)
         self._params = {name: p.node for name, p in graph.parameters.items()}
         self._data = {**graph.data_nodes, **(recorded or {})}
-        self._constrained = [n for n, p in graph.parameters.items() if p.constraint is not None]
+        self.constrained = [n for n, p in graph.parameters.items() if p.constraint is not None]
         self._plates = graph.plates
         self._sizes = {p: p.length for p in self._plates if p.length is not None}
         checks = checks_of(graph)
         self._given = [*checks.given, *checks_of_recorded(graph, recorded or {})]
         self._computed = checks.computed
+        #: Whether values are checked.
+        self.checks = bool(self._given or self._computed)
         self._computes = Interpreter(dict(enumerate(c.node for c in checks.computed)), dtype)
 
     def bind(
@@ -49,15 +51,19 @@ class Binder:
         The names in `needed` must be there; by default all declared ones.
         """
         values, sizes = self.arrays(params, data, needed)
-        for name in self._constrained:
+        for name in self.constrained:
             if name in values:
                 numbers = self.graph.unconstrained({name: params[name]})
                 values[name] = numbers[name].astype(self.dtype)
-        if self._given:
-            check_given(self._given, values)
+        if self.checks:
+            self.check(values)
+        return values, sizes
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise unless the values of parameters and data are valid."""
+        check_given(self._given, values)
         if self._computed:
             self._check_computed(values)
-        return values, sizes
 
     def arrays(
         self,

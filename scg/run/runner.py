@@ -74,6 +74,11 @@ class Runner:
         """Checks the calls of a step that was compiled with ``check_finite=True``."""
         return Guard(self.graph, self.surrogate.first.env, self.program)
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the arguments of calls are parameters and data alone."""
+        return not self.surrogate.memory and self.surrogate.first.window is None
+
     @property
     def any_length(self) -> bool:
         """Whether one program runs plates of all sizes."""
@@ -112,6 +117,8 @@ class Runner:
         if self._binder.declared != len(self.graph.roles):  # declared since
             self.__dict__["_binder"] = self.binder()
         values, sizes = self._binder.bind(params, data)
+        if state is carry is None and self.plain:
+            return values, sizes, {}
         memories = self.surrogate.memory.values()
         if state is None:
             memory = initial_state(memories, 0) if memories else {}
@@ -134,8 +141,7 @@ class Runner:
     ) -> dict[str, Any]:
         """The data of a call with those given by keyword, among which are misspelt options."""
         for name in by_name:
-            near = did_you_mean(name, options)
-            if near and name not in self.graph.data_nodes:
+            if name not in self.graph.data_nodes and (near := did_you_mean(name, options)):
                 raise CallError(f"a step has no argument {name!r}{near}")
             if name in (data or {}):
                 raise CallError(f"data {name!r} is given twice: in data= and by keyword")

@@ -16,12 +16,13 @@ from scg.run.binding import as_runs, bind_noise, check_noise_sizes
 from scg.run.bound_step import BoundStep
 from scg.run.curvature import as_direction
 from scg.run.inspection import Inspectable
+from scg.run.repeated import Repeatable
 from scg.run.result import Nested, Result
 from scg.run.state import initial_state
 
 
 @kind("a step, as scg.compile returns it")
-class Step(Inspectable):
+class Step(Repeatable, Inspectable):
     """A compiled graph, which :func:`scg.compile` returns: call it with parameters and a seed.
 
     A call checks its arguments; for many calls on the same arrays use :meth:`bind`.
@@ -90,6 +91,10 @@ class Step(Inspectable):
             data = self.with_keywords(
                 data, by_name, ("seed", "runs", "data", "state", "noise", "carry")
             )
+        if self._last is not None and seed is not None and noise is state is carry is None:
+            found = self._repeated(params, data, runs, seed)
+            if found is not None:
+                return found
         values, sizes, memory = self.checked(params, data, state, carry)
         step = self.at(sizes)
         if carry is not None and runs != 1:
@@ -98,6 +103,7 @@ class Step(Inspectable):
             runs, program = as_runs(runs), step.program
             if not self.check_finite and (runs == 1 or runs == program.at_once(runs, sizes)):
                 found = program.estimate(values, sizes, runs, seed)
+                self._remember(program, sizes, runs)
             else:
                 found = BoundStep(step, values, sizes, memory, runs, self.layout).moments(seed)
             result = Result(found, runs, memory, self.layout)

@@ -112,6 +112,7 @@ class FusedUpdate(Update):
             {name: parameter.node for name, parameter in graph.parameters.items()},
             {key[1]: grad for key, grad in outputs.items() if key[0] == "grads"},
             graph,
+            step.program.dtype,
         )
         leaves = {
             f"{memory.node}@{name}": leaf
@@ -119,7 +120,7 @@ class FusedUpdate(Update):
             for name, leaf in memory.leaves.items()
         }
         own = {f"{key[1]}@{key[2]}": grad for key, grad in outputs.items() if key[0] == "own"}
-        self.own = _Part("own", own_optimizer, leaves, own, graph)
+        self.own = _Part("own", own_optimizer, leaves, own, graph, step.program.dtype)
         kept = {key: e for key, e in outputs.items() if key[0] in ("cost", "state", "carry")}
         grads = [*self.params.used, *self.own.used]
         size: Expr = sum(map(_size, grads), constant(graph, 0.0))
@@ -186,8 +187,10 @@ class _Part:
         values: Mapping[str, Expr],
         grads: Mapping[str, Expr],
         graph: CoreGraph,
+        dtype: Any,
     ):
         self.kind, self.optimizer, self.grads = kind, optimizer, grads
+        self._number = np.dtype(dtype).type
         self._shapes: dict[str, tuple[int, ...]] = {}
 
         graph.origin = Origin(f"optimizer of {kind}")
@@ -235,9 +238,11 @@ class _Part:
 
     def inputs(self, state: OptimizerState) -> dict[str, Any]:
         """Values of the leaves."""
+        if not self.grads:
+            return {}
         given: dict[str, Any] = {
-            f"@{self.kind}/rate": self.optimizer.rate_at(state.count),
-            f"@{self.kind}/count": state.count + 1,
+            f"@{self.kind}/rate": self._number(self.optimizer.rate_at(state.count)),
+            f"@{self.kind}/count": self._number(state.count + 1),
         }
         for name, entries in state.slots.items():
             given |= {f"@{self.kind}/{name}/{slot}": array for slot, array in entries.items()}

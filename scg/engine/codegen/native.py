@@ -29,7 +29,9 @@ _HELPERS = ("engine/codegen", "engine/noise", "seeds", "special")
 
 #: Source of a kernel, and type codes of its result and arguments where these are numbers.
 Kernel = tuple[str, tuple[str, ...]]
-_Function = ctypes.CFUNCTYPE(ctypes.c_int)  # with argument types, each call would check them
+#: Types of functions that let other threads run Python's code, or not. With argument types, each
+#: call would check them.
+_Function = {True: ctypes.CFUNCTYPE(ctypes.c_int), False: ctypes.PYFUNCTYPE(ctypes.c_int)}
 
 _scratch = (ctypes.c_int64 * 2)()
 #: Pointers, because a call would convert numbers every time.
@@ -65,15 +67,18 @@ def load(source: str, codes: tuple[str, ...] = ()) -> bool:
         return True
 
 
-def caller(source: str, table: int) -> Callable[[], int]:
-    """Function that calls a kernel with a table; its result is not 0 after a failure."""
+def caller(source: str, table: int, releases: bool = True) -> Callable[[], int]:
+    """Function that calls a kernel with a table; its result is not 0 after a failure.
+
+    Other threads may run Python's code meanwhile, unless the kernel reads Python's objects.
+    """
     at = ctypes.byref(ctypes.c_char.from_address(table))
-    return functools.partial(_function(source), *_nowhere, at)
+    return functools.partial(_function(source, releases), *_nowhere, at)
 
 
 @functools.cache
-def _function(source: str) -> Any:
-    return _Function(address(source))
+def _function(source: str, releases: bool) -> Any:
+    return _Function[releases](address(source))
 
 
 def identity(source: str, codes: tuple[str, ...] = ()) -> str:
