@@ -245,15 +245,16 @@ class _Simulator:
         with self._lock:
             _, taken = self.spaces
             lead = np.broadcast_shapes(token.shape, action.shape[: action.ndim - len(taken.shape)])
-            session, number, episode, count = self._session(np.broadcast_to(token, lead))
-            if count != session.steps:
+            session, number, episode, steps = self._session(np.broadcast_to(token, lead))
+            if np.any(steps != session.steps):
                 raise CallError(
-                    f"environment {self.label!r}: step {count} was asked for after "
-                    f"{session.steps} steps; an episode's steps follow each other in one scan, and "
-                    "are not made again, as replays of an estimator and checkpoint= would"
+                    f"environment {self.label!r}: step {np.min(steps)} was asked for after "
+                    f"{session.steps} steps; steps follow each other. Leave mask= of the scan out, "
+                    "since alive tells which episodes have ended, take an estimator that does not "
+                    "replay, such as scg.ScoreFunction(), and leave checkpoint= out"
                 )
             if episode.size != session.alive.size:  # each sample has episodes of its own
-                if count or not isinstance(session.env.unwrapped, self.separate):
+                if session.steps or not isinstance(session.env.unwrapped, self.separate):
                     raise CallError(
                         f"environment {self.label!r} began {session.alive.size} episodes, but "
                         f"{episode.size} are asked for, some for several samples from one start; "
@@ -276,16 +277,16 @@ class _Simulator:
             parts = session.last, session.reward[:, None], session.alive[:, None]
             return np.concatenate(parts, axis=1).reshape(*lead, -1)
 
-    def _session(self, token: np.ndarray) -> tuple[_Session, int, np.ndarray, int]:
+    def _session(self, token: np.ndarray) -> tuple[_Session, int, np.ndarray, np.ndarray]:
         """The session of tokens and its number; their episodes, and the steps that were made."""
         numbers, episodes, steps = np.unravel_index(np.ravel(token), TOKEN)
-        number, count = int(numbers[0]), int(steps[0])
-        if number not in self._now or np.any(numbers != number) or np.any(steps != count):
+        number = int(numbers[0])
+        if number not in self._now or np.any(numbers != number):
             raise CallError(
                 f"environment {self.label!r} was reset by another call in the meantime; use an "
                 "environment of its own for each graph and thread that runs at the same time"
             )
-        return self._now[number], number, episodes, count
+        return self._now[number], number, episodes, steps
 
     def _flat(self, observation: Any, n: int) -> np.ndarray:
         """Observations as rows of floats."""

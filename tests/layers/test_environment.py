@@ -146,9 +146,13 @@ def test_influences_and_samples_from_one_start(gymnasium, estimator, how):
 def test_steps_that_cannot_be_made_again_are_refused(gymnasium, monkeypatch):
     env = scg.Environment("Corridor", episodes=3)
     params = (g := live(env)).init(seed=0)
-    with pytest.raises(scg.CallError, match="as replays of an estimator and checkpoint= would"):
+    with pytest.raises(scg.CallError, match="take an estimator that does not replay"):
         scg.compile(g, {"action": scg.RAM()}, backend="numpy")(params, seed=0)
-    monkeypatch.setattr(env._simulator, "separate", ())  # one generator for all episodes
+    simulator = env._simulator
+    token = simulator.open(np.array([0.1, 0.2]))
+    with pytest.raises(scg.CallError, match=r"step 0 .*Leave mask= of the scan out"):
+        simulator.advance(token + np.array([0, 1]), np.array([0, 1]))
+    monkeypatch.setattr(simulator, "separate", ())  # one generator for all episodes
     monkeypatch.setattr(SyncVectorEnv, "reset", lambda self, seed: self._start([seed] * self.n))
     with pytest.raises(scg.CallError, match=r"began 3 episodes, but 6 .*vectorization_mode"):
         scg.compile(g, {"action": scg.LeaveOneOut(samples=2)}, backend="numpy")(params, seed=0)
