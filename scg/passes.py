@@ -118,9 +118,12 @@ def _over_time(
     rolled = None
     late = [node.name for node in whole.nodes if node.name not in chosen]
     apart = f"{late[0]!r} influences costs of much later steps alone" if late else plan.steps_apart
-    reason = apart or other_credit(whole, unrolled.influence, short.lengths, sampled)
-    loops = _loop_option(options)
-    if not apart and (loops or not reason):  # loops round credit up, unbiased
+    reason, biased, loops = apart, False, _loop_option(options)
+    if not apart:
+        reason, biased = other_credit(whole, unrolled.influence, short.lengths, sampled)
+    if loops and biased and not isinstance(truncate, PES):  # which takes no derivative to stop
+        raise EstimatorError(f"{loops} runs scans as loops, but {reason}; leave {loops} out")
+    if not apart and (loops or not reason):  # these loops round credit up without bias
         with contextlib.suppress(NeedsSteps):
             rolled = _finished(plan, options, windows)
     named = ", ".join(f"{name!r} by {type(own).__name__}" for name, own in chosen.items())

@@ -2,7 +2,8 @@
 
 Along the plate of a scan, loops know whether a cost lies at an earlier, the same or a later step,
 and up to three steps how far away. Other credit, such as that of a scan in a scan or of every
-second step, they would round up. That is unbiased, too, but it is another estimate.
+second step, they would round up. That is another estimate, which is unbiased unless a path that a
+stop closes leads to one of the further costs: the user left this credit out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scg.compiler.analyse import Cost, Influence, Reach
+from scg.compiler.analyse import Cost, Influence, Reach, reached
 from scg.compiler.unroll import Unrolled
 from scg.ir.expr import StochasticNode
 from scg.ir.plate import Direction, Plate, lags
@@ -25,11 +26,12 @@ def other_credit(
     short: Influence,
     lengths: Mapping[Plate, int],
     nodes: Iterable[StochasticNode],
-) -> str:
-    """The first of some nodes whose credit loops would round up, in words; "" if there is none.
+) -> tuple[str, bool]:
+    """The first of some nodes whose credit loops would round up, in words, and whether with bias.
 
-    It is compared with that in the graph of a few steps, or of so many that a path can cross each
-    carry which does not make its own next value: then there is a step too far for finite memories.
+    The words are empty if there is none. Credit is compared with that in the graph of a few steps,
+    or of so many that a path can cross each carry which does not make its own next value: then
+    there is a step too far for finite memories.
     """
     carried = whole.later.items()
     enough = 2 + sum(leaf not in {*topological((new,))} for leaf, (new, _) in carried)
@@ -42,21 +44,30 @@ def other_credit(
         for plates in [[plate for plate in node.plates if plate in lengths]]
         for at in itertools.product(*(range(lengths[plate]) for plate in plates))
     }
+    stopped = {place: set[tuple[str, At]]() for place in seen}
     for node in short.nodes:
         place = _declared(short, node.name or "")
         if place in seen:
-            credited = short.credited(node)
-            seen[place] = {_declared(short, cost.name) for cost in credited}
+            for credit, opened in ((seen, True), (stopped, False)):
+                costs = reached(short.costs, short.downstream[node], opened=opened)
+                credit[place] = {_declared(short, cost.name) for cost in costs}
     steps: dict[str, list[At]] = {}
     for cost in short.costs:
         name, at = _declared(short, cost.name)
         steps.setdefault(name, []).append(at)
     by_name = {node.name: whole.downstream[node] for node in whole.nodes}
-    for (name, at), found in seen.items():
-        if found != (rounded := _allowed(by_name[name], at, steps)):
-            cost, _ = min(rounded ^ found)
-            return f"a loop would credit {name!r} with {cost!r} at steps that it does not influence"
-    return ""
+    further = {
+        (name, at): _allowed(by_name[name], at, steps) ^ found for (name, at), found in seen.items()
+    }
+    biased = {place: costs & stopped[place] for place, costs in further.items()}
+    ways = ((biased, "influences through stop_gradient alone"), (further, "does not influence"))
+    for wrong, how in ways:
+        for (name, _), costs in wrong.items():
+            if costs:
+                cost, _ = min(costs)
+                told = f"a loop would credit {name!r} with {cost!r} at steps that it {how}"
+                return told, wrong is biased
+    return "", False
 
 
 def _declared(short: Influence, name: str) -> tuple[str, At]:

@@ -231,6 +231,32 @@ def test_explain_says_why_steps_run_one_by_one(monkeypatch):
     assert made.any_length and "compiled for each length" not in str(made.explain())
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"truncate": scg.RTRL()}, {"truncate": scg.UORO(), "stream": True}, {"checkpoint": True}],
+    ids=str,
+)
+def test_loops_do_not_give_credit_that_is_stopped(options):
+    """A sample influences its own cost; that of a later step only through the stopped carry."""
+    g, t = scg.Graph("stopped"), scg.Time("t", length=3)
+    theta = g.parameter("theta", 0.3)
+
+    def cell(h):
+        before = scg.stop_gradient(h)
+        z = g.sample("z", scg.Bernoulli(logits=theta + before))
+        g.cost("c", (z - before) ** 2)
+        return np.tanh(before + z)
+
+    g.scan(cell, init=0.2, over=t)
+    plain = scg.compile(g, scg.ScoreFunction(), backend="numpy")
+    truth = scg.exact(g, {"theta": 0.3}).grads["theta"]
+    assert scg.moments(plain, {"theta": 0.3}).mean["theta"] == pytest.approx(truth, abs=1e-12)
+    assert "through stop_gradient alone" in str(plain.plan)
+    with pytest.raises(scg.EstimatorError, match=r"'z' with 'c' .* through stop_gradient alone"):
+        scg.compile(g, scg.ScoreFunction(), backend="numpy", **options)
+    scg.compile(g, truncate=scg.PES(sigma=0.1), backend="numpy")
+
+
 def independent(where):
     """Bits that no carry leads to; a cost sees those of its step, of earlier ones, or all."""
     g, t = scg.Graph("bits"), scg.Time("t", length=3)
