@@ -87,7 +87,7 @@ class Trials(Distribution):
 
 def whole_number(family: str, value: Any) -> int:
     """The number of trials as an integer, checked."""
-    whole = isinstance(value, (int, float, np.integer, np.floating)) and value == int(value)
+    whole = isinstance(value, (int, float, np.integer, np.floating)) and value % 1 == 0
     if isinstance(value, (bool, Expr)) or not whole or value < 1:
         raise DeclarationError(
             f"{family}: total_count must be a positive integer that is known when the graph is "

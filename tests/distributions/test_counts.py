@@ -222,7 +222,9 @@ def test_ordered_logistic_far_from_its_cutpoints():
             assert np.isfinite(out["predictor"]).all() and np.isfinite(out["cutpoints"]).all()
 
 
-@pytest.mark.parametrize("total", [0, 2.5, True, "3", scg.Graph().parameter("n", 3.0)])
+@pytest.mark.parametrize(
+    "total", [0, 2.5, np.nan, -np.inf, True, "3", scg.Graph().parameter("n", 3.0)]
+)
 def test_total_count_is_a_positive_integer(total):
     with pytest.raises(scg.DeclarationError, match="total_count must be a positive integer"):
         scg.Binomial(total, logits=0.0)
