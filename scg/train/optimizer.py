@@ -135,12 +135,18 @@ class Optimizer:
         Raises
         ------
         CallError
-            If a gradient is not finite or has no parameter: nothing is updated then.
+            If a gradient is not finite, or has no parameter of its shape: nothing is updated then.
         """
         state = state or OptimizerState()
         for name, grad in grads.items():
             if name not in params:
                 raise CallError(f"{type(self).__name__}: gradient {name!r} has no parameter")
+            shapes = np.shape(params[name]), np.shape(grad)
+            if len(set(shapes)) > 1:
+                raise CallError(
+                    f"{type(self).__name__}: parameter {name!r} is of shape {shapes[0]}, its "
+                    f"gradient of shape {shapes[1]}"
+                )
             if not np.all(np.isfinite(grad)):
                 raise CallError(
                     f"{type(self).__name__}: the gradient of {name!r} is not finite after "

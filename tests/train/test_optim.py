@@ -121,6 +121,12 @@ def test_a_gradient_that_is_not_finite_is_an_error_with_its_name():
         Adam().apply({"a": np.ones(1), "b": np.ones(1)}, {"a": np.ones(1), "b": np.array([np.nan])})
 
 
+@pytest.mark.parametrize("wrong", [2.0, np.ones(3), np.ones((2, 1))], ids=np.shape)
+def test_a_gradient_has_the_shape_of_its_parameter(wrong):
+    with pytest.raises(scg.CallError, match=r"'a' is of shape \(2,\), its gradient of shape \("):
+        SGD(0.1).apply({"a": np.ones(2)}, {"a": wrong})
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
