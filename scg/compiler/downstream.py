@@ -160,8 +160,9 @@ class NodeDownstream:
         """The shared deterministic pass, as this node sees it."""
         return self.shared.mean_field.replay(self)
 
-    def at(self, value: Expr, below: str, temperature: Expr | float = 1.0) -> NodeReplay:
+    def at(self, value: Expr | float, below: str, temperature: Expr | float = 1.0) -> NodeReplay:
         """The replay with the node at `value`; for `below` see :func:`scg.compiler.rerun.rerun`."""
+        value = value if isinstance(value, Expr) else constant(self.first.graph, value)
         value = expand(value, (*value.plates, *self.node.plates), self.node.shape)
         point = mark(value, label=f"{self.node.name}:{below}")
         run = rerun(self.first, {self.node: point}, below, temperature=temperature)

@@ -12,9 +12,12 @@ import numpy as np
 
 from scg.errors import CompilerError
 from scg.graph.core import CoreGraph
-from scg.ir.expr import Expr
+from scg.ir.expr import Expr, describe
 from scg.ir.op import STATE, constant, intern
 from scg.ops.elementwise import maximum, where
+
+#: What own parameters may learn on.
+LEARN = ("loss", "variance", "objective")
 
 
 @dataclass
@@ -77,6 +80,9 @@ class NodeMemory:
         self, name: str, shape: tuple[int, ...], init: Callable[..., Any], learn: str = "loss"
     ) -> Expr:
         """An own parameter of the estimator."""
+        if learn not in LEARN:
+            known = ", ".join(map(repr, LEARN))
+            raise self._error(f"learns {name!r} on {learn!r}; it may learn on {known}")
         self.parameters[name] = learn
         return self._leaf(name, shape, lambda rng: init(rng, shape))
 
@@ -94,6 +100,12 @@ class NodeMemory:
     def update(self, name: str, value: Expr | float) -> None:
         """Set the value of a state after this call."""
         new = value if isinstance(value, Expr) else constant(self.graph, value)
+        if name not in self.bounds:
+            raise self._error(f"updates {name!r}, but declares no such state")
+        if new.plates or new.shape != self.leaves[name].shape:
+            raise self._error(
+                f"updates {name!r} of shape {self.leaves[name].shape} with {describe(new)}"
+            )
         self.changes.setdefault(name, []).append(new)
         self._of_change.setdefault(name, []).append(len(self.present) - 1)
 
@@ -102,14 +114,15 @@ class NodeMemory:
         self.losses.append(value)
         self._of_loss.append(len(self.present) - 1)
 
+    def _error(self, what: str) -> CompilerError:
+        return CompilerError(f"the estimator of node {self.node!r} {what}")
+
     def _leaf(
         self, name: str, shape: tuple[int, ...], init: Callable[[np.random.Generator], Any]
     ) -> Expr:
         if name in self.leaves and self.leaves[name].shape != shape:
-            raise CompilerError(
-                f"the estimator of node {self.node!r} keeps {name!r} of shape "
-                f"{self.leaves[name].shape} and of shape {shape}"
-            )
+            own = self.leaves[name].shape
+            raise self._error(f"keeps {name!r} of shape {own} and of shape {shape}")
         if name not in self.leaves:
             attrs = {"name": f"{self.node}@{name}"}
             self.leaves[name] = intern(self.graph, STATE, (), attrs, (shape, (), "float"))

@@ -14,6 +14,7 @@ from typing import Any
 
 from scg.common.arguments import Checked
 from scg.distributions.base import Distribution
+from scg.errors import EstimatorError
 from scg.estimators.views import Downstream, Draw, Memory, Replay, Route, Sampler
 from scg.ir.expr import Expr
 from scg.ir.plate import Plate
@@ -26,6 +27,9 @@ __all__ = [
     "along", "control_variate", "divided", "score_draw",
 ]
 # fmt: on
+
+#: How credit reaches a node's parameters.
+CREDIT = ("score", "pathwise", "both", "weight", "along")
 
 
 class Estimator(Checked):
@@ -75,6 +79,14 @@ class Estimator(Checked):
     allow_biased: bool = False
     drop_discount: bool = False
     suggested: bool = True
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if isinstance(cls.credit, str) and cls.credit not in CREDIT:
+            raise EstimatorError(
+                f"{cls.__name__}: credit is one of {', '.join(map(repr, CREDIT))}, "
+                f"got {cls.credit!r}"
+            )
 
     @property
     def opens(self) -> bool:

@@ -156,7 +156,7 @@ class Downstream(Protocol):
         """One deterministic pass with all stochastic nodes at their means, shared by all nodes."""
         ...
 
-    def at(self, value: Expr, below: str, temperature: Expr | float = 1.0) -> Replay:
+    def at(self, value: Expr | float, below: str, temperature: Expr | float = 1.0) -> Replay:
         """Replay with the node at `value`, which may carry further plates.
 
         The nodes below are at their "mean" or "mode", sampled by their own estimators on the

@@ -143,6 +143,54 @@ def test_a_memory_keeps_one_array_of_a_name():
         scg.compile(g, TwoShapes())
 
 
+def mine(term, **traits):
+    """A class of estimators with this term."""
+    return type("Mine", (scg.Estimator,), {"term": lambda self, *views: term(*views), **traits})
+
+
+def coin():
+    g = scg.Graph("coin")
+    g.cost("c", g.sample("b", scg.Bernoulli(logits=g.parameter("t", 0.4))) ** 2)
+    return g
+
+
+def zero(rng, shape):
+    return np.zeros(shape)
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (
+            lambda m, x: m.parameter("w", (), zero, learn="cost"),
+            "learns 'w' on 'cost'; it may .* 'l",
+        ),
+        (lambda m, x: m.update("w", 1.0), "updates 'w', but declares no such state"),
+        (
+            lambda m, x: (m.state("w", 0.0), m.update("w", x + np.zeros(2))),
+            r"of shape \(\) with node",
+        ),
+    ],
+)
+def test_wrong_uses_of_a_memory_are_errors(use, message):
+    own = mine(lambda dist, draw, downstream, memory: use(memory, draw.value) and None)
+    with pytest.raises(CompilerError, match=message):
+        scg.compile(coin(), own())
+
+
+def test_an_unknown_way_of_credit_is_an_error():
+    with pytest.raises(scg.EstimatorError, match=r"^Mine: credit is one of .* got 'values'$"):
+        mine(None, credit="values")
+
+
+def test_a_replay_may_be_at_a_number():
+    def term(dist, draw, downstream, memory):
+        return control_variate(draw, downstream.at(0.0, below="same").cost)
+
+    m = scg.moments(scg.compile(coin(), mine(term)()), {"t": 0.4})
+    assert m.mean["t"] == pytest.approx(scg.exact(coin(), {"t": 0.4}).grads["t"], rel=1e-12)
+
+
 def test_two_leaves_of_one_name_are_a_compiler_error():
     g = scg.Graph("twice")
     one, two = (
