@@ -232,9 +232,10 @@ def np_transpose(x: Expr, axes: Any = None) -> Expr:
 def np_expand_dims(x: Expr, axis: Any) -> Expr:
     """Insert event axes of length 1."""
     axes = integers(axis, "an axis")
-    n = x.ndim + len(axes)
-    fresh, rest = normal_axes(axes, np.empty((1,) * n)), iter(x.shape)
-    return reshape(x, shape=tuple(1 if i in fresh else next(rest) for i in range(-n, 0)))
+    longer = reshape(x, shape=x.shape + (1,) * len(axes))
+    fresh, rest = normal_axes(axes, longer), iter(x.shape)
+    shape = (1 if i in fresh else next(rest) for i in range(-longer.ndim, 0))
+    return reshape(x, shape=tuple(shape))
 
 
 @implements(np.concatenate)

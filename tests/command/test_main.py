@@ -450,7 +450,7 @@ WRONG = {
     ),
     "estimator that does not fit": (
         lambda p: ("explain", "policy", "--estimator", "Reparameterization"),
-        r"node 'action\[0\]'",
+        r"node 'action'",
     ),
     "unknown option": (
         lambda p: ("explain", "sbn1", "--set", "layers=3"),
