@@ -55,9 +55,12 @@ TOKUI_TRAINING = Paper(
     name="tokui_training",
     title="Tokui and Sato (2017): training sigmoid belief networks",
     short="Tokui and Sato, training",
-    verdict="Not measured yet.",
+    verdict="At equal updates less variance ends lower. At equal times RAM is behind MuProp.",
     about=_ABOUT.format(images="digits", more=""),
-    why="Not measured yet.",
+    why="""
+At equal updates estimators end in the order of their variances, for each seed, and RAM 6 to 7 nats
+below MuProp. An update of RAM takes 6 to 10 times as long: after equal times MuProp leads.
+""",
     pieces=chained(NETWORKS),
     findings=findings,
     tables=partial(race.tables, NETWORKS),
