@@ -97,7 +97,8 @@ def _train(under: Conditions, x: training.Images, model: str, seed: int) -> Reco
         sbn(x.means, hidden=MODELS[model]), IDB, backend=under.backend, dtype="float32"
     )
     training.keep(_place(under, model, seed, 0), step.graph.init(seed))
-    every, costs = 500, []
+    grey, costs = load(under.data).train, []
+    every = next(n for n in (500, 200) if n * training.BATCH <= len(grey))  # within a pass
 
     def keep(run: Run) -> None:
         costs.append(run.history[-1]["cost"])
@@ -105,7 +106,7 @@ def _train(under: Conditions, x: training.Images, model: str, seed: int) -> Reco
             training.keep(_place(under, model, seed, run.now.count), run.params)
 
     scg.fit(
-        step, data={"x": load(under.data).train}, seed=seed, batch_size=training.BATCH,
+        step, data={"x": grey}, seed=seed, batch_size=training.BATCH,
         transform=Binarize(),
         optimizer=scg.optim.RMSprop(RATE, decay=0.99), epochs=POINTS[-1] // every,
         steps_per_epoch=every, callbacks=[keep],
