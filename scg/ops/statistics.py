@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -130,16 +131,17 @@ def _position(op: Op, x: Any, axis: int | None, keepdims: bool) -> Any:
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """Variance over event axes; the divisor is the count minus `ddof`."""
     degrees = _degrees(x, axis, ddof)
-    return sum(square(x - mean(x, axis, keepdims=True)), axis, keepdims) / float(degrees)
+    return sum(square(x - mean(x, axis, keepdims=True)), axis, keepdims) / degrees
 
 
-def _degrees(x: Any, axis: Any, ddof: int) -> int:
+def _degrees(x: Any, axis: Any, ddof: Any) -> float:
     n = count(x, axis)
-    if not np.isscalar(ddof) or isinstance(ddof, str):
+    if not isinstance(ddof, Real):
         raise DeclarationError(f"var, std: ddof is a number, got {ddof!r}")
-    if n <= ddof:
+    degrees = n - float(ddof)
+    if degrees <= 0:
         raise DeclarationError(f"var, std: {n} elements, which with ddof={ddof} leave no divisor")
-    return n - ddof
+    return degrees
 
 
 @implements(np.std)
