@@ -12,7 +12,7 @@ import numpy as np
 from scg.reproduce import training
 from scg.reproduce.contest import Contest
 from scg.reproduce.ledger import Record
-from scg.reproduce.page import framed, half_width, interval, labelled, table
+from scg.reproduce.page import framed, half_width, interval, table
 from scg.reproduce.paper import Finding
 from scg.verify.plot import COLOURS, canvas
 
@@ -211,7 +211,8 @@ class Standings:
             self._curves(row[:2], shown)
             self._ends(row[2], key)
             row[0].set_title(f"{model}, {how}")
-        lines = {line.get_label(): line for axes in grid[:, 0] for line in axes.get_lines()}
+        ends = [axes.get_legend_handles_labels() for axes in (*grid[:, 0], grid[0, 2])]
+        lines = {name: line for found in ends for line, name in zip(*found, strict=True)}
         figure.legend(
             list(lines.values()), list(lines), loc="outside upper center", ncols=len(lines) or 1
         )
@@ -243,7 +244,6 @@ class Standings:
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize="small")
         axes.set(title="test, nats")
         framed(axes)
-        labelled(axes, loc="upper left")
 
 
 def _first(curve: list[list[float]], level: float) -> float:

@@ -197,10 +197,11 @@ def draw(records: list[Record]) -> Figure:
 
 
 _ABOUT = """
-Networks of two and four layers are trained on {images} that are binarized anew for each batch, by
-RMSprop with rate 0.001, and variances are measured on the way. Published: layers of 200 units, two
-million updates, weight decay 0.001, and variances over mini-batches, which contain the noise of the
-batch. Here: 50 units, 4000 updates by LR-C-IDB, no weight decay, and variances on one fixed batch.
+Networks of two and four layers are trained on {images} that are binarized anew for
+each batch, by RMSprop with rate 0.001, and variances are measured on the way. Published: layers of
+200 units, two million updates, weight decay 0.001, and variances over mini-batches, which contain
+the noise of the batch. Here: 50 units, 4000 updates by LR-C-IDB, no weight decay, and variances on
+one fixed batch.
 LR is the score function, C a moving average, IDB a network of 100 tanh units; LEG is the local
 expectation (Titsias and Lázaro-Gredilla 2015), RAM the authors' estimator, which is optimal among
 those that know the other noise. The published figures are drawn, not printed; their order is
@@ -234,8 +235,12 @@ TOKUI_LETTERS = replace(
     name="tokui_letters",
     title="Tokui and Sato (2017): variances along the training on letters",
     short="Tokui and Sato, letters",
-    verdict="Not measured yet.",
+    verdict="As on digits.",
     about=_ABOUT.format(images="drawings of OMNIGLOT", more=LETTERS),
-    why="Not measured yet.",
+    why="""
+As on digits: the order, for all seeds, but for the local expectation, a factor 47 to 176 above
+MuProp. RAM is far below all, and at equal operations, too; at equal evaluations MuProp has less
+variance, by factors 4.2 and 7.1.
+""",
     data="npz:FILE",
 )
