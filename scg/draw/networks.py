@@ -23,8 +23,9 @@ _LISTED = 3  #: Scopes that a title names.
 
 def networks(graph: CoreGraph, options: Options) -> dict[Expr, tuple[str, str]]:
     """The outputs of layers: the names of the layer and of its network, both ending in "/"."""
-    declared = {node for node, _ in graph.roles.values()}
-    used = {*topological([*declared, *(new for s in graph.scans.values() for new in s.news)])}
+    nodes = [node for node, _ in graph.roles.values()]
+    declared = {*nodes}
+    used = {*topological([*nodes, *(new for s in graph.scans.values() for new in s.news)])}
     outputs = {
         outs[0]: name
         for name, outs in graph.layers.items()
