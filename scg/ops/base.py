@@ -91,9 +91,9 @@ def special(
     return elementwise(name, numpy or scipy_function(name), *vjps, **{"kernel": call, **traits})
 
 
-def normal_axes(axis: Any, of: Any) -> tuple[int, ...]:
-    """Axes of an event, counted from the end, sorted; None means all."""
-    ndim = np.ndim(of)
+def normal_axes(axis: Any, of: Any, more: int = 0) -> tuple[int, ...]:
+    """Axes of an event and `more` ones, counted from the end, sorted; None means all."""
+    ndim = np.ndim(of) + more
     if axis is None:
         return tuple(range(-ndim, 0))
     if np.iterable(axis) and not isinstance(axis, tuple):  # NumPy refuses a list, too
@@ -102,12 +102,12 @@ def normal_axes(axis: Any, of: Any) -> tuple[int, ...]:
     for a in axes:
         if not -ndim <= a < ndim:
             raise DeclarationError(
-                f"axis {a} is out of range for {_event(of)}; axes are those of the shape, and a "
-                "plate is none of them"
+                f"axis {a} is out of range for {_event(of, more)}; axes are those of the shape, "
+                "and a plate is none of them"
             )
     found = tuple(sorted({a - ndim if a >= 0 else a for a in axes}))
     if len(found) != len(axes):
-        raise DeclarationError(f"an axis of {_event(of)} is given twice in {axis!r}")
+        raise DeclarationError(f"an axis of {_event(of, more)} is given twice in {axis!r}")
     return found
 
 
@@ -118,8 +118,9 @@ def one_axis(axis: Any, of: Any) -> int:
     return normal_axes(axis, of)[0]
 
 
-def _event(of: Any) -> str:
-    return describe(of) if isinstance(of, Expr) else f"an event of shape {np.shape(of)}"
+def _event(of: Any, more: int = 0) -> str:
+    event = describe(of) if isinstance(of, Expr) else f"an event of shape {np.shape(of)}"
+    return f"{event} with {more} new axes" if more else event
 
 
 def integers(value: Any, what: str) -> tuple[int, ...]:

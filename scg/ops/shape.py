@@ -232,9 +232,8 @@ def np_transpose(x: Expr, axes: Any = None) -> Expr:
 def np_expand_dims(x: Expr, axis: Any) -> Expr:
     """Insert event axes of length 1."""
     axes = integers(axis, "an axis")
-    longer = reshape(x, shape=x.shape + (1,) * len(axes))
-    fresh, rest = normal_axes(axes, longer), iter(x.shape)
-    shape = (1 if i in fresh else next(rest) for i in range(-longer.ndim, 0))
+    fresh, rest = normal_axes(axes, x, more=len(axes)), iter(x.shape)
+    shape = (1 if i in fresh else next(rest) for i in range(-x.ndim - len(axes), 0))
     return reshape(x, shape=tuple(shape))
 
 

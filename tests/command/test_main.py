@@ -474,6 +474,10 @@ WRONG = {
         r"with hidden=3.5 \(by default \(32,\)\): TypeError",
     ),
     "layer without units": (
+        lambda p: ("explain", "sbn1", "--set", "hidden=[0]"),
+        "scg.nn.linear: width must be a positive integer, got 0",
+    ),
+    "layer without units, as a tuple": (
         lambda p: ("explain", "sbn1", "--set", "hidden=(0,)"),
         "scg.nn.linear: width must be a positive integer, got 0",
     ),
