@@ -124,9 +124,10 @@ class MomentSampler:
     def again(
         self, params: Any, others: Any, runs: int, seed: Any, check: Callable[[Any], None] | None
     ) -> RunMoments | None:
-        """Moments for arrays that need no conversion; None if some do, or if there are others.
+        """Moments for arrays that need no conversion.
 
-        A `check` raises if values by name are invalid.
+        The result is None if an array needs one, or if the names or the number of runs differ. A
+        `check` raises if values by name are invalid.
         """
         if not self._is_small or runs != self._runs:
             return None

@@ -183,12 +183,12 @@ sections of the paper that we read do not state which. The authors’ code of a 
 these figures, too, (Yin and Zhou 2019) thresholds at 1/2.
 """,
     why="""
-Level and order, on images that are thresholded. After 50,000 updates the figures of two layers lie
-0.1 to 1.4 nats above the published ones, for each of five estimators; those of three layers 0.3 to
-1.7 above, MuProp-C 2.2 below, and NVIL, whose failure has a page of its own, 35 below. MuProp with
-normalized variance ends above 1/2, published with two layers below it. Binarization decides the
-level: after 15,000 updates ST ends at 58.5 on thresholded and at 63.7 on sampled images; of the
-rest, 1.8 nats, length is the cause.
+Level and order reproduce on images that are thresholded. After 50,000 updates the figures of two
+layers lie 0.1 to 1.4 nats above the published ones, for each of five estimators; those of three
+layers 0.3 to 1.7 above, MuProp-C 2.2 below, and NVIL, whose failure has a page of its own, 35
+below. MuProp with normalized variance ends above 1/2, published with two layers below it.
+Binarization decides the level: after 15,000 updates ST ends at 58.5 on thresholded and at 63.7 on
+sampled images; of the rest, 1.8 nats, length is the cause.
 """,
     pieces=STRUCTURED.pieces,
     findings=structured_findings,

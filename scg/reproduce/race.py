@@ -40,7 +40,7 @@ class Race:
         By name an estimator, and how often one update evaluates the cost of an example.
     budget : int
         Evaluations of the cost in a training run, for each example of a batch: a rival that needs
-        more in an update makes fewer updates. Or the updates of each rival.
+        more in an update makes fewer updates. With ``equal="updates"``, the updates of each rival.
     measure : callable
         From an evaluation to the figure and its standard error; lower is better.
     trained : mapping

@@ -235,12 +235,12 @@ TOKUI_LETTERS = replace(
     name="tokui_letters",
     title="Tokui and Sato (2017): variances along the training on letters",
     short="Tokui and Sato, letters",
-    verdict="As on digits.",
+    verdict="The same as on digits.",
     about=_ABOUT.format(images="drawings of OMNIGLOT", more=LETTERS),
     why="""
-As on digits: the order, for all seeds, but for the local expectation, a factor 47 to 176 above
-MuProp. RAM is far below all, and at equal operations, too; at equal evaluations MuProp has less
-variance, by factors 4.2 and 7.1.
+The order reproduces as on digits, for all seeds, but for the local expectation, which lies a factor
+47 to 176 above MuProp. RAM is far below all, and at equal operations, too; at equal evaluations
+MuProp has less variance, by factors 4.2 and 7.1.
 """,
     data="npz:FILE",
 )

@@ -73,7 +73,7 @@ TOKUI_LETTERS_TRAINING = replace(
     name="tokui_letters_training",
     title="Tokui and Sato (2017): training on letters",
     short="Tokui and Sato, letters, training",
-    verdict="As on digits.",
+    verdict="The same as on digits.",
     about=_ABOUT.format(images="drawings of OMNIGLOT", more=LETTERS),
     why="""
 As on digits: at equal updates estimators end in the order of their variances, for each seed, RAM 4

@@ -15,16 +15,17 @@ LONGEST = 63
 
 
 class Repeatable(Runner):
-    """A runner that recognizes such calls: one foreign call checks and copies all their arrays.
+    """A runner that recognizes calls with arrays like the last call's, see the module.
 
-    It keeps no array of the caller. After attempts that fail it makes fewer.
+    One call of a kernel checks and copies all arrays, and the runner keeps none of them. After
+    attempts that failed it tries less often.
     """
 
     _last: MomentSampler | None = None  #: What ran the last call, if the next one may repeat it.
     _pause = _wait = 0  #: Calls until the next attempt, now and after the last failure.
 
     def _remember(self, program: Program, sizes: Sizes, runs: int) -> None:
-        """Make an attempt in the next call, or after a pause."""
+        """Let the next call try to repeat this one, unless a pause lasts."""
         if self._pause:
             self._pause -= 1
         elif self.plain and program.draws and not self._binder.constrained:

@@ -70,7 +70,8 @@ def load(source: str, codes: tuple[str, ...] = ()) -> bool:
 def caller(source: str, table: int, releases: bool = True) -> Callable[[], int]:
     """Function that calls a kernel with a table; its result is not 0 after a failure.
 
-    Other threads may run Python's code meanwhile, unless the kernel reads Python's objects.
+    Other threads may run Python's code meanwhile if the call `releases` Python's lock. A kernel
+    that reads Python's objects must hold it.
     """
     at = ctypes.byref(ctypes.c_char.from_address(table))
     return functools.partial(_function(source, releases), *_nowhere, at)

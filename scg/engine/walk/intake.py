@@ -89,9 +89,10 @@ class Intake:
         return native.caller(SOURCE, address(self._table), releases=False)
 
     def __call__(self, arrays: tuple[Any, ...]) -> bool:
-        """Copy all arrays, if each has the type and shape of its own one, C-contiguous.
+        """Copy all arrays and return True, or return False if one of them does not fit.
 
-        A scalar of NumPy counts as an array without axes.
+        An array fits if it is C-contiguous and has the type and shape of its array in `own`. A
+        scalar of NumPy counts as an array without axes.
         """
         self._words[0] = id(arrays)
         return not self._take()
