@@ -17,6 +17,7 @@ from scg.engine.interpreter import Interpreter, Sizes, full
 from scg.engine.operations import listing
 from scg.engine.sampler import MomentSampler
 from scg.errors import CompilerError
+from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.ir.op import NOISE, SIZED
 from scg.ir.plate import Plate
@@ -144,18 +145,23 @@ class Program:
         """
         key = (plate, kinds, reduced)
         if key not in self._engines:
-            lifted: Mapping[Any, Expr] = self.outputs
-            if plate is not None:
-                lifted = lift(lifted, plate, lambda leaf: leaf.op in kinds)
-                lifted = moments_over(lifted, plate) if reduced else lifted
-            made: Any = _engine(self.backend)
-            if self.windows is not None:
-                from scg.engine.windows import Windowed  # importing scg is to stay fast
-
-                made = functools.partial(Windowed, make=made, windows=self.windows)
+            with collector.paused():  # thousands of operations are lifted
+                made = self._made(plate, kinds, reduced)
             # Threads that make an engine at the same time all keep the first one.
-            self._engines.setdefault(key, made(lifted, self.dtype))
+            self._engines.setdefault(key, made)
         return self._engines[key]
+
+    def _made(self, plate: Plate | None, kinds: tuple[Any, ...], reduced: bool) -> Any:
+        lifted: Mapping[Any, Expr] = self.outputs
+        if plate is not None:
+            lifted = lift(lifted, plate, lambda leaf: leaf.op in kinds)
+            lifted = moments_over(lifted, plate) if reduced else lifted
+        make: Any = _engine(self.backend)
+        if self.windows is not None:
+            from scg.engine.windows import Windowed  # importing scg is to stay fast
+
+            make = functools.partial(Windowed, make=make, windows=self.windows)
+        return make(lifted, self.dtype)
 
     @cached_property
     def draws(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scg.graph.core import CoreGraph
+from scg.ir import collector
 from scg.ir.plate import Plate, ordered
 from scg.run.runner import Sizes
 from scg.run.step import Step
@@ -54,6 +55,7 @@ class RecurrentStep(Step):
         if lengths not in self._steps:
             for old in list(self._steps)[: 1 - LENGTHS]:
                 self._steps.pop(old, None)
-            made = self._of_length(dict(zip(self.plates, lengths, strict=True)))
+            with collector.paused():
+                made = self._of_length(dict(zip(self.plates, lengths, strict=True)))
             self._steps.setdefault(lengths, made)
         return self._steps[lengths]

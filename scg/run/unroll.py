@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scg.errors import DeclarationError
+from scg.ir import collector
 
 
 def unroll(self: Any, **lengths: int) -> Any:
@@ -60,4 +61,5 @@ def unroll(self: Any, **lengths: int) -> Any:
                 else f"g.unroll: give the number of steps: g.unroll({name}=7)"
             )
         chosen[plate] = length
-    return Unrolled(self, chosen, fixed=True).graph
+    with collector.paused():
+        return Unrolled(self, chosen, fixed=True).graph

@@ -20,7 +20,6 @@ from scg.engine.table.table import Table
 from scg.engine.walk import blas, stretches, team
 from scg.engine.walk.connection import Connection
 from scg.engine.walk.ports import Ports
-from scg.ir import collector
 from scg.ir.expr import Expr
 from scg.schedule.entries import Entry, Gemm, Loop, Repeat, Uses
 from scg.schedule.schedule import Schedule
@@ -40,7 +39,6 @@ class Executable:
     entries' kernels, or None.
     """
 
-    @collector.paused()
     def __init__(self, outputs: Mapping[Any, Expr], dtype: Any = np.float64):
         self.schedule = schedule = Schedule(outputs, dtype, products=blas.check())
         self.dtype, self.leaves, self.merges = schedule.dtype, schedule.leaves, schedule.merges
