@@ -33,8 +33,12 @@ commits count if the gradients, given the same noise, have not changed since;
 
 #: What no page repeats.
 LEFT = """
-Not repeated: Table 2 of MuProp on faces; ARMS on other data than digits; deep exponential families
-(Naesseth et al. 2017); deep networks below a Boltzmann machine (Hu and Salakhutdinov 2018).
+Not repeated: Table 2 of MuProp on faces, and Table 3 after more than 10,000 updates; ARMS on other
+data than digits, and with nonlinear networks; the unordered set in training with CARMS; three
+layers, densities and OMNIGLOT of Maddison et al. (2017); the table of Jang et al. (2017); Penn
+Treebank (Tallec and Ollivier 2017); distant brackets and 10⁷ symbols (Tallec and Ollivier 2018);
+deep exponential families (Naesseth et al. 2017); deep networks below a Boltzmann machine (Hu and
+Salakhutdinov 2018).
 """
 BUDGET = f"""
 ## What was left out for want of time

@@ -106,7 +106,21 @@ CONTROLS: dict[str, Suspect] = {
     },
     "units 0 and 1, rate 0.03": Suspect(signs=False, rate=3e-2),
     "units 0 and 1, rate 0.003": Suspect(signs=False, rate=3e-3),
+    # What learned as published must also learn at the largest published rate.
+    "units 0 and 1, rate 0.003, two layers": Suspect(
+        signs=False, rate=3e-3, widths=WIDTHS[:2], fails=False
+    ),
+    **{
+        f"units 0 and 1, rate 0.003, {name}": Suspect(
+            signs=False, rate=3e-3, estimator=STRUCTURED.estimators[name], fails=False
+        )
+        for name in ("MuProp-C-VN", "ST")
+    },
 }
+#: Settings with runs of 15,000 updates, too.
+LONGER = ("units 0 and 1", "units 0 and 1, rate 0.003", "units 0 and 1, two layers",
+          "units 0 and 1, rate 0.003, two layers",
+          "units 0 and 1, rate 0.003, MuProp-C-VN")  # fmt: skip
 ALL = {**SUSPECTS, **CONTROLS}
 
 
@@ -123,11 +137,12 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 
     for name in ALL:
         yield piece(name, SEEDS[0], SHORT)
-    for name in ("units 0 and 1", "units 0 and 1, rate 0.003", "units 0 and 1, two layers"):
-        yield piece(name, SEEDS[0], LONG)
     for seed in SEEDS[1:]:
         for name in (TABLE, "units 0 and 1", *CONTROLS, *SUSPECTS):
             yield piece(name, seed, SHORT)
+    for seed in SEEDS:
+        for name in LONGER:
+            yield piece(name, seed, LONG)
 
 
 def independent(x: training.Images) -> float:
@@ -174,36 +189,42 @@ def tables(records: list[Record]) -> str:
     """Validation figures by setting."""
     short, long = _found(records), _found(records, LONG)
     rows = [
-        [name, interval(values), interval(long[name]), len(values)]
+        [name, *(f"{interval(v)} ({len(v)})" if v else "–" for v in (values, long[name]))]
         for name, values in short.items()
         if values or long[name]
     ]
     (ignorant,) = [r["valid"] for r in records if r["kind"] == "independent"] or [np.nan]
     about = (
         f"NLL of {THREE} on thresholded validation images in nats, the best during a run, with "
-        f"95 % intervals over the seeds. Published for NVIL: {PUBLISHED}. Pixels that are "
+        f"95 % intervals over the seeds, whose number stands in brackets. Published for NVIL: "
+        f"{PUBLISHED}. Pixels that are "
         f"independent of the upper half and of each other have {ignorant:.1f}."
     )
-    head = ["setting", f"{SHORT} updates", f"{LONG} updates", "seeds"]
+    head = ["setting", f"{SHORT} updates", f"{LONG} updates"]
     return f"{about}\n\n{table(head, rows)}"
 
 
 def draw(records: list[Record]) -> Figure:
     """The figure of each setting, beside the published one and a network that ignores its input."""
     found = {name: values for name, values in _found(records).items() if values}
+    long = _found(records, LONG)
     figure = canvas(7.5, 1.2 + 0.26 * len(found))
     axes = figure.subplots()
-    for row, values in enumerate(found.values()):
+    for row, (name, values) in enumerate(found.items()):
         axes.plot(values, [row] * len(values), "o", color=COLOURS[0])
+        axes.plot(long[name], [row] * len(long[name]), "o", color=COLOURS[0], fillstyle="none")
+    for updates, style in ((SHORT, "full"), (LONG, "none")):
+        label = f"{updates} updates"
+        axes.plot([], [], "o", color=COLOURS[0], fillstyle=style, label=label)
     axes.axvline(PUBLISHED, color=COLOURS[1], label="published, NVIL")
     for r in records:
         if r["kind"] == "independent":
             axes.axvline(r["valid"], color="#888888", linestyle="--", label="independent pixels")
     axes.set_yticks(range(len(found)), list(found))
     axes.invert_yaxis()
-    axes.set(xlabel=f"NLL of validation images after {SHORT} updates, nats")
+    axes.set(xlabel="NLL of validation images, nats")
     framed(axes)
-    labelled(axes, loc="lower left")
+    labelled(axes, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return figure
 
 

@@ -15,7 +15,7 @@ import scg
 from scg.data import Binarize
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, labelled, table
+from scg.reproduce.page import framed, interval, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Piece
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RATE, POINTS = 1e-3, 12
+VALID_SAMPLES = 5  # an image, in the curves
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,9 @@ class Race:
         seconds = min(speeds[name] * self.updates(name) for name in found) / 1000
         rows = []
         for name, runs in found.items():
+            first = runs[0]["curve"][0][0] * speeds[name] / 1000
             then = [_at(r["curve"], 1000 * seconds / speeds[name]) for r in runs]
+            late = f"– (first validation after {first:.2f} s)"
             rows.append(
                 [
                     name,
@@ -152,7 +155,7 @@ class Race:
                     self.updates(name),
                     f"{interval([r['test'] for r in runs], 2)} ({len(runs)})",
                     f"{speeds[name]:.2f}",
-                    interval(then, 2),
+                    interval(then, 2) if first <= seconds else late,
                 ]
             )
         head = ["estimator", "evaluations an update", "updates",
@@ -185,7 +188,7 @@ class _Watch:
 
     def __call__(self, run: Run) -> None:
         self.seconds.append(time.process_time() - self.since)
-        found = scg.evaluate(self.graph, run.params, {"x": self.x}, samples=5, seed=1)
+        found = scg.evaluate(self.graph, run.params, {"x": self.x}, samples=VALID_SAMPLES, seed=1)
         self.curve.append([run.now.count, round(self.measure(found)[0], 3)])
         self.since = time.process_time()
 
@@ -198,7 +201,8 @@ ABOUT = (
     "Test figures in nats with 95 % intervals over the seeds, whose number stands in brackets: one "
     "in four of the test images, {} samples each. Their own standard error, {:.2f} to {:.2f} nats, "
     "is common to all estimators. Runs have equal numbers of {}; the last "
-    "column compares them after equal times, those of the fastest run of each estimator."
+    "column compares them after equal times, those of the fastest run of each estimator. It and "
+    f"the figure show one in ten of the validation images, {VALID_SAMPLES} samples each."
 )
 
 
@@ -218,7 +222,7 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
     """
     begun = {r["race"] for r in records if r["kind"] == "race"}
     races = [race for race in races if race.name in begun] or list(races[:1])
-    figure = canvas(8.5, 3.0 * len(races))
+    figure = canvas(9.5, 3.0 * len(races))
     for pair, race in zip(figure.subplots(len(races), 2, squeeze=False, sharey="row"), races,
                           strict=True):  # fmt: skip
         for i, name in enumerate(race.rivals):
@@ -244,5 +248,7 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
         pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
         for axes in pair:
             framed(axes)
-        labelled(pair[0], fontsize="x-small")
+    lines, names = figure.axes[0].get_legend_handles_labels()
+    if names:
+        figure.legend(lines, names, loc="outside right center", fontsize="small")
     return figure

@@ -11,7 +11,7 @@ from scipy.special import polygamma
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, labelled, table
+from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import COLOURS, canvas
 
@@ -100,11 +100,14 @@ def tables(records: list[Record]) -> str:
     """Mean squared errors at some shapes."""
     shown = [0, 3, 7, 11]
     rows = [
-        [name, *(f"{errors[:, i].mean():.3g}" for i in shown), len(errors)]
+        [name, *(interval(errors[:, i].tolist(), None) for i in shown), len(errors)]
         for name, errors in _errors(records).items()
     ]
     head = ["estimator", *(f"α₁ = {SHAPES[i]:.2f}" for i in shown), "seeds"]
-    about = f"Mean squared error of a gradient in α₁ from one sample ({RUNS} runs for each seed)."
+    about = (
+        f"Mean squared error of a gradient in α₁ from one sample ({RUNS} runs for each seed), with "
+        "95 % intervals over the seeds, which draw the counts."
+    )
     return f"{about}\n\n{table(head, rows)}"
 
 

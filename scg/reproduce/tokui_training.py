@@ -48,7 +48,7 @@ Networks of two and four layers of 50 units learn {images} that are binarized an
 100, by RMSprop with rate 0.001, with each estimator of the page of variances. Published: layers of
 200 units, two million updates, weight decay 0.001, the best of three rates on validation images,
 and bounds by 50,000 samples. Here: 2400 updates, one rate, the end of the run. The published
-figures are drawn, not printed; their order is that of the variances.{more}
+figures are drawn, not printed; we know their order, that of the variances, from memory.{more}
 """
 
 TOKUI_TRAINING = Paper(
@@ -59,7 +59,8 @@ TOKUI_TRAINING = Paper(
     about=_ABOUT.format(images="digits", more=""),
     why="""
 At equal updates estimators end in the order of their variances, for each seed, and RAM 6 to 7 nats
-below MuProp. An update of RAM takes 6 to 10 times as long: after equal times MuProp leads.
+below MuProp. An update of RAM takes 6 to 10 times as long: after equal times MuProp leads. RAM
+counts 201 or 401 evaluations an update, so that those of a whole run of LR are 12 or 6 updates.
 """,
     pieces=chained(NETWORKS),
     findings=findings,

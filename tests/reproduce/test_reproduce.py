@@ -304,6 +304,23 @@ def test_the_optimal_baseline_is_best():
     assert best < mean < 0.2 * none
 
 
+def test_windows_of_a_settled_state(tmp_path):
+    pieces = artbp.pieces(Conditions("", tmp_path, backend="numpy"), Ledger(tmp_path / "x"))
+    found = {p.key["window"]: p.work()["mean"] for p in pieces
+             if p.key["kind"] == "window" and p.key["size"] == 23}  # fmt: skip
+    assert found[1] == pytest.approx(-4.0) and found[100] < 0 < found[200]
+    # The influence on the first unit is +1 within the step, and -6 in the long run, where s₀ = -3.
+    steps = artbp.task(23, 300), artbp.task(23, 301)
+    long, longer = (scg.compile(g)({"theta": 0.5}, seed=0).grads["theta"] for g in steps)
+    assert longer - long == pytest.approx(-6.0 * (-3.0 - 1.0))
+
+
+def test_rectified_units_have_the_closed_form(tmp_path):
+    g, slope, _ = unbiased.rectified(1, -1.0)
+    out = scg.compile(g)(g.init(0), seed=1, runs=4000)
+    assert np.abs((out.grads["a"] - slope) / out.stderr["a"]).max() < 5
+
+
 def test_short_windows_have_the_wrong_sign(tmp_path):
     under = Conditions("", tmp_path, backend="numpy")
     exact, short, longer = (
@@ -423,10 +440,11 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
     assert found.holds == (gap > 1) and f"{gap - 1:.2f} nats" in found.found
     page = race.table(records)
     assert "| ARMS | 2 | 48 | " in page and "(2)" in page
-    # In the time of the fastest rival the slow one made 2.4 updates, fewer than its first stretch.
+    # In the time of the fastest rival the slow one made 2.4 updates, fewer than its first stretch,
+    # after which it was validated for the first time.
     timed = [dict(r, ms=10.0 if r["rival"] == "ARMS" else 1.0) for r in records]
     first, last = (row.split(" | ")[-1] for row in race.table(timed).splitlines()[-2:])
-    assert first.startswith(f"{records[0]['curve'][0][1]:.2f} ")
+    assert first == "– (first validation after 0.04 s) |"
     assert last.startswith(f"{records[1]['curve'][-1][1]:.2f} ")
     assert len(autoencoders.race.draw((race,), records).axes) == 2
 
