@@ -865,6 +865,16 @@ CALL = {
         "do: 'w' is a parameter node; interventions are made on stochastic and deterministic "
         "nodes; give its value in params",
     ),
+    "intervention with a NaN": (
+        lambda: graph().simulate(PARAMS, nodes=["loss"], do={"b": np.nan}, seed=1, data=DATA),
+        C,
+        "do: the value of node 'b' has a NaN",
+    ),
+    "simulation of more runs than a seed has": (
+        lambda: graph().simulate(PARAMS, nodes=["b"], seed=1, data=DATA, runs=2**40),
+        C,
+        "one seed has 2**32 runs, got runs=1099511627776; take several seeds, e.g. seed=(1, 0)",
+    ),
     "simulation of an unknown node": (
         lambda: graph().simulate(PARAMS, nodes=["bb"], seed=1, data=DATA),
         C,

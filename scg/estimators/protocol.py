@@ -9,7 +9,7 @@ class samples once and adds no term, which is the score function.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scg.common.arguments import Checked
@@ -30,6 +30,26 @@ __all__ = [
 
 #: How credit reaches a node's parameters.
 CREDIT = ("score", "pathwise", "both", "weight", "along")
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
+#: What a class may set its traits to, and the words for it.
+TRAITS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(
+        ("unbiased", "allow_biased", "drop_discount", "suggested"),
+        (lambda value: isinstance(value, bool), "True or False"),
+    ),
+    **dict.fromkeys(("requires", "cites"), (_is_names, "a tuple of names")),
+    **dict.fromkeys(("evaluations", "formula"), (lambda value: isinstance(value, str), "a string")),
+    "symbols": (lambda value: isinstance(value, Mapping), "a mapping"),
+    "credit": (CREDIT.__contains__, f"one of {', '.join(map(repr, CREDIT))}"),
+    "joint": (lambda value: value in (True, False, "layer"), 'True, False or "layer"'),
+    "samples": (lambda value: type(value) is int and value >= 1, "a positive integer"),
+    "orders": (lambda value: type(value) in (int, float) and value >= 0, "a number, at least 0"),
+}
 
 
 class Estimator(Checked):
@@ -82,11 +102,10 @@ class Estimator(Checked):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if isinstance(cls.credit, str) and cls.credit not in CREDIT:
-            raise EstimatorError(
-                f"{cls.__name__}: credit is one of {', '.join(map(repr, CREDIT))}, "
-                f"got {cls.credit!r}"
-            )
+        for name, (fits, words) in TRAITS.items():
+            value = vars(cls).get(name, getattr(Estimator, name))
+            if not hasattr(value, "__get__") and not fits(value):  # a property is read later
+                raise EstimatorError(f"{cls.__name__}: {name} is {words}, got {value!r}")
 
     @property
     def opens(self) -> bool:

@@ -23,7 +23,7 @@ from scg.ir.expr import Expr, StochasticNode
 from scg.ir.op import DATA, PARAMETER, intern
 from scg.ir.walk import topological
 from scg.ops.reductions import expand
-from scg.run.binding import Binder
+from scg.run.binding import Binder, as_runs
 from scg.seeds.noise import check_seed
 
 Drawer = Callable[[int | tuple[int, ...]], dict[str, np.ndarray]]
@@ -85,6 +85,7 @@ def simulate(
     {'b': array([1., 1.]), 'loss': array([1.25, 1.25])}
     """
     check_seed(seed)
+    runs = as_runs(runs)
     program, values, sizes = _prepared(graph, params, nodes, do, data, "numpy")
     blocks = [
         program.tie(values, sizes, len(block))(seed, block.start)
@@ -133,7 +134,7 @@ def sampler(
     """
     backend = chosen_backend(backend, "g.sampler")
     program, values, sizes = _prepared(graph, params, nodes, do, data, backend)
-    call = program.tie(values, sizes, runs)
+    call = program.tie(values, sizes, as_runs(runs))
 
     def draw(seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
         """Sample the nodes; the next call overwrites the arrays."""
@@ -234,6 +235,8 @@ def _value(name: str, node: Expr, value: Any, sizes: Sizes) -> np.ndarray:
             f"do: node {name!r} holds values of kind {node.kind}, got {value!r} "
             f"of dtype {array.dtype}"
         )
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise CallError(f"do: the value of node {name!r} has a NaN")
     shape = full(node, sizes)
     try:
         return np.broadcast_to(array, shape).astype(node.kind)

@@ -11,6 +11,7 @@ import numpy as np
 from scg.common.lazy import scipy_function
 from scg.errors import CallError, EnumerationError
 from scg.graph.core import CoreGraph
+from scg.run.binding import as_runs
 from scg.run.step import Step
 from scg.verify.exact import gradient
 
@@ -73,7 +74,7 @@ class Sample:
     ):
         if not isinstance(runs, (int, np.integer)) or runs < 2:
             raise CallError(f"at least two runs of each estimator are needed, got {runs!r}")
-        self.step, self.seed, self.runs = step, seed, int(runs)
+        self.step, self.seed, self.runs = step, seed, as_runs(runs)
         self.values, self.sizes, _ = bound
         n = self.runs
         total, squares, spread, spread2, centre = (

@@ -178,9 +178,26 @@ def test_wrong_uses_of_a_memory_are_errors(use, message):
         scg.compile(coin(), own())
 
 
-def test_an_unknown_way_of_credit_is_an_error():
-    with pytest.raises(scg.EstimatorError, match=r"^Mine: credit is one of .* got 'values'$"):
-        mine(None, credit="values")
+@pytest.mark.parametrize(
+    ("trait", "value", "words"),
+    [
+        ("credit", "values", "one of 'score', .*"),
+        ("credit", None, "one of 'score', .*"),
+        ("unbiased", "no", "True or False"),
+        ("requires", "discrete", "a tuple of names"),
+        ("cites", None, "a tuple of names"),
+        ("formula", 3, "a string"),
+        ("symbols", None, "a mapping"),
+        ("joint", "yes", 'True, False or "layer"'),
+        ("samples", 0, "a positive integer"),
+        ("samples", True, "a positive integer"),
+        ("orders", "x", "a number, at least 0"),
+    ],
+)
+def test_a_class_with_a_wrong_trait_is_an_error(trait, value, words):
+    message = f"^Mine: {trait} is {words}, got {value!r}$"
+    with pytest.raises(scg.EstimatorError, match=message):
+        mine(None, **{trait: value})
 
 
 def test_a_replay_may_be_at_a_number():
