@@ -129,7 +129,7 @@ ARMS = Paper(
     name="arms",
     title="ARMS (Dimitriev and Zhou 2021): variances on the toy",
     short="ARMS, toy",
-    verdict="All claims about ARMS, except at p = 1/2, where a pair of DisARM has no variance.",
+    verdict="ARMS has the least variance, as published, but at p = 1/2 pairs have none.",
     about="""
 A coin z with probability p, and the cost (z − 0.49)². The authors' code estimates variances from
 1000 samples at the probabilities that gradient ascent from 0.1 to 0.9 passes; here they are exact,
@@ -137,8 +137,9 @@ on a grid of p. With n evaluations ARM and DisARM average n/2 pairs, as there. T
 copula is left out.
 """,
     why="""
-All claims about ARMS; but at p = 1/2 a pair of DisARM has no variance at all, whereas four or more
-samples of ARMS have some, and ARM beats two independent samples.
+ARMS has at most the variance of independent samples at each p and number of evaluations, and with
+two of them it is DisARM, as published. With four and more it has less than DisARM except at
+p = 1/2, where a pair of DisARM has no variance at all. ARM has less than two independent samples.
 """,
     pieces=pieces,
     findings=findings,

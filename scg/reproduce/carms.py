@@ -274,9 +274,9 @@ all 27 joint outcomes; the authors apply it to each variable by itself. At the c
 variables have too many joint outcomes for it. Published figures of variances were not found.
 """,
     why="""
-The toy: CARMS has less variance than independent samples and ARSM at all drawn points, and than the
-unordered set if classes are nearly equal. At frozen autoencoders with three and five classes it has
-4 to 12 % less than independent samples. With ten classes it has 13 % more with two samples, 3 %
+On the toy CARMS has less variance than independent samples and ARSM at all drawn points, and than
+the unordered set if classes are nearly equal. At frozen autoencoders with three and five classes it
+has 4 to 12 % less than independent samples. With ten classes it has 13 % more with two samples, 3 %
 less with four, and 1 % less with seven, which is not seen for one of three seeds. CARMS needs more
 operations: when these are equal, it has less variance with three classes only. The version with
 Gumbel noise (CARMS-G) has more variance than both, and so has ARSM at equal evaluations.

@@ -204,8 +204,8 @@ here, and we do not know whether it did there.
 """,
     why="""
 No such figure is published. After six passes truncated windows of 1 and 5, and ARTBP(5), end
-between the published networks of tanh units and of GRU, which saw whole pieces; UORO ends up to a
-nat above, by its variance, and windows of 60 have made too few updates.
+between the published networks of tanh units and of GRU, which saw whole pieces. UORO ends 0.7 and
+1.0 nats above truncation with equal windows. Windows of 60 made 1380 updates, which are too few.
 """,
     pieces=pieces,
     findings=findings,

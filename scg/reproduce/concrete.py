@@ -77,7 +77,7 @@ Concrete ends below VIMCO for each seed, by 14 nats with one sample and 10 with 
 does so with 50 samples, too, by 8 nats. The published order is the opposite there, but 50 samples
 leave 240 updates here, after which neither has settled. In the test (100 samples) one sample is
 best for Concrete, 5 for VIMCO. In the figure, whose bound has 5 samples, VIMCO with one sample
-ends below that with 5, which learned to use several.
+ends below that with 5, which gains more from further samples: 8 nats against 3.
 """,
     pieces=chained((CONTEST,)),
     findings=findings,

@@ -138,8 +138,8 @@ printed. Here: 12 shapes, 2000 gradients and three data sets, and beside them th
 implicit reparameterization, which came later (Figurnov et al. 2018). The entropy is in closed form.
 """,
     why="""
-The order in B, by factors of 4 to 79 from one to the next; G-REP is not above B = 0 at the smallest
-shapes. Implicit reparameterization, which came later, is below all of them.
+The order in B reproduces, by factors of 4 to 79 from one to the next; G-REP is not above B = 0 at
+the smallest shapes. Implicit reparameterization, which came later, is below all of them.
 """,
     pieces=pieces,
     findings=findings,

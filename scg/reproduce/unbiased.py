@@ -266,7 +266,7 @@ UNBIASED = Paper(
     name="unbiased",
     title="Bengio (2013): unbiased gradients of binary units without back-propagation",
     short="Bengio, unbiased",
-    verdict="The derivations hold exactly. A baseline that averages ten runs adds variance.",
+    verdict="The derivations hold, gradients are sparse. A baseline of ten runs adds variance.",
     about="""
 The report derives that (h − σ(a)) (L − b) is an unbiased gradient of E L in the logit a of a binary
 unit h for any constant b, with the least variance at b = E[(h − σ(a))² L] / E[(h − σ(a))²]. It has
@@ -278,7 +278,9 @@ prediction of the unbiased estimate, which it proposes, too, are on the [page of
 """,
     why="""
 The derivations hold exactly: no bias, and the least variance at the optimal baseline. A learned
-baseline that averages ten runs (decay 0.9) is noisy, which adds variance.
+baseline that averages ten runs (decay 0.9) is noisy, which adds variance. Gradients through
+rectified units have as many zeros as units are shut, 44 to 95 %, no bias, and a variance that is 6
+to 19 times smaller than that of the score function.
 """,
     pieces=pieces,
     findings=findings,
