@@ -273,8 +273,8 @@ unit h for any constant b, with the least variance at b = E[(h − σ(a))² L] /
 no experiment. Here eight units index a table of 256 normal costs, a Python function without
 derivative, with and without an offset of 3; means and variances are exact. The report's second
 proposal, rectified units with noise on their input, has a pathwise gradient that is unbiased, and
-zero where a unit is shut: eight of them have the cost (w·h − 1)². Stochastic times smooth and the
-prediction of the unbiased estimate, which it proposes, too, are on the [page of gates](gated.md).
+zero where a unit is shut: eight of them have the cost (w·h − 1)². The prediction of the unbiased
+estimate from a biased one, which it proposes, too, is on the [page of gates](gated.md).
 """,
     why="""
 The derivations hold exactly: no bias, and the least variance at the optimal baseline. A learned
