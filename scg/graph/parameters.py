@@ -155,7 +155,8 @@ def unconstrained(self: Any, params: Mapping[str, Any]) -> dict[str, Any]:
             value = value.astype(np.float64, copy=False)
             if complaint := constraint.complaint(value):
                 raise CallError(f"parameter {name!r} {complaint}")
-            value = np.asarray(constraint.inverse(value))
+            with np.errstate(all="ignore"):  # the numbers of values on a border are infinite
+                value = np.asarray(constraint.inverse(value))
         numbers[name] = value
     return numbers
 

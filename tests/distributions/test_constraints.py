@@ -112,6 +112,20 @@ def test_initial_values_are_constrained():
     assert params["s"] == 2.0
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_values_on_a_border_stay_there(backend):
+    """Their numbers are infinite, which is no reason to warn."""
+    g = scg.Graph()
+    p = g.parameter("p", [0.0, 1.0, 0.25], constraint=scg.unit_interval)
+    q = g.parameter("q", [0.0, 0.5, 0.5], constraint=scg.simplex)
+    g.parameter("far", [-1e308, 1e308], constraint=scg.ordered_vector)
+    g.cost("loss", np.sum(p * p) + q[0] + 2.0 * q[1])
+    out = scg.compile(g, backend=backend)(g.init(seed=0), seed=0)
+    assert out.cost == 2.0625
+    np.testing.assert_allclose(out.grads["p"], [0.0, 0.0, 2 * 0.25 * 0.25 * 0.75])
+    np.testing.assert_allclose(out.grads["q"], [0.0, 0.5, -0.5])
+
+
 def test_errors_name_the_parameter():
     g = scg.Graph()
     with pytest.raises(scg.DeclarationError, match=r"'a' must be positive, got -1\."):

@@ -169,7 +169,7 @@ class Ordered(Constraint):
     def contains(self, x: np.ndarray) -> np.ndarray:
         """Whether each element is larger than the one before."""
         finite = np.isfinite(x).all(axis=-1)
-        return np.asarray(finite & (np.diff(x, axis=-1) > 0).all(axis=-1))
+        return np.asarray(finite & (x[..., 1:] > x[..., :-1]).all(axis=-1))
 
     def transform(self, u: Any) -> Any:
         """u₀, u₀ + log(1 + exp(u₁)), ..."""
