@@ -31,7 +31,7 @@ CLASSES = {
 }
 EVERY = [("b", name) for name in BINARY] + [("c", name) for name in CLASSES]
 RELAXED = {"rebar": scg.REBAR, "relax": lambda: scg.RELAX(hidden=(3,), coupled=True)}
-RUNS, THRESHOLD = 4000, 6.0  # 2 · 13 gradients of 4 components: family-wise 2e-7
+RUNS, THRESHOLD = 4000, 7.0  # 2 · 13 gradients of 4 components: family-wise 2e-7
 
 
 def above_classes():
@@ -62,7 +62,7 @@ def test_the_child_of_a_relaxed_node_may_couple_its_draws_or_draw_sets(values, n
     out = step(params, seed=(seed, 5), runs=RUNS, state=step.init(seed=0))
     for key, truth in scg.exact(step.graph, params).grads.items():
         assert abs(out.grads[key] - truth) < THRESHOLD * out.stderr[key] + 1e-9, key
-        assert 9 * out.stderr[key] < 0.5, "a bias of 0.5 would be found 99 times in 100"
+        assert 9.4 * out.stderr[key] < 0.5, "a bias of 0.5 would be found 99 times in 100"
     assert {len(array) for array in step.noise(seed=5, runs=3).values()} == {3}
 
 

@@ -119,15 +119,15 @@ def test_every_family_with_weak_derivatives_has_a_row():
     ],
 )
 def test_in_a_graph(make, parameters, expected, seed):
-    """Seven z-tests at 1e-8 each."""
+    """Seven z-tests at 7 standard errors: below 1e-9 each, though runs are skewed (up to 5)."""
     g = scg.Graph()
     nodes = {name: g.parameter(name, value) for name, value in parameters.items()}
     x = g.sample("x", make(**nodes))
     g.cost("c", x**2)
     out = scg.compile(g, scg.MeasureValued())(parameters, seed=seed, runs=20_000)
     for name, value in expected.items():
-        assert abs(out.grads[name] - value) < 5.8 * out.stderr[name] + 1e-12, name
-        assert 5.8 * out.stderr[name] < 0.5 * abs(value) + 0.1  # the power of the test
+        assert abs(out.grads[name] - value) < 7 * out.stderr[name] + 1e-12, name
+        assert 9.4 * out.stderr[name] < 0.5 * abs(value) + 0.1  # the power of the test
 
 
 # --- shapes, by inversion -------------------------------------------------------------------------
@@ -230,11 +230,11 @@ class Columns(Same):
 
 @pytest.mark.statistical
 def test_dirichlet_in_a_graph(seed):
-    """Two z-tests at 1e-8 each; ∂ α₁/(α₁ + α₂), which is 0.1875 and −0.0625."""
+    """Two z-tests at 7 standard errors of ∂ α₁/(α₁ + α₂), which is 0.1875 and −0.0625."""
     g = scg.Graph()
     x = g.sample("x", scg.Dirichlet(g.parameter("alpha", [1.0, 3.0])))
     g.cost("c", x[0])
     out = scg.compile(g, scg.MeasureValued())({"alpha": np.array([1.0, 3.0])}, seed=seed, runs=400)
-    error = 5.8 * out.stderr["alpha"]
+    error = 7 * out.stderr["alpha"]
     assert np.all(np.abs(out.grads["alpha"] - [0.1875, -0.0625]) < error)
     assert np.all(error < 0.1)

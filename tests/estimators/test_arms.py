@@ -144,14 +144,14 @@ def test_the_toy_of_the_paper_orders_the_variances():
 @pytest.mark.statistical
 @pytest.mark.parametrize("copula", ["dirichlet", "gaussian"])
 def test_no_bias_with_four_draws_in_two_layers(copula, seed):
-    """Eight tests at 6 σ: 1.6e-8 by chance; a bias of 8 standard errors is found with 97 %."""
+    """Eight tests at 7 σ: below 1e-10 by chance; a bias of 9.4 σ is found 99 times in 100."""
     g = two_layers()
     step = scg.compile(g, {"h": scg.ARMS(4, copula), "k": scg.ARMS(3, copula)})
     out, truth = step(g.init(seed=0), seed=(seed, 7), runs=20_000), scg.exact(g, g.init(seed=0))
     for name in ("a", "w"):
         z = (out.grads[name] - truth.grads[name]) / out.stderr[name]
-        assert np.all(np.abs(z) < 6), z
-        assert np.all(8 * out.stderr[name] < 0.6 * np.max(np.abs(truth.grads[name])))
+        assert np.all(np.abs(z) < 7), z
+        assert np.all(9.4 * out.stderr[name] < 0.6 * np.max(np.abs(truth.grads[name])))
 
 
 def test_layers_nest_and_too_many_are_refused():

@@ -63,15 +63,15 @@ def test_a_draw_for_every_swap():
 @pytest.mark.statistical
 @pytest.mark.parametrize("build", [graph, classes])
 def test_no_bias(build, seed):
-    """Fifteen tests at 6 σ: 3e-8 by chance; a bias of 8 standard errors is found with 97 %."""
+    """Fifteen tests at 7 σ: below 1e-9 by chance; a bias of 9.4 σ is found 99 times in 100."""
     g = build()
     out, truth = None, scg.exact(g, g.init(seed=0))
     out = scg.compile(g, scg.ARSM())(g.init(seed=0), seed=(seed, 10), runs=20_000)
     for name, exact in truth.grads.items():
         spread = out.stderr[name] > 1e-12
         z = (out.grads[name] - exact)[spread] / out.stderr[name][spread]
-        assert np.all(np.abs(z) < 6), (name, z)
-        assert 8 * np.max(out.stderr[name]) < max(0.5, np.max(np.abs(exact)))
+        assert np.all(np.abs(z) < 7), (name, z)
+        assert 9.4 * np.max(out.stderr[name]) < max(0.5, np.max(np.abs(exact)))
 
 
 def test_sigmoid_of_the_difference_is_the_probability():

@@ -93,14 +93,14 @@ def truth():
 
 @pytest.mark.statistical
 def test_a_normal_below_a_step_is_unbiased(seed):
-    """Four z-tests at 1e-6 in all; they detect a bias of 12 % of the largest derivative."""
+    """Four z-tests below 1e-9 each; they detect a bias of 12 % of the largest derivative."""
     step = scg.compile(normal(), scg.MeasureValued())
     out = step(params_of(step.graph), seed=(seed, 41), runs=200_000)
     expected = truth()
     largest = max(np.max(np.abs(v)) for v in expected.values())
     for name, value in expected.items():
         assert np.all(10 * out.stderr[name] < 0.12 * largest)  # the power of the test
-        assert np.all(np.abs(out.grads[name] - value) < 5.3 * out.stderr[name]), name
+        assert np.all(np.abs(out.grads[name] - value) < 6.5 * out.stderr[name]), name
 
 
 def test_poisson():

@@ -72,7 +72,11 @@ def test_von_mises(name):
 @pytest.mark.statistical
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_gamma_values_below_proportions_are_unbiased(backend, seed):
-    """Seven z-tests at 1e-8 each; they find a bias of 12 % of the largest derivative."""
+    """They find a bias of 0.13, which is 17 % of the largest derivative, 99 times in 100.
+
+    Ten z-tests at 7.5 standard errors: below 1e-9 each. Runs of G-REP are skewed (by 10): the mean
+    of 6000 is off by 5.8 standard errors once in 10⁷ times, that of a normal once in 10⁸.
+    """
     alpha = np.array([0.6, 1.7, 2.4])
     p, n = alpha / alpha.sum(), alpha.sum()
     g = scg.Graph("shares")
@@ -83,9 +87,9 @@ def test_gamma_values_below_proportions_are_unbiased(backend, seed):
     truth |= {"a": 3 * 1.9 / 2.7**2, "b": -3 * 0.8 / 2.7**2}
     for estimator in (scg.RSVI(2), scg.GREP()):
         step = scg.compile(g, estimator, backend=backend)
-        out = step(params_of(g), seed=(seed, 3), runs=6000)
+        out = step(params_of(g), seed=(seed, 3), runs=12_000)
         for name, value in truth.items():
-            error = 5.8 * out.stderr[name]
+            error = 7.5 * out.stderr[name]
             assert np.all(np.abs(out.grads[name] - value) < error), (estimator, name)
             assert np.all(error < 0.25)
 

@@ -56,12 +56,12 @@ def test_means_and_variances_are_those_of_exact_moments(table, seed):
         )
         m = scg.moments(step, g.init(seed=0))
         variance = sum(float(np.sum(v)) for v in m.variance.values())
-        # 6 standard errors, 5 rows: a false alarm in 1e-8
-        assert abs(row.variance - variance) <= 6 * row.variance_stderr + 1e-12
+        # 7 standard errors, 5 rows: below 1e-9 by chance, though squares are skewed
+        assert abs(row.variance - variance) <= 7 * row.variance_stderr + 1e-12
         for key in ("t", "w"):
             assert row.mean[key].shape == np.shape(m.mean[key])
             deviation = np.abs(row.mean[key] - m.mean[key])
-            assert np.all(deviation <= 6 * row.stderr[key] + 1e-12)
+            assert np.all(deviation <= 7 * row.stderr[key] + 1e-12)
 
 
 @pytest.mark.statistical
@@ -83,7 +83,7 @@ def test_bias_shows_in_z(table, seed):
     assert [name for name, row in table.rows.items() if not row.unbiased] == ["st"]
     assert abs(table.rows["st"].z) > 20
     assert table.rows["exact"].z == 0.0
-    assert all(abs(table.rows[name].z) < 6 for name in ("score", "loo", "muprop"))
+    assert all(abs(table.rows[name].z) < 7 for name in ("score", "loo", "muprop"))
 
 
 def test_all_estimators_see_the_same_noise():
