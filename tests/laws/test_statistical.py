@@ -9,7 +9,16 @@ import scg
 
 from .choices import compiled, moments
 from .graphs import ROWS
-from .verdicts import MARGIN, THRESHOLD, WEAKEST, Runs, largest_bias, scale_of
+from .verdicts import (
+    AGAIN,
+    FIRST_RUNS,
+    MARGIN,
+    THRESHOLD,
+    WEAKEST,
+    Runs,
+    largest_bias,
+    scale_of,
+)
 
 RUNS = 20_000
 
@@ -31,6 +40,7 @@ def test_runs_find_the_bias_that_they_are_to_find(bias, seed):
     error = np.sqrt(np.max(moments(step, row).variance["theta"]) / runs.runs)
     assert runs.detectable == pytest.approx(MARGIN * error / scale_of(row.grads), rel=0.2)
     assert (runs.z > THRESHOLD) is bool(bias)
+    assert (runs.runs >= AGAIN * FIRST_RUNS) is bool(bias)  # looked at again
 
 
 @pytest.mark.statistical
