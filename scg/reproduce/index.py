@@ -28,8 +28,8 @@ other data. A run takes the largest number of updates that fits the minutes, or 
 and continues where it was interrupted. The seeds (1, 2, 3) were fixed before the runs; whether an
 expectation holds is computed from the results. Each result records its commit. Results of older
 commits count if the gradients, given the same noise, have not changed since;
-`benchmarks/unchanged.py` compares those of networks, autoencoders, gates and relaxations. Toys,
-mixtures, the machine and recurrences give the same figures when they are computed again.
+`benchmarks/unchanged.py` compares those of networks, autoencoders, gates and relaxations. A sample
+of pieces of 16 pages, computed again, gave the same figures, ends of training to 0.06 nats.
 """
 
 #: What no page repeats.
