@@ -64,7 +64,7 @@ PAID = {
     """,
     "convolutions, Hessians and sparse updates": """
         compiler/one_hot engine/codegen/intrinsics:260 engine/codegen/orders
-        engine/codegen/kernels:302 engine/sampler:103 engine/table/parts:161
+        engine/codegen/kernels:302 engine/codegen/planes engine/sampler:103 engine/table/parts:161
         engine/table/products:108 engine/walk/connection:117 engine/walk/blas:162
         engine/walk/stretches:157 layers/convolutional ops/convolution:127 run/curvature:71
         run/inspection:85 run/step:150 schedule/clear schedule/lift:48 schedule/halves

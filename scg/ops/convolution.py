@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from scg.ir.op import Op
 from scg.ops import attributes
 from scg.ops.arrange import pad
 from scg.ops.linalg import contract
-from scg.ops.reductions import max, mean
-from scg.ops.rows import ADD
+from scg.ops.reductions import max
+from scg.ops.rows import ADD, MATRIX, RowOp
 
 Pair = tuple[int, int]
+#: Most elements of a vector.
+MOST = 8
 
 
 def _windows_numpy(x: Any, size: Pair, stride: Pair, dilation: Pair) -> Any:
@@ -93,6 +96,69 @@ _fold = Op(
     linear=(0,),
     attributes={"stride": attributes.pair, "dilation": attributes.pair, "shape": _image},
     row=ADD,
+)
+
+
+def _mean_numpy(x: Any, size: Pair, stride: Pair) -> Any:
+    windows = _windows_numpy(x, size, stride, (1, 1))
+    return sum(windows[..., i, j, :, :] for i, j in np.ndindex(size)) / math.prod(size)
+
+
+def _spread_numpy(g: Any, shape: Pair, size: Pair, stride: Pair) -> Any:
+    each = (g / math.prod(size))[..., None, None, :, :]
+    windows = np.broadcast_to(each, (*g.shape[:-2], *size, *g.shape[-2:]))
+    return _fold_numpy(windows, shape, stride, (1, 1))
+
+
+def _fits(shape: Any, g: Expr, size: Any, stride: Any) -> str | None:
+    if expected := attributes.pair(shape):
+        return expected
+    fits = g.ndim >= 2 and g.shape[-2:] == _counts(shape, size, stride, (1, 1))
+    return None if fits else f"an image with windows of {size} for a result of shape {g.shape}"
+
+
+def _constants(e: Expr, *lengths: int) -> tuple[int, ...]:
+    """Sizes and steps of windows, and how many elements vectors may have for rows of some lengths.
+
+    These are powers of two, so that kernels of most images are equal.
+    """
+    fits = (1 << min(n or 1, MOST).bit_length() - 1 for n in lengths)
+    return (*e.attrs["size"], *e.attrs["stride"], *fits)
+
+
+def _of_mean(e: Expr) -> tuple[int, ...]:
+    columns, across, width = e.shape[-1], e.attrs["stride"][1], e.attrs["size"][1]
+    return _constants(e, (columns - 1) * across + width, columns)
+
+
+def _of_spread(e: Expr) -> tuple[int, ...]:
+    return _constants(e, e.args[0].shape[-1], e.shape[-1] // e.attrs["stride"][1])
+
+
+#: The mean of each window of the last two event axes.
+window_mean = Op(
+    "window_mean",
+    _mean_numpy,
+    lambda x, size, stride: (*x[:-2], *_windowed(x, size, stride, (1, 1))[-2:]),
+    (lambda g, y, x, size, stride: window_spread(g, shape=x.shape[-2:], size=size, stride=stride),),
+    linear=(0,),
+    attributes={"size": attributes.pair, "stride": attributes.pair},
+    row=RowOp("window_mean", lambda e: (MATRIX, MATRIX), lambda e: e.shape[-2:], _of_mean),
+)
+#: The adjoint: each element is shared by the elements of its window.
+window_spread = Op(
+    "window_spread",
+    _spread_numpy,
+    lambda g, shape, size, stride: (*g[:-2], *shape),
+    (lambda g, y, x, shape, size, stride: window_mean(g, size=size, stride=stride),),
+    linear=(0,),
+    attributes={"size": attributes.pair, "stride": attributes.pair, "shape": _fits},
+    row=RowOp(
+        "window_spread",
+        lambda e: (MATRIX, MATRIX),
+        lambda e: (*e.shape[-2:], *e.args[0].shape[-2:]),
+        _of_spread,
+    ),
 )
 
 
@@ -204,18 +270,17 @@ def max_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
 
     Ties share the gradient equally. Convolve with ``stride=2`` where the downsampling is learned.
     """
-    return max(_pooled(x, size, stride, "max_pool"), axis=(-4, -3))
+    return max(_windows(x, **_window(size, stride, "max_pool"), dilation=(1, 1)), axis=(-4, -3))
 
 
 def avg_pool(x: Any, size: int | Pair, stride: int | Pair | None = None) -> Any:
     """Mean over windows of the last two event axes; the stride is the size by default."""
-    return mean(_pooled(x, size, stride, "avg_pool"), axis=(-4, -3))
+    return window_mean(x, **_window(size, stride, "avg_pool"))
 
 
-def _pooled(x: Any, size: int | Pair, stride: int | Pair | None, caller: str) -> Any:
+def _window(size: int | Pair, stride: int | Pair | None, caller: str) -> dict[str, Pair]:
     size = pair(size, caller, 1)
-    stride = size if stride is None else pair(stride, caller, 1)
-    return _windows(x, size=size, stride=stride, dilation=(1, 1))
+    return {"size": size, "stride": size if stride is None else pair(stride, caller, 1)}
 
 
 def pair(value: Any, caller: str, least: int) -> Pair:

@@ -28,6 +28,8 @@ class RowOp:
         result, and of each argument.
     numbers : callable
         From the expression to what the function takes besides addresses and steps.
+    constants : callable
+        From the expression to numbers that the kernel's text names: there is a function for each.
     from_zero : bool
         Whether the result begins as zeros.
     adjoint : bool
@@ -38,6 +40,7 @@ class RowOp:
     function: str
     inside: Callable[[Expr], tuple[RowAxes, ...]]
     numbers: Callable[[Expr], tuple[int, ...]] = lambda e: ()
+    constants: Callable[[Expr], tuple[int, ...]] = lambda e: ()
     from_zero: bool = False
     adjoint: bool = False
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from scg.ir.expr import Expr
 from scg.ir.walk import rebuilt, topological
-from scg.ops.convolution import _fold
+from scg.ops.convolution import _fold, window_mean, window_spread
 from scg.ops.elementwise import (
     absolute,
     cast,
@@ -35,7 +35,7 @@ from scg.ops.reductions import REDUCTIONS, keep, log_of_sum, shift
 from scg.ops.scan import scan_op
 from scg.ops.shape import reshape, transpose
 from scg.schedule.copies import copied, copy, note
-from scg.schedule.pool import pooled
+from scg.schedule.pool import averaged, pooled, shared
 from scg.schedule.products import matrix_product
 from scg.schedule.rewritten import RULES, expanded
 from scg.schedule.turns import added_up
@@ -200,4 +200,6 @@ _RULES: dict[Any, Any] = RULES | {
     _logsumexp: _lower_logsumexp,
     contract: _lower_contract,
     _fold: folded,
+    window_mean: averaged,
+    window_spread: shared,
 }

@@ -3,29 +3,33 @@
 A loop over the elements of windows would read and write each result once for each element, in rows
 as short as those of the result. Here element (i, j) of all windows is a slice of the image. Sums
 and maxima over windows, what is computed of them, and windows that tile an image are statements
-about these slices, which share one loop.
+about these slices, which share one loop. Means of other windows have row functions, which take a
+plane at a time.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 from scg.ir.expr import Expr
 from scg.ir.op import intern
-from scg.ops.convolution import _reach, _windows
-from scg.ops.elementwise import add, maximum
+from scg.ops.base import broadcast
+from scg.ops.convolution import _windows
+from scg.ops.elementwise import add, cast, maximum
 from scg.ops.reductions import REDUCTIONS
-from scg.ops.shape import part, take_slice, unslice
-from scg.schedule.copies import note
+from scg.ops.shape import part, take_slice
+from scg.schedule.copies import copy, note
 from scg.schedule.rewritten import of_kernels
 from scg.schedule.views import View
 
 _sum, _max, _ = REDUCTIONS
 _JOIN: dict[Any, Any] = {_sum: add, _max: maximum}
-#: Longest side of windows that are taken apart, most of their elements, and the most operations
-#: on top of windows that are repeated for each element.
-LONGEST, MOST, DEEPEST = 8, 16, 4
+#: Longest side of windows that are taken apart, most of their elements, most elements whose slices
+#: are faster than sums of rows or planes, and the most operations on top of windows that are
+#: repeated for each element.
+LONGEST, MOST, FEW, DEEPEST = 8, 16, 4, 4
 #: Windows without overlap in an image that they fill; the arguments are their elements.
 tiles = of_kernels("tiles")
 
@@ -39,7 +43,7 @@ def pooled(e: Expr) -> Expr | None:
         (image,), (height, width, rows, columns) = x.args, x.shape[-4:]
         (step, across), (down, right) = x.attrs["stride"], x.attrs["dilation"]
         slices = _shifted(image, -2, height, step, down, rows)
-        if height * width > MOST // 4:  # rows first, whose sums are an array
+        if height * width > FEW:  # rows first, whose sums are an array
             slices = [functools.reduce(join, slices)]
         every = [y for row in slices for y in _shifted(row, -1, width, across, right, columns)]
         return functools.reduce(join, every)
@@ -51,28 +55,47 @@ def _shifted(x: Expr, axis: int, size: int, stride: int, apart: int, count: int)
     return [part(x, i, i + stride * (count - 1) + 1, stride, axis) for i in starts]
 
 
-def folded_windows(e: Expr, views: Any) -> Expr | None:
-    """The fold of windows that tile an image, or whose elements are equal."""
-    (g,), (height, width, rows, columns) = e.args, e.args[0].shape[-4:]
-    stride, dilation = e.attrs["stride"], e.attrs["dilation"]
-    note(g, views)
-    is_constant = not any(views[g].strides[-4:-2])
-    if not (is_constant or _is_of_windows(g)) or max(height, width) > LONGEST or columns == 1:
+def averaged(e: Expr, views: Any) -> Expr:
+    """The mean of windows: plane by plane, unless few tile an image, or one is the image."""
+    (x,), size, stride = e.args, e.attrs["size"], e.attrs["stride"]
+    if x.shape[-2:] != size and not _fill(x.shape, size, stride, FEW):
+        return e.op.build(e.graph, (_dense(x, views),), e.attrs)
+    total = _sum(_windows(x, size=size, stride=stride, dilation=(1, 1)), axes=(-4, -3), over=())
+    found = pooled(total)
+    return (total if found is None else found) / float(math.prod(size))
+
+
+def shared(e: Expr, views: Any) -> Expr:
+    """The adjoint of the mean of windows."""
+    (g,), size, stride = e.args, e.attrs["size"], e.attrs["stride"]
+    each = g / float(math.prod(size))
+    if e.shape[-2:] == size:
+        return broadcast(each, shape=e.shape, plates=e.plates)
+    if _fill(e.shape, size, stride, FEW):
+        return intern(e.graph, tiles, (each,) * math.prod(size), {}, (e.shape, e.plates, e.kind))
+    return e.op.build(e.graph, (_dense(g, views),), e.attrs)
+
+
+def _dense(x: Expr, views: Any) -> Expr:
+    """An image whose elements are adjacent along rows."""
+    x = x if x.kind == "float" else cast(x)
+    note(x, views)
+    return x if views[x].strides[-1] == 1 else copy(x)
+
+
+def _fill(shape: Any, size: tuple[int, ...], stride: tuple[int, ...], most: int) -> bool:
+    """Whether windows of few elements fill an image without overlap."""
+    filled = shape[-2] % size[0] == shape[-1] % size[1] == 0
+    return filled and stride == size and math.prod(size) <= most
+
+
+def folded_windows(e: Expr) -> Expr | None:
+    """The fold of windows that fill an image."""
+    (g,), size = e.args, e.args[0].shape[-4:-2]
+    fills = _fill(e.shape, size, e.attrs["stride"], MOST) and e.attrs["dilation"] == (1, 1)
+    if not fills or g.shape[-1] == 1 or not _is_of_windows(g):
         return None
-    filled = e.shape[-2:] == (height * rows, width * columns)
-    if stride == (height, width) and dilation == (1, 1) and filled and height * width <= MOST:
-        return intern(e.graph, tiles, tuple(_elements(g)), {}, (e.shape, e.plates, e.kind))
-    reach = _reach((height, width), dilation)
-    if not is_constant or all(s >= r for s, r in zip(stride, reach, strict=True)):
-        return None
-    # a sum over windows of an image that holds the constants apart, between zeros
-    lead = tuple((0, n, 1) for n in g.shape[:-4])
-    places = zip(reach, (rows, columns), stride, strict=True)
-    index = (*lead, *((r - 1, r + s * (n - 1), s) for r, n, s in places))
-    wide = tuple(n + r - 1 for n, r in zip(e.shape[-2:], reach, strict=True))
-    apart = unslice(_element(g, 0, 0), index=index, shape=(*e.shape[:-2], *wide))
-    windows = _windows(apart, size=(height, width), stride=(1, 1), dilation=dilation)
-    return pooled(_sum(windows, axes=(-4, -3), over=()))
+    return intern(e.graph, tiles, tuple(_elements(g)), {}, (e.shape, e.plates, e.kind))
 
 
 def _is_of_windows(x: Expr, deepest: int = DEEPEST) -> bool:

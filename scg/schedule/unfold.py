@@ -51,7 +51,7 @@ def shifted(e: Expr, views: Any) -> Expr | None:
 
 def folded(e: Expr, views: Any) -> Expr:
     """The fold of a contraction as products that add to the blocks of a band."""
-    if (found := folded_windows(e, views)) is not None:
+    if (found := folded_windows(e)) is not None:
         return found
     (g,), (_, step), (down, right) = e.args, e.attrs["stride"], e.attrs["dilation"]
     if g.op is not contract or g.attrs["over"] or not _is_faster(g.shape, e.attrs["stride"]):

@@ -102,8 +102,14 @@ def test_a_loop_is_cut_by_its_size():
 
 def test_a_loop_is_cut_along_a_plate_rather_than_along_few_steps_that_add_up():
     x = scg.Graph("p").data("x", shape=(72, 7), plates=PLATE)
-    outputs = {"pooled": scg.avg_pool(x, (72, 1))}
+    outputs = {"pooled": np.mean(x, axis=0)}
     stages = Executable(outputs, np.float32).plan({PLATE: 1000}).stages
+    assert max(len(stage.rows) for stage in stages) > 3
+
+
+def test_rows_are_cut_by_what_they_read():
+    x = scg.Graph("p").data("x", shape=(72, 9), plates=PLATE)
+    stages = Executable({"y": scg.avg_pool(x, (72, 2), 1)}, np.float32).plan({PLATE: 1000}).stages
     assert max(len(stage.rows) for stage in stages) > 3
 
 

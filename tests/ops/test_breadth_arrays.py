@@ -306,6 +306,11 @@ ROWS = {
         [IMAGE],
         lambda x: (x[:, 1:, 1:] + x[:, :-1, 1:] + x[:, 1:, :-1] + x[:, :-1, :-1]) / 4,
     ),
+    "avg_pool that leaves elements out": (
+        lambda x: convolution.avg_pool(x, (3, 1), stride=(1, 4)),
+        [IMAGE],
+        lambda x: (x[:, :-2, ::4] + x[:, 1:-1, ::4] + x[:, 2:, ::4]) / 3,
+    ),
 }
 # Small steps where elements of near size, or the edge of the simplex, would be crossed
 STEPS = dict.fromkeys(

@@ -233,7 +233,8 @@ class _Writer:
         for number in item.numbers:
             arguments.append(f"c{len(self.words)}")
             self.start[0].append(f"{arguments[-1]} = {self._word('number', None, (), number)}")
-        call = f"row_{row.function}_{code}({', '.join(arguments)})"
+        name = "_".join(["row", row.function, code, *map(str, row.constants(item.expr))])
+        call = f"{name}({', '.join(arguments)})"
         self.start[self.depth].append(call)
 
     def _here(self, axes: Axes) -> str:

@@ -185,6 +185,17 @@ def _namespace() -> dict[str, Any]:
     }
 
 
+def _scope(source: str) -> dict[str, Any]:
+    """Names that a source may use: also those of functions that are made for its constants."""
+    from scg.engine.codegen.planes import PLANES
+
+    names = dict(_namespace())
+    for made, code, numbers in re.findall(rf"row_({'|'.join(PLANES)})_(f\d)_(\w+)", source):
+        function = PLANES[made](code, *map(int, numbers.split("_")))
+        names[f"row_{made}_{code}_{numbers}"] = function
+    return names
+
+
 def compiled(source: str, codes: tuple[str, ...] = ()) -> bytes:
     """Payload for :func:`_load`, in which only the kernel has a public name.
 
@@ -204,7 +215,7 @@ def compiled(source: str, codes: tuple[str, ...] = ()) -> bytes:
 
     from scg.engine.codegen.jit import jit, kernel, object_code
 
-    scope, name = dict(_namespace()), f"scg_{identity(source, codes)[:32]}"
+    scope, name = _scope(source), f"scg_{identity(source, codes)[:32]}"
     exec(source.replace("def kernel(", f"def {name}(", 1), scope)
     types = [numba.from_dtype(np.dtype(code)) for code in codes]
     signature = types[0](*types) if types else numba.void(numba.uint64)

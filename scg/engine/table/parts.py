@@ -117,7 +117,9 @@ def loop_parts(
     adds = any(item.expr.op is _sum and not moves(item.to, axis) for item in reduced.values())
     is_rounded = adds and len(nest) > 1 and real.str[1:] in WIDE
     operations = math.prod(lengths) * len(loop.items)
-    operations += sum(math.prod(full(item.to.base, sizes)) for item in rows)
+    for item in rows:
+        along = [axes.base for axes in (item.to, *item.args) if moves(axes, axis)]
+        operations += max(math.prod(full(base, sizes)) for base in along)
     at = ends(length, operations, min(-(-length // ADDED), SUMS) if is_rounded else 1)
     if at is None:
         return Cut([call])
