@@ -220,7 +220,7 @@ def test_the_toy_of_the_paper_orders_the_variances():
 def test_the_toy_of_the_paper_with_three_draws(seed):
     """Unbiased (18 tests at 7 σ: below 1e-10 by chance), with 0.85 times the variance of loo.
 
-    The ratio of the variances is found with a standard error of 0.007; 0.92 is 10 of them away.
+    The ratio of the variances is found with a standard error of 0.008; 0.92 is 9 of them away.
     """
     p = np.random.default_rng(7).dirichlet(np.full(3, 100), size=3)
     g = toy(p)
