@@ -220,37 +220,37 @@ def test_the_toy_of_the_paper_orders_the_variances():
 def test_the_toy_of_the_paper_with_three_draws(seed):
     """Unbiased (18 tests at 7 σ: below 1e-10 by chance), with 0.85 times the variance of loo.
 
-    The ratio of the variances is found with a standard error of 0.008; 0.92 is 9 of them away.
+    The ratio of the variances is found with a standard error of 0.006; 0.9 is 8 of them away.
     """
     p = np.random.default_rng(7).dirichlet(np.full(3, 100), size=3)
     g = toy(p)
     params, exact = g.init(seed=0), scg.exact(g, g.init(seed=0)).grads["theta"]
     total = {}
     for estimator in (scg.CARMS(3), scg.CARMS(3, "gaussian"), scg.LeaveOneOut(3)):
-        out = scg.compile(g, estimator)(params, seed=(seed, 8), runs=16_000)
+        out = scg.compile(g, estimator)(params, seed=(seed, 8), runs=28_000)
         z = (out.grads["theta"] - exact) / out.stderr["theta"]
         assert np.all(np.abs(z) < 7), z
         assert 9.4 * np.max(out.stderr["theta"]) < 0.5 * np.max(np.abs(exact))
         total[str(estimator)] = np.sum(out.stderr["theta"] ** 2)
     dirichlet, gaussian, loo = total.values()
-    assert dirichlet < 0.92 * loo
+    assert dirichlet < 0.9 * loo
     assert gaussian < 0.92 * loo
 
 
 @pytest.mark.statistical
 def test_gumbel_says_that_it_is_biased_and_is(seed):
-    """By 10 standard errors; an unbiased one is above 3 of them once in 100 times."""
+    """By 14 standard errors; an unbiased one is above 5 of them once in 10⁶ times."""
     p = np.array([0.8, 0.1, 0.1])
     with pytest.warns(scg.BiasWarning, match="CARMS"):
         scg.compile(one(p), scg.CARMS(2, sampling="gumbel"))
     with warnings.catch_warnings():
         warnings.simplefilter("error", scg.BiasWarning)
         step = scg.compile(one(p), scg.CARMS(2, sampling="gumbel", allow_biased=True))
-    out = step(one(p).init(seed=0), seed=(seed, 9), runs=50_000)
+    out = step(one(p).init(seed=0), seed=(seed, 9), runs=100_000)
     assert not out.unbiased
     assert abs(out.cost - p @ VALUES) < 0.05
     z = (out.grads["theta"] - truth(p)) / out.stderr["theta"]
-    assert np.max(np.abs(z)) > 3, f"the bias was not found: z {z}"
+    assert np.max(np.abs(z)) > 5, f"the bias was not found: z {z}"
 
 
 def test_messages():
