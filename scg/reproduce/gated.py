@@ -17,6 +17,7 @@ from scg.models import gated
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.page import framed, interval, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.race import at
 from scg.reproduce.training import OWN_RATE, held_out
 from scg.train import Run
 from scg.train.optimizer import Slots
@@ -230,26 +231,22 @@ def tables(records: list[Record]) -> str:
         columns = ("error", 1.0, 2), ("activity", 100.0, 1), ("closed", 100.0, 1)
         columns = *columns, ("zero_gradient", 100.0, 1)
         cells = [interval([k * r[name] for r in runs], digits) for name, k, digits in columns]
-        share = min(seconds.values()) / seconds[unit]
-        early = interval([_within(r, share) for r in runs], 1)
-        each = f"{1000 * seconds[unit] / runs[0]['updates']:.2f}"
+        updates = runs[0]["updates"]
+        budget = updates * min(seconds.values()) / seconds[unit]
+        early = [at(r["curve"], budget) for r in runs if r["curve"][0][0] <= budget]
+        each = f"{1000 * seconds[unit] / updates:.2f}"
         published = PUBLISHED.get(unit, "–")
-        rows.append([unit, *cells, early, each, published, runs[0]["updates"], len(runs)])
+        rows.append([unit, *cells, interval(early, 1), each, published, updates, len(runs)])
     about = (
         "Percentages with 95 % intervals over the seeds. The standard error of an error rate over "
         "10,000 test images is 0.18 to 0.21. The gradient is that of the main path's weights in "
         f"one batch of {BATCH}. An update evaluates the network once, whatever the gates are, so "
-        "that test errors are at equal evaluations. *At equal times* is the last validation error, "
-        "in percent, in the processor time of the fastest kind; *ms* is that of an update."
+        "that test errors are at equal evaluations. *At equal times* is the validation error, in "
+        "percent, after the processor time of the fastest kind; *ms* is that of an update."
     )
     head = ["gate", "test error", "active", "shut", "zeros in the gradient", "at equal times",
             "ms", "published error", "updates", "seeds"]  # fmt: skip
     return f"{about}\n\n{table(head, rows)}"
-
-
-def _within(record: Record, share: float) -> float:
-    """The last validation error within a share of a run."""
-    return [error for count, error in record["curve"] if count <= share * record["updates"]][-1]
 
 
 def draw(records: list[Record]) -> Figure:

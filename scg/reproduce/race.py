@@ -146,7 +146,7 @@ class Race:
         rows = []
         for name, runs in found.items():
             first = runs[0]["curve"][0][0] * speeds[name] / 1000
-            then = [_at(r["curve"], 1000 * seconds / speeds[name]) for r in runs]
+            then = [at(r["curve"], 1000 * seconds / speeds[name]) for r in runs]
             late = f"– (first validation after {first:.2f} s)"
             rows.append(
                 [
@@ -193,7 +193,8 @@ class _Watch:
         self.since = time.process_time()
 
 
-def _at(curve: Sequence[Sequence[float]], updates: float) -> float:
+def at(curve: Sequence[Sequence[float]], updates: float) -> float:
+    """The height of a curve after some updates, between its points."""
     return float(np.interp(updates, *np.transpose(curve)))
 
 
