@@ -37,7 +37,7 @@ def test_backends_agree(pool, window):
 
 
 #: Shape of an image, size and stride of windows, type: vectors, half vectors and single elements;
-#: one window; rows and columns that no window holds; a row longer than the room.
+#: one window; rows and columns that no window holds; a row longer than the buffer.
 MEANS = [
     ((2, 15, 17), (3, 3), 2, "float32"),
     ((2, 28, 12), (5, 4), 1, "float64"),

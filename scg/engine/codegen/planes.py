@@ -1,9 +1,9 @@
 """Row functions of planes: means over windows, and their adjoint, in whole vectors.
 
-A plane is computed in two passes: sums of elements below each other go to a room on the stack,
-which stays in the fastest cache, and sums of these beside each other to the result. A pass computes
-vectors of a row; the last one ends with the row, and repeats elements of the one before it. Sizes
-and steps of windows are constants, for each of which there is a function.
+One pass adds rows of a plane into a buffer on the stack, which stays in the fastest cache. A second
+pass adds neighbouring elements of the buffer into the result. Each pass computes vectors of a row;
+the last vector ends with the row, and repeats elements of the one before it. Each size and step of
+windows has a function of its own, in which they are constants.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from scg.engine.codegen.matrices import one, row, zero
 u8 = np.uint64
 _WORD, _INT = ir.IntType(64), ir.IntType(32)
 _REAL = {"f4": ir.FloatType(), "f8": ir.DoubleType()}
-#: Bytes of a vector, elements of the room, and most means, or groups of a step, of a row in it.
-WIDTH, ROOM, MOST = 32, 2048, 256
+#: Bytes of a vector, elements of the buffer, and most means, or groups of a step, of a row in it.
+WIDTH, BUFFER, MOST = 32, 2048, 256
 #: Longest step across that vectors take.
 STEPS = 8
 
@@ -79,14 +79,14 @@ def _by_turns(builder: Any, vectors: list[Any]) -> Any:
     return _picked(builder, joined, joined, places)
 
 
-def _room(code: str, count: int) -> Any:
+def _buffer(code: str, count: int) -> Any:
     @instruction(types.uint64)
-    def room(builder):
+    def buffer(builder):
         """Address of elements on the stack."""
         with builder.goto_entry_block():
             return builder.ptrtoint(builder.alloca(_REAL[code], count), _WORD)
 
-    return room
+    return buffer
 
 
 def _lanes(code: str, fits: int, across: int = 1) -> int:
@@ -99,7 +99,7 @@ def window_mean(code: str, *constants: int) -> Any:
     """Row function of means over windows.
 
     Constants are sizes and steps of windows, down and across, and elements of vectors that fit rows
-    of the room and of the result.
+    of the buffer and of the result.
     """
     height, width, step, across, *fits = constants
     below, beside = (
@@ -129,9 +129,9 @@ def window_mean(code: str, *constants: int) -> Any:
         mean = beside.mean(builder, terms, height * width)
         beside.write(builder, mean, builder.add(to, at))
 
-    room = _room(code, 2 * ROOM + width + WIDTH * across)
-    most = u8(max(WIDTH, min(MOST, ROOM // across)))
-    item, deepest, skip, wide, jump = map(u8, (code[1], ROOM, across, width, step))
+    buffer = _buffer(code, 2 * BUFFER + width + WIDTH * across)
+    most = u8(max(WIDTH, min(MOST, BUFFER // across)))
+    item, deepest, skip, wide, jump = map(u8, (code[1], BUFFER, across, width, step))
     n_below, n_beside = u8(below.lanes), u8(beside.lanes)
 
     @row
@@ -148,7 +148,7 @@ def window_mean(code: str, *constants: int) -> Any:
 
     @row
     def window_mean(out, x, so, _so, sx, _sx, rows, columns):
-        so, sx, space, n = so * item, sx * item, room(), min(most, columns)
+        so, sx, space, n = so * item, sx * item, buffer(), min(most, columns)
         pitch = (n - one) * skip + wide
         deep = max(deepest // pitch, one)
         for start in range(zero, columns, most):
@@ -167,7 +167,7 @@ def window_spread(code: str, *constants: int) -> Any:
     """Row function of the adjoint of :func:`window_mean`.
 
     Constants are sizes and steps as there, and elements of vectors that fit rows of the argument
-    and, in groups of a step, of the result. Rows of the room have zeros before and after the
+    and, in groups of a step, of the result. Rows of the buffer have zeros before and after the
     elements, and where fewer windows hold a row, a row of zeros takes the place of the others.
     """
     height, width, step, across, *fits = constants
@@ -200,9 +200,10 @@ def window_spread(code: str, *constants: int) -> Any:
         to = builder.add(to, builder.mul(at, _WORD(across)))
         beside.write(builder, _by_turns(builder, turns), to)
 
-    room, nothing = _room(code, 2 * ROOM + before + WIDTH), _room(code, MOST + before + WIDTH)
-    rest = _room(code, beside.lanes * across)
-    item, edge, skip, most, deepest = map(u8, (code[1], before, across, MOST, ROOM))
+    buffer = _buffer(code, 2 * BUFFER + before + WIDTH)
+    nothing = _buffer(code, MOST + before + WIDTH)
+    rest = _buffer(code, beside.lanes * across)
+    item, edge, skip, most, deepest = map(u8, (code[1], before, across, MOST, BUFFER))
     n_below, n_beside = u8(below.lanes), u8(beside.lanes)
 
     @row
@@ -226,7 +227,7 @@ def window_spread(code: str, *constants: int) -> Any:
 
     @row
     def window_spread(out, g, so, _so, sg, _sg, height, width, rows, columns):
-        so, sg, space, zeros = so * item, sg * item, room(), nothing()
+        so, sg, space, zeros = so * item, sg * item, buffer(), nothing()
         clear_bytes(zeros, min(columns, most + edge) * item)
         groups, tail = width // skip, width % skip
         every = groups + min(tail, one)
