@@ -163,9 +163,9 @@ def _shift(records: list[Record]) -> str:
     return (
         "## Why LEG is high, and the theorem\n\nLEG weighs a unit's values by their probability "
         "given the layer below, times the whole cost: a constant in the cost does not cancel. The "
-        "theorem says that a score function has at least the variance of RAM with each baseline "
-        "that ignores the unit. Exact variance of the first layer of a chain of 2 + 2 units, with "
-        "a constant added to its cost:\n\n"
+        "authors’ code weighs them in the same way. The theorem says that a score function has at "
+        "least the variance of RAM with each baseline that ignores the unit. Exact variance of the "
+        "first layer of a chain of 2 + 2 units, with a constant added to its cost:\n\n"
         + table(["estimator", *(f"+ {c:g}" for c in SHIFTS)], rows)
     )
 
