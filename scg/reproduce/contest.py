@@ -72,8 +72,8 @@ class Contest:
                 for seed in SEEDS:
                     for name in self.estimators:
                         yield from self._runs(under, ledger, shown, how, model, name, seed)
-                    if how == self.images[0] and seed == SEEDS[0]:
-                        yield from self._variances(under, ledger, shown, model)
+                    if how == self.images[0]:
+                        yield from self._variances(under, ledger, shown, model, seed)
 
     def _runs(
         self,
@@ -125,10 +125,10 @@ class Contest:
         return best["rate"] if best else self._rates(name)[0]
 
     def _variances(
-        self, under: Conditions, ledger: Ledger, shown: Shown, model: str
+        self, under: Conditions, ledger: Ledger, shown: Shown, model: str, seed: int
     ) -> Iterator[Piece]:
         rate = self.chosen_rate(ledger.records, self.frozen, under.updates)
-        file = _file(under, self.images[0], model, self.frozen, rate, SEEDS[0])
+        file = _file(under, self.images[0], model, self.frozen, rate, seed)
         for name in self.measured:
 
             def work(name: str = name) -> Record:
@@ -137,7 +137,10 @@ class Contest:
                 graph, estimator = self.models[model](x.means), self.measured[name]
                 return training.variance(graph, estimator, params, x, DRAWS, self.served, under)
 
-            key = dict(kind="variance", model=model, estimator=name, updates=under.updates)
+            key = {
+                "kind": "variance", "model": model, "estimator": name, "seed": seed,
+                "updates": under.updates,
+            }  # fmt: skip
             yield Piece(key, work, needs=file)
 
     def predict(self, under: Conditions, ledger: Ledger) -> Callable[[Record], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from scg.reproduce import training
 from scg.reproduce.contest import Contest
 from scg.reproduce.ledger import Record
 from scg.reproduce.page import framed, half_width, interval, table
-from scg.reproduce.paper import Finding
+from scg.reproduce.paper import Finding, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
 if TYPE_CHECKING:
@@ -90,15 +90,20 @@ class Standings:
         return Finding(text, met, f"{interval(values)} nats after {updates} updates.")
 
     def less_variance(self, model: str, more: str, less: str) -> Finding:
-        """Expect one estimator to have a higher variance than another at the checkpoint."""
-        text = f"{model}, at the frozen checkpoint: {more} has a higher variance than {less}"
+        """Expect one estimator to have a higher variance than another at all frozen checkpoints."""
+        text = f"{model}, at the frozen checkpoints: {more} has a higher variance than {less}"
         for updates in self.lengths():
-            records = self.find("variance", model=model, updates=updates)
-            found = {r["estimator"]: r["variance"] for r in records}
+            found = self._by_seed(model, updates)
             if more in found and less in found:
-                ratio = found[more] / found[less]
-                return Finding(text, ratio > 1, f"The ratio of the variances is {ratio:.3g}.")
+                return by_ratio(text, *_paired(found[more], found[less]))
         return Finding(text, None)
+
+    def _by_seed(self, model: str, updates: int) -> dict[str, dict[int, float]]:
+        """Variances at the checkpoints by estimator and seed."""
+        found: dict[str, dict[int, float]] = {}
+        for r in self.find("variance", model=model, updates=updates):
+            found.setdefault(r["estimator"], {})[r["seed"]] = r["variance"]
+        return found
 
     def faster(self, how: str, model: str, fast: str, slow: str, factor: float) -> Finding:
         """Expect one estimator to reach the best of another in a fraction of its updates."""
@@ -165,30 +170,32 @@ class Standings:
                 ]
 
     def _variances(self, model: str, updates: int) -> list[str]:
-        found = self.find("variance", model=model, updates=updates)
-        variances = {r["estimator"]: r["variance"] for r in found}
-        base = variances.get(self.contest.frozen)
-        if not base:
+        found, frozen = self._by_seed(model, updates), self.contest.frozen
+        if frozen not in found:
             return []
+        records = self.find("variance", model=model, updates=updates)
+        biased = {r["estimator"] for r in records if not r["unbiased"]}
         graph = self.contest.models[model](np.full(784, 0.5))
-        efforts = {e: training.effort(graph, self.contest.measured[e]) for e in variances}
-        rows = []
-        for r in found:
-            ratio, (evaluations, work) = r["variance"] / base, efforts[r["estimator"]]
-            own = efforts[self.contest.frozen]
+        efforts = {e: training.effort(graph, self.contest.measured[e]) for e in found}
+        own, rows = efforts[frozen], []
+        for name, values in found.items():
+            above, below = _paired(values, found[frozen])
+            ratio = mean(a / b for a, b in zip(above, below, strict=True))
+            evaluations, work = efforts[name]
             rows.append(
-                [r["estimator"] + ("" if r["unbiased"] else " (biased)"), f"{r['variance']:.3g}",
-                 f"{ratio:.3g}", f"{ratio * evaluations / own[0]:.3g}",
-                 f"{ratio * work / own[1]:.3g}", evaluations, f"{work:.1f}"]
+                [name + (" (biased)" if name in biased else ""),
+                 f"{interval(list(values.values()), None)} ({len(values)})", f"{ratio:.3g}",
+                 f"{ratio * evaluations / own[0]:.3g}", f"{ratio * work / own[1]:.3g}",
+                 evaluations, f"{work:.1f}"]
             )  # fmt: skip
         about = (
-            f"Variance of a gradient where {self.contest.frozen} was best (first seed): "
-            f"{found[0]['draws']} runs on one fixed batch, mean over all components of the "
-            "stochastic layers, without variance normalization. The last columns count the "
-            "evaluations of the cost in a gradient, and its operations relative to the model's; "
-            "the ratios before them are those at equal budgets of either:"
+            f"Variance of a gradient where {frozen} was best, with 95 % intervals over the seeds, "
+            f"whose number stands in brackets: {records[0]['draws']} runs on one fixed batch, mean "
+            "over all components of the stochastic layers, without variance normalization. The "
+            "last columns count the evaluations of the cost in a gradient, and its operations "
+            "relative to the model's; the ratios before them are those at equal budgets of either:"
         )
-        head = ["estimator", "variance", f"ratio to {self.contest.frozen}", "equal evaluations",
+        head = ["estimator", "variance", f"ratio to {frozen}", "equal evaluations",
                 "equal operations", "evaluations", "operations"]  # fmt: skip
         return [about, table(head, rows)]
 
@@ -244,6 +251,12 @@ class Standings:
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize="small")
         axes.set(title="test, nats")
         framed(axes)
+
+
+def _paired(above: Mapping[int, float], below: Mapping[int, float]) -> tuple[list[float], ...]:
+    """The values of the seeds that both have."""
+    both = [seed for seed in above if seed in below]
+    return [above[seed] for seed in both], [below[seed] for seed in both]
 
 
 def _first(curve: list[list[float]], level: float) -> float:
