@@ -9,7 +9,9 @@ from scg.layers.nn import linear
 from scg.models.layers import images, signs
 
 
-def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
+def sbn(
+    means: Any, hidden: tuple[int, ...] = (32, 32), particles: scg.Plate | None = None
+) -> scg.Graph:
     """Sigmoid belief network with an encoder of the same shape; the cost is −ELBO.
 
     The decoder is p(h_L) Π p(h_l | h_{l+1}) p(x | h_1), the encoder Π q(h_{l+1} | h_l) with h_0 = x
@@ -21,13 +23,17 @@ def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
         The mean training image.
     hidden : tuple of int
         Number of units of each layer, from the pixels upwards.
+    particles : Plate, optional
+        K samples of the layers for each image; the cost becomes −log 1/K Σ_k w_k with the weights
+        w_k = p(x, h_k) / q(h_k | x).
     """
     g = scg.Graph("sbn")
     x, below, logits = images(g, means)
     units, log_q = [x], 0.0
     for level, width in enumerate(hidden, start=1):
         law = scg.Bernoulli(logits=linear(g, f"encoder{level}", width)(below))
-        units.append(g.sample(f"h{level}", law))
+        plates = particles if particles and level == 1 else ()
+        units.append(g.sample(f"h{level}", law, plates=plates))
         log_q = log_q + units[-1].log_prob()
         below = signs(units[-1])
 
@@ -39,7 +45,8 @@ def sbn(means: Any, hidden: tuple[int, ...] = (32, 32)) -> scg.Graph:
         if level == 1:
             g.deterministic("pixels", law.probs)
         log_p = log_p + law.log_prob(target)
-    g.cost("loss", -g.deterministic("log_weight", log_p - log_q))
+    log_weight = g.deterministic("log_weight", log_p - log_q)
+    g.cost("loss", scg.iwae(log_weight, particles) if particles else -log_weight)
     return g
 
 

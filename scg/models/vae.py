@@ -11,7 +11,12 @@ from scg.layers.nn import linear
 from scg.models.layers import images, signs, tanh_layers
 
 
-def bernoulli_vae(means: Any, hidden: int = 32, layers: tuple[int, ...] = ()) -> scg.Graph:
+def bernoulli_vae(
+    means: Any,
+    hidden: int = 32,
+    layers: tuple[int, ...] = (),
+    particles: scg.Plate | None = None,
+) -> scg.Graph:
     """Variational autoencoder with Bernoulli latents; linear without `layers`.
 
     The cost is KL(q(h | x) ‖ p(h)) − log p(x | h), with the divergence in closed form.
@@ -24,13 +29,17 @@ def bernoulli_vae(means: Any, hidden: int = 32, layers: tuple[int, ...] = ()) ->
         Number of latent units.
     layers : tuple of int
         Widths of the tanh layers between pixels and latents, reversed in the decoder.
+    particles : Plate, optional
+        K samples of the latents for each image; the cost becomes −log 1/K Σ_k w_k with the
+        weights w_k = p(x, h_k) / q(h_k | x).
     """
     g = scg.Graph("bernoulli vae")
     x, centred, logits = images(g, means)
     inner = tanh_layers(g, "encoder", centred, layers)
-    h = g.sample("h", scg.Bernoulli(logits=linear(g, "to_h", hidden)(inner)))
+    law = scg.Bernoulli(logits=linear(g, "to_h", hidden)(inner))
+    h = g.sample("h", law, plates=particles or ())
     prior = scg.Bernoulli(logits=g.parameter("prior", shape=hidden))
-    _decode(g, x, h, prior, signs(h), layers, logits)
+    _decode(g, x, h, prior, signs(h), layers, logits, particles)
     return g
 
 
@@ -83,12 +92,22 @@ def gaussian_vae(means: Any, hidden: int = 8, layers: tuple[int, ...] = (64,)) -
 
 
 def _decode(
-    g: scg.Graph, x: Any, h: Any, prior: Any, code: Any, layers: tuple[int, ...], logits: Any
+    g: scg.Graph,
+    x: Any,
+    h: Any,
+    prior: Any,
+    code: Any,
+    layers: tuple[int, ...],
+    logits: Any,
+    particles: scg.Plate | None = None,
 ) -> None:
-    """Declare the decoder, the cost with the divergence in closed form, and the log-weights."""
+    """Declare the decoder, the log-weights, and the cost.
+
+    It is the bound of the particles, or has the divergence in closed form.
+    """
     outer = tanh_layers(g, "decoder", code, layers[::-1])
     law = scg.Bernoulli(logits=linear(g, "to_x", x.size, bias=logits)(outer))
     g.deterministic("pixels", law.probs)
     fit = law.log_prob(x)
-    g.deterministic("log_weight", fit + prior.log_prob(h) - h.log_prob())
-    g.cost("loss", h.dist.kl(prior) - fit)
+    log_weight = g.deterministic("log_weight", fit + prior.log_prob(h) - h.log_prob())
+    g.cost("loss", scg.iwae(log_weight, particles) if particles else h.dist.kl(prior) - fit)

@@ -93,19 +93,25 @@ def test_every_model_learns(name):
     assert after < before - 0.02 * abs(before)  # 3 % and more
 
 
-def test_structured_prediction_has_the_bound_of_its_particles():
-    particles = scg.Plate("particles", length=2)
-    g = MODELS["structured"](np.array([0.2, 0.9, 0.5, 0.4]), hidden=(1,), particles=particles)
-    rng = np.random.default_rng(7)
-    params = {name: rng.standard_normal(value.shape) for name, value in g.init(0).items()}
+@pytest.mark.parametrize("name", ["structured", "sbn1", "sbn2", "bernoulli_vae"])
+def test_the_cost_is_the_bound_of_the_particles(name):
+    """−E log (w₁ + w₂)/2 of two, by the probabilities and weights of all values of the latents."""
+    g, params = tiny(name)
+    g.deterministic("log_q", sum(h.log_prob() for h in g.stochastic.values()))
     x = np.array([1.0, 0.0, 0.0, 1.0])
-    one = scg.sigmoid((x[:2] - [0.2, 0.9]) @ params["layer1/W"] + params["layer1/b"])[0]
-    signs = np.array([-1.0, 1.0])
-    pixels = scg.sigmoid(signs[:, None] @ params["output/W"] + params["output/b"])
-    likelihood = np.prod(np.where(x[2:] == 1, pixels, 1 - pixels), axis=1)
-    p = np.array([1 - one, one])
-    mean = (likelihood[:, None] + likelihood) / 2
-    assert exact_cost(g, params, x) == pytest.approx(-np.sum(np.outer(p, p) * np.log(mean)))
+    log_w, log_q = [], []
+    sizes = [h.shape[-1] for h in g.stochastic.values()]
+    for values in itertools.product([0.0, 1.0], repeat=sum(sizes)):
+        do = dict(zip(g.stochastic, np.split(np.array(values), np.cumsum(sizes)[:-1]), strict=True))
+        found = g.simulate(
+            params, nodes=["log_weight", "log_q"], do=do, seed=0, data={"x": x[None]}
+        )
+        log_w.append(found["log_weight"].item()), log_q.append(found["log_q"].item())
+    mean = np.logaddexp.outer(log_w, log_w) - np.log(2)
+    particles = scg.Plate("particles", length=2)
+    g = MODELS[name](np.array([0.2, 0.9, 0.5, 0.4]), **TINY[name], particles=particles)
+    bound = -np.exp(np.add.outer(log_q, log_q)).ravel() @ mean.ravel()
+    assert exact_cost(g, params, x) == pytest.approx(bound)
 
 
 def test_fdarn_needs_the_connections_of_its_prior():
