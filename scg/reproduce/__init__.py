@@ -10,9 +10,11 @@ from scg.reproduce.boltzmann import BOLTZMANN
 from scg.reproduce.carms import CARMS
 from scg.reproduce.chorales import CHORALES
 from scg.reproduce.concrete import RELAXED
+from scg.reproduce.densities import DENSITIES, DENSITIES_LETTERS
 from scg.reproduce.gated import GATED
 from scg.reproduce.graves import GRAVES
 from scg.reproduce.index import index
+from scg.reproduce.jang import JANG
 from scg.reproduce.muprop import TABLE2, TABLE3
 from scg.reproduce.nvil import FAILURE
 from scg.reproduce.page import write
@@ -24,8 +26,9 @@ from scg.reproduce.unbiased import UNBIASED
 
 _ALL = (
     TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, CARMS_FASHION,
-    CARMS_OMNIGLOT, RELAXED, TOKUI, TOKUI_TRAINING, TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED,
-    UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES, BOLTZMANN,
+    CARMS_OMNIGLOT, JANG, RELAXED, DENSITIES, DENSITIES_LETTERS, TOKUI, TOKUI_TRAINING,
+    TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED, UNBIASED, ARTBP, ANBN, CHORALES, RSVI, GRAVES,
+    BOLTZMANN,
 )  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}

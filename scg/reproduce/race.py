@@ -59,6 +59,10 @@ class Race:
         The optimizer.
     batch : int
         Images in a batch.
+    optimizers : mapping
+        By name of a rival its own optimizer, if it has one.
+    published : mapping
+        By name of a rival the published figure.
     """
 
     name: str
@@ -73,6 +77,8 @@ class Race:
     equal: str = "evaluations"
     optimizer: scg.optim.Optimizer = field(default_factory=lambda: scg.optim.Adam(RATE))
     batch: int = 50
+    optimizers: Mapping[str, scg.optim.Optimizer] = field(default_factory=dict)
+    published: Mapping[str, float] = field(default_factory=dict)
 
     def updates(self, rival: str) -> int:
         """The updates of a rival's run: a multiple of the points of its curve."""
@@ -105,9 +111,9 @@ class Race:
         trained = self.trained[rival](x.means) if rival in self.trained else graph
         step = scg.compile(trained, self.rivals[rival][0], backend=under.backend, dtype="float32")
         run = scg.fit(
-            step, data={"x": grey}, seed=seed, optimizer=self.optimizer, batch_size=self.batch,
-            epochs=POINTS, steps_per_epoch=self.updates(rival) // POINTS, transform=Binarize(),
-            callbacks=[watch],
+            step, data={"x": grey}, seed=seed, batch_size=self.batch, epochs=POINTS,
+            optimizer=self.optimizers.get(rival, self.optimizer),
+            steps_per_epoch=self.updates(rival) // POINTS, transform=Binarize(), callbacks=[watch],
         )  # fmt: skip
         found = scg.evaluate(
             graph, run.params, {"x": x.test}, samples=self.samples, seed=2, batch_size=250
@@ -158,9 +164,13 @@ class Race:
                     interval(then, 2) if first <= seconds else late,
                 ]
             )
+            if self.published:
+                rows[-1].insert(4, self.published.get(name, "–"))
         head = ["estimator", "evaluations an update", "updates",
                 f"test, equal {self.equal} (seeds)", "CPU ms an update",
                 f"validation after {seconds:.1f} CPU s"]  # fmt: skip
+        if self.published:
+            head.insert(4, "published")
         return f"## {self.name}\n\n{table(head, rows)}"
 
 

@@ -22,8 +22,10 @@ from scg.reproduce import (
     chorales,
     compute,
     concrete,
+    densities,
     gated,
     index,
+    jang,
     nvil,
     rsvi,
     tokui,
@@ -451,10 +453,10 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
     assert len(autoencoders.race.draw((race,), records).axes) == 2
 
 
-LETTERS = (*autoencoders.CATEGORICAL, *tokui_training.NETWORKS)
+LETTERS = (*autoencoders.CATEGORICAL, *tokui_training.NETWORKS, *densities.RACES)
 
 
-@pytest.mark.parametrize("race", [autoencoders.BINARY, concrete.CONTEST, *LETTERS])
+@pytest.mark.parametrize("race", [autoencoders.BINARY, concrete.CONTEST, *jang.RACES, *LETTERS])
 def test_stretches_of_a_race_fit_into_a_pass_over_the_smallest_data(race):
     passes = 23_000 if race in LETTERS else 50_000  # of letters, of digits
     stretch = max(map(race.updates, race.rivals)) / autoencoders.race.POINTS
@@ -469,6 +471,9 @@ def test_a_race_may_be_one_of_equal_updates():
     graph = race.graph(np.full(784, 0.5))
     for name, (estimator, count) in race.rivals.items():
         assert training.effort(graph, estimator)[0] == count, name
+    race = jang.RACES[3]
+    for name, (estimator, count) in race.rivals.items():
+        assert training.effort(race.graph(np.full(784, 0.5)), estimator)[0] == count, name
 
 
 def test_relaxations_and_vimco_train_with_particles(done):
@@ -490,6 +495,25 @@ def test_relaxations_and_vimco_train_with_particles(done):
     assert [r["curve"][-1][0] for r in records] == [24, 24]
     assert records[0]["test"] != records[1]["test"] and all(r["test"] < 8 for r in records)
     assert "3 samples each" in autoencoders.race.tables((race,), records)
+
+
+def test_rivals_of_the_table_have_rates_of_their_own(done):
+    vae, race = scg.models.bernoulli_vae, jang.RACES[2]
+    small = replace(
+        race,
+        graph=lambda means: vae(means, hidden=3),
+        rivals={name: race.rivals[name] for name in ("ST Gumbel-softmax", jang.VIMCO)},
+        trained={jang.VIMCO: lambda means: vae(means, hidden=3, particles=jang.PARTICLES)},
+        optimizers={**race.optimizers, "ST Gumbel-softmax": scg.optim.SGD(1e-9)},
+        budget=12,
+        samples=3,
+    )
+    records = [{**p.work(), **p.key} for p in small.pieces(done[0], 1)]
+    still, moved = (abs(r["curve"][0][1] - r["curve"][-1][1]) for r in records)
+    assert still < 1e-3 and moved > 0.01
+    rows = small.table(records).splitlines()[-2:]
+    assert " | 111.5 | " in rows[0] and " | – | " in rows[1]
+    assert jang.annealed(0) == 1.0 and jang.annealed(1387) == 0.5 < jang.annealed(1386)
 
 
 @pytest.mark.parametrize("prior", boltzmann.PRIORS)

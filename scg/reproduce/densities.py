@@ -1,0 +1,117 @@
+"""Maddison, Mnih and Teh (2017): Concrete relaxations against VIMCO, densities and three layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from scg.models import sbn, structured
+from scg.reproduce import race, training
+from scg.reproduce.concrete import PARTICLES, RIVALS, TEMPERATURE
+from scg.reproduce.ledger import Record
+from scg.reproduce.paper import Finding, Paper
+from scg.reproduce.race import Race, chained
+
+UPDATES = 1800
+COUNTS = (1, 5)  # samples, of which the paper has 50, too
+ONE, TWO, THREE = "200H-784V", "200H-200H-784V", "392V-240H-240H-240H-392V"
+#: By network the published test figures of Concrete, and of VIMCO, by number of samples.
+DIGITS = {
+    ONE: {"Concrete": (107.3, 104.9), "VIMCO": (104.4, 101.9)},
+    TWO: {"Concrete": (102.1, 99.9), "VIMCO": (92.9, 91.7)},
+    THREE: {"Concrete": (56.3, 52.7), "VIMCO": (59.7, 53.5)},
+}
+LETTERS = {ONE: {"Concrete": (118.7, 118.0), "VIMCO": (115.7, 113.5)}}
+GRAPHS = {
+    ONE: partial(sbn, hidden=(200,)),
+    TWO: partial(sbn, hidden=(200, 200)),
+    THREE: partial(structured, hidden=(240, 240, 240)),
+}
+
+
+def _race(model: str, table: Mapping[str, Sequence[float]]) -> Race:
+    published = {
+        f"{name}, m = {m}": figure
+        for name, figures in table.items()
+        for m, figure in zip(COUNTS, figures, strict=True)
+    }
+    return Race(
+        name=model,
+        graph=GRAPHS[model],
+        rivals={name: RIVALS[name] for name in published},
+        budget=UPDATES,
+        measure=lambda found: (found.nll, found.bound_stderr),
+        trained={
+            name: partial(GRAPHS[model], particles=PARTICLES[RIVALS[name][1]]) for name in published
+        },
+        samples=20,
+        unit="NLL",
+        colours=len(COUNTS),
+        equal="updates",
+        published=published,
+    )
+
+
+RACES = [_race(*item) for item in (*DIGITS.items(), *LETTERS.items())]
+
+
+def _findings(races: Sequence[Race], records: list[Record]) -> list[Finding]:
+    """The published order of Concrete and VIMCO, and that five samples train better than one."""
+    found = []
+    for each in races:
+        pairs = [(f"Concrete, m = {m}", f"VIMCO, m = {m}") for m in COUNTS]
+        pairs += [(f"{name}, m = 1", f"{name}, m = 5") for name in ("Concrete", "VIMCO")]
+        for pair in pairs:
+            better, worse = sorted(pair, key=each.published.__getitem__)
+            found.append(each.order(records, worse, better))
+    return found
+
+
+def _paper(races: Sequence[Race], **of: Any) -> Paper:
+    return Paper(
+        pieces=chained(races),
+        findings=partial(_findings, races),
+        tables=partial(race.tables, races),
+        draw=partial(race.draw, races),
+        read=training.held_out,
+        **of,
+    )
+
+
+ABOUT = f"""
+Networks of 200 binary units in one or two layers, linear between layers, with an encoder of the
+same shape: they are trained on the bound of m samples. Concrete relaxes the samples with a fixed
+temperature, here {TEMPERATURE:.3g}; the tests are discrete. VIMCO with one sample is NVIL.
+
+Published: images binarized once, Adam, m = 1, 5 and 50, the test with 50,000 samples, and equal
+numbers of updates. Here: images binarized anew for each batch of 50, Adam with rate 0.001,
+{UPDATES} updates of m samples, and a test with 20 samples. In the relaxed bound the probabilities
+of the units, continued linearly between 0 and 1, stand for densities of relaxed units. Networks
+with nonlinear layers, and 50 samples, were not trained.
+"""
+
+DENSITIES = _paper(
+    RACES[:-1],
+    name="densities",
+    title="Concrete (Maddison et al. 2017): densities of digits, and three layers",
+    short="Concrete, densities",
+    verdict="Not yet measured.",
+    about=f"{ABOUT.rstrip()} Three layers of 240 units, without an encoder, predict the lower half "
+    "of a digit from the upper half.\n",
+    why="",
+    data="mnist:DIR",
+)
+DENSITIES_LETTERS = _paper(
+    RACES[-1:],
+    name="densities_letters",
+    title="Concrete (Maddison et al. 2017): densities of letters",
+    short="Concrete, letters",
+    verdict="Not yet measured.",
+    about=f"""{ABOUT.rstrip()}
+FILE holds OMNIGLOT: 23,000 images for training, 1345 for validation and 8070 for the test; the
+split is another one, and the drawings were scaled to 28 × 28 pixels by averages of areas.
+""",
+    why="",
+    data="npz:FILE",
+)
