@@ -292,7 +292,7 @@ Gates are sparse. Straight-through ends with 1.9 points fewer errors than the un
 and the prediction of that estimator with 1.7 fewer. The error rates do not reproduce: they are 2.9
 to 5 % after 32 passes over the images (published 1.4 to 2), and sigmoids make fewer errors than
 straight-through. One cause is that 20 units are active at a time: with 1000 units in place of 200
-(three and two seeds) straight-through ends at 2.5 %, and sigmoids at 2.3.
+straight-through ends at 2.5 %, and sigmoids at 2.3.
 """,
     pieces=pieces,
     findings=findings,
