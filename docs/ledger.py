@@ -59,8 +59,8 @@ PAID = {
         estimators/bit_flip estimators/evolution_strategy estimators/go estimators/grep
         estimators/gumbel_sinkhorn estimators/implicit_mle estimators/orthogonal_evolution
         estimators/parts/moves estimators/parts/perturbations estimators/rsvi
-        estimators/spsa estimators/stochastic_triple estimators/ugc graph/approximation
-        graph/rewrites
+        estimators/parts/support:62 estimators/spsa estimators/stochastic_triple estimators/ugc
+        estimators/unordered_set:109 graph/approximation graph/rewrites
     """,
     "convolutions, Hessians and sparse updates": """
         compiler/one_hot engine/codegen/intrinsics:260 engine/codegen/orders
@@ -88,7 +88,7 @@ PAID = {
         distributions/student_t:180 distributions/uniform:90 distributions/values
         engine/codegen/matrices:132 engine/codegen/scalars/gamma:155
         estimators/baselines/network:82 estimators/local_expectation:40
-        estimators/parts/latent:54 estimators/parts/support:62 graph/costs:81
+        estimators/parts/latent:54 graph/costs:81
         graph/declaration/attributes:39 ir/tables:6 ops/decompositions:207 ops/determinant:1
         ops/elementary:96 ops/elementwise:264 ops/powers:28 ops/proportions:265
         ops/reductions:242 ops/select:71 ops/statistics:201 ops/weighted ops/within:5
@@ -115,7 +115,7 @@ PAID = {
     "derivations": """
         estimators/arsm:80 estimators/categorical_disarm:119 estimators/measure_valued:67
         estimators/rebar:82 estimators/relax:91 estimators/rodeo:97 estimators/stratified:78
-        estimators/sum_and_sample:77 estimators/unordered_set:109 estimators/vimco:45
+        estimators/sum_and_sample:77 estimators/vimco:45
         explain/alike explain/derivation explain/explanation:209 explain/formulas
         explain/lineage explain/lines explain/matrix explain/node:127 explain/notation
         explain/page:150 explain/template explain/texts

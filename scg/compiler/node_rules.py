@@ -47,6 +47,13 @@ def finite_support(node: StochasticNode, view: Assignment) -> str | None:
     return None
 
 
+def listable_values(node: StochasticNode, view: Assignment) -> str | None:
+    """Complain unless independent coordinates have finitely many values, or the event few."""
+    if node.attrs["family"].supports("coordinate_values"):
+        return None
+    return finite_support(node, view)
+
+
 def classes(node: StochasticNode, view: Assignment) -> str | None:
     """Complaint about a node whose values are not classes, or are one class."""
     if not issubclass(node.attrs["family"], (Categorical, OneHotCategorical)):

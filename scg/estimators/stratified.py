@@ -71,7 +71,7 @@ class Stratified(Estimator):
         plate = noise.plate(self.samples)
         start = noise.constant(np.arange(self.samples) / self.samples, plate)
         u = start + noise.on(plate).uniform((1,)) / float(self.samples)
-        x = stop(Support(dist).search(u))
+        x = stop(Support(dist, whole=True).search(u))
         elements = dist.log_prob(x, elementwise=True)
         return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
 

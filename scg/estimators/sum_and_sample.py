@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from scg.distributions.base import Distribution
 from scg.estimators.baselines.base import Baseline
 from scg.estimators.parts.couplings import spread
@@ -12,9 +14,8 @@ from scg.estimators.parts.signal import learning_signal
 from scg.estimators.parts.support import Support
 from scg.estimators.protocol import Downstream, Draw, Estimator, Memory, Sampler, along
 from scg.ir.expr import Expr
-from scg.ops.elementwise import equal, where
+from scg.ops.elementwise import exp, greater, where
 from scg.ops.gradient import stop
-from scg.ops.powers import ratio
 from scg.ops.reductions import plate_sum
 
 
@@ -24,7 +25,8 @@ class SumAndSample(Estimator):
     Σ_{z∈T} (f(z) − b) ∇θ p(z; θ) + (1 − p(T)) (f(v) − b) ∇θ log p(v; θ), with T the K − 1 most
     probable values, v sampled from the rest and b the baseline: K evaluations. It is a conditional
     mean of the score function, so that its variance is at most the score function's. Use it where
-    few values have most of the probability; :class:`UnorderedSet` samples all its values.
+    few values have most of the probability, jointly where a node has several variables;
+    :class:`UnorderedSet` samples all its values.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ class SumAndSample(Estimator):
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
         """A support of enough values for each element, and what the baseline requires."""
-        own = ("finite support", "enough values", "surviving plates")
+        own = ("listable values", "enough values", "surviving plates")
         return (*own, *(self.baseline.requires if self.baseline else ()))
 
     def where(self) -> dict[str, Any]:
@@ -65,11 +67,12 @@ class SumAndSample(Estimator):
         """Take the most probable values, weighted with p(z), then draw one of weight 1 − p(T)."""
         support, plate = Support(dist), noise.plate(self.samples)
         parts = [support.largest() for _ in range(self.samples - 1)]
-        tail = support.rest
-        x = stop(spread([*parts, support.search(noise.uniform((1,)))], noise, plate))
-        drawn = support.taken[-1]
-        scale = where(equal(drawn, 0.0), 1.0, ratio(tail, drawn))
-        weight = spread([*support.open[:-1], support.open[-1] * scale], noise, plate)
+        tail = exp(support.rest)
+        parts.append(support.search(noise.uniform((support.variables,))))
+        x = stop(spread(parts, noise, plate))
+        *most, last = support.taken
+        drawn = last.open * where(greater(last.logp, -np.inf), tail, last.scale)
+        weight = spread([*(p.open * p.scale for p in most), drawn], noise, plate)
         return Draw(x, plate=plate, weight=weight)
 
     def term(

@@ -74,3 +74,65 @@ def test_an_infinite_support_is_refused():
     for make in (scg.UnorderedSet, scg.SumAndSample, scg.Stratified):
         with pytest.raises(scg.EstimatorError, match="Normal has no finite support"):
             scg.compile(g, make())
+
+
+TABLES = {
+    "three binary variables": [[0.4, 0.0], [-1.1, 0.0], [0.0, 0.7]],
+    "two variables of three classes": [[0.2, -0.6, 0.5], [1.0, 0.0, -0.4]],
+    "an impossible value": [[0.4, 0.0], [0.0, -np.inf], [-0.3, 0.2]],
+    "fewer possible values than samples": [[0.4, -np.inf], [0.0, 0.3], [-np.inf, 0.0]],
+    "a peak": [[30.0, 0.0], [0.0, 35.0], [0.0, 0.1]],
+}
+COST = {2: np.array([0.3, -1.0, 2.0, 0.7, 5.0, -0.2, 1.1, 0.6]), 3: np.arange(9.0) ** 2 / 9}
+
+
+def of_tables(logits, joint):
+    """Independent variables, or one variable whose classes are all their joint values."""
+    logits = np.array(logits)
+    g, (count, classes) = scg.Graph("tables"), logits.shape
+    t = g.parameter("t", np.where(np.isfinite(logits), logits, 0.0))
+    law = scg.log_softmax(t + np.where(np.isfinite(logits), 0.0, logits))
+    every = np.stack(np.meshgrid(*[range(classes)] * count, indexing="ij"), -1).reshape(-1, count)
+    if joint:
+        x = g.sample("x", scg.Categorical(logits=law))
+        place = np.sum(x * classes ** np.arange(count)[::-1])
+    else:
+        hot = np.eye(classes)[every]
+        chances = np.sum(np.where(hot > 0, law, 0.0), axis=(-2, -1))
+        place = g.sample("x", scg.Categorical(logits=chances))
+    g.cost("loss", np.sum(scg.one_hot(place, len(every)) * COST[classes]))
+    return g
+
+
+@pytest.mark.parametrize("case", TABLES)
+@pytest.mark.parametrize("name", list(MAKE)[:4])
+@pytest.mark.parametrize("count", [2, 3])
+def test_variables_are_drawn_jointly(name, case, count):
+    """Mean and variance are those of one variable with all joint values."""
+    found = [
+        assert_exact(of_tables(TABLES[case], joint), MAKE[name](count)).variance["t"]
+        for joint in (True, False)
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [scg.UnorderedSet, scg.SumAndSample])
+def test_all_joint_values_are_exact(make):
+    g = of_tables(TABLES["an impossible value"], joint=True)
+    m = assert_exact(g, make(8))
+    np.testing.assert_allclose(m.variance["t"], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1.0, 12.0])
+def test_probabilities_of_many_variables_are_smaller_than_floats(size):
+    """200 binary variables: values of probability 1e-50, or one of 0.999 among them."""
+    g, signs, weights = scg.Graph("many"), (-1.0) ** np.arange(200), np.linspace(0.0, 1.0, 200)
+    t, batch = g.parameter("t", size), scg.Plate("batch", length=20)
+    x = g.sample("x", scg.Bernoulli(logits=t * signs), plates=batch)
+    g.cost("loss", np.sum(x * weights))
+    p = 1 / (1 + np.exp(-size * signs))
+    step = scg.compile(g, scg.UnorderedSet(3), dtype="float32", backend="numpy")
+    out = step(g.init(seed=0), seed=1, runs=100)
+    error = out.grads["t"] - np.sum(p * (1 - p) * signs * weights)
+    assert abs(error) < 5 * out.stderr["t"]
+    assert abs(out.cost - np.sum(p * weights)) < 0.2
