@@ -32,6 +32,21 @@ class Learner:
         return isinstance(self.truncate, scg.ARTBP)
 
 
+def predictor(name: str, symbols: int, units: int) -> scg.Graph:
+    """A gated recurrent network that reads a symbol and predicts the next one."""
+    g, t = scg.Graph(name), scg.Time("t")
+    now, then = g.data("now", shape=symbols, plates=t), g.data("then", plates=t, kind="int")
+    gru, out = scg.nn.gru_cell(g, "gru", units), scg.nn.linear(g, "out", symbols)
+
+    def cell(h, now, then):
+        new = gru(now, h)
+        g.observe("next", scg.Categorical(logits=out(new)), then)
+        return new
+
+    g.scan(cell, init=np.zeros(units), xs=(now, then), over=t)
+    return g
+
+
 def learn(
     way: Learner,
     declare: Callable[[], scg.Graph],

@@ -1,5 +1,6 @@
 """Reproductions: interrupted ones resume, and pages say what was measured."""
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from scg.reproduce import (
     artbp,
     autoencoders,
     boltzmann,
+    brackets,
     carms,
     chorales,
     compute,
@@ -343,6 +345,27 @@ def test_lines_are_learned_online(tmp_path):
     assert anbn.ENTROPY == pytest.approx(np.log2(32) / 34, abs=5e-5)  # a line has 34 in the mean
     odds = np.array([1, 15.5]) / 16.5  # another symbol follows one of 16.5 a, and of 16.5 b
     assert anbn.MARKOV == pytest.approx(-33 / 34 * np.sum(odds * np.log2(odds)), abs=5e-5)
+
+
+def test_brackets_have_the_entropy_of_their_lines(tmp_path):
+    preset = brackets.Brackets(1, 0, 2, letters=2, symbols=192)
+    lines = {
+        (0, s, 1, *others, 0, s, 1, 2): 1 / (2 * 3 * 2**k)
+        for k in range(3) for s in (3, 4) for others in itertools.product((3, 4), repeat=k)
+    }  # fmt: skip
+    now, then = preset.lines((0, 0), 3000).values()
+    assert (now[1:].argmax(axis=-1) == then[:-1]).all()
+    ends = np.flatnonzero(then == 2)
+    found = {tuple(line) for line in np.split(then, ends + 1)[1:-1]}
+    assert found == set(lines)
+    p, length = np.array(list(lines.values())), sum(p * len(line) for line, p in lines.items())
+    assert p.sum() == pytest.approx(1.0) and preset.length == pytest.approx(length)
+    assert preset.floor == pytest.approx(-np.sum(p * np.log2(p)) / length)
+    assert preset.forgetful == pytest.approx(preset.floor + 1 / length)  # one bit a line
+    record = brackets._run(
+        Conditions("", tmp_path, backend="numpy"), preset, "UORO, windows of 16", 1
+    )
+    assert preset.floor < record["test"] < 3 and record["curve"][-1][0] == 192
 
 
 def test_chorales_are_read_and_learned_online(tmp_path):
