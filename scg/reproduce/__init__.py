@@ -7,6 +7,7 @@ from scg.reproduce.arms import ARMS
 from scg.reproduce.artbp import ARTBP
 from scg.reproduce.autoencoders import ARMS_TRAINING, CARMS_FASHION, CARMS_OMNIGLOT, CARMS_TRAINING
 from scg.reproduce.boltzmann import BOLTZMANN
+from scg.reproduce.boltzmann_deep import BOLTZMANN_DEEP
 from scg.reproduce.brackets import BRACKETS
 from scg.reproduce.carms import CARMS
 from scg.reproduce.chorales import CHORALES
@@ -28,8 +29,8 @@ from scg.reproduce.unbiased import UNBIASED
 _ALL = (
     TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, CARMS_FASHION,
     CARMS_OMNIGLOT, JANG, RELAXED, DENSITIES, DENSITIES_LETTERS, TOKUI, TOKUI_TRAINING,
-    TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED, UNBIASED, ARTBP, ANBN, BRACKETS, CHORALES, RSVI, GRAVES,
-    BOLTZMANN,
+    TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED, UNBIASED, ARTBP, ANBN, CHORALES,
+    BRACKETS, RSVI, GRAVES, BOLTZMANN, BOLTZMANN_DEEP,
 )  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}

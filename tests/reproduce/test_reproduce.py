@@ -19,6 +19,7 @@ from scg.reproduce import (
     artbp,
     autoencoders,
     boltzmann,
+    boltzmann_deep,
     brackets,
     carms,
     chorales,
@@ -293,6 +294,19 @@ def test_a_constant_in_the_cost_matters_to_local_expectations_alone():
     low, _, high = tokui._shifted("LEG")["variance"]
     assert high > 1000 * low
     assert np.ptp(tokui._shifted("RAM")["variance"]) < 1e-9
+
+
+def test_a_machine_above_two_layers_is_trained_in_stages(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    pictures = (rng.random((80, 9)) < np.where(rng.random((80, 1)) < 0.5, 0.1, 0.9)).astype(float)
+    monkeypatch.setattr(boltzmann_deep, "data", lambda address: (pictures[:60], pictures[60:]))
+    sizes = dict(TRAINED=60, BATCH=20, FIRST=6, SECOND=3, MACHINE=3, POINTS=3, TOP=4, HIDDEN=2)
+    for name, size in sizes.items():
+        monkeypatch.setattr(boltzmann_deep, name, size)
+    under = Conditions("", tmp_path, backend="numpy")
+    record = boltzmann_deep._train(under, boltzmann_deep.EXACT, 1)
+    assert [updates for updates, *_ in record["curve"]] == [2, 4, 6, 9, 10, 11, 12]
+    assert 0 < record["test"] < 9
 
 
 def test_the_effort_of_a_gradient():
