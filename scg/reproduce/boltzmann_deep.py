@@ -83,7 +83,7 @@ def data(address: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass
-class _Watch:
+class _Curve:
     """The negative bound of test images, with log Z exact, by updates and by CPU seconds."""
 
     means: np.ndarray
@@ -122,7 +122,7 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 
 def _train(under: Conditions, prior: str, seed: int) -> Record:
     train, test = data(under.data)
-    watch = _Watch(train.mean(axis=0), test)
+    watch = _Curve(train.mean(axis=0), test)
     before = prior if prior == UNPREPARED else INDEPENDENT
     params = _fit(under, before, seed, watch, RATE, FIRST)
     if prior in (EXACT, CHAINED):
@@ -133,7 +133,7 @@ def _train(under: Conditions, prior: str, seed: int) -> Record:
 
 
 def _fit(
-    under: Conditions, prior: str, seed: int, watch: _Watch, rate: Any, updates: int,
+    under: Conditions, prior: str, seed: int, watch: _Curve, rate: Any, updates: int,
     params: Params | None = None,
 ) -> Params:  # fmt: skip
     """Train all parameters."""
@@ -153,7 +153,7 @@ def _fit(
 
 
 def _machine(
-    under: Conditions, prior: str, seed: int, watch: _Watch, params: Params
+    under: Conditions, prior: str, seed: int, watch: _Curve, params: Params
 ) -> dict[str, np.ndarray]:
     """Train the machine alone on samples of the encoder's top units, from independent units."""
     x, g = data(under.data)[0], machine_of(prior)
