@@ -3,9 +3,9 @@
 python benchmarks/unchanged.py OLD [NEW]
 
 It decides whether results that an older revision measured are void. The estimators are those of
-scg/reproduce/muprop.py and tokui.py on networks of 4 + 4 units, those of carms.py and
-autoencoders.py on small autoencoders, and those of gated.py and concrete.py where both revisions
-have their models.
+scg/reproduce/muprop.py and tokui.py on networks of 4 + 4 units, those of carms.py,
+autoencoders.py and jang.py on small autoencoders, and those of gated.py and concrete.py where both
+revisions have their models.
 Two calls follow each other, so that averages have moved; weights of network baselines
 are given, too, since revisions may draw them otherwise. NEW is HEAD by default. The program fails
 if a relative difference exceeds 1e-12.
@@ -64,11 +64,17 @@ def gradients(place):
         "leave-one-out, K = 4": scg.LeaveOneOut(4),
         "ARSM": scg.ARSM(),
     }
+    table = {
+        "SF-C-VN": scg.ScoreFunction(average, **normalized),
+        **{name: layered[name] for name in ("1/2", "MuProp-C-VN", "ST")},
+        "Gumbel-softmax": scg.GumbelSoftmax(0.7, allow_biased=True),
+        "ST Gumbel-softmax": scg.GumbelSoftmax(0.7, hard=True, allow_biased=True),
+    }
     models = [
         (partial(sbn, hidden=(4, 4)), layered),
         (partial(structured, hidden=(4, 4)), layered),
-        (partial(bernoulli_vae, hidden=4), binary),
-        (partial(categorical_vae, variables=3, classes=4, layers=()), categorical),
+        (partial(bernoulli_vae, hidden=4), {**binary, **table}),
+        (partial(categorical_vae, variables=3, classes=4, layers=()), {**categorical, **table}),
     ]
     if hasattr(scg.models, "fdarn"):
         models.append((partial(scg.models.fdarn, hidden=4), layered))
