@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from scg.models import sbn, structured
 from scg.reproduce import race, training
 from scg.reproduce.concrete import PARTICLES, RIVALS, TEMPERATURE
-from scg.reproduce.ledger import Record
-from scg.reproduce.paper import Finding, Paper
+from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.paper import Conditions, Finding, Paper, Piece
 from scg.reproduce.race import Race, chained
 
 UPDATES = 1800
@@ -56,6 +56,12 @@ def _race(model: str, table: Mapping[str, Sequence[float]]) -> Race:
 RACES = [_race(*item) for item in (*DIGITS.items(), *LETTERS.items())]
 
 
+def _pieces(races: Sequence[Race], under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+    """All seeds of a network before the next network."""
+    for each in races:
+        yield from chained((each,))(under, ledger)
+
+
 def _findings(races: Sequence[Race], records: list[Record]) -> list[Finding]:
     """The published order of Concrete and VIMCO, and that five samples train better than one."""
     found = []
@@ -70,7 +76,7 @@ def _findings(races: Sequence[Race], records: list[Record]) -> list[Finding]:
 
 def _paper(races: Sequence[Race], **of: Any) -> Paper:
     return Paper(
-        pieces=chained(races),
+        pieces=partial(_pieces, races),
         findings=partial(_findings, races),
         tables=partial(race.tables, races),
         draw=partial(race.draw, races),
