@@ -147,7 +147,7 @@ PAID = {
         ops/special:248 run/result:124
     """,
     "course, lab and published experiments": """
-        command/lab course/* reproduce/*
+        command/lab course/* models/layers:33 models/vae:113 reproduce/*
     """,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,16 @@ import scg
 from scg.layers.nn import linear
 
 
-def tanh_layers(g: scg.Graph, name: str, h: Any, widths: tuple[int, ...]) -> Any:
-    """`h` after layers of tanh units."""
+def dense_layers(
+    g: scg.Graph,
+    name: str,
+    h: Any,
+    widths: tuple[int, ...],
+    activation: Callable[[Any], Any] = np.tanh,
+) -> Any:
+    """`h` after layers of deterministic units."""
     for i, width in enumerate(widths, start=1):
-        h = np.tanh(linear(g, f"{name}{i}", width)(h))
+        h = activation(linear(g, f"{name}{i}", width)(h))
     return h
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import scg
 from scg.layers.nn import linear
-from scg.models.layers import images, signs, tanh_layers
+from scg.models.layers import dense_layers, images, signs
 
 
 def bernoulli_vae(
@@ -16,6 +17,7 @@ def bernoulli_vae(
     hidden: int = 32,
     layers: tuple[int, ...] = (),
     particles: scg.Plate | None = None,
+    activation: Callable[[Any], Any] = np.tanh,
 ) -> scg.Graph:
     """Variational autoencoder with Bernoulli latents; linear without `layers`.
 
@@ -28,18 +30,21 @@ def bernoulli_vae(
     hidden : int
         Number of latent units.
     layers : tuple of int
-        Widths of the tanh layers between pixels and latents, reversed in the decoder.
+        Widths of the layers between pixels and latents, reversed in the decoder.
     particles : Plate, optional
         K samples of the latents for each image; the cost becomes −log 1/K Σ_k w_k with the
         weights w_k = p(x, h_k) / q(h_k | x).
+    activation : callable
+        The function of the units of `layers`.
     """
     g = scg.Graph("bernoulli vae")
     x, centred, logits = images(g, means)
-    inner = tanh_layers(g, "encoder", centred, layers)
+    inner = dense_layers(g, "encoder", centred, layers, activation)
     law = scg.Bernoulli(logits=linear(g, "to_h", hidden)(inner))
     h = g.sample("h", law, plates=particles or ())
     prior = scg.Bernoulli(logits=g.parameter("prior", shape=hidden))
-    _decode(g, x, h, prior, signs(h), layers, logits, particles)
+    outer = dense_layers(g, "decoder", signs(h), layers[::-1], activation)
+    _decode(g, x, h, prior, outer, logits, particles)
     return g
 
 
@@ -57,15 +62,16 @@ def categorical_vae(
     variables, classes : int
         Number of one-hot latents, and of classes of each.
     layers : tuple of int
-        As in :func:`bernoulli_vae`.
+        Widths of the tanh layers between pixels and latents, reversed in the decoder.
     """
     g = scg.Graph("categorical vae")
     x, centred, logits = images(g, means)
-    inner = tanh_layers(g, "encoder", centred, layers)
+    inner = dense_layers(g, "encoder", centred, layers)
     scores = linear(g, "to_h", variables * classes)(inner).reshape(variables, classes)
     h = g.sample("h", scg.OneHotCategorical(logits=scores))
     prior = scg.OneHotCategorical(logits=g.parameter("prior", shape=(variables, classes)))
-    _decode(g, x, h, prior, h.reshape(variables * classes), layers, logits)
+    outer = dense_layers(g, "decoder", h.reshape(variables * classes), layers[::-1])
+    _decode(g, x, h, prior, outer, logits)
     return g
 
 
@@ -79,15 +85,15 @@ def gaussian_vae(means: Any, hidden: int = 8, layers: tuple[int, ...] = (64,)) -
     hidden : int
         Number of latents.
     layers : tuple of int
-        As in :func:`bernoulli_vae`.
+        Widths of the tanh layers between pixels and latents, reversed in the decoder.
     """
     g = scg.Graph("gaussian vae")
     x, centred, logits = images(g, means)
-    inner = tanh_layers(g, "encoder", centred, layers)
+    inner = dense_layers(g, "encoder", centred, layers)
     loc, scale = linear(g, "loc", hidden)(inner), np.exp(linear(g, "log_scale", hidden)(inner))
     h = g.sample("h", scg.Normal(loc, scale))
     prior = scg.Normal(np.zeros(hidden), np.ones(hidden))
-    _decode(g, x, h, prior, h, layers, logits)
+    _decode(g, x, h, prior, dense_layers(g, "decoder", h, layers[::-1]), logits)
     return g
 
 
@@ -96,16 +102,14 @@ def _decode(
     x: Any,
     h: Any,
     prior: Any,
-    code: Any,
-    layers: tuple[int, ...],
+    outer: Any,
     logits: Any,
     particles: scg.Plate | None = None,
 ) -> None:
-    """Declare the decoder, the log-weights, and the cost.
+    """Declare the distribution of pixels, the log-weights, and the cost.
 
     It is the bound of the particles, or has the divergence in closed form.
     """
-    outer = tanh_layers(g, "decoder", code, layers[::-1])
     law = scg.Bernoulli(logits=linear(g, "to_x", x.size, bias=logits)(outer))
     g.deterministic("pixels", law.probs)
     fit = law.log_prob(x)

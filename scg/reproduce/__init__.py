@@ -5,7 +5,13 @@ from __future__ import annotations
 from scg.reproduce.anbn import ANBN
 from scg.reproduce.arms import ARMS
 from scg.reproduce.artbp import ARTBP
-from scg.reproduce.autoencoders import ARMS_TRAINING, CARMS_FASHION, CARMS_OMNIGLOT, CARMS_TRAINING
+from scg.reproduce.autoencoders import (
+    ARMS_OMNIGLOT,
+    ARMS_TRAINING,
+    CARMS_FASHION,
+    CARMS_OMNIGLOT,
+    CARMS_TRAINING,
+)
 from scg.reproduce.boltzmann import BOLTZMANN
 from scg.reproduce.boltzmann_deep import BOLTZMANN_DEEP
 from scg.reproduce.brackets import BRACKETS
@@ -27,9 +33,9 @@ from scg.reproduce.tokui_training import TOKUI_LETTERS_TRAINING, TOKUI_TRAINING
 from scg.reproduce.unbiased import UNBIASED
 
 _ALL = (
-    TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, CARMS, CARMS_TRAINING, CARMS_FASHION,
-    CARMS_OMNIGLOT, JANG, RELAXED, DENSITIES, DENSITIES_LETTERS, TOKUI, TOKUI_TRAINING,
-    TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED, UNBIASED, ARTBP, ANBN, CHORALES,
+    TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, ARMS_OMNIGLOT, CARMS, CARMS_TRAINING,
+    CARMS_FASHION, CARMS_OMNIGLOT, JANG, RELAXED, DENSITIES, DENSITIES_LETTERS, TOKUI,
+    TOKUI_TRAINING, TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED, UNBIASED, ARTBP, ANBN, CHORALES,
     BRACKETS, RSVI, GRAVES, BOLTZMANN, BOLTZMANN_DEEP,
 )  # fmt: skip
 #: The experiments by name.

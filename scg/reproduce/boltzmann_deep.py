@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import scg
-from scg.models.layers import images, signs, tanh_layers
+from scg.models.layers import dense_layers, images, signs
 from scg.reproduce.boltzmann import (
     CHAINED,
     CHAINS,
@@ -45,11 +45,11 @@ def declare(prior: str, means: np.ndarray) -> scg.Graph:
     """Two layers of binary units above pixels, with an encoder of the same shape; cost −ELBO."""
     g = scg.Graph("deep")
     x, centred, logits = images(g, means)
-    code = scg.nn.linear(g, "encoder", MIDDLE)(tanh_layers(g, "up", centred, (WIDTH,)))
+    code = scg.nn.linear(g, "encoder", MIDDLE)(dense_layers(g, "up", centred, (WIDTH,)))
     h1 = g.sample("h1", scg.Bernoulli(logits=code))
     h2 = g.sample("h2", scg.Bernoulli(logits=scg.nn.linear(g, "encoder2", TOP)(signs(h1))))
     below = scg.Bernoulli(logits=scg.nn.linear(g, "decoder2", MIDDLE)(signs(h2)))
-    drawn = tanh_layers(g, "down", signs(h1), (WIDTH,))
+    drawn = dense_layers(g, "down", signs(h1), (WIDTH,))
     pixels = scg.Bernoulli(logits=scg.nn.linear(g, "decoder", x.size, bias=logits)(drawn))
     log_p = _prior(g, prior)(h2) + below.log_prob(h1) + pixels.log_prob(x)
     log_q = h1.log_prob() + h2.log_prob()

@@ -463,10 +463,11 @@ def test_any_number_of_updates_divides_into_passes(done, updates, monkeypatch):
 
 def test_rivals_of_a_race_get_equal_evaluations(done):
     under = done[0]
+    binary, _ = autoencoders.BINARY
     race = replace(
-        autoencoders.BINARY,
+        binary,
         graph=lambda means: scg.models.bernoulli_vae(means, hidden=3),
-        rivals={name: autoencoders.BINARY.rivals[f"{name}, K = {k}"] for name, k in
+        rivals={name: binary.rivals[f"{name}, K = {k}"] for name, k in
                 (("ARMS", 2), ("leave-one-out", 4))},
         budget=96,
     )  # fmt: skip
@@ -490,10 +491,15 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
     assert len(autoencoders.race.draw((race,), records).axes) == 2
 
 
-LETTERS = (*autoencoders.CATEGORICAL, *tokui_training.NETWORKS, *densities.RACES)
+LETTERS = (
+    *autoencoders.LETTERS,
+    *autoencoders.CATEGORICAL,
+    *tokui_training.NETWORKS,
+    *densities.RACES,
+)
 
 
-@pytest.mark.parametrize("race", [autoencoders.BINARY, concrete.CONTEST, *jang.RACES, *LETTERS])
+@pytest.mark.parametrize("race", [*autoencoders.BINARY, concrete.CONTEST, *jang.RACES, *LETTERS])
 def test_stretches_of_a_race_fit_into_a_pass_over_the_smallest_data(race):
     passes = 23_000 if race in LETTERS else 50_000  # of letters, of digits
     stretch = max(map(race.updates, race.rivals)) / autoencoders.race.POINTS
