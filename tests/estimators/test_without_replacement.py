@@ -105,12 +105,11 @@ def of_tables(logits, joint):
 
 
 @pytest.mark.parametrize("case", TABLES)
-@pytest.mark.parametrize("name", list(MAKE)[:4])
-@pytest.mark.parametrize("count", [2, 3])
-def test_variables_are_drawn_jointly(name, case, count):
+@pytest.mark.parametrize("name", ["set", "set without baseline", "sum and sample"])
+def test_variables_are_drawn_jointly(name, case):
     """Mean and variance are those of one variable with all joint values."""
     found = [
-        assert_exact(of_tables(TABLES[case], joint), MAKE[name](count)).variance["t"]
+        assert_exact(of_tables(TABLES[case], joint), MAKE[name](3)).variance["t"]
         for joint in (True, False)
     ]
     np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)
