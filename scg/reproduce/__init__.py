@@ -19,6 +19,7 @@ from scg.reproduce.carms import CARMS
 from scg.reproduce.chorales import CHORALES
 from scg.reproduce.concrete import RELAXED
 from scg.reproduce.densities import DENSITIES, DENSITIES_LETTERS
+from scg.reproduce.exponential_family import EXPONENTIAL_FAMILY
 from scg.reproduce.gated import GATED
 from scg.reproduce.graves import GRAVES
 from scg.reproduce.index import index
@@ -36,7 +37,7 @@ _ALL = (
     TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, ARMS_OMNIGLOT, CARMS, CARMS_TRAINING,
     CARMS_FASHION, CARMS_OMNIGLOT, JANG, RELAXED, DENSITIES, DENSITIES_LETTERS, TOKUI,
     TOKUI_TRAINING, TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED, UNBIASED, ARTBP, ANBN, CHORALES,
-    BRACKETS, RSVI, GRAVES, BOLTZMANN, BOLTZMANN_DEEP,
+    BRACKETS, RSVI, EXPONENTIAL_FAMILY, GRAVES, BOLTZMANN, BOLTZMANN_DEEP,
 )  # fmt: skip
 #: The experiments by name.
 PAPERS: dict[str, Paper] = {paper.name: paper for paper in _ALL}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import scg
 from scg.command import main as cli
@@ -26,6 +27,7 @@ from scg.reproduce import (
     compute,
     concrete,
     densities,
+    exponential_family,
     gated,
     index,
     jang,
@@ -288,6 +290,35 @@ def test_the_closed_form_of_the_dirichlet_posterior():
     out = scg.compile(g, rsvi.ESTIMATORS["implicit"])(g.init(0), seed=1, runs=2000)
     assert abs(out.grads["a"] - slope) < 5 * out.stderr["a"] < 0.1 * abs(slope)
     assert rsvi.task(exact, float(exact[0]))[1] == 0.0
+
+
+def test_the_bound_of_a_deep_exponential_family(monkeypatch, tmp_path):
+    x = np.array([[0.0, 200.0, 3.0], [7.0, 0.0, 90.0]])
+    g = exponential_family.declare(x, (2, 1))
+    params = g.init(1)
+    names = "z1", "z2", "w1", "w2"
+    found = {k: v[0] for k, v in g.simulate(params, nodes=["loss", *names], seed=3).items()}
+    z1, z2, w1, w2 = (found[name] for name in names)
+    log_p = stats.poisson(z1 @ w1).logpmf(x).sum()
+    log_p += stats.gamma(0.1, scale=(z2 @ w2) / 0.1).logpdf(z1).sum()
+    log_p += stats.gamma(0.1, scale=1 / 0.1).logpdf(z2).sum()
+    log_p += sum(stats.gamma(0.1, scale=1 / 0.3).logpdf(w).sum() for w in (w1, w2))
+    shapes = [np.logaddexp(0.0, params[f"{name}/shape"]) for name in names]
+    shift = exponential_family.SHIFT
+    means = [np.logaddexp(0.0, params[f"{name}/mean"] - shift) for name in names]
+    entropy = sum(stats.gamma(a, scale=m / a).entropy().sum()
+                  for a, m in zip(shapes, means, strict=True))  # fmt: skip
+    assert found["loss"] == pytest.approx(-(log_p + entropy), rel=1e-10)
+
+    monkeypatch.setattr(exponential_family, "counts", lambda address: x)
+    monkeypatch.setattr(exponential_family, "EVALUATIONS", 24)
+    under = Conditions("", tmp_path, backend="numpy")
+    curve = exponential_family._train(under, exponential_family.IMPLICIT, 1)["curve"]
+    assert len(curve) == 12 and curve[-1][1] > curve[0][1]
+    one, least = exponential_family.Damped(0.5), exponential_family.LEAST
+    new, slots = one.update(np.array([1.0, least]), np.array([2.0, 9.0]), {}, 0.5, 1)
+    assert new.tolist() == pytest.approx([1.0 - 0.5 * 2.0 / (1.0 + 0.4**0.5), least])
+    assert slots["square"][0] == pytest.approx(0.4)
 
 
 def test_a_constant_in_the_cost_matters_to_local_expectations_alone():
