@@ -71,6 +71,9 @@ PAID = {
         schedule/pool schedule/products:61 schedule/turns schedule/unfold train/optim:179
         train/rows train/update:206
     """,
+    "more of NumPy on nodes": """
+        ops/arrange:232 ops/operators
+    """,
     "arguments that are recognized": """
         engine/walk/intake run/repeated
     """,

@@ -110,6 +110,12 @@ ROWS = {
     "subtract": (np.subtract, lambda a, b: a - b, PAIRS, 2),
     "multiply": (np.multiply, lambda a, b: a * b, PAIRS, 2),
     "divide": (np.divide, lambda a, b: a / b, PAIRS, 2),
+    "remainder": (
+        np.remainder,
+        lambda a, b: a - b * mp.floor(a / b),
+        list(itertools.product((-700.0, -3.1, -1e-8, 1e-12, 4.7, 1e6), (-5.3, 0.7, 36.0))),
+        2,
+    ),
     "power": (np.power, mp.power, [(a, b) for (a,) in POSITIVE for b in (-2.5, 0.3, 3.0)], 2),
     "square": (np.square, lambda a: a * a, REAL, 1),
     "sqrt": (np.sqrt, mp.sqrt, POSITIVE, 1),
@@ -270,13 +276,16 @@ ROWS = {
 }
 #: What copies, compares or rounds elements: no arithmetic, and therefore no error.
 EXACT = """
-    absolute argmax argmin argsort broadcast_to ceil clip concatenate continuous diag diagonal equal
-    expand_dims flip floor greater greater_equal less less_equal logical_and logical_not logical_or
-    moveaxis ndim negative not_equal one_hot pad ravel repeat reshape rint roll shape sign size sort
+    absolute argmax argmin argsort bitwise_and bitwise_or bitwise_xor broadcast_to ceil clip
+    concatenate continuous diag diagonal equal expand_dims flip floor floor_divide greater
+    greater_equal invert less less_equal logical_and logical_not logical_or moveaxis ndim negative
+    not_equal one_hot ones_like pad ravel repeat reshape rint roll select shape sign size sort
     squeeze stack stop_gradient swapaxes take take_along_axis tile transpose tril triu where
+    zeros_like
 """.split()
 #: What is computed as another row is.
 ALIKE = {
+    "diff": "subtract",
     "float_power": "power",
     "round": "multiply",
     "plate_sum": "sum",

@@ -31,7 +31,8 @@ def implements(*functions: Any) -> Callable[[Rule], Rule]:
 #: Messages about what a node lacks; its description stands before them.
 NO_VALUES = (
     " holds no values. For samples call g.simulate(params, nodes=[...], seed=1); inside a model "
-    "write functions of np or scg on it, such as np.exp or scg.softmax"
+    "write functions of np or scg on it, such as np.exp, np.stack([node, node]) in place of "
+    "np.array, and scg.take(array, node, axis=0) in place of array[node]"
 )
 NO_TRUTH = (
     " has no truth value while a graph is declared. Write np.where(condition, a, b) instead of `if`"
@@ -42,7 +43,7 @@ NO_ITEMS = (
 
 NO_NUMBER = (
     " is not a number while a graph is declared. Write NumPy functions on it, such as "
-    "np.exp(node), scg.one_hot(node, n) @ values to choose by it, or scg.op(function)(node); "
+    "np.exp(node), scg.take(values, node) to choose by it, or scg.op(function)(node); "
     "for samples call g.simulate(params, nodes=[...], seed=1)"
 )
 
@@ -69,11 +70,11 @@ _NEAREST = {
         "np.linalg.norm": "hypot",
         "np.divide": "reciprocal",
         "np.power": "cbrt",
-        "np.floor": "floor_divide remainder fmod",
+        "np.remainder": "fmod",
         "np.absolute": "fabs",
         "np.maximum": "fmax",
         "np.minimum": "fmin",
-        "np.where": "heaviside",
+        "np.where": "heaviside choose piecewise",
         "np.mean": "average",
         "np.sort": "median percentile quantile",
         "np.dot": "inner vdot",
@@ -85,6 +86,14 @@ _NEAREST = {
         "np.linalg.cholesky": "linalg.qr linalg.eigh linalg.svd",
     }.items()
     for name in names.split()
+}
+
+#: What to write instead of attributes and methods that arrays have and nodes lack.
+_OF_ARRAYS = {
+    "flatten": "np.ravel(node)",
+    "astype": "np.where(node, 1, 0) for a condition; numbers have the dtype of the program",
+    "dtype": "node.kind; numbers have the dtype of the program",
+    **dict.fromkeys(("item", "tolist"), "g.simulate(params, nodes=[...], seed=1) for samples"),
 }
 
 #: Functions of scg and NumPy in place of SciPy's that have another name.
@@ -140,6 +149,15 @@ def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> 
         raise
 
 
+def in_place_of(attribute: str) -> str:
+    """What to write instead of an attribute of arrays, after a semicolon; or nothing."""
+    called = getattr(np, attribute, None)
+    write = _OF_ARRAYS.get(attribute)
+    if write is None and (called in FUNCTIONS or called in UFUNCS):
+        write = f"np.{attribute}(node)"
+    return f"; write {write}" if write else ""
+
+
 def _instead(options: Iterable[str]) -> str:
     return "".join(f"; {_INSTEAD[name]}" for name in options if name in _INSTEAD)
 
@@ -162,7 +180,7 @@ def _of_scipy(name: str) -> str:
 def _unsupported(name: str, table: Mapping[Any, Any]) -> str:
     near = _NEAREST.get(name)
     if near is None:
-        close = _nearest(name, (numpy_name(key) for key in table if callable(key)), 0.5)
+        close = _nearest(name, (numpy_name(key) for key in table if callable(key)), 0.65)
         if not close:
             return f"np.{name} is not supported on nodes; write scg.op(np.{name})(...)"
         near = f"np.{close}"

@@ -127,6 +127,9 @@ class Expr(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return dispatch.function(function, args, options)
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"a node has no attribute {name!r}{dispatch.in_place_of(name)}")
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise TypeError(describe(self) + dispatch.NO_VALUES)
 

@@ -6,7 +6,7 @@ an elementwise op whose NumPy rule is a ufunc is what that ufunc builds.
 """
 
 from scg.ir.dispatch import PUBLIC
-from scg.ops import determinant, einsum, scan, select  # noqa: F401  (they register themselves)
+from scg.ops import determinant, einsum, operators, scan  # noqa: F401  (they register themselves)
 from scg.ops.activations import elu, gelu, leaky_relu, log_sigmoid, logit, silu
 from scg.ops.convolution import avg_pool, conv2d, conv_transpose, max_pool
 from scg.ops.custom import continuous, op
@@ -23,6 +23,7 @@ from scg.ops.reductions import (
     plate_sum,
     softmax,
 )
+from scg.ops.select import take
 from scg.ops.special import (
     betaln,
     digamma,
@@ -49,7 +50,7 @@ __all__ = [
     "log_ndtr", "log_sigmoid", "log_softmax", "logit", "logsumexp", "max_pool", "ndtr", "ndtri",
     "one_hot", "op", "plate_logsumexp", "plate_max", "plate_mean", "plate_sum", "polygamma",
     "relu", "sigmoid", "silu", "softmax", "softplus", "solve_triangular", "sparsemax",
-    "stop_gradient", "where",
+    "stop_gradient", "take", "where",
 ]
 # fmt: on
 PUBLIC.update(__all__)

@@ -79,6 +79,17 @@ def flip(x: Any, axis: Any = None) -> Any:
     return take_slice(x, index=tuple(index))
 
 
+@implements(np.diff)
+def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+    """Differences of neighbours along an event axis, taken `n` times."""
+    axis = one_axis(axis, x)
+    if not isinstance(n, (int, np.integer)) or not 0 <= n <= np.shape(x)[axis]:
+        raise DeclarationError(f"diff: expected n from 0 to {np.shape(x)[axis]}, got {n!r}")
+    for left in range(np.shape(x)[axis] - 1, np.shape(x)[axis] - 1 - n, -1):
+        x = part(x, 1, left + 1, axis=axis) - part(x, 0, left, axis=axis)
+    return x
+
+
 @implements(np.roll)
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """Move elements along event axes cyclically (along the flattened event by default)."""

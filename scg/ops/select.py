@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,33 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
 
 @implements(np.take)
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """Choose elements along an event axis (of the flattened event by default), as ``np.take``."""
-    if isinstance(indices, Expr) and not isinstance(x, Expr):
+    """Choose elements along an event axis, as ``np.take``.
+
+    ``scg.take(table, z)`` chooses from an array by an integer node, where ``table[z]`` and
+    ``np.take`` cannot: NumPy asks `x` alone whether it is a node. The other way round both work.
+
+    Parameters
+    ----------
+    x : array or node
+        The elements.
+    indices : array or node of integers
+        Places, which count from the end where they are negative.
+    axis : int, optional
+        The axis of the event; without it the event is flattened.
+
+    Returns
+    -------
+    array or node
+        Of the shape of `x`, with that of `indices` in place of the axis.
+
+    Raises
+    ------
+    DeclarationError
+        If `indices` is a node of other numbers, or `x` has no such axis.
+    """
+    if not isinstance(x, Expr):
+        if not isinstance(indices, Expr):
+            return np.take(x, indices, axis)
         x = constant(indices.graph, x)
     x, axis = _on_axis(x, axis)
     at, count = axis + np.ndim(x), np.ndim(indices)
@@ -90,6 +116,20 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         return getitem(x, index)
     chosen = getitem(moveaxis(x, at, 0), index)
     return moveaxis(chosen, tuple(range(count)), tuple(range(at, at + count)))
+
+
+@implements(np.select)
+def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0.0) -> Any:
+    """The choice of the first condition that holds, element by element."""
+    if len(conditions) != len(choices):
+        raise DeclarationError(
+            f"np.select: expected a choice for each condition, got {len(conditions)} conditions "
+            f"and {len(choices)} choices"
+        )
+    found = default
+    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        found = where(condition, choice, found)
+    return found
 
 
 @implements(np.sort)

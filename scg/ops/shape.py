@@ -197,6 +197,8 @@ def _np_cumsum(x: Any, axis: int | None = None) -> Any:
 implements(np.ndim)(lambda x: x.ndim)
 implements(np.shape)(lambda x: x.shape)
 implements(np.size)(lambda x: x.size)
+implements(np.zeros_like)(lambda x: np.zeros(x.shape))
+implements(np.ones_like)(lambda x: np.ones(x.shape))
 
 
 @implements(np.ravel)

@@ -84,7 +84,10 @@ UNARY = (
     *("negative", "square", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "softplus"),
     *("abs", "relu", "sign", "floor", "ceil", "rint"),
 )
-BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "greater", "equal")
+BINARY = (
+    *("add", "subtract", "multiply", "divide", "maximum", "minimum", "greater", "equal"),
+    *("floor_divide", "remainder"),
+)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

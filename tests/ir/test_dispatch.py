@@ -82,7 +82,7 @@ def test_augmented_assignment_binds_another_node(x):
 def test_every_ufunc_of_the_table_dispatches(ufunc):
     g = scg.Graph("ufuncs")
     x = g.data("x", (2, 2))
-    if ufunc in (np.logical_and, np.logical_or, np.logical_not):
+    if ufunc.__name__.startswith(("logical", "bitwise", "invert")):
         x = x > 0.0
     found = ufunc(*[x] * ufunc.nin)
     assert isinstance(found, Expr) and found.shape == (2, 2)
@@ -120,7 +120,8 @@ def test_copies():
 NO_VALUES = (
     r"^node 'b' of shape \(2,\) holds no values. For samples call "
     r"g.simulate\(params, nodes=\[...\], seed=1\); inside a model write functions of np or "
-    "scg on it, such as np.exp or scg.softmax$"
+    r"scg on it, such as np.exp, np.stack\(\[node, node\]\) in place of np.array, and "
+    r"scg.take\(array, node, axis=0\) in place of array\[node\]$"
 )
 
 
@@ -169,7 +170,8 @@ NO_VALUES = (
         (lambda b: np.sum(b, where=[True, False]), r"; write np\.where\(condition, x, \.\.\.\)"),
         (lambda b: np.mean(b, dtype=float), "; numbers have the dtype that scg.compile is given$"),
         (lambda b: np.add(b, 1, where=True), "^np.add with where is not supported on nodes"),
-        (lambda b: b // 2, "^np.floor_divide is not supported on nodes; the nearest"),
+        (lambda b: np.fmod(b, 2), r"^np.fmod is not .*; the nearest .* is np\.remainder$"),
+        (np.isnan, r"^np.isnan is not supported on nodes; write scg\.op\(np\.isnan\)"),
         (
             lambda b: np.sum(b, dtype=int),
             r"^np.sum on nodes takes \(x, axis, keepdims\): got an unexpected keyword argument",
@@ -181,6 +183,28 @@ NO_VALUES = (
 )
 def test_type_errors_teach(b, wrong, message):
     with pytest.raises(TypeError, match=message):
+        wrong(b)
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("max", r"^a node has no attribute 'max'; write np\.max\(node\)$"),
+        ("flatten", r"write np\.ravel\(node\)$"),
+        ("tolist", r"write g\.simulate\(params"),
+        ("strides", "^a node has no attribute 'strides'$"),
+    ],
+)
+def test_attributes_of_arrays_name_what_to_write(b, name, message):
+    with pytest.raises(AttributeError, match=message):
+        getattr(b, name)
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda b: b & 1, lambda b: (b > 0) | b, lambda b: ~b, lambda b: b ^ (b > 0)]
+)
+def test_operators_of_conditions_refuse_numbers(b, wrong):
+    with pytest.raises(scg.DeclarationError, match=r"expected conditions in parentheses"):
         wrong(b)
 
 

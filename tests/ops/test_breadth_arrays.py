@@ -135,6 +135,27 @@ ROWS = {
         [M, INDEX],
         lambda x, k: np.take_along_axis(x, k, axis=1),
     ),
+    "take from an array": (
+        lambda k, v: v * scg.take(M, k, axis=1)[:, 0, 0],
+        [INDEX, V[:3]],
+        lambda k, v: v * np.take(M, k, axis=1)[:, 0, 0],
+    ),
+    "select": (
+        lambda x: np.select([x > 0.5, x > -0.5], [x, 2.0], x**2),
+        [M],
+        lambda x: np.select([x > 0.5, x > -0.5], [x, 2.0 + 0 * x], x**2),
+    ),
+    "operators of conditions": (
+        lambda x: x * np.where((x > 0) & ~(x > 1) | (x < -1) ^ (x < -2), 1, 0),
+        [M],
+        lambda x: x * ((x > 0) & ~(x > 1) | (x < -1) ^ (x < -2)),
+    ),
+    "diff twice": (lambda x: np.diff(x, 2, 0), [T], lambda x: np.diff(x, 2, 0)),
+    "zeros and ones like": (
+        lambda x: x + np.zeros_like(x) + np.ones_like(x),
+        [M],
+        lambda x: x + 1.0,
+    ),
     "take along the first axis": (
         lambda x, k: select.take_along_axis(x, k, 0),
         [M, INDEX.repeat(2, 1) % 3],
@@ -446,6 +467,8 @@ def test_local_parameters_learn():
         (lambda x: convolution.max_pool(x, 5), "does not fit"),
         (lambda x: convolution.max_pool(x, 0), "at least 1"),
         (lambda x: np.take_along_axis(x, x, 0), "expected an integer node"),
+        (lambda x: np.diff(x, 4, 0), "diff: expected n from 0 to 3, got 4"),
+        (lambda x: np.select([x > 0], [x, x]), "got 1 conditions and 2 choices"),
         (lambda x: np.argmax(x, axis=2), "out of range"),
         (lambda x: np.clip(x, 0.0, 1.0, max=2.0), "not both"),
     ],

@@ -28,6 +28,8 @@ ROWS = {
     "cosh": (np.cosh, [X], np.cosh),
     "floor": (np.floor, [X], np.floor),
     "ceil": (np.ceil, [X], np.ceil),
+    "floor_divide": (np.floor_divide, [X, P[[0, 1, 2, 3, 0]]], np.floor_divide),
+    "remainder": (np.remainder, [X, P[[0, 1, 2, 3, 1]]], np.remainder),
     "round": (np.round, [X], np.round),
     "round to 1": (lambda x: elementary.round(x, 1), [X], lambda x: np.round(x, 1)),
     "clip": (lambda x: elementary.clip(x, -1.0, 2.0), [X], lambda x: np.clip(x, -1, 2)),
@@ -66,7 +68,7 @@ ROWS = {
     "von_mises_cdf": (lambda k, x: special.von_mises_cdf(k, x, order=0), [P, X[1:]], None),
     "von_mises_quantile": (special.von_mises_quantile, [P, U], None),
 }
-CONSTANT = ("floor", "ceil", "round", "round to 1")
+CONSTANT = ("floor", "floor_divide", "ceil", "round", "round to 1")
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -1,0 +1,67 @@
+"""Operators beyond arithmetic: // and % of numbers; &, |, ^ and ~ of conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scg.errors import DeclarationError
+from scg.ir.dispatch import implements
+from scg.ir.expr import Expr
+from scg.ops.base import elementwise
+from scg.ops.elementwise import JUMPS, logical_and, logical_not, logical_or, not_equal
+
+# Integers divided by 0 give 0, as in NumPy; there it warns.
+floor_divide = elementwise(
+    "floor_divide",
+    np.floor_divide,
+    None,
+    None,
+    kind="number",
+    kernel="{0} // {1}",
+    kernels={"int": "({0} // {1} if {1} != 0 else 0)"},
+    **JUMPS,
+)
+#: x − y ⌊x / y⌋, which has the sign of y.
+remainder = elementwise(
+    "remainder",
+    np.remainder,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -(g * floor_divide(a, b)),
+    kind="number",
+    kernel="{0} % {1}",
+    kernels={"int": "({0} % {1} if {1} != 0 else 0)"},
+    **JUMPS,
+)
+
+
+@implements(np.bitwise_and)
+def _both(a: Any, b: Any) -> Any:
+    return logical_and(*_conditions("&", "np.logical_and", a, b))
+
+
+@implements(np.bitwise_or)
+def _either(a: Any, b: Any) -> Any:
+    return logical_or(*_conditions("|", "np.logical_or", a, b))
+
+
+@implements(np.bitwise_xor)
+def _one(a: Any, b: Any) -> Any:
+    return not_equal(*_conditions("^", "np.not_equal", a, b))
+
+
+@implements(np.invert)
+def _not(a: Any) -> Any:
+    return logical_not(*_conditions("~", "np.logical_not", a))
+
+
+def _conditions(operator: str, function: str, *values: Any) -> tuple[Any, ...]:
+    for value in values:
+        kind = value.kind if isinstance(value, Expr) else np.asarray(value).dtype.name
+        if not kind.startswith("bool"):
+            raise DeclarationError(
+                f"{operator}: expected conditions in parentheses, such as (node > 0), got "
+                f"{value!r} ({kind}); {function} takes numbers, too"
+            )
+    return values
