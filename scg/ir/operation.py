@@ -68,8 +68,8 @@ class Operation:
     turns : tuple of (str, int)
         Where quadrature must look closely, and the argument that decides: "difference" (a jump
         or kink where the first two arguments are equal), "sign" (the same where it is zero),
-        "touching" (a singularity where it is zero), "exponential", "saturating" or "wave" (steep
-        where it moves far).
+        "quotient" (a jump where that of the first two passes an integer), "touching" (a singularity
+        where it is zero), "exponential", "saturating" or "wave" (steep where it moves far).
     label : str
         Name of a user's own op.
     stochastic : bool

@@ -33,6 +33,7 @@ remainder = elementwise(
     kernel="{0} % {1}",
     kernels={"int": "({0} % {1} if {1} != 0 else 0)"},
     **JUMPS,
+    turns=("quotient", 0),
 )
 
 

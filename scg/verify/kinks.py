@@ -20,6 +20,7 @@ from scg.ir.expr import Expr
 from scg.ir.op import constant
 from scg.ir.walk import topological
 from scg.ops.elementwise import subtract
+from scg.ops.operators import floor_divide
 from scg.ops.reductions import expand
 from scg.verify.cells import dependencies
 from scg.verify.quadrature import MEASURES
@@ -43,7 +44,8 @@ class Kinks:
         for expr in topological(outputs):
             if not any(arg in moving for arg in expr.args):
                 continue
-            if expr.op.continuous and expr.kind == "float":
+            jumps = not expr.op.continuous and expr.op.turns[0] != "quotient"
+            if expr.kind == "float" and not jumps:  # else constant almost everywhere
                 moving.add(expr)
             for kind, watched in _watched(leaf, expr, moving):
                 found.setdefault(kind, {})[watched] = None
@@ -133,6 +135,8 @@ def _watched(leaf: Expr, expr: Expr, moving: set[Expr]) -> list[tuple[str, Expr]
         return [("sign", subtract(*args))]
     if turn == "sign":
         return [("sign", args[position])]
+    if turn == "quotient":
+        return [("code", floor_divide(*args))]
     if not op.continuous:
         return [("code", expr)]
     if not op.smooth:  # piecewise linear: its derivative is constant between the kinks

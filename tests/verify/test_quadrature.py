@@ -66,6 +66,7 @@ ONE = {
     "jump of an exponential": (lambda x: np.where(np.exp(x) > 1.1, x, 0.0), [math.log(1.1)]),
     "thin": (lambda x: np.where((x - 0.4) ** 2 < 1e-6, 1.0, 0.0), [0.399, 0.401]),
     "stairs": (lambda x: np.floor(3.0 * x) ** 2, [k / 3.0 for k in range(-36, 37)]),
+    "teeth": (lambda x: x * (x % 0.7), [k * 0.7 for k in range(-18, 19)]),
     "steep": (lambda x: np.tanh(60.0 * (x - 0.4)), around(0.4, 0.02)),
     "very steep": (lambda x: np.tanh(1e4 * (x - 0.4)), around(0.4, 1e-4)),
     "peak": (lambda x: x + np.exp(-((1e4 * (x - 0.4)) ** 2)), around(0.4, 1e-4)),
