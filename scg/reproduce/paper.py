@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
@@ -170,7 +171,14 @@ def compute(paper: Paper, under: Conditions, minutes: float, report: Report = pr
         ready()
         if piece.needs and not piece.needs.exists():
             report(f"{piece.needs} is missing: its training is repeated")
-            makers[piece.needs].work()
+            maker = makers[piece.needs]
+            (before,), again = ledger.find(**maker.key), maker.work()
+            if not _agree(again, before):
+                report(
+                    f"{piece.needs}: its figures are not the recorded ones, so that older pieces "
+                    "were measured at other parameters; delete their records, and that of the "
+                    "training, to measure them again"
+                )
         clock, cpu = time.perf_counter(), time.process_time()
         figures = piece.work()
         clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
@@ -180,6 +188,15 @@ def compute(paper: Paper, under: Conditions, minutes: float, report: Report = pr
     if left:
         report(f"{len(left)} pieces of work are left; the same command computes them")
     return ledger
+
+
+def _agree(now: Mapping[str, Any], before: Record) -> bool:
+    """Whether figures are the same but for the order of sums; those of the clock begin with ms."""
+    return all(
+        math.isclose(value, before[name], rel_tol=1e-6)
+        for name, value in now.items()
+        if isinstance(value, float) and name in before and not name.startswith("ms")
+    )
 
 
 def _length(paper: Paper, under: Conditions, ledger: Ledger, limit: float, report: Report) -> int:

@@ -137,6 +137,17 @@ def test_parameters_that_are_gone_are_made_again(done, tmp_path):
         r for r in figures(done[1]) if r["kind"] == "test"
     ]
     assert sum("repeated" in line for line in said) == 6
+    assert not any("not the recorded ones" in line for line in said)
+
+
+def test_parameters_that_are_others_than_the_recorded_ones_are_reported(done, tmp_path):
+    records = [json.loads(line) for line in done[1].read_text().splitlines()]
+    kept = [dict(r, valid=r["valid"] + 1) if r["kind"] == "run" else r for r in records]
+    kept.remove(next(r for r in kept if r["kind"] == "test"))
+    (tmp_path / "muprop.jsonl").write_text("".join(json.dumps(r) + "\n" for r in kept))
+    said = []
+    compute(PAPER, replace(done[0], folder=tmp_path), 100, said.append)
+    assert sum("not the recorded ones" in line for line in said) == 1
 
 
 @pytest.mark.parametrize("line", ['{"kind": "toy", broken', "[]", '{"seed": 1}', "\ufffd"])
