@@ -90,7 +90,7 @@ PAID = {
         distributions/counts:99 distributions/mixture:199 distributions/ordered_logistic:132
         distributions/student_t:180 distributions/uniform:90 distributions/values
         engine/codegen/matrices:132 engine/codegen/scalars/gamma:155
-        estimators/baselines/network:82 estimators/local_expectation:40
+        estimators/baselines/network:82 estimators/lax:58 estimators/local_expectation:40
         estimators/parts/latent:54 graph/costs:81
         graph/declaration/attributes:39 ir/tables:6 ops/decompositions:207 ops/determinant:1
         ops/elementary:96 ops/elementwise:264 ops/powers:28 ops/proportions:265

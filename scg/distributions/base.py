@@ -156,6 +156,10 @@ class Distribution:
         """Sample, a deterministic function of noise: by default the coupling of uniforms."""
         return self.coupling(noise.uniform(self.uniforms))
 
+    def rounding(self, x: Any, noise: Noise) -> Any:
+        """What the elementwise log-probability of a sample `x` lacks by rounding, or None."""
+        return None
+
     def log_prob(self, x: Any, elementwise: bool = False, mask: Any = None) -> Any:
         """Log of the density or probability at `x`, summed over the event.
 

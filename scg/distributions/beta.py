@@ -19,7 +19,8 @@ from scg.distributions.standardized import (
 )
 from scg.errors import DeclarationError
 from scg.ops.elementary import open_exp, open_sigmoid, open_unit
-from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, where
+from scg.ops.elementwise import greater, less_equal, log, log1p, logical_and, softplus, where
+from scg.ops.gradient import stop
 from scg.ops.proportions import beta_log_density, dirichlet_core, relative_entropy
 from scg.ops.quantiles import logit_betaincinv
 from scg.ops.reductions import log_softmax, sum
@@ -64,9 +65,17 @@ class Beta(Distribution):
 
     def sample(self, noise: Noise) -> Any:
         """σ(log a − log b)."""
+        return open_sigmoid(self._log_odds(noise))
+
+    def _log_odds(self, noise: Noise) -> Any:
         a = log_gammaincinv(self.concentration1, noise.uniform(self.shape, "a"))
-        b = log_gammaincinv(self.concentration0, noise.uniform(self.shape, "b"))
-        return open_sigmoid(a - b)
+        return a - log_gammaincinv(self.concentration0, noise.uniform(self.shape, "b"))
+
+    def rounding(self, x: Any, noise: Noise) -> Any:
+        """The shapes times what rounding takes from log x and log(1 − x), at either end."""
+        s = self._log_odds(noise)
+        ends = stop(-softplus(-s) - log(x)), stop(-softplus(s) - log1p(-x))
+        return self.concentration1 * ends[0] + self.concentration0 * ends[1]
 
     def quantile(self, u: Any) -> Any:
         """I⁻¹(u; α, β), by its log-odds, with an implicit derivative in both shapes."""
@@ -193,6 +202,11 @@ class Dirichlet(Joint):
     def coupling(self, u: Any) -> Any:
         """Softmax of the logarithms of gamma values."""
         return open_unit(open_exp(log_softmax(log_gammaincinv(self.concentration, u))))
+
+    def rounding(self, x: Any, noise: Noise) -> Any:
+        """Σ α times what rounding takes from log x."""
+        y = log_softmax(log_gammaincinv(self.concentration, noise.uniform(self.uniforms)))
+        return sum(self.concentration * stop(y - log(x)), -1)
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In α_k: the parts of x_k, which is Beta(α_k, Σ_j≠k α_j) beside independent shares."""

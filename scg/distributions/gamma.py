@@ -13,7 +13,7 @@ from scg.distributions.shape_parts import gamma_parts
 from scg.distributions.standardized import accepted_log_gamma, standardized_log_gamma
 from scg.ops.elementary import open_exp
 from scg.ops.elementwise import exp, greater, log, maximum, square, where
-from scg.ops.gradient import graft, held
+from scg.ops.gradient import graft, held, stop
 from scg.ops.proportions import gamma_log_density, log_ratio, relative_entropy
 from scg.ops.special import (
     HALF_LOG_2PI,
@@ -73,6 +73,11 @@ class Gamma(Distribution):
         a, y = self.concentration, held(log(self.rate * x))
         y = graft(y, -held(gamma_implicit(a, y, order=1)) * a)
         return graft(x, exp(y) / self.rate)
+
+    def rounding(self, x: Any, noise: Noise) -> Any:
+        """α times what rounding takes from log x, which is much where x would underflow."""
+        y = log_gammaincinv(self.concentration, noise.uniform(self.uniforms)) - log(self.rate)
+        return self.concentration * stop(y - log(x))
 
     def weak_derivatives(self, x: Any, noise: Noise) -> list[tuple[Any, Any, Any, Any]]:
         """In α by inversion; in β: the sample against one of shape α + 1 (Mohamed et al. 2020)."""
@@ -163,6 +168,11 @@ class InverseGamma(Distribution):
     def quantile(self, u: Any) -> Any:
         """β / Q⁻¹(α, u), by its logarithm, with Q = 1 − P."""
         return open_exp(log(self.rate) - log_gammainccinv(self.concentration, u))
+
+    def rounding(self, x: Any, noise: Noise) -> Any:
+        """That of 1 / x, where x would overflow."""
+        y = log(self.rate) - log_gammainccinv(self.concentration, noise.uniform(self.uniforms))
+        return self.concentration * stop(log(x) - y)
 
     def log_prob_elementwise(self, x: Any) -> Any:
         """Density of 1 / x, times 1 / x²."""

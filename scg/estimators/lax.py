@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from scg.distributions.base import Distribution
 from scg.estimators.parts.latent import network_control
-from scg.estimators.protocol import ANY_ORDER, Downstream, Draw, Estimator, Memory, Sampler
+from scg.estimators.protocol import (
+    ANY_ORDER,
+    Downstream,
+    Draw,
+    Estimator,
+    Memory,
+    Sampler,
+    sampled_log_prob,
+)
 from scg.ir.expr import Expr
 from scg.ops.gradient import stop
 
@@ -48,10 +56,11 @@ class LAX(Estimator):
         """Draw a stopped value whose score is that of the continuous variable behind it."""
         x = dist.sample(noise)
         if dist.supports("latent"):
-            z, law = dist.location() + dist.perturbation(stop(x), noise), dist.latent()
+            z = dist.location() + dist.perturbation(stop(x), noise)
+            logp = dist.latent().log_prob(stop(z))
         else:
-            z, law = x, dist
-        return Draw(stop(x), logp=law.log_prob(stop(z)), aux={"z": z, "given": stop(z)})
+            z, (logp, _) = x, sampled_log_prob(dist, stop(x), noise)
+        return Draw(stop(x), logp=logp, aux={"z": z, "given": stop(z)})
 
     def term(self, dist: Distribution, draw: Draw, downstream: Downstream, memory: Memory) -> Expr:
         """Subtract the network's value at the draw and add its pathwise gradient."""

@@ -138,9 +138,17 @@ ANY_ORDER = math.inf
 
 def score_draw(dist: Distribution, noise: Sampler, plate: Plate | None = None) -> Draw:
     """A sample with gradients stopped, whose log-probability carries the credit."""
-    x = stop(dist.sample(noise.on(plate) if plate else noise))
-    elements = dist.log_prob(x, elementwise=True)
-    return Draw(x, logp=dist.log_prob(x), plate=plate, aux={"elements": elements})
+    own = noise.on(plate) if plate else noise
+    x = stop(dist.sample(own))
+    logp, elements = sampled_log_prob(dist, x, own)
+    return Draw(x, logp=logp, plate=plate, aux={"elements": elements})
+
+
+def sampled_log_prob(dist: Distribution, x: Expr, noise: Sampler) -> tuple[Expr, Expr]:
+    """Log-probability of a sample `x` before it was rounded, whole and elementwise."""
+    logp, elements = dist.log_prob(x), dist.log_prob(x, elementwise=True)
+    lost = dist.rounding(x, noise)
+    return (logp, elements) if lost is None else (logp + sum(lost), elements + lost)
 
 
 def divided(draw: Draw, weight: Expr) -> Draw:
