@@ -67,8 +67,8 @@ class Batches:
         if not self.axes:
             if batch_size is not None or steps_per_epoch is None:
                 raise CallError(
-                    "no data lie on a plate, so there are no mini-batches: leave out batch_size "
-                    "and give steps_per_epoch"
+                    "no data lie on a plate without a fixed length, so there are no mini-batches: "
+                    "leave out batch_size and give steps_per_epoch"
                 )
             self.per_epoch = check_count("steps_per_epoch", steps_per_epoch)
             return

@@ -48,7 +48,8 @@ class Shards:
         self.axes, on = axes_of(step, dict(batches[0]), plate)
         if on is None:
             raise CallError(
-                "fit: executor= splits the examples of a batch, but no data lie on a plate"
+                "fit: executor= splits the examples of a batch, but no data lie on a plate without "
+                "a fixed length"
             )
         self.plate = on.name
         self.summed = _summed(step, on)
