@@ -36,8 +36,10 @@ SIDE, MIDDLE, TOP, HIDDEN, WIDTH = 14, 80, 40, 10, 100
 TRAINED, TESTED, SAMPLES = 30_000, 1000, 100
 BATCH, RATE, MACHINE_RATE, POINTS = 100, 2e-3, 1e-2, 10
 FIRST, MACHINE, SECOND = 3000, 3000, 3000  # updates: pretraining, the machine alone, jointly
-UNPREPARED = "RBM, log Z exact, not pretrained"
-PRIORS = (INDEPENDENT, EXACT, CHAINED, UNPREPARED)
+UNPREPARED, CHAINED_ALONE = (f"{name}, not pretrained" for name in (EXACT, CHAINED))
+#: Priors that are trained jointly from the start. The last one varies the suspected cause.
+JOINT = {UNPREPARED: EXACT, CHAINED_ALONE: CHAINED}
+PRIORS = (INDEPENDENT, EXACT, CHAINED, *JOINT)
 Params = Mapping[str, np.ndarray]
 
 
@@ -58,7 +60,7 @@ def declare(prior: str, means: np.ndarray) -> scg.Graph:
 
 
 def _prior(g: scg.Graph, prior: str) -> Callable[[Any], Any]:
-    return prior_of(g, EXACT if prior == UNPREPARED else prior, TOP, HIDDEN)
+    return prior_of(g, JOINT.get(prior, prior), TOP, HIDDEN)
 
 
 def machine_of(prior: str) -> scg.Graph:
@@ -123,7 +125,7 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 def _train(under: Conditions, prior: str, seed: int) -> Record:
     train, test = data(under.data)
     watch = _Curve(train.mean(axis=0), test)
-    before = prior if prior == UNPREPARED else INDEPENDENT
+    before = prior if prior in JOINT else INDEPENDENT
     params = _fit(under, before, seed, watch, RATE, FIRST)
     if prior in (EXACT, CHAINED):
         params = _machine(under, prior, seed, watch, params)
@@ -183,7 +185,7 @@ def findings(records: list[Record]) -> list[Finding]:
         apart(ends, INDEPENDENT, EXACT),
         apart(ends, INDEPENDENT, CHAINED),
         apart(ends, CHAINED, EXACT, within=NEAR),
-        apart(ends, UNPREPARED, EXACT),
+        *(apart(ends, joint, prior) for joint, prior in JOINT.items()),
     ]
 
 
