@@ -259,7 +259,9 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
         pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
         for axes in pair:
             framed(axes)
-    lines, names = figure.axes[0].get_legend_handles_labels()
-    if names:
-        figure.legend(lines, names, loc="outside right center", fontsize="small")
+    ends = [axes.get_legend_handles_labels() for axes in figure.axes[::2]]
+    lines = {name: line for found in ends for line, name in zip(*found, strict=True)}
+    if lines:
+        place = "outside right center"
+        figure.legend(list(lines.values()), list(lines), loc=place, fontsize="small")
     return figure
