@@ -53,7 +53,7 @@ def index(papers: Iterable[Paper], folder: Path) -> Path:
     rows, names, left, waiting = [], [], [], []
     for paper in papers:
         ledger = Ledger(folder / f"{paper.name}.jsonl")
-        records = ledger.records
+        records = ledger.by_seed
         if not records:
             waiting.append(f"`{paper.name}`")
             continue

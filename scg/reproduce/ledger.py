@@ -43,6 +43,14 @@ class Ledger:
             _record(line, f"{path}, line {i}") for i, line in enumerate(whole.splitlines(), 1)
         ]
 
+    @property
+    def by_seed(self) -> list[Record]:
+        """The records in the order of their seeds, so that figures of one seed are compared.
+
+        Pieces that were measured again stand behind those of later seeds in the file.
+        """
+        return sorted(self.records, key=lambda record: record.get("seed", 0))
+
     def find(self, **key: Any) -> list[Record]:
         """The records that have these entries."""
         return [r for r in self.records if all(r.get(k) == v for k, v in key.items())]

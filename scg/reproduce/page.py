@@ -60,7 +60,7 @@ def labelled(axes: Any, **how: Any) -> None:
 def write(paper: Paper, folder: Path) -> Path:
     """Write the page of a paper and its figure beside its results."""
     ledger = Ledger(folder / f"{paper.name}.jsonl")
-    records = ledger.records
+    records = ledger.by_seed
     parts = [f"# {paper.title}", paper.about.strip()]
     if records:
         parts.insert(1, f"**Result.** {paper.why.strip()}")

@@ -281,6 +281,17 @@ def test_pages_of_unfinished_ledgers(paper):
         assert paper.findings(records[:count])
 
 
+def test_pages_compare_figures_of_one_seed_in_whatever_order_they_were_measured(tmp_path):
+    file = Path(__file__).parents[2] / "docs/results/carms.jsonl"
+    lines, again = file.read_text().splitlines(), '"estimator": "CARMS-I"'
+    moved = sorted(lines, key=lambda line: again in line and '"seed": 1' in line)
+    found = []
+    for name, text in (("one", lines), ("two", moved)):
+        (tmp_path / name).write_text("\n".join(text) + "\n")
+        found.append(PAPERS["carms"].findings(Ledger(tmp_path / name).by_seed))
+    assert len(found[0]) == 40 and found[0] == found[1]
+
+
 def test_the_toy_of_arms_has_the_closed_form(tmp_path):
     paper = replace(
         PAPERS["arms"],
