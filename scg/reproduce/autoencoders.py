@@ -107,9 +107,12 @@ ARMS_OMNIGLOT = replace(
     name="arms_omniglot",
     title="ARMS (Dimitriev and Zhou 2021): training on letters",
     short="ARMS, letters",
-    verdict="Not measured yet.",
+    verdict="As on digits: ARMS ends below leave-one-out for each seed (short runs).",
     about=_about_arms("letters", "−116.8", f" Two and four samples only.{_LETTERS}"),
-    why="Not measured yet.",
+    why="""
+As on digits: ARMS ends 0.8 nats below leave-one-out with two samples and 0.5 to 0.7 with four, for
+each of three seeds. At equal times it is ahead by 0.6 and 0.3 nats.
+""",
     pieces=chained(LETTERS),
     findings=partial(_better, LETTERS),
     tables=partial(race.tables, LETTERS),
