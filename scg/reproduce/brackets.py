@@ -10,7 +10,7 @@ import numpy as np
 import scg
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.online import Learner, bits, learn, noisier, plot, predictor
-from scg.reproduce.page import framed, interval, labelled, table
+from scg.reproduce.page import framed, interval, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import canvas
 
@@ -166,11 +166,12 @@ def tables(records: list[Record]) -> str:
         equal, rows = min(times.values(), default=0.0), []
         for name, found in runs.items():
             within = brackets.symbols * equal / times[name]
-            then = [float(np.interp(within, *np.transpose(r["curve"]))) for r in found]
+            then = [float(np.interp(within, *np.transpose(r["curve"]), left=np.nan)) for r in found]
             rows.append(
                 [name, interval([r["curve"][-1][1] for r in found], 3),
                  interval([r["test"] for r in found], 3),
-                 f"{times[name] / brackets.symbols * 1e6:.0f}", interval(then, 3), len(found)]
+                 f"{times[name] / brackets.symbols * 1e6:.0f}",
+                 "– (in the first twelfth)" if np.isnan(then[0]) else interval(then, 3), len(found)]
             )  # fmt: skip
         head = ["credit", f"at {brackets.symbols:,} symbols", "test", "µs a symbol",
                 f"after {equal:.1f} CPU s", "seeds"]  # fmt: skip
@@ -196,13 +197,15 @@ def draw(records: list[Record]) -> Figure:
         }
         plot(pair[1], timed, 1)
         pair[0].set(xlabel="symbols", ylabel="bits a symbol", title=preset)
+        pair[0].locator_params(axis="x", nbins=5)
         pair[1].set(xlabel="CPU seconds, tests excluded", xscale="log", title="the same, by time")
         for axes in pair:
             axes.axhline(brackets.floor, color="0.5", lw=1, ls=":", label="the source")
             axes.axhline(brackets.forgetful, color="0.5", lw=1, ls="-.", label="letters forgotten")
             axes.set_ylim(brackets.floor - 0.05, brackets.forgetful + 0.35)
             framed(axes)
-    labelled(figure.axes[0])
+    lines, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside right center", fontsize="small")
     return figure
 
 

@@ -241,25 +241,23 @@ def tables(records: list[Record]) -> str:
 
 
 def draw(records: list[Record]) -> Figure:
-    """Running means of the bound against evaluations and against time."""
+    """Running means of the negative bound against evaluations and against time."""
     figure = canvas(9.5, 3.6)
     axes, paces = figure.subplots(1, 2, sharey=True), _paces(records)
     for color, name in zip(COLOURS, ESTIMATORS, strict=False):
         if name in paces:
             curves = np.array([r["curve"] for r in _runs(records, name)])
-            x, values = curves[0, :, 0], curves[:, :, 1] / 1e6
+            x, values = curves[0, :, 0], -curves[:, :, 1] / 1e6
             for ax, scale in zip(axes, (1.0, paces[name]), strict=True):
                 ax.plot(scale * x, values.mean(axis=0), "o-", ms=3, color=color, label=name)
                 ax.fill_between(
                     scale * x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0
                 )
-    axes[0].set(xlabel="evaluations of the bound", ylabel="bound, 10⁶ nats")
+    axes[0].set(xlabel="evaluations of the bound", ylabel="−bound, 10⁶ nats", yscale="log")
     axes[1].set(xlabel="CPU seconds", title="the same runs against time")
-    if paces:
-        axes[0].set_ylim(-4.0, 0.0)
     for ax in axes:
-        framed(ax)
-    labelled(axes[0], loc="lower right")
+        framed(ax, "both")
+    labelled(axes[0], loc="center right")
     return figure
 
 
@@ -267,7 +265,7 @@ EXPONENTIAL_FAMILY = Paper(
     name="exponential_family",
     title="RSVI (Naesseth et al. 2017): a sparse gamma deep exponential family",
     short="RSVI, deep family",
-    verdict="",
+    verdict="RSVI is faster than G-REP, and G-REP than the score function, as published.",
     about=f"""
 Layers of {", ".join(map(str, LAYERS))} gamma units with sparse priors of shape {SHAPE}, above
 Poisson counts; weights are gamma variables, too. Approximations are gamma distributions by shape
@@ -280,7 +278,15 @@ bound. The authors' code leaves out the correction of RSVI for B > 1, and bounds
 further samples; here it has those of leave-one-out. Implicit reparameterization came later
 (Figurnov et al. 2018). Trials of 100 updates of one seed were seen before the runs.
 """,
-    why="",
+    why="""
+The published order reproduces for each seed, in speed and in variance. After 300 evaluations RSVI
+with B = 4 is 0.15 · 10⁶ nats above G-REP; the score function diverges at this rate. Median
+variances fall by a factor of 10³ and more from the score function to G-REP, 500 and more from there
+to RSVI with B = 1, and 1.7 to 2.9 with B = 4, which trains only a little faster than B = 1. The
+variance of implicit reparameterization is far below all of them, and it ends highest, but it climbs
+more slowly at first, and an evaluation takes twice the time: after equal times RSVI is ahead. We
+have not looked for the cause of its slower start.
+""",
     pieces=pieces,
     findings=findings,
     tables=tables,

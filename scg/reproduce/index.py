@@ -36,9 +36,9 @@ of pieces of 16 pages, computed again, gave the same figures, ends of training t
 LEFT = """
 Not repeated: Table 2 of MuProp on faces, and Table 3 after more than 10,000 updates; ARMS on
 clothes; the unordered set on clothes and letters; three layers, densities and OMNIGLOT of Maddison
-et al. (2017); the table of Jang et al. (2017); Penn Treebank (Tallec and Ollivier 2017); distant
-brackets and 10⁷ symbols (Tallec and Ollivier 2018); deep exponential families (Naesseth et al.
-2017); deep networks below a Boltzmann machine (Hu and Salakhutdinov 2018).
+et al. (2017); the table of Jang et al. (2017); Penn Treebank (Tallec and Ollivier 2017); 10⁷
+symbols (Tallec and Ollivier 2018); faces and documents (Naesseth et al. 2017); images of nature (Hu
+and Salakhutdinov 2018).
 """
 BUDGET = f"""
 ## What was left out for want of time
