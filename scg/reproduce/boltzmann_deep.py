@@ -243,7 +243,7 @@ BOLTZMANN_DEEP = Paper(
     name="boltzmann_deep",
     title="Hu and Salakhutdinov (2018): a deep network below a Boltzmann machine, pretrained",
     short="Boltzmann prior, deep",
-    verdict="",
+    verdict="The machine beats independent units, chains too; pretraining is not crucial here.",
     about=f"""
 {TOP} binary units with a machine as their prior, {MIDDLE} binary units below them, and a layer of
 {WIDTH} tanh units above the pixels; the encoder has the same shape. Published: larger networks on
@@ -255,7 +255,14 @@ exact, and DisARM for all units. First {FIRST} updates train the network with in
 train all jointly, with Adam and a rate that falls to 0. The chains are {CHAINS}, {STEPS} Gibbs
 steps an update; they are biased, but tests have the exact log Z.
 """,
-    why="",
+    why="""
+Above two layers the machine is better than independent units for each seed: by 0.20 to 0.25 nats
+with the exact derivative of log Z, and by 0.13 to 0.16 with chains, whose bias costs 0.05 to 0.12.
+Pretraining is not crucial here: with log Z exact, joint training from the start ends 0.15 to 0.25
+nats lower with as many updates of the network, and also after equal times. A part of the cause is
+the exact derivative: with chains, joint training from the start ends from 0.13 nats below the
+pretrained machine to 0.02 above it, and 0.14 to 0.32 above that with log Z exact.
+""",
     pieces=pieces,
     findings=findings,
     tables=tables,
