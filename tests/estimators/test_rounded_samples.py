@@ -14,6 +14,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.statistical
 @pytest.mark.parametrize("estimator", [scg.ScoreFunction(), scg.LAX()], ids=["score", "LAX"])
 @pytest.mark.parametrize("dist", FAMILIES.values(), ids=FAMILIES)
 def test_scores_have_mean_zero(dist, estimator, seed):
