@@ -279,13 +279,14 @@ further samples; here it has those of leave-one-out. Implicit reparameterization
 (Figurnov et al. 2018). Trials of 100 updates of one seed were seen before the runs.
 """,
     why="""
-The published order reproduces for each seed, in speed and in variance. After 300 evaluations RSVI
-with B = 4 is 0.15 · 10⁶ nats above G-REP; the score function diverges at this rate. Median
-variances fall by a factor of 10³ and more from the score function to G-REP, 500 and more from there
-to RSVI with B = 1, and 1.7 to 2.9 with B = 4, which trains only a little faster than B = 1. The
-variance of implicit reparameterization is far below all of them, and it ends highest, but it climbs
-more slowly at first, and an evaluation takes twice the time: after equal times RSVI is ahead. We
-have not looked for the cause of its slower start.
+The published order reproduces for each seed, in speed and in the median variance of a component.
+After 300 evaluations RSVI with B = 4 is 0.15 · 10⁶ nats above G-REP; the score function diverges at
+this rate. Median variances fall by a factor of 850 and more from the score function to G-REP, 500
+and more from there to RSVI with B = 1, and 1.7 to 2.9 with B = 4, which trains only a little faster
+than B = 1. The largest variances are in this order, too, but for one seed at the start. Implicit
+reparameterization has far less variance than all of them, and ends highest; but it climbs more
+slowly at first, and an evaluation takes twice the time: after equal times RSVI is ahead. We have
+not looked for the cause of its slower start.
 """,
     pieces=pieces,
     findings=findings,
