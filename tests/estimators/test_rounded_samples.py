@@ -15,13 +15,15 @@ FAMILIES = {
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("estimator", [scg.ScoreFunction(), scg.LAX()], ids=["score", "LAX"])
-@pytest.mark.parametrize("dist", FAMILIES.values(), ids=FAMILIES)
-def test_scores_have_mean_zero(dist, estimator, seed):
+@pytest.mark.parametrize(
+    ("family", "estimator"),
+    [*((name, scg.ScoreFunction()) for name in FAMILIES), ("gamma", scg.LAX())],
+)
+def test_scores_have_mean_zero(family, estimator, seed):
     # The score of rounded samples had a mean of 40 and more. Logarithms of samples are nearly
     # exponential: six standard errors of 20,000 runs are exceeded with probability 4e-9.
     g = scg.Graph("small shapes")
-    z = g.sample("z", dist(g.parameter("a", 0.01)))
+    z = g.sample("z", FAMILIES[family](g.parameter("a", 0.01)))
     g.cost("loss", 1.0 + 1e-9 * np.sum(np.tanh(z)))
     step = scg.compile(g, estimator, backend="numpy", dtype="float32")
     out = step(g.init(0), seed=seed, runs=20_000)

@@ -333,7 +333,7 @@ def test_the_bound_of_a_deep_exponential_family(monkeypatch, tmp_path):
     assert found["loss"] == pytest.approx(-(log_p + entropy), rel=1e-10)
 
     monkeypatch.setattr(exponential_family, "counts", lambda address: x)
-    monkeypatch.setattr(exponential_family, "EVALUATIONS", 24)
+    monkeypatch.setattr(exponential_family, "EVALUATIONS", 12)
     under = Conditions("", tmp_path, backend="numpy")
     curve = exponential_family._train(under, exponential_family.IMPLICIT, 1)["curve"]
     assert len(curve) == 12 and curve[-1][1] > curve[0][1]
