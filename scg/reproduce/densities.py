@@ -118,9 +118,9 @@ DENSITIES = _paper(
 One layer was measured. Five samples train better than one, for each seed, as published: VIMCO ends
 16.2 nats lower than NVIL, Concrete 1.0 lower. Concrete ends below VIMCO, by 21 nats with one sample
 and 5.7 with five; published, it ends 3 nats above. The number of updates explains it: Concrete
-hardly improves after 1800 updates (120.4, and 120.0 after 6000), but VIMCO with five samples goes
-on, from 126.2 to 120.3 (one seed). On the validation images, with five samples, it passes Concrete
-after 4000 updates, and ends at 126.1, Concrete at 127.8.
+hardly improves after 1800 updates (120.6, and 120.0 after 6000), but VIMCO with five samples goes
+on, from 126.3 to 120.4. On the validation images, with five samples, it passes Concrete after 4000
+to 5000 updates, and ends at 126.3, Concrete at 127.8.
 """,
     data="mnist:DIR",
 )
