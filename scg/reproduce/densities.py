@@ -111,7 +111,7 @@ DENSITIES = _paper(
     name="densities",
     title="Concrete (Maddison et al. 2017): densities of digits, and three layers",
     short="Concrete, densities",
-    verdict="Five samples train better than one. VIMCO draws level with Concrete after 6000 updates.",
+    verdict="Five samples train better than one. VIMCO draws level after 6000 updates, not before.",
     about=f"{ABOUT.rstrip()} Three layers of 240 units, without an encoder, predict the lower half "
     "of a digit from the upper half.\n",
     why="""
