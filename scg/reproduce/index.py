@@ -34,11 +34,10 @@ of pieces of 16 pages, computed again, gave the same figures, ends of training t
 
 #: What no page repeats.
 LEFT = """
-Not repeated: Table 2 of MuProp on faces, and Table 3 after more than 10,000 updates; ARMS on
-clothes; annealed straight-through of Jang et al. (2017); nonlinear networks, densities with 50
-samples, and two layers on letters, of Maddison et al. (2017); Penn Treebank (Tallec and Ollivier
-2017); 10⁷ symbols (Tallec and Ollivier 2018); faces and documents (Naesseth et al. 2017); images of
-nature (Hu and Salakhutdinov 2018).
+Not repeated: Table 2 of MuProp on faces; ARMS on clothes; annealed straight-through of Jang et al.
+(2017); nonlinear networks, densities with 50 samples, and two layers on letters, of Maddison et al.
+(2017); Penn Treebank (Tallec and Ollivier 2017); 10⁷ symbols (Tallec and Ollivier 2018); faces and
+documents (Naesseth et al. 2017); images of nature (Hu and Salakhutdinov 2018).
 """
 BUDGET = f"""
 ## What was left out for want of time
