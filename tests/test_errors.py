@@ -494,7 +494,8 @@ DECLARE = {
         TypeError,
         "node 'x' of shape (2,) on batch holds no values. For samples call g.simulate(params, "
         "nodes=[...], seed=1); inside a model write functions of np or scg on it, such as "
-        "np.exp or scg.softmax",
+        "np.exp, np.stack([node, node]) in place of np.array, and scg.take(array, node, axis=0) in "
+        "place of array[node]",
     ),
     "unsupported function": (
         lambda g: np.nansum(g.named("x")),

@@ -74,7 +74,8 @@ def _parameters(made: Any) -> list[inspect.Parameter]:
 
 def _options(parameters: list[inspect.Parameter]) -> str:
     return ", ".join(
-        p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters
+        p.name if p.default is p.empty else f"{p.name}={getattr(p.default, '__name__', p.default)}"
+        for p in parameters
     )
 
 

@@ -280,7 +280,8 @@ def test_lists(run):
     bias = {row["estimator"]: row["unbiased"] for row in rows}
     assert bias["StraightThrough"] == "no"
     assert bias["MuProp"] == "yes"
-    assert re.search(r"^sbn2 .*hidden=\(32, 32\)$", run("models")[1], re.M)
+    assert re.search(r"^sbn2 .*hidden=\(32, 32\), particles=None$", run("models")[1], re.M)
+    assert re.search(r"^bernoulli_vae .*, activation=tanh$", run("models")[1], re.M)
     assert re.search(r"^MuProp +yes", run("estimators")[1], re.M)
 
 
