@@ -253,7 +253,9 @@ class Standings:
         framed(axes)
 
 
-def _paired(above: Mapping[int, float], below: Mapping[int, float]) -> tuple[list[float], ...]:
+def _paired(
+    above: Mapping[int, float], below: Mapping[int, float]
+) -> tuple[list[float], list[float]]:
     """The values of the seeds that both have."""
     both = [seed for seed in above if seed in below]
     return [above[seed] for seed in both], [below[seed] for seed in both]
