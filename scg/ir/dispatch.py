@@ -151,9 +151,8 @@ def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> 
 
 def in_place_of(attribute: str) -> str:
     """What to write instead of an attribute of arrays, after a semicolon; or nothing."""
-    called = getattr(np, attribute, None)
     write = _OF_ARRAYS.get(attribute)
-    if write is None and (called in FUNCTIONS or called in UFUNCS):
+    if write is None and attribute in map(numpy_name, filter(callable, (*FUNCTIONS, *UFUNCS))):
         write = f"np.{attribute}(node)"
     return f"; write {write}" if write else ""
 

@@ -193,6 +193,7 @@ def test_type_errors_teach(b, wrong, message):
         ("flatten", r"write np\.ravel\(node\)$"),
         ("tolist", r"write g\.simulate\(params"),
         ("strides", "^a node has no attribute 'strides'$"),
+        ("__path__", "^a node has no attribute '__path__'$"),  # a list of the module np
     ],
 )
 def test_attributes_of_arrays_name_what_to_write(b, name, message):
