@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from statistics import mean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import scg
-from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.ledger import Record
 from scg.reproduce.online import Learner, bits, learn, noisier, plot, predictor, runs_of
 from scg.reproduce.page import framed, interval, labelled, table
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.paper import Conditions, Finding, Paper, each_run
 from scg.verify.plot import COLOURS, canvas
 
 if TYPE_CHECKING:
@@ -52,18 +51,7 @@ def task() -> scg.Graph:
     return predictor("lines", 3, UNITS)
 
 
-def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
-    """One run for each seed and way."""
-    for seed in SEEDS:
-        for name in WAYS:
-
-            def work(seed: int = seed, name: str = name) -> Record:
-                return _run(under, name, seed, SYMBOLS)
-
-            yield Piece({"kind": "run", "way": name, "seed": seed}, work)
-
-
-def _run(under: Conditions, name: str, seed: int, symbols: int) -> Record:
+def _run(under: Conditions, name: str, seed: int, symbols: int = SYMBOLS) -> Record:
     """Learn from one stream, and test on lines that the run did not read."""
     params, record = learn(
         WAYS[name], task, lines((seed, 0), symbols), RATE, seed, under, passes=1, points=POINTS
@@ -159,7 +147,7 @@ UORO after each symbol ends where the authors' logs are; in windows of 16 it lea
 in their log. Its variance costs more than the bias of truncation: windows of 16 with plain
 truncation are best. The test takes the parameters of one moment, and differs from run to run.
 """,
-    pieces=pieces,
+    pieces=each_run("way", WAYS, _run),
     findings=findings,
     tables=tables,
     draw=draw,

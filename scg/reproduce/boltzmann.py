@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,9 @@ import numpy as np
 
 import scg
 from scg.data import load_digits
-from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.ledger import Record
 from scg.reproduce.page import framed, interval, labelled, table
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.paper import Conditions, Finding, Paper, each_run
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
 
@@ -68,14 +67,6 @@ def likelihood(params: dict[str, np.ndarray], images: np.ndarray) -> float:
     logits = (2 * z - 1) @ params["decoder/W"] + params["decoder/b"]
     log_p = images @ logits.T - np.logaddexp(0.0, logits).sum(axis=1) + np.log(machine.prob(z))
     return float(np.logaddexp.reduce(log_p, axis=1).mean())
-
-
-def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
-    """One training run for each seed and prior."""
-    for seed in SEEDS:
-        for prior in PRIORS:
-            work = functools.partial(_train, under, prior, seed)
-            yield Piece(dict(kind="run", prior=prior, seed=seed), work)
 
 
 def _train(under: Conditions, prior: str, seed: int) -> Record:
@@ -180,7 +171,7 @@ that of {CHAINS} persistent chains, {STEPS} Gibbs steps an update, which is bias
 An RBM as the prior is better than independent units by 0.3 to 0.5 nats with the exact derivative of
 log Z, and by 0.1 to 0.25 nats with persistent chains, whose bias costs up to 0.3 nats.
 """,
-    pieces=pieces,
+    pieces=each_run("prior", PRIORS, _train),
     findings=findings,
     tables=tables,
     draw=draw,

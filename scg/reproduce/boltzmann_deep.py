@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,9 @@ from scg.reproduce.boltzmann import (
     compiled,
     prior_of,
 )
-from scg.reproduce.ledger import Ledger, Record
+from scg.reproduce.ledger import Record
 from scg.reproduce.page import framed, interval, labelled, table
-from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
+from scg.reproduce.paper import Conditions, Finding, Paper, each_run
 from scg.reproduce.training import held_out
 from scg.verify.plot import COLOURS, canvas
 
@@ -112,14 +112,6 @@ def bound(means: np.ndarray, params: Params, x: np.ndarray, samples: int) -> flo
     """Negative bound of images, nats, from so many samples of the encoder."""
     graph = declare(EXACT if "W" in params else INDEPENDENT, means)
     return scg.evaluate(graph, params, {"x": x}, samples=samples, seed=1).nll
-
-
-def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
-    """One training run for each seed and prior."""
-    for seed in SEEDS:
-        for prior in PRIORS:
-            work = functools.partial(_train, under, prior, seed)
-            yield Piece(dict(kind="run", prior=prior, seed=seed), work)
 
 
 def _train(under: Conditions, prior: str, seed: int) -> Record:
@@ -263,7 +255,7 @@ nats lower with as many updates of the network, and also after equal times. A pa
 the exact derivative: with chains, joint training from the start ends from 0.13 nats below the
 pretrained machine to 0.02 above it, and 0.14 to 0.32 above that with log Z exact.
 """,
-    pieces=pieces,
+    pieces=each_run("prior", PRIORS, _train),
     findings=findings,
     tables=tables,
     draw=draw,

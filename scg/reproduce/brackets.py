@@ -10,7 +10,7 @@ import numpy as np
 import scg
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.online import Learner, bits, learn, noisier, plot, predictor
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, shared_legend, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import canvas
 
@@ -204,8 +204,7 @@ def draw(records: list[Record]) -> Figure:
             axes.axhline(brackets.forgetful, color="0.5", lw=1, ls="-.", label="letters forgotten")
             axes.set_ylim(brackets.floor - 0.05, brackets.forgetful + 0.35)
             framed(axes)
-    lines, names = figure.axes[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside right center", fontsize="small")
+    shared_legend(figure, figure.axes[:1])
     return figure
 
 

@@ -16,6 +16,7 @@ import scg
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
+from scg.reproduce.race import at
 from scg.reproduce.training import held_out
 from scg.train import Run
 from scg.train.optimizer import Slots
@@ -166,11 +167,6 @@ def _runs(records: list[Record], name: str) -> list[Record]:
     return sorted(found, key=lambda r: r["seed"])
 
 
-def _at(run: Record, evaluations: float) -> float:
-    """The height of a run's curve."""
-    return float(np.interp(evaluations, *np.transpose(run["curve"])))
-
-
 def _paces(records: list[Record]) -> dict[str, float]:
     """CPU seconds of an evaluation in the fastest run."""
     runs = {name: _runs(records, name) for name in ESTIMATORS}
@@ -193,7 +189,7 @@ def findings(records: list[Record]) -> list[Finding]:
         results.append(Finding(text, min(gaps) > 0 if gaps else None, about))
     paces, seconds = _paces(records), _equal(records)
     for worse, better in ((SCORE, GREP), (GREP, RSVI4), (RSVI4, IMPLICIT)):
-        ends = [[_at(r, seconds / paces[name]) for r in _runs(records, name)]
+        ends = [[at(r["curve"], seconds / paces[name]) for r in _runs(records, name)]
                 for name in (worse, better) if name in paces]  # fmt: skip
         text = f"{worse} is below {better} after equal times for each seed"
         met = all(a < b for a, b in zip(*ends, strict=False)) if len(ends) == 2 else None
@@ -216,7 +212,7 @@ def tables(records: list[Record]) -> str:
         found, price = _runs(records, name), ESTIMATORS[name][1]
         rows.append(
             [name, price, interval([r["bound"] / 1e6 for r in found], 4), f"{1000 * pace:.0f}",
-             interval([_at(r, seconds / pace) / 1e6 for r in found], 4), len(found)]
+             interval([at(r["curve"], seconds / pace) / 1e6 for r in found], 4), len(found)]
         )  # fmt: skip
     head = ["estimator", "evaluations an update", f"after {EVALUATIONS} evaluations",
             "CPU ms an evaluation", f"after {seconds:.0f} CPU s", "seeds"]  # fmt: skip

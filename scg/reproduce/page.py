@@ -57,6 +57,15 @@ def labelled(axes: Any, **how: Any) -> None:
         axes.legend(**{"fontsize": "small", "loc": "upper right", **how})
 
 
+def shared_legend(figure: Any, axes: Iterable[Any], **how: Any) -> None:
+    """Give a figure one legend beside its axes, of what has a label on some of them."""
+    ends = [each.get_legend_handles_labels() for each in axes]
+    lines = {name: line for found in ends for line, name in zip(*found, strict=True)}
+    if lines:
+        how = {"loc": "outside right center", "fontsize": "small", **how}
+        figure.legend(list(lines.values()), list(lines), **how)
+
+
 def write(paper: Paper, folder: Path) -> Path:
     """Write the page of a paper and its figure beside its results."""
     ledger = Ledger(folder / f"{paper.name}.jsonl")

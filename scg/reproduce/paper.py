@@ -6,9 +6,9 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,6 +72,20 @@ class Finding(NamedTuple):
     expectation: str
     holds: bool | None
     found: str = ""
+
+
+def each_run(
+    what: str, names: Iterable[str], train: Callable[[Conditions, str, int], Mapping[str, Any]]
+) -> Callable[[Conditions, Ledger], Iterator[Piece]]:
+    """Pieces of a paper: a training run for each seed and name, of which `what` is the key."""
+
+    def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
+        for seed in SEEDS:
+            for name in names:
+                key = {"kind": "run", what: name, "seed": seed}
+                yield Piece(key, partial(train, under, name, seed))
+
+    return pieces
 
 
 def by_ratio(

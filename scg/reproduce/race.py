@@ -15,7 +15,7 @@ import scg
 from scg.data import Binarize
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, shared_legend, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Piece
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
@@ -259,9 +259,5 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
         pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
         for axes in pair:
             framed(axes)
-    ends = [axes.get_legend_handles_labels() for axes in figure.axes[::2]]
-    lines = {name: line for found in ends for line, name in zip(*found, strict=True)}
-    if lines:
-        place = "outside right center"
-        figure.legend(list(lines.values()), list(lines), loc=place, fontsize="small")
+    shared_legend(figure, figure.axes[::2])
     return figure

@@ -12,7 +12,7 @@ import numpy as np
 from scg.reproduce import training
 from scg.reproduce.contest import Contest
 from scg.reproduce.ledger import Record
-from scg.reproduce.page import framed, half_width, interval, table
+from scg.reproduce.page import framed, half_width, interval, shared_legend, table
 from scg.reproduce.paper import Finding, by_ratio
 from scg.verify.plot import COLOURS, canvas
 
@@ -218,11 +218,9 @@ class Standings:
             self._curves(row[:2], shown)
             self._ends(row[2], key)
             row[0].set_title(f"{model}, {how}")
-        ends = [axes.get_legend_handles_labels() for axes in (*grid[:, 0], grid[0, 2])]
-        lines = {name: line for found in ends for line, name in zip(*found, strict=True)}
-        figure.legend(
-            list(lines.values()), list(lines), loc="outside upper center", ncols=len(lines) or 1
-        )
+        labels = 1 + len(self.contest.estimators)  # the last one marks published figures
+        above = {"loc": "outside upper center", "fontsize": "medium", "ncols": labels}
+        shared_legend(figure, (*grid[:, 0], grid[0, 2]), **above)
         return figure
 
     def _curves(self, pair: Any, shown: list[Record]) -> None:

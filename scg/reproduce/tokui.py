@@ -18,7 +18,7 @@ from scg.estimators.baselines import MovingAverage, Network, OptimalInput
 from scg.models import sbn
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import framed, interval, shared_legend, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
@@ -206,9 +206,7 @@ def draw(records: list[Record]) -> Figure:
         axes.set(yscale="log", xlabel="updates", title=model)
         framed(axes)
     figure.axes[0].set_ylabel("variance of the gradient")
-    figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize="small"
-    )
+    shared_legend(figure, figure.axes[:1])
     return figure
 
 

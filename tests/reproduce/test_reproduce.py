@@ -623,6 +623,6 @@ def test_likelihoods_below_a_prior_sum_to_one_and_it_learns(prior, monkeypatch, 
     monkeypatch.setattr(boltzmann, "EPOCHS", 2)
     monkeypatch.setattr(boltzmann, "EVERY", 1)
     under = Conditions("", tmp_path, backend="numpy")
-    piece = next(p for p in boltzmann.pieces(under, None) if p.key["prior"] == prior)
+    piece = next(p for p in PAPERS["boltzmann"].pieces(under, None) if p.key["prior"] == prior)
     first, last = piece.work()["curve"]
     assert last[1] < first[1] < 30
