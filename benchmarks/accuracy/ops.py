@@ -276,7 +276,7 @@ ROWS = {
 }
 #: What copies, compares or rounds elements: no arithmetic, and therefore no error.
 EXACT = """
-    absolute argmax argmin argsort bitwise_and bitwise_or bitwise_xor broadcast_to ceil clip
+    absolute all any argmax argmin argsort bitwise_and bitwise_or bitwise_xor broadcast_to ceil clip
     concatenate continuous diag diagonal equal expand_dims flip floor floor_divide greater
     greater_equal invert less less_equal logical_and logical_not logical_or moveaxis ndim negative
     not_equal one_hot ones_like pad ravel repeat reshape rint roll select shape sign size sort
@@ -287,6 +287,7 @@ EXACT = """
 ALIKE = {
     "diff": "subtract",
     "float_power": "power",
+    "logaddexp": "logsumexp",
     "round": "multiply",
     "plate_sum": "sum",
     "plate_mean": "mean",

@@ -1,4 +1,4 @@
-"""Operators beyond arithmetic: // and % of numbers; &, |, ^ and ~ of conditions."""
+"""Beyond arithmetic: // and %; log of a sum of two; &, |, ^, ~, any and all of conditions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ops.base import elementwise
-from scg.ops.elementwise import JUMPS, logical_and, logical_not, logical_or, not_equal
+from scg.ops.elementwise import JUMPS, add, logical_and, logical_not, logical_or, not_equal
+from scg.ops.reductions import logsumexp, max
+from scg.ops.shape import np_stack
+from scg.ops.statistics import min
 
 # Integers divided by 0 give 0, as in NumPy; there it warns.
 floor_divide = elementwise(
@@ -35,6 +38,23 @@ remainder = elementwise(
     **JUMPS,
     turns=("quotient", 0),
 )
+
+
+@implements(np.logaddexp)
+def _logaddexp(a: Any, b: Any) -> Any:
+    """log(exp(a) + exp(b)); as a reduction it has the right second derivative where a = b."""
+    shape = np.shape(add(a, b))
+    return logsumexp(np_stack([np.broadcast_to(x, shape) for x in (a, b)]), 0)
+
+
+@implements(np.any)
+def _any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return max(not_equal(x, 0), axis, keepdims)
+
+
+@implements(np.all)
+def _all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return min(not_equal(x, 0), axis, keepdims)
 
 
 @implements(np.bitwise_and)

@@ -150,6 +150,22 @@ ROWS = {
         [M],
         lambda x: x * ((x > 0) & ~(x > 1) | (x < -1) ^ (x < -2)),
     ),
+    "any and all": (
+        lambda x: x[0] * np.any(x > 1, axis=0) - np.sum(x) * np.all(x, keepdims=True),
+        [M],
+        lambda x: x[0] * np.any(x > 1, axis=0) - np.sum(x) * np.all(x, keepdims=True),
+    ),
+    "logaddexp": (np.logaddexp, [M, V[:4]], np.logaddexp),
+    "logaddexp of numbers": (
+        lambda x: np.logaddexp(-np.inf, np.logaddexp(x, 800)),
+        [np.array([700.0, 800, 801])],
+        lambda x: np.logaddexp(x, 800),
+    ),
+    "logaddexp of equal numbers": (
+        lambda x: np.logaddexp(x, 0) * x,
+        [np.zeros(2)],
+        lambda x: np.logaddexp(x, 0) * x,
+    ),
     "diff twice": (lambda x: np.diff(x, 2, 0), [T], lambda x: np.diff(x, 2, 0)),
     "zeros and ones like": (
         lambda x: x + np.zeros_like(x) + np.ones_like(x),
