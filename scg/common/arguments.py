@@ -131,6 +131,8 @@ MASKED = (
 
 def array_of(what: str, value: Any, error: type[ScgError] = CallError) -> np.ndarray:
     """A value as an array; the error says what it is, and why it cannot be one."""
+    if masked(value):
+        raise error(f"{what} is {MASKED}")
     try:
         return np.asarray(value)
     except Exception as why:  # rows of different lengths, or what another library refuses

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import array_of
 from scg.distributions.constraints import UnitInterval
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr, describe
@@ -15,7 +16,9 @@ from scg.ops.within import within
 
 
 def check_value(law: Any, x: Any, elementwise: bool) -> None:
-    """Raise unless the shape of a value fits the distribution."""
+    """Raise unless a value is numbers whose shape fits the distribution."""
+    if not hasattr(x, "shape"):
+        x = array_of(f"{type(law).__name__}.log_prob", x, DeclarationError)
     if law.whole and np.shape(x) != law.shape:
         raise DeclarationError(
             f"{type(law).__name__}.log_prob: {_shown(x)} is not of the shape {law.shape} of the "
@@ -47,6 +50,8 @@ def _shown(x: Any) -> str:
 
 def check_mask(law: Any, mask: Any) -> None:
     """Raise unless a mask broadcasts to the shape of the elementwise log-probabilities."""
+    if not hasattr(mask, "shape"):
+        mask = array_of(f"{type(law).__name__}.log_prob: mask", mask, DeclarationError)
     shape = () if law.whole else law.shape[: len(law.shape) - law.support.axes]
     try:
         if np.broadcast_shapes(np.shape(mask), shape) == shape:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import MASKED, checked, masked, said
+from scg.common.arguments import array_of, checked, numbers_of, said
 from scg.distributions.constraints import Constraint
 from scg.errors import CallError, DeclarationError, ScgError, UnsupportedError, did_you_mean
 from scg.graph.init import GivenValues, zeros
@@ -85,17 +85,12 @@ def start(
 
 
 def _numbers(name: str, value: Any) -> np.ndarray:
-    if masked(value):
-        raise DeclarationError(f"parameter {name!r}: the initial value is {MASKED}")
-    try:
-        array = np.array(value, dtype=np.float64)
-    except Exception as error:  # text, rows of different lengths, what another library refuses
-        raise DeclarationError(
-            f"parameter {name!r}: expected numbers, got {said(value)}"
-        ) from error
+    array = array_of(f"parameter {name!r}", value, DeclarationError)
+    if array.dtype.kind not in "fiub":
+        raise DeclarationError(f"parameter {name!r}: expected numbers, got {said(value)}")
     if not np.all(np.isfinite(array)):
         raise DeclarationError(f"parameter {name!r}: the initial value is not finite")
-    return array
+    return np.array(array, np.float64)
 
 
 def constrained_node(name: str, leaf: Expr, constraint: Constraint) -> Expr:
@@ -131,7 +126,7 @@ def initial(self: Any, seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
 def _made(name: str, parameter: Parameter, rng: np.random.Generator) -> np.ndarray:
     """Call an initializer, which may be a user's own."""
     try:
-        return np.asarray(parameter.init(rng, parameter.node.shape), dtype=np.float64)
+        value = parameter.init(rng, parameter.node.shape)
     except (ScgError, MemoryError):
         raise
     except Exception as error:
@@ -139,6 +134,8 @@ def _made(name: str, parameter: Parameter, rng: np.random.Generator) -> np.ndarr
             f"parameter {name!r}: its initializer raised {type(error).__name__}: {error}; "
             "it is called as init(rng, shape) and returns an array of numbers"
         ) from error
+    what = f"parameter {name!r}: the value of its initializer"
+    return numbers_of(what, value).astype(np.float64, copy=False)
 
 
 def unconstrained(self: Any, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +176,4 @@ def _with_constraints(
         if name not in parameters:
             raise CallError(f"there is no parameter {name!r}{did_you_mean(name, parameters)}")
         constraint = parameters[name].constraint
-        array = np.asarray(value) if constraint else value
-        if constraint and array.dtype.kind not in "fiub":
-            raise CallError(f"parameter {name!r}: expected numbers, got {said(value)}")
-        yield name, constraint, array
+        yield name, constraint, numbers_of(f"parameter {name!r}", value) if constraint else value

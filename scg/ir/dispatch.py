@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from scg.common.arguments import array_of
+from scg.errors import DeclarationError, ScgError
+
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 #: NumPy ufuncs and functions, and what they build on nodes; filled by ``scg.ops``.
@@ -127,7 +130,7 @@ def ufunc(called: Any, method: str, inputs: tuple[Any, ...], options: Any) -> An
             f"np.{called.__name__} with {', '.join(options)} is not supported on nodes; it takes "
             f"nodes and arrays alone{_instead(options)}"
         )
-    return UFUNCS[called](*inputs)
+    return _called(called, UFUNCS[called], inputs, {})
 
 
 def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
@@ -136,7 +139,7 @@ def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> 
         raise TypeError(_unsupported(numpy_name(called), FUNCTIONS))
     rule = FUNCTIONS[called]
     try:
-        return rule(*args, **options)
+        return _called(called, rule, args, options)
     except TypeError:
         signature = inspect.signature(rule)
         try:
@@ -146,6 +149,18 @@ def function(called: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> 
             raise TypeError(
                 f"np.{numpy_name(called)} on nodes takes ({takes}): {error}{_instead(options)}"
             ) from None
+        raise
+
+
+def _called(called: Any, rule: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    try:
+        return rule(*args, **options)
+    except ScgError:
+        raise
+    except ValueError:  # of NumPy, where an argument is no array
+        for arg in args:
+            if isinstance(arg, (list, tuple)):
+                array_of(f"np.{numpy_name(called)}", arg, DeclarationError)
         raise
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import MASKED, array_of, masked
+from scg.common.arguments import array_of
 from scg.errors import DeclarationError
 from scg.ir.expr import KINDS, Expr, Owner, StochasticNode, describe
 from scg.ir.operation import OPS, Operation
@@ -134,8 +134,6 @@ def constant(graph: Any, value: Any, plates: Plates = ()) -> Expr:
 
     The array is copied, unless it is read-only and owns its memory.
     """
-    if masked(value):
-        raise DeclarationError(f"a constant is {MASKED}")
     array = array_of("a constant", value, DeclarationError)
     if array.dtype.kind == "u" and np.any(array > np.iinfo(np.int64).max):
         raise DeclarationError(f"a constant does not fit 64 bits with a sign: {np.max(array)}")

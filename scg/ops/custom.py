@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import check_name, checked, said
+from scg.common.arguments import check_name, checked, masked, said
 from scg.errors import CallError, DeclarationError
 from scg.ir.expr import KINDS, Expr, describe
 from scg.ir.op import Op, constant
@@ -86,10 +86,7 @@ def op(
 
     def computed(arrays: Any, lead: tuple[int, ...], event: tuple[int, ...]) -> np.ndarray:
         found = fn(*arrays)
-        try:
-            array = np.asarray(found, None if found is None else dtype)
-        except (TypeError, ValueError, OverflowError):
-            array = np.asarray(None)
+        array = _as_type(found, dtype)
         n, expected = array.ndim - len(event), lead + event
         fits = n == len(lead) and all(m in (1, k) for m, k in zip(array.shape, lead, strict=False))
         if array.dtype != dtype or not fits or array.shape[n:] != event:
@@ -155,3 +152,16 @@ def op(
 
     apply.__name__ = label
     return apply
+
+
+def _as_type(found: Any, dtype: type) -> np.ndarray:
+    """What a function returned, as an array; not of `dtype` where this would change a number."""
+    try:
+        array = np.asarray(None if masked(found) else found)
+    except (TypeError, ValueError):  # rows of different lengths, a node
+        return np.asarray(None)
+    if array.dtype == dtype or array.dtype.kind not in "fiub":
+        return array
+    with np.errstate(invalid="ignore"):  # NaN is no integer
+        typed = array.astype(dtype)
+    return typed if dtype is np.float64 or np.array_equal(typed, array) else array

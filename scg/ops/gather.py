@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import array_of
 from scg.errors import DeclarationError
 from scg.ir.expr import Expr
 from scg.ir.op import Op
@@ -185,7 +186,7 @@ def one_hot(k: Any, depth: int) -> Any:
     if isinstance(k, Expr) and k.kind != "int":
         raise DeclarationError(f"scg.one_hot: expected an integer node, got {k!r} ({k.kind})")
     depth = integer(depth, "scg.one_hot: depth", 1)
-    known = k.value if isinstance(k, Expr) else np.asarray(k)
+    known = k.value if isinstance(k, Expr) else array_of("scg.one_hot: k", k, DeclarationError)
     if known is not None and not (
         known.dtype.kind in "iu" and np.all((known >= 0) & (known < depth))
     ):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import array_of
 from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
 from scg.ir.expr import Expr, describe
@@ -33,7 +34,13 @@ def getitem(x: Expr, index: Any) -> Expr:
             continue
         n = next(lengths)
         if isinstance(entry, slice):
-            bounds = entry.indices(n)
+            try:
+                bounds = entry.indices(n)
+            except (TypeError, ValueError) as error:
+                raise DeclarationError(
+                    f"a slice of {describe(x)} is of integers, got {entry}: {error}. For places "
+                    "that nodes determine write np.take(x, node, axis)"
+                ) from None
             entries.append(bounds if range(*bounds) else (0, 0, 1))
             shape.append(len(range(*bounds)))
         elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool):
@@ -77,7 +84,9 @@ def _chosen(x: Expr, parts: tuple[Any, ...]) -> Expr:
 
 def _places(x: Expr, axis: int, k: Any) -> Expr:
     """Integers on an event axis, in its bounds if they are known."""
-    k = k if isinstance(k, Expr) else constant(x.graph, k if np.size(k) else np.asarray(k, int))
+    if not isinstance(k, Expr):
+        array = array_of("an index", k, DeclarationError)
+        k = constant(x.graph, array if array.size else array.astype(int))
     if k.kind != "int":
         raise DeclarationError(
             f"an index must be integers, got {k!r} ({k.kind})"

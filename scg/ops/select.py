@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import array_of
 from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
@@ -110,8 +111,10 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
             return np.take(x, indices, axis)
         x = constant(indices.graph, x)
     x, axis = _on_axis(x, axis)
-    at, count = axis + np.ndim(x), np.ndim(indices)
-    index = indices if isinstance(indices, (Expr, int, np.integer)) else np.asarray(indices)
+    index = indices
+    if not isinstance(index, (Expr, int, np.integer)):
+        index = array_of("an index", indices, DeclarationError)
+    at, count = axis + np.ndim(x), np.ndim(index)
     if at == 0:
         return getitem(x, index)
     chosen = getitem(moveaxis(x, at, 0), index)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import MASKED, masked, numbers_of
+from scg.common.arguments import numbers_of
 from scg.engine.interpreter import Interpreter, full
 from scg.errors import CallError, did_you_mean
 from scg.graph.core import CoreGraph
@@ -160,8 +160,6 @@ def as_array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> n
     """A value as an array of its node's type; no copy if it is one."""
     if type(value) is np.ndarray and value.dtype is dtype and node.kind == "float":
         return value
-    if masked(value):
-        raise CallError(f"{what} {name!r} is {MASKED}")
     array = numbers_of(f"{what} {name!r}", value)
     if node.kind == "int":
         if array.dtype.kind == "f":

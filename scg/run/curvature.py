@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import masked, numbers_of
+from scg.common.arguments import numbers_of
 from scg.compiler.differentiate import gradients
 from scg.errors import CallError, DeclarationError
 from scg.graph.core import CoreGraph
@@ -89,11 +89,10 @@ def as_direction(
             raise CallError(
                 f"vector {wrong} {name!r}; it has the names and shapes of params and of data_grads"
             )
-        value = vector[name]
-        if masked(value) or numbers_of(f"vector {name!r}", value).shape != shapes[name]:
+        found = numbers_of(f"vector {name!r}", vector[name]).shape
+        if found != shapes[name]:
             raise CallError(
-                f"vector {name!r}: expected an array of shape {shapes[name]}, got "
-                f"{'a masked array' if masked(value) else np.shape(value)}"
+                f"vector {name!r}: expected an array of shape {shapes[name]}, got {found}"
             )
     return {_leaf(name): np.asarray(vector[name], dtype) for name in shapes}
 

@@ -390,7 +390,7 @@ def test_grad_inside_a_model(g):
     "init, message",
     [
         (lambda rng: 1.0, "raised TypeError: .*; it is called as init"),
-        (lambda rng, shape: "ones", "raised ValueError: .*; it is called as init"),
+        (lambda rng, shape: "ones", "its initializer: expected real numbers, got .* <U4"),
         (lambda rng, shape: 1 / 0, "raised ZeroDivisionError: division by zero"),
         (lambda rng, shape: np.full(shape, np.inf), "its initializer returned what is not finite"),
         (
@@ -410,7 +410,7 @@ def test_names_and_values_of_constrained_parameters_are_checked(g, convert):
     g.parameter("scale", 1.0, constraint=scg.positive)
     for given, message in (
         ({"scal": 1.0}, "there is no parameter 'scal'; did you mean 'scale'\\?"),
-        ({"scale": "one"}, "parameter 'scale': expected numbers, got 'one'"),
+        ({"scale": "one"}, "parameter 'scale': expected real numbers, got .* <U3"),
         ([1.0], "expected a mapping from names of parameters, got \\[1.0\\]"),
     ):
         with pytest.raises(scg.CallError, match=f"^{message}$"):

@@ -63,12 +63,72 @@ def test_masks_are_not_ignored(x):
         (lambda: scg.Graph().parameter("p", MASKED), DeclarationError, "parameter 'p'.* masked"),
         (lambda: step(params, seed=0, a=MASKED), CallError, "data 'a' is a masked array"),
         (lambda: step({"w": MASKED}, seed=0, a=np.ones(3)), CallError, "parameter 'w' is a masked"),
+        (lambda: scg.Normal(MASKED, 1.0), DeclarationError, "loc of Normal is a masked array"),
+        (lambda: scg.Normal(x, 1.0).log_prob(MASKED), DeclarationError, "a masked array"),
+        (lambda: scg.Normal(0.0, np.ones(3)).log_prob(MASKED), DeclarationError, "a masked array"),
+        (lambda: scg.sigmoid(MASKED), DeclarationError, "sigmoid is a masked array"),
+        (lambda: made(lambda rng, shape: MASKED), CallError, "its initializer is a masked array"),
+        (
+            lambda: sampled().simulate({}, nodes=["z"], do={"z": MASKED}, seed=0),
+            CallError,
+            "do: node 'z' is a masked array",
+        ),
     ]
     for use, error, match in wrong:
         with pytest.raises(error, match=rf"{match}.*mask= of g\.observe"):
             use()
     unmasked = np.ma.array([1.0, 2.0, 3.0], mask=False)
     assert step(params, seed=0, a=unmasked).cost == 6.0
+
+
+def made(init):
+    g = scg.Graph("made")
+    g.parameter("w", shape=3, init=init)
+    return g.init(seed=0)
+
+
+def sampled():
+    g = scg.Graph("sampled")
+    g.sample("z", scg.Normal(np.zeros(3), 1.0))
+    return g
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1j * np.ones(3), ["1", "2", "3"], np.array(["2020", "2021", "2022"], "M8[Y]"), None],
+    ids=["complex", "text", "dates", "None"],
+)
+def test_what_is_no_real_number_is_not_read_as_one(value):
+    with pytest.raises(CallError, match=r"parameter 'w': .*initializer: expected real numbers"):
+        made(lambda rng, shape: value)
+    with pytest.raises(DeclarationError, match="parameter 'w': "):
+        scg.Graph().parameter("w", value)
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        lambda x, rows: x @ rows,
+        lambda x, rows: x**rows,
+        lambda x, rows: np.outer(x, rows),
+        lambda x, rows: np.take(x, rows),
+        lambda x, rows: scg.one_hot(rows, 3),
+        lambda x, rows: x[rows],
+        lambda x, rows: scg.Normal(x, 1.0).log_prob(rows),
+        lambda x, rows: scg.Normal(x, 1.0).log_prob(x, mask=rows),
+    ],
+)
+def test_rows_of_different_lengths_are_no_array(x, nested):
+    with pytest.raises(DeclarationError, match=r": expected an array of numbers, got \[1, \[2\]\]"):
+        nested(x, [1, [2]])
+
+
+@pytest.mark.parametrize("bounds", [slice("a", None), slice(0.5, 2), slice(0, 2, 0)])
+def test_a_slice_is_of_integers(x, bounds):
+    with pytest.raises(DeclarationError, match=r"slice of node 'x' .* is of integers.*np\.take"):
+        x[bounds]
+    with pytest.raises(DeclarationError, match=r"slice of node 'x' .* is of integers.*np\.take"):
+        x[x[0] :]
 
 
 def test_unsigned_integers_do_not_wrap(x):
@@ -161,6 +221,39 @@ def test_an_op_of_another_shape(backend, shape, function, vectorized, got):
     g.cost("c", np.sum(reward(z)) * g.parameter("w", 1.0))
     with pytest.raises(CallError, match=rf"'reward' must return floats of {got}|'reward' .*{got}"):
         scg.compile(g, scg.ScoreFunction(), backend=backend)(g.init(seed=0), seed=0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    "kind, value, vectorized",
+    [
+        ("int", 1.5, False),
+        ("int", math.nan, False),
+        ("int", 1e300, False),
+        ("bool", 2, False),
+        ("float", 1 + 1j, False),
+        ("float", "1", False),
+        ("float", np.datetime64("2020"), False),
+        ("float", np.complex128(1), False),
+        ("float", np.ma.masked, False),
+        ("float", np.ma.array([1.0, 2.0], mask=[0, 1]), True),
+        ("int", np.array([1.5, 2.0]), True),
+    ],
+)
+def test_an_op_of_another_kind(backend, kind, value, vectorized):
+    look = scg.op(lambda z: value, kind=kind, vectorized=vectorized, name="look")
+    g = scg.Graph("op")
+    z = g.sample("z", scg.Normal(0.0, 1.0), plates=scg.Plate("p", length=2))
+    g.cost("c", np.where(look(z) > 0, 1.0, 0.0) * g.parameter("w", 1.0))
+    with pytest.raises(CallError, match=f"'look' must return {kind}s of shape"):
+        scg.compile(g, scg.ScoreFunction(), backend=backend)(g.init(seed=0), seed=0)
+
+
+@pytest.mark.parametrize("kind, value", [("int", 2.0), ("bool", 1), ("float", True), ("int", True)])
+def test_an_op_may_return_equal_numbers_of_another_kind(kind, value):
+    g = scg.Graph("op")
+    g.cost("c", np.where(scg.op(lambda z: value, kind=kind)(g.parameter("w", 1.0)) >= 1, 1.0, 0.0))
+    assert scg.compile(g, backend="numpy")(g.init(seed=0), seed=0).cost == 1.0
 
 
 def test_an_op_needs_a_shape():
