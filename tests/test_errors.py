@@ -652,6 +652,16 @@ COMPILE = {
         E,
         "estimator for 'c': graph 'toy' has no such stochastic node (its stochastic nodes: 'b')",
     ),
+    "an estimator for a node in place of its name": (
+        lambda: scg.compile(g := graph(), estimator={g.named("b"): scg.MuProp()}),
+        E,
+        "estimator: nodes go by their names, got node 'b' of shape () on batch as a key",
+    ),
+    "a recorded node in place of its name": (
+        lambda: scg.compile(g := graph(), given=[g.named("b")]),
+        E,
+        "given: nodes go by their names, got node 'b' of shape () on batch",
+    ),
     "a path that is not continuous": (
         lambda: scg.compile(opaque(), estimator=scg.Reparameterization()),
         E,

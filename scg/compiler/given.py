@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scg.common.arguments import said
 from scg.compiler.analyse import Influence
 from scg.compiler.members import Members
 from scg.distributions.base import Distribution
@@ -159,6 +160,8 @@ def make_given(graph: Any, given: Sequence[str] | Mapping[str, Recorded]) -> Rec
     nodes = dict(given) if isinstance(given, Mapping) else {name: Recorded() for name in given}
     known = [*graph.stochastic, *graph.deterministics]
     for name, own in nodes.items():
+        if not isinstance(name, str):
+            raise EstimatorError(f"given: nodes go by their names, got {said(name)}")
         if name not in known:
             raise EstimatorError(
                 f"given: {name!r} is not a stochastic or deterministic node of graph {graph.name!r}"

@@ -188,6 +188,8 @@ def _given(
         )
     declared = [graph.steps[n].node if n in graph.steps else n for n in graph.stochastic]
     for name, value in estimator.items():
+        if not isinstance(name, str):
+            raise EstimatorError(f"estimator: nodes go by their names, got {said(name)} as a key")
         if name not in declared and not (graph.apart and name in graph.stochastic):
             known = ", ".join(map(repr, dict.fromkeys(declared))) or "none"
             raise EstimatorError(

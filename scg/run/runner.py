@@ -41,6 +41,9 @@ class Runner:
     curvature: Program | None = None
     check_finite: bool = False
 
+    def __post_init__(self) -> None:
+        self._costs = list(self.graph.costs)
+
     def __reduce__(self) -> Any:
         raise TypeError(
             f"a step of graph {self.graph.name!r} cannot be pickled, because it holds compiled "
@@ -104,6 +107,12 @@ class Runner:
 
     def binder(self) -> Binder:
         """What checks the arguments of calls."""
+        for name in self.graph.costs:
+            if name not in self._costs:
+                raise CallError(
+                    f"cost {name!r} of graph {self.graph.name!r} was declared after the step was "
+                    "compiled, which leaves it out; compile again: scg.compile(g)"
+                )
         return Binder(self.graph, self.program.dtype, self.plan.given.leaves(self.graph))
 
     def checked(

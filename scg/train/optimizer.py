@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import checked, kind
+from scg.common.arguments import checked, kind, numbers_of
 from scg.errors import CallError
 from scg.train.check import check_number
 from scg.train.clip import RULES, Clip
@@ -137,24 +137,27 @@ class Optimizer:
         CallError
             If a gradient is not finite, or has no parameter of its shape: nothing is updated then.
         """
-        state = state or OptimizerState()
+        state, own = state or OptimizerState(), type(self).__name__
+        grads = {k: numbers_of(f"{own}: the gradient of {k!r}", v) for k, v in grads.items()}
+        arrays = {
+            k: numbers_of(f"{own}: parameter {k!r}", v) for k, v in params.items() if k in grads
+        }
         for name, grad in grads.items():
-            if name not in params:
-                raise CallError(f"{type(self).__name__}: gradient {name!r} has no parameter")
-            shapes = np.shape(params[name]), np.shape(grad)
+            if name not in arrays:
+                raise CallError(f"{own}: gradient {name!r} has no parameter")
+            shapes = arrays[name].shape, grad.shape
             if len(set(shapes)) > 1:
                 raise CallError(
-                    f"{type(self).__name__}: parameter {name!r} is of shape {shapes[0]}, its "
+                    f"{own}: parameter {name!r} is of shape {shapes[0]}, its "
                     f"gradient of shape {shapes[1]}"
                 )
             if not np.all(np.isfinite(grad)):
                 raise CallError(
-                    f"{type(self).__name__}: the gradient of {name!r} is not finite after "
+                    f"{own}: the gradient of {name!r} is not finite after "
                     f"{state.count} updates; lower the learning rate or clip the gradients: "
                     "clip=scg.optim.ClipNorm(5.0)"
                 )
         rate, count = self.rate_at(state.count), state.count + 1
-        arrays = {name: np.asarray(params[name]) for name in grads}
         new, slots = self.move(arrays, grads, state.slots, rate, count)
         return {**params, **new}, OptimizerState(count, {**state.slots, **slots})
 

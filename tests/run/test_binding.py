@@ -288,3 +288,32 @@ def test_other_precisions_are_refused(dtype):
     g.cost("c", g.parameter("theta", 2.0) ** 2)
     with pytest.raises(scg.DeclarationError, match="dtype must be one of 'float64', 'float32'"):
         scg.compile(g, dtype=dtype)
+
+
+# --- declared since -------------------------------------------------------------------------------
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_cost_that_was_declared_after_compiling_is_not_left_out(recurrent):
+    g = scg.Graph("grows")
+    w, t = g.parameter("w", 0.5), scg.Time("t", length=2)
+
+    def cell(x):
+        b = g.sample("b", scg.Bernoulli(logits=x * w))
+        g.cost("c", b * w)
+        return x + b
+
+    g.scan(cell, init=1.0, over=t) if recurrent else g.cost("c", w**2)
+    step = scg.compile(g, backend="numpy")
+    old = step(g.init(seed=0), seed=0).cost
+    g.deterministic("twice", 2.0 * w)
+    assert step(g.init(seed=0), seed=0).cost == old
+    g.cost("later", w)
+    params = g.init(seed=0)
+    for use in (
+        lambda: step(params, seed=0),
+        lambda: step.bind(params),
+        lambda: scg.moments(step, params),
+        lambda: scg.fit(step, params, seed=0, steps_per_epoch=1),
+    ):
+        with pytest.raises(scg.CallError, match="cost 'later' of graph 'grows' was declared after"):
+            use()
+    assert scg.compile(g, backend="numpy")(g.init(seed=0), seed=0).costs["later"] == 0.5

@@ -116,6 +116,25 @@ def test_clip_value_is_elementwise_and_used():
     np.testing.assert_array_equal(params["a"], [0.5, -0.25, -0.5])
 
 
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), "is a masked array"),
+        ([1j, 1.0], "expected real numbers, got an array of dtype complex128"),
+        (["a", "b"], "expected real numbers"),
+        ([[1.0], [1.0, 2.0]], "expected an array of numbers"),
+    ],
+)
+def test_gradients_and_parameters_are_arrays_of_real_numbers(wrong, message):
+    rule = scg.optim.Adam(0.1)
+    with pytest.raises(scg.CallError, match=f"Adam: the gradient of 'w'.*{message}"):
+        rule.apply({"w": [1.0, 2.0]}, {"w": wrong})
+    with pytest.raises(scg.CallError, match=f"Adam: parameter 'w'.*{message}"):
+        rule.apply({"w": wrong}, {"w": [1.0, 2.0]})
+    new, _ = scg.optim.SGD(0.5).apply({"w": [1, 2]}, {"w": [2, 0]})
+    np.testing.assert_array_equal(new["w"], [0.0, 2.0])
+
+
 def test_a_gradient_that_is_not_finite_is_an_error_with_its_name():
     with pytest.raises(scg.CallError, match=r"gradient of 'b' is not finite after 0 updates.*Clip"):
         Adam().apply({"a": np.ones(1), "b": np.ones(1)}, {"a": np.ones(1), "b": np.array([np.nan])})
