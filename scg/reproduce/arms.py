@@ -129,17 +129,20 @@ ARMS = Paper(
     name="arms",
     title="ARMS (Dimitriev and Zhou 2021): variances on the toy",
     short="ARMS, toy",
-    verdict="ARMS has the least variance, as published, but at p = 1/2 pairs have none.",
+    verdict="ARMS has less variance than independent samples; at p = 1/2 pairs (DisARM) have none.",
     about="""
 A coin z with probability p, and the cost (z − 0.49)². The authors' code estimates variances from
 1000 samples at the probabilities that gradient ascent from 0.1 to 0.9 passes; here they are exact,
 on a grid of p. With n evaluations ARM and DisARM average n/2 pairs, as there. The authors' Gaussian
-copula is left out.
+copula is left out, and so are times, which mean little for one coin. The published figure is drawn,
+not printed.
 """,
     why="""
-ARMS has at most the variance of independent samples at each p and number of evaluations, and with
-two of them it is DisARM, as published. With four and more it has less than DisARM except at
-p = 1/2, where a pair of DisARM has no variance at all. ARM has less than two independent samples.
+ARMS has at most the variance of independent samples (leave-one-out) at each p and number of
+evaluations, and with two evaluations it is DisARM, as published. With four and more it has less
+than DisARM except at p = 1/2, where a pair of DisARM has no variance at all; a logarithmic axis
+does not show that. ARM has less than two independent samples, but pairs of ARM have more than four
+or more of them, except at p = 1/2.
 """,
     pieces=pieces,
     findings=findings,

@@ -235,7 +235,7 @@ BOLTZMANN_DEEP = Paper(
     name="boltzmann_deep",
     title="Hu and Salakhutdinov (2018): a deep network below a Boltzmann machine, pretrained",
     short="Boltzmann prior, deep",
-    verdict="The machine beats independent units, chains too; pretraining is not crucial here.",
+    verdict="An RBM prior beats independent units, chains too; pretraining is not crucial here.",
     about=f"""
 {TOP} binary units with a machine as their prior, {MIDDLE} binary units below them, and a layer of
 {WIDTH} tanh units above the pixels; the encoder has the same shape. Published: larger networks on

@@ -15,7 +15,7 @@ import scg
 from scg.errors import DataError
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.online import Learner, Test, bits, learn, noisier, plot, runs_of
-from scg.reproduce.page import framed, interval, labelled, table
+from scg.reproduce.page import interval, shared_legend, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.verify.plot import canvas
 
@@ -175,16 +175,17 @@ def tables(records: list[Record]) -> str:
 
 
 def draw(records: list[Record]) -> Figure:
-    """Validation against chords read."""
-    figure = canvas(7, 3.9)
-    axes = figure.subplots()
-    plot(axes, {name: _best(records, name) for name in WAYS}, 2)
+    """Validation against chords read, and against time."""
+    figure = canvas(9.5, 3.6)
+    pair = figure.subplots(1, 2, sharey=True)
+    plot(pair, {name: _best(records, name) for name in WAYS}, 2)
     for name, style in (("tanh", ":"), ("GRU", "-.")):
         level = PUBLISHED[name] / float(np.log(2))
-        axes.axhline(level, color="0.4", lw=1, ls=style, label=f"published, {name} (test)")
-    axes.set(xlabel="chords read", ylabel="bits a step, validation")
-    framed(axes)
-    labelled(axes, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+        for axes in pair:
+            axes.axhline(level, color="0.4", lw=1, ls=style, label=f"published, {name} (test)")
+    pair[0].set(xlabel="chords read", ylabel="bits a step, validation")
+    pair[1].set(xlabel="CPU seconds, tests included")
+    shared_legend(figure, pair[:1])
     return figure
 
 
@@ -192,7 +193,7 @@ CHORALES = Paper(
     name="chorales",
     title="UORO and ARTBP on the chorales of J. S. Bach: the next chord, learned online",
     short="UORO, chorales",
-    verdict="Not published. Truncation reaches published networks; UORO ends above.",
+    verdict="A test of our own: truncation reaches published tanh networks, UORO does not.",
     about="""
 A gated recurrent network of 46 units (22,800 parameters) reads a chord a quarter note, as 88 bits,
 and predicts the keys of the next one, each for itself. Its parameters move after each window of the
@@ -203,9 +204,11 @@ gradients and noise on the weights, on the same split in 96 bits; the first chor
 here, and we do not know whether it did there.
 """,
     why="""
-No such figure is published. After six passes truncated windows of 1 and 5, and ARTBP(5), end
-between the published networks of tanh units and of GRU, which saw whole pieces. UORO ends 0.7 and
-1.0 nats above truncation with equal windows. Windows of 60 made 1380 updates, which are too few.
+No figure for online learning of these data is published. After six passes truncated windows of 1
+and 5, and ARTBP(5), end between the published networks of tanh units and of GRU, which saw whole
+pieces. UORO ends above truncation with equal windows, by 1.0 nats with windows of 1 and 0.7 with
+windows of 5. Windows of 60 leave 1380 updates, and their cost still falls. So does that of all
+others: the last pass is the best one of each run.
 """,
     pieces=pieces,
     findings=findings,

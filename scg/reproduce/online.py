@@ -12,6 +12,7 @@ import numpy as np
 import scg
 from scg.estimators.truncation import Truncation
 from scg.reproduce.ledger import Record
+from scg.reproduce.page import framed, interval
 from scg.reproduce.paper import Conditions, Finding
 from scg.verify.plot import COLOURS
 
@@ -114,10 +115,30 @@ def noisier(
     return found
 
 
-def plot(axes: Any, runs: Mapping[str, Sequence[Record]], number: int) -> None:
-    """Draw one number of the entries of each run's curve against steps; truncation is dashed."""
+def after(found: Sequence[Record], seconds: float) -> str:
+    """The running means of a way to learn after so many CPU seconds of its fastest run."""
+    first, *_, last = (entry[0] for entry in found[0]["curve"])
+    steps = last * seconds / min(r["cpu_seconds"] for r in found)
+    if steps < first:
+        return f"– (the first point is at {first:,})"
+    means = [np.transpose(r["curve"])[:2] for r in found]
+    return interval([float(np.interp(steps, x, y)) for x, y in means], 3)
+
+
+def plot(pair: Sequence[Any], runs: Mapping[str, Sequence[Record]], number: int) -> None:
+    """Draw one number of the entries of each run's curve against steps, and against time.
+
+    Truncation is dashed.
+    """
     for color, (name, found) in zip(COLOURS, runs.items(), strict=False):
         style = "--" if name.startswith("truncated") else "-"
         for i, record in enumerate(found):
             x, y = np.transpose(record["curve"])[[0, number]]
-            axes.plot(x, y, style, color=color, alpha=0.8, label=name if i == 0 else "_")
+            for axes, scale in zip(pair, (1.0, record["cpu_seconds"] / x[-1]), strict=True):
+                label = name if i == 0 else "_"
+                axes.plot(scale * x, y, style, color=color, alpha=0.8, label=label)
+    pair[0].locator_params(axis="x", nbins=5)
+    pair[1].set(xscale="log", title="the same runs against time")
+    pair[1].xaxis.set_major_formatter("{x:g}")
+    for axes in pair:
+        framed(axes)

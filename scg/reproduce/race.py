@@ -149,26 +149,29 @@ class Race:
             return ""
         speeds = {name: min(r["ms"] for r in runs) for name, runs in found.items()}
         seconds = min(speeds[name] * self.updates(name) for name in found) / 1000
+        prices = {name: self.rivals[name][1] for name in found}
+        fewest = min(prices[name] * self.updates(name) for name in found)
         rows = []
         for name, runs in found.items():
-            first = runs[0]["curve"][0][0] * speeds[name] / 1000
-            then = [at(r["curve"], 1000 * seconds / speeds[name]) for r in runs]
-            late = f"– (first validation after {first:.2f} s)"
             rows.append(
                 [
                     name,
-                    self.rivals[name][1],
+                    prices[name],
                     self.updates(name),
                     f"{interval([r['test'] for r in runs], 2)} ({len(runs)})",
                     f"{speeds[name]:.2f}",
-                    interval(then, 2) if first <= seconds else late,
+                    _after(runs, 1000 * seconds / speeds[name]),
                 ]
             )
+            if self.equal == "updates":
+                rows[-1].append(_after(runs, fewest / prices[name]))
             if self.published:
                 rows[-1].insert(4, self.published.get(name, "–"))
         head = ["estimator", "evaluations an update", "updates",
                 f"test, equal {self.equal} (seeds)", "CPU ms an update",
                 f"validation after {seconds:.1f} CPU s"]  # fmt: skip
+        if self.equal == "updates":
+            head.append(f"validation after {fewest} evaluations")
         if self.published:
             head.insert(4, "published")
         return f"## {self.name}\n\n{table(head, rows)}"
@@ -208,12 +211,19 @@ def at(curve: Sequence[Sequence[float]], updates: float) -> float:
     return float(np.interp(updates, *np.transpose(curve)))
 
 
+def _after(runs: Sequence[Record], updates: float) -> str:
+    """The validation figures of runs after some updates, if they had one by then."""
+    if updates < (first := runs[0]["curve"][0][0]):
+        return f"– (first validation after {first} updates)"
+    return interval([at(r["curve"], updates) for r in runs], 2)
+
+
 ABOUT = (
     "Test figures in nats with 95 % intervals over the seeds, whose number stands in brackets: one "
     "in four of the test images, {} samples each. Their own standard error, {:.2f} to {:.2f} nats, "
-    "is common to all estimators. Runs have equal numbers of {}; the last "
-    "column compares them after equal times, those of the fastest run of each estimator. It and "
-    f"the figure show one in ten of the validation images, {VALID_SAMPLES} samples each."
+    "is common to all estimators. Runs have equal numbers of {}. Validation compares them at other "
+    "equal budgets: after equal times, by the fastest run of each estimator{}. It and the figure "
+    f"have one in ten of the validation images, {VALID_SAMPLES} samples each."
 )
 
 
@@ -221,8 +231,10 @@ def tables(races: Sequence[Race], records: list[Record]) -> str:
     """The tables of all races."""
     errors = [r["stderr"] for r in records if r["kind"] == "race"]
     first = races[0]
-    what = "evaluations of the cost" if first.equal == "evaluations" else first.equal
-    about = ABOUT.format(first.samples, min(errors), max(errors), what) if errors else ""
+    counted = first.equal == "evaluations"
+    what = "evaluations of the cost" if counted else first.equal
+    more = "" if counted else ", and after equal evaluations of the cost"
+    about = ABOUT.format(first.samples, min(errors), max(errors), what, more) if errors else ""
     return "\n\n".join([about, *(race.table(records) for race in races)])
 
 
@@ -233,10 +245,12 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
     """
     begun = {r["race"] for r in records if r["kind"] == "race"}
     races = [race for race in races if race.name in begun] or list(races[:1])
+    names = list(dict.fromkeys(name for race in races for name in race.rivals))
     figure = canvas(9.5, 3.0 * len(races))
     for pair, race in zip(figure.subplots(len(races), 2, squeeze=False, sharey="row"), races,
                           strict=True):  # fmt: skip
-        for i, name in enumerate(race.rivals):
+        longest = []
+        for i, name in enumerate(names):
             runs = race.find(records, name)
             if not runs:
                 continue
@@ -244,7 +258,8 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
             updates, values = curves[0, :, 0], curves[:, :, 1]
             scales = race.price(name), min(r["ms"] for r in runs) / 1000
             color, style = COLOURS[i % race.colours], "--" if i >= race.colours else "-"
-            width = 3.0 - 1.8 * i / len(race.rivals)  # so that lines below others are seen
+            width = 3.0 - 1.8 * i / len(names)  # so that lines below others are seen
+            longest.append(scales[1] * updates[-1])
             for axes, scale in zip(pair, scales, strict=True):
                 axes.plot(
                     scale * updates, values.mean(axis=0), style, color=color, label=name, lw=width
@@ -257,6 +272,9 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
         pair[0].set(xlabel=counted, ylabel=f"{race.unit}, validation, nats")
         pair[0].set_title(race.name)
         pair[1].set(xlabel="CPU seconds of training", title="the same runs against time")
+        if longest and max(longest) > 5 * min(longest):
+            pair[1].set_xscale("log")
+            pair[1].xaxis.set_major_formatter("{x:g}")
         for axes in pair:
             framed(axes)
     shared_legend(figure, figure.axes[::2])

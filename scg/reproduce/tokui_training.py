@@ -55,12 +55,13 @@ TOKUI_TRAINING = Paper(
     name="tokui_training",
     title="Tokui and Sato (2017): training sigmoid belief networks",
     short="Tokui and Sato, training",
-    verdict="At equal updates less variance ends lower. At equal times RAM is behind MuProp.",
+    verdict="At equal updates less variance ends lower; at equal times MuProp is ahead of RAM.",
     about=_ABOUT.format(images="digits", more=""),
     why="""
 At equal updates estimators end in the order of their variances, for each seed, and RAM 6 to 7 nats
-below MuProp. An update of RAM takes 6 to 10 times as long: after equal times MuProp leads. RAM
-counts 201 or 401 evaluations an update, so that those of a whole run of LR are 12 or 6 updates.
+below MuProp. An update of RAM takes 6 to 10 times as long as one of MuProp: after equal times
+MuProp leads. At equal evaluations LR-C-IDB leads, 2 nats below MuProp, which needs two an update;
+RAM needs 201 or 401, so that those of a whole run of LR are 12 or 6 updates.
 """,
     pieces=chained(NETWORKS),
     findings=findings,
@@ -78,7 +79,8 @@ TOKUI_LETTERS_TRAINING = replace(
     about=_ABOUT.format(images="drawings of OMNIGLOT", more=LETTERS),
     why="""
 As on digits: at equal updates estimators end in the order of their variances, for each seed, RAM 4
-to 5 nats below MuProp; after equal times MuProp leads.
+to 5 nats below MuProp. LEG, whose place changes during training, ends between LR and LR-C-IDB.
+MuProp leads after equal times and after equal evaluations.
 """,
     data="npz:FILE",
 )

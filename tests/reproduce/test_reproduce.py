@@ -183,6 +183,8 @@ def test_the_page_shows_the_figures(done):
     listed = index([PAPER, PAPERS["arms"]], under.folder).read_text()
     assert "(muprop.md)" in listed and "(arms.md)" not in listed
     assert "not begun: `arms`." in listed
+    counts = [f.holds for f in PAPER.findings(Ledger(done[1]).records) if f.holds is not None]
+    assert f"Of {len(counts)} expectations on 1 pages {sum(counts)} are met" in listed
 
 
 def test_what_is_left_out_is_listed_in_few_lines(done, tmp_path):
@@ -539,8 +541,13 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
     # after which it was validated for the first time.
     timed = [dict(r, ms=10.0 if r["rival"] == "ARMS" else 1.0) for r in records]
     first, last = (row.split(" | ")[-1] for row in race.table(timed).splitlines()[-2:])
-    assert first == "– (first validation after 0.04 s) |"
+    assert first == "– (first validation after 4 updates) |"
     assert last.startswith(f"{records[1]['curve'][-1][1]:.2f} ")
+    # With equal updates, 96 each, 192 evaluations are 96 updates of ARMS and 48 of the other.
+    head, _, one, two = replace(race, equal="updates").table(records).splitlines()[-4:]
+    assert head.endswith(" | validation after 192 evaluations |")
+    for row, run in zip((one, two), records, strict=False):
+        assert row.split(" | ")[-1].startswith(f"{run['curve'][-1][1]:.2f} ")
     assert len(autoencoders.race.draw((race,), records).axes) == 2
 
 
