@@ -13,7 +13,7 @@ from scg.compiler.mixing import Mixers
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
 from scg.ops.custom import continuous
-from scg.ops.gradient import stop
+from scg.ops.gradient import path_alone, stop
 
 #: Says why a node does not meet a requirement, or None.
 Rule = Callable[[StochasticNode, "Assignment"], "str | None"]
@@ -89,6 +89,11 @@ class Assignment:
                 above = expr.op is not stop and any(found[arg] for arg in expr.args)
                 found[expr] = above or expr in leaves
         return found
+
+    @cached_property
+    def paths_alone(self) -> set[str]:
+        """Declared names of the nodes whose samples must have paths, by the gradient of a cost."""
+        return {expr.attrs["label"] for expr in self.influence.order if expr.op is path_alone}
 
     @cached_property
     def outcomes(self) -> int:

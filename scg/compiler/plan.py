@@ -19,9 +19,10 @@ from scg.estimators import PATHWISE, SAMPLED, SUMMED, Estimator
 from scg.estimators.truncation import Truncation
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr, StochasticNode
+from scg.ir.operation import Operation
 from scg.ir.tables import aligned, grid
 from scg.ir.walk import topological
-from scg.ops.gradient import self_normalised
+from scg.ops.gradient import first_order, path_alone, self_normalised
 
 ENUMERATION_BUDGET = 256
 
@@ -56,9 +57,13 @@ class Plan:
     @cached_property
     def normalised(self) -> list[str]:
         """Costs whose gradients have normalised weights of samples: biased."""
-        marks = [expr for expr in self.influence.order if expr.op is self_normalised]
+        return self.costs_with(self_normalised)
+
+    def costs_with(self, *ops: Operation) -> list[str]:
+        """Names of the costs that depend on an expression of one of these ops."""
+        marks = {expr for expr in self.influence.order if expr.op in ops}
         costs = self.influence.costs if marks else ()
-        return [name for name, cost in costs if set(marks) & set(topological([cost]))]
+        return [name for name, cost in costs if not marks.isdisjoint(topological([cost]))]
 
     @property
     def truncation_unbiased(self) -> bool:
@@ -215,6 +220,11 @@ def _known_as(graph: CoreGraph, node: StochasticNode, names: Container[str]) -> 
 def check_orders(plan: Plan, order: int) -> None:
     """Raise unless the derivatives of all estimators are unbiased up to an order."""
     view = Assignment(plan.influence, plan.estimators)
+    if rewritten := plan.costs_with(self_normalised, path_alone, first_order):
+        raise EstimatorError(
+            f"cost {rewritten[0]!r} has a gradient that is not the derivative of its value, and "
+            f"thus no derivative of order {order}; scg.iwae and RBM.log_prob have one"
+        )
     for node, estimator in plan.estimators.items():
         if estimator.orders < order:
             name = plan.influence.graph.declared_name(node.name or "")

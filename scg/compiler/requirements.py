@@ -232,6 +232,13 @@ def complaint(node: StochasticNode, estimator: Estimator, view: Assignment) -> s
         reason = REQUIREMENTS[name](node, view)
         if reason is not None:
             return reason
+    name = view.influence.graph.declared_node(node.name or "")
+    learned = any(view.learned[arg] for arg in node.args)
+    if estimator.credit != "pathwise" and learned and name in view.paths_alone:
+        return (
+            "scg.dreg and scg.gdreg have the gradient of pathwise samples alone; scg.iwae, of the "
+            "same value, has one for all estimators"
+        )
     return visible_support(node, view) if estimator.credit == "score" else None
 
 

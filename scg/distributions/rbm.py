@@ -21,7 +21,7 @@ from scg.distributions.upward import Upward
 from scg.errors import DeclarationError, UnsupportedError
 from scg.ir.expr import Expr
 from scg.ops.elementwise import cast, exp, greater, possible, sigmoid, where
-from scg.ops.gradient import stop
+from scg.ops.gradient import first_order, stop
 from scg.ops.indexing import getitem
 from scg.ops.linalg import matmul
 from scg.ops.reductions import logsumexp, softmax, sum
@@ -151,7 +151,7 @@ class RBM(Joint):
             A sample of this machine, for example of a node with :class:`PersistentChains`.
         """
         negative = self.log_weight(stop(sample))
-        return self.log_weight(x) - (negative - stop(negative))
+        return first_order(self.log_weight(x) - (negative - stop(negative)))
 
     def gibbs(self, x: Any, noise: Noise, step: int) -> Any:
         """A step of block Gibbs sampling: all hidden units, then all visible ones."""

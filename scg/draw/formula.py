@@ -19,7 +19,17 @@ _SIGNS = {
     "less": (0, " < "),
 }
 _AFTER = {"square": "²", "reciprocal": "⁻¹"}
-_PLAIN = ("broadcast", "expand", "cast", "mark", "observed", "self_normalised", "continuous")
+_PLAIN = (
+    "broadcast",
+    "expand",
+    "cast",
+    "mark",
+    "observed",
+    "self_normalised",
+    "path_alone",
+    "first_order",
+    "continuous",
+)
 _ATOM, _DEEPEST = 9, 6
 
 

@@ -13,7 +13,7 @@ from scg.graph.carry import CARRY
 from scg.ir.expr import Expr, StochasticNode
 from scg.ir.plate import Plate
 from scg.ir.walk import rebuilt, rewrite, topological
-from scg.ops.gradient import graft, stop
+from scg.ops.gradient import graft, path_alone, stop
 from scg.ops.reductions import expand
 
 
@@ -78,6 +78,10 @@ class Approximation:
                     "path; use scg.reweighted_wake_sleep or scg.tvo"
                 )
         return self
+
+    def path_alone(self, cost: Expr) -> Expr:
+        """The cost, marked as one whose gradient is right for pathwise samples alone."""
+        return reduce(lambda node, layer: path_alone(node, label=layer.name), self.layers, cost)
 
     def density(self, name: str, function: Callable[..., Any], values: Sequence[Expr]) -> Expr:
         """The user's log-density at `values`; an error unless it is a scalar."""

@@ -64,7 +64,7 @@ def dreg(log_joint: Callable[..., Any], z: Expr | Sequence[Expr], plate: Plate) 
     share = held(shares(first, (), (plate,)))
     # The second ŵ multiplies only what flows back through z.
     second = log_w(q.scaled(share))
-    return graft(iwae(first, plate), -plate_sum(share * second, plate))
+    return q.path_alone(graft(iwae(first, plate), -plate_sum(share * second, plate)))
 
 
 @checked("scg.gdreg(lambda z: prior(z), lambda z: log_likelihood(z), z, plate)", DeclarationError)
@@ -150,7 +150,7 @@ def gdreg(
     both = [others, log_w(values, log_priors(values, values))]
     others, whole = through(both, dict(zip(values, values, strict=True)))
     third = share * (others - share * whole)
-    return graft(iwae(first, plate), -plate_sum(second + third, plate))
+    return q.path_alone(graft(iwae(first, plate), -plate_sum(second + third, plate)))
 
 
 @checked("scg.reweighted_wake_sleep(lambda z: log_p(z), z, plate)", DeclarationError)

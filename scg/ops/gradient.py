@@ -63,8 +63,21 @@ implements("stop")(stop)
 #: The identity; it marks a cost whose gradient has normalised weights of samples: biased.
 self_normalised = Op("self_normalised", lambda x: x, lambda x: x, (lambda g, y, x: g,))
 
+#: The identity; it marks a cost whose gradient is that of pathwise samples of the node `label`.
+path_alone = Op(
+    "path_alone",
+    lambda x, label: x,
+    lambda x, label: x,
+    (lambda g, y, x, label: g,),
+    attributes={"label": text},
+)
+
+#: The identity; it marks a value whose derivative has no derivative.
+first_order = Op("first_order", lambda x: x, lambda x: x, (lambda g, y, x: g,))
+
+_MARKS = mark, observed, self_normalised, path_alone, first_order
 #: Ops that the compiler replaces by their first argument after the last differentiation.
-IDENTITIES = (stop, mark, graft, gate, cross, observed, self_normalised)
+IDENTITIES = (*_MARKS, stop, graft, gate, cross)
 
 
 def held(x: Any) -> Any:

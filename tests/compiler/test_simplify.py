@@ -12,7 +12,18 @@ from scg.engine.program import Program
 from scg.ir.op import constant, plate_size
 from scg.ir.walk import topological
 from scg.ops.elementwise import cast, divide, multiply, negative, square, where
-from scg.ops.gradient import box, cross, gate, graft, mark, observed, self_normalised, stop
+from scg.ops.gradient import (
+    box,
+    cross,
+    first_order,
+    gate,
+    graft,
+    mark,
+    observed,
+    path_alone,
+    self_normalised,
+    stop,
+)
 from scg.ops.powers import _power, times_power
 from scg.ops.reductions import expand, plate_sum, zeros
 from scg.ops.shape import reshape, take_slice
@@ -129,6 +140,8 @@ RULES = {
     "mark": (lambda: mark(A, label=1), lambda: A),
     "observed": (lambda: observed(S), lambda: S),
     "self-normalised": (lambda: self_normalised(S), lambda: S),
+    "path alone": (lambda: path_alone(S, label="z"), lambda: S),
+    "first order": (lambda: first_order(S), lambda: S),
     "gate": (lambda: gate(B, C), lambda: _wide_b()),
     "cross": (lambda: cross(B, np.exp(A)), lambda: _wide_b()),
     "graft": (lambda: graft(B, np.exp(A)), lambda: _wide_b()),

@@ -317,6 +317,43 @@ def test_normalised_weights_are_marked(kind):
     assert said in str(step.plan)
 
 
+@pytest.mark.parametrize("kind", ["dreg", "gdreg"])
+@pytest.mark.parametrize(
+    "estimator",
+    [scg.ScoreFunction(), scg.LeaveOneOut(samples=2), scg.MeasureValued(), scg.LAX(hidden=(3,))],
+    ids=str,
+)
+def test_doubly_reparameterized_gradients_need_paths(kind, estimator):
+    g = layered(kind)
+    for chosen in (estimator, {"z2": estimator}):
+        with pytest.raises(scg.EstimatorError, match=r"'z[12]'.*pathwise samples alone; scg\.iwae"):
+            scg.compile(g, chosen)
+    recorded = scg.Recorded(ratios="product")
+    with pytest.raises(scg.EstimatorError, match=r"'z[12]'.*pathwise samples alone"):
+        scg.compile(g, given={"z1": recorded, "z2": recorded})
+    scg.compile(layered("iwae"), estimator, backend="numpy")
+
+
+def test_a_node_without_parameters_may_have_any_estimator():
+    g, particles = scg.Graph("fixed"), scg.Plate("particles", length=2)
+    z, m = g.sample("z", scg.Normal(0.0, 1.0), plates=particles), g.parameter("m", 0.4)
+    g.cost("bound", scg.dreg(lambda v: scg.Normal(m, 1.0).log_prob(v), z, particles))
+    score, path = (
+        scg.compile(g, estimator, backend="numpy")({"m": 0.4}, seed=0).grads["m"]
+        for estimator in (scg.ScoreFunction(), None)
+    )
+    assert score == path != 0.0
+
+
+@pytest.mark.parametrize("kind", ["dreg", "gdreg", "wake", "tvo"])
+def test_other_gradients_have_no_second_order(kind):
+    bounds = {"wake": scg.reweighted_wake_sleep, "tvo": partial(scg.tvo, partition=(0, 0.5, 1))}
+    g = binary(bounds[kind], 2) if kind in bounds else layered(kind)
+    with pytest.raises(scg.EstimatorError, match=r"'bound' .* no derivative of order 2; scg\.iwae"):
+        scg.compile(g, order=2)
+    scg.compile(layered("iwae"), order=2, backend="numpy")
+
+
 @pytest.mark.parametrize("kind", ["wake", "left", "right"])
 def test_impossible_particles_count_nothing(kind):
     g = scg.Graph("impossible")
@@ -367,3 +404,13 @@ def test_errors_say_what_to_do():
             scg.tvo(lambda v: v, z, particles, partition)
     with pytest.raises(scg.DeclarationError, match="rule must be"):
         scg.tvo(lambda v: v, z, particles, (0, 1), rule="middle")
+
+
+def test_a_contrast_of_samples_has_no_second_order():
+    g = scg.Graph("machine")
+    machine = scg.RBM([0.1, -0.2], [0.3, 0.1], g.parameter("W", np.full((2, 2), 0.2)))
+    g.cost("fit", -machine.contrast(np.array([1.0, 0.0]), g.sample("z", machine)))
+    with pytest.raises(scg.EstimatorError, match=r"'fit' .* no derivative of order 2; .*log_prob"):
+        scg.compile(g, scg.ScoreFunction(), order=2)
+    z = np.array([1.0, 1.0])
+    assert scg.RBM([0.0, 0.0], [0.0], np.ones((2, 1))).contrast(z, z) > 0  # of arrays

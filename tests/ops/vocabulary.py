@@ -234,6 +234,12 @@ MARKS = [
     unary("stop", lambda x: scg.stop_gradient(np.exp(x)) * x, lambda x: np.exp(x) * x, order=0),
     unary("observed", gradient.observed, lambda x: x),
     unary("self_normalised", gradient.self_normalised, lambda x: x),
+    unary(
+        "path_alone",
+        on_nodes(lambda x: gradient.path_alone(x, label="m"), lambda x: x),
+        lambda x: x,
+    ),
+    unary("first_order", gradient.first_order, lambda x: x),
     Row("possible", e.possible, lambda x, w: x + 0.0 * w, (X, Y)),
     Row("gate", lambda x, y: gradient.gate(x, y > 0), lambda x, y: x + 0.0 * y, (A[0], A), order=0),
     Row("graft", gradient.graft, lambda x, y: x + 0.0 * y, (A[0], A), order=0),
