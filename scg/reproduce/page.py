@@ -86,7 +86,8 @@ def write(paper: Paper, folder: Path) -> Path:
 
 
 _EXPECTED = (
-    "The expectations were written before the runs; whether they hold is computed from the results."
+    "The expectations were written before the runs that they judge; those of runs that test a "
+    "suspected cause followed the first results. Whether they hold is computed from the results."
 )
 
 

@@ -221,9 +221,9 @@ def _after(runs: Sequence[Record], updates: float) -> str:
 ABOUT = (
     "Test figures in nats with 95 % intervals over the seeds, whose number stands in brackets: one "
     "in four of the test images, {} samples each. Their own standard error, {:.2f} to {:.2f} nats, "
-    "is common to all estimators. Runs have equal numbers of {}. Validation compares them at other "
-    "equal budgets: after equal times, by the fastest run of each estimator{}. It and the figure "
-    f"have one in ten of the validation images, {VALID_SAMPLES} samples each."
+    "is common to all estimators. Runs have equal numbers of {}; validation compares them after "
+    "equal times, by the fastest run of each estimator{}. Validation and figure use one in ten of "
+    f"the validation images, {VALID_SAMPLES} samples each."
 )
 
 

@@ -187,7 +187,7 @@ shape to shape: its random term grows as the cube root of 1/x where the sample x
 its fourth moment is infinite below the shape 4/3, and no number of gradients makes an estimate of
 the error precise. Errors are 0.3 to 0.9 of the published ones, of which the constant of the
 authors’ code explains a factor of 1.3. Implicit reparameterization, which came later, is below all
-of them.
+of them, but its gradients take two to three times as long as those of RSVI.
 """,
     pieces=pieces,
     findings=findings,

@@ -256,7 +256,7 @@ def draw(records: list[Record]) -> Figure:
         lags = [np.subtract(a, b) for a, b in zip(curves, best, strict=False)]
         if lags:
             right.plot(20 * np.arange(len(lags[0])), np.mean(lags, axis=0), color=color, label=name)
-    right.set(xlabel="updates", ylabel="mean cost, above optimal baseline")
+    right.set(xlabel="updates", ylabel="mean cost − that of the optimal")
     right.set_title(f"training on cost + {OFFSETS[-1]:g}")
     for axes, loc in ((left, "upper right"), (right, "center right")):
         framed(axes)
@@ -271,12 +271,13 @@ UNBIASED = Paper(
     verdict="The derivations hold, and gradients are sparse; a noisy baseline adds variance.",
     about="""
 The report derives that (h − σ(a)) (L − b) is an unbiased gradient of E L in the logit a of a binary
-unit h for any constant b, with the least variance at b = E[(h − σ(a))² L] / E[(h − σ(a))²]. It has
-no experiment. Here eight units index a table of 256 normal costs, a Python function without
-derivative, with and without an offset of 3; means and variances are exact. The report's second
-proposal, rectified units with noise on their input, has a pathwise gradient that is unbiased, and
-zero where a unit is shut: eight of them have the cost (w·h − 1)². The prediction of the unbiased
-estimate from a biased one, which it proposes, too, is on the [page of gates](gated.md).
+unit h for any constant b, with the least variance at b = E[(h − σ(a))² L] / E[(h − σ(a))²]. We know
+of no experiment in it. Here eight units index a table of 256 normal costs, a Python function
+without derivative, with and without an offset of 3; means and variances are exact. The report's
+second proposal, rectified units with noise on their input, has a pathwise gradient that is
+unbiased, and zero where a unit is shut: eight of them have the cost (w·h − 1)². The prediction of
+the unbiased estimate from a biased one, which it proposes, too, is on the [page of
+gates](gated.md).
 """,
     why="""
 The derivations hold exactly: no bias, and the least variance at the optimal baseline. A learned
