@@ -18,6 +18,7 @@ import numpy as np
 from scg.common.arguments import checked
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
+from scg.run.binding import Binder
 from scg.run.simulate import simulate
 from scg.seeds.noise import extended
 
@@ -108,25 +109,29 @@ def evaluate(
         for name, leaf in graph.data_nodes.items()
         if plate in leaf.plates
     }
-    on = [np.shape(data[name])[axis] for name, axis in axes.items() if name in data]
-    if not on:
+    arrays, sizes = Binder(graph, np.float64).arrays({}, data, needed=set())
+    if axes.keys().isdisjoint(arrays):
         raise CallError(f"no data on plate {plate.name!r} were given")
+    count = sizes[plate]
+    if not count:
+        raise CallError(f"the data hold no examples on plate {plate.name!r}")
     elbo, bound = [], []
-    for start in range(0, on[0], batch_size):
+    for start in range(0, count, batch_size):
+        examples = range(start, min(start + batch_size, count))
         part = {
-            name: np.take(value, range(start, min(start + batch_size, on[0])), axis=axes[name])
-            if name in axes
-            else value
-            for name, value in ((name, np.asarray(value)) for name, value in data.items())
+            name: np.take(x, examples, axis=axes[name]) if name in axes else x
+            for name, x in arrays.items()
         }
         own = extended(seed, start)
         drawn = simulate(graph, params, nodes=[node], seed=own, runs=samples, data=part)[node]
         elbo.append(drawn.mean(axis=0))
         peak = drawn.max(axis=0)
-        bound.append(peak + np.log(np.mean(np.exp(drawn - peak), axis=0)))
+        with np.errstate(divide="ignore"):  # an example of probability 0 under every sample
+            peak = np.where(np.isneginf(peak), 0.0, peak)
+            bound.append(peak + np.log(np.mean(np.exp(drawn - peak), axis=0)))
     low, high = np.concatenate(elbo), np.concatenate(bound)
     return Evaluation(
-        float(low.mean()), float(high.mean()), _stderr(low), _stderr(high), samples, on[0]
+        float(low.mean()), float(high.mean()), _stderr(low), _stderr(high), samples, count
     )
 
 
@@ -171,4 +176,6 @@ class HeldOut:
 
 
 def _stderr(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+    with np.errstate(invalid="ignore"):  # bounds may be infinite
+        spread = values.std(ddof=1) if len(values) > 1 else np.nan
+    return float(spread / np.sqrt(len(values)))

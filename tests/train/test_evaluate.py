@@ -60,3 +60,41 @@ def test_a_model_without_log_weights_is_told_what_to_write():
     g.cost("loss", g.parameter("theta", 0.4) ** 2)
     with pytest.raises(scg.CallError, match=r'g\.deterministic\("log_weight"'):
         scg.evaluate(g, g.init(0), {}, seed=0)
+
+
+def labelled():
+    """Numbers and labels on one plate; a label of 1 is impossible unless b is 1."""
+    g, rows = scg.Graph("labelled"), scg.Plate("rows")
+    x, y = g.data("x", plates=rows), g.data("y", plates=rows, kind="int")
+    b = g.sample("b", scg.Bernoulli(logits=g.parameter("w", 0.3) + x))
+    impossible = np.where((y > 0) & (b < 1), -np.inf, 0.0)
+    g.deterministic("log_weight", impossible + 0.5 * b - b.log_prob())
+    return g
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"x": np.zeros(5), "y": np.zeros(7, int)}, "'y' has 7 elements on plate 'rows', .* has 5"),
+        ({"x": np.zeros(7), "y": np.zeros(5, int)}, "'y' has 5 elements on plate 'rows', .* has 7"),
+        ({"x": np.zeros(0), "y": np.zeros(0, int)}, "hold no examples on plate 'rows'"),
+        ({"x": 3.0, "y": [0]}, r"'x': expected shape \(rows\), got \(\)"),
+        ({"x": np.ma.array([1.0, 2.0], mask=[0, 1]), "y": [0, 0]}, "'x' is a masked array"),
+        ({"x": [1.0, 2.0], "y": [0.0, 1.0]}, "'y': declared as integers"),
+        ({"x": [1.0], "y": [0], "z": [1]}, "unknown data 'z'"),
+        ({}, "no data on plate 'rows' were given"),
+    ],
+)
+def test_data_are_checked_as_a_whole(data, message):
+    """Batches cut the longer of two arrays: evaluate would not notice."""
+    g = labelled()
+    with pytest.raises(scg.CallError, match=message):
+        scg.evaluate(g, g.init(0), data, seed=0, batch_size=2)
+
+
+def test_a_bound_of_impossible_samples_is_infinite():
+    g = labelled()
+    found = scg.evaluate(g, {"w": -50.0}, {"x": np.zeros(4), "y": [0, 1, 0, 1]}, samples=3, seed=0)
+    assert found.elbo == found.bound == -np.inf
+    found = scg.evaluate(g, {"w": 0.0}, {"x": [0.0], "y": [1]}, samples=50, seed=0)
+    assert found.elbo == -np.inf < found.bound < np.inf
