@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 import scg
 from scg.data import load_digits
 from scg.reproduce.ledger import Record
-from scg.reproduce.page import framed, interval, labelled, table
+from scg.reproduce.page import band, framed, interval, labelled, table
 from scg.reproduce.paper import Conditions, Finding, Paper, each_run
 from scg.reproduce.race import at
 from scg.train import Run
@@ -151,10 +150,7 @@ def draw(records: list[Record]) -> Figure:
         runs = [r["curve"] for r in records if r["kind"] == "run" and r["prior"] == name]
         if runs:
             epochs, values = np.array(runs)[0, :, 0], np.array(runs)[:, :, 1]
-            axes.plot(epochs, list(map(mean, values.T)), color=color, label=name)
-            axes.fill_between(
-                epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0
-            )
+            band(axes, epochs, values, color=color, label=name)
     axes.set(xlabel="epochs", ylabel="exact NLL, test, nats")
     framed(axes)
     labelled(axes)

@@ -24,7 +24,7 @@ from scg.reproduce.boltzmann import (
     prior_of,
 )
 from scg.reproduce.ledger import Record
-from scg.reproduce.page import framed, interval, labelled, table
+from scg.reproduce.page import band, framed, interval, labelled, table
 from scg.reproduce.paper import Conditions, Finding, Paper, each_run
 from scg.reproduce.training import held_out
 from scg.verify.plot import COLOURS, canvas
@@ -216,11 +216,7 @@ def draw(records: list[Record]) -> Figure:
             curves = np.array(runs)
             values = curves[:, :, 2]
             for i, ax in enumerate(axes):
-                x = curves[:, :, i].mean(axis=0)
-                ax.plot(x, values.mean(axis=0), color=color, label=name)
-                ax.fill_between(
-                    x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0
-                )
+                band(ax, curves[:, :, i].mean(axis=0), values, color=color, label=name)
             low = values[:, -1].min()
             axes[0].set_ylim(low - 0.3, low + 3)
     axes[0].set(xlabel="updates, those of the machine alone included", ylabel="−bound, test, nats")

@@ -14,7 +14,7 @@ import numpy as np
 
 import scg
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, labelled, table
+from scg.reproduce.page import band, framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
 from scg.reproduce.race import at
 from scg.reproduce.training import held_out
@@ -245,10 +245,7 @@ def draw(records: list[Record]) -> Figure:
             curves = np.array([r["curve"] for r in _runs(records, name)])
             x, values = curves[0, :, 0], -curves[:, :, 1] / 1e6
             for ax, scale in zip(axes, (1.0, paces[name]), strict=True):
-                ax.plot(scale * x, values.mean(axis=0), "o-", ms=3, color=color, label=name)
-                ax.fill_between(
-                    scale * x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0
-                )
+                band(ax, scale * x, values, marker="o", ms=3, color=color, label=name)
     axes[0].set(xlabel="evaluations of the bound", ylabel="−bound, 10⁶ nats", yscale="log")
     axes[1].set(xlabel="CPU seconds", title="the same runs against time")
     for ax in axes:

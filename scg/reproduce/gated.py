@@ -15,7 +15,7 @@ import scg
 from scg.estimators.baselines import PerUnit
 from scg.models import gated
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, table
+from scg.reproduce.page import band, framed, interval, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece
 from scg.reproduce.race import at
 from scg.reproduce.training import OWN_RATE, held_out
@@ -262,9 +262,7 @@ def draw(records: list[Record]) -> Figure:
             color, style = COLOURS[i % len(COLOURS)], "--" if i >= len(COLOURS) else "-"
             curves = np.array([r["curve"] for r in runs])
             updates, errors = curves[0, :, 0], curves[:, :, 1]
-            axes.plot(updates, errors.mean(axis=0), style, color=color, label=unit)
-            lowest, highest = errors.min(axis=0), errors.max(axis=0)
-            axes.fill_between(updates, lowest, highest, color=color, alpha=0.15, linewidth=0)
+            band(axes, updates, errors, ls=style, color=color, label=unit)
     axes.set(yscale="log", xlabel="updates", ylabel="validation error, %")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")

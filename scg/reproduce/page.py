@@ -45,6 +45,13 @@ def half_width(values: Sequence[float]) -> float:
     return _T.get(len(values) - 1, 1.96) * stdev(values) / float(len(values)) ** 0.5
 
 
+def band(axes: Any, x: Any, values: Any, **how: Any) -> None:
+    """Draw the mean of curves over the seeds, each a row of `values`, and their range."""
+    (line,) = axes.plot(x, values.mean(axis=0), **how)
+    low, high = values.min(axis=0), values.max(axis=0)
+    axes.fill_between(x, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+
+
 def framed(axes: Any, which: str = "major") -> None:
     """Give axes a grid, and no frame at the top and on the right."""
     axes.grid(alpha=0.3, which=which)

@@ -15,7 +15,7 @@ import scg
 from scg.data import Binarize
 from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
-from scg.reproduce.page import framed, interval, shared_legend, table
+from scg.reproduce.page import band, framed, interval, shared_legend, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Piece
 from scg.train import Run
 from scg.verify.plot import COLOURS, canvas
@@ -261,13 +261,7 @@ def draw(races: Sequence[Race], records: list[Record]) -> Figure:
             width = 3.0 - 1.8 * i / len(names)  # so that lines below others are seen
             longest.append(scales[1] * updates[-1])
             for axes, scale in zip(pair, scales, strict=True):
-                axes.plot(
-                    scale * updates, values.mean(axis=0), style, color=color, label=name, lw=width
-                )
-                axes.fill_between(
-                    scale * updates, values.min(axis=0), values.max(axis=0), color=color,
-                    alpha=0.15, linewidth=0,
-                )  # fmt: skip
+                band(axes, scale * updates, values, color=color, ls=style, label=name, lw=width)
         counted = "evaluations of an example's cost" if race.equal == "evaluations" else race.equal
         pair[0].set(xlabel=counted, ylabel=f"{race.unit}, validation, nats")
         pair[0].set_title(race.name)
