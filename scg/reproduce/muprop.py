@@ -215,15 +215,14 @@ fDARN has an autoregressive prior. The categorical model has 200 variables of 10
 prior, linear layers, and the divergence in closed form.
 """,
     why="""
-After 50,000 updates (100 passes over the images; two seeds with one layer, one or two with others)
-ST ends highest everywhere, 1 to 3 nats above its published figures, and 1/2 lowest, 0.4 to 4.5
-above them; published, it ends lowest with one layer alone. MuProp ends 5 to 10 nats above published
-figures, and improves to the end. NVIL, published level with MuProp, ends 4 to 8 nats above it. The
-length of training is a cause: after 10,000 updates it was 7 nats above with one layer and with
-fDARN, 33 and 51 with two and three, and above ST but for fDARN; then it gained 9 to 57. The rate is
-not: 0.003 and 0.01 give the same with one layer. Without normalization the score function has 3 to
-5 times the variance, both with a network baseline. In runs of 10,000 updates larger rates were
-chosen for ST and MuProp.
+After 50,000 updates (100 passes over the images) ST ends highest on four networks, 1 to 3 nats
+above its published figures, and 1/2 lowest, 0.4 to 4.6 above them; published, it ends lowest with
+one layer alone. MuProp ends 5 to 10 nats above published figures, and improves to the end. NVIL,
+published level with MuProp, ends 4 to 9 nats above it. The length of training is a cause: after
+10,000 updates it was 7 to 8 nats above with one layer and with fDARN, 33 and 51 with two and three,
+and above ST but for fDARN; then it gained 9 to 55. The rate is not: 0.003 and 0.01 give the same
+with one layer. Without normalization the score function has 3 to 6 times the variance, both with a
+network baseline. In runs of 10,000 updates larger rates were chosen for ST and MuProp.
 
 With the categorical network, whose updates take ten times as long, one seed was run for 10,000
 updates: MuProp-C reaches the best figure of NVIL 3.3 times sooner (published 3 to 4 times), with
