@@ -74,6 +74,10 @@ PAID = {
     "more of NumPy on nodes": """
         ops/arrange:232 ops/operators
     """,
+    "gamma functions of vectors": """
+        engine/codegen/calls:41 engine/codegen/lanes:178 engine/codegen/symbols:89
+        engine/codegen/vectors special/gamma special/machine:62
+    """,
     "arguments that are recognized": """
         engine/walk/intake run/repeated
     """,

@@ -25,7 +25,7 @@ from scg.ops.elementwise import (
     square,
     where,
 )
-from scg.special import incomplete_gamma, quantiles, von_mises
+from scg.special import gamma, incomplete_gamma, quantiles, von_mises
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _ERF = 2.0 / math.sqrt(math.pi)  # derivative of erf at 0
@@ -46,11 +46,17 @@ def _next(order: int) -> int:
     return _of_order(order, 1, 2, 3)
 
 
-gammaln = special("gammaln", lambda g, y, a: g * digamma(a), doc="log |Γ(x)|.")
+gammaln = special(
+    "gammaln",
+    lambda g, y, a: g * digamma(a),
+    numpy=gamma.by_numpy("log_gamma"),
+    kernel="{code}(log_gamma(f8({0})))",
+    doc="log |Γ(x)|.",
+)
 digamma = special(
     "digamma",
     lambda g, y, a: g * polygamma(a, order=1),
-    kernel="{code}(psi(f8({0})))",
+    numpy=gamma.by_numpy("digamma"),
     doc="ψ(x), the derivative of log Γ(x).",
 )
 _polygamma = special(

@@ -1,9 +1,5 @@
 """The normal quantile of an open uniform: one text that NumPy and compiled kernels both run.
 
-Two machines give the same bits if they do the same operations. This text therefore uses only sums,
-products, quotients, square roots, comparisons and integer operations on the bits of a float, which
-IEEE 754 rounds once each; no machine may fuse or reorder them.
-
 With q = u - 1/2 the centre is q times a function of q^2, the tails are a rational function of
 sqrt(-log p), as in Wichura (1988), "Algorithm AS 241", Applied Statistics 37. In float32 the centre
 is sqrt(2 pi) q plus a correction, q^3 times a rational function of t = u (1 - u) = 1/4 - q^2. The
@@ -17,39 +13,17 @@ more), on the tails that the grids of :mod:`scg.seeds.noise` reach: two regions 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
+from scg.special.machine import Machine, NumPy, log_parts, polynomial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Machine(Protocol):
-    """Operations of a machine besides arithmetic and comparison."""
-
-    code: str
-
-    def sqrt(self, x: Any, /) -> Any:
-        """Square root."""
-        ...
-
-    def copysign(self, x: Any, y: Any, /) -> Any:
-        """`x` with the sign of `y`."""
-        ...
-
-    def split(self, x: Any, /) -> tuple[Any, Any]:
-        """Split positive normal x into e and m, x = m 2^e, m between sqrt(1/2) and sqrt(2)."""
-        ...
-
-    def replaced(self, z: Any, where: Any, function: Callable[[Any], Any], x: Any, /) -> Any:
-        """Replace `z` by ``function(x)`` where a condition holds; `z` may be overwritten."""
-        ...
-
-
 class Fit(NamedTuple):
-    """Coefficients, constant first: numerators and denominators, and the series of atanh.
+    """Coefficients, constant first, of numerators and denominators; terms of the logarithm.
 
     The centre reaches the distance `reach` from 1/2.
     """
@@ -57,11 +31,8 @@ class Fit(NamedTuple):
     reach: float
     centre: tuple[Sequence[float], Sequence[float]]
     tail: tuple[Sequence[float], Sequence[float]]
-    atanh: Sequence[float]
+    terms: int
 
-
-#: Bits of the fraction and the bits of sqrt(1/2), by type code.
-FORMATS = {"f4": (23, 0x3F3504F3), "f8": (52, 0x3FE6A09E667F3BCD)}
 
 # fmt: off
 #: Largest relative errors of centre and tail: 5.1e-8 and 3.6e-8; 9.0e-17 and 8.5e-18.
@@ -75,7 +46,7 @@ FITS = {
              0.5693753624, 1.0),
         ),
         tail=((1.423820181, 2.318754092, 0.6152505805), (1.0, 0.4303781833, 2.554092266e-4)),
-        atanh=[1 / (2 * k + 1) for k in range(4)],
+        terms=4,
     ),
     "f8": Fit(
         reach=0.425,
@@ -93,28 +64,18 @@ FITS = {
              0.165896485680324686, 0.0208605709521666406, 0.00124195024086216107,
              0.0000245804936928385953),
         ),
-        atanh=[1 / (2 * k + 1) for k in range(11)],
+        terms=11,
     ),
 }
 # fmt: on
 
 
-def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
-    """Horner's rule, in place where `x` is an array."""
-    total = x * coefficients[-1]
-    for c in coefficients[-2:0:-1]:
-        total += c
-        total *= x
-    total += coefficients[0]
-    return total
-
-
 def _single_centre(u: Any, q: Any, fit: Fit) -> Any:
     t = 1.0 - u
     t *= u
-    correction = _polynomial(fit.centre[0], t)
+    correction = polynomial(fit.centre[0], t)
     correction *= q * q
-    correction /= _polynomial(fit.centre[1], t)
+    correction /= polynomial(fit.centre[1], t)
     correction += math.sqrt(2 * math.pi)
     correction *= q
     return correction
@@ -122,22 +83,18 @@ def _single_centre(u: Any, q: Any, fit: Fit) -> Any:
 
 def _double_centre(u: Any, q: Any, fit: Fit) -> Any:
     t = 0.180625 - q * q
-    z = _polynomial(fit.centre[0], t)
+    z = polynomial(fit.centre[0], t)
     z *= q
-    z /= _polynomial(fit.centre[1], t)
+    z /= polynomial(fit.centre[1], t)
     return z
 
 
 def _tail(q: Any, fit: Fit, on: Machine) -> Any:
-    e, m = on.split(0.5 - abs(q))
-    f = m - 1.0
-    s = f / (f + 2.0)
-    series = _polynomial(fit.atanh, s * s)
-    series *= s + s
+    e, series = log_parts(0.5 - abs(q), fit.terms, on)
     e *= math.log(2)
     r = on.sqrt(-(e + series))
     r -= 1.6
-    return on.copysign(_polynomial(fit.tail[0], r) / _polynomial(fit.tail[1], r), q)
+    return on.copysign(polynomial(fit.tail[0], r) / polynomial(fit.tail[1], r), q)
 
 
 def quantile(u: Any, on: Machine) -> Any:
@@ -151,25 +108,6 @@ def quantile(u: Any, on: Machine) -> Any:
     return on.replaced(centre(u, q, fit), far, lambda q: _tail(q, fit, on), q)
 
 
-class _NumPy:
-    """NumPy, for one float type."""
-
-    sqrt, copysign = staticmethod(np.sqrt), staticmethod(np.copysign)
-
-    def __init__(self, code: str):
-        self.code = code
-
-    def split(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        fraction, half_root = FORMATS[self.code]
-        bits = x.view(self.code.replace("f", "i"))
-        e = (bits - half_root) >> fraction
-        return e.astype(self.code), (bits - (e << fraction)).view(self.code)
-
-    def replaced(self, z: NDArray, where: NDArray, function: Any, x: NDArray) -> NDArray:
-        z[where] = function(x[where])
-        return z
-
-
 def to_normal(u: NDArray) -> None:
     """Overwrite open uniforms, float32 or float64, by their standard normal quantiles."""
-    u[...] = quantile(u, _NumPy(f"f{u.dtype.itemsize}"))
+    u[...] = quantile(u, NumPy(f"f{u.dtype.itemsize}"))

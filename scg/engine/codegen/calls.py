@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from scg.engine.codegen import symbols
+from scg.engine.codegen import symbols, vectors
 from scg.engine.codegen.instruction import instruction
 
 _INT, _BYTES = ir.IntType(32), ir.IntType(8).as_pointer()
@@ -18,11 +18,13 @@ _LLVM = {"f4": ir.FloatType(), "f8": ir.DoubleType(), "i8": ir.IntType(64)}
 
 def _caller(name: str) -> Any:
     symbol = symbols.PREFIX + name
-    codes, capsule = symbols.FUNCTIONS[name]
+    codes, capsule, lanes = symbols.FUNCTIONS[name]
     result, parameters = _LLVM[codes[0]], [_LLVM[code] for code in codes]
 
     @instruction(_NUMBA[codes[0]], *(_NUMBA[code] for code in codes))
     def called(builder, *args):
+        if lanes:
+            return builder.call(vectors.declared(builder.module, name), args)
         if capsule:
             known = ir.FunctionType(result, [*parameters, _INT])
             function = cgutils.get_or_insert_function(builder.module, known, symbol)
@@ -38,4 +40,4 @@ def _caller(name: str) -> Any:
 
 
 #: Intrinsics by the name of the function that they call, which is found when a kernel is loaded.
-CALLS = {name: _caller(name) for name in symbols.FUNCTIONS}
+CALLS = {name: _caller(name) for name, f in symbols.FUNCTIONS.items() if f.lanes < 2}

@@ -143,7 +143,9 @@ def _register(name: str) -> None:
 
 
 def _scalar(name: str) -> Kernel:
-    codes = symbols.FUNCTIONS[name].codes
+    codes, _, lanes = symbols.FUNCTIONS[name]
+    if lanes:
+        return name, ()
     arguments = ", ".join(f"x{i}" for i in range(len(codes)))
     return f"def kernel({arguments}):\n    return scalar_{name}({arguments})\n", codes
 
@@ -213,17 +215,27 @@ def compiled(source: str, codes: tuple[str, ...] = ()) -> bytes:
             f"{np.__version__}, or use backend='numpy' (environment variable SCG_BACKEND)"
         ) from error
 
+    from scg.engine.codegen import vectors
     from scg.engine.codegen.jit import jit, kernel, object_code
 
-    scope, name = _scope(source), f"scg_{identity(source, codes)[:32]}"
+    name = f"scg_{identity(source, codes)[:32]}"
+    if source in symbols.FUNCTIONS:
+        return _payload(vectors.built(source, name), name, object_code)
+    scope = _scope(source)
     exec(source.replace("def kernel(", f"def {name}(", 1), scope)
     types = [numba.from_dtype(np.dtype(code)) for code in codes]
     signature = types[0](*types) if types else numba.void(numba.uint64)
     module, entry = kernel(jit(signature, fastmath={"contract"})(scope[name]))
-    needed = []
+    return _payload(module, entry, object_code)
+
+
+def _payload(module: llvm.ModuleRef, entry: str, object_code: Callable[..., bytes]) -> bytes:
+    called = []
     for function in module.functions:
         if not function.is_declaration and function.name != entry:
             function.linkage = llvm.Linkage.internal
         elif function.name.startswith(symbols.PREFIX):
-            needed.append(function.name)
-    return " ".join([entry, *needed]).encode() + b"\0" + object_code(module)
+            called.append(function.name)
+    code = object_code(module)
+    needed = [name for name in called if name.encode() + b"\0" in code]  # not all variants are
+    return " ".join([entry, *needed]).encode() + b"\0" + code

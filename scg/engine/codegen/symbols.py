@@ -19,6 +19,7 @@ class Function(NamedTuple):
 
     codes: tuple[str, ...]
     capsule: str | None = None
+    lanes: int = 0  # of a function of :mod:`scg.engine.codegen.vectors`
 
 
 _ONE, _TWO, _THREE = (("f8",) * n for n in (1, 2, 3))
@@ -63,6 +64,19 @@ FUNCTIONS = {
     "binomial_quantile": Function(_THREE),
     "negative_binomial_quantile": Function(_THREE),
 }
+
+#: Lanes of the variants of a function for vectors.
+WIDTHS = (2, 4, 8, 16)
+
+
+def vector(name: str, lanes: int) -> str:
+    """Name of the variant of a function for some lanes."""
+    return f"{name}_x{lanes}"
+
+
+for _function in ("log_gamma", "digamma"):
+    FUNCTIONS[_function] = Function(_ONE, lanes=1)
+    FUNCTIONS |= {vector(_function, n): Function(_ONE, lanes=n) for n in WIDTHS}
 
 _name, _pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
 _name.restype, _name.argtypes = ctypes.c_char_p, [ctypes.py_object]

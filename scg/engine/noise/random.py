@@ -15,8 +15,9 @@ from numba import types
 
 from scg.engine.codegen.instruction import instruction
 from scg.engine.codegen.jit import jit
-from scg.engine.noise.lanes import FLOATS, INTEGERS, Lanes, interleaved, numbered, spread
-from scg.seeds.normal import FORMATS, quantile
+from scg.engine.codegen.lanes import FLOATS, LLVM, Lanes, interleaved, numbered, spread
+from scg.seeds.normal import quantile
+from scg.special.machine import FORMATS
 
 #: Blocks that are computed at once, and at the ends of a row.
 MANY, FEW = 64, 16
@@ -64,35 +65,6 @@ def _uniform(code: str, x0: Lanes, x1: Lanes) -> list[Lanes]:
     return [b.to("bitcast", FLOATS[code]) - (1 - 2.0 ** -(fraction + 1)) for b in bits]
 
 
-class _Machine:
-    """LLVM as the machine of :mod:`scg.seeds.normal`."""
-
-    def __init__(self, code: str):
-        self.code = code
-
-    def sqrt(self, x: Lanes) -> Lanes:
-        """Square root of lanes."""
-        return x.known("sqrt")
-
-    def copysign(self, x: Lanes, y: Lanes) -> Lanes:
-        """`x` with the signs of `y`."""
-        return x.known("copysign", y)
-
-    def split(self, x: Lanes) -> tuple[Lanes, Lanes]:
-        """See :class:`scg.seeds.normal.Machine`."""
-        fraction, half_root = FORMATS[self.code]
-        bits = x.to("bitcast", INTEGERS[self.code])
-        e = (bits - half_root).do("ashr", fraction)
-        m = (bits - (e << fraction)).to("bitcast", FLOATS[self.code])
-        if self.code == "f8":  # 32 bits convert in every vector extension, 64 in few
-            e = e.to("trunc", _I32)
-        return e.to("sitofp", FLOATS[self.code]), m
-
-    def replaced(self, z: Lanes, where: Lanes, function: Any, x: Lanes) -> Lanes:
-        """See :class:`scg.seeds.normal.Machine`; `function` runs if any lane needs it."""
-        return where.branch(lambda: where.where(function(x), z), z)
-
-
 def _writer(law: str, code: str, along: str, lanes: int) -> Any:
     """Intrinsic that samples `lanes` blocks and writes elements `begin` to `end` of them."""
 
@@ -107,7 +79,7 @@ def _writer(law: str, code: str, along: str, lanes: int) -> Any:
         if along == "heads":
             drawn = drawn[:1]
         if law == "normal":
-            drawn = [quantile(u, _Machine(code)) for u in drawn]
+            drawn = [quantile(u, LLVM(code)) for u in drawn]
         value = interleaved(*drawn) if len(drawn) == 2 else drawn[0]
         value.store(address, begin, end)
 

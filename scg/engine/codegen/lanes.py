@@ -7,6 +7,8 @@ from typing import Any
 
 from llvmlite import ir
 
+from scg.special.machine import FORMATS
+
 INTEGERS = {"f4": ir.IntType(32), "f8": ir.IntType(64)}
 FLOATS = {"f4": ir.FloatType(), "f8": ir.DoubleType()}
 _I32 = ir.IntType(32)
@@ -124,6 +126,9 @@ class Lanes:
     def __truediv__(self, other: Any) -> Lanes:
         return self.do("fdiv", other)
 
+    def __rtruediv__(self, other: Any) -> Lanes:
+        return Lanes(self.builder, self.like(other)) / self
+
     def __neg__(self) -> Lanes:
         return self.do("fneg")
 
@@ -145,6 +150,47 @@ class Lanes:
     def __gt__(self, other: Any) -> Lanes:
         return Lanes(self.builder, self.builder.fcmp_ordered(">", self.value, self.like(other)))
 
+    def __lt__(self, other: Any) -> Lanes:
+        return Lanes(self.builder, self.builder.fcmp_ordered("<", self.value, self.like(other)))
+
     def where(self, x: Lanes, y: Lanes) -> Lanes:
         """`x` where these lanes are true, `y` elsewhere."""
         return self.do("select", x, y)
+
+
+class LLVM:
+    """LLVM as a :class:`scg.special.machine.Machine`."""
+
+    def __init__(self, code: str):
+        self.code = code
+
+    def sqrt(self, x: Lanes) -> Lanes:
+        """Square root of lanes."""
+        return x.known("sqrt")
+
+    def copysign(self, x: Lanes, y: Lanes) -> Lanes:
+        """`x` with the signs of `y`."""
+        return x.known("copysign", y)
+
+    def rint(self, x: Lanes) -> Lanes:
+        """Nearest integers."""
+        return x.known("roundeven")
+
+    def where(self, condition: Lanes, x: Any, y: Any) -> Lanes:
+        """See :class:`scg.special.machine.Machine`."""
+        known = x if isinstance(x, Lanes) else y
+        return condition.where(*(Lanes(known.builder, known.like(each)) for each in (x, y)))
+
+    def split(self, x: Lanes) -> tuple[Lanes, Lanes]:
+        """See :class:`scg.special.machine.Machine`."""
+        fraction, half_root = FORMATS[self.code]
+        bits = x.to("bitcast", INTEGERS[self.code])
+        e = (bits - half_root).do("ashr", fraction)
+        m = (bits - (e << fraction)).to("bitcast", FLOATS[self.code])
+        if self.code == "f8":  # 32 bits convert in every vector extension, 64 in few
+            e = e.to("trunc", _I32)
+        return e.to("sitofp", FLOATS[self.code]), m
+
+    def replaced(self, z: Lanes, where: Lanes, function: Any, *xs: Lanes) -> Lanes:
+        """See :class:`scg.special.machine.Machine`; `function` runs if any lane needs it."""
+        return where.branch(lambda: where.where(function(*xs), z), z)
