@@ -115,7 +115,8 @@ class CoreGraph(NamedNodes):
         shape : int or tuple of int
             The event shape: that of one example, without the batch.
         plates : Plate or tuple of Plate, optional
-            The leading axes.
+            The leading axes, which lie in the order in which the plates were made, whatever their
+            order here.
         kind : {"float", "int"}
             Integers can serve as indices.
 
