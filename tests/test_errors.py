@@ -537,7 +537,8 @@ DECLARE = {
     "classes without an axis": (
         lambda g: scg.Categorical(logits=0.0),
         D,
-        "Categorical: logits needs a last axis of classes, got shape ()",
+        "Categorical: logits must be a vector of numbers less than infinity, of which one is "
+        "finite, got shape ()",
     ),
     "parameters that do not broadcast": (
         lambda g: scg.Normal(np.zeros(2), np.ones(3)),

@@ -28,7 +28,7 @@ from scg.ops.statistics import argmax
 class _Classes(Finite):
     """C classes on the last axis of the parameters."""
 
-    constraints = sets.of(logits=sets.logits, probs=sets.simplex)
+    constraints = sets.of(logits=sets.class_logits, probs=sets.simplex)
 
     def __init__(self, *, logits: Any = None, probs: Any = None):
         self.declare(**one_of(type(self).__name__, logits=logits, probs=probs))

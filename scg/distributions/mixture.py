@@ -84,7 +84,7 @@ class Mixture(Joint):
     quantile = unsupported("quantile function", "a sum has no closed inverse; see `coupling`")
     mode = unsupported("mode", "a sum of densities has no closed maximum")
     entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "the logarithm of a sum has none")
-    constraints = sets.of(logits=sets.logits, probs=sets.simplex)
+    constraints = sets.of(logits=sets.class_logits, probs=sets.simplex)
 
     def __new__(cls, components: Sequence[Distribution] = (), *_: Any, **__: Any) -> Mixture:
         """Make an instance of the Mixture that belongs to the families of the components."""

@@ -63,7 +63,7 @@ class Multinomial(Trials, Joint):
     """
 
     extends_to_mean = True
-    constraints = sets.of(logits=sets.logits, probs=sets.simplex)
+    constraints = sets.of(logits=sets.class_logits, probs=sets.simplex)
 
     def __init__(self, total_count: Any, *, logits: Any = None, probs: Any = None):
         super().__init__(total_count, logits=logits, probs=probs)

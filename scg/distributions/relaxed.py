@@ -168,7 +168,7 @@ class RelaxedOneHotCategorical(Joint):
     mean = variance = unsupported("moments in closed form", "it is an integral")
     mode = unsupported("mode", "the density is unbounded, or its maximum has no closed form")
     entropy_elementwise = kl_elementwise = unsupported(ENTROPY, "it is an integral")
-    constraints = sets.of(temperature=sets.positive, logits=sets.logits, probs=sets.simplex)
+    constraints = sets.of(temperature=sets.positive, logits=sets.class_logits, probs=sets.simplex)
 
     def __init__(self, temperature: Any, *, logits: Any = None, probs: Any = None):
         if np.ndim(temperature) != 0:

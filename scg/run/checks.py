@@ -48,7 +48,8 @@ def _of_parameters(what: str, dist: Distribution) -> Iterator[ValueCheck]:
     family = type(dist).__name__
     for name, value in dist.parameters.items():
         constraint = dist.constraint(name)
-        if isinstance(value, Expr) and not isinstance(constraint, (Real, Logits)):
+        free = isinstance(constraint, Real) or type(constraint) is Logits
+        if isinstance(value, Expr) and not free:
             yield ValueCheck(f"{what} ({family}): {name}", value, constraint)
 
 
@@ -78,8 +79,8 @@ def _every(graph: CoreGraph) -> Iterator[ValueCheck]:
 
 
 def _is_given(check: ValueCheck) -> bool:
-    if check.node.op not in (PARAMETER, DATA):
-        return False
+    if check.node.op not in (PARAMETER, DATA) or isinstance(check.constraint, Logits):
+        return False  # a padded row of logits may be all −∞: a mask leaves its cost out
     mask = check.mask
     return mask is None or (mask.op in (PARAMETER, DATA) and mask.plates == check.node.plates)
 

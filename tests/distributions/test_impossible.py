@@ -301,3 +301,36 @@ def test_relaxed_samples_that_do_not_round_to_a_value_keep_their_log_probability
     assert np.isfinite(out.grads["t"]).all()
     d, e = scg.PlackettLuce(A[:3]), scg.MarkovChain(3, A[:3], V)
     assert d.log_prob(np.eye(3)[[0, 0, 1]]) == -INF < e.log_prob(np.eye(3)[[0, 0, 1]])
+
+
+# --- no possible value ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda logits: scg.Categorical(logits=logits),
+        lambda logits: scg.OneHotCategorical(logits=[[0.0, 1.0], logits]),
+        lambda logits: scg.Multinomial(2, logits=logits),
+        lambda logits: scg.RelaxedOneHotCategorical(0.5, logits=logits),
+        lambda logits: scg.Mixture([scg.Normal(0.0, 1.0)] * 2, logits=logits),
+    ],
+)
+def test_some_class_is_possible(make):
+    make([0.0, -np.inf])
+    with pytest.raises(scg.DeclarationError, match=r"logits must be a vector .* one is finite"):
+        make([-np.inf, -np.inf])
+
+
+def test_a_row_without_classes_counts_only_behind_a_mask():
+    """Sampling estimators pass over a padded row; where it makes a cost NaN, the error names it."""
+    g, rows = scg.Graph("rows"), scg.Plate("rows")
+    allowed = g.data("allowed", shape=(2,), plates=rows)
+    logits = np.where(allowed > 0, g.parameter("w", [0.3, -0.2]), -np.inf)
+    a = g.sample("a", scg.Categorical(logits=logits))
+    g.cost("c", 1.0 + a, mask=g.data("there", plates=rows, kind="int"))
+    params, data = g.init(seed=0), {"allowed": [[1, 1], [0, 0]], "there": [1, 0]}
+    sampled, summed = (
+        scg.compile(g, e, backend="numpy") for e in (scg.ScoreFunction(), scg.Enumeration())
+    )
+    assert np.isfinite(sampled(params, seed=0, data=data).grads["w"]).all()
+    with pytest.raises(scg.CallError, match=r"node 'a' .*logits must be .* at index 1"):
+        summed(params, seed=0, data=data)

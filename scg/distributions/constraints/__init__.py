@@ -15,6 +15,7 @@ import numpy as np
 from scg.distributions.constraints.numbers import (
     Angles,
     Chance,
+    ClassLogits,
     Constraint,
     Integers,
     Interval,
@@ -44,6 +45,7 @@ positive_exp = Positive("exp")
 nonnegative = Interval(0.0, np.inf, name="non-negative")
 unit_interval = UnitInterval()
 logits = Logits()
+class_logits = ClassLogits()
 boolean = Integers(0, 1, "0 or 1")
 natural = Integers(0, np.inf, "a non-negative integer")
 simplex = Simplex()
@@ -57,9 +59,9 @@ angle = Angles(-np.pi, np.pi, name="between −π and π")
 
 # fmt: off
 __all__ = [
-    "Angles", "Bits", "Chance", "Constraint", "Counts", "Integers", "Interval", "Logits",
-    "LowerCholesky", "OneHot", "OneHotRows", "Ordered", "Point", "Positive", "Real", "Simplex",
-    "Subsets", "Union", "UnitInterval",
+    "Angles", "Bits", "Chance", "ClassLogits", "Constraint", "Counts", "Integers", "Interval",
+    "Logits", "LowerCholesky", "OneHot", "OneHotRows", "Ordered", "Point", "Positive", "Real",
+    "Simplex", "Subsets", "Union", "UnitInterval",
 ]
 # fmt: on
 

@@ -186,6 +186,16 @@ class Logits(Constraint):
         return x < np.inf
 
 
+class ClassLogits(Logits):
+    """Log-probabilities of classes up to a constant, of which at least one is possible."""
+
+    name, axes = "a vector of numbers less than infinity, of which one is finite", 1
+
+    def contains(self, x: np.ndarray) -> np.ndarray:
+        """All less than infinity, and not all −∞."""
+        return super().contains(x).all(axis=-1) & (x > -np.inf).any(axis=-1)
+
+
 class Integers(Constraint):
     """Integers from a lower to an upper bound."""
 
