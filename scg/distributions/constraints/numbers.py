@@ -193,7 +193,7 @@ class ClassLogits(Logits):
 
     def contains(self, x: np.ndarray) -> np.ndarray:
         """All less than infinity, and not all −∞."""
-        return super().contains(x).all(axis=-1) & (x > -np.inf).any(axis=-1)
+        return np.all(x < np.inf, axis=-1) & np.any(x > -np.inf, axis=-1)
 
 
 class Integers(Constraint):
