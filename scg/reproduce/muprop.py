@@ -31,8 +31,8 @@ The published protocol is SGD with momentum 0.9 in batches of 100 with a constan
 the best *test* figure of a grid of rates, of which 0.003 is the largest. Here the first seed of the
 first network chooses the rate on validation images, among larger ones, since the runs are short.
 Each run keeps the parameters of its best validation, and stops when ten
-validations (20 passes over the images) brought no better one. The sections of the paper that we
-read state no number of updates.
+validations (20 passes over the images) brought no better one. The paper's text states no number of
+updates.
 
 LR is the score function, C a moving-average baseline, VN variance normalization, IDB a network
 baseline of 100 tanh units (here of the layer's inputs; published also of its outputs). LR-C-VN-IDB
