@@ -38,10 +38,10 @@ def test_ops_with_a_precision_of_their_own_agree_in_single_precision():
 
 
 def test_functions_of_scipy_have_the_declared_signature():
-    for name, (codes, capsule) in symbols.FUNCTIONS.items():
-        if capsule is not None:
-            real = {"f4": "float", "f8": "double"}[codes[0]]
-            arguments = ", ".join([real] * len(codes))
+    for name, function in symbols.FUNCTIONS.items():
+        if function.capsule is not None:
+            real = {"f4": "float", "f8": "double"}[function.codes[0]]
+            arguments = ", ".join([real] * len(function.codes))
             expected = f"{real} ({arguments}, int __pyx_skip_dispatch)"
             assert symbols.signature(name) == expected, name
 
