@@ -49,7 +49,7 @@ class Contest:
         From an evaluation to the figure and its standard error, in nats.
     rates : mapping
         By estimator the rates among which the first seed of the first model chooses on validation;
-        "" for others.
+        "" for others. By model and estimator those among which the first seed of that model does.
     """
 
     models: Mapping[str, Callable[[np.ndarray], scg.Graph]]
@@ -62,7 +62,7 @@ class Contest:
     unit: str
     test_samples: int
     measure: Callable[[Any], tuple[float, float]]
-    rates: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    rates: Mapping[str | tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
 
     def pieces(self, under: Conditions, ledger: Ledger) -> Iterator[Piece]:
         """Seed by seed all runs and tests of a model; the first one chooses the rates."""
@@ -104,30 +104,35 @@ class Contest:
 
             return Piece(key, work, (file,)) if kind == "run" else Piece(key, work, needs=file)
 
-        if (how, model, seed) == (self.images[0], next(iter(self.models)), SEEDS[0]):
-            for rate in self._rates(name):
+        chooser, rates = self._rates(model, name)
+        if (how, model, seed) == (self.images[0], chooser, SEEDS[0]):
+            for rate in rates:
                 yield piece("run", rate)
-        rate = self.chosen_rate(ledger.records, name, under.updates)
+        rate = self.chosen_rate(ledger.records, model, name, under.updates)
         yield piece("run", rate)
         yield piece("test", rate)
 
-    def _rates(self, name: str) -> tuple[float, ...]:
-        return self.rates.get(name, self.rates[""])
+    def _rates(self, model: str, name: str) -> tuple[str, tuple[float, ...]]:
+        """The model that chooses a rate, and those among which it does."""
+        if own := self.rates.get((model, name)):
+            return model, own
+        return next(iter(self.models)), self.rates.get(name, self.rates[""])
 
-    def chosen_rate(self, records: list[Record], name: str, updates: int) -> float:
-        """The rate with the lowest validation figure of the first seed and model."""
+    def chosen_rate(self, records: list[Record], model: str, name: str, updates: int) -> float:
+        """The rate with the lowest validation figure of the first seed of the model that chooses."""
+        chooser, rates = self._rates(model, name)
         key = {
-            "kind": "run", "images": self.images[0], "model": next(iter(self.models)),
-            "estimator": name, "seed": SEEDS[0], "updates": updates,
+            "kind": "run", "images": self.images[0], "model": chooser, "estimator": name,
+            "seed": SEEDS[0], "updates": updates,
         }  # fmt: skip
         runs = [r for r in records if key.items() <= r.items() and r["valid"] is not None]
         best = min(runs, key=lambda r: r["valid"], default=None)
-        return best["rate"] if best else self._rates(name)[0]
+        return best["rate"] if best else rates[0]
 
     def _variances(
         self, under: Conditions, ledger: Ledger, shown: Shown, model: str, seed: int
     ) -> Iterator[Piece]:
-        rate = self.chosen_rate(ledger.records, self.frozen, under.updates)
+        rate = self.chosen_rate(ledger.records, model, self.frozen, under.updates)
         file = _file(under, self.images[0], model, self.frozen, rate, seed)
         for name in self.measured:
 

@@ -120,7 +120,11 @@ GENERATIVE = Contest(
     unit="−bound",
     test_samples=20,
     measure=lambda found: (-found.elbo, found.elbo_stderr),
-    rates={"LR-C-VN-IDB": (1e-3, 3e-3, 1e-2), "": (3e-3, 1e-2)},
+    rates={
+        "LR-C-VN-IDB": (1e-3, 3e-3, 1e-2),
+        "": (3e-3, 1e-2),
+        (CATEGORICAL, "LR-C-VN-IDB"): (1e-3, 3e-4, 1e-4, 3e-3),
+    },
 )  # fmt: skip
 
 

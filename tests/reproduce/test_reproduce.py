@@ -97,7 +97,7 @@ def test_each_rival_chose_a_rate_and_ran_three_seeds(done):
     for name in TASK.estimators:
         first = ledger.find(kind="run", estimator=name, seed=SEEDS[0])
         tests = ledger.find(kind="test", estimator=name)
-        assert [r["rate"] for r in first] == list(TASK._rates(name))
+        assert [r["rate"] for r in first] == list(TASK._rates(TWO, name)[1])
         assert [r["seed"] for r in tests] == list(SEEDS)
         assert {r["rate"] for r in tests} == {min(first, key=lambda r: r["valid"])["rate"]}
         assert all(r["test_images"] == 10 and r["images"] == "thresholded" for r in tests)
