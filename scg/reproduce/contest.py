@@ -119,7 +119,7 @@ class Contest:
         return next(iter(self.models)), self.rates.get(name, self.rates[""])
 
     def chosen_rate(self, records: list[Record], model: str, name: str, updates: int) -> float:
-        """The rate with the lowest validation figure of the first seed of the model that chooses."""
+        """The rate with the lowest validation figure of the choosing model's first seed."""
         chooser, rates = self._rates(model, name)
         key = {
             "kind": "run", "images": self.images[0], "model": chooser, "estimator": name,
