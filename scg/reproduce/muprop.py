@@ -123,7 +123,7 @@ GENERATIVE = Contest(
     rates={
         "LR-C-VN-IDB": (1e-3, 3e-3, 1e-2),
         "": (3e-3, 1e-2),
-        (CATEGORICAL, "LR-C-VN-IDB"): (1e-3, 3e-4, 1e-4, 3e-3),
+        (CATEGORICAL, "LR-C-VN-IDB"): (3e-4, 1e-3, 3e-3, 1e-2),
     },
 )  # fmt: skip
 
