@@ -7,6 +7,7 @@ import re
 from scg.draw.letters import pretty, printable, short
 from scg.estimators.protocol import Estimator
 from scg.ir.expr import Expr, StochasticNode
+from scg.ops.gradient import MARKS
 
 #: Binding strength and signs of operators.
 _SIGNS = {
@@ -19,17 +20,7 @@ _SIGNS = {
     "less": (0, " < "),
 }
 _AFTER = {"square": "²", "reciprocal": "⁻¹"}
-_PLAIN = (
-    "broadcast",
-    "expand",
-    "cast",
-    "mark",
-    "observed",
-    "self_normalised",
-    "path_alone",
-    "first_order",
-    "continuous",
-)
+_PLAIN = ("broadcast", "expand", "cast", "continuous", *(op.name for op in MARKS))
 _ATOM, _DEEPEST = 9, 6
 
 

@@ -75,9 +75,10 @@ path_alone = Op(
 #: The identity; it marks a value whose derivative has no derivative.
 first_order = Op("first_order", lambda x: x, lambda x: x, (lambda g, y, x: g,))
 
-_MARKS = mark, observed, self_normalised, path_alone, first_order
+#: Identities that mark an expression, and have no other effect.
+MARKS = (mark, observed, self_normalised, path_alone, first_order)
 #: Ops that the compiler replaces by their first argument after the last differentiation.
-IDENTITIES = (*_MARKS, stop, graft, gate, cross)
+IDENTITIES = (*MARKS, stop, graft, gate, cross)
 
 
 def held(x: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from scg.compiler.objective import reduction
 from scg.distributions.base import Distribution
-from scg.distributions.constraints import Constraint, Logits, Real
+from scg.distributions.constraints import ClassLogits, Constraint, Logits, Real
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.expr import Expr
@@ -48,8 +48,7 @@ def _of_parameters(what: str, dist: Distribution) -> Iterator[ValueCheck]:
     family = type(dist).__name__
     for name, value in dist.parameters.items():
         constraint = dist.constraint(name)
-        free = isinstance(constraint, Real) or type(constraint) is Logits
-        if isinstance(value, Expr) and not free:
+        if isinstance(value, Expr) and not isinstance(constraint, (Real, Logits)):
             yield ValueCheck(f"{what} ({family}): {name}", value, constraint)
 
 
@@ -79,7 +78,7 @@ def _every(graph: CoreGraph) -> Iterator[ValueCheck]:
 
 
 def _is_given(check: ValueCheck) -> bool:
-    if check.node.op not in (PARAMETER, DATA) or isinstance(check.constraint, Logits):
+    if check.node.op not in (PARAMETER, DATA) or isinstance(check.constraint, ClassLogits):
         return False  # a padded row of logits may be all −∞: a mask leaves its cost out
     mask = check.mask
     return mask is None or (mask.op in (PARAMETER, DATA) and mask.plates == check.node.plates)

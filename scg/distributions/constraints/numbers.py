@@ -186,7 +186,7 @@ class Logits(Constraint):
         return x < np.inf
 
 
-class ClassLogits(Logits):
+class ClassLogits(Constraint):
     """Log-probabilities of classes up to a constant, of which at least one is possible."""
 
     name, axes = "a vector of numbers less than infinity, of which one is finite", 1
