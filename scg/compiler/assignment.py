@@ -92,7 +92,7 @@ class Assignment:
 
     @cached_property
     def paths_alone(self) -> set[str]:
-        """Declared names of the nodes whose samples must have paths, by the gradient of a cost."""
+        """Declared names of nodes whose cost has a gradient for pathwise samples only."""
         return {expr.attrs["label"] for expr in self.influence.order if expr.op is path_alone}
 
     @cached_property

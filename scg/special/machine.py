@@ -83,7 +83,7 @@ def polynomial(coefficients: Sequence[float], x: Any) -> Any:
 
 
 def log_parts(x: Any, terms: int, on: Machine) -> tuple[Any, Any]:
-    """Multiple of log 2, and the rest of the logarithm of positive normal numbers, by atanh."""
+    """e and r with log x = e log 2 + r, for positive normal x; r is a series of atanh."""
     e, m = on.split(x)
     f = m - 1.0
     s = f / (f + 2.0)
