@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from statistics import mean
@@ -67,6 +68,8 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 
                         key = dict(classes=classes, seed=seed, samples=samples, estimator=name)
                         yield Piece({"kind": "variance", **key}, at, needs=file)
+    for classes in (3, 5, 10):
+        yield Piece(dict(kind="time", classes=classes), functools.partial(_times, under, classes))
 
 
 def _toy(a: int, seed: int, i: int, name: str) -> float:
@@ -120,6 +123,18 @@ def _variance(under: Conditions, classes: int, seed: int, estimator: scg.Estimat
         "variance": out.runs * float(np.mean(np.concatenate(spread))),
         "unbiased": step.plan.unbiased,
     }
+
+
+def _times(under: Conditions, classes: int) -> Record:
+    grey = training.held_out(under.data)[0]
+    estimators = {
+        f"{name}, K = {k}": NAMES[name](k)
+        for k in (2, 4, 7)
+        for name in NAMES
+        if name != "ARSM" or k == 2
+    }
+    graph = _model(grey.mean(axis=0, dtype=float), classes)
+    return training.times(graph, estimators, {"x": binarize(grey[-BATCH:], 0)}, under)
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -208,25 +223,29 @@ def tables(records: list[Record]) -> str:
         f"{SAMPLED} runs, the others exact. Each estimator evaluates the cost three times.",
         table(["estimator", *(f"a = {a}" for a in CONCENTRATIONS)], rows),
     ]
-    rows = []
+    rows, clock = [], {r["classes"]: r["ms"] for r in records if r["kind"] == "time"}
     for (classes, samples, name), values in sorted(frozen.items()):
         base = frozen.get((classes, samples, "leave-one-out"))
         count = classes * (classes - 1) // 2 if name == "ARSM" else samples
         ratio = f"{_ratio(values, base):.3g}" if base else "–"
         work = training.effort(_model(np.full(784, 0.5), classes), NAMES[name](samples))[1]
-        budgets = (f"{1000 * mean(values) * each:.3g}" for each in (count, work))
+        ms = clock.get(classes, {}).get(f"{name}, K = {samples}")
+        budgets = (
+            f"{1000 * mean(values) * each:.3g}" if each else "–" for each in (count, work, ms)
+        )
         rows.append([classes, f"up to {count}" if name == "ARSM" else count, name,
                      interval(values, None), len(values), ratio, *budgets])  # fmt: skip
     if rows:
         head = ["C", "evaluations", "estimator", "variance", "seeds", "ratio to LOO, same K",
-                "10³ × evaluations", "10³ × operations"]  # fmt: skip
+                "10³ × evaluations", "10³ × operations", "10³ × CPU ms"]  # fmt: skip
         parts += [
             "## Frozen checkpoints",
             f"Linear autoencoder of {LATENTS} variables with C classes after {UPDATES} updates by "
             f"leave-one-out with four samples: variance of the encoder's gradient in {RUNS} runs "
             f"on one batch of {BATCH}, mean over components. ARSM's ratio is to two samples. The "
             "last columns hold 1000 times the variance at equal budgets: multiplied by the "
-            "evaluations, and by the operations of a gradient relative to the model's.",
+            "evaluations, by the operations of a gradient relative to the model's, and by its CPU "
+            "milliseconds.",
             table(head, rows),
         ]
     return "\n\n".join(parts)

@@ -74,6 +74,8 @@ class Contest:
                         yield from self._runs(under, ledger, shown, how, model, name, seed)
                     if how == self.images[0]:
                         yield from self._variances(under, ledger, shown, model, seed)
+                if how == self.images[0]:
+                    yield self._times(under, shown, model)
 
     def _runs(
         self,
@@ -148,6 +150,14 @@ class Contest:
             }  # fmt: skip
             yield Piece(key, work, needs=file)
 
+    def _times(self, under: Conditions, shown: Shown, model: str) -> Piece:
+        def work() -> Record:
+            x = shown(self.images[0])
+            data = {"x": x.train[-training.BATCH :]}
+            return training.times(self.models[model](x.means), self.measured, data, under)
+
+        return Piece({"kind": "time", "model": model, "updates": under.updates}, work)
+
     def predict(self, under: Conditions, ledger: Ledger) -> Callable[[Record], float]:
         """Time one short run of each estimator and model; seconds of a piece follow from it."""
         x = training.images(under.data, self.images[0])
@@ -159,7 +169,7 @@ class Contest:
                     ledger.add({**training.pilot(graph, estimator, best, x, under), **key})
 
         def seconds(key: Record) -> float:
-            name = key["estimator"]
+            name = key.get("estimator")
             name = name if name in self.estimators else self.frozen
             pilot = ledger.find(kind="pilot", model=key["model"], estimator=name)[0]
             if key["kind"] == "run":
@@ -169,7 +179,10 @@ class Contest:
             if key["kind"] == "test":
                 more = len(x.test) * self.test_samples / (len(x.valid) * training.VALID_SAMPLES)
                 return more * pilot["validation"]
-            return pilot["start"] + 2 * DRAWS * pilot["ms"] / 1000
+            each, calls = 1, 2 * DRAWS
+            if key["kind"] == "time":
+                each, calls = len(self.measured), training.ROUNDS
+            return each * (pilot["start"] + calls * pilot["ms"] / 1000)
 
         return seconds
 

@@ -64,6 +64,10 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
                 key = dict(dimensions=dimensions, seed=seed, estimator=name)
                 work = functools.partial(_measure, dimensions, seed, name)
                 yield Piece({"kind": "variance", **key}, work)
+    for dimensions in DIMENSIONS:
+        key = {"kind": "time", "dimensions": dimensions}
+        graph = sampled(dimensions, SEEDS[0])
+        yield Piece(key, functools.partial(training.times, graph, ESTIMATORS, {}, under, RUNS))
 
 
 def _measure(dimensions: int, seed: int, name: str) -> Record:
@@ -105,20 +109,24 @@ def findings(records: list[Record]) -> list[Finding]:
 def tables(records: list[Record]) -> str:
     """Variances by dimension, estimator and parameter."""
     found, rows = _found(records), []
+    clock = {r["dimensions"]: r["ms"] for r in records if r["kind"] == "time"}
     for (dimensions, name), runs in found.items():
         by_seed = {r["seed"]: r for r in found.get((dimensions, "pathwise"), [])}
         pairs = [(r, by_seed[r["seed"]]) for r in runs if r["seed"] in by_seed]
         ratios = (interval([a[p] / b[p] for a, b in pairs], 1) for p in PARAMETERS)
         cells = (f"{mean(r[p] for r in runs):.3g} ({next(ratios)})" for p in PARAMETERS)
         effort = training.effort(sampled(dimensions, SEEDS[0]), ESTIMATORS[name])
-        rows.append([dimensions, name, *cells, effort[0], f"{effort[1]:.0f}", len(runs)])
+        us = f"{1000 * clock[dimensions][name]:.2f}" if dimensions in clock else "–"
+        rows.append([dimensions, name, *cells, effort[0], f"{effort[1]:.0f}", us, len(runs)])
     about = (
         f"Variance of one run ({RUNS} runs for each seed), summed over components: mean over the "
         "seeds, which draw the mixture. In brackets stands the ratio to pathwise, seed by seed, "
         "with 95 % intervals. The last columns count the evaluations of the cost in a gradient, "
-        "and its operations relative to the model's; products compare at equal budgets."
+        "its operations relative to the model's, and CPU microseconds; products compare at equal "
+        "budgets."
     )
-    head = ["dimensions", "estimator", *PARAMETERS.values(), "evaluations", "operations", "seeds"]
+    head = ["dimensions", "estimator", *PARAMETERS.values(), "evaluations", "operations", "µs",
+            "seeds"]  # fmt: skip
     return f"{about}\n\n{table(head, rows)}"
 
 

@@ -115,14 +115,14 @@ def noisier(
     return found
 
 
-def after(found: Sequence[Record], seconds: float) -> str:
-    """The running means of a way to learn after so many CPU seconds of its fastest run."""
+def after(found: Sequence[Record], seconds: float, number: int = 1) -> str:
+    """One number of the curves' entries after so many CPU seconds of the fastest run."""
     first, *_, last = (entry[0] for entry in found[0]["curve"])
     steps = last * seconds / min(r["cpu_seconds"] for r in found)
     if steps < first:
         return f"– (the first point is at {first:,})"
-    means = [np.transpose(r["curve"])[:2] for r in found]
-    return interval([float(np.interp(steps, x, y)) for x, y in means], 3)
+    curves = [np.transpose(r["curve"])[[0, number]] for r in found]
+    return interval([float(np.interp(steps, x, y)) for x, y in curves], 3)
 
 
 def plot(pair: Sequence[Any], runs: Mapping[str, Sequence[Record]], number: int) -> None:

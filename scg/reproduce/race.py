@@ -23,7 +23,7 @@ from scg.verify.plot import COLOURS, canvas
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RATE, POINTS = 1e-3, 12
+RATE = 1e-3
 VALID_SAMPLES = 5  # an image, in the curves
 
 
@@ -63,6 +63,8 @@ class Race:
         By name of a rival its own optimizer, if it has one.
     published : mapping
         By name of a rival the published figure.
+    points : int
+        Validations in a run, between which the updates pass over the images once at most.
     """
 
     name: str
@@ -79,11 +81,12 @@ class Race:
     batch: int = 50
     optimizers: Mapping[str, scg.optim.Optimizer] = field(default_factory=dict)
     published: Mapping[str, float] = field(default_factory=dict)
+    points: int = 12
 
     def updates(self, rival: str) -> int:
         """The updates of a rival's run: a multiple of the points of its curve."""
-        each = self.budget // (self.price(rival) * POINTS)
-        return max(each, 1) * POINTS
+        each = self.budget // (self.price(rival) * self.points)
+        return max(each, 1) * self.points
 
     def price(self, rival: str) -> int:
         """What an update takes from the budget."""
@@ -111,9 +114,9 @@ class Race:
         trained = self.trained[rival](x.means) if rival in self.trained else graph
         step = scg.compile(trained, self.rivals[rival][0], backend=under.backend, dtype="float32")
         run = scg.fit(
-            step, data={"x": grey}, seed=seed, batch_size=self.batch, epochs=POINTS,
-            optimizer=self.optimizers.get(rival, self.optimizer),
-            steps_per_epoch=self.updates(rival) // POINTS, transform=Binarize(), callbacks=[watch],
+            step, data={"x": grey}, seed=seed, batch_size=self.batch, epochs=self.points,
+            optimizer=self.optimizers.get(rival, self.optimizer), callbacks=[watch],
+            steps_per_epoch=self.updates(rival) // self.points, transform=Binarize(),
         )  # fmt: skip
         found = scg.evaluate(
             graph, run.params, {"x": x.test}, samples=self.samples, seed=2, batch_size=250
@@ -123,7 +126,7 @@ class Race:
             "test": round(figure, 3),
             "stderr": round(stderr, 3),
             # The first stretch holds the compilation.
-            "ms": round(1000 * POINTS * median(watch.seconds[1:]) / run.now.count, 4),
+            "ms": round(1000 * self.points * median(watch.seconds[1:]) / run.now.count, 4),
             "curve": watch.curve,
         }
 

@@ -177,26 +177,31 @@ class Standings:
         biased = {r["estimator"] for r in records if not r["unbiased"]}
         graph = self.contest.models[model](np.full(784, 0.5))
         efforts = {e: training.effort(graph, self.contest.measured[e]) for e in found}
+        clock = {name: ms for r in self.find("time", model=model, updates=updates)
+                 for name, ms in r["ms"].items()}  # fmt: skip
         own, rows = efforts[frozen], []
         for name, values in found.items():
             above, below = _paired(values, found[frozen])
             ratio = mean(a / b for a, b in zip(above, below, strict=True))
             evaluations, work = efforts[name]
+            timed = name in clock and frozen in clock
             rows.append(
                 [name + (" (biased)" if name in biased else ""),
                  f"{interval(list(values.values()), None)} ({len(values)})", f"{ratio:.3g}",
                  f"{ratio * evaluations / own[0]:.3g}", f"{ratio * work / own[1]:.3g}",
-                 evaluations, f"{work:.1f}"]
+                 f"{ratio * clock[name] / clock[frozen]:.3g}" if timed else "–",
+                 evaluations, f"{work:.1f}", f"{clock[name]:.2f}" if timed else "–"]
             )  # fmt: skip
         about = (
             f"Variance of a gradient where {frozen} was best, with 95 % intervals over the seeds, "
             f"whose number stands in brackets: {records[0]['draws']} runs on one fixed batch, mean "
             "over all components of the stochastic layers, without variance normalization. The "
-            "last columns count the evaluations of the cost in a gradient, and its operations "
-            "relative to the model's; the ratios before them are those at equal budgets of either:"
+            "last columns count the evaluations of the cost in a gradient, its operations relative "
+            "to the model's, and CPU milliseconds; the ratios before them are those at equal "
+            "budgets of each:"
         )
         head = ["estimator", "variance", f"ratio to {frozen}", "equal evaluations",
-                "equal operations", "evaluations", "operations"]  # fmt: skip
+                "equal operations", "equal times", "evaluations", "operations", "ms"]  # fmt: skip
         return [about, table(head, rows)]
 
     def draw(self) -> Figure:

@@ -78,6 +78,13 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 
                     key = dict(model=model, seed=seed, point=point, estimator=name)
                     yield Piece({"kind": "variance", **key}, work, needs=files[point])
+    for model, hidden in MODELS.items():
+
+        def times(hidden: tuple[int, ...] = hidden) -> Record:
+            data = {"x": shown().train[-training.BATCH :]}
+            return training.times(sbn(shown().means, hidden=hidden), ESTIMATORS, data, under)
+
+        yield Piece(dict(kind="time", model=model), times)
 
 
 def _shifted(name: str) -> Record:
@@ -173,23 +180,25 @@ def _shift(records: list[Record]) -> str:
 def tables(records: list[Record]) -> str:
     """Variances by point."""
     found, parts = _found(records), []
+    clock = {r["model"]: r["ms"] for r in records if r["kind"] == "time"}
     for model, hidden in MODELS.items():
         graph, rows = sbn(np.full(784, 0.5), hidden=hidden), []
         for name, estimator in ESTIMATORS.items():
             by_point = [found.get((model, point, name), []) for point in POINTS]
-            budget = training.effort(graph, estimator)
-            last = [[value * b for value in by_point[-1]] for b in budget]
+            evaluations, work = training.effort(graph, estimator)
+            ms = clock.get(model, {}).get(name)
+            last = [[value * b for value in by_point[-1] if b] for b in (evaluations, work, ms)]
             shown = (interval(values, None) for values in [*by_point, *last])
-            rows.append([name, *shown, budget[0], f"{budget[1]:.1f}"])
+            rows.append([name, *shown, evaluations, f"{work:.1f}", f"{ms:.2f}" if ms else "–"])
         head = ["estimator", *(f"{point} updates" for point in POINTS), "× evaluations",
-                "× operations", "evaluations", "operations"]  # fmt: skip
+                "× operations", "× ms", "evaluations", "operations", "ms"]  # fmt: skip
         parts += [f"## {model}", table(head, rows)]
     about = (
         f"Variance of the encoder's gradient on one fixed batch of {training.BATCH}: "
         f"{RUNS} runs, mean over components, with 95 % intervals over the seeds. The last columns "
-        "count the evaluations of the cost in a gradient, and its operations relative to the "
-        f"model's; before them is the variance after {POINTS[-1]} updates at equal budgets of "
-        "either."
+        "count the evaluations of the cost in a gradient, its operations relative to the model's, "
+        f"and CPU milliseconds; before them is the variance after {POINTS[-1]} updates at equal "
+        "budgets of each."
     )
     return "\n\n".join([about, *parts, _shift(records)])
 

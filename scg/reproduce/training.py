@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +24,7 @@ OWN_RATE = 1e-3  # of Adam, for the weights of network baselines
 VALID_SAMPLES = 10
 PASSES = 2  # over the training images, between two validations
 PATIENCE = 10  # validations without a new best after which a run stops
+ROUNDS = 20  # of gradients that are timed
 
 
 @dataclass(frozen=True)
@@ -212,3 +214,29 @@ def effort(graph: scg.Graph, estimator: scg.Estimator) -> tuple[int, float]:
     """Evaluations of the cost in a gradient, and its operations relative to the graph's."""
     found = scg.compile(graph, estimator, backend="numpy").explain()
     return found.evaluations, found.work
+
+
+def times(
+    graph: scg.Graph,
+    estimators: Mapping[str, scg.Estimator],
+    data: Mapping[str, np.ndarray],
+    under: Conditions,
+    runs: int = 1,
+) -> Record:
+    """CPU milliseconds of a gradient at the start, by estimator: the least of some rounds.
+
+    In each round all estimators take their turn, so that other work slows all of them down. Where
+    a gradient is shorter than a call, many `runs` in a call show its own time.
+    """
+    params, calls = graph.init(0), {}
+    for name, estimator in estimators.items():
+        step = scg.compile(graph, estimator, backend=under.backend, dtype="float32")
+        calls[name] = partial(step, params, data=data, state=step.init(0), runs=runs)
+    least = dict.fromkeys(calls, float("inf"))
+    for count in range(-1, ROUNDS):  # the first one compiles
+        for name, call in calls.items():
+            started = time.process_time()
+            call(seed=count + 1)
+            if count >= 0:
+                least[name] = min(least[name], time.process_time() - started)
+    return {"ms": {name: round(1000 * seconds / runs, 6) for name, seconds in least.items()}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import nan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.special import ndtr
 
 import scg
 from scg.estimators.baselines import Constant, OptimalConstant, PerUnit
+from scg.reproduce import training
 from scg.reproduce.ledger import Ledger, Record
 from scg.reproduce.page import framed, interval, labelled, table
 from scg.reproduce.paper import SEEDS, Conditions, Finding, Paper, Piece, by_ratio
@@ -99,6 +101,12 @@ def pieces(under: Conditions, ledger: Ledger) -> Iterator[Piece]:
 
                 yield Piece({"kind": "variance", **key}, variance)
                 yield Piece({"kind": "train", **key}, train)
+
+    def times() -> Record:
+        chosen = {name: estimator(name) for name in NAMES}
+        return training.times(network(SEEDS[0], 0.0), chosen, {}, under, RUNS)
+
+    yield Piece({"kind": "time"}, times)
     for mean_input in INPUTS:
         for seed in SEEDS:
 
@@ -210,7 +218,7 @@ def _rectified(records: list[Record]) -> str:
 def tables(records: list[Record]) -> str:
     """Exact variances and trained costs."""
     variances, trained = _found(records, "variance"), _found(records, "train")
-    rows = []
+    rows, clock = [], {k: v for r in records if r["kind"] == "time" for k, v in r["ms"].items()}
     for offset in OFFSETS:
         best = [r["curve"][-1] for r in trained.get((offset, BEST), [])]
         for name in NAMES:
@@ -220,16 +228,17 @@ def tables(records: list[Record]) -> str:
                 gaps = [a - b for a, b in zip(ends, best, strict=False)]
                 rows.append(
                     [f"{offset:g}", name, interval([r["variance"] for r in one], 3),
-                     interval(ends, 3), interval(gaps, 3)]
+                     interval(ends, 3), interval(gaps, 3), f"{1000 * clock.get(name, nan):.2f}"]
                 )  # fmt: skip
     about = (
         "Exact variance of one run at the start, summed over the units, and exact mean cost, "
         f"without offset, after {UPDATES} updates (rate {RATE}, {BATCH} runs each), with 95 % "
-        "intervals over the seeds, which draw the table of costs; the last column compares seed by "
-        "seed."
+        "intervals over the seeds, which draw the table of costs; the last column but one compares "
+        f"seed by seed. Each gradient evaluates the cost once; times are those in a call of {RUNS} "
+        "runs."
     )
     head = ["offset", "baseline", "variance", f"cost after {UPDATES} updates",
-            "above the optimal baseline"]  # fmt: skip
+            "above the optimal baseline", "CPU µs"]  # fmt: skip
     return f"{about}\n\n{table(head, rows)}{_rectified(records)}"
 
 
