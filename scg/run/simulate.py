@@ -136,8 +136,15 @@ def sampler(
     program, values, sizes = _prepared(graph, params, nodes, do, data, backend)
     call = program.tie(values, sizes, as_runs(runs))
 
-    def draw(seed: int | tuple[int, ...]) -> dict[str, np.ndarray]:
+    def draw(
+        seed: int | tuple[int, ...] | None = None, *wrong: Any, **options: Any
+    ) -> dict[str, np.ndarray]:
         """Sample the nodes; the next call overwrites the arrays."""
+        if seed is None or wrong or options:
+            raise CallError(
+                "a sampler takes a seed, which has no default, and nothing else: draw(1); give "
+                "other arguments to g.sampler"
+            )
         return call(seed, 0)
 
     return draw

@@ -105,7 +105,7 @@ class Step(Repeatable, Inspectable):
                 found = program.estimate(values, sizes, runs, seed)
                 self._remember(program, sizes, runs)
             else:
-                found = BoundStep(step, values, sizes, memory, runs, self.layout).moments(seed)
+                found = BoundStep(self, values, sizes, memory, runs).moments(seed)
             result = Result(found, runs, memory, self.layout)
             if math.isnan(result.cost):
                 step.name_invalid(values, sizes, seed, runs)
@@ -169,7 +169,7 @@ class Step(Repeatable, Inspectable):
         if by_name:
             data = self.with_keywords(data, by_name, ("runs", "data", "state"))
         values, sizes, memory = self.checked(params, data, state)
-        return BoundStep(self.at(sizes), values, sizes, memory, as_runs(runs), self.layout)
+        return BoundStep(self, values, sizes, memory, as_runs(runs))
 
     @checked("step.init(seed=0)")
     def init(self, seed: int | tuple[int, ...]) -> Nested:

@@ -168,6 +168,11 @@ def test_errors(steps, backend):
     for seed in (None, 0.5, (), -1):
         with pytest.raises(scg.CallError, match="seed"):
             fast(seed)
+    draw = step.graph.sampler(params, nodes=["h"], data={"x": X}, backend=backend)
+    for call in (fast, draw):
+        for wrong in (call, lambda c=call: c(1, 2), lambda c=call: c(1, runs=2)):
+            with pytest.raises(scg.CallError, match="takes a seed, which has no default, and noth"):
+                wrong()
     assert_same(fast(1), step(params, seed=1, x=X))  # and none of them did harm
 
 
