@@ -77,7 +77,7 @@ _NEAREST = {
         "np.absolute": "fabs",
         "np.maximum": "fmax",
         "np.minimum": "fmin",
-        "np.where": "heaviside choose piecewise",
+        "np.where": "heaviside choose piecewise nan_to_num",
         "np.mean": "average",
         "np.sort": "median percentile quantile",
         "np.dot": "inner vdot",

@@ -1,4 +1,4 @@
-"""Beyond arithmetic: // and %; log of a sum of two; &, |, ^, ~, any and all of conditions."""
+"""Beyond arithmetic: // and %; log of a sum of two; NaN and ∞; &, |, ^, ~, any and all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from scg.errors import DeclarationError
 from scg.ir.dispatch import implements
 from scg.ir.expr import Expr
 from scg.ops.base import elementwise
-from scg.ops.elementwise import JUMPS, add, logical_and, logical_not, logical_or, not_equal
+from scg.ops.elementwise import (
+    JUMPS,
+    absolute,
+    add,
+    equal,
+    less,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+)
 from scg.ops.reductions import logsumexp, max
 from scg.ops.shape import np_stack
 from scg.ops.statistics import min
@@ -45,6 +55,21 @@ def _logaddexp(a: Any, b: Any) -> Any:
     """log(exp(a) + exp(b)); as a reduction it has the right second derivative where a = b."""
     shape = np.shape(add(a, b))
     return logsumexp(np_stack([np.broadcast_to(x, shape) for x in (a, b)]), 0)
+
+
+@implements(np.isnan)
+def _isnan(x: Any) -> Any:
+    return not_equal(x, x)
+
+
+@implements(np.isinf)
+def _isinf(x: Any) -> Any:
+    return equal(absolute(x), np.inf)
+
+
+@implements(np.isfinite)
+def _isfinite(x: Any) -> Any:
+    return less(absolute(x), np.inf)
 
 
 @implements(np.any)

@@ -155,6 +155,11 @@ ROWS = {
         [M],
         lambda x: x[0] * np.any(x > 1, axis=0) - np.sum(x) * np.all(x, keepdims=True),
     ),
+    "not a number, infinite and finite": (
+        lambda x: np.where(np.isfinite(x), x, 0.5) * (np.isnan(x) + 2 * np.isinf(x) + 3),
+        [np.array([1.5, np.inf, -np.inf, -2.0, np.nan])],
+        lambda x: np.where(np.isfinite(x), x, 0.5) * (np.isnan(x) + 2 * np.isinf(x) + 3.0),
+    ),
     "logaddexp": (np.logaddexp, [M, V[:4]], np.logaddexp),
     "logaddexp of numbers": (
         lambda x: np.logaddexp(-np.inf, np.logaddexp(x, 800)),
