@@ -13,8 +13,8 @@ from scg.ir.expr import KINDS, Expr, Owner, StochasticNode, describe
 from scg.ir.operation import OPS, Operation
 from scg.ir.plate import Plate, Plates
 
-#: Axes of a NumPy array.
-MOST_AXES = 64
+#: Axes of a NumPy array, and of those that NumPy broadcasts.
+MOST_AXES, MOST_EVENT_AXES = 64, 32
 _SMALL = 1024
 
 
@@ -31,13 +31,14 @@ def intern(
     Raises
     ------
     DeclarationError
-        If its arrays would have more axes than NumPy's can have.
+        If its arrays would have more axes than NumPy allows.
     """
-    if len(signature[0]) + len(signature[1]) > MOST_AXES:
+    events, plates = len(signature[0]), len(signature[1])
+    if events > MOST_EVENT_AXES or events + plates > MOST_AXES:
         what = f"node {attrs['name']!r}" if "name" in attrs else f"node {op.name}(...)"
         raise DeclarationError(
-            f"{what} has {len(signature[0])} event axes and {len(signature[1])} plates, more than "
-            f"the {MOST_AXES} axes that arrays can have; join axes with np.reshape"
+            f"{what} has {events} event axes and {plates} plates, more than the {MOST_EVENT_AXES} "
+            f"event axes or {MOST_AXES} axes that arrays can have; join axes with np.reshape"
         )
     content = None if value is None else (value.dtype.str, value.shape, _content(value))
     key = (op.name, tuple(map(id, args)), tuple(sorted(attrs.items())), signature, content)

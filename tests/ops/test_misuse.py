@@ -186,6 +186,7 @@ def test_more_axes_than_arrays_can_have(x):
     p = scg.Plate("p")
     for use in (
         lambda: g.parameter("a", shape=(1,) * 65),
+        lambda: g.parameter("a", np.ones((1,) * 33)),
         lambda: g.data("b", shape=(1,) * 64, plates=p),
         lambda: np.expand_dims(x, tuple(range(1, 70))),
     ):
