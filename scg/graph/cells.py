@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from scg.errors import DeclarationError
@@ -12,6 +14,28 @@ from scg.ir.walk import named_below, topological
 from scg.ops.elementwise import logical_and
 from scg.ops.gradient import gate, observed
 from scg.ops.reductions import expand
+
+#: What stays when a declaration fails: interned expressions, and what the next one is built for.
+_KEPT = ("table", "origin")
+
+
+def atomic(declare: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method of a graph that calls a user's function leave it as it was if it fails."""
+
+    @functools.wraps(declare)
+    def declared(graph: Any, *args: Any, **options: Any) -> Any:
+        before = {
+            name: dict(value) if isinstance(value, dict) else value
+            for name, value in vars(graph).items()
+            if name not in _KEPT
+        }
+        try:
+            return declare(graph, *args, **options)
+        except BaseException:
+            vars(graph).update(before)
+            raise
+
+    return declared
 
 
 def on_cells(graph: Any, node: Expr) -> Expr:

@@ -211,8 +211,8 @@ class CoreGraph(NamedNodes):
         node = discounted(self, self.as_node(value, full))
         cost = cost_of(full, on_cells(self, node), present)
         self._check_plates(full, cost.plates)
-        self.costs[full] = cost
         self._enter(full, cost, "cost")
+        self.costs[full] = cost
 
     @checked('g.observe("y", scg.Normal(mean, 1.0), y)', DeclarationError)
     def observe(self, name: str, dist: Distribution, value: Any, *, mask: Any = None) -> None:
@@ -246,9 +246,9 @@ class CoreGraph(NamedNodes):
         seen = Observation(dist, on_cells(self, self.as_node(value, full)), present)
         cost = discounted(self, cost_of_observation(full, seen))
         self._check_plates(full, cost.plates)
+        self._enter(full, cost, "cost")
         self.observations[full] = seen
         self.costs[full] = cost
-        self._enter(full, cost, "cost")
 
     # --- using ----------------------------------------------------------------------------------
     scan = scan

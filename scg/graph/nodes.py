@@ -212,12 +212,14 @@ class NamedNodes:
             ) from error
 
     def _check_plates(self, name: str, plates: Plates) -> None:
+        known = dict(self._plates)
         for plate in plates:
-            if self._plates.setdefault(plate.name, plate) is not plate:
+            if known.setdefault(plate.name, plate) is not plate:
                 raise DeclarationError(
                     f"node {name!r}: the graph has two plates of the name {plate.name!r}. "
                     "Make one scg.Plate and use it everywhere, or choose another name"
                 )
+        self._plates = known
 
 
 def _check_name(name: Any, what: str) -> None:

@@ -12,7 +12,7 @@ from scg.common.arguments import checked
 from scg.errors import DeclarationError
 from scg.graph import tree
 from scg.graph.carry import CARRY, Cell, Scan, end_of, left
-from scg.graph.cells import check_homes, homes_of
+from scg.graph.cells import atomic, check_homes, homes_of
 from scg.graph.growth import grown
 from scg.ir.expr import Expr, describe
 from scg.ir.plate import Plate, Time
@@ -21,6 +21,7 @@ from scg.ops.reductions import expand, zeros
 
 
 @checked("g.scan(cell, init=h0, xs=(x,), over=steps)", DeclarationError)
+@atomic
 def scan(
     self: Any,
     cell: Callable[..., Any],
@@ -74,7 +75,7 @@ def scan(
     DeclarationError
         If the carry changes its form, shape or kind; if `xs` or `mask` are not on the plate, or
         `init` is; if the cell takes other arguments; if it mixes steps, or what it declares is used
-        outside and is not an output.
+        outside and is not an output. After this and any error of the cell the graph is as before.
 
     Examples
     --------
@@ -134,10 +135,8 @@ def scan(
     declared = set(self.roles)
     before = set(self.scans)
     self.cells = (*self.cells, Cell(full, over, present, weight))
-    try:
-        returned = cell(tree.refilled(init, leaves[:count]), *inputs)
-    finally:
-        self.cells = self.cells[:-1]
+    returned = cell(tree.refilled(init, leaves[:count]), *inputs)
+    self.cells = self.cells[:-1]
     carry, outputs = _parted(full, init, returned)
     news = [self.as_node(value, full) for value in tree.leaves(tree.arranged(carry, init))]
     if weight is not None:

@@ -59,16 +59,17 @@ class Layer:
                 f"layer {self.name!r}: expected {self._expected} as input, got {describe(x)}"
             )
         size = x.shape[self._axis]
-        if self._parameters is None:
+        if self._parameters is None or self.name not in self._g.layers:  # a scan failed since
             with self._g.at(self._scope):
                 self._parameters, self._size = tuple(self._declare(size)), size
+            self._g.layers[self.name] = []
         elif size != self._size:
             raise DeclarationError(
                 f"layer {self.name!r}: its parameters are for inputs of size {self._size}, as in "
                 f"its first call, got {describe(x)}"
             )
         result = self._apply(x, *others, *self._parameters)
-        self._g.layers.setdefault(self.name, []).append(result)
+        self._g.layers[self.name] = [*self._g.layers[self.name], result]
         return result
 
     def __repr__(self) -> str:

@@ -242,6 +242,10 @@ def test_two_plates_of_one_name(g):
         g.data("y", plates=other)
     with fails(message):
         g.sample("y", scg.Normal(x, 1.0), plates=other)
+    first, second = scg.Plate("new"), scg.Plate("new")
+    with fails(message.replace("batch", "new")):
+        g.data("y", plates=(first, second))
+    assert g.data("y", plates=second).plates == (second,)
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,40 @@ def test_a_carry_keeps_its_form_shape_and_kind():
     refused("must return the next carry", lambda g, h: h[0], init=(0.0, 0.0))
 
 
+def test_a_cell_that_fails_leaves_the_graph_as_it_was():
+    """So that it can be declared again, layers that it was the first to call included."""
+    g, t = scg.Graph("g"), scg.Time("t", length=2)
+    start, layer = g.parameter("start", [0.3]), scg.nn.linear(g, "layer", 1)
+    before = {name: value for name, value in vars(g).items() if name not in ("table", "origin")}
+    before = {n: dict(v) if isinstance(v, dict) else v for n, v in before.items()}
+
+    def cell(h):
+        z = g.sample("z", scg.Bernoulli(logits=layer(h)))
+        g.observe("seen", scg.Normal(z[0], 1.0), g.data("x"))
+        if fails:
+            raise ZeroDivisionError
+        return np.ones(2) if changes else h + z
+
+    def inner():
+        return g.scan(lambda h: g.scan(cell, init=h, over=t)[0], init=start, over=outer)
+
+    outer = scg.Time("outer", length=2)
+    fails = changes = True
+    with pytest.raises(ZeroDivisionError):
+        inner()
+    assert vars(g).items() >= before.items()
+    fails = False
+    with pytest.raises(scg.DeclarationError, match="the carry changes"):
+        inner()
+    assert vars(g).items() >= before.items()
+    changes = False
+    g.scan(cell, init=start, over=t)
+    g.cost("more", np.sum(start))
+    assert set(g.parameters) == {"start", "layer/W", "layer/b"} and list(g.scans) == ["cell"]
+    out = scg.compile(g, backend="numpy")(g.init(seed=0), seed=0, x=1.0)
+    assert set(out.costs) == {"seen", "more"}
+
+
 def test_costs_are_one_number_a_step():
     def cell(g, h):
         g.cost("c", h * np.ones(3))
@@ -375,6 +409,7 @@ def test_nodes_stay_inside_unless_they_are_outputs():
     g.cost("fine", zs)
     with pytest.raises(scg.DeclarationError, match=r"'z' of scan 'cell' outside.*as an output"):
         g.cost("wrong", kept[0])
+    assert list(g.costs) == ["fine"]
 
 
 def test_xs_and_masks_lie_on_the_plate():
