@@ -113,6 +113,10 @@ def said(value: Any) -> str:
         return f"the class {value.__name__} and not {value.__name__}(...)"
     if type(value).__name__ == "Step":
         return "a step (its graph is step.graph)"
+    if inspect.isfunction(value):
+        return f"the function {value.__name__}{inspect.signature(value)}"
+    if isinstance(value, list) and any(map(inspect.isfunction, value)):
+        return f"[{', '.join(map(said, value))}]"
     return " ".join(f"{value!r:.80}".split())
 
 
@@ -155,6 +159,17 @@ def masked(value: Any) -> bool:
     return ma is not None and isinstance(value, ma.MaskedArray) and bool(ma.is_masked(value))
 
 
+def takes(value: Any, count: int) -> bool:
+    """Whether a value is a function that can be called with so many arguments."""
+    try:
+        inspect.signature(value).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # that of some functions in C is not known
+        return True
+    return True
+
+
 # --- kinds ----------------------------------------------------------------------------------------
 def _number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
@@ -173,7 +188,7 @@ def _names(value: Any) -> bool:
 
 
 def _functions(value: Any) -> bool:
-    return isinstance(value, Sequence) and all(map(callable, value))
+    return isinstance(value, Sequence) and all(takes(each, 1) for each in value)
 
 
 def _of(*types: type) -> Callable[[Any], bool]:
@@ -201,15 +216,20 @@ KINDS: dict[str, Kind] = {
     ),
     "Sequence[int]": ("a list of widths such as [64, 10]", lambda value: _widths(value) and value),
     "Callable[..., Any]": ("a function", callable),
-    "Callable[[Expr], Expr]": ("a function such as scg.relu", callable),
-    "Sequence[Callback]": ("a list of functions of the run", _functions),
-    "Transform": ("a function of a batch and a seed, such as scg.data.Binarize()", callable),
+    "Callable[[], Any]": ("a function without arguments", lambda value: takes(value, 0)),
+    "Callable[[Expr], Expr]": ("a function such as scg.relu", lambda value: takes(value, 1)),
+    "Sequence[Callback]": ("a list of functions of one argument, the run", _functions),
+    "Transform": (
+        "a function of a batch and a seed, such as scg.data.Binarize()",
+        lambda value: takes(value, 2),
+    ),
     "Mapping[str, Any]": _MAPPING,
     "Mapping[str, np.ndarray]": _MAPPING,
     "Mapping[str, Mapping[str, Any]]": _MAPPING,
     "Examples": (
-        "a mapping from names to arrays, an iterable of them, or a function that loads them",
-        lambda value: callable(value) or (_names(value) and not isinstance(value, str)),
+        "a mapping from names to arrays, an iterable of them, or a function without arguments that "
+        "loads them",
+        lambda value: takes(value, 0) or (_names(value) and not isinstance(value, str)),
     ),
 }
 

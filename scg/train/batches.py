@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import numbers_of
+from scg.common.arguments import numbers_of, said
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.ir.plate import Plate, Time
@@ -54,8 +54,8 @@ class Batches:
         steps_per_epoch: int | None = None,
         transform: Transform | None = None,
     ):
-        loose = padded_data(graph)
-        self.data = {name: checked_array(name, value, loose) for name, value in data.items()}
+        self._loose = padded_data(graph)
+        self.data = {name: checked_array(name, x, self._loose) for name, x in data.items()}
         for name in graph.data_nodes:
             if name not in self.data:
                 raise CallError(f"data {name!r} is missing: fit(step, params, {{{name!r}: ...}})")
@@ -94,7 +94,7 @@ class Batches:
         batch = self.data
         if self.axes and self.batch_size is not None:
             batch = taken(self.data, self.axes, self.chosen(count))
-        return transformed(self.transform, batch, (*self.seed, count))
+        return transformed(self.transform, batch, (*self.seed, count), self._loose)
 
     def part(self, count: int, examples: range) -> Data:
         """Some examples of batch `count`, by their places in it; a transform sees all of it."""
@@ -167,9 +167,18 @@ def _examples(data: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> int:
     return next(iter(counts.values()), 0)
 
 
-def transformed(transform: Transform | None, batch: Data, seed: tuple[int, ...]) -> Data:
+def transformed(
+    transform: Transform | None, batch: Data, seed: tuple[int, ...], loose: Container[str]
+) -> Data:
     """What a transform makes of a batch; it may write into its arrays, which are copies."""
-    return transform({name: x.copy() for name, x in batch.items()}, seed) if transform else batch
+    if transform is None:
+        return batch
+    found = transform({name: x.copy() for name, x in batch.items()}, seed)
+    if not isinstance(found, Mapping):
+        raise CallError(
+            f"transform must return a batch, a mapping from names to arrays, got {said(found)}"
+        )
+    return {name: checked_array(name, x, loose) for name, x in found.items()}
 
 
 def padded_data(graph: CoreGraph | Step) -> frozenset[str]:

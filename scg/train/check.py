@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import said
 from scg.errors import CallError
 
 
@@ -36,7 +37,9 @@ def check_number(
     )
     if not within:
         advice = f"; write {hint}" if hint else ""
-        raise CallError(f"{what} must be a number {' and '.join(bounds)}, got {value!r}{advice}")
+        raise CallError(
+            f"{what} must be a number {' and '.join(bounds)}, got {said(value)}{advice}"
+        )
     return found
 
 
@@ -46,6 +49,18 @@ def check_count(what: str, value: Any, least: int = 1) -> int:
         kind = "a positive integer" if least == 1 else f"an integer, at least {least}"
         raise CallError(f"{what} must be {kind}, got {value!r}")
     return int(value)
+
+
+def check_finite(params: Mapping[str, np.ndarray], count: int = 0) -> None:
+    """Raise unless parameters are finite after `count` updates."""
+    for name, value in params.items():
+        if not np.all(np.isfinite(value)):
+            raise CallError(
+                f"parameter {name!r} is not finite after {count} updates; lower the learning rate "
+                "or clip the gradients: clip=scg.optim.ClipNorm(5.0)"
+                if count
+                else f"parameter {name!r} is not finite; start from numbers that are"
+            )
 
 
 def measured(callback: Any, found: Any, taken: Iterable[str]) -> dict[str, Any]:

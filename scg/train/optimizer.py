@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import checked, kind, numbers_of
+from scg.common.arguments import checked, kind, numbers_of, said, takes
 from scg.errors import CallError
 from scg.train.check import check_number
 from scg.train.clip import RULES, Clip
@@ -70,7 +70,7 @@ class Optimizer:
     clip: Clip | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not callable(self.rate):
+        if not takes(self.rate, 1):
             self._check_rate(self.rate)
         for option in fields(self):
             value = getattr(self, option.name)
@@ -78,10 +78,10 @@ class Optimizer:
                 raise CallError(
                     f"{type(self).__name__}: {option.name} must be True or False, got {value!r}"
                 )
-        if self.clip is not None and not callable(self.clip):
+        if self.clip is not None and not takes(self.clip, 1):
             raise CallError(
                 f"{type(self).__name__}: clip must be a function of the gradients, such as "
-                f"clip=scg.optim.ClipNorm(5.0), got {self.clip!r}"
+                f"clip=scg.optim.ClipNorm(5.0), got {said(self.clip)}"
             )
 
     def update(
@@ -170,11 +170,19 @@ class Optimizer:
         count: Any,
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Clip and update: arrays, or the expressions of a program."""
-        new, kept = {}, {}
-        for name, grad in (self.clip(grads) if self.clip else grads).items():
-            new[name], kept[name] = self.update(
-                values[name], grad, slots.get(name, {}), rate, count
-            )
+        new, kept, own = {}, {}, type(self).__name__
+        clipped = self.clip(grads) if self.clip else grads
+        if not isinstance(clipped, Mapping) or clipped.keys() != grads.keys():
+            raise CallError(f"{own}: clip must return the gradients by name, got {said(clipped)}")
+        for name, grad in clipped.items():
+            match self.update(values[name], grad, slots.get(name, {}), rate, count):
+                case (value, Mapping() as more) if np.shape(value) == np.shape(values[name]):
+                    new[name], kept[name] = value, more
+                case found:
+                    raise CallError(
+                        f"{own}.update must return a new value of shape {np.shape(values[name])} "
+                        f"and a mapping of slots for parameter {name!r}, got {said(found)}"
+                    )
         return new, kept
 
     @property

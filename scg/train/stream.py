@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from scg.common.arguments import said
 from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.run.step import Step
@@ -17,6 +20,8 @@ from scg.train.batches import (
     transformed,
 )
 from scg.train.check import check_count
+
+_ENDED = object()
 
 
 def make_batches(
@@ -31,6 +36,11 @@ def make_batches(
     """The batches of arrays, or of an iterable of batches."""
     if data is None or isinstance(data, Mapping):
         return Batches(graph, data or {}, batch_size, seed, plate, steps_per_epoch, transform)
+    if not isinstance(data, Iterable) or isinstance(data, (str, bytes, np.ndarray)):
+        raise CallError(
+            f"data: expected a mapping from names to arrays, or an iterable of them, got "
+            f"{said(data)}"
+        )
     if batch_size is not None or plate is not None:
         raise CallError("batch_size and plate split arrays; here data is an iterable of batches")
     return Stream(data, seed, steps_per_epoch, transform, padded_data(graph))
@@ -85,14 +95,14 @@ class Stream:
         while self._taken <= count:
             self._last = self._next()
             self._taken += 1
-        return transformed(self.transform, self._last, (*self.seed, count))
+        return transformed(self.transform, self._last, (*self.seed, count), self._loose)
 
     def _next(self) -> Data:
-        batch = next(self._iterator, None)
-        if batch is None:
+        batch = next(self._iterator, _ENDED)
+        if batch is _ENDED:
             self._iterator = iter(self._batches)
-            batch = next(self._iterator, None)
-        if batch is None:
+            batch = next(self._iterator, _ENDED)
+        if batch is _ENDED:
             raise CallError(
                 f"data: the iterable ended after {self._taken} batches; give one that can be "
                 "iterated anew, such as a list, or fewer epochs"

@@ -80,7 +80,7 @@ class Windows:
     def __getitem__(self, count: int) -> Data:
         """Window `count` of the run; counts only rise, but one may be asked for twice."""
         batch, _ = self._at(count)
-        return transformed(self.transform, batch, (*self.seed, count))
+        return transformed(self.transform, batch, (*self.seed, count), self._loose)
 
     def begins(self, count: int) -> bool:
         """Whether a window begins a sequence."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from typing import Any
 
+from scg.common.arguments import said, takes
 from scg.errors import CallError, WorkerError
 from scg.workers.work import Outcome, Work, packed, perform, reason
 
@@ -45,13 +46,13 @@ class Crew:
             self._make = functools.partial(_processes, executor)
         elif callable(getattr(executor, "submit", None)):
             self._executor = executor
-        elif callable(executor):
+        elif takes(executor, 0):
             self._make = executor
         elif executor is not None:
             raise CallError(
                 "executor must be a number of processes, an object with submit such as "
                 "concurrent.futures.ProcessPoolExecutor(2) or distributed.Client(), or a function "
-                f"that makes one, got {executor!r}"
+                f"without arguments that makes one, got {said(executor)}"
             )
 
     def __enter__(self) -> Crew:

@@ -199,7 +199,10 @@ def test_wrong_calls(step, options, message):
         ({"optimizer": scg.optim.Adam}, r"got the class Adam and not Adam\(\.\.\.\); write"),
         ({"own_optimizer": 0.1}, "own_optimizer must be an optimizer"),
         ({"callbacks": print}, r"callbacks must be a list of functions.*callbacks=\[f\]"),
-        ({"callbacks": [3]}, r"callbacks must be a list of functions of the run, got \[3\]"),
+        (
+            {"callbacks": [3]},
+            r"callbacks must be a list of functions of one argument, the run, got \[3\]",
+        ),
         ({"checkpoint_every": 0}, "checkpoint_every must be a positive integer, or None, got 0"),
         ({"epochs": 2.5}, "epochs must be a positive integer, got 2.5"),
         ({"epochs": 0}, "epochs must be a positive integer, got 0"),
@@ -215,6 +218,14 @@ def test_wrong_calls(step, options, message):
         (
             {"transform": 3},
             r"transform must be a function .* scg.data.Binarize\(\), or None, got 3",
+        ),
+        ({"transform": lambda batch: batch}, r"a batch and a seed, .* function <lambda>\(batch\)"),
+        ({"callbacks": [lambda: {}]}, r"one argument, the run, got \[the function <lambda>\(\)\]"),
+        ({"data": lambda path: {"x": pixels()}}, r"or a function without arguments .*\(path\)"),
+        ({"data": lambda: 3}, "data: expected a mapping from names to arrays, or .*, got 3"),
+        (
+            {"params": sbn().init(0) | {"encoder": sbn().init(0)["encoder"] * np.nan}},
+            "parameter 'encoder' is not finite; start from",
         ),
         ({"plate": scg.Plate("batch")}, r"plate must be a string, or None, got Plate\('batch'"),
         ({"metrics": 3}, "metrics must be a path, a writer such as .* or a list of them, got 3"),
@@ -301,6 +312,35 @@ def test_a_cost_that_is_not_finite_is_an_error(backend):
     g.cost("loss", t**2 + scg.stop_gradient(np.log(t - 0.25)))
     with pytest.raises(scg.CallError, match="the cost of graph 'toy' is -inf after 0 updates"):
         scg.fit(scg.compile(g, backend=backend), seed=0, steps_per_epoch=1)
+
+
+class Broken(scg.optim.Optimizer):
+    @scg.optim.rule
+    def update(self, value, grad, slots, rate, count):
+        return value + rate * np.inf * grad, slots
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_parameters_that_are_not_finite_after_an_epoch_are_an_error(backend, tmp_path):
+    step, path = scg.compile(toy().graph, backend=backend), tmp_path / "c"
+    with pytest.raises(scg.CallError, match="parameter 't' is not finite after 1 updates; lower"):
+        scg.fit(step, seed=0, steps_per_epoch=1, optimizer=Broken(), checkpoint=path)
+    assert checkpoint.load(path)[0]["params"]["t"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (lambda batch, seed: None, "transform must return a batch, .*, got None"),
+        (
+            lambda batch, seed: {"x": np.nan * batch["x"]},
+            r"data 'x': \d+ of \d+ values are not fin",
+        ),
+    ],
+)
+def test_what_a_transform_returns_is_checked(step, transform, message):
+    with pytest.raises(scg.CallError, match=message):
+        scg.fit(step, data={"x": pixels()}, seed=0, transform=transform)
 
 
 def test_a_run_that_diverges_is_said_to(tmp_path):

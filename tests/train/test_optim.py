@@ -146,6 +146,20 @@ def test_a_gradient_has_the_shape_of_its_parameter(wrong):
         SGD(0.1).apply({"a": np.ones(2)}, {"a": wrong})
 
 
+@pytest.mark.parametrize("wrong", [None, (np.ones(3), {}), (np.ones(2), None)])
+def test_what_an_own_optimizer_or_a_clip_returns_is_checked(wrong):
+    class Own(Optimizer):
+        def update(self, value, grad, slots, rate, count):
+            return wrong
+
+    params = {"a": np.ones(2)}
+    with pytest.raises(scg.CallError, match=r"Own.update must return a new value of shape \(2,\) "):
+        Own().apply(params, params)
+    for clip in (lambda grads: None, lambda grads: {}):
+        with pytest.raises(scg.CallError, match="SGD: clip must return the gradients by name, got"):
+            SGD(clip=clip).apply(params, params)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -163,6 +177,11 @@ def test_a_gradient_has_the_shape_of_its_parameter(wrong):
         (lambda: Adam(epsilon=0.0), "Adam: epsilon must be a number above 0"),
         (lambda: AdamW(decay=-1.0), "AdamW: decay must be a number at least 0"),
         (lambda: Adam(clip=5.0), r"clip must be a function .*ClipNorm\(5.0\), got 5.0"),
+        (lambda: Adam(clip=lambda: 5.0), r"clip must be .*, got the function <lambda>\(\)"),
+        (
+            lambda: Adam(lambda: 0.1),
+            r"rate must be .*, got the function <lambda>\(\); .* a schedule",
+        ),
         (lambda: ClipNorm(-1.0), "ClipNorm: limit must be a number above 0"),
         (lambda: ClipValue(np.inf), "ClipValue: limit must be a number above 0"),
         (lambda: schedules.ExponentialDecay(0.1, 0.5, every=0), "every must be a positive integer"),

@@ -81,6 +81,11 @@ def test_the_transform_is_applied_to_each_batch(step):
             {},
             "data: batch 0 is of type ndarray; a batch is a mapping from names",
         ),
+        (
+            lambda: iter([{"x": pixels()}, None]),
+            {"steps_per_epoch": 2},
+            "data: batch 1 is of type NoneType; a batch is",
+        ),
         (lambda: [{"y": pixels()}], {}, "unknown data 'y'"),
         (lambda: [{"x": np.nan * pixels()}], {}, "data 'x': .* values are not finite"),
         (lambda: batches(2), {"steps_per_epoch": 2, "batch_size": 2}, "batch_size and plate split"),
