@@ -26,7 +26,7 @@ from scg.verify.plot import COLOURS, canvas
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODELS = {"50-50-784": (50, 50), "50-50-50-50-784": (50, 50, 50, 50)}
+MODELS = {"200-200-784": (200,) * 2, "200-200-200-200-784": (200,) * 4}
 POINTS = (0, 1000, 4000)  # updates
 RATE, RUNS = 1e-3, 100
 SHIFTS = (0.0, 10.0, 100.0)  # constants added to the cost of a small chain
@@ -222,8 +222,8 @@ def draw(records: list[Record]) -> Figure:
 _ABOUT = """
 Networks of two and four layers are trained on {images} that are binarized anew for
 each batch, by RMSprop with rate 0.001, and variances are measured on the way. Published: layers of
-200 units, two million updates, weight decay 0.001, and variances over mini-batches, which contain
-the noise of the batch. Here: 50 units, 4000 updates by LR-C-IDB, no weight decay, and variances on
+200 units, as here, two million updates, weight decay 0.001, and variances over mini-batches, which
+contain the noise of the batch. Here: 4000 updates by LR-C-IDB, no weight decay, and variances on
 one fixed batch.
 LR is the score function, C a moving average, IDB a network of 100 tanh units; LEG is the local
 expectation (Titsias and Lázaro-Gredilla 2015), RAM the authors' estimator, which is optimal among

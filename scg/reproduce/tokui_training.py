@@ -12,8 +12,9 @@ from scg.reproduce import race, training
 from scg.reproduce.ledger import Record
 from scg.reproduce.paper import Finding, Paper
 from scg.reproduce.race import Race, chained
-from scg.reproduce.tokui import ESTIMATORS, LETTERS, MODELS, RATE
+from scg.reproduce.tokui import ESTIMATORS, LETTERS, RATE
 
+MODELS = {"50-50-784": (50, 50), "50-50-50-50-784": (50, 50, 50, 50)}
 NETWORKS = tuple(
     Race(
         name=model,
