@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scg.common.arguments import numbers_of
 from scg.errors import DeclarationError
 from scg.face import Graph
 from scg.ir.expr import Expr, describe
@@ -31,6 +32,8 @@ class Layer:
         Least number of axes of the first input, and its description in messages.
     axis : int
         Axis of the first input whose size determines the shapes of the parameters.
+    inputs : int
+        Number of inputs.
     """
 
     def __init__(
@@ -43,17 +46,22 @@ class Layer:
         least: int = 1,
         expected: str = "a vector or more axes, inputs last",
         axis: int = -1,
+        inputs: int = 1,
     ):
         with g.scope(name):
             self._g, self._scope, self.name = g, g.path, "/".join(g.path)
         self._declare, self._apply = declare, apply
-        self._least, self._expected, self._axis = least, expected, axis
+        self._least, self._expected, self._axis, self._inputs = least, expected, axis, inputs
         self._size = 0
         self._parameters: Sequence[Any] | None = None
 
     def __call__(self, x: Any, *more: Any) -> Expr:
         """Apply the layer to nodes or arrays."""
         x, *others = [self._g.as_node(value, self.name) for value in (x, *more)]
+        if len(others) + 1 != self._inputs:
+            raise DeclarationError(
+                f"layer {self.name!r} has inputs={self._inputs}, got {len(others) + 1} of them"
+            )
         if x.ndim < self._least:
             raise DeclarationError(
                 f"layer {self.name!r}: expected {self._expected} as input, got {describe(x)}"
@@ -80,7 +88,7 @@ def bias_start(width: int, bias: Any) -> list[np.ndarray]:
     """Initial values of ``b``: one array, or none."""
     if bias is False:
         return []
-    start = np.zeros(width) if bias is True else np.asarray(bias)
+    start = np.zeros(width) if bias is True else numbers_of("bias", bias, DeclarationError)
     if start.shape not in ((), (width,)):
         raise DeclarationError(f"bias: expected shape ({width},), got {start.shape}")
     return [np.broadcast_to(start, (width,))]

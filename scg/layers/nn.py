@@ -158,4 +158,4 @@ def gru_cell(g: Graph, name: str, width: int, *, init: Initializer = glorot_unif
         candidate = tanh(inner[2 * width :] + reset * outer[2 * width :])
         return update * h + (1.0 - update) * candidate
 
-    return Layer(g, name, declare, apply)
+    return Layer(g, name, declare, apply, inputs=2)

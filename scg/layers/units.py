@@ -41,7 +41,7 @@ def stochastic_times_smooth(g: Graph, name: str, a: Expr, *, credit: bool = Fals
     >>> round(scg.exact(g, g.init(seed=0)).cost, 12)
     0.5
     """
-    root = exp(0.5 * log_sigmoid(a))
+    root = exp(0.5 * log_sigmoid(g.as_node(a, name)))
     b = g.sample(name, Bernoulli(probs=root if credit else stop(root)))
     return b * root
 

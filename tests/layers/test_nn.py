@@ -165,6 +165,11 @@ def wrong_layers(g, x):
         lambda: scg.nn.mlp(g, "k", [2], activation=5),
         "scg.nn.mlp: activation must be a function such as scg.relu, got 5; write",
     )
+    yield lambda: cell(x), "layer 'c' has inputs=2, got 1 of them"
+    square = scg.nn.linear(g, "m", 3)
+    yield lambda: square(x, g.data("matrix", shape=(3, 3))), "layer 'm' has inputs=1, got 2 of them"
+    yield lambda: scg.nn.linear(g, "n", 2, bias=[[1], [2, 3]])(x), "bias: expected an array of num"
+    yield lambda: scg.stochastic_times_smooth(g, "o", "x"), "node 'o': a constant must be an array"
     yield lambda: scg.nn.layer_norm(g), "scg.nn.layer_norm: missing a required argument: 'name'"
 
 
