@@ -116,7 +116,7 @@ class CoreGraph(NamedNodes):
             The event shape: that of one example, without the batch.
         plates : Plate or tuple of Plate, optional
             The leading axes, which lie in the order in which the plates were made, whatever their
-            order here.
+            order here; ``print(node)`` names them in that order.
         kind : {"float", "int"}
             Integers can serve as indices.
 

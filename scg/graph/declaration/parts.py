@@ -88,8 +88,8 @@ def mapping(what: str, value: Any, known: set[str] | None = None) -> dict[str, A
 def known(what: str, name: Any, table: Mapping[str, Any], hint: str = "") -> Any:
     """Look a name up."""
     if not isinstance(name, str) or name not in table:
-        also = did_you_mean(name, table)
-        raise DeclarationError(f"unknown {what} {name!r:.60}{also}{hint}")
+        also = did_you_mean(name, table) or hint
+        raise DeclarationError(f"unknown {what} {name!r:.60}{also}")
     return table[name]
 
 

@@ -50,6 +50,7 @@ ENTRIES = {
 }
 _NAMED = ("parameter", "data", "sample", "deterministic", "cost")
 _KINDS = {"float": np.float64, "int": np.int64, "bool": np.bool_}
+_OWN = "; hand one of your own over: from_json(text, custom={...})"
 _FAMILIES = {family.__name__: family for family in (*DISTRIBUTIONS, *BIJECTIONS)}
 
 
@@ -233,7 +234,7 @@ class _Reader:
         return op.build(self.graph, args, attrs)
 
     def _custom(self, name: str, given: Any, entry: Any) -> Expr:
-        function = known("custom op", given, self.custom, "; hand it over: custom={...}")
+        function = known("custom op", given, self.custom, _OWN)
         value = function(*self._args(entry["args"]))
         if not isinstance(value, Expr) or value.graph is not self.graph:
             raise DeclarationError(f"custom op {given!r} returned {value!r:.60}, expected a node")
@@ -266,14 +267,14 @@ class _Reader:
         return family.rebuild(values, self._attribute(given.get("static", [])))
 
     def _family(self, name: Any) -> Any:
-        return known("distribution", name, {**_FAMILIES, **self.custom})
+        return known("distribution", name, {**_FAMILIES, **self.custom}, _OWN)
 
     def _initializer(self, given: Any) -> Any:
         if isinstance(given, Mapping):
             ((word, options),) = mapping("init", given).items()
             given = {key: numbers(key, value) for key, value in mapping(word, options).items()}
             return known("initializer", word, INITIALIZERS)(**given)
-        found = known("initializer", given, {**INITIALIZERS, **self.custom})
+        found = known("initializer", given, {**INITIALIZERS, **self.custom}, _OWN)
         if isinstance(found, type):
             raise DeclarationError(f'init: {given!r} takes options: {{"{given}": {{...}}}}')
         return found

@@ -104,12 +104,18 @@ NODES = [
         "node 'a': unknown distribution 'Bernouli'; did you mean 'Bernoulli'?",
     ),
     (
+        {"a": {"sample": {"family": "Mine", "static": [], "args": []}}},
+        "node 'a': unknown distribution 'Mine'; hand one of your own over: "
+        "from_json(text, custom={...})",
+    ),
+    (
         {"a": {"parameter": {"shape": [2], "init": {"constant": {"value": "one"}}}}},
         "node 'a': value: expected finite numbers, got 'one'",
     ),
     (
         {"a": {"parameter": {"shape": [2], "init": "magic"}}},
-        "node 'a': unknown initializer 'magic'",
+        "node 'a': unknown initializer 'magic'; hand one of your own over: "
+        "from_json(text, custom={...})",
     ),
     (
         {"a": {"parameter": {"value": 1.0, "constraint": "possitive"}}},
@@ -166,7 +172,8 @@ NODES = [
     ({"#1": {"op": "exp", "args": []}}, "node '#1': exp: expected 1 argument, got 0"),
     (
         {"#1": {"custom": "reward", "args": []}},
-        "node '#1': unknown custom op 'reward'; hand it over: custom={...}",
+        "node '#1': unknown custom op 'reward'; hand one of your own over: "
+        "from_json(text, custom={...})",
     ),
     (
         {"#1": {"constant": "x"}},
