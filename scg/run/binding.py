@@ -137,10 +137,7 @@ def _measure(
 def _matched(
     what: str, declared: dict[str, Expr], given: Mapping[str, Any], needed: set[str] | None
 ) -> dict[str, Expr]:
-    if not isinstance(given, (dict, Mapping)):  # which know a dict at once
-        raise CallError(
-            f"{what}: expected a mapping from names to arrays, got {type(given).__name__}"
-        )
+    _check_mapping(what, given)
     if given.keys() == declared.keys():
         return declared
     known = ", ".join(map(repr, declared)) or "none"
@@ -154,6 +151,13 @@ def _matched(
             write = f"; write data={{{name!r}: ...}}" if what == "data" else ""
             raise CallError(f"{what} {name!r} is missing; the graph declares {known}{write}")
     return {name: node for name, node in declared.items() if name in given}
+
+
+def _check_mapping(what: str, given: Any) -> None:
+    if not isinstance(given, (dict, Mapping)):  # which know a dict at once
+        raise CallError(
+            f"{what}: expected a mapping from names to arrays, got {type(given).__name__}"
+        )
 
 
 def as_array(what: str, name: str, value: Any, node: Expr, dtype: np.dtype) -> np.ndarray:
@@ -179,6 +183,7 @@ def bind_noise(
     given: Mapping[str, Any], leaves: Mapping[str, Expr], sizes: Mapping[Plate, int], dtype: Any
 ) -> dict[str, np.ndarray]:
     """Noise as checked arrays of shape (runs, plates, event)."""
+    _check_mapping("noise", given)
     checked: dict[str, np.ndarray] = {}
     runs: int | None = None
     for name, leaf in leaves.items():

@@ -20,7 +20,7 @@ from scg.errors import CallError
 from scg.graph.core import CoreGraph
 from scg.run.binding import Binder
 from scg.run.simulate import simulate
-from scg.seeds.noise import extended
+from scg.seeds.noise import check_seed, extended
 
 if TYPE_CHECKING:
     from scg.train.run import Run
@@ -92,6 +92,7 @@ def evaluate(
     CallError
         If the graph declares no such node, or the node is not one number per example.
     """
+    check_seed(seed)
     if node not in graph.roles:
         raise CallError(
             f"graph {graph.name!r} declares no {node!r}; in the model write "

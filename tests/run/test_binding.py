@@ -191,6 +191,7 @@ def test_noise():
             noise | {"z/u": noise["z/u"][:, :3]},
             "noise 'z/u': expected shape (runs, 4, 3), got (2, 3, 3)",
         ),
+        (3, "noise: expected a mapping from names to arrays, got int"),
         (noise | {"b/u": 0.5}, "noise 'b/u': expected shape (runs), got ()"),
         (
             noise | {"b/u": np.full(3, 0.5)},

@@ -92,6 +92,12 @@ def test_data_are_checked_as_a_whole(data, message):
         scg.evaluate(g, g.init(0), data, seed=0, batch_size=2)
 
 
+def test_an_empty_seed_is_none():
+    g = labelled()
+    with pytest.raises(scg.CallError, match="the seed is an empty tuple"):
+        scg.evaluate(g, g.init(0), {"x": np.ones(2), "y": np.ones(2, int)}, seed=())
+
+
 def test_a_bound_of_impossible_samples_is_infinite():
     g = labelled()
     found = scg.evaluate(g, {"w": -50.0}, {"x": np.zeros(4), "y": [0, 1, 0, 1]}, samples=3, seed=0)
