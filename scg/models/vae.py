@@ -49,7 +49,11 @@ def bernoulli_vae(
 
 
 def categorical_vae(
-    means: Any, variables: int = 10, classes: int = 5, layers: tuple[int, ...] = ()
+    means: Any,
+    variables: int = 10,
+    classes: int = 5,
+    layers: tuple[int, ...] = (),
+    exact: bool = True,
 ) -> scg.Graph:
     """Variational autoencoder with `variables` categorical latents of `classes` classes.
 
@@ -63,6 +67,8 @@ def categorical_vae(
         Number of one-hot latents, and of classes of each.
     layers : tuple of int
         Widths of the tanh layers between pixels and latents, reversed in the decoder.
+    exact : bool
+        Whether the divergence has its closed form; else it is log q(h | x) − log p(h).
     """
     g = scg.Graph("categorical vae")
     x, centred, logits = images(g, means)
@@ -71,7 +77,7 @@ def categorical_vae(
     h = g.sample("h", scg.OneHotCategorical(logits=scores))
     prior = scg.OneHotCategorical(logits=g.parameter("prior", shape=(variables, classes)))
     outer = dense_layers(g, "decoder", h.reshape(variables * classes), layers[::-1])
-    _decode(g, x, h, prior, outer, logits)
+    _decode(g, x, h, prior, outer, logits, exact=exact)
     return g
 
 
@@ -105,13 +111,17 @@ def _decode(
     outer: Any,
     logits: Any,
     particles: scg.Plate | None = None,
+    exact: bool = True,
 ) -> None:
     """Declare the distribution of pixels, the log-weights, and the cost.
 
-    It is the bound of the particles, or has the divergence in closed form.
+    It is the bound of the particles, or has the divergence in closed form or from the sample.
     """
     law = scg.Bernoulli(logits=linear(g, "to_x", x.size, bias=logits)(outer))
     g.deterministic("pixels", law.probs)
     fit = law.log_prob(x)
     log_weight = g.deterministic("log_weight", fit + prior.log_prob(h) - h.log_prob())
-    g.cost("loss", scg.iwae(log_weight, particles) if particles else h.dist.kl(prior) - fit)
+    if particles:
+        g.cost("loss", scg.iwae(log_weight, particles))
+    else:
+        g.cost("loss", h.dist.kl(prior) - fit if exact else -log_weight)

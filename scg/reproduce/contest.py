@@ -74,7 +74,7 @@ class Contest:
                         yield from self._runs(under, ledger, shown, how, model, name, seed)
                     if how == self.images[0]:
                         yield from self._variances(under, ledger, shown, model, seed)
-                if how == self.images[0]:
+                if how == self.images[0] and self.measured:
                     yield self._times(under, shown, model)
 
     def _runs(
