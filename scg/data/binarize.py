@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scg.common.arguments import numbers_of
 from scg.errors import DataError
 from scg.seeds.noise import generator
 
@@ -30,13 +31,14 @@ def binarize(images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     DataError
-        If a value lies outside [0, 1].
+        If a value is no number or lies outside [0, 1].
 
     Examples
     --------
     >>> binarize(np.array([0.0, 1.0, 0.0]), seed=0)
     array([0, 1, 0], dtype=uint8)
     """
+    images = numbers_of("binarize: images", images, DataError)
     if not np.all((images >= 0) & (images <= 1)):
         raise DataError("binarize: expected grey values in [0, 1]; divide by the largest value")
     rng = generator(seed, "binarize")
@@ -59,6 +61,10 @@ class Binarize:
         self, batch: dict[str, np.ndarray], seed: tuple[int, ...]
     ) -> dict[str, np.ndarray]:
         """Batch with these data binarized."""
+        for name in self.names:
+            if name not in batch:
+                known = ", ".join(map(repr, batch))
+                raise DataError(f"{self!r}: the batch has no data {name!r}; it has {known}")
         drawn = {
             name: binarize(batch[name], (*seed, position))
             for position, name in enumerate(self.names)

@@ -28,6 +28,16 @@ def test_values_that_are_no_probabilities(wrong):
         binarize(wrong, 0)
 
 
+def test_what_is_no_image():
+    with pytest.raises(scg.DataError, match="binarize: images: expected real numbers, got an arr"):
+        binarize("image", 0)
+    assert binarize([[0, 1]], 0).tolist() == [[0, 1]]
+    with pytest.raises(
+        scg.DataError, match=r"Binarize\(names=\('x',\)\): .* no data 'x'; it has 'y'"
+    ):
+        Binarize()({"y": np.ones(2)}, (0,))
+
+
 def test_dynamic_binarization_changes_from_batch_to_batch_and_leaves_the_rest():
     batch = {"x": np.full((4, 9), 0.5), "y": np.arange(4)}
     transform = Binarize(("x",))
