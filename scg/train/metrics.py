@@ -45,6 +45,7 @@ class JsonLines(Writer):
         The file. After a resumption it keeps what it holds of the updates that were made.
     """
 
+    @checked("scg.train.JsonLines(path)")
     def __init__(self, path: str | PathLike[str]):
         self.path = Path(path)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
+from scg.common.arguments import checked
 from scg.errors import UnsupportedError
 from scg.train.metrics import Writer
 
@@ -30,7 +31,8 @@ class TensorBoard(Writer):
         If tensorboardX is not installed.
     """
 
-    def __init__(self, folder: str | Path):
+    @checked("scg.train.TensorBoard(folder)")
+    def __init__(self, folder: str | PathLike[str]):
         try:
             from tensorboardX import SummaryWriter
         except ImportError as error:

@@ -8,7 +8,7 @@ import pytest
 
 import scg
 from scg.common.console import progress_console
-from scg.train import Batches, GradientVariance, HeldOut, checkpoint
+from scg.train import Batches, GradientVariance, HeldOut, JsonLines, TensorBoard, checkpoint
 from tests.train.models import nvil, pixels, sbn
 
 
@@ -254,6 +254,8 @@ def test_what_is_no_step(step):
     [
         (lambda: HeldOut({}, every=0), "HeldOut: every must be a positive integer, got 0"),
         (lambda: HeldOut(pixels()), "HeldOut: data must be a mapping"),
+        (lambda: TensorBoard(None), "TensorBoard: folder must be a path, got None"),
+        (lambda: JsonLines(None), "JsonLines: path must be a path, got None"),
         (lambda: GradientVariance({}, runs=1), "runs must be an integer, at least 2, got 1"),
         (lambda: scg.evaluate(sbn(), {}, {}, samples=0, seed=0), "samples must be a positive"),
     ],
