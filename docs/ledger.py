@@ -105,7 +105,8 @@ PAID = {
     """,
     "checked arguments and messages": """
         command/estimators:87 command/models:84 command/process:5 common/arguments:12
-        common/named compiler/advice:8 data/address:163 data/readers:129 errors:50 explain/work:9
+        common/named compiler/advice:8 data/address:163 data/binarize:66 data/readers:129
+        errors:50 explain/work:9
         graph/bounds:167 graph/core:227 graph/declaration/parts:125 graph/init:66
         graph/parameters:146 ir/dispatch:123 ir/op:139 ir/origin:40 layers/layer:62
         layers/nn:120 ops/custom:120 ops/indexing:89 ops/shape:236 run/binding:186 run/bound_step:72
