@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scg.common.arguments import check_name, checked, masked, said
+from scg.common.arguments import check_name, checked, masked, said, takes
 from scg.errors import CallError, DeclarationError
 from scg.ir.expr import KINDS, Expr, describe
 from scg.ir.op import Op, constant
@@ -148,6 +148,12 @@ def op(
     def apply(*args: Any) -> Any:
         if not any(isinstance(arg, Expr) for arg in args):
             return fn(*args)
+        for what, function, count in (("function", fn, 0), ("vjp", vjp, 2)):
+            if function is not None and not takes(function, count + len(args)):
+                raise DeclarationError(
+                    f"scg.op: {label!r} has {len(args)} arguments here, and the {what} is called "
+                    f"with {count + len(args)}, got {said(function)}"
+                )
         return custom(*args, ranks=tuple(np.ndim(arg) for arg in args))
 
     apply.__name__ = label

@@ -257,6 +257,15 @@ def test_an_op_may_return_equal_numbers_of_another_kind(kind, value):
     assert scg.compile(g, backend="numpy")(g.init(seed=0), seed=0).cost == 1.0
 
 
+def test_an_op_takes_so_many_arguments(x):
+    with pytest.raises(DeclarationError, match=r"'f' has 1 arguments here, .* function is called"):
+        scg.op(lambda a, b: a, name="f")(x)
+    with pytest.raises(
+        DeclarationError, match=r"vjp is called with 3, got the function <lambda>\(g"
+    ):
+        scg.op(lambda a: a, lambda g: g, name="f")(x)
+
+
 def test_an_op_needs_a_shape():
     with pytest.raises(DeclarationError, match=r"scg\.op: shape is an integer or a tuple"):
         scg.op(lambda z: z, shape=2.5)
