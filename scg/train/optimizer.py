@@ -175,9 +175,15 @@ class Optimizer:
         if not isinstance(clipped, Mapping) or clipped.keys() != grads.keys():
             raise CallError(f"{own}: clip must return the gradients by name, got {said(clipped)}")
         for name, grad in clipped.items():
-            match self.update(values[name], grad, slots.get(name, {}), rate, count):
+            old = slots.get(name, {})
+            match self.update(values[name], grad, old, rate, count):
                 case (value, Mapping() as more) if np.shape(value) == np.shape(values[name]):
                     new[name], kept[name] = value, more
+                    if not old.keys() <= more.keys():
+                        raise CallError(
+                            f"{own}: the state is that of another optimizer: it has "
+                            f"{', '.join(old)} for parameter {name!r}"
+                        )
                 case found:
                     raise CallError(
                         f"{own}.update must return a new value of shape {np.shape(values[name])} "

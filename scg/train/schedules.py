@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from scg.train.check import check_count
+from scg.common.arguments import said
+from scg.errors import CallError
+from scg.train.check import check_count, check_number
 
 Schedule = Callable[[int], float]
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,8 @@ class ExponentialDecay:
     every: int = 1
 
     def __post_init__(self) -> None:
+        check_number("ExponentialDecay: rate", self.rate, least=0.0)
+        check_number("ExponentialDecay: decay", self.decay, least=0.0)
         check_count("ExponentialDecay: every", self.every)
 
     def __call__(self, count: int) -> float:
@@ -56,6 +65,19 @@ class Piecewise:
     rate: float
     factors: tuple[tuple[int, float], ...]
 
+    def __post_init__(self) -> None:
+        check_number("Piecewise: rate", self.rate, least=0.0)
+        match self.factors:
+            case (tuple() | list()) as pairs if all(map(_is_pair, pairs)):
+                for start, factor in pairs:
+                    check_count("Piecewise: the count of a factor", start, least=0)
+                    check_number("Piecewise: a factor", factor, least=0.0)
+            case other:
+                raise CallError(
+                    "Piecewise: factors must be pairs of a count and a factor such as "
+                    f"((10, 0.1), (20, 0.5)), got {said(other)}"
+                )
+
     def __call__(self, count: int) -> float:
         """The rate after `count` updates."""
         return self.rate * math.prod(factor for start, factor in self.factors if count >= start)
@@ -80,6 +102,8 @@ class Cosine:
     warmup: int = 0
 
     def __post_init__(self) -> None:
+        check_number("Cosine: rate", self.rate, least=0.0)
+        check_number("Cosine: final", self.final, least=0.0)
         check_count("Cosine: length", self.length)
         check_count("Cosine: warmup", self.warmup, least=0)
 

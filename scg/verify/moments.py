@@ -157,6 +157,7 @@ class Moments:
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
         )
 
+    @checked("moments.table(rows=32)")
     def table(self, rows: int = 32) -> str:
         """Text of the enumerated outcomes: probability, samples, cost, gradients.
 

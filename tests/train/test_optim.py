@@ -146,6 +146,13 @@ def test_a_gradient_has_the_shape_of_its_parameter(wrong):
         SGD(0.1).apply({"a": np.ones(2)}, {"a": wrong})
 
 
+def test_the_state_of_another_optimizer_is_an_error():
+    params = {"a": np.ones(2)}
+    _, state = SGD(0.1, momentum=0.9).apply(params, params)
+    with pytest.raises(scg.CallError, match=r"Adam: the state is that of another .* velocity for"):
+        Adam(0.1).apply(params, params, state)
+
+
 @pytest.mark.parametrize("wrong", [None, (np.ones(3), {}), (np.ones(2), None)])
 def test_what_an_own_optimizer_or_a_clip_returns_is_checked(wrong):
     class Own(Optimizer):
@@ -185,6 +192,10 @@ def test_what_an_own_optimizer_or_a_clip_returns_is_checked(wrong):
         (lambda: ClipNorm(-1.0), "ClipNorm: limit must be a number above 0"),
         (lambda: ClipValue(np.inf), "ClipValue: limit must be a number above 0"),
         (lambda: schedules.ExponentialDecay(0.1, 0.5, every=0), "every must be a positive integer"),
+        (lambda: schedules.ExponentialDecay("a", 0.5), "rate must be a number at least 0, got 'a'"),
+        (lambda: schedules.Cosine(None, 5), "Cosine: rate must be a number at least 0, got None"),
+        (lambda: schedules.Piecewise(0.1, (10, 0.1)), r"factors must be pairs .*, got \(10, 0.1\)"),
+        (lambda: schedules.Piecewise(0.1, [(1.5, 0.1)]), "count of a factor must be an integer"),
         (lambda: schedules.Cosine(0.1, length=-5), "length must be a positive integer"),
     ],
 )

@@ -41,6 +41,10 @@ def test_the_table_lists_draws_probabilities_and_gradients():
     b = g.sample("b", scg.Bernoulli(probs=0.25 + 0.0 * g.parameter("theta", 0.0)))
     g.cost("cost", 2.0 * b)
     head, first, second = moments(g, scg.ScoreFunction()).table().splitlines()
+    with pytest.raises(
+        scg.CallError, match=r"moments\.table: rows must be a positive integer, got"
+    ):
+        moments(g, scg.ScoreFunction()).table("all")
     assert head.split() == ["probability", "b", "cost", "∂/∂theta"]
     assert {first.split()[0], second.split()[0]} == {"0.250000", "0.750000"}
     assert {tuple(line.split()[1:3]) for line in (first, second)} == {("1", "2"), ("0", "0")}
