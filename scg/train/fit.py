@@ -25,7 +25,7 @@ from scg.train.progress import progress_bar
 from scg.train.run import Kept, Run
 from scg.train.settings import settings
 from scg.train.shards import ShardedUpdate, Shards, work_of
-from scg.train.stream import make_batches
+from scg.train.stream import loaded, make_batches
 from scg.train.update import Snapshot, make_update
 from scg.train.windows import Windows, check_windows
 from scg.workers import Crew
@@ -118,7 +118,7 @@ def fit(
         a variance get the gradient of the sum of the parts' variances, which has the same mean.
     make_step : callable, optional
         A function without arguments that makes the step in a worker, where the graph cannot be
-        written as JSON because it has ops of your own.
+        read from JSON because it has ops or distributions of your own.
     stream : bool
         Take the data as sequences without end, in consecutive windows between which a step that was
         compiled with ``stream=True`` carries its state; see :class:`scg.train.Windows`. With
@@ -155,7 +155,7 @@ def fit(
     if executor is None and (shards or make_step):
         raise CallError("fit: shards= and make_step= need executor=")
     loader = data if callable(data) else None
-    arrays = loader() if loader else data
+    arrays = loaded(loader) if loader else data
     how = batch_size, base, plate, steps_per_epoch, transform
     windows = None
     if stream:

@@ -44,6 +44,11 @@ class Shards:
     ):
         if step.plan.stream:
             raise CallError("fit: executor= splits batches, but this step takes windows (stream=)")
+        if loads and not isinstance(batches, Batches):
+            raise CallError(
+                "fit: with executor= a function must load arrays by name, of which workers take "
+                "their parts; give an iterable of batches itself, data=batches"
+            )
         self.batches, self.count, self.loads = batches, count, loads
         self.axes, on = axes_of(step, dict(batches[0]), plate)
         if on is None:

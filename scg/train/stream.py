@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,17 @@ from scg.train.check import check_count
 _ENDED = object()
 
 
+def loaded(loader: Callable[[], Any]) -> Any:
+    """What a loader returns: a mapping, or an iterable of mappings."""
+    data = loader()
+    if not isinstance(data, Iterable) or isinstance(data, (str, bytes, np.ndarray)):
+        raise CallError(
+            "data: the function must return a mapping from names to arrays, or an iterable of "
+            f"them, got {said(data)}"
+        )
+    return data
+
+
 def make_batches(
     graph: CoreGraph | Step,
     data: Any,
@@ -36,11 +47,6 @@ def make_batches(
     """The batches of arrays, or of an iterable of batches."""
     if data is None or isinstance(data, Mapping):
         return Batches(graph, data or {}, batch_size, seed, plate, steps_per_epoch, transform)
-    if not isinstance(data, Iterable) or isinstance(data, (str, bytes, np.ndarray)):
-        raise CallError(
-            f"data: expected a mapping from names to arrays, or an iterable of them, got "
-            f"{said(data)}"
-        )
     if batch_size is not None or plate is not None:
         raise CallError("batch_size and plate split arrays; here data is an iterable of batches")
     return Stream(data, seed, steps_per_epoch, transform, padded_data(graph))

@@ -222,7 +222,10 @@ def test_wrong_calls(step, options, message):
         ({"transform": lambda batch: batch}, r"a batch and a seed, .* function <lambda>\(batch\)"),
         ({"callbacks": [lambda: {}]}, r"one argument, the run, got \[the function <lambda>\(\)\]"),
         ({"data": lambda path: {"x": pixels()}}, r"or a function without arguments .*\(path\)"),
-        ({"data": lambda: 3}, "data: expected a mapping from names to arrays, or .*, got 3"),
+        (
+            {"data": lambda: 3},
+            "the function must return a mapping from names to arrays, or .*, got 3",
+        ),
         (
             {"params": sbn().init(0) | {"encoder": sbn().init(0)["encoder"] * np.nan}},
             "parameter 'encoder' is not finite; start from",

@@ -245,6 +245,8 @@ def test_what_cannot_be_split_is_refused(pool):
     with pytest.raises(scg.CallError, match="one cost is summed and another is not; write"):
         fit(two, scg.Plate("batch", reduce="sum"))
     fit(two, scg.Plate("batch", reduce="mean"))
+    with pytest.raises(scg.CallError, match="with executor= a function must load arrays by name"):
+        scg.fit(make(), data=lambda: [load()], seed=0, executor=1)
     with pytest.raises(scg.CallError, match="shards= and make_step= need executor="):
         scg.fit(make(), data=load(), seed=0, shards=3)
 
