@@ -51,15 +51,15 @@ def check_count(what: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
-def check_finite(params: Mapping[str, np.ndarray], count: int = 0) -> None:
-    """Raise unless parameters are finite after `count` updates."""
+def check_numbers(params: Mapping[str, np.ndarray], count: int = 0) -> None:
+    """Raise if parameters are NaN after `count` updates; infinite logits are probabilities."""
     for name, value in params.items():
-        if not np.all(np.isfinite(value)):
+        if np.any(np.isnan(value)):
             raise CallError(
-                f"parameter {name!r} is not finite after {count} updates; lower the learning rate "
-                "or clip the gradients: clip=scg.optim.ClipNorm(5.0)"
+                f"parameter {name!r} is NaN after {count} updates; lower the learning rate or clip "
+                "the gradients: clip=scg.optim.ClipNorm(5.0)"
                 if count
-                else f"parameter {name!r} is not finite; start from numbers that are"
+                else f"parameter {name!r} is NaN; start from numbers"
             )
 
 

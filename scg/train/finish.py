@@ -8,7 +8,7 @@ from typing import Any
 
 from scg.errors import DivergenceWarning
 from scg.ir.origin import warn
-from scg.train.check import check_finite, measured
+from scg.train.check import check_numbers, measured
 from scg.train.metrics import Writer
 from scg.train.run import Run
 
@@ -41,7 +41,7 @@ class Finish:
             self._write({"step": run.now.count, "cost": run.now.last})
         if run.now.count % self.per_epoch:
             return False
-        check_finite(run.params, run.now.count)
+        check_numbers(run.params, run.now.count)
         cost = run.now.cost / self.per_epoch
         run.now = run.now._replace(cost=0.0)
         record: dict[str, Any] = {"epoch": run.epoch + 1, "step": run.now.count, "cost": cost}

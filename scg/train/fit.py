@@ -15,7 +15,7 @@ from scg.run.binding import Binder
 from scg.run.step import Step
 from scg.seeds.noise import check_seed, extended
 from scg.train.batches import Transform
-from scg.train.check import check_finite
+from scg.train.check import check_numbers
 from scg.train.checkpoint import alone
 from scg.train.finish import Finish
 from scg.train.interrupt import between_updates
@@ -230,5 +230,5 @@ def _start(step: Step, params: Mapping[str, Any] | None, seed: Any) -> Snapshot:
     given = step.graph.init(seed) if params is None else params
     Binder(step.graph, step.program.dtype).bind(given, {}, needed=set(step.graph.parameters))
     values = {name: np.asarray(value) for name, value in given.items()}
-    check_finite(values)
+    check_numbers(values)
     return Snapshot(0, values, step.init(seed), OptimizerState(), OptimizerState())
