@@ -64,6 +64,12 @@ class Op(Operation):
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         """Build an expression, or compute at once where no argument is one."""
+        count = len(self.vjps) if isinstance(self.vjps, tuple) else len(args)
+        if self.elementwise and len(args) != count:
+            wanted = "1 argument" if count == 1 else f"{count} arguments"
+            raise DeclarationError(f"{self.name}: expected {wanted}, got {len(args)}")
+        if self.elementwise and (unknown := attrs.keys() - self.attributes):
+            raise DeclarationError(f"{self.name} takes no option {min(unknown)!r}")
         graphs = [arg.graph for arg in args if isinstance(arg, Expr)]
         if not graphs:
             return self.numpy(*(_array(self, arg) for arg in args), **attrs)
@@ -73,10 +79,6 @@ class Op(Operation):
                 f"{self.name}: nodes of different graphs ({names}) cannot be combined. "
                 "Declare the model in one graph"
             )
-        count = len(self.vjps) if isinstance(self.vjps, tuple) else len(args)
-        if self.elementwise and len(args) != count:
-            wanted = "1 argument" if count == 1 else f"{count} arguments"
-            raise DeclarationError(f"{self.name}: expected {wanted}, got {len(args)}")
         nodes = tuple(arg if isinstance(arg, Expr) else constant(graphs[0], arg) for arg in args)
         return self.build(graphs[0], nodes, attrs)
 

@@ -257,6 +257,14 @@ def test_an_op_may_return_equal_numbers_of_another_kind(kind, value):
     assert scg.compile(g, backend="numpy")(g.init(seed=0), seed=0).cost == 1.0
 
 
+def test_an_op_has_no_further_options(x):
+    for arg in (x, np.ones(3)):
+        with pytest.raises(DeclarationError, match="softplus takes no option 'beta'"):
+            scg.softplus(arg, beta=2.0)
+        with pytest.raises(DeclarationError, match="gammainc: expected 2 arguments, got 1"):
+            scg.gammainc(arg)
+
+
 def test_an_op_takes_so_many_arguments(x):
     with pytest.raises(DeclarationError, match=r"'f' has 1 arguments here, .* function is called"):
         scg.op(lambda a, b: a, name="f")(x)
