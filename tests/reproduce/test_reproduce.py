@@ -560,6 +560,7 @@ def test_rivals_of_a_race_get_equal_evaluations(done):
 LETTERS = (
     *autoencoders.LETTERS,
     *autoencoders.CATEGORICAL,
+    *autoencoders.LONGER,
     *tokui_training.NETWORKS,
     *densities.RACES,
 )
