@@ -278,10 +278,10 @@ ROWS = {
 EXACT = """
     absolute all any argmax argmin argsort bitwise_and bitwise_or bitwise_xor broadcast_to ceil clip
     concatenate continuous diag diagonal equal expand_dims flip floor floor_divide greater
-    greater_equal invert less less_equal logical_and logical_not logical_or moveaxis ndim negative
-    not_equal one_hot ones_like pad ravel repeat reshape rint roll select shape sign size sort
-    squeeze stack stop_gradient swapaxes take take_along_axis tile transpose tril triu where
-    zeros_like
+    greater_equal invert isfinite isinf isnan less less_equal logical_and logical_not logical_or
+    moveaxis ndim negative not_equal one_hot ones_like pad ravel repeat reshape rint roll select
+    shape sign size sort squeeze stack stop_gradient swapaxes take take_along_axis tile transpose
+    tril triu where zeros_like
 """.split()
 #: What is computed as another row is.
 ALIKE = {
