@@ -45,7 +45,8 @@ def calls(entry: Gemm, function: int, sizes: Mapping[Plate, int], real: np.dtype
     def leading(side: Side, rows: tuple[Any, ...], length: int) -> int:
         """Elements between two rows of a matrix, of which each has some length."""
         long = [label for label in rows if total((label,)) > 1]
-        return max(stride(side, long[-1]) if long else length, 1)
+        # Around an empty plate strides are 0, which BLAS refuses, and then clears no result.
+        return max(stride(side, long[-1]) if long else 0, length, 1)
 
     merged: list[tuple[int, list[int]]] = []
     for label in product.loop:
