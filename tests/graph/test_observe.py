@@ -176,3 +176,14 @@ def test_a_weibull_scale_of_zero_is_the_same_error_in_both_backends(backend, x):
     g.observe("o", scg.Weibull(g.data("s") - 3.0, g.parameter("k", 2.0)), x)
     with pytest.raises(scg.CallError, match=r"'o' \(Weibull\): scale must be positive, got 0. in"):
         scg.compile(g, backend=backend)({"k": 2.0}, seed=0, s=3.0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_nan_may_mark_what_is_missing(backend):
+    g = scg.Graph("missing")
+    x = g.data("x", plates=scg.Plate("days"))
+    g.observe("seen", scg.Normal(g.parameter("mu", 0.3), 1.0), x, mask=~np.isnan(x))
+    step, params = scg.compile(g, backend=backend), g.init(seed=0)
+    found, expected = (step(params, seed=0, x=x) for x in ([1.0, np.nan, 2.0], [1.0, 2.0]))
+    assert found.cost == pytest.approx(expected.cost, rel=1e-15)
+    assert found.grads["mu"] == expected.grads["mu"]
