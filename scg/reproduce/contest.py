@@ -72,7 +72,7 @@ class Contest:
                 for seed in SEEDS:
                     for name in self.estimators:
                         yield from self._runs(under, ledger, shown, how, model, name, seed)
-                    if how == self.images[0]:
+                    if how == self.images[0] and self.measured:
                         yield from self._variances(under, ledger, shown, model, seed)
                 if how == self.images[0] and self.measured:
                     yield self._times(under, shown, model)

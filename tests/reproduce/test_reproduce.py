@@ -32,6 +32,7 @@ from scg.reproduce import (
     index,
     jang,
     nvil,
+    nvil_classes,
     rsvi,
     tokui,
     tokui_training,
@@ -488,6 +489,22 @@ def test_a_gated_classifier_is_trained_and_tested(done):
         record = gated._train(under, parts, unit, 1)
         assert 50 < record["error"] <= 100 and len(record["curve"]) == 4
         assert (record["closed"] > 0.5) == (unit == "noisy rectifier")
+
+
+def test_suspects_of_classes_differ_in_one_respect(done, tmp_path):
+    shown = [
+        p.key
+        for p in nvil_classes.CLASSES.pieces(replace(done[0], updates=2), Ledger(tmp_path / "x"))
+    ]
+    first = [k for k in shown if k["kind"] == "run" and k["seed"] == 1]
+    assert len({(k["model"], k["estimator"], k["rate"]) for k in first}) == 2 * (3 + 3)
+    assert {k["kind"] for k in shown} == {"run", "test"}
+    found = []
+    for model in nvil_classes.SUSPECTS.models.values():
+        graph = model(np.full(4, 0.5))
+        draws = {"x": np.ones((1, 4))}
+        found.append(scg.evaluate(graph, graph.init(0), draws, samples=4000, seed=0).elbo)
+    assert abs(found[0] - found[1]) < 0.2  # the same bound, in closed form and from samples
 
 
 def test_suspects_differ_from_the_table_in_one_respect(done, monkeypatch, tmp_path):
