@@ -171,7 +171,7 @@ NO_VALUES = (
         (lambda b: np.mean(b, dtype=float), "; numbers have the dtype that scg.compile is given$"),
         (lambda b: np.add(b, 1, where=True), "^np.add with where is not supported on nodes"),
         (lambda b: np.fmod(b, 2), r"^np.fmod is not .*; the nearest .* is np\.remainder$"),
-        (np.isnan, r"^np.isnan is not supported on nodes; write scg\.op\(np\.isnan\)"),
+        (np.spacing, r"^np.spacing is not supported on nodes; write scg\.op\(np\.spacing\)"),
         (
             lambda b: np.sum(b, dtype=int),
             r"^np.sum on nodes takes \(x, axis, keepdims\): got an unexpected keyword argument",
