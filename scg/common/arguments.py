@@ -9,7 +9,7 @@ import numbers
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -159,7 +159,7 @@ def masked(value: Any) -> bool:
     return ma is not None and isinstance(value, ma.MaskedArray) and bool(ma.is_masked(value))
 
 
-def takes(value: Any, count: int) -> bool:
+def takes(value: Any, count: int) -> TypeGuard[Callable[..., Any]]:
     """Whether a value is a function that can be called with so many arguments."""
     try:
         inspect.signature(value).bind(*range(count))
