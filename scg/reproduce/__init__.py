@@ -26,6 +26,7 @@ from scg.reproduce.index import index
 from scg.reproduce.jang import JANG
 from scg.reproduce.muprop import TABLE2, TABLE3
 from scg.reproduce.nvil import FAILURE
+from scg.reproduce.nvil_classes import CLASSES
 from scg.reproduce.page import write
 from scg.reproduce.paper import Conditions, Paper, compute
 from scg.reproduce.rsvi import RSVI
@@ -34,7 +35,7 @@ from scg.reproduce.tokui_training import TOKUI_LETTERS_TRAINING, TOKUI_TRAINING
 from scg.reproduce.unbiased import UNBIASED
 
 _ALL = (
-    TABLE2, FAILURE, TABLE3, ARMS, ARMS_TRAINING, ARMS_OMNIGLOT, CARMS, CARMS_TRAINING,
+    TABLE2, FAILURE, TABLE3, CLASSES, ARMS, ARMS_TRAINING, ARMS_OMNIGLOT, CARMS, CARMS_TRAINING,
     CARMS_FASHION, CARMS_OMNIGLOT, JANG, RELAXED, DENSITIES, DENSITIES_LETTERS, TOKUI,
     TOKUI_TRAINING, TOKUI_LETTERS, TOKUI_LETTERS_TRAINING, GATED, UNBIASED, ARTBP, ANBN, CHORALES,
     BRACKETS, RSVI, EXPONENTIAL_FAMILY, GRAVES, BOLTZMANN, BOLTZMANN_DEEP,

@@ -292,7 +292,7 @@ CARMS = Paper(
     name="carms",
     title="CARMS (Dimitriev and Zhou 2021): variances",
     short="CARMS, variances",
-    verdict="3 to 12 % below independent samples; not with ten classes, nor at equal operations.",
+    verdict="3 to 12 % below independent samples; not with ten classes, nor at equal times.",
     about="""
 Toy: three variables of three classes, the cost is three times the sum of the indices (the authors'
 but for a constant, which cancels), three samples, probabilities drawn from Dirichlet(a, a, a). The
@@ -307,7 +307,8 @@ On the toy CARMS-I has less variance than independent samples and ARSM at all dr
 the unordered set unless a = 1. At frozen autoencoders with three and five classes it has 3 to 12 %
 less than independent samples. With ten classes it has 12 % more with two samples, 3 % less with
 four, and 1 % less with seven, which is not seen for one of three seeds. CARMS-I needs more
-operations: when these are equal, it has less variance with three classes only. The unordered set
+operations: when these are equal, it has less variance with three classes only, and when times are
+equal, independent samples have the least variance with each number of classes. The unordered set
 has the variance of independent samples, because joint outcomes of 20 variables are improbable; with
 three classes and seven samples it has 5 to 6 % less, nearly as little as CARMS-I. The version with
 Gumbel noise (CARMS-G) has less variance than independent samples on the toy, but more at the

@@ -206,7 +206,8 @@ and 1.75 times as much for the third. The cause is the gap between components: a
 the flow of probability over the density, which is low there, so that it moves fast. With means half
 as far from 0 pathwise has less variance for all seeds, by factors of 4 to 23, and with means twice
 as far more for two of three, by factors of 20 and more. A pathwise gradient takes 1.3
-to 2.2 times the operations of a score function, leave-one-out with two samples 1.7 to 1.8 times.
+to 2.2 times the operations of a score function and 1.5 to 2.7 times the time, leave-one-out with
+two samples 1.7 to 1.8 times the operations and 1.3 to 3.8 times the time.
 """,
     pieces=pieces,
     findings=findings,

@@ -138,7 +138,10 @@ def plot(pair: Sequence[Any], runs: Mapping[str, Sequence[Record]], number: int)
                 label = name if i == 0 else "_"
                 axes.plot(scale * x, y, style, color=color, alpha=0.8, label=label)
     pair[0].locator_params(axis="x", nbins=5)
+    pair[0].xaxis.set_major_formatter("{x:,.0f}")
     pair[1].set(xscale="log", title="the same runs against time")
+    pair[1].xaxis.get_major_locator().set_params(subs=(1, 2, 5))
     pair[1].xaxis.set_major_formatter("{x:g}")
+    pair[1].xaxis.set_minor_formatter("")
     for axes in pair:
         framed(axes)

@@ -242,11 +242,11 @@ TOKUI = Paper(
     about=_ABOUT.format(images="digits", more=""),
     why="""
 The order reproduces for all seeds, but for the local expectation (LEG): with two and four layers it
-lies a factor 15 to 208 above MuProp, because a constant in the cost does not cancel there (shown
-exactly). RAM is far below all, and at equal operations, too; but it evaluates the cost 201 times
-with two layers and 401 times with four, and at equal evaluations MuProp has less variance, by
-factors 2.7 and 4.7. On a small chain the theorem holds exactly: the score function with its best
-baseline has 4.4 times the variance of RAM.
+lies a factor 9 to 50 above MuProp, because a constant in the cost does not cancel there (shown
+exactly). RAM is far below all; but it evaluates the cost 801 times with two layers and 1601 times
+with four, and at equal evaluations MuProp has less variance, by factors 7 and 16. At equal times
+RAM has the least with two layers, and MuProp with four. On a small chain the theorem holds exactly:
+the score function with its best baseline has 4.4 times the variance of RAM.
 """,
     pieces=pieces,
     findings=findings,
