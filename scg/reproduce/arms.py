@@ -104,7 +104,7 @@ def _below(
 def tables(records: list[Record]) -> str:
     """Variances at some p, in units of 1e-6."""
     curves, shown = _curves(records), (0.1, 0.25, 0.5, 0.75, 0.9)
-    clock = {k: v for r in records if r["kind"] == "time" for k, v in r["ms"].items()}
+    clock = training.clock(records)
     rows = []
     for (name, n), values in sorted(curves.items(), key=lambda item: item[0][1]):
         ns = 1e6 * clock.get(f"{name}, {n}", nan) * estimator(name, n)[1]

@@ -223,13 +223,13 @@ def tables(records: list[Record]) -> str:
         f"{SAMPLED} runs, the others exact. Each estimator evaluates the cost three times.",
         table(["estimator", *(f"a = {a}" for a in CONCENTRATIONS)], rows),
     ]
-    rows, clock = [], {r["classes"]: r["ms"] for r in records if r["kind"] == "time"}
+    rows = []
     for (classes, samples, name), values in sorted(frozen.items()):
         base = frozen.get((classes, samples, "leave-one-out"))
         count = classes * (classes - 1) // 2 if name == "ARSM" else samples
         ratio = f"{_ratio(values, base):.3g}" if base else "–"
         work = training.effort(_model(np.full(784, 0.5), classes), NAMES[name](samples))[1]
-        ms = clock.get(classes, {}).get(f"{name}, K = {samples}")
+        ms = training.clock(records, classes=classes).get(f"{name}, K = {samples}")
         budgets = (
             f"{1000 * mean(values) * each:.3g}" if each else "–" for each in (count, work, ms)
         )

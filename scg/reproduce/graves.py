@@ -139,14 +139,14 @@ def _gains(records: list[Record]) -> dict[float, list[float]]:
 def tables(records: list[Record]) -> str:
     """Variances by dimension, estimator and parameter."""
     found, rows = _found(records), []
-    clock = {r["dimensions"]: r["ms"] for r in records if r["kind"] == "time"}
     for (dimensions, name), runs in found.items():
         by_seed = {r["seed"]: r for r in found.get((dimensions, "pathwise"), [])}
         pairs = [(r, by_seed[r["seed"]]) for r in runs if r["seed"] in by_seed]
         ratios = (interval([a[p] / b[p] for a, b in pairs], 1) for p in PARAMETERS)
         cells = (f"{mean(r[p] for r in runs):.3g} ({next(ratios)})" for p in PARAMETERS)
         effort = training.effort(sampled(dimensions, SEEDS[0]), ESTIMATORS[name])
-        us = f"{1000 * clock[dimensions][name]:.2f}" if dimensions in clock else "–"
+        ms = training.clock(records, dimensions=dimensions).get(name)
+        us = f"{1000 * ms:.2f}" if ms else "–"
         rows.append([dimensions, name, *cells, effort[0], f"{effort[1]:.0f}", us, len(runs)])
     about = (
         f"Variance of one run ({RUNS} runs for each seed), summed over components: mean over the "

@@ -177,8 +177,7 @@ class Standings:
         biased = {r["estimator"] for r in records if not r["unbiased"]}
         graph = self.contest.models[model](np.full(784, 0.5))
         efforts = {e: training.effort(graph, self.contest.measured[e]) for e in found}
-        clock = {name: ms for r in self.find("time", model=model, updates=updates)
-                 for name, ms in r["ms"].items()}  # fmt: skip
+        clock = training.clock(self.records, model=model, updates=updates)
         own, rows = efforts[frozen], []
         for name, values in found.items():
             above, below = _paired(values, found[frozen])

@@ -180,13 +180,13 @@ def _shift(records: list[Record]) -> str:
 def tables(records: list[Record]) -> str:
     """Variances by point."""
     found, parts = _found(records), []
-    clock = {r["model"]: r["ms"] for r in records if r["kind"] == "time"}
     for model, hidden in MODELS.items():
         graph, rows = sbn(np.full(784, 0.5), hidden=hidden), []
+        clock = training.clock(records, model=model)
         for name, estimator in ESTIMATORS.items():
             by_point = [found.get((model, point, name), []) for point in POINTS]
             evaluations, work = training.effort(graph, estimator)
-            ms = clock.get(model, {}).get(name)
+            ms = clock.get(name)
             last = [[value * b for value in by_point[-1] if b] for b in (evaluations, work, ms)]
             shown = (interval(values, None) for values in [*by_point, *last])
             rows.append([name, *shown, evaluations, f"{work:.1f}", f"{ms:.2f}" if ms else "–"])

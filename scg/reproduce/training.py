@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -240,3 +240,9 @@ def times(
             if count >= 0:
                 least[name] = min(least[name], time.process_time() - started)
     return {"ms": {name: round(1000 * seconds / runs, 6) for name, seconds in least.items()}}
+
+
+def clock(records: Sequence[Record], **key: Any) -> dict[str, float]:
+    """CPU milliseconds of a gradient by estimator, from a record of `times` with these entries."""
+    wanted = {"kind": "time", **key}.items()
+    return next((r["ms"] for r in records if wanted <= r.items()), {})

@@ -218,7 +218,7 @@ def _rectified(records: list[Record]) -> str:
 def tables(records: list[Record]) -> str:
     """Exact variances and trained costs."""
     variances, trained = _found(records, "variance"), _found(records, "train")
-    rows, clock = [], {k: v for r in records if r["kind"] == "time" for k, v in r["ms"].items()}
+    rows, clock = [], training.clock(records)
     for offset in OFFSETS:
         best = [r["curve"][-1] for r in trained.get((offset, BEST), [])]
         for name in NAMES:
